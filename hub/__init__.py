@@ -1,0 +1,1 @@
+"""What goes into the hub's image: importable there and in the tests as `hub`."""

@@ -1,0 +1,120 @@
+"""Build the lab's images on this machine's engine, each tagged by the hash of what goes into it."""
+
+import io
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
+
+from lab import keys, machine, topology
+from lab.machine import LabError, Say
+from swarmhub import context
+
+BASE = "debian:trixie-slim"
+OUR_BASE = "swarmhub-lab/base:trixie"
+
+
+@dataclass(frozen=True)
+class Images:
+    """The tags of the lab's images on this machine."""
+
+    node: str
+    services: str
+    certbot: str
+    notebook: str
+
+    def published(self) -> dict[str, str]:
+        """Map a local tag to the repository and tag under which the nodes find it."""
+        return {
+            OUR_BASE: "library/debian:trixie-slim",
+            self.certbot: "certbot:lab",
+            self.notebook: "notebook:lab",
+        }
+
+
+def ensure(client: docker.APIClient, say: Say) -> Images:
+    """Build the images that are missing, two at a time, and return their tags."""
+    _ensure_base(client, say)
+    trusted = {"ca/machine.crt": keys.machine_roots()}
+    folders: dict[str, dict[str, bytes]] = {"node": {}, "services": {}, "certbot": {}, "notebook": trusted}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        jobs = {name: pool.submit(_build, client, name, more, say) for name, more in folders.items()}
+    return Images(**{name: job.result() for name, job in jobs.items()})
+
+
+def publish(client: docker.APIClient, images: Images, say: Say) -> None:
+    """Push what the nodes pull to the lab's registry."""
+    for tag, name in images.published().items():
+        repository, _, version = f"127.0.0.1:{topology.REGISTRY_PORT}/{name}".rpartition(":")
+        client.tag(tag, repository, version)
+        say(f"publishing {topology.REGISTRY}/{name}")
+        _follow(client.push(repository, version, stream=True, decode=True), f"push of {name}")
+
+
+def remove(client: docker.APIClient) -> None:
+    """Remove the lab's images from this machine."""
+    prefixes = ("swarmhub-lab/", f"127.0.0.1:{topology.REGISTRY_PORT}/")
+    tags = [tag for image in client.images() for tag in image["RepoTags"] or [] if tag.startswith(prefixes)]
+    for tag in tags:
+        client.remove_image(tag, force=True)
+
+
+def _ensure_base(client: docker.APIClient, say: Say) -> None:
+    if _has(client, OUR_BASE):
+        return
+    if not _has(client, BASE):
+        say(f"pulling {BASE}")
+        try:
+            client.pull(BASE)
+        except APIError:
+            say(f"no registry answers: making {BASE} with mmdebstrap")
+            _make_base(client, say)
+            return
+    client.tag(BASE, *OUR_BASE.split(":"))
+
+
+def _make_base(client: docker.APIClient, say: Say) -> None:
+    machine.install_missing({"mmdebstrap": "mmdebstrap"}, say)
+    with tempfile.TemporaryDirectory() as folder:
+        tar = Path(folder) / "base.tar"
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", "trixie", str(tar)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"mmdebstrap failed: {done.stderr.strip().splitlines()[-1:]}")
+        client.import_image_from_file(str(tar), *OUR_BASE.split(":"))
+
+
+def _build(client: docker.APIClient, name: str, more: dict[str, bytes], say: Say) -> str:
+    files = context.read(topology.ROOT / name) | more
+    base = client.inspect_image(OUR_BASE)["Id"]
+    tag = f"swarmhub-lab/{name}:{context.digest(files, base)}"
+    if not _has(client, tag):
+        say(f"building the {name} image")
+        archive = context.archive(files)
+        output = client.build(
+            fileobj=io.BytesIO(archive), custom_context=True, tag=tag, buildargs={"BASE": OUR_BASE}, rm=True, decode=True
+        )
+        _follow(output, f"build of the {name} image")
+    return tag
+
+
+def _follow(events: Iterable[dict[str, Any]], what: str) -> None:
+    last: list[str] = []
+    for event in events:
+        last = [*last, event.get("stream", "").strip()][-8:]
+        if "error" in event:
+            raise LabError(f"{what} failed: {event['error']}\n" + "\n".join(line for line in last if line))
+
+
+def _has(client: docker.APIClient, tag: str) -> bool:
+    try:
+        client.inspect_image(tag)
+    except (ImageNotFound, NotFound):
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""Make the lab's own certificate authority, certificates, SSH keys and secrets, once."""
+
+import datetime
+import os
+import secrets
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
+
+from lab import topology
+
+PEM = serialization.Encoding.PEM
+VALID = datetime.timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class State:
+    """The lab's files on this machine; none of them is ever committed."""
+
+    folder: Path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def bytes(self, name: str) -> bytes:
+        """Read one of the files."""
+        return (self.folder / name).read_bytes()
+
+    @property
+    def id(self) -> str:
+        """Return what tells this state from another clone's, for the containers' labels."""
+        return (self.folder / "id").read_text()
+
+
+def ensure(folder: Path = topology.STATE) -> State:
+    """Make what is missing; `id` is written last, so a half-made state is made again."""
+    state = State(folder)
+    if not (state / "id").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        _certificates(state)
+        _ssh_keys(state)
+        _secrets(state)
+        _write(state / "id", secrets.token_hex(8).encode())
+    return state
+
+
+def machine_roots() -> bytes:
+    """Return the certificates that this machine trusts: behind a TLS-inspecting proxy, its CA is among them."""
+    paths = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
+    found = next((Path(path) for path in paths if path and Path(path).exists()), None)
+    return found.read_bytes() if found else b""
+
+
+def write_ssh(state: State) -> None:
+    """Write the ssh_config and the known_hosts that lead to the nodes, and only to them."""
+    config, known = [], []
+    for node in topology.NODES:
+        config += [
+            f"Host {node.name}",
+            "  HostName 127.0.0.1",
+            f"  Port {node.ssh_port}",
+            "  User root",
+            f'  IdentityFile "{state / "ssh_key"}"',
+            "  IdentitiesOnly yes",
+            f'  UserKnownHostsFile "{state / "known_hosts"}"',
+            "",
+        ]
+        key = (state / f"{node.name}.ssh_host_key.pub").read_text()
+        known.append(f"[127.0.0.1]:{node.ssh_port} {key}\n")
+    _write(state / "ssh_config", "\n".join(config).encode())
+    _write(state / "known_hosts", "".join(known).encode())
+
+
+def _certificates(state: State) -> None:
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _sign("swarmhub lab CA", ca_key, None, None)
+    _write(state / "ca.crt", ca.public_bytes(PEM))
+    _write(state / "hub-ca.crt", ca.public_bytes(PEM) + machine_roots())
+    _write(state / "acme-ca.crt", ca.public_bytes(PEM))
+    for service in topology.SERVICES:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _sign(service.hostname, key, ca, ca_key)
+        _write(state / f"{service.name}.crt", certificate.public_bytes(PEM))
+        _write(state / f"{service.name}.key", _private(key))
+
+
+def _sign(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    ca: x509.Certificate | None,
+    ca_key: ec.EllipticCurvePrivateKey | None,
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(ca.subject if ca else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + VALID)
+        .add_extension(x509.BasicConstraints(ca=ca is None, path_length=None), critical=True)
+    )
+    if ca:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
+    else:
+        subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+        builder = builder.add_extension(subject_id, critical=False).add_extension(usage, critical=True)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return builder.add_extension(issuer, critical=False).sign(ca_key or key, hashes.SHA256())
+
+
+def _ssh_keys(state: State) -> None:
+    for name in ("ssh_key", *(f"{node.name}.ssh_host_key" for node in topology.NODES)):
+        key = ed25519.Ed25519PrivateKey.generate()
+        openssh = serialization.PrivateFormat.OpenSSH
+        _write(state / name, key.private_bytes(PEM, openssh, serialization.NoEncryption()))
+        public = serialization.PublicFormat.OpenSSH
+        _write(state / f"{name}.pub", key.public_key().public_bytes(serialization.Encoding.OpenSSH, public))
+
+
+def _secrets(state: State) -> None:
+    lines = {
+        "GITHUB_CLIENT_ID": secrets.token_hex(10),
+        "GITHUB_CLIENT_SECRET": secrets.token_hex(20),
+        "OAUTH_CALLBACK_URL": f"{topology.HUB_URL}/hub/oauth_callback",
+    }
+    _write(state / "oauth.env", "".join(f"{name}={value}\n" for name, value in lines.items()).encode())
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)

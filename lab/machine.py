@@ -1,0 +1,115 @@
+"""Find this machine's Docker Engine, or install and start one where there is none."""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import docker
+from docker.errors import DockerException
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+PID_FILE = Path("/run/swarmhub-lab-dockerd.pid")
+LOG_FILE = Path("/var/log/swarmhub-lab-dockerd.log")
+
+
+class LabError(Exception):
+    """A lab that cannot come up: one line with the cause and the remedy."""
+
+
+def connect() -> docker.APIClient | None:
+    """Return a client of the running engine, or None where none answers."""
+    try:
+        client = docker.APIClient(version="auto", timeout=600)
+        client.ping()
+    except DockerException:
+        return None
+    return client
+
+
+def ensure_engine(say: Say) -> docker.APIClient:
+    """Return the running engine; install and start Debian's where there is none and root can.
+
+    Raises:
+        LabError: no engine answers and none can be started here.
+    """
+    client = connect()
+    if client is not None:
+        return client
+    if os.geteuid() != 0:
+        raise LabError("no Docker Engine answers: start it, or add yourself to the docker group, or run as root")
+    install_missing({"dockerd": "docker.io", "iptables": "iptables"}, say)
+    say("starting dockerd (no service manager runs one here)")
+    with LOG_FILE.open("ab") as log:
+        process = subprocess.Popen(["dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    PID_FILE.write_text(str(process.pid))
+    return wait_for(connect, 60, f"dockerd did not answer within 60 s: see {LOG_FILE}")
+
+
+def stop_engine() -> bool:
+    """Stop the engine if it is one that `ensure_engine` started; tell whether it was."""
+    try:
+        pid = int(PID_FILE.read_text())
+        is_ours = "dockerd" in Path(f"/proc/{pid}/cmdline").read_text()
+    except (OSError, ValueError):
+        is_ours = False
+    if is_ours:
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not _alive(pid), 60, f"dockerd (pid {pid}) did not stop within 60 s: see {LOG_FILE}")
+    PID_FILE.unlink(missing_ok=True)
+    return is_ours
+
+
+def install_missing(tools: dict[str, str], say: Say) -> None:
+    """Install the Debian packages whose tool is not on the path; `tools` maps a tool to its package.
+
+    Raises:
+        LabError: this is not Debian or Ubuntu with root, or apt-get failed.
+    """
+    packages = [package for tool, package in tools.items() if not _which(tool)]
+    if not packages:
+        return
+    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    if os.geteuid() != 0 or not family & {"debian", "ubuntu"}:
+        raise LabError(f"missing here: {', '.join(packages)}. Install them, then run this again")
+    say(f"installing {', '.join(packages)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"apt-get {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def wait_for(probe: Callable[[], T | None], seconds: float, message: str, pause: float = 0.2) -> T:
+    """Ask `probe` until it answers something true.
+
+    Raises:
+        LabError: with `message`, when `seconds` have passed.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise LabError(message)
+        time.sleep(pause)
+
+
+def _which(tool: str) -> str | None:
+    return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # A child of ours stays a zombie until somebody asks for it.
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return Path(f"/proc/{pid}").exists()

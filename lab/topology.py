@@ -1,0 +1,66 @@
+"""Say what the lab consists of: names, addresses and ports, and nothing that acts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+STATE = ROOT / "state"
+LABEL = "swarmhub.lab"
+NETWORK = "swarmhub-lab"
+SUBNET = "10.213.0.0/24"
+DOMAIN = "hub.localhost"
+GITHUB = "github.localhost"
+REGISTRY = "registry.lab:5000"
+REGISTRY_PORT = 5443
+
+
+@dataclass(frozen=True)
+class Node:
+    """A host of the lab's swarm; `ports` maps its ports to this machine's 127.0.0.1."""
+
+    name: str
+    address: str
+    ports: dict[int, int]
+
+    @property
+    def ssh_port(self) -> int:
+        """Return the port of 127.0.0.1 that leads to this node's sshd."""
+        return self.ports[22]
+
+
+MANAGER = Node("swarm-manager1", "10.213.0.11", {22: 2211, 80: 8480, 443: 8443})
+WORKERS = (
+    Node("swarm-worker1", "10.213.0.21", {22: 2221}),
+    Node("swarm-worker2", "10.213.0.22", {22: 2222}),
+)
+NODES = (MANAGER, *WORKERS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server beside the swarm, all of them from one image."""
+
+    name: str
+    address: str
+    command: tuple[str, ...]
+    ports: dict[int, int]
+    hostname: str
+
+
+SERVICES = (
+    Service("dns", "10.213.0.2", ("dnsmasq", "-k", "--log-facility=-", "--addn-hosts=/srv/lab/hosts"), {}, "dns.lab"),
+    Service("registry", "10.213.0.3", ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"),
+    Service("acme", "10.213.0.4", ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"), {15000: 15000}, "acme.lab"),
+    Service("acme-staging", "10.213.0.5", ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"), {15000: 15001}, "acme-staging.lab"),
+    Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
+)
+DNS = SERVICES[0].address
+HUB_URL = f"https://{DOMAIN}:{MANAGER.ports[443]}"
+
+
+def hosts_file() -> str:
+    """Return what the lab's DNS answers, in the form of /etc/hosts."""
+    names = [(node.address, node.name) for node in NODES]
+    names += [(service.address, service.hostname) for service in SERVICES]
+    names.append((MANAGER.address, DOMAIN))
+    return "".join(f"{address} {name}\n" for address, name in names)

@@ -1,0 +1,1 @@
+"""Deploy and run JupyterHub on Docker Swarm over SSH."""

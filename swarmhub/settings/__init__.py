@@ -1,0 +1,141 @@
+"""Read `hosts.toml` into frozen, validated values, or say everything that is wrong with it."""
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.settings.model import Settings
+
+__all__ = ["Settings", "load", "path"]
+
+EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
+
+
+def path() -> Path:
+    """Return the file in use: `SWARMHUB_HOSTS`, or `hosts.toml` in this folder."""
+    return Path(os.environ.get("SWARMHUB_HOSTS") or "hosts.toml")
+
+
+def load(file: Path) -> Settings:
+    """Read and check `file`; paths in it count from its folder.
+
+    Raises:
+        SettingsError: with every problem found.
+    """
+    text = read_text(file, f"start from the project's own hosts.toml, or name yours: SWARMHUB_HOSTS={file.name}")
+    if not text.strip():
+        raise SettingsError(Problem(str(file), 1, "", f"is empty; it names at least the hosts: {EXAMPLE!r}"))
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line, wrong = _where(str(error), text)
+        raise SettingsError(Problem(str(file), line, "", f"is not TOML: {wrong}")) from None
+    try:
+        return Settings.model_validate(data, context={"folder": file.resolve().parent})
+    except ValidationError as error:
+        raise SettingsError(*_problems(str(file), text, error)) from None
+
+
+def read_text(file: Path, missing: str) -> str:
+    """Read a text file that people edit, without what Windows editors add.
+
+    Raises:
+        SettingsError: it is not there, not UTF-8, or has a byte order mark or carriage returns.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(Problem(str(file), 1, "", f"{(error.strerror or str(error)).lower()}; {missing}")) from None
+    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise SettingsError(Problem(str(file), 1, "", "starts with a byte order mark; save it as UTF-8 without BOM"))
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SettingsError(Problem(str(file), line, "", "is not UTF-8; save it as UTF-8")) from None
+    if "\r" in text:
+        line = text[: text.index("\r")].count("\n") + 1
+        wrong = f"has carriage returns; save it with Unix line ends: sed -i 's/\\r$//' {file}"
+        raise SettingsError(Problem(str(file), line, "", wrong))
+    return text
+
+
+def _where(message: str, text: str) -> tuple[int, str]:
+    """Take the line out of tomllib's message, which ends in "(at line 3, column 7)"."""
+    found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if not found:
+        return text.count("\n") + 1, message.replace(" (at end of document)", " at the end of the file")
+    return int(found[1]), f"{message[: found.start()]} at column {found[2]}"
+
+
+def _problems(file: str, text: str, error: ValidationError) -> list[Problem]:
+    from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
+
+    found = positions(text)
+    problems = []
+    for detail in error.errors(include_url=False):
+        key = (*detail["loc"], *detail.get("ctx", {}).get("at", ()))
+        problems.append(Problem(file, line_of(key, found), _dotted(key), _wrong(key, detail)))
+    return problems
+
+
+def _dotted(key: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
+
+
+def _wrong(key: tuple[str | int, ...], detail: ErrorDetails) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return f"is no setting{_did_you_mean(key)}"
+    if kind == "missing":
+        return f"is missing{_description(key)}"
+    if kind == "misplaced":
+        return detail["msg"]
+    if kind == "too_short":
+        return "is empty; name at least one"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind.endswith("_type") or kind == "is_instance_of":
+        return f"{value!r} is {_type_name(value)}; {_lower(detail['msg']).replace('input should be', 'it should be')}"
+    return f"{value!r}: {_lower(detail['msg'])}"
+
+
+def _did_you_mean(key: tuple[str | int, ...]) -> str:
+    table = _table(key[:-1])
+    known = list(table.model_fields) if table else []
+    close = difflib.get_close_matches(str(key[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}" if known else ""
+
+
+def _description(key: tuple[str | int, ...]) -> str:
+    table = _table(key[:-1])
+    field = table.model_fields.get(str(key[-1])) if table else None
+    kind = field.annotation if field else None
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        required = [name for name, value in kind.model_fields.items() if value.is_required()]
+        return f": add [{key[-1]}] with {' and '.join(required)}"
+    return f": {field.description}" if field and field.description else ""
+
+
+def _table(key: tuple[str | int, ...]) -> type[BaseModel] | None:
+    table: Any = Settings
+    for part in key:
+        field = table.model_fields.get(part) if isinstance(table, type) and issubclass(table, BaseModel) else None
+        table = field.annotation if field else None
+    return table if isinstance(table, type) and issubclass(table, BaseModel) else None
+
+
+def _type_name(value: object) -> str:
+    names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "an array", dict: "a table"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

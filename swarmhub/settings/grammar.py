@@ -1,0 +1,67 @@
+"""The words that may stand in `hosts.toml`, each with a sentence for the one that may not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE)
+DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+# distribution/reference: [registry[:port]/]path[:tag][@digest]
+IMAGE = re.compile(
+    rf"(?:(?:{LABEL}(?:\.{LABEL})*)(?::[0-9]{{1,5}})?/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE)
+OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=,@+-]*")
+# A path is quoted wherever it is used; what a shell would act on has no honest use in one.
+PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
+
+
+def _word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {right}")
+        return value
+
+    return check
+
+
+Host = Annotated[
+    str,
+    AfterValidator(_word(HOST, "a host name: letters, digits, hyphens and dots; user, port and key belong in the ssh_config")),
+]
+Domain = Annotated[str, AfterValidator(_word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
+Name = Annotated[str, AfterValidator(_word(NAME, "a Docker name: letters, digits, '_', '.', '-', at most 63"))]
+Image = Annotated[str, AfterValidator(_word(IMAGE, "an image, such as quay.io/jupyter/base-notebook:hub-6.1.1"))]
+Email = Annotated[str, AfterValidator(_word(EMAIL, "an e-mail address"))]
+HttpsUrl = Annotated[str, AfterValidator(_word(URL, "an https:// address without query or password"))]
+Option = Annotated[str, AfterValidator(_word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
+
+
+def _file(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not PATH.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not a file's path; a shell's metacharacters are not allowed in it")
+    return (info.context or {}).get("folder", Path()) / Path(value).expanduser()
+
+
+FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
+
+
+def misplaced(wrong: str, *at: str | int) -> PydanticCustomError:
+    """Return the error of a value that clashes with another; `at` is the key to change, below the validated table."""
+    return PydanticCustomError("misplaced", "{wrong}", {"wrong": wrong, "at": at})
+
+
+def full_image(value: str) -> str:
+    """Return an image reference with its tag spelt out: an engine pulls every tag of a bare name."""
+    name = value.partition("@")[0]
+    return value if "@" in value or ":" in name.rpartition("/")[2] else f"{value}:latest"

@@ -1,0 +1,157 @@
+"""What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+from swarmhub.settings.grammar import Domain, Email, FilePath, Host, HttpsUrl, Image, Name, Option, full_image, misplaced
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+EndpointMode = Literal["vip", "dnsrr"]
+TaggedImage = Annotated[Image, AfterValidator(full_image)]
+
+
+class Table(BaseModel):
+    """A table of `hosts.toml`: frozen, and without keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Hosts(Table):
+    """The Docker hosts, by the names that SSH and the swarm know them by."""
+
+    managers: tuple[Host, ...] = Field(min_length=1, description="Swarm managers. The hub runs on the first one.")
+    workers: tuple[Host, ...] = Field((), description="Swarm workers. Notebooks run on every node.")
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Return every host, managers first."""
+        return (*self.managers, *self.workers)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        seen: set[str] = set()
+        for kind, hosts in (("managers", self.managers), ("workers", self.workers)):
+            for index, host in enumerate(hosts):
+                if host.lower() in seen:
+                    raise misplaced(f"{host!r} is named twice; name each host once, as a manager or as a worker", kind, index)
+                seen.add(host.lower())
+        return self
+
+
+class Ssh(Table):
+    """How to reach the hosts. User, port, key and jump host belong in the ssh_config."""
+
+    config: FilePath | None = Field(None, description="The ssh_config to use. Default: yours.")
+    sudo: StrictBool = Field(False, description="Put `sudo -n` before commands: for a user who is neither root nor in the docker group.")
+
+
+class Network(Table):
+    """The overlay network that the hub and the notebooks share."""
+
+    name: Name = Field("jupyter", description="The network's name.")
+    attachable: StrictBool = Field(False, description="Let plain containers join too.")
+    encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
+    subnet: IPv4Network | None = Field(None, description="The addresses to use. Default: Docker chooses.")
+    options: dict[Name, Option] = Field({}, description="More driver options.")
+    endpoint_mode: EndpointMode = Field("vip", description="How names resolve: `vip` (needs IPVS) or `dnsrr`.")
+
+
+class Github(Table):
+    """Where people log in."""
+
+    url: HttpsUrl = Field("https://github.com", description="GitHub, or your GitHub Enterprise.")
+    api: HttpsUrl | None = Field(None, description="Its API. Default: GitHub's, or `URL/api/v3` on Enterprise.")
+
+    @property
+    def api_url(self) -> str:
+        """Return the API's address without a slash at the end."""
+        default = "https://api.github.com" if self.url == "https://github.com" else f"{self.url}/api/v3"
+        return (self.api or default).rstrip("/")
+
+
+class Secrets(Table):
+    """Where the secrets come from that are not in the environment; both give NAME=value lines."""
+
+    file: FilePath | None = Field(None, description="A file with NAME=value lines.")
+    command: tuple[str, ...] = Field((), description="A program and its arguments that prints NAME=value lines.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.file and self.command:
+            raise misplaced("clashes with 'file'; keep one of the two", "command")
+        return self
+
+
+class Certs(Table):
+    """The TLS certificate, by certbot on the manager."""
+
+    email: Email | None = Field(None, description="Where the certificate authority writes to.")
+    staging: StrictBool = Field(True, description="Use the staging server, whose certificates browsers refuse, to try things out.")
+    server: HttpsUrl = Field(LETS_ENCRYPT, description="The ACME server's directory.")
+    staging_server: HttpsUrl = Field(LETS_ENCRYPT_STAGING, description="The one used while `staging` is true.")
+    ca: FilePath | None = Field(None, description="PEM file with the CAs of a private ACME server and of what it issues.")
+    image: TaggedImage = Field("certbot/certbot:v5.1.0", description="The certbot image.")
+
+    @property
+    def directory(self) -> str:
+        """Return the ACME directory in use."""
+        return self.staging_server if self.staging else self.server
+
+
+class Volume(Table):
+    """The volume that keeps users and cookies over a restart of the hub."""
+
+    name: Name = Field("jupyterhub-data", description="The volume's name on the manager.")
+    driver: Name = Field("local", description="Its driver.")
+    options: dict[Name, Option] = Field({}, description="Its driver's options.")
+
+
+class Notebook(Table):
+    """What people run."""
+
+    image: TaggedImage = Field(description="The image. It holds JupyterLab and a single-user server of the hub's major version.")
+
+
+class Hub(Table):
+    """JupyterHub itself."""
+
+    domain: Domain = Field(description="The name that people type. Its address is the manager's.")
+    service: Name = Field("jupyterhub", description="The name of the service and of its image.")
+    port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
+    publish: Literal["ingress", "host"] = Field(
+        "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
+    )
+    userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
+    base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
+    ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
+
+
+class Settings(Table):
+    """All of `hosts.toml`."""
+
+    hosts: Hosts
+    ssh: Ssh = Ssh()
+    network: Network = Network()
+    github: Github = Github()
+    secrets: Secrets = Secrets()
+    certs: Certs = Certs()
+    volume: Volume = Volume()
+    notebook: Notebook
+    hub: Hub
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.hub.publish == "ingress" and self.network.endpoint_mode == "dnsrr":
+            wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
+            raise misplaced(wrong, "hub", "publish")
+        return self
+
+    @property
+    def manager(self) -> str:
+        """Return the manager that holds the volume, the certificate and the hub."""
+        return self.hosts.managers[0]
