@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 # GitHub's own rule, and the "_shortcode" of enterprise managed users.
-LOGIN = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15})?", re.IGNORECASE)
+LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ def parse(text: str) -> tuple[Users, tuple[Mistake, ...]]:
     admins: set[str] = set()
     mistakes: list[Mistake] = []
     for number, line in enumerate(text.split("\n"), 1):
-        words = line.partition("#")[0].split(" ")
-        words = [word for word in words if word]
+        words = re.findall(r"[^ \t]+", line.partition("#")[0])
         wrong = _wrong(words, seen) if words else None
         if wrong:
             mistakes.append(Mistake(number, wrong))
         elif words:
             seen[words[0].lower()] = number
-            admins |= {words[0].lower()} if len(words) == 2 else set()
-    if not admins and not mistakes:
+        if words[1:] == ["admin"]:
+            admins.add(words[0].lower())
+    if not admins:
         mistakes.append(Mistake(1, "names no admin; add 'admin' behind at least one name: NAME admin"))
     return Users(frozenset(seen), frozenset(admins)), tuple(mistakes)
 

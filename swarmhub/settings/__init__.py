@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic_core import ErrorDetails
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings.model import Settings
 
-__all__ = ["Settings", "load", "path"]
+__all__ = ["Settings", "current", "load", "path", "read_text"]
 
 EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 
@@ -21,6 +22,12 @@ EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 def path() -> Path:
     """Return the file in use: `SWARMHUB_HOSTS`, or `hosts.toml` in this folder."""
     return Path(os.environ.get("SWARMHUB_HOSTS") or "hosts.toml")
+
+
+@cache
+def current() -> Settings:
+    """Return the settings of the file in use, read once."""
+    return load(path())
 
 
 def load(file: Path) -> Settings:

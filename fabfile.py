@@ -1,0 +1,5 @@
+"""The namespace that `fab` lists and runs."""
+
+from tasks import ns
+
+__all__ = ["ns"]

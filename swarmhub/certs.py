@@ -1,0 +1,230 @@
+"""The TLS certificate: certbot in a container on the manager, port 80, into /etc/letsencrypt."""
+
+import datetime
+import re
+from dataclasses import dataclass
+
+from swarmhub import context
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.images import split
+from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.settings import Settings, read_text
+
+STEP = "certs"
+FOLDER = "/etc/letsencrypt"
+CA_IN_CONTAINER = "/swarmhub-ca.pem"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What the manager holds for the domain: the chain, and the ACME directory it came from."""
+
+    names: frozenset[str]
+    issuer: str
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    directory: str
+    chain: str
+    fingerprint: str
+
+    def days_left(self, now: datetime.datetime) -> int:
+        """Return the whole days until it expires."""
+        return (self.not_after - now).days
+
+    def is_due(self, now: datetime.datetime) -> bool:
+        """Tell whether less than a third of its life is left: lifetimes shrink, a fixed number of days would not fit."""
+        return self.not_after - now < (self.not_after - self.not_before) / 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A certificate to have, and how to get it."""
+
+    domain: str
+    email: str | None
+    directory: str
+    is_staging: bool
+    image: str
+    ca: str | None
+
+
+def live(domain: str, name: str) -> str:
+    """Return where certbot keeps a file of the domain's certificate."""
+    return f"{FOLDER}/live/{domain}/{name}"
+
+
+def desired(settings: Settings) -> Wanted:
+    """Return the certificate that the settings ask for.
+
+    Raises:
+        SettingsError: the CA file cannot be read.
+    """
+    certs = settings.certs
+    ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
+    return Wanted(settings.hub.domain, certs.email, certs.directory, certs.staging, certs.image, ca)
+
+
+def observe(manager: Host, domain: str) -> Certificate | None:
+    """Read the certificate and its renewal file on the manager; there is no API for them.
+
+    Raises:
+        StepError: the user may not read them.
+    """
+    chain = manager.run("cat", live(domain, "fullchain.pem"))
+    if chain.code:
+        if "Permission denied" in chain.err:
+            raise StepError(manager.name, f"may not read {FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml")
+        return None
+    renewal = manager.run("cat", f"{FOLDER}/renewal/{domain}.conf")
+    directory = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+    return parse(chain.out, directory[1] if directory else "")
+
+
+def require(found: Certificate | None, manager: str) -> Certificate:
+    """Return the certificate.
+
+    Raises:
+        StepError: there is none.
+    """
+    if found is None:
+        raise StepError(manager, "there is no certificate yet", "Get it first: fab certs")
+    return found
+
+
+def parse(chain: str, directory: str) -> Certificate:
+    """Read a PEM chain whose first certificate is the server's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return Certificate(
+        names=frozenset(names.get_values_for_type(x509.DNSName)),
+        issuer=leaf.issuer.rfc4514_string(),
+        not_before=leaf.not_valid_before_utc,
+        not_after=leaf.not_valid_after_utc,
+        directory=directory,
+        chain=chain,
+        fingerprint=leaf.fingerprint(hashes.SHA256()).hex()[:16],
+    )
+
+
+def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
+    """Return what gets the certificate; one that still holds is kept."""
+    what = f"{'staging ' if wanted.is_staging else ''}certificate for {wanted.domain}"
+    if found is None:
+        return Plan(STEP, "", (_change("issue", what, manager, wanted, force=False),))
+    if found.directory != wanted.directory or wanted.domain not in found.names:
+        # certbot keeps a certificate that has not expired, whichever server it came from.
+        return Plan(STEP, "", (_change("replace", what, manager, wanted, force=True),))
+    if found.is_due(now):
+        return Plan(STEP, "", (_change("renew", what, manager, wanted, force=False),))
+    return Plan(STEP, f"{what}: {found.days_left(now)} days left")
+
+
+def arguments(wanted: Wanted, *, force: bool) -> list[str]:
+    """Return certbot's arguments."""
+    account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
+    return [
+        "certonly",
+        "--non-interactive",
+        "--standalone",
+        "--preferred-challenges=http",
+        "--agree-tos",
+        "--server",
+        wanted.directory,
+        "--cert-name",
+        wanted.domain,
+        "--domain",
+        wanted.domain,
+        *account,
+        "--force-renewal" if force else "--keep-until-expiring",
+    ]
+
+
+def container(wanted: Wanted, *, force: bool) -> Json:
+    """Return the body of the request that makes certbot's container."""
+    return {
+        "Image": wanted.image,
+        "Cmd": arguments(wanted, force=force),
+        "Env": [f"REQUESTS_CA_BUNDLE={CA_IN_CONTAINER}"] if wanted.ca else [],
+        "ExposedPorts": {"80/tcp": {}},
+        "Labels": {"swarmhub": STEP},
+        "HostConfig": {
+            "Binds": [f"{FOLDER}:{FOLDER}"],
+            "PortBindings": {"80/tcp": [{"HostPort": "80"}]},
+        },
+    }
+
+
+def _change(verb: str, what: str, manager: str, wanted: Wanted, *, force: bool) -> Change:
+    # A certificate that replaces another one reaches people when the hub has restarted.
+    cost = Cost.NOTHING if verb == "issue" else Cost.HUB_RESTART
+    return Change(verb, what, manager, _Certbot(wanted, force), cost=cost)
+
+
+@dataclass(frozen=True)
+class _Certbot:
+    wanted: Wanted
+    force: bool
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        self._require_port(host)
+        self._require_image(host, progress)
+        made = host.engine.post("/containers/create", container(self.wanted, force=self.force))["Id"]
+        try:
+            if self.wanted.ca:
+                host.engine.put(f"/containers/{made}/archive", context.archive({CA_IN_CONTAINER[1:]: self.wanted.ca.encode()}), path="/")
+            host.engine.post(f"/containers/{made}/start")
+            said = []
+            for line in host.engine.logs(f"/containers/{made}/logs", follow=True):
+                said.append(line)
+                progress.log(host.name, line)
+            code = host.engine.post(f"/containers/{made}/wait")["StatusCode"]
+        finally:
+            host.engine.delete(f"/containers/{made}", force=True)
+        if code:
+            raise StepError(host.name, f"certbot failed: {_reason(said)}", _remedy(self.wanted, said))
+
+    def _require_image(self, host: Host, progress: Progress) -> None:
+        if host.engine.find(f"/images/{self.wanted.image}/json") is None:
+            progress.log(host.name, f"pulling {self.wanted.image}")
+            name, tag = split(self.wanted.image)
+            for _ in host.engine.stream("/images/create", image=self.wanted.image, fromImage=name, tag=tag):
+                pass
+
+    def _require_port(self, host: Host) -> None:
+        holder = _holder_of_port_80(host)
+        if holder:
+            cause = f"port 80 is taken by {holder}; the certificate authority asks there"
+            raise StepError(host.name, cause, "Stop it for the moment, and run this again")
+
+
+def _holder_of_port_80(host: Host) -> str | None:
+    """Name what listens on port 80 of the host: a container, or else a process."""
+    running = host.engine.get("/containers/json", filters={"publish": ["80/tcp"]})
+    names = [item["Names"][0].lstrip("/") for item in running if any(port.get("PublicPort") == 80 for port in item["Ports"])]
+    if names:
+        return f"the container {names[0]}"
+    listening = host.run("ss", "-Hltnp", "sport = :80").out.strip()
+    process = re.search(r'users:\(\("([^"]+)",pid=(\d+)', listening)
+    if process:
+        return f"the process {process[1]} (pid {process[2]})"
+    return "a process that this user may not see (try there: sudo ss -ltnp)" if listening else None
+
+
+def _reason(said: list[str]) -> str:
+    details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
+    noise = ("Ask for help", "See the logfile", "Saving debug log", "- - -")
+    lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(noise)]
+    return (details or lines[-1:] or ["it says nothing"])[0]
+
+
+def _remedy(wanted: Wanted, said: list[str]) -> str:
+    text = "\n".join(said)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"
+    if "too many" in text or "rateLimited" in text:
+        return "That is a rate limit: wait as it says, and try with staging = true meanwhile"
+    return f"Does {wanted.domain} lead to this manager, and is port 80 open to the internet?"

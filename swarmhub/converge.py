@@ -1,0 +1,91 @@
+"""Follow a service until it runs as it was told, or say why it does not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.plan import Progress
+from swarmhub.wait import until
+
+SECONDS = 300
+# A service that is created has no update to fail: that many of its tasks in a row do.
+FAILURES = 2
+LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a service is: what to tell people, and whether it is over."""
+
+    text: str
+    done: bool = False
+    failed: str = ""
+    task: str = ""
+
+
+def wait(manager: Host, name: str, progress: Progress) -> None:
+    """Return when the service's task runs, is healthy and its update is complete.
+
+    Raises:
+        StepError: it does not get there; the service's own last log lines were said before.
+    """
+    last = State("")
+
+    def settled() -> bool:
+        nonlocal last
+        state = read(manager.engine.get(f"/services/{name}"), manager.engine.get("/tasks", filters={"service": [name]}))
+        if state.text != last.text:
+            progress.log(manager.name, f"{name}: {state.text}")
+        last = state
+        return state.done or bool(state.failed)
+
+    def too_slow() -> StepError:
+        return _failure(manager, name, State("", failed=f"it is still {last.text} after {SECONDS} s", task=last.task), progress)
+
+    until(settled, SECONDS, too_slow, pause=0.3)
+    if last.failed:
+        raise _failure(manager, name, last, progress)
+
+
+def read(service: Json, tasks: Sequence[Json]) -> State:
+    """Read the state of a service with one replica off its update status and its tasks' actual states."""
+    ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
+    update = (service.get("UpdateStatus") or {}).get("State", "")
+    if not ordered:
+        return State("waiting for a task")
+    failures = [task for task in ordered if task["Status"]["State"] in ("failed", "rejected")]
+    newest = ordered[-1]
+    if update.startswith("rollback") or update == "paused":
+        bad = failures[-1] if failures else newest
+        back = {"rollback_completed": "the service before it is back", "paused": "the update is paused"}
+        if update == "rollback_started":
+            return State("rolling back")
+        return State(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])
+    state = newest["Status"]["State"]
+    recent = ordered[-FAILURES - 1 :]
+    if not update and sum(task in failures for task in recent) >= FAILURES:
+        return State(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
+    if state == "pending" and newest["Status"].get("Err"):
+        return State(f"pending: {newest['Status']['Err']}", task=newest["ID"])
+    done = state == "running" and update in ("", "completed") and newest["DesiredState"] == "running"
+    return State(state if done or update in ("", "completed") else f"{state} (updating)", done=done, task=newest["ID"])
+
+
+def _error(task: Json) -> str:
+    status = task["Status"]
+    code = (status.get("ContainerStatus") or {}).get("ExitCode")
+    return str(status.get("Err") or status["State"]) + (f" (exit code {code})" if code else "")
+
+
+def _failure(manager: Host, name: str, state: State, progress: Progress) -> StepError:
+    for line in _last_lines(manager, state.task):
+        progress.log(manager.name, line)
+    return StepError(manager.name, f"service {name} does not run: {state.failed}", "Its last log lines are above")
+
+
+def _last_lines(manager: Host, task: str) -> list[str]:
+    try:
+        return list(manager.engine.logs(f"/tasks/{task}/logs", tail=LOG_LINES)) if task else []
+    except EngineError:
+        return []

@@ -1,0 +1,67 @@
+"""What the chapters may ask of a host: its Docker Engine, and commands for what has no API.
+
+`swarmhub.transport` does it over SSH; the unit tests do it in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Json = Any
+
+
+class EngineError(Exception):
+    """The engine of `host` answered with an error; `status` is HTTP's."""
+
+    def __init__(self, host: str, status: int, message: str) -> None:
+        super().__init__(message)
+        self.host, self.status, self.message = host, status, message
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Engine(Protocol):
+    """A Docker Engine. Paths, parameters, bodies and answers are those of its API."""
+
+    def get(self, path: str, /, **params: Json) -> Json:
+        """Return the answer to a GET."""
+
+    def find(self, path: str, /, **params: Json) -> Json | None:
+        """Return the answer to a GET, or None where there is no such thing."""
+
+    def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
+        """Return the answer to a POST."""
+
+    def put(self, path: str, content: bytes, /, **params: Json) -> None:
+        """Send bytes."""
+
+    def delete(self, path: str, /, **params: Json) -> None:
+        """Remove something; that it is gone already is no error."""
+
+    def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
+        """Yield the events of a POST that reports progress."""
+
+    def logs(self, path: str, /, **params: Json) -> Iterator[str]:
+        """Yield the lines of a log."""
+
+
+class Host(Protocol):
+    """One host of `hosts.toml`."""
+
+    @property
+    def name(self) -> str:
+        """Return the name in `hosts.toml`."""
+
+    @property
+    def engine(self) -> Engine:
+        """Return its Docker Engine."""
+
+    def run(self, *argv: str) -> Output:
+        """Run a command there; each word is quoted."""

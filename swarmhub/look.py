@@ -1,0 +1,92 @@
+"""One look at the cluster: every question is asked once, until something has changed."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from swarmhub import certs, hub_image, images, network, nodes, service, volume
+from swarmhub.certs import Certificate
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.images import Held
+from swarmhub.network import Found as FoundNetwork
+from swarmhub.nodes import Member, Swarm
+from swarmhub.plan import at_once
+from swarmhub.service import Found as FoundService
+from swarmhub.settings import Settings
+
+
+class Look:
+    """What the chapters observe, kept for the steps of one run."""
+
+    def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
+        self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
+        self._seen: dict[object, Any] = {}
+
+    def everywhere(self) -> None:
+        """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
+        manager = [self.swarm, self.network, self.volume, self.service]
+        jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
+        jobs += [partial(_in_turn, partial(self.member, host), partial(self.image, host)) for host in self._settings.hosts.all]
+        at_once(jobs)
+
+    def forget(self) -> None:
+        """Ask anew from here on: something has been changed."""
+        self._seen.clear()
+
+    def members(self) -> dict[str, Member | StepError]:
+        """Return what each host's engine says of itself, or why it says nothing."""
+        hosts = self._settings.hosts.all
+        answers = at_once([partial(self.member, host) for host in hosts])
+        unexpected = next((one for one in answers if isinstance(one, BaseException) and not isinstance(one, StepError)), None)
+        if unexpected:
+            raise unexpected
+        return {host: one for host, one in zip(hosts, answers, strict=True) if isinstance(one, Member | StepError)}
+
+    def member(self, host: str) -> Member:
+        """Return what a host's engine says of itself."""
+        return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
+
+    def images(self, hosts: tuple[str, ...]) -> dict[str, Held | None | BaseException]:
+        """Return the notebook image that each of the hosts holds, or why that cannot be told."""
+        answers = at_once([partial(self.image, host) for host in hosts])
+        return dict(zip(hosts, answers, strict=True))
+
+    def image(self, host: str) -> Held | None:
+        """Return the notebook image that a host holds."""
+        return self._once(("image", host), partial(images.observe, self._hosts[host], self._settings.notebook.image))
+
+    def swarm(self) -> Swarm:
+        """Return the swarm; the manager must be one."""
+        nodes.check_manager(self._manager.name, self.member(self._manager.name))
+        return self._once("swarm", partial(nodes.observe_swarm, self._manager))
+
+    def network(self) -> FoundNetwork | None:
+        """Return the overlay network."""
+        return self._once("network", partial(network.observe, self._manager, self._settings.network.name))
+
+    def volume(self) -> Json | None:
+        """Return the hub's volume."""
+        return self._once("volume", partial(volume.observe, self._manager, self._settings.volume.name))
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate on the manager."""
+        return self._once("certificate", partial(certs.observe, self._manager, self._settings.hub.domain))
+
+    def hub_image(self, tag: str) -> bool:
+        """Tell whether the manager holds the hub's image."""
+        return self._once(("hub image", tag), partial(hub_image.observe, self._manager, tag))
+
+    def service(self) -> FoundService:
+        """Return the hub's service and its secrets."""
+        return self._once("service", partial(service.observe, self._manager, self._settings.hub.service))
+
+    def _once(self, question: object, ask: Callable[[], Any]) -> Any:
+        if question not in self._seen:
+            self._seen[question] = ask()
+        return self._seen[question]
+
+
+def _in_turn(*questions: Callable[[], object]) -> None:
+    for ask in questions:
+        ask()

@@ -1,0 +1,124 @@
+"""The overlay network that the hub and the notebooks share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.plan import Change, Cost, Plan, Progress, differences
+from swarmhub.settings import Settings
+from swarmhub.wait import until
+
+STEP = "network"
+# Docker adds the VXLAN id that it chose to the options.
+CHOSEN_BY_DOCKER = "com.docker.network.driver.overlay.vxlanid_list"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The network as it is: its id, what of it can be wanted, and the services on it."""
+
+    id: str
+    fields: dict[str, Any]
+    services: tuple[str, ...]
+
+
+def desired(settings: Settings) -> dict[str, Any]:
+    """Return the body of the request that makes the network."""
+    options = dict(settings.network.options)
+    if settings.network.encrypted:
+        options["encrypted"] = ""
+    subnet = settings.network.subnet
+    return {
+        "Name": settings.network.name,
+        "Driver": "overlay",
+        "Scope": "swarm",
+        "Attachable": settings.network.attachable,
+        "Options": options,
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}] if subnet else []},
+    }
+
+
+def observe(manager: Host, name: str) -> Found | None:
+    """Ask for the network and the services on it."""
+    # A name filter also finds longer names; only the exact one of scope swarm or local counts.
+    listed = manager.engine.get("/networks", filters={"name": [name]})
+    answer = next((network for network in listed if network["Name"] == name), None)
+    if answer is None:
+        return None
+    services = manager.engine.get("/services")
+    users = [service["Spec"]["Name"] for service in services if answer["Id"] in _targets(service)]
+    fields = {key: answer.get(key) for key in ("Name", "Driver", "Scope", "Attachable", "Options", "IPAM")}
+    fields["Options"] = {key: value for key, value in (fields["Options"] or {}).items() if key != CHOSEN_BY_DOCKER}
+    return Found(answer["Id"], fields, tuple(sorted(users)))
+
+
+def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate: bool = False) -> Plan:
+    """Return what makes the network as wanted.
+
+    Raises:
+        StepError: it differs and services are on it; only `recreate` stops them.
+    """
+    name = wanted["Name"]
+    if found is None:
+        return Plan(STEP, "", (Change("create", f"network {name}", manager, _creator(wanted)),))
+    differs = differences(_comparable(wanted, found), found.fields)
+    if not differs:
+        return Plan(STEP, f"{name}: {wanted['Driver']}, as wanted")
+    if found.services and not recreate:
+        fields = "; ".join(f"{item.path} is {item.found!r}, wanted {item.wanted!r}" for item in differs)
+        cause = f"network {name} differs ({fields}) and cannot be changed while in use by {', '.join(found.services)}"
+        raise StepError(manager, cause, "To stop these services and make it anew: fab network --recreate, then fab deploy")
+    cost = Cost.NOTEBOOKS_STOP if found.services else Cost.NOTHING
+    return Plan(STEP, "", (Change("replace", f"network {name}", manager, _replacer(found, wanted), differs, cost),))
+
+
+def _comparable(wanted: dict[str, Any], found: Found) -> dict[str, Any]:
+    """Take over the subnet that Docker chose, where none is wanted."""
+    if wanted["IPAM"]["Config"]:
+        subnet = wanted["IPAM"]["Config"][0]["Subnet"]
+        chosen = [{**part, "Subnet": subnet} for part in found.fields["IPAM"]["Config"] or [{}]]
+    else:
+        chosen = found.fields["IPAM"]["Config"]
+    return {**wanted, "IPAM": {**found.fields["IPAM"], "Config": chosen}}
+
+
+def _creator(wanted: dict[str, Any]) -> Any:
+    def create(host: Host, progress: Progress) -> None:
+        host.engine.post("/networks/create", wanted)
+
+    return create
+
+
+def _replacer(found: Found, wanted: dict[str, Any]) -> Any:
+    def replace(host: Host, progress: Progress) -> None:
+        for service in found.services:
+            host.engine.delete(f"/services/{service}")
+            progress.log(host.name, f"removed service {service}")
+        # A network can go only when the last task of a removed service has.
+        until(lambda: _tasks_left(host, found.id) == 0, 60, lambda: _stuck(host, wanted["Name"]))
+        host.engine.delete(f"/networks/{found.id}")
+        until(lambda: host.engine.find(f"/networks/{found.id}") is None, 60, lambda: _stuck(host, wanted["Name"]))
+        host.engine.post("/networks/create", wanted)
+
+    return replace
+
+
+def _tasks_left(host: Host, network: str) -> int:
+    tasks: Sequence[Json] = host.engine.get("/tasks", filters={"desired-state": ["running", "shutdown"]})
+    return sum(
+        task["Status"]["State"] in ("running", "starting", "preparing")
+        for task in tasks
+        if network in {attached["Network"]["ID"] for attached in task.get("NetworksAttachments") or []}
+    )
+
+
+def _stuck(host: Host, name: str) -> StepError:
+    return StepError(host.name, f"network {name} is still in use after a minute", f"See: docker network inspect {name}")
+
+
+def _targets(service: Json) -> set[str]:
+    spec = service["Spec"]
+    networks = spec["TaskTemplate"].get("Networks") or spec.get("Networks") or []
+    return {network["Target"] for network in networks}

@@ -1,0 +1,140 @@
+"""The swarm's nodes beside the hosts of `hosts.toml`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarmhub.errors import StepError
+from swarmhub.host import Host
+from swarmhub.settings import Settings
+
+STEP = "nodes"
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a host's own engine says of itself."""
+
+    node: str
+    state: str
+    is_manager: bool
+    version: str
+
+
+@dataclass(frozen=True)
+class SwarmNode:
+    """What the swarm says of a node."""
+
+    id: str
+    hostname: str
+    role: str
+    state: str
+    availability: str
+    is_leader: bool
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """The swarm that the manager belongs to."""
+
+    cluster: str
+    nodes: tuple[SwarmNode, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A host or node, what is wrong with it, and what helps; `blocks` stops a deploy."""
+
+    host: str
+    expected: str
+    role: str
+    state: str
+    availability: str
+    engine: str
+    problem: str = ""
+    remedy: str = ""
+    blocks: bool = False
+
+
+def observe(host: Host) -> Member:
+    """Ask a host's engine about itself."""
+    info = host.engine.get("/info")
+    swarm = info["Swarm"]
+    return Member(swarm["NodeID"], swarm["LocalNodeState"], bool(swarm["ControlAvailable"]), info["ServerVersion"])
+
+
+def observe_swarm(manager: Host) -> Swarm:
+    """Ask the manager for the swarm and its nodes."""
+    nodes = (
+        SwarmNode(
+            id=node["ID"],
+            hostname=node["Description"]["Hostname"],
+            role=node["Spec"]["Role"],
+            state=node["Status"]["State"],
+            availability=node["Spec"]["Availability"],
+            is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
+        )
+        for node in manager.engine.get("/nodes")
+    )
+    return Swarm(manager.engine.get("/swarm")["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)))
+
+
+def check_manager(host: str, member: Member) -> None:
+    """Make sure that `host` can be asked about the swarm.
+
+    Raises:
+        StepError: it is in no swarm, or a worker in it.
+    """
+    if member.state != "active":
+        remedy = f"Make one there: docker swarm init, and let the other hosts join it; then: fab -H {host} nodes"
+        raise StepError(host, f"is in no swarm (its engine says: {member.state})", remedy)
+    if not member.is_manager:
+        remedy = f"Name a manager in hosts.managers, or promote it on a manager: docker node promote {host}"
+        raise StepError(host, "is a worker in the swarm, and hosts.toml names it a manager", remedy)
+
+
+def compare(settings: Settings, members: Mapping[str, Member | StepError], swarm: Swarm) -> tuple[Row, ...]:
+    """Return a row for each host of `hosts.toml`, then one for each node that it does not name."""
+    nodes = {node.id: node for node in swarm.nodes}
+    rows = [_row(settings, host, members[host], nodes) for host in settings.hosts.all]
+    named = {member.node for member in members.values() if isinstance(member, Member)}
+    unreached = {host for host, member in members.items() if isinstance(member, StepError)}
+    return (*rows, *(_stranger(node) for node in swarm.nodes if node.id not in named and node.hostname not in unreached))
+
+
+def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mapping[str, SwarmNode]) -> Row:
+    expected = "manager" if host in settings.hosts.managers else "worker"
+    if isinstance(member, StepError):
+        node = next((node for node in nodes.values() if node.hostname == host), None)
+        role, state, availability = (node.role, node.state, node.availability) if node else ("-", "-", "-")
+        return Row(host, expected, role, state, availability, "-", member.cause, member.remedy, blocks=True)
+    if member.node not in nodes:
+        problem = "is in no swarm" if member.state != "active" else "is in another swarm"
+        leave = "" if member.state != "active" else "docker swarm leave, then "
+        remedy = f"There: {leave}the command that a manager prints for: docker swarm join-token {expected}"
+        return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
+    node = nodes[member.node]
+    problem, remedy, blocks = _trouble(host, expected, node)
+    role = "leader" if node.is_leader else node.role
+    return Row(host, expected, role, node.state, node.availability, member.version, problem, remedy, blocks)
+
+
+def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]:
+    if node.role != expected:
+        verb = "promote" if expected == "manager" else "demote"
+        remedy = f"On a manager: docker node {verb} {node.hostname}; or name it under hosts.{node.role}s"
+        return f"is a {node.role} in the swarm", remedy, expected == "manager"
+    if node.state != "ready":
+        return f"is {node.state}", "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other", True
+    if node.availability != "active":
+        remedy = f"No notebook starts there. When its work is done: docker node update --availability active {node.hostname}"
+        return f"is set to {node.availability}", remedy, False
+    if node.hostname != host:
+        return f"calls itself {node.hostname}", "Nothing to do, unless that surprises you", False
+    return "", "", False
+
+
+def _stranger(node: SwarmNode) -> Row:
+    problem = "is in the swarm, not in hosts.toml"
+    remedy = f"Add it under hosts.{node.role}s, or take it out: docker node rm --force {node.hostname}"
+    role = "leader" if node.is_leader else node.role
+    return Row(node.hostname, "-", role, node.state, node.availability, "-", problem, remedy)

@@ -1,0 +1,136 @@
+"""What would change, what it costs the people working, and the one way to apply it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import EngineError, Host
+
+# sshd's MaxStartups refuses above that; so does a registry's patience.
+AT_ONCE = 30
+
+T = TypeVar("T")
+
+
+class Cost(Enum):
+    """What a change means for the people working."""
+
+    NOTHING = "nobody notices"
+    HUB_RESTART = "the hub restarts, notebooks go on"
+    NOTEBOOKS_STOP = "notebooks stop"
+
+
+class Progress(Protocol):
+    """Where a change says how far it is."""
+
+    def log(self, host: str, line: str) -> None:
+        """Say a line of a long work's own output."""
+
+    def amount(self, host: str, done: int, total: int) -> None:
+        """Say how many of the bytes known so far have come."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that is not as wanted; `path` names it in the engine's own words."""
+
+    path: str
+    found: Any
+    wanted: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do on one host."""
+
+    verb: str
+    what: str
+    host: str
+    apply: Callable[[Host, Progress], object] = field(compare=False, repr=False)
+    differences: tuple[Difference, ...] = ()
+    cost: Cost = Cost.NOTHING
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes of one step, in order; `summary` says how things are when there are none."""
+
+    step: str
+    summary: str
+    changes: tuple[Change, ...] = ()
+    at_once: bool = False
+
+
+def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ...]:
+    """Compare two values of an engine's JSON, field by field; an empty value equals an absent one."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        keys = [*wanted, *(key for key in found if key not in wanted)]
+        parts = (differences(wanted.get(key), found.get(key), f"{path}.{key}" if path else key) for key in keys)
+        return tuple(difference for part in parts for difference in part)
+    if wanted == found or (not wanted and not found):
+        return ()
+    if isinstance(wanted, list) and isinstance(found, list) and _is_table(wanted) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return tuple(item for index, (left, right) in pairs for item in differences(left, right, f"{path}[{index}]"))
+    return (Difference(path, found, wanted),)
+
+
+def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress) -> None:
+    """Apply the changes in order, or all at once where the plan says that they are independent.
+
+    Raises:
+        StepError: a change failed; those before it stay done.
+        StepErrors: several of those at once failed; the others were finished.
+    """
+    if not plan.at_once:
+        for change in plan.changes:
+            _apply(change, hosts, progress)
+        return
+    jobs = [partial(_apply, change, hosts, progress) for change in plan.changes]
+    failures = [outcome for outcome in at_once(jobs) if isinstance(outcome, BaseException)]
+    unexpected = next((error for error in failures if not isinstance(error, StepError)), None)
+    if unexpected:
+        raise unexpected
+    if failures:
+        raise StepErrors(*(error for error in failures if isinstance(error, StepError)))
+
+
+def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
+    """Run jobs in parallel and return what each returned or raised, in their order."""
+    # Not as a context manager: that would wait for running pulls after a Ctrl-C.
+    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, max(1, len(jobs))))
+    futures = [pool.submit(job) for job in jobs]
+    try:
+        return [future.exception() or future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress) -> None:
+    try:
+        change.apply(hosts[change.host], progress)
+    except EngineError as error:
+        raise StepError(error.host, f"cannot {change.verb} {change.what}: {error.message}", remedy(error)) from error
+
+
+def remedy(error: EngineError) -> str:
+    """Return what helps against an error that the engine answers."""
+    known = {
+        "more than half of the managers": "Bring the other managers back: the swarm has lost its quorum",
+        "update out of sequence": "Somebody else changed it at the same time: run this again",
+        "no space left on device": "Free some disk there: docker system df",
+        "no such host": "Check the name, and that the host's DNS resolves it",
+        "not found": "Check the name and the tag",
+        "manifest unknown": "Check the name and the tag",
+        "unauthorized": "Log in to the registry on this machine: docker login",
+        "denied": "Check the name; if it is private, log in on this machine: docker login",
+    }
+    return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")
+
+
+def _is_table(value: list[Any]) -> bool:
+    return all(isinstance(item, dict) for item in value)

@@ -1,0 +1,100 @@
+"""Say on the terminal what happens; plain lines where nobody watches."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from swarmhub.nodes import Row
+from swarmhub.plan import Change, Plan
+
+PLAIN_SECONDS = 5
+
+
+class Report:
+    """The one place that prints; also the `Progress` of a change that is being applied."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        # No wrapping and no colouring of numbers: people copy from these lines.
+        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False)
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def line(self, step: str, text: str, style: str = "") -> None:
+        """Say how a step stands."""
+        self._console.print(f"{step:<10} {text}", style=style)
+
+    def nodes(self, rows: Sequence[Row]) -> None:
+        """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE"):
+            table.add_column(column, no_wrap=True)
+        for row in rows:
+            style = "red" if row.blocks else "yellow" if row.problem else ""
+            cells = (row.host, row.expected, row.role, row.state, row.availability, row.engine)
+            table.add_row(*cells, style=style)
+        self._console.print(table)
+        for row in rows:
+            if row.problem:
+                self._console.print(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")
+
+    def plan(self, plan: Plan) -> None:
+        """Say what a step is going to change, or that it has nothing to do."""
+        if not plan.changes:
+            self.line(plan.step, plan.summary)
+        for change in plan.changes:
+            self.line(plan.step, _sentence(change), style="bold")
+            for item in change.differences:
+                self._console.print(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+
+    def done(self, address: str, changed: int, seconds: float) -> None:
+        """Say that the hub is well, and what it took."""
+        self.line("health", f"{address} answers over verified TLS", style="green")
+        what = f"{changed} change{'s' if changed != 1 else ''}" if changed else "nothing to change"
+        self.line("done", f"{what}, {seconds:.1f} s", style="bold green")
+
+    def log(self, host: str, line: str) -> None:
+        """Say a line of a long work's own output."""
+        self._console.print(f"{'':<10} {host} | {line}", style="dim")
+
+    def amount(self, host: str, done: int, total: int) -> None:
+        """Say how many bytes have come: a bar on a terminal, else a line every few seconds."""
+        with self._lock:
+            if self._bars is not None:
+                if host not in self._tasks:
+                    self._tasks[host] = self._bars.add_task(host, total=None)
+                self._bars.update(self._tasks[host], completed=done, total=total or None)
+            elif total and time.monotonic() - self._last.get(host, 0.0) >= PLAIN_SECONDS:
+                self._last[host] = time.monotonic()
+                self._console.print(f"{'':<10} {host} | {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+    @contextmanager
+    def bars(self, wanted: bool) -> Iterator[None]:
+        """Show bars for what `amount` says, if this is a terminal."""
+        if not (wanted and self._console.is_terminal):
+            yield
+            return
+        columns = (TextColumn(f"{'':<10} {{task.description}}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=self._console) as self._bars:
+            try:
+                yield
+            finally:
+                self._tasks.clear()
+        self._bars = None
+
+
+def _sentence(change: Change) -> str:
+    cost = "" if change.cost.name == "NOTHING" else f" ({change.cost.value})"
+    return f"{change.verb} {change.what} on {change.host}{cost}"
+
+
+def _value(value: object) -> str:
+    text = "nothing" if value in (None, "", [], {}) else str(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"

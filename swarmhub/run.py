@@ -1,0 +1,175 @@
+"""What a task is handed: the settings, the hosts, the look at them, and the one way to change them."""
+
+import difflib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from invoke import Context
+from invoke.exceptions import Exit
+
+from swarmhub import certs, hub_image
+from swarmhub import plan as plans
+from swarmhub import settings as settings_file
+from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.host import EngineError, Host
+from swarmhub.look import Look
+from swarmhub.plan import Plan
+from swarmhub.report import Report
+from swarmhub.secrets import Secrets
+from swarmhub.secrets import load as load_secrets
+from swarmhub.settings import Settings
+
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
+
+
+class Run:
+    """One run of `fab` or `invoke`: its steps share connections and what they have seen."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._started = time.monotonic()
+        self.report = Report()
+        self.changed = 0
+        self._closers: list[Callable[[], None]] = []
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return the settings, checked."""
+        return settings_file.current()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Return the secrets, checked."""
+        return load_secrets(self.settings, settings_file.path())
+
+    @cached_property
+    def manager(self) -> str:
+        """Return the manager to use: the one that -H names, or the first of hosts.toml.
+
+        Raises:
+            UsageError: -H names several hosts, a worker, or a host that hosts.toml does not.
+        """
+        named = self.named
+        if not named:
+            return self.settings.manager
+        managers = self.settings.hosts.managers
+        if len(named) > 1:
+            raise UsageError(f"-H names {len(named)} hosts; this step takes one manager: -H {managers[0]}")
+        if named[0] not in managers:
+            raise UsageError(f"-H {named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
+        return named[0]
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes to act on: those that -H names, or all."""
+        return self.named or self.settings.hosts.all
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """Return the hosts that -H names, each once.
+
+        Raises:
+            UsageError: hosts.toml does not name one of them.
+        """
+        named = tuple(dict.fromkeys(host for host in self._context.config.get("swarmhub_hosts", []) if host))
+        known = self.settings.hosts.all
+        for host in named:
+            if host not in known:
+                close = difflib.get_close_matches(host, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(known)}"
+                raise UsageError(f"-H {host}: {settings_file.path()} does not name that host; {hint}")
+        return named
+
+    @cached_property
+    def hosts(self) -> dict[str, Host]:
+        """Return every host of hosts.toml; a connection is made when it is first used."""
+        from swarmhub.transport.host import SshHost  # imports docker-py: `fab --list` does not wait for it
+        from swarmhub.transport.session import connections
+
+        shared = connections(self._context.config, self.settings.ssh)
+        self._closers.append(shared.close)
+        return {name: SshHost(name, shared) for name in self.settings.hosts.all}
+
+    @cached_property
+    def look(self) -> Look:
+        """Return the look at the cluster that all steps of this run share."""
+        return Look(self.settings, self.hosts, self.manager)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long this run has taken so far."""
+        return time.monotonic() - self._started
+
+    def check(self) -> None:
+        """Check all that can be checked before the first connection.
+
+        Raises:
+            SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
+            UsageError: -H names what this run cannot use.
+        """
+        problems: list[Problem] = []
+        for read in (lambda: self.secrets, lambda: hub_image.desired(self.settings), lambda: certs.desired(self.settings)):
+            try:
+                read()
+            except SettingsError as error:
+                problems += error.problems
+        if problems:
+            raise SettingsError(*problems)
+        self.report.line("check", f"{settings_file.path()}: {len(self.settings.hosts.all)} hosts, manager {self.manager}")
+
+    def apply(self, plan: Plan) -> None:
+        """Say what a step changes, and change it."""
+        self.report.plan(plan)
+        if plan.changes:
+            self.look.forget()
+            self.changed += len(plan.changes)
+            with self.report.bars(plan.at_once):
+                plans.apply(plan, self.hosts, self.report)
+
+    def close(self) -> None:
+        """Close the connections, if there are any: what waits for a host then ends."""
+        for close in self._closers:
+            close()
+
+
+_current: list[Run] = []
+
+
+@contextmanager
+def step(context: Context, name: str) -> Iterator[Run]:
+    """Give a task the run that it belongs to; turn errors into a line and an exit code.
+
+    Raises:
+        Exit: with 1 for a step that failed, 2 for wrong settings or usage, 130 after Ctrl-C.
+    """
+    if not _current:
+        _current.append(Run(context))
+    run = _current[0]
+    try:
+        yield run
+    except KeyboardInterrupt:
+        run.close()
+        raise Exit(f"{name}: interrupted; what was done stays done, the same command goes on from there", INTERRUPTED) from None
+    except (SettingsError, UsageError) as error:
+        raise _exit(str(error), WRONG, error) from error
+    except EngineError as error:
+        raise _exit(_line(StepError(error.host, error.message, plans.remedy(error)), name), FAILED, error) from error
+    except StepError as error:
+        raise _exit(_line(error, name), FAILED, error) from error
+    except StepErrors as error:
+        raise _exit("\n".join(_line(one, name) for one in error.errors), FAILED, error) from error
+
+
+def _line(error: StepError, step: str) -> str:
+    error.step = error.step or step
+    return str(error)
+
+
+def _exit(message: str, code: int, error: Exception) -> Exception:
+    """Return what ends the run: with --debug the error itself, so that its traceback shows."""
+    if logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
+        return error
+    return Exit(message, code)

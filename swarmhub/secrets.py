@@ -1,0 +1,89 @@
+"""Collect the secrets, check them, and give them names that tell nothing but whether they changed."""
+
+import hashlib
+import io
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.settings import Settings
+
+NAMES = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL")
+CALLBACK_PATH = "/hub/oauth_callback"
+COMMAND_SECONDS = 60
+
+Secrets = Mapping[str, SecretStr]
+
+
+def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ) -> Secrets:
+    """Return the secrets by name; the environment wins over the file or command of `hosts.toml`.
+
+    Raises:
+        SettingsError: with every secret that is missing or wrong.
+    """
+    given = _given(settings, file)
+    values = {name: (environ.get(name) or given.get(name) or "").strip() for name in NAMES}
+    problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings)) for name in NAMES if not values[name]]
+    callback = values["OAUTH_CALLBACK_URL"]
+    if callback and not _fits(callback, settings.hub.domain):
+        wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
+        problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
+    if problems:
+        raise SettingsError(*problems)
+    return {name: SecretStr(value) for name, value in values.items()}
+
+
+def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:
+    """Return a Swarm secret's name: it changes with the value, and a guess at the value is dear to check."""
+    salt = f"{cluster}/{service}/{name}".encode()
+    version = hashlib.scrypt(value.get_secret_value().encode(), salt=salt, n=2**12, r=8, p=1, dklen=6)
+    return f"{service}-{name.lower()}-{version.hex()}"
+
+
+def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
+    source = settings.secrets
+    if source.file:
+        try:
+            return dotenv_values(stream=io.StringIO(source.file.read_text()), interpolate=False)
+        except (OSError, UnicodeDecodeError) as error:
+            wrong = f"cannot read {source.file}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
+            raise SettingsError(Problem(str(file), 1, "secrets.file", wrong)) from None
+    if source.command:
+        return dotenv_values(stream=io.StringIO(_run(source.command, file)), interpolate=False)
+    return {}
+
+
+def _run(command: tuple[str, ...], file: Path) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        wrong = f"{command[0]!r} does not run: {getattr(error, 'strerror', None) or 'no answer within a minute'}"
+        raise SettingsError(Problem(str(file), 1, "secrets.command", wrong)) from None
+    if done.returncode:
+        # Its standard output may hold secrets and is not shown.
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise SettingsError(Problem(str(file), 1, "secrets.command", f"{command[0]!r} failed: {said}"))
+    return done.stdout
+
+
+def _missing(name: str, settings: Settings) -> str:
+    where = f"{settings.github.url}/settings/applications/new"
+    callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
+    value = callback if name == "OAUTH_CALLBACK_URL" else "…"
+    return f"is not set; register the hub at {where} with the callback {callback}, then: export {name}={value}"
+
+
+def _fits(callback: str, domain: str) -> bool:
+    try:
+        parts = urlsplit(callback)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    exact = parts.path == CALLBACK_PATH and not (parts.query or parts.fragment or parts.username)
+    return parts.scheme == "https" and parts.hostname == domain and exact and port_is_valid

@@ -1,0 +1,222 @@
+"""The hub's service: created or updated only where it differs, with its secrets."""
+
+import base64
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from swarmhub import converge
+from swarmhub.certs import FOLDER, live
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences
+from swarmhub.secrets import Secrets, swarm_name
+from swarmhub.settings import Settings
+
+STEP = "service"
+LABEL = "swarmhub.service"
+CERTIFICATE_LABEL = "swarmhub.certificate"
+IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service stands on, as the steps before it left it."""
+
+    node: str
+    network: str
+    hub_image: str
+    notebook_image: str
+    certificate: str
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and the Swarm secrets that were made for it, by name."""
+
+    service: Json | None
+    secrets: Mapping[str, str]
+
+
+def observe(manager: Host, name: str) -> Found:
+    """Ask for the service and its secrets."""
+    secrets = manager.engine.get("/secrets", filters={"label": [f"{LABEL}={name}"]})
+    return Found(
+        manager.engine.find(f"/services/{name}"),
+        {secret["Spec"]["Name"]: secret["ID"] for secret in secrets},
+    )
+
+
+def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
+    """Map the names of the secrets that are mounted to their names in the swarm."""
+    service = settings.hub.service
+    return {name: swarm_name(service, name, value, cluster) for name, value in secrets.items() if name != IN_ENVIRONMENT}
+
+
+def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
+    """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
+    hub, domain = settings.hub, settings.hub.domain
+    environment = {
+        "SSL_KEY": live(domain, "privkey.pem"),
+        "SSL_CERT": live(domain, "fullchain.pem"),
+        "DOCKER_NETWORK_NAME": settings.network.name,
+        "DOCKER_NOTEBOOK_IMAGE": parts.notebook_image,
+        "DOCKER_SERVICE_NAME": hub.service,
+        "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
+        "GITHUB_URL": settings.github.url,
+        "GITHUB_API": settings.github.api_url,
+        "OAUTH_CALLBACK_URL": secrets[IN_ENVIRONMENT].get_secret_value(),
+    }
+    container = {
+        "Image": parts.hub_image,
+        # The proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
+        "Labels": {CERTIFICATE_LABEL: parts.certificate},
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Mounts": [
+            # live/ holds links into archive/: the whole folder or nothing.
+            {"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True},
+            {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
+            {"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"},
+        ],
+        "Secrets": [_reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
+        "Healthcheck": {
+            "Test": ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8081/hub/health"],
+            "Interval": 2 * SECOND,
+            "Timeout": 5 * SECOND,
+            "StartPeriod": 60 * SECOND,
+            "Retries": 5,
+        },
+        "StopGracePeriod": 20 * SECOND,
+    }
+    # Two hubs must never have the database open, and the port is taken until the old one is gone.
+    rollout = {"Parallelism": 1, "Monitor": 3 * SECOND, "Order": "stop-first"}
+    return {
+        "Name": hub.service,
+        "Labels": {LABEL: hub.service},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            "Networks": [{"Target": parts.network}],
+        },
+        "Mode": {"Replicated": {"Replicas": 1}},
+        "UpdateConfig": {**rollout, "FailureAction": "rollback"},
+        "RollbackConfig": {**rollout, "FailureAction": "pause"},
+        "EndpointSpec": {
+            "Mode": settings.network.endpoint_mode,
+            "Ports": [{"Protocol": "tcp", "TargetPort": 443, "PublishedPort": hub.port, "PublishMode": hub.publish}],
+        },
+    }
+
+
+def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[str, str], manager: str) -> Plan:
+    """Return the secrets that are missing, then the service if it differs, then the secrets that are left over.
+
+    Raises:
+        StepError: the service is pinned to another node, which holds its data.
+    """
+    name = wanted["Name"]
+    missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
+    changes = [
+        Change("create", f"secret {names[short]}", manager, _SecretMaker(names[short], secrets[short], name))
+        for short in missing
+    ]
+    if found.service is None:
+        changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None)))
+        return Plan(STEP, "", tuple(changes))
+    _refuse_to_move(wanted, found.service, manager)
+    differs = compare(wanted, found.service["Spec"])
+    if differs:
+        cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
+        changes.append(Change("update", f"service {name}", manager, _Sender(wanted, found.service), differs, cost))
+    stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
+    changes += [Change("remove", f"secret {left}", manager, _SecretRemover(id_)) for left, id_ in stale]
+    return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
+
+
+def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
+    """Compare two whole specs; what an engine fills in by itself is no difference."""
+    return differences(_normal(wanted), _normal(spec))
+
+
+def _normal(spec: Json) -> Json:
+    spec = copy.deepcopy(spec)
+    template = spec["TaskTemplate"]
+    container = template["ContainerSpec"]
+    container["Env"] = dict(line.partition("=")[::2] for line in container.get("Env") or [])
+    container["Secrets"] = sorted(
+        ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
+        key=lambda one: str(one["File"]["Name"]),
+    )
+    container["Mounts"] = sorted(container.get("Mounts") or [], key=lambda mount: str(mount["Target"]))
+    filled_in = {"Runtime": "container", "ForceUpdate": template.get("ForceUpdate")}
+    for key, value in filled_in.items():
+        if template.get(key) == value:
+            template.pop(key, None)
+    if container.get("Isolation") == "default":
+        del container["Isolation"]
+    return spec
+
+
+def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:
+    pinned = [item for item in _constraints(service["Spec"]) if item.startswith("node.id==")]
+    if pinned and pinned[0] not in _constraints(wanted):
+        cause = f"the hub runs on another node ({pinned[0]}), where its database and certificate are"
+        remedy = "Name that manager with -H, or move the volume and /etc/letsencrypt here and remove the service first"
+        raise StepError(manager, cause, remedy)
+
+
+def _constraints(spec: Json) -> list[str]:
+    return (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
+
+
+def _restarts(path: str) -> bool:
+    return path.startswith(("TaskTemplate", "EndpointSpec", "Mode"))
+
+
+def _reference(name: str, in_swarm: str) -> dict[str, Any]:
+    return {"SecretName": in_swarm, "File": {"Name": name, "UID": "0", "GID": "0", "Mode": 0o400}}
+
+
+@dataclass(frozen=True)
+class _SecretMaker:
+    name: str
+    value: SecretStr
+    service: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        data = base64.b64encode(self.value.get_secret_value().encode()).decode()
+        host.engine.post("/secrets/create", {"Name": self.name, "Data": data, "Labels": {LABEL: self.service}})
+
+
+@dataclass(frozen=True)
+class _SecretRemover:
+    id: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        host.engine.delete(f"/secrets/{self.id}")
+
+
+@dataclass(frozen=True)
+class _Sender:
+    wanted: dict[str, Any]
+    found: Json | None
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        name = self.wanted["Name"]
+        spec = copy.deepcopy(self.wanted)
+        ids = observe(host, name).secrets
+        for reference in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]:
+            reference["SecretID"] = ids[reference["SecretName"]]
+        if self.found is None:
+            host.engine.post("/services/create", spec)
+        else:
+            spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
+            # The version it was planned on: somebody else's update in between makes this one fail.
+            host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
+        converge.wait(host, name, progress)

@@ -1,0 +1,191 @@
+"""Open Fabric connections that verify host keys, at most one a host and a run."""
+
+import base64
+import hashlib
+import logging
+import random
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import paramiko
+from fabric import Config, Connection
+from paramiko import PKey, SSHClient, SSHConfig
+from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
+
+from swarmhub.errors import Problem, SettingsError, StepError
+from swarmhub.host import Output
+
+CONNECT_SECONDS = 10
+KEEPALIVE_SECONDS = 20
+# sshd turns connections away at random above MaxStartups (10:30:100); a moment later it takes them.
+ATTEMPTS = 4
+
+
+class UnknownHostKey(SSHException):
+    """A host shows a key that no known_hosts file names."""
+
+    def __init__(self, hostname: str, key: PKey) -> None:
+        super().__init__(hostname)
+        self.hostname, self.key = hostname, key
+
+
+class _Refuse(paramiko.MissingHostKeyPolicy):
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
+        raise UnknownHostKey(hostname, key)
+
+
+class VerifiedConnection(Connection):
+    """A Fabric connection that refuses unknown and changed host keys, on jump hosts too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _verify(self)
+
+    def get_gateway(self) -> Any:
+        """Return the jump host, verified like the host itself: Fabric makes it a plain Connection."""
+        gateway = hop = super().get_gateway()
+        while isinstance(hop, Connection):
+            _verify(hop)
+            hop = hop.gateway
+        return gateway
+
+    def open(self) -> Any:
+        """Connect, without Nagle's delay: it costs a command 36 ms of 48."""
+        result = super().open()
+        transport = self.client.get_transport()
+        if transport is not None:
+            transport.set_keepalive(KEEPALIVE_SECONDS)
+            with suppress(AttributeError, OSError):  # through a jump host the socket is a channel
+                transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return result
+
+
+class Connections:
+    """The connections of one run, opened when they are first asked for."""
+
+    def __init__(self, config: Config, sudo: bool = False) -> None:
+        self._config, self._sudo = config, sudo
+        self._open: dict[str, VerifiedConnection] = {}
+        self._lock = threading.Lock()
+        # Its threads print tracebacks of their own for what we report in a line.
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+    def to(self, host: str) -> VerifiedConnection:
+        """Return the connection to `host`, which may not be open yet."""
+        with self._lock:
+            if host not in self._open:
+                self._open[host] = VerifiedConnection(host, config=self._config.clone(), connect_timeout=CONNECT_SECONDS)
+            return self._open[host]
+
+    def opened(self, host: str) -> VerifiedConnection:
+        """Return the open connection to `host`.
+
+        Raises:
+            StepError: it cannot be reached, trusted or logged in to.
+        """
+        connection = self.to(host)
+        try:
+            _with_retries(connection.open)
+        except (OSError, SSHException, EOFError) as error:
+            raise _explain(host, connection, error) from error
+        return connection
+
+    def run(self, host: str, *argv: str) -> Output:
+        """Run a command on `host`, with sudo if the settings say so; every word is quoted here, once."""
+        done = self.opened(host).run(self.command(*argv), hide=True, warn=True, in_stream=False)
+        return Output(done.exited, done.stdout, done.stderr)
+
+    def command(self, *argv: str) -> str:
+        """Return the shell line for a command."""
+        return shlex.join((*(("sudo", "-n") if self._sudo else ()), *argv))
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+
+def make_config(base: object, ssh_config: Path | None) -> Config:
+    """Return Fabric's configuration, with the ssh_config of the settings unless -S names another.
+
+    Raises:
+        SettingsError: there is no such ssh_config.
+    """
+    from_fab = base if isinstance(base, Config) else Config()
+    if ssh_config is None or from_fab._runtime_ssh_path:
+        return from_fab
+    try:
+        parsed = SSHConfig.from_path(str(ssh_config))
+    except OSError as error:
+        wrong = f"{(error.strerror or str(error)).lower()}; ssh.config names it"
+        raise SettingsError(Problem(str(ssh_config), 1, "", wrong)) from None
+    # What the command line gave (-i, a prompted password) is in connect_kwargs.
+    return Config(ssh_config=parsed, overrides={"connect_kwargs": dict(from_fab.connect_kwargs)})
+
+
+def _verify(connection: Connection) -> None:
+    client = connection.client
+    client.load_system_host_keys()
+    for name in _known_hosts_files(connection):
+        with suppress(OSError):
+            client.load_host_keys(name)
+    client.set_missing_host_key_policy(_Refuse())
+
+
+def _known_hosts_files(connection: Connection) -> list[str]:
+    named = connection.ssh_config.get("userknownhostsfile", "")
+    return [str(Path(name).expanduser()) for name in shlex.split(named)]
+
+
+def _with_retries(connect: Callable[[], object]) -> None:
+    for attempt in range(ATTEMPTS):
+        try:
+            connect()
+            return
+        except (SSHException, EOFError, ConnectionResetError) as error:
+            final = isinstance(error, AuthenticationException | BadHostKeyException | UnknownHostKey)
+            if final or attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.1, 0.5) * 2**attempt)
+
+
+def _explain(host: str, connection: Connection, error: Exception) -> StepError:
+    where = f"{connection.user}@{connection.host}:{connection.port}"
+    login = f"ssh {host}"
+    if isinstance(error, UnknownHostKey):
+        cause = f"unknown host key {error.key.get_name()} {_fingerprint(error.key)}"
+        return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
+    if isinstance(error, BadHostKeyException):
+        cause = f"the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
+        remedy = f"Somebody may be listening. If the host was set up anew: ssh-keygen -R {_known_name(connection)}, then {login}"
+        return StepError(host, cause, remedy)
+    if isinstance(error, AuthenticationException):
+        return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
+    if isinstance(error, socket.gaierror):
+        return StepError(host, f"the name {connection.host} has no address", "Add it to DNS, /etc/hosts or your ssh_config")
+    if isinstance(error, NoValidConnectionsError | OSError):
+        reason = "no answer" if isinstance(error, TimeoutError) else _reason(error)
+        return StepError(host, f"cannot reach {where}: {reason}", f"Is it up, and is its address right? Try: {login}")
+    return StepError(host, f"SSH to {where} failed: {error}", f"Make this work first: {login}")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, NoValidConnectionsError):
+        return next(str(cause.strerror or cause).lower() for cause in error.errors.values())
+    return (error.strerror or str(error)).lower()
+
+
+def _known_name(connection: Connection) -> str:
+    return connection.host if connection.port == 22 else f"'[{connection.host}]:{connection.port}'"
+
+
+def _fingerprint(key: PKey) -> str:
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

@@ -1,0 +1,49 @@
+"""The document's last chapters: the hub's image, its service, and all of it together."""
+
+from invoke import Context
+
+from swarmhub import certs as certificates
+from swarmhub import health, hub_image, prerequisites
+from swarmhub import service as chapter
+from swarmhub.run import step
+from swarmhub.steps import step_task
+from tasks.certs import certs
+from tasks.images import prepull_all
+from tasks.network import network, nodes
+from tasks.volume import volume
+
+
+@step_task
+def check(c: Context) -> None:
+    """Check hosts.toml, the userlist and the secrets, without connecting to anything."""
+    with step(c, "check") as run:
+        run.check()
+
+
+@step_task
+def build_hub(c: Context) -> None:
+    """Build the hub's image on the manager, if what goes into it has changed."""
+    with step(c, hub_image.STEP) as run:
+        wanted = hub_image.desired(run.settings)
+        run.apply(hub_image.plan(wanted, run.look.hub_image(wanted.tag), run.manager))
+
+
+@step_task
+def service(c: Context) -> None:
+    """Run the hub's service; update it where it differs."""
+    with step(c, chapter.STEP) as run:
+        run.check()
+        parts = prerequisites.require(run.settings, run.look, run.manager)
+        wanted = chapter.desired(run.settings, run.secrets, parts)
+        names = chapter.secret_names(run.settings, run.secrets, parts.cluster)
+        run.apply(chapter.plan(wanted, run.look.service(), run.secrets, names, run.manager))
+
+
+@step_task(pre=[check, nodes, network, volume, certs, prepull_all, build_hub, service])
+def deploy(c: Context) -> None:
+    """Run all of the document's steps, and ask the hub whether it is well."""
+    with step(c, health.STEP) as run:
+        address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
+        certificate = certificates.require(run.look.certificate(), run.manager)
+        health.check(address, health.trust(certificates.desired(run.settings), certificate))
+        run.report.done(address, run.changed, run.seconds)

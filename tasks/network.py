@@ -1,0 +1,29 @@
+"""The document's first chapters: the swarm's nodes, and the overlay network."""
+
+from invoke import Context
+
+from swarmhub import network as chapter
+from swarmhub import nodes as members
+from swarmhub.errors import StepError
+from swarmhub.run import step
+from swarmhub.steps import step_task
+
+
+@step_task
+def nodes(c: Context) -> None:
+    """List the swarm's nodes beside the hosts of hosts.toml."""
+    with step(c, members.STEP) as run:
+        run.look.everywhere()
+        rows = members.compare(run.settings, run.look.members(), run.look.swarm())
+        run.report.nodes(rows)
+        blocking = [row.host for row in rows if row.blocks]
+        if blocking:
+            raise StepError(run.manager, f"not ready: {', '.join(blocking)}", "What to do stands above")
+
+
+@step_task(help={"recreate": "Stop the services on a network that differs, and make it anew."})
+def network(c: Context, recreate: bool = False) -> None:
+    """Create the overlay network."""
+    with step(c, chapter.STEP) as run:
+        wanted = chapter.desired(run.settings)
+        run.apply(chapter.plan(wanted, run.look.network(), run.manager, recreate=recreate))

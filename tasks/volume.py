@@ -1,0 +1,14 @@
+"""The document's chapter on the data volume."""
+
+from invoke import Context
+
+from swarmhub import volume as chapter
+from swarmhub.run import step
+from swarmhub.steps import step_task
+
+
+@step_task
+def volume(c: Context) -> None:
+    """Create the hub's data volume on the manager."""
+    with step(c, chapter.STEP) as run:
+        run.apply(chapter.plan(chapter.desired(run.settings), run.look.volume(), run.manager))
