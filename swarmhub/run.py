@@ -111,6 +111,7 @@ class Run:
             UsageError: -H names what this run cannot use.
         """
         problems: list[Problem] = []
+        _ = self.settings, self.manager
         for read in (lambda: self.secrets, lambda: hub_image.desired(self.settings), lambda: certs.desired(self.settings)):
             try:
                 read()
@@ -118,7 +119,6 @@ class Run:
                 problems += error.problems
         if problems:
             raise SettingsError(*problems)
-        self.report.line("check", f"{settings_file.path()}: {len(self.settings.hosts.all)} hosts, manager {self.manager}")
 
     def apply(self, plan: Plan) -> None:
         """Say what a step changes, and change it."""

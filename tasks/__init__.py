@@ -1,8 +1,14 @@
 """What an operator types: a function a step, in the module of its chapter. `invoke` reads this, `fab` the fabfile."""
 
+import sys
+from pathlib import Path
+
 from invoke import Collection
 
-from tasks import certs, hub, images, lab, network, volume
+# `fab` puts the project on the path; `invoke` puts nothing but this package there.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tasks import certs, hub, images, lab, network, volume  # noqa: E402 - see above
 
 ns = Collection()
 for module in (network, volume, certs, images, hub):

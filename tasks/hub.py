@@ -18,6 +18,7 @@ def check(c: Context) -> None:
     """Check hosts.toml, the userlist and the secrets, without connecting to anything."""
     with step(c, "check") as run:
         run.check()
+        run.report.line("check", f"settings, userlist and secrets are in order; the manager is {run.manager}")
 
 
 @step_task

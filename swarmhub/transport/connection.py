@@ -45,6 +45,7 @@ class VerifiedConnection(Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._set(opening=threading.Lock())
         _verify(self)
 
     def get_gateway(self) -> Any:
@@ -91,7 +92,9 @@ class Connections:
         """
         connection = self.to(host)
         try:
-            _with_retries(connection.open)
+            # Two threads that open one connection would shake hands twice, and one of them in vain.
+            with connection.opening:
+                _with_retries(connection.open)
         except (OSError, SSHException, EOFError) as error:
             raise _explain(host, connection, error) from error
         return connection
@@ -126,8 +129,10 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
     except OSError as error:
         wrong = f"{(error.strerror or str(error)).lower()}; ssh.config names it"
         raise SettingsError(Problem(str(ssh_config), 1, "", wrong)) from None
-    # What the command line gave (-i, a prompted password) is in connect_kwargs.
-    return Config(ssh_config=parsed, overrides={"connect_kwargs": dict(from_fab.connect_kwargs)})
+    # A clone keeps what the command line gave: -i, a prompted password, -H.
+    config = from_fab.clone()
+    config._set(base_ssh_config=parsed)
+    return config
 
 
 def _verify(connection: Connection) -> None:

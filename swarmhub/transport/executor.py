@@ -41,6 +41,10 @@ class Executor(fabric.Executor):  # type: ignore[misc]
         # What follows "--" on the command line is Fabric's own matter.
         return expanded + super().expand_calls([], apply_hosts)
 
+    def parameterize(self, call: Any, connection_init_kwargs: Any) -> Any:
+        """Return the call with the run's own connection to its host."""
+        return call.clone(into=VerifiedCall, with_={"init_kwargs": connection_init_kwargs})
+
     def dedupe(self, tasks: Any) -> Any:
         """Run a dependency that two steps share once."""
         return list({self._identity(call): call for call in tasks}.values())
@@ -50,7 +54,7 @@ class Executor(fabric.Executor):  # type: ignore[misc]
         before = [part for dependency in call.pre for part in self._expand(dependency, hosts)]
         after = [part for dependency in call.post for part in self._expand(dependency, hosts)]
         targets = hosts[:1] if isinstance(call.task, Step) else hosts
-        here = [call.clone(into=VerifiedCall, with_={"init_kwargs": {"host": host}}) for host in targets]
+        here = [self.parameterize(call, {"host": host}) for host in targets]
         return [*before, *(here or [call]), *after]
 
     @staticmethod
