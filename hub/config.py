@@ -26,6 +26,7 @@ def configure(
     Raises:
         ValueError: the userlist has a mistake.
         KeyError: a variable of the service is missing.
+
     """
     users, mistakes = parse(userlist.read_text())
     if mistakes:

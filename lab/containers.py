@@ -1,5 +1,6 @@
 """Start and stop the lab's containers on this machine's engine."""
 
+import contextlib
 from typing import Any
 
 import docker
@@ -11,6 +12,8 @@ from lab.keys import State
 from lab.machine import LabError, Say
 from lab.topology import Node, Service
 from swarmhub import context
+
+PARTS: tuple[Node | Service, ...] = (*topology.SERVICES, *topology.NODES)
 
 # What dockerd inside a container needs. "--privileged" would ask for CAP_SYS_RESOURCE too,
 # which a machine that is itself confined cannot give.
@@ -25,10 +28,20 @@ NESTED_ENGINE = {
 def ensure(client: docker.APIClient, images: Images, state: State, say: Say) -> None:
     """Create what is missing or stale and start what is stopped."""
     _ensure_network(client)
-    for service in topology.SERVICES:
-        _ensure_container(client, service, images.services, state, say)
-    for node in topology.NODES:
-        _ensure_container(client, node, images.node, state, say)
+    stale = {part.name for part in PARTS if not _is_current(client, part, images, state)}
+    if stale & {node.name for node in topology.NODES}:
+        # A swarm whose member was made anew lists it twice: all of it is made anew.
+        stale |= {node.name for node in topology.NODES}
+    for part in PARTS:
+        if part.name in stale:
+            say(f"creating {part.name}")
+            with contextlib.suppress(NotFound):
+                client.remove_container(container_name(part.name), force=True, v=True)
+            _create(client, part, images, state)
+        try:
+            client.start(container_name(part.name))
+        except APIError as error:
+            raise LabError(f"{part.name} does not start: {error.explanation}") from error
 
 
 def remove(client: docker.APIClient) -> list[str]:
@@ -36,10 +49,8 @@ def remove(client: docker.APIClient) -> list[str]:
     ours = client.containers(all=True, filters={"label": topology.LABEL})
     for container in ours:
         client.remove_container(container["Id"], force=True, v=True)
-    try:
+    with contextlib.suppress(NotFound):
         client.remove_network(topology.NETWORK)
-    except NotFound:
-        pass
     return [container["Names"][0].lstrip("/") for container in ours]
 
 
@@ -54,6 +65,7 @@ def run(client: docker.APIClient, name: str, *command: str) -> str:
 
     Raises:
         LabError: the command failed.
+
     """
     started = client.exec_create(container_name(name), list(command))
     output = client.exec_start(started["Id"]).decode().strip()
@@ -76,34 +88,30 @@ def _ensure_network(client: docker.APIClient) -> None:
         client.create_network(topology.NETWORK, driver="bridge", ipam=ipam, labels={topology.LABEL: "network"})
 
 
-def _ensure_container(client: docker.APIClient, what: Node | Service, image: str, state: State, say: Say) -> None:
-    name = container_name(what.name)
-    wanted = {topology.LABEL: what.name, f"{topology.LABEL}.image": image, f"{topology.LABEL}.state": state.id}
+def _is_current(client: docker.APIClient, part: Node | Service, images: Images, state: State) -> bool:
     try:
-        found = client.inspect_container(name)
+        found = client.inspect_container(container_name(part.name))
     except NotFound:
-        found = None
-    if found is not None and wanted.items() - found["Config"]["Labels"].items():
-        say(f"{what.name} is from another image or another clone: making it anew")
-        client.remove_container(name, force=True, v=True)
-        found = None
-    if found is None:
-        say(f"creating {what.name}")
-        _create(client, what, image, state, wanted)
-    if found is None or not found["State"]["Running"]:
-        try:
-            client.start(name)
-        except APIError as error:
-            raise LabError(f"{what.name} does not start: {error.explanation}") from error
+        return False
+    return bool(_labels(part, images, state).items() <= found["Config"]["Labels"].items())
 
 
-def _create(client: docker.APIClient, what: Node | Service, image: str, state: State, labels: dict[str, str]) -> None:
-    is_node = isinstance(what, Node)
-    hostname = what.name if is_node else what.hostname
-    endpoint = client.create_endpoint_config(aliases=[hostname], ipv4_address=what.address)
+def _labels(part: Node | Service, images: Images, state: State) -> dict[str, str]:
+    """Return what tells a container of this clone and this definition from any other."""
+    made_of = context.digest({"hosts": topology.hosts_file().encode()}, repr(part), _image(part, images), state.id)
+    return {topology.LABEL: part.name, f"{topology.LABEL}.made-of": made_of}
+
+
+def _image(part: Node | Service, images: Images) -> str:
+    return images.node if isinstance(part, Node) else images.services
+
+
+def _create(client: docker.APIClient, part: Node | Service, images: Images, state: State) -> None:
+    is_node = isinstance(part, Node)
+    endpoint = client.create_endpoint_config(aliases=[part.hostname], ipv4_address=part.address)
     host_config = client.create_host_config(
-        port_bindings={inside: ("127.0.0.1", outside) for inside, outside in what.ports.items()},
-        dns=None if what.name == "dns" else [topology.DNS],
+        port_bindings={inside: ("127.0.0.1", outside) for inside, outside in part.ports.items()},
+        dns=None if part.name == "dns" else [topology.DNS],
         restart_policy={"Name": "unless-stopped"},
         **(NESTED_ENGINE if is_node else {}),
     )
@@ -111,18 +119,18 @@ def _create(client: docker.APIClient, what: Node | Service, image: str, state: S
         # What the docker command calls "systempaths=unconfined"; docker-py has no argument for it.
         host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
     client.create_container(
-        image,
-        name=container_name(what.name),
-        hostname=hostname,
-        command=None if is_node else list(what.command),
-        environment=_environment(what, state),
-        labels=labels,
-        ports=list(what.ports),
+        _image(part, images),
+        name=container_name(part.name),
+        hostname=part.hostname,
+        command=list(part.command) if isinstance(part, Service) else None,
+        environment=_environment(part, state),
+        labels=_labels(part, images, state),
+        ports=list(part.ports),
         volumes=["/var/lib/docker"] if is_node else None,
         networking_config=client.create_networking_config({topology.NETWORK: endpoint}),
         host_config=host_config,
     )
-    client.put_archive(container_name(what.name), "/", context.archive(_files(what, state)))
+    client.put_archive(container_name(part.name), "/", context.archive(_files(part, state)))
 
 
 def _environment(what: Node | Service, state: State) -> dict[str, str]:

@@ -50,10 +50,10 @@ def ensure(client: docker.APIClient, say: Say) -> Images:
 
 def publish(client: docker.APIClient, images: Images, say: Say) -> None:
     """Push what the nodes pull to the lab's registry."""
+    say(f"publishing images to {topology.REGISTRY}")
     for tag, name in images.published().items():
         repository, _, version = f"127.0.0.1:{topology.REGISTRY_PORT}/{name}".rpartition(":")
         client.tag(tag, repository, version)
-        say(f"publishing {topology.REGISTRY}/{name}")
         _follow(client.push(repository, version, stream=True, decode=True), f"push of {name}")
 
 

@@ -38,6 +38,7 @@ def ensure_engine(say: Say) -> docker.APIClient:
 
     Raises:
         LabError: no engine answers and none can be started here.
+
     """
     client = connect()
     if client is not None:
@@ -71,6 +72,7 @@ def install_missing(tools: dict[str, str], say: Say) -> None:
 
     Raises:
         LabError: this is not Debian or Ubuntu with root, or apt-get failed.
+
     """
     packages = [package for tool, package in tools.items() if not _which(tool)]
     if not packages:
@@ -92,6 +94,7 @@ def wait_for(probe: Callable[[], T | None], seconds: float, message: str, pause:
 
     Raises:
         LabError: with `message`, when `seconds` have passed.
+
     """
     deadline = time.monotonic() + seconds
     while True:

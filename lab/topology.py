@@ -23,6 +23,11 @@ class Node:
     ports: dict[int, int]
 
     @property
+    def hostname(self) -> str:
+        """Return the name that the host calls itself."""
+        return self.name
+
+    @property
     def ssh_port(self) -> int:
         """Return the port of 127.0.0.1 that leads to this node's sshd."""
         return self.ports[22]
@@ -48,10 +53,30 @@ class Service:
 
 
 SERVICES = (
-    Service("dns", "10.213.0.2", ("dnsmasq", "-k", "--log-facility=-", "--addn-hosts=/srv/lab/hosts"), {}, "dns.lab"),
-    Service("registry", "10.213.0.3", ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"),
-    Service("acme", "10.213.0.4", ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"), {15000: 15000}, "acme.lab"),
-    Service("acme-staging", "10.213.0.5", ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"), {15000: 15001}, "acme-staging.lab"),
+    Service(
+        "dns",
+        "10.213.0.2",
+        ("dnsmasq", "-k", "--log-facility=-", "--addn-hosts=/srv/lab/hosts", "--local=/lab/", "--local=/localhost/"),
+        {},
+        "dns.lab",
+    ),
+    Service(
+        "registry", "10.213.0.3", ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"
+    ),
+    Service(
+        "acme",
+        "10.213.0.4",
+        ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"),
+        {15000: 15000},
+        "acme.lab",
+    ),
+    Service(
+        "acme-staging",
+        "10.213.0.5",
+        ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"),
+        {15000: 15001},
+        "acme-staging.lab",
+    ),
     Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
 )
 DNS = SERVICES[0].address

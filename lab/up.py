@@ -23,6 +23,7 @@ def up(say: Say) -> None:
 
     Raises:
         LabError: a part of it does not come up; the message names it.
+
     """
     started = time.monotonic()
     client = machine.ensure_engine(say)
@@ -59,7 +60,7 @@ def status() -> list[tuple[str, str, str]]:
     client = machine.connect()
     found = containers.running(client) if client is not None else {}
     rows = []
-    for part in (*topology.SERVICES, *NODES):
+    for part in containers.PARTS:
         state = found[part.name]["Status"] if part.name in found else "absent"
         ports = ", ".join(f"127.0.0.1:{outside} → {inside}" for inside, outside in part.ports.items())
         rows.append((part.name, state, ports))
@@ -145,3 +146,27 @@ def _greets(port: int) -> bool:
 
 def _see(name: str) -> str:
     return f"docker logs {containers.container_name(name)}"
+
+
+def guide() -> str:
+    """Return where the lab's hub is, whom to log in as, and what to try next."""
+    return f"""
+Your hub is at {topology.HUB_URL}
+  It has the lab's own staging certificate, so the browser warns: go on.
+  "Sign in with GitHub" leads to the lab's stand-in for GitHub, where you choose who you are:
+    ada      an admin
+    grace    may log in
+    mallory  may not
+    linus    may not, until ada adds him: Admin, Add Users
+
+Try next:
+  export SWARMHUB_HOSTS=lab/hosts.toml
+  .venv/bin/fab deploy                      again: nothing to change
+  echo hopper >> lab/userlist               let somebody else in …
+  .venv/bin/fab deploy                      … and only the hub is built and restarted; notebooks go on
+  .venv/bin/fab --list                      every step by itself
+  ssh -F lab/state/ssh_config swarm-worker1 docker ps
+
+Your own hosts: edit hosts.toml and hub/userlist, unset SWARMHUB_HOSTS, fab deploy.
+Take the lab away: make clean
+"""

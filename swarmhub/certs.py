@@ -13,6 +13,7 @@ from swarmhub.settings import Settings, read_text
 
 STEP = "certs"
 FOLDER = "/etc/letsencrypt"
+NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
 
 
@@ -59,6 +60,7 @@ def desired(settings: Settings) -> Wanted:
 
     Raises:
         SettingsError: the CA file cannot be read.
+
     """
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
@@ -70,6 +72,7 @@ def observe(manager: Host, domain: str) -> Certificate | None:
 
     Raises:
         StepError: the user may not read them.
+
     """
     chain = manager.run("cat", live(domain, "fullchain.pem"))
     if chain.code:
@@ -86,6 +89,7 @@ def require(found: Certificate | None, manager: str) -> Certificate:
 
     Raises:
         StepError: there is none.
+
     """
     if found is None:
         raise StepError(manager, "there is no certificate yet", "Get it first: fab certs")
@@ -175,12 +179,15 @@ class _Certbot:
         made = host.engine.post("/containers/create", container(self.wanted, force=self.force))["Id"]
         try:
             if self.wanted.ca:
-                host.engine.put(f"/containers/{made}/archive", context.archive({CA_IN_CONTAINER[1:]: self.wanted.ca.encode()}), path="/")
+                host.engine.put(
+                    f"/containers/{made}/archive", context.archive({CA_IN_CONTAINER[1:]: self.wanted.ca.encode()}), path="/"
+                )
             host.engine.post(f"/containers/{made}/start")
             said = []
             for line in host.engine.logs(f"/containers/{made}/logs", follow=True):
                 said.append(line)
-                progress.log(host.name, line)
+                if line.strip() and not _is_noise(said):
+                    progress.log(host.name, line)
             code = host.engine.post(f"/containers/{made}/wait")["StatusCode"]
         finally:
             host.engine.delete(f"/containers/{made}", force=True)
@@ -214,10 +221,14 @@ def _holder_of_port_80(host: Host) -> str | None:
     return "a process that this user may not see (try there: sudo ss -ltnp)" if listening else None
 
 
+def _is_noise(said: list[str]) -> bool:
+    """Tell whether the last line is certbot's own advertising, or its next steps, which are ours."""
+    return "NEXT STEPS:" in said or said[-1].startswith(NOISE)
+
+
 def _reason(said: list[str]) -> str:
     details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
-    noise = ("Ask for help", "See the logfile", "Saving debug log", "- - -")
-    lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(noise)]
+    lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(NOISE)]
     return (details or lines[-1:] or ["it says nothing"])[0]
 
 

@@ -29,6 +29,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
 
     Raises:
         StepError: it does not get there; the service's own last log lines were said before.
+
     """
     last = State("")
 

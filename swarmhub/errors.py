@@ -41,7 +41,7 @@ class StepError(Exception):
         return f"{where}: {self.cause.rstrip('.')}. {self.remedy}"
 
 
-class StepErrors(Exception):
+class StepErrors(Exception):  # noqa: N818 - the plural of StepError
     """Several hosts failed in the same step; what the others finished stays finished."""
 
     def __init__(self, *errors: StepError) -> None:

@@ -36,6 +36,7 @@ def check(address: str, context: ssl.SSLContext) -> None:
 
     Raises:
         StepError: it does not answer within the time, or shows a certificate that is not trusted.
+
     """
     parts = urlsplit(address)
     host, port = str(parts.hostname), parts.port or 443
@@ -46,8 +47,12 @@ def check(address: str, context: ssl.SSLContext) -> None:
         try:
             status, _ = https.get(host, port, "/hub/health", context)
         except ssl.SSLCertVerificationError as error:
-            remedy = "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service"
-            raise StepError(host, f"{address} shows a certificate that is not trusted: {error.verify_message}", remedy) from error
+            remedy = (
+                "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service"
+            )
+            raise StepError(
+                host, f"{address} shows a certificate that is not trusted: {error.verify_message}", remedy
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             last = str(getattr(error, "strerror", None) or error)
             return False

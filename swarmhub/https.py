@@ -14,6 +14,7 @@ def get(host: str, port: int, path: str, trust: ssl.SSLContext, address: str | N
     Raises:
         OSError: no connection, or (ssl.SSLError) a certificate that `trust` refuses.
         http.client.HTTPException: an answer that is not HTTP.
+
     """
     # RFC 6761, 6.3: names below "localhost" are this machine; not every resolver knows.
     local = "127.0.0.1" if host.endswith(".localhost") else host

@@ -27,6 +27,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
 
     Raises:
         SettingsError: the userlist has mistakes, or a file is missing.
+
     """
     files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b""}
     if settings.hub.ca:

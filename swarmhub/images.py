@@ -56,6 +56,7 @@ def ask_registry(manager: Host, image: str) -> str:
 
     Raises:
         StepError: the registry does not know the image, or does not answer.
+
     """
     try:
         return str(manager.engine.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
@@ -64,11 +65,12 @@ def ask_registry(manager: Host, image: str) -> str:
         raise StepError(manager.name, cause, remedy(error)) from error
 
 
-def reached(seen: Mapping[str, Held | None | BaseException], needed: Sequence[str]) -> dict[str, Held | None]:
+def reached(seen: Mapping[str, Held | BaseException | None], needed: Sequence[str]) -> dict[str, Held | None]:
     """Return what the nodes hold that could be asked.
 
     Raises:
         StepErrors: none of the `needed` ones could; a pull on the others would be in vain.
+
     """
     unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
     if unexpected:
@@ -79,11 +81,12 @@ def reached(seen: Mapping[str, Held | None | BaseException], needed: Sequence[st
     return held
 
 
-def verify(image: str, wanted: str, seen: Mapping[str, Held | None | BaseException]) -> None:
+def verify(image: str, wanted: str, seen: Mapping[str, Held | BaseException | None]) -> None:
     """Make sure that every node holds the same image.
 
     Raises:
         StepErrors: with each node that could not be asked, or holds another image.
+
     """
     errors = [one for one in seen.values() if isinstance(one, StepError)]
     for host, one in seen.items():
@@ -101,9 +104,7 @@ def holds(held: Held | None, wanted: str) -> bool:
 
 def plan(image: str, wanted: str, held: Mapping[str, Held | None]) -> Plan:
     """Return the pulls that the nodes in `held` need, independent of each other."""
-    changes = tuple(
-        Change("pull", image, host, _Puller(image, wanted)) for host, one in held.items() if not holds(one, wanted)
-    )
+    changes = tuple(Change("pull", image, host, _Puller(image, wanted)) for host, one in held.items() if not holds(one, wanted))
     same = f"{image}: {short(wanted)} on {len(held)} of {len(held)} nodes"
     return Plan(STEP, same, changes, at_once=True)
 

@@ -47,7 +47,7 @@ class Look:
         """Return what a host's engine says of itself."""
         return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
 
-    def images(self, hosts: tuple[str, ...]) -> dict[str, Held | None | BaseException]:
+    def images(self, hosts: tuple[str, ...]) -> dict[str, Held | BaseException | None]:
         """Return the notebook image that each of the hosts holds, or why that cannot be told."""
         answers = at_once([partial(self.image, host) for host in hosts])
         return dict(zip(hosts, answers, strict=True))

@@ -59,6 +59,7 @@ def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate:
 
     Raises:
         StepError: it differs and services are on it; only `recreate` stops them.
+
     """
     name = wanted["Name"]
     if found is None:

@@ -83,6 +83,7 @@ def check_manager(host: str, member: Member) -> None:
 
     Raises:
         StepError: it is in no swarm, or a worker in it.
+
     """
     if member.state != "active":
         remedy = f"Make one there: docker swarm init, and let the other hosts join it; then: fab -H {host} nodes"
@@ -124,7 +125,11 @@ def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]
         remedy = f"On a manager: docker node {verb} {node.hostname}; or name it under hosts.{node.role}s"
         return f"is a {node.role} in the swarm", remedy, expected == "manager"
     if node.state != "ready":
-        return f"is {node.state}", "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other", True
+        return (
+            f"is {node.state}",
+            "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other",
+            True,
+        )
     if node.availability != "active":
         remedy = f"No notebook starts there. When its work is done: docker node update --availability active {node.hostname}"
         return f"is set to {node.availability}", remedy, False

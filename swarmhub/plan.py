@@ -85,6 +85,7 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress) -> None:
     Raises:
         StepError: a change failed; those before it stay done.
         StepErrors: several of those at once failed; the others were finished.
+
     """
     if not plan.at_once:
         for change in plan.changes:

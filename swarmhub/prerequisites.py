@@ -12,6 +12,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
 
     Raises:
         StepError: a step before this one has not been done; the message names it.
+
     """
     swarm, network = look.swarm(), look.network()
     if network is None:
@@ -26,7 +27,9 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     wanted = images.chosen(image, held)
     lacking = [host for host in settings.hosts.all if wanted is None or not images.holds(held.get(host), wanted)]
     if wanted is None or lacking:
-        raise StepError(lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", "First: fab prepull-all")
+        raise StepError(
+            lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", "First: fab prepull-all"
+        )
     pinned = images.pinned(image, wanted, held[manager])
     node = look.member(manager).node
     return Parts(node, network.id, tag, pinned, certificate.fingerprint, swarm.cluster)

@@ -24,7 +24,7 @@ class Report:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._last: dict[str, float] = {}
+        self._said: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def line(self, step: str, text: str, style: str = "") -> None:
@@ -71,9 +71,10 @@ class Report:
                 if host not in self._tasks:
                     self._tasks[host] = self._bars.add_task(host, total=None)
                 self._bars.update(self._tasks[host], completed=done, total=total or None)
-            elif total and time.monotonic() - self._last.get(host, 0.0) >= PLAIN_SECONDS:
-                self._last[host] = time.monotonic()
-                self._console.print(f"{'':<10} {host} | {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            elif done and time.monotonic() - self._said.setdefault(host, time.monotonic()) >= PLAIN_SECONDS:
+                self._said[host] = time.monotonic()
+                rest = "unpacking" if done == total else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+                self._console.print(f"{'':<10} {host} | {rest}", style="dim")
 
     @contextmanager
     def bars(self, wanted: bool) -> Iterator[None]:

@@ -51,6 +51,7 @@ class Run:
 
         Raises:
             UsageError: -H names several hosts, a worker, or a host that hosts.toml does not.
+
         """
         named = self.named
         if not named:
@@ -73,6 +74,7 @@ class Run:
 
         Raises:
             UsageError: hosts.toml does not name one of them.
+
         """
         named = tuple(dict.fromkeys(host for host in self._context.config.get("swarmhub_hosts", []) if host))
         known = self.settings.hosts.all
@@ -109,6 +111,7 @@ class Run:
         Raises:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
             UsageError: -H names what this run cannot use.
+
         """
         problems: list[Problem] = []
         _ = self.settings, self.manager
@@ -126,8 +129,10 @@ class Run:
         if plan.changes:
             self.look.forget()
             self.changed += len(plan.changes)
+            started = time.monotonic()
             with self.report.bars(plan.at_once):
                 plans.apply(plan, self.hosts, self.report)
+            self.report.line(plan.step, f"done in {time.monotonic() - started:.1f} s", style="green")
 
     def close(self) -> None:
         """Close the connections, if there are any: what waits for a host then ends."""
@@ -144,6 +149,7 @@ def step(context: Context, name: str) -> Iterator[Run]:
 
     Raises:
         Exit: with 1 for a step that failed, 2 for wrong settings or usage, 130 after Ctrl-C.
+
     """
     if not _current:
         _current.append(Run(context))

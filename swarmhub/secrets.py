@@ -26,6 +26,7 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
 
     Raises:
         SettingsError: with every secret that is missing or wrong.
+
     """
     given = _given(settings, file)
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in NAMES}

@@ -119,6 +119,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
 
     Raises:
         StepError: the service is pinned to another node, which holds its data.
+
     """
     name = wanted["Name"]
     missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]

@@ -26,6 +26,7 @@ def plan(wanted: dict[str, Any], found: Json | None, manager: str) -> Plan:
 
     Raises:
         StepError: it is there with another driver or other options; it holds data and is never replaced.
+
     """
     name = wanted["Name"]
     if found is None:
@@ -33,7 +34,9 @@ def plan(wanted: dict[str, Any], found: Json | None, manager: str) -> Plan:
     differs = differences(wanted, {"Name": found["Name"], "Driver": found["Driver"], "DriverOpts": found["Options"]})
     if differs:
         fields = "; ".join(f"{item.path} is {item.found!r}, wanted {item.wanted!r}" for item in differs)
-        remedy = f"It holds the hub's data and is not replaced: change hosts.toml, or move the data and: docker volume rm {name}"
+        remedy = (
+            f"It holds the hub's data and is not replaced: change hosts.toml, or move the data and: docker volume rm {name}"
+        )
         raise StepError(manager, f"volume {name} differs: {fields}", remedy)
     return Plan(STEP, f"{name}: {found['Driver']}, on {manager}")
 

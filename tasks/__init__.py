@@ -8,7 +8,7 @@ from invoke import Collection
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tasks import certs, hub, images, lab, network, volume  # noqa: E402 - see above
+from tasks import certs, hub, images, lab, network, volume
 
 ns = Collection()
 for module in (network, volume, certs, images, hub):

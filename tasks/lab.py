@@ -34,6 +34,14 @@ def status(c: Context) -> None:
         print(f"{name:<16} {state:<28} {ports}")
 
 
+@task
+def guide(c: Context) -> None:
+    """Say where the lab's hub is, whom to log in as, and what to try next."""
+    from lab import up as lab
+
+    print(lab.guide())
+
+
 def _say(line: str) -> None:
     print(f"lab        {line}", flush=True)
 

@@ -35,6 +35,7 @@ def load(file: Path) -> Settings:
 
     Raises:
         SettingsError: with every problem found.
+
     """
     text = read_text(file, f"start from the project's own hosts.toml, or name yours: SWARMHUB_HOSTS={file.name}")
     if not text.strip():
@@ -55,6 +56,7 @@ def read_text(file: Path, missing: str) -> str:
 
     Raises:
         SettingsError: it is not there, not UTF-8, or has a byte order mark or carriage returns.
+
     """
     try:
         raw = file.read_bytes()

@@ -47,7 +47,9 @@ class Ssh(Table):
     """How to reach the hosts. User, port, key and jump host belong in the ssh_config."""
 
     config: FilePath | None = Field(None, description="The ssh_config to use. Default: yours.")
-    sudo: StrictBool = Field(False, description="Put `sudo -n` before commands: for a user who is neither root nor in the docker group.")
+    sudo: StrictBool = Field(
+        False, description="Put `sudo -n` before commands: for a user who is neither root nor in the docker group."
+    )
 
 
 class Network(Table):
@@ -91,7 +93,9 @@ class Certs(Table):
     """The TLS certificate, by certbot on the manager."""
 
     email: Email | None = Field(None, description="Where the certificate authority writes to.")
-    staging: StrictBool = Field(True, description="Use the staging server, whose certificates browsers refuse, to try things out.")
+    staging: StrictBool = Field(
+        True, description="Use the staging server, whose certificates browsers refuse, to try things out."
+    )
     server: HttpsUrl = Field(LETS_ENCRYPT, description="The ACME server's directory.")
     staging_server: HttpsUrl = Field(LETS_ENCRYPT_STAGING, description="The one used while `staging` is true.")
     ca: FilePath | None = Field(None, description="PEM file with the CAs of a private ACME server and of what it issues.")
@@ -114,7 +118,9 @@ class Volume(Table):
 class Notebook(Table):
     """What people run."""
 
-    image: TaggedImage = Field(description="The image. It holds JupyterLab and a single-user server of the hub's major version.")
+    image: TaggedImage = Field(
+        description="The image. It holds JupyterLab and a single-user server of the hub's major version."
+    )
 
 
 class Hub(Table):

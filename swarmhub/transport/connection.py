@@ -89,6 +89,7 @@ class Connections:
 
         Raises:
             StepError: it cannot be reached, trusted or logged in to.
+
         """
         connection = self.to(host)
         try:
@@ -120,6 +121,7 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
 
     Raises:
         SettingsError: there is no such ssh_config.
+
     """
     from_fab = base if isinstance(base, Config) else Config()
     if ssh_config is None or from_fab._runtime_ssh_path:
@@ -169,7 +171,9 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
         return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
     if isinstance(error, BadHostKeyException):
         cause = f"the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
-        remedy = f"Somebody may be listening. If the host was set up anew: ssh-keygen -R {_known_name(connection)}, then {login}"
+        remedy = (
+            f"Somebody may be listening. If the host was set up anew: ssh-keygen -R {_known_name(connection)}, then {login}"
+        )
         return StepError(host, cause, remedy)
     if isinstance(error, AuthenticationException):
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")

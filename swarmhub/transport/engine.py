@@ -68,6 +68,7 @@ class SshEngine:
 
         Raises:
             EngineError: the engine reports an error, before or during the work.
+
         """
         headers = {"Content-Type": "application/x-tar"} if content is not None else {}
         headers |= self._registry_login(image) if image else {}
@@ -124,10 +125,14 @@ class SshEngine:
         if said.code == 127 or "command not found" in text:
             return StepError(self.host, "Docker is not installed", "Install Docker Engine there, then run this again")
         if "permission denied" in text.lower():
-            remedy = "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml"
+            remedy = (
+                "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml"
+            )
             return StepError(self.host, "this user may not use Docker", remedy)
         if "a password is required" in text or "may not run sudo" in text or "not in the sudoers" in text:
-            return StepError(self.host, "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false")
+            return StepError(
+                self.host, "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false"
+            )
         if "Cannot connect to the Docker daemon" in text or "Is the docker daemon running" in text:
             return StepError(self.host, "the Docker Engine does not run", "Start it there: sudo systemctl start docker")
         return StepError(self.host, f"the Docker Engine does not answer: {text}", "Try there: docker info")
@@ -183,7 +188,11 @@ class _Channel(SSHConnection):
 def _query(params: Mapping[str, Json]) -> dict[str, str]:
     """Encode parameters as the API wants them: maps and lists as JSON, booleans as 0 or 1."""
     return {
-        name: json.dumps(value) if isinstance(value, dict | list) else str(int(value)) if isinstance(value, bool) else str(value)
+        name: json.dumps(value)
+        if isinstance(value, dict | list)
+        else str(int(value))
+        if isinstance(value, bool)
+        else str(value)
         for name, value in params.items()
     }
 

@@ -1,0 +1,55 @@
+# make demo   a hub on a three-node swarm on this machine, from nothing
+# make test   every test: units, the lab, the browser
+# make check  format, lint, types and unit tests
+# make clean  take everything away again
+PYTHON ?= python3
+VENV := .venv
+LAB := SWARMHUB_HOSTS=lab/hosts.toml
+
+.PHONY: demo test check format lock docs clean
+
+demo: $(VENV)/.run
+	$(VENV)/bin/fab lab.up
+	$(LAB) $(VENV)/bin/fab -H swarm-manager1 deploy
+	@$(VENV)/bin/fab lab.guide
+
+test: check
+	$(VENV)/bin/pytest -q tests/lab
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/mypy --no-error-summary
+	$(VENV)/bin/pytest -q tests/unit
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+docs: $(VENV)/.dev
+	$(VENV)/bin/python -m swarmhub.settings.reference
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-dev.in -o requirements-dev.lock
+	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate hub/requirements.in -o hub/requirements.lock
+	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate lab/notebook/requirements.in -o lab/notebook/requirements.lock
+
+clean:
+	@if [ -x $(VENV)/bin/fab ]; then $(VENV)/bin/fab lab.down --images; fi
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+	  { echo "Python's venv module is missing: install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ $(VENV)/.run
