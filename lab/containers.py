@@ -109,11 +109,12 @@ def _image(part: Node | Service, images: Images) -> str:
 def _create(client: docker.APIClient, part: Node | Service, images: Images, state: State) -> None:
     is_node = isinstance(part, Node)
     endpoint = client.create_endpoint_config(aliases=[part.hostname], ipv4_address=part.address)
+    nested: dict[str, Any] = NESTED_ENGINE if is_node else {}
     host_config = client.create_host_config(
         port_bindings={inside: ("127.0.0.1", outside) for inside, outside in part.ports.items()},
         dns=None if part.name == "dns" else [topology.DNS],
         restart_policy={"Name": "unless-stopped"},
-        **(NESTED_ENGINE if is_node else {}),
+        **nested,
     )
     if is_node:
         # What the docker command calls "systempaths=unconfined"; docker-py has no argument for it.
@@ -127,7 +128,7 @@ def _create(client: docker.APIClient, part: Node | Service, images: Images, stat
         labels=_labels(part, images, state),
         ports=list(part.ports),
         volumes=["/var/lib/docker"] if is_node else None,
-        networking_config=client.create_networking_config({topology.NETWORK: endpoint}),
+        networking_config={"EndpointsConfig": {topology.NETWORK: endpoint}},
         host_config=host_config,
     )
     client.put_archive(container_name(part.name), "/", context.archive(_files(part, state)))

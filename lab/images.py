@@ -76,7 +76,8 @@ def _ensure_base(client: docker.APIClient, say: Say) -> None:
             say(f"no registry answers: making {BASE} with mmdebstrap")
             _make_base(client, say)
             return
-    client.tag(BASE, *OUR_BASE.split(":"))
+    repository, _, tag = OUR_BASE.partition(":")
+    client.tag(BASE, repository, tag)
 
 
 def _make_base(client: docker.APIClient, say: Say) -> None:
@@ -87,7 +88,8 @@ def _make_base(client: docker.APIClient, say: Say) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"mmdebstrap failed: {done.stderr.strip().splitlines()[-1:]}")
-        client.import_image_from_file(str(tar), *OUR_BASE.split(":"))
+        repository, _, tag = OUR_BASE.partition(":")
+        client.import_image_from_file(str(tar), repository, tag)
 
 
 def _build(client: docker.APIClient, name: str, more: dict[str, bytes], say: Say) -> str:

@@ -80,6 +80,7 @@ SERVICES = (
     Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
 )
 DNS = SERVICES[0].address
+ACME_PRODUCTION = "https://acme.lab:14000/dir"
 HUB_URL = f"https://{DOMAIN}:{MANAGER.ports[443]}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from swarmhub import certs, hub_image, images, network, nodes, service, volume
 from swarmhub.certs import Certificate
@@ -14,6 +14,8 @@ from swarmhub.nodes import Member, Swarm
 from swarmhub.plan import at_once
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings
+
+T = TypeVar("T")
 
 
 class Look:
@@ -81,10 +83,11 @@ class Look:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(service.observe, self._manager, self._settings.hub.service))
 
-    def _once(self, question: object, ask: Callable[[], Any]) -> Any:
+    def _once(self, question: object, ask: Callable[[], T]) -> T:
         if question not in self._seen:
             self._seen[question] = ask()
-        return self._seen[question]
+        answer: T = self._seen[question]
+        return answer
 
 
 def _in_turn(*questions: Callable[[], object]) -> None:

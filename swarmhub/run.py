@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from invoke import Context
+from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import certs, hub_image

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from invoke import Task, task
+from invoke.tasks import Task, task
 
 
 class Step(Task):  # type: ignore[type-arg]
     """A task that finds its hosts by itself, in `hosts.toml` and -H, and runs once for all of them."""
 
 
-step_task: Callable[..., Any] = partial(task, klass=Step)
+def step_task(**options: Any) -> Callable[[Callable[..., None]], Step]:
+    """Make a function a step; `options` are those of Invoke's `task`."""
+    make: Callable[[Callable[..., None]], Step] = partial(task, klass=Step, **options)()
+    return make

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from invoke import Collection
+from invoke.collection import Collection
 
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

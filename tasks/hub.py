@@ -1,6 +1,6 @@
 """The document's last chapters: the hub's image, its service, and all of it together."""
 
-from invoke import Context
+from invoke.context import Context
 
 from swarmhub import certs as certificates
 from swarmhub import health, hub_image, prerequisites
@@ -13,7 +13,7 @@ from tasks.network import network, nodes
 from tasks.volume import volume
 
 
-@step_task
+@step_task()
 def check(c: Context) -> None:
     """Check hosts.toml, the userlist and the secrets, without connecting to anything."""
     with step(c, "check") as run:
@@ -21,7 +21,7 @@ def check(c: Context) -> None:
         run.report.line("check", f"settings, userlist and secrets are in order; the manager is {run.manager}")
 
 
-@step_task
+@step_task()
 def build_hub(c: Context) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
     with step(c, hub_image.STEP) as run:
@@ -29,7 +29,7 @@ def build_hub(c: Context) -> None:
         run.apply(hub_image.plan(wanted, run.look.hub_image(wanted.tag), run.manager))
 
 
-@step_task
+@step_task()
 def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
     with step(c, chapter.STEP) as run:

@@ -1,20 +1,20 @@
 """The document's chapter on the notebook image."""
 
-from invoke import Context
+from invoke.context import Context
 
 from swarmhub import images as chapter
 from swarmhub.run import Run, step
 from swarmhub.steps import step_task
 
 
-@step_task
+@step_task()
 def prepull(c: Context) -> None:
     """Pull the notebook image on the nodes that -H names."""
     with step(c, "prepull") as run:
         _pull(run, run.nodes)
 
 
-@step_task
+@step_task()
 def prepull_all(c: Context) -> None:
     """Pull the notebook image on every node."""
     with step(c, "prepull-all") as run:

@@ -1,6 +1,6 @@
 """The document's first chapters: the swarm's nodes, and the overlay network."""
 
-from invoke import Context
+from invoke.context import Context
 
 from swarmhub import network as chapter
 from swarmhub import nodes as members
@@ -9,7 +9,7 @@ from swarmhub.run import step
 from swarmhub.steps import step_task
 
 
-@step_task
+@step_task()
 def nodes(c: Context) -> None:
     """List the swarm's nodes beside the hosts of hosts.toml."""
     with step(c, members.STEP) as run:

@@ -1,13 +1,13 @@
 """The document's chapter on the data volume."""
 
-from invoke import Context
+from invoke.context import Context
 
 from swarmhub import volume as chapter
 from swarmhub.run import step
 from swarmhub.steps import step_task
 
 
-@step_task
+@step_task()
 def volume(c: Context) -> None:
     """Create the hub's data volume on the manager."""
     with step(c, chapter.STEP) as run:

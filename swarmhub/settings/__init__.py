@@ -136,7 +136,7 @@ def _description(key: tuple[str | int, ...]) -> str:
 def _table(key: tuple[str | int, ...]) -> type[BaseModel] | None:
     table: Any = Settings
     for part in key:
-        field = table.model_fields.get(part) if isinstance(table, type) and issubclass(table, BaseModel) else None
+        field = table.model_fields.get(str(part)) if isinstance(table, type) and issubclass(table, BaseModel) else None
         table = field.annotation if field else None
     return table if isinstance(table, type) and issubclass(table, BaseModel) else None
 

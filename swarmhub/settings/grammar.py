@@ -50,7 +50,8 @@ Option = Annotated[str, AfterValidator(_word(OPTION, "a driver option: letters, 
 def _file(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path) or not PATH.fullmatch(str(value)):
         raise ValueError(f"{value!r} is not a file's path; a shell's metacharacters are not allowed in it")
-    return (info.context or {}).get("folder", Path()) / Path(value).expanduser()
+    folder = Path((info.context or {}).get("folder", ""))
+    return folder / Path(value).expanduser()
 
 
 FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]

@@ -40,7 +40,7 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         raise UnknownHostKey(hostname, key)
 
 
-class VerifiedConnection(Connection):
+class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no types
     """A Fabric connection that refuses unknown and changed host keys, on jump hosts too."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -179,7 +179,7 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
     if isinstance(error, socket.gaierror):
         return StepError(host, f"the name {connection.host} has no address", "Add it to DNS, /etc/hosts or your ssh_config")
-    if isinstance(error, NoValidConnectionsError | OSError):
+    if isinstance(error, OSError):
         reason = "no answer" if isinstance(error, TimeoutError) else _reason(error)
         return StepError(host, f"cannot reach {where}: {reason}", f"Is it up, and is its address right? Try: {login}")
     return StepError(host, f"SSH to {where} failed: {error}", f"Make this work first: {login}")
@@ -187,7 +187,7 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, NoValidConnectionsError):
-        return next(str(cause.strerror or cause).lower() for cause in error.errors.values())
+        error = next(cause for cause in error.errors.values() if isinstance(cause, OSError))
     return (error.strerror or str(error)).lower()
 
 

@@ -11,6 +11,7 @@ from docker import auth
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.transport.sshconn import SSHConnection, SSHConnectionPool, SSHHTTPAdapter
 from docker.utils import compare_version
+from paramiko import Transport
 
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Json
@@ -83,7 +84,8 @@ class SshEngine:
 
     def logs(self, path: str, /, **params: Json) -> Iterator[str]:
         """Yield the lines of a container's or a service's log."""
-        response = self._call("GET", path, params=_query({"stdout": True, "stderr": True} | params), stream=True)
+        query = _query({"stdout": True, "stderr": True} | params)
+        response = self._call("GET", path, params=query, stream=True, timeout=STREAM_SECONDS)
         # Frames of 8 bytes (stream, three zeros, length) and a payload: Engine API, "Attach to a container".
         while len(header := response.raw.read(8)) == 8:
             payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
@@ -150,22 +152,17 @@ class SshEngine:
 class _Adapter(SSHHTTPAdapter):
     """docker-py's SSH adapter on a transport that is open already."""
 
-    def __init__(self, transport: Any, command: str) -> None:
-        self._transport, self._command = transport, command
+    def __init__(self, transport: Transport, command: str) -> None:
         super().__init__("ssh://", timeout=TIMEOUT_SECONDS, shell_out=True)
+        self._pool = _Pool(transport, command)
 
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        with self.pools.lock:
-            if url not in self.pools:
-                self.pools[url] = _Pool(self._transport, self._command)
-            return self.pools[url]
-
-    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        return self.get_connection("engine", proxies)
+        # docker-py would open a pool, and so an SSH channel, for every address.
+        return self._pool
 
 
 class _Pool(SSHConnectionPool):
-    def __init__(self, transport: Any, command: str) -> None:
+    def __init__(self, transport: Transport, command: str) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
         self._transport, self._command = transport, command
 
@@ -174,15 +171,15 @@ class _Pool(SSHConnectionPool):
 
 
 class _Channel(SSHConnection):
-    def __init__(self, transport: Any, command: str) -> None:
+    def __init__(self, transport: Transport, command: str) -> None:
         super().__init__(transport, TIMEOUT_SECONDS)
-        self._command = command
+        self._transport, self._command = transport, command
 
     def connect(self) -> None:
-        channel = self.ssh_transport.open_session()
+        channel = self._transport.open_session()
         channel.settimeout(self.timeout)
         channel.exec_command(self._command)
-        self.sock = channel
+        self.sock = channel  # type: ignore[assignment]  # the stubs know docker-py's own socket only
 
 
 def _query(params: Mapping[str, Json]) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import fabric
 from fabric.tasks import ConnectionCall
-from invoke import Call, Task
 from invoke.exceptions import Exit
+from invoke.tasks import Call, Task
 
 from swarmhub import settings
 from swarmhub.errors import SettingsError
@@ -39,7 +39,7 @@ class Executor(fabric.Executor):  # type: ignore[misc]
         self.config["swarmhub_hosts"] = hosts
         expanded = [part for call in calls for part in self._expand(call, hosts)]
         # What follows "--" on the command line is Fabric's own matter.
-        return expanded + super().expand_calls([], apply_hosts)
+        return [*expanded, *super().expand_calls([], apply_hosts)]
 
     def parameterize(self, call: Any, connection_init_kwargs: Any) -> Any:
         """Return the call with the run's own connection to its host."""

@@ -1,0 +1,89 @@
+"""The lab that all tests here share: up once, wiped once, left as it was found."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import machine, topology, up
+from tests.lab.support import BIN, ROOT, Done, Lab, Settings
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Bring the lab up and wipe what was deployed on it; take down what was not up before."""
+    was_up = all(state.startswith("Up") for _, state, _ in up.status())
+    done = subprocess.run([str(BIN / "fab"), "lab.up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    if done.returncode:
+        pytest.exit(f"the lab does not come up: {done.stdout}{done.stderr}", returncode=1)
+    client = machine.connect()
+    assert client is not None
+    shared = Lab(client)
+    _wipe(shared)
+    yield shared
+    if not was_up:
+        subprocess.run([str(BIN / "fab"), "lab.down"], cwd=ROOT, check=True, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def first_deploy(lab: Lab) -> Done:
+    """Deploy on a lab that holds nothing of ours."""
+    return lab.fab("-H", "swarm-manager1", "deploy")
+
+
+@pytest.fixture
+def deployed(lab: Lab, first_deploy: Done) -> Iterator[Lab]:
+    """Give a test the deployed lab, and deploy again after a test that left something else."""
+    assert first_deploy.code == 0, first_deploy.text
+    yield lab
+    again = lab.fab("deploy")
+    assert again.code == 0, again.text
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Make a variant of lab/hosts.toml: each pair of texts is replaced, which must be there."""
+
+    def make(*replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> Path:
+        text = (ROOT / "lab" / "hosts.toml").read_text()
+        for old, new in replaced:
+            assert old in text, old
+            text = text.replace(old, new)
+        if ssh is not None:
+            config = tmp_path / "ssh_config"
+            config.write_text(ssh((topology.STATE / "ssh_config").read_text()))
+            text = text.replace('"state/ssh_config"', f'"{config}"')
+        text = text.replace('"state/', f'"{topology.STATE}/').replace('"userlist"', f'"{ROOT / "lab" / "userlist"}"')
+        file = tmp_path / "hosts.toml"
+        file.write_text(text)
+        return file
+
+    return make
+
+
+def _wipe(lab: Lab) -> None:
+    """Remove what a deployment leaves on the lab, by hand."""
+    for service in lab.docker("service", "ls", "-q").split():
+        lab.docker("service", "rm", service)
+    for secret in lab.docker("secret", "ls", "-q").split():
+        lab.docker("secret", "rm", secret)
+    lab.wait(lambda: not lab.docker("ps", "-q"), 60, "containers of a removed service stay")
+    for kind in ("network", "volume"):
+        listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
+        for name in set(listed) & {"jupyter", "jupyterhub-data"}:
+            machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
+    lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
+    for node in topology.NODES:
+        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook", node=node.name).split()
+        for image in set(held):
+            lab.docker("image", "rm", "-f", image, node=node.name)
+
+
+def _try(lab: Lab, *command: str) -> bool:
+    try:
+        lab.docker(*command)
+    except machine.LabError as error:
+        return bool(re.search("no such|not found", str(error), re.IGNORECASE))
+    return True

@@ -1,0 +1,124 @@
+"""What people see: log in, run a notebook, be refused, be let in; in headless Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from lab import machine, topology
+from tests.lab.support import HUB, ROOT, Lab, Settings
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SPAWN_MS = 120_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium; a test tool's own download is not to be had everywhere."""
+    machine.install_missing({"chromium": "chromium"}, print)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser, tmp_path: Path) -> Iterator[BrowserContext]:
+    """Give a test a browser that nobody is logged in with."""
+    # Chromium has no per-profile trust on the command line; that TLS verifies is test_deploy's matter.
+    fresh = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
+    fresh.set_default_timeout(30_000)
+    yield fresh
+    fresh.close()
+
+
+def log_in(context: BrowserContext, name: str) -> Page:
+    """Go through the GitHub stand-in as `name`, from the hub's front page."""
+    page = context.new_page()
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    page.get_by_role("button", name="Sign in with GitHub").or_(page.get_by_role("link", name="Sign in with GitHub")).click()
+    page.get_by_role("button", name=name).click()
+    return page
+
+
+def stop_server(page: Page, name: str) -> None:
+    """Stop a user's server through the hub, with the page's own login."""
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    script = """async name => {
+        const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
+        const options = {method: 'DELETE', headers: {'X-XSRFToken': xsrf}};
+        return (await fetch(`/hub/api/users/${name}/server`, options)).status;
+    }"""
+    assert page.evaluate(script, name) in (202, 204)
+
+
+def test_listed_user_runs_a_cell_on_a_worker(deployed: Lab, context: BrowserContext) -> None:
+    """A listed user logs in, starts a server on a worker, runs a cell in JupyterLab and sees its output."""
+    page = log_in(context, "grace")
+    page.locator("#start").click()
+    page.wait_for_url("**/user/grace/lab**", timeout=SPAWN_MS)
+    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=60_000)
+    cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
+    cell.click(timeout=60_000)
+    page.keyboard.type("import socket; print('six by seven is', 6 * 7)")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("six by seven is 42", timeout=60_000)
+    node = deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.Node}}")
+    assert node in {worker.name for worker in topology.WORKERS}
+    stop_server(page, "grace")
+
+
+def test_hub_restart_leaves_notebooks_running(
+    deployed: Lab, context: BrowserContext, settings: Settings, tmp_path: Path
+) -> None:
+    """An edited userlist replaces the hub; the server that ran before answers afterwards, from the same task."""
+    page = log_in(context, "grace")
+    page.locator("#start").click()
+    page.wait_for_url("**/user/grace/lab**", timeout=SPAWN_MS)
+    task = deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2]
+    userlist = tmp_path / "userlist"
+    userlist.write_text((ROOT / "lab" / "userlist").read_text() + "turing\n")
+    assert deployed.fab("deploy", hosts=settings(('"userlist"', f'"{userlist}"'))).code == 0
+    assert deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2] == task
+    answer = page.request.get(f"{topology.HUB_URL}/user/grace/api/status")
+    assert answer.status == 200
+    stop_server(page, "grace")
+
+
+def test_unlisted_user_is_refused(deployed: Lab, context: BrowserContext) -> None:
+    """A user who is not listed gets through GitHub and no further."""
+    page = log_in(context, "mallory")
+    page.wait_for_url(f"{topology.HUB_URL}/hub/oauth_callback**")
+    expect(page.locator("body")).to_contain_text("403")
+
+
+def test_admin_adds_a_user_who_then_gets_in(deployed: Lab, browser: Browser, context: BrowserContext) -> None:
+    """A user added in the admin console, as the document promises, can log in."""
+    page = log_in(context, "linus")
+    expect(page.locator("body")).to_contain_text("403")
+    with browser.new_context(ignore_https_errors=True) as of_admin:
+        console = log_in(of_admin, "ada")
+        console.goto(f"{topology.HUB_URL}/hub/admin")
+        console.get_by_role("button", name="Add Users").or_(console.get_by_role("link", name="Add Users")).first.click()
+        console.locator("#user-textarea, textarea").first.fill("linus")
+        console.locator("#submit").click()
+        expect(console.get_by_text("linus").first).to_be_visible()
+        try:
+            let_in = log_in(context, "linus")
+            expect(let_in.locator("#start")).to_be_visible()
+        finally:
+            console.evaluate("""async () => {
+                const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
+                await fetch('/hub/api/users/linus', {method: 'DELETE', headers: {'X-XSRFToken': xsrf}});
+            }""")

@@ -1,0 +1,114 @@
+"""The certificate, from a real ACME server over port 80."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+
+from lab import topology
+from swarmhub import health
+from tests.lab.support import Lab, Settings
+
+MANAGER = topology.MANAGER.name
+LIVE = f"/etc/letsencrypt/live/{topology.DOMAIN}"
+PRODUCTION = ("staging = true", "staging = false")
+
+
+def certificate(lab: Lab) -> x509.Certificate:
+    """Return the certificate on the manager."""
+    return x509.load_pem_x509_certificate(lab.on(MANAGER, "cat", f"{LIVE}/fullchain.pem").encode())
+
+
+def test_certificate_that_holds_is_kept(deployed: Lab) -> None:
+    """`certs` with a certificate that has most of its life left asks nobody for another one."""
+    before = certificate(deployed).serial_number
+    done = deployed.fab("certs")
+    assert done.code == 0, done.text
+    assert re.search(r"certs +staging certificate for hub\.localhost: 8\d days left", done.out)
+    assert certificate(deployed).serial_number == before
+
+
+def test_staging_certificate_is_replaced_once_staging_is_over(deployed: Lab, settings: Settings) -> None:
+    """With staging off the certificate comes from the other server, the hub serves it, and the next deploy changes nothing."""
+    before = certificate(deployed)
+    hosts = settings(PRODUCTION)
+    done = deployed.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    assert "replace certificate for hub.localhost" in done.out
+    after = certificate(deployed)
+    assert after.issuer != before.issuer
+    assert "nothing to change" in deployed.fab("deploy", hosts=hosts).out
+    assert f"server = {topology.ACME_PRODUCTION}" in deployed.on(
+        MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf"
+    )
+
+
+@pytest.fixture
+def web_server(deployed: Lab) -> Iterator[str]:
+    """Run something on the manager's port 80."""
+    image = "registry.lab:5000/certbot:lab"
+    python = ("python3", "-m", "http.server", "80")
+    deployed.docker("run", "--detach", "--name", "busy", "--network", "host", "--entrypoint", python[0], image, *python[1:])
+    deployed.wait(lambda: ":80" in deployed.on(MANAGER, "ss", "-Hltn", "sport = :80"), 20, "port 80 stays free")
+    yield "python3"
+    deployed.docker("rm", "-f", "busy")
+
+
+def test_port_80_taken_names_the_process(deployed: Lab, web_server: str, settings: Settings) -> None:
+    """A process on port 80 is named before certbot is started, and the certificate stays."""
+    before = certificate(deployed).serial_number
+    done = deployed.fab("certs", hosts=settings(PRODUCTION))
+    assert done.code == 1
+    assert re.search(rf"{MANAGER}: certs: port 80 is taken by the process {web_server} \(pid \d+\)", done.err)
+    assert certificate(deployed).serial_number == before
+
+
+def test_port_80_taken_by_a_container_names_it(deployed: Lab, settings: Settings) -> None:
+    """A container that publishes port 80 is named."""
+    deployed.docker(
+        "run",
+        "--detach",
+        "--name",
+        "busy",
+        "--publish",
+        "80:80",
+        "--entrypoint",
+        "sleep",
+        "registry.lab:5000/certbot:lab",
+        "60",
+    )
+    try:
+        done = deployed.fab("certs", hosts=settings(PRODUCTION))
+    finally:
+        deployed.docker("rm", "-f", "busy")
+    assert done.code == 1
+    assert "port 80 is taken by the container busy" in done.err
+
+
+def test_domain_that_leads_elsewhere_is_explained(deployed: Lab, settings: Settings) -> None:
+    """A domain that the ACME server cannot reach on port 80 fails with its own reason and what to look at."""
+    hosts = settings(('domain = "hub.localhost"', 'domain = "nowhere.localhost"'))
+    done = deployed.fab("certs", hosts=hosts)
+    assert done.code == 1
+    assert f"{MANAGER}: certs: certbot failed: " in done.err
+    assert "Does nowhere.localhost lead to this manager" in done.err
+    assert not deployed.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub=certs")
+
+
+def test_untrusted_acme_server_is_explained(deployed: Lab, settings: Settings) -> None:
+    """An ACME server with a private CA and no certs.ca: the line says which setting helps."""
+    hosts = settings(('ca = "state/acme-ca.crt"\n', ""), PRODUCTION)
+    done = deployed.fab("certs", hosts=hosts)
+    assert done.code == 1
+    assert "certs.ca" in done.err
+
+
+def test_public_url_is_verified(deployed: Lab) -> None:
+    """The health check of a deploy is refused where the certificate is not the manager's own."""
+    import ssl
+
+    from swarmhub.errors import StepError
+
+    with pytest.raises(StepError, match="not trusted"):
+        health.check(topology.HUB_URL, ssl.create_default_context())

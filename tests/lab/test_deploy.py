@@ -1,0 +1,89 @@
+"""The whole document, by the real `fab` on the real swarm."""
+
+import json
+import re
+
+from lab import topology
+from tests.lab.support import HUB, Done, Lab
+
+STEPS = ("check", "network", "volume", "certs", "images", "build-hub", "service", "health", "done")
+
+
+def test_first_deploy_succeeds(first_deploy: Done) -> None:
+    """A deploy on an empty swarm ends with the hub answering over verified TLS."""
+    assert first_deploy.code == 0, first_deploy.text
+    assert f"health     {topology.HUB_URL} answers over verified TLS" in first_deploy.out
+
+
+def test_steps_run_in_the_documents_order(first_deploy: Done) -> None:
+    """Every step of the document says something, in the document's order."""
+    said = [line.split()[0] for line in first_deploy.out.splitlines() if line.split() and line.split()[0] in STEPS]
+    assert tuple(dict.fromkeys(said)) == STEPS
+
+
+def test_second_deploy_changes_nothing(deployed: Lab) -> None:
+    """A second deploy leaves every object as it was, and says so."""
+    before = deployed.fingerprint()
+    done = deployed.fab("-H", "swarm-manager1", "deploy")
+    assert done.code == 0, done.text
+    assert "nothing to change" in done.out
+    assert deployed.fingerprint() == before
+
+
+def test_invoke_runs_the_same_deploy(deployed: Lab) -> None:
+    """`invoke deploy` finds its hosts in hosts.toml and has nothing left to change."""
+    done = deployed.fab("deploy", tool="invoke")
+    assert done.code == 0, done.text
+    assert "nothing to change" in done.out
+
+
+def test_service_is_the_documents(deployed: Lab) -> None:
+    """The service is pinned to the manager, publishes 443 and has the document's network, mounts and variables."""
+    spec = json.loads(deployed.docker("service", "inspect", HUB))[0]["Spec"]
+    template = spec["TaskTemplate"]
+    container = template["ContainerSpec"]
+    network = deployed.docker("network", "inspect", "jupyter", "--format", "{{.ID}}")
+    assert "node.role==manager" in template["Placement"]["Constraints"]
+    assert [port["PublishedPort"] for port in spec["EndpointSpec"]["Ports"]] == [443]
+    assert [attached["Target"] for attached in template["Networks"]] == [network]
+    assert {mount["Target"] for mount in container["Mounts"]} == {"/etc/letsencrypt", "/data", "/var/run/docker.sock"}
+    names = {line.split("=")[0] for line in container["Env"]}
+    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "DOCKER_NOTEBOOK_IMAGE", "OAUTH_CALLBACK_URL"} <= names
+    assert {one["File"]["Name"] for one in container["Secrets"]} == {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"}
+
+
+def test_hub_runs_on_the_manager(deployed: Lab) -> None:
+    """The hub's task is on the node that holds its data."""
+    node = deployed.docker("service", "ps", HUB, "--format", "{{.Node}}", "--filter", "desired-state=running")
+    assert node == topology.MANAGER.name
+
+
+def test_secrets_show_nowhere(deployed: Lab, first_deploy: Done) -> None:
+    """No secret's value is in what fab says (not with --debug either), in the service, in a process list or a log."""
+    lines = (topology.STATE / "oauth.env").read_text().splitlines()
+    values = [line.split("=", 1)[1] for line in lines if not line.startswith("OAUTH_CALLBACK_URL")]
+    debug = deployed.fab("--debug", "service")
+    assert debug.code == 0, debug.text
+    places = {
+        "deploy": first_deploy.text,
+        "--debug": debug.text,
+        "service inspect": deployed.docker("service", "inspect", HUB),
+        "hub log": deployed.docker("service", "logs", HUB),
+        "processes": deployed.on(topology.MANAGER.name, "ps", "axww", "-o", "args"),
+        "engine log": deployed.on(topology.MANAGER.name, "cat", "/var/log/dockerd.log"),
+    }
+    assert [name for name, text in places.items() if any(value in text for value in values)] == []
+
+
+def test_all_nodes_hold_one_notebook_image(deployed: Lab) -> None:
+    """After a deploy every node holds the same notebook image, and the hub starts exactly that one."""
+    found = {
+        deployed.docker(
+            "image", "inspect", "registry.lab:5000/notebook:lab", "--format", "{{index .RepoDigests 0}}", node=node.name
+        )
+        for node in topology.NODES
+    }
+    environment = deployed.docker("service", "inspect", HUB, "--format", "{{json .Spec.TaskTemplate.ContainerSpec.Env}}")
+    pinned = re.search(r"DOCKER_NOTEBOOK_IMAGE=([^\"]+)", environment)
+    assert pinned is not None
+    assert found == {pinned[1]}

@@ -1,0 +1,227 @@
+"""What goes wrong on real machines gets one line with host, step, cause and remedy; the rest goes on."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab import machine, topology
+from tests.lab.support import HUB, Lab, Settings, interrupt
+
+MANAGER = topology.MANAGER.name
+WORKER, LAST = (worker.name for worker in topology.WORKERS)
+NOTEBOOK = "registry.lab:5000/notebook"
+
+
+@contextmanager
+def moved_away(lab: Lab, node: str, path: str) -> Iterator[None]:
+    """Hide a file of a node for a while."""
+    lab.on(node, "mv", path, f"{path}.away")
+    try:
+        yield
+    finally:
+        lab.on(node, "mv", f"{path}.away", path)
+
+
+@contextmanager
+def engine_stopped(lab: Lab, node: str) -> Iterator[None]:
+    """Stop a node's engine for a while; at the end the swarm has it back."""
+    lab.on(node, "sv", "-w", "30", "stop", "docker")
+    try:
+        yield
+    finally:
+        lab.on(node, "sv", "-w", "30", "start", "docker")
+        listed = ("node", "ls", "--filter", f"name={node}", "--format", "{{.Status}}")
+        lab.wait(lambda: _quietly(lab, *listed) == "Ready", 60, f"{node} does not come back")
+
+
+def _quietly(lab: Lab, *arguments: str) -> str:
+    try:
+        return lab.docker(*arguments)
+    except machine.LabError:
+        return ""
+
+
+def user(name: str, host: str = MANAGER) -> dict[str, object]:
+    """Return the change of the ssh_config that logs in to one host as somebody else."""
+
+    def change(config: str) -> str:
+        return re.sub(rf"(Host {host}\n(?:  .*\n)*?  User )root", rf"\g<1>{name}", config)
+
+    return {"ssh": change}
+
+
+def test_unreachable_host_is_named_and_the_others_are_finished(deployed: Lab, settings: Settings) -> None:
+    """A host that does not answer fails `prepull-all` with its name; the nodes that lacked the image have it afterwards."""
+    extra = "Host swarm-worker3\n  HostName 127.0.0.1\n  Port 9\n"
+    hosts = settings(('"swarm-worker2"]', '"swarm-worker2", "swarm-worker3"]'), ssh=lambda config: config + extra)
+    deployed.docker("image", "rm", "-f", deployed.fingerprint()[f"notebook image on {LAST}"], node=LAST)
+    done = deployed.fab("prepull-all", hosts=hosts)
+    assert done.code == 1
+    assert re.search(
+        r"^swarm-worker3: prepull-all: cannot reach .*127\.0\.0\.1:9: connection refused\. ", done.err, re.MULTILINE
+    )
+    assert deployed.docker("image", "ls", "-q", NOTEBOOK, node=LAST)
+
+
+def test_unreachable_host_stops_a_deploy_before_any_change(deployed: Lab, settings: Settings) -> None:
+    """A deploy with a host that does not answer shows it in the table, and touches nothing."""
+    extra = "Host swarm-worker3\n  HostName 127.0.0.1\n  Port 9\n"
+    hosts = settings(('"swarm-worker2"]', '"swarm-worker2", "swarm-worker3"]'), ssh=lambda config: config + extra)
+    before = deployed.fingerprint()
+    done = deployed.fab("deploy", hosts=hosts)
+    assert done.code == 1
+    assert "swarm-worker3: cannot reach" in done.out
+    assert "not ready: swarm-worker3" in done.err
+    assert deployed.fingerprint() == before
+
+
+def test_refused_key_is_named(lab: Lab, settings: Settings, tmp_path: Path) -> None:
+    """A host that takes none of the operator's keys: the line names user and address, and how to try."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    hosts = settings(ssh=lambda config: config.replace(str(topology.STATE / "ssh_key"), str(key)))
+    done = lab.fab("network", hosts=hosts)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "root@127.0.0.1:2211 refuses your key" in done.err
+
+
+def test_unknown_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Path) -> None:
+    """A host whose key no known_hosts names is not talked to; the line shows its fingerprint and how to trust it."""
+    hosts = settings(ssh=lambda config: config.replace(str(topology.STATE / "known_hosts"), str(tmp_path / "none")))
+    done = lab.fab("network", hosts=hosts)
+    public = topology.STATE / f"{MANAGER}.ssh_host_key.pub"
+    shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True).stdout
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"unknown host key ssh-ed25519 {shown.split()[1]}" in done.err
+    assert "ssh" in done.err.partition("trust it")[2]
+
+
+def test_changed_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Path) -> None:
+    """A host that shows another key than the known one is not talked to; the line shows both fingerprints."""
+    other = (topology.STATE / f"{WORKER}.ssh_host_key.pub").read_text()
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{topology.MANAGER.ssh_port} {other}")
+    hosts = settings(ssh=lambda config: config.replace(str(topology.STATE / "known_hosts"), str(known)))
+    done = lab.fab("network", hosts=hosts)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "the host key has CHANGED" in done.err
+    assert done.err.count("SHA256:") == 2
+    assert f"ssh-keygen -R '[127.0.0.1]:{topology.MANAGER.ssh_port}'" in done.err
+
+
+def test_host_without_docker_is_named(deployed: Lab) -> None:
+    """A node on which Docker is not installed fails the pull with that cause; the others are not stopped by it."""
+    with moved_away(deployed, LAST, "/usr/bin/docker"):
+        done = deployed.fab("prepull-all")
+    assert done.code == 1
+    assert f"{LAST}: prepull-all: Docker is not installed. Install Docker Engine there" in done.err
+    assert WORKER not in done.err
+
+
+def test_stopped_engine_is_named(deployed: Lab) -> None:
+    """A node whose engine is stopped fails the pull with that cause and how to start it."""
+    with engine_stopped(deployed, LAST):
+        done = deployed.fab("-H", LAST, "prepull")
+    assert done.code == 1
+    assert f"{LAST}: prepull: the Docker Engine does not run. Start it there" in done.err
+
+
+def test_user_without_docker_is_told_the_two_ways_out(lab: Lab, settings: Settings) -> None:
+    """A user outside the docker group gets one line with both remedies."""
+    done = lab.fab("network", hosts=settings(**user("ops")))
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{MANAGER}: network: this user may not use Docker" in done.err
+    assert "docker group" in done.err
+    assert "ssh.sudo = true" in done.err
+
+
+def test_user_with_sudo_can_do_all_of_it(deployed: Lab, settings: Settings) -> None:
+    """With ssh.sudo a plain user deploys like root: nothing is left to change."""
+    hosts = settings(("[ssh]", "[ssh]\nsudo = true"), **user("ops"))
+    done = deployed.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    assert "nothing to change" in done.out
+
+
+def test_user_without_sudo_is_told_so(lab: Lab, settings: Settings) -> None:
+    """ssh.sudo for a user that sudo asks for a password: one line says that."""
+    done = lab.fab("network", hosts=settings(("[ssh]", "[ssh]\nsudo = true"), **user("guest")))
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{MANAGER}: network: sudo asks for a password" in done.err
+
+
+def test_manager_that_is_a_worker_is_named(lab: Lab, settings: Settings) -> None:
+    """A worker under hosts.managers gets one line that says so, and how to promote it."""
+    workers = f'["{WORKER}", "{LAST}"]'
+    hosts = settings((f'managers = ["{MANAGER}"]', f'managers = ["{WORKER}"]'), (workers, f'["{MANAGER}", "{LAST}"]'))
+    done = lab.fab("nodes", hosts=hosts)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{WORKER}: nodes: is a worker in the swarm" in done.err
+    assert f"docker node promote {WORKER}" in done.err
+
+
+@pytest.mark.parametrize("step", ["deploy", "service", "network", "certs", "build-hub", "volume", "nodes"])
+def test_worker_for_a_managers_step_is_wrong_usage(lab: Lab, step: str) -> None:
+    """-H with a worker is refused by every manager's step with exit code 2, before any connection."""
+    done = lab.fab("-H", WORKER, step, SSH_AUTH_SOCK="")
+    assert (done.code, done.out) == (2, "")
+    assert f"-H {WORKER}: that is a worker" in done.err
+
+
+def test_drained_and_unnamed_nodes_are_shown(deployed: Lab, settings: Settings) -> None:
+    """A drained node and a node that hosts.toml does not name are shown with the remedy; neither stops the table."""
+    deployed.docker("node", "update", "--availability", "drain", WORKER)
+    try:
+        done = deployed.fab("nodes", hosts=settings((f'"{WORKER}", "{LAST}"', f'"{WORKER}"')))
+    finally:
+        deployed.docker("node", "update", "--availability", "active", WORKER)
+    assert done.code == 0, done.text
+    assert f"{WORKER}: is set to drain" in done.out
+    assert f"docker node update --availability active {WORKER}" in done.out
+    assert f"{LAST}: is in the swarm, not in hosts.toml" in done.out
+
+
+def test_node_outside_the_swarm_stops_a_deploy(deployed: Lab) -> None:
+    """A host that left the swarm is named with the way back, and the deploy stops there."""
+    deployed.docker("swarm", "leave", node=LAST)
+    try:
+        done = deployed.fab("deploy")
+        assert done.code == 1
+        assert f"{LAST}: is in no swarm" in done.out
+        assert "docker swarm join-token worker" in done.out
+    finally:
+        token = deployed.docker("swarm", "join-token", "-q", "worker")
+        deployed.docker("swarm", "join", "--token", token, topology.MANAGER.address, node=LAST)
+        down = ("node", "ls", "--filter", f"name={LAST}", "--format", "{{.ID}} {{.Status}}")
+        deployed.wait(lambda: "Down" in deployed.docker(*down), 60, "the node that left is not down")
+        left = next(line.split()[0] for line in deployed.docker(*down).splitlines() if "Down" in line)
+        deployed.docker("node", "rm", left)
+
+
+def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Settings) -> None:
+    """A hub that cannot read its database: the step fails with the hub's own last lines; repaired, it is taken up again."""
+    database = "/var/lib/docker/volumes/jupyterhub-data/_data/jupyterhub.sqlite"
+    deployed.on(MANAGER, "cp", database, f"{database}.kept")
+    deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
+    try:
+        done = deployed.fab("service", hosts=settings(('publish = "host"', 'publish = "host"\nport = 8444')))
+    finally:
+        deployed.on(MANAGER, "mv", f"{database}.kept", database)
+    assert done.code == 1
+    assert "file is not a database" in done.out
+    assert f"{MANAGER}: service: service {HUB} does not run" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_interrupted_pull_can_be_run_again(deployed: Lab) -> None:
+    """Ctrl-C in the middle of a pull ends at once, leaves no half-made state, and the next run finishes."""
+    deployed.docker("image", "rm", "-f", deployed.fingerprint()[f"notebook image on {LAST}"], node=LAST)
+    done = interrupt("prepull-all", when="pull registry.lab")
+    assert done.code == 130
+    assert "interrupted" in done.err
+    assert "Traceback" not in done.err
+    assert deployed.fab("prepull-all").code == 0

@@ -1,0 +1,60 @@
+"""The lab itself: it is what the other tests stand on, and a product of its own."""
+
+import json
+
+import docker
+
+from lab import containers, topology
+from tests.lab.support import Lab
+
+
+def test_up_again_changes_nothing(lab: Lab) -> None:
+    """`lab.up` on a lab that is up leaves every container as it is."""
+    before = {name: container["Id"] for name, container in containers.running(lab.client).items()}
+    assert lab.fab("lab.up").code == 0
+    assert {name: container["Id"] for name, container in containers.running(lab.client).items()} == before
+
+
+def test_survives_a_reboot(deployed: Lab) -> None:
+    """After all of its containers were stopped, `lab.up` brings back the same swarm with the hub that ran on it."""
+    before = deployed.fingerprint()
+    for name in containers.running(deployed.client):
+        deployed.client.stop(containers.container_name(name), timeout=5)
+    assert deployed.fab("lab.up").code == 0
+    done = deployed.fab("deploy")
+    assert done.code == 0, done.text
+    after = deployed.fingerprint()
+    assert {key for key in before if before[key] != after[key]} <= {"task"}
+
+
+def test_ports_are_published_on_this_machine_only(lab: Lab) -> None:
+    """Nothing of the lab listens on an address that another machine can reach."""
+    addresses = {
+        binding["HostIp"]
+        for part in containers.PARTS
+        for bindings in _ports(lab.client, part.name).values()
+        for binding in bindings or []
+    }
+    assert addresses == {"127.0.0.1"}
+
+
+def test_status_names_every_part(lab: Lab) -> None:
+    """`lab.status` lists every part with its state."""
+    done = lab.fab("lab.status")
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()] == [part.name for part in containers.PARTS]
+
+
+def test_nodes_are_bare_hosts(lab: Lab) -> None:
+    """A node's engine is its own: another one on every node, and three nodes in one swarm."""
+    engines = {lab.docker("info", "--format", "{{.ID}}", node=node.name) for node in topology.NODES}
+    listed = [json.loads(line) for line in lab.docker("node", "ls", "--format", "{{json .}}").splitlines()]
+    assert len(engines) == 3
+    assert {node["Hostname"] for node in listed} == {node.name for node in topology.NODES}
+
+
+def _ports(client: docker.APIClient, name: str) -> dict[str, list[dict[str, str]] | None]:
+    found: dict[str, list[dict[str, str]] | None] = client.inspect_container(containers.container_name(name))[
+        "NetworkSettings"
+    ]["Ports"]
+    return found

@@ -1,0 +1,48 @@
+"""Keep every test away from this machine's own settings, secrets, home and clock."""
+
+from pathlib import Path
+
+import pytest
+
+from swarmhub import run, wait
+from swarmhub import settings as settings_file
+from tests.unit.authority import Authority
+from tests.unit.fakes import Clock, FakeProgress
+
+FOREIGN = ("SWARMHUB_HOSTS", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL", "DOCKER_CONFIG", "SSH_AUTH_SOCK")
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home folder with nothing in it."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
+    """Start each test as a process of its own starts: nothing set, nothing read, no run begun."""
+    for name in FOREIGN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(empty_home))
+    monkeypatch.setattr(run, "_current", [])
+    settings_file.current.cache_clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock by which code waits: its pauses take no time."""
+    fake = Clock()
+    monkeypatch.setattr(wait, "time", fake)
+    return fake
+
+
+@pytest.fixture
+def progress() -> FakeProgress:
+    """Return a progress that remembers what it was told."""
+    return FakeProgress()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """Return a certificate authority."""
+    return Authority.make("Test CA")
