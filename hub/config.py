@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hub.engine import CONFIG_FOLDER
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
@@ -20,8 +21,11 @@ def configure(
     data: Path = DATA,
     secrets: Path = SECRETS,
     userlist: Path = USERLIST,
+    mounted: Any = None,
 ) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides.
+
+    `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
 
     Raises:
         ValueError: the userlist has a mistake.
@@ -33,7 +37,7 @@ def configure(
         raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
     _hub(c, environ, data)
     _login(c, environ, secrets, users)
-    _spawner(c, environ)
+    _spawner(c, environ, mounted)
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
@@ -62,8 +66,8 @@ def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> N
     c.GitHubOAuthenticator.allow_existing_users = True
 
 
-def _spawner(c: Any, environ: Mapping[str, str]) -> None:
-    c.JupyterHub.spawner_class = "dockerspawner.SwarmSpawner"
+def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
+    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
     c.SwarmSpawner.image = environ["DOCKER_NOTEBOOK_IMAGE"]
     c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
     c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
@@ -73,6 +77,9 @@ def _spawner(c: Any, environ: Mapping[str, str]) -> None:
     c.SwarmSpawner.extra_task_spec = {"restart_policy": {"Condition": "none"}}
     # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly.
     c.SwarmSpawner.extra_container_spec = {"healthcheck": {"Test": ["NONE"]}}
+    if mounted:
+        c.SwarmSpawner.extra_container_spec["configs"] = [mounted]
+        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
     c.Spawner.start_timeout = 180
     c.Spawner.http_timeout = 60
     c.Spawner.default_url = "/lab"

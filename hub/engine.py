@@ -1,24 +1,49 @@
-"""Hold the hub's start back until the Docker Engine answers.
+"""What the hub asks of the Docker Engine before it starts."""
 
-A hub that starts while the engine is silent takes every running server for
-stopped and forgets it (JupyterHub's `init_spawners` reads a failed poll so).
-"""
-
+import hashlib
 import sys
 import time
+from pathlib import Path
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
+from docker.types import ConfigReference
+
+# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
+CONFIG_FOLDER = "/etc/swarmhub"
+CONFIG_FILE = Path(__file__).with_name("notebook") / "jupyter_server_config.py"
+CONFLICT = 409
 
 
 def wait_until_it_answers(pause: float = 1.0) -> None:
-    """Return as soon as the engine that the spawner will use answers; say once that it does not."""
+    """Return as soon as the engine that the spawner will use answers; say once that it does not.
+
+    A hub that starts while the engine is silent takes every running server for
+    stopped and forgets it (JupyterHub's `init_spawners` reads a failed poll so).
+    """
     told = False
     while not _answers():
         if not told:
             print("the Docker Engine does not answer; waiting for it before the hub starts", file=sys.stderr, flush=True)
             told = True
         time.sleep(pause)
+
+
+def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
+    """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
+    content = file.read_bytes()
+    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:12]}"
+    client = docker.APIClient(version="auto")
+    try:
+        try:
+            client.create_config(name, content, labels={"swarmhub.service": service})
+        except APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+        found = next(one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name)
+    finally:
+        client.close()
+    return ConfigReference(found["ID"], name, filename=f"{CONFIG_FOLDER}/{file.name}")
 
 
 def _answers() -> bool:

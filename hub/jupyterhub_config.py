@@ -1,7 +1,10 @@
 """JupyterHub reads this file; what it does is in `hub.config`, where the tests reach it."""
 
+import os
+
 from hub.config import configure
-from hub.engine import wait_until_it_answers
+from hub.engine import ensure_config, wait_until_it_answers
 
 wait_until_it_answers()
-configure(get_config())  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
+mounted = ensure_config(os.environ["DOCKER_SERVICE_NAME"])
+configure(get_config(), mounted=mounted)  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here

@@ -194,6 +194,6 @@ def test_a_network_that_stays_in_use_is_an_error_and_no_new_one_is_made(
     host = manager(service("jupyterhub", ID), Attachable=True)
     host.engine.answers |= answers
     (change,) = network.plan(network.desired(settings()), network.observe(host, "jupyter"), MANAGER, recreate=True).changes
-    with pytest.raises(StepError, match="still in use after a minute. See: docker network inspect jupyter"):
+    with pytest.raises(StepError, match=r"still in use after a minute. See: docker network inspect jupyter"):
         change.apply(host, progress)
     assert "POST /networks/create" not in host.engine.asked()

@@ -17,7 +17,7 @@ ANSWER: dict[str, Any] = {
     "Options": None,
     "Scope": "local",
 }
-NFS = {"type": "nfs", "o": "addr=10.0.0.9,rw", "device": ":/export/hub"}
+NFS = {"type": "nfs", "o": "addr=10.0.0.9,rw", "device": "nas:/export/hub"}
 
 
 def test_settings_reach_the_request() -> None:
@@ -51,7 +51,11 @@ def test_a_volume_as_wanted_is_left_alone(options: object) -> None:
     [
         ({}, {"Driver": "rexray"}, "Driver is 'rexray', wanted 'local'"),
         ({"options": NFS}, {}, "DriverOpts is None, wanted"),
-        ({"options": NFS}, {"Options": NFS | {"device": ":/else"}}, "DriverOpts.device is ':/else', wanted ':/export/hub'"),
+        (
+            {"options": NFS},
+            {"Options": NFS | {"device": "nas:/else"}},
+            "DriverOpts.device is 'nas:/else', wanted 'nas:/export/hub'",
+        ),
         ({}, {"Options": {"type": "tmpfs"}}, "DriverOpts.type is 'tmpfs', wanted None"),
     ],
 )
@@ -64,5 +68,5 @@ def test_a_volume_that_differs_is_never_replaced(table: dict[str, Any], drift: d
 
 def test_the_refusal_says_what_to_do_about_the_data() -> None:
     """The remedy is to change hosts.toml, or to move the data first."""
-    with pytest.raises(StepError, match="holds the hub's data and is not replaced: change hosts.toml, or move the data"):
+    with pytest.raises(StepError, match=r"holds the hub's data and is not replaced: change hosts.toml, or move the data"):
         volume.plan(volume.desired(settings()), ANSWER | {"Driver": "rexray"}, MANAGER)

@@ -1,0 +1,104 @@
+"""The document's cluster in memory, as its hosts answer when everything has been deployed."""
+
+import copy
+from typing import Any
+
+from swarmhub import hub_image, service
+from swarmhub.certs import parse
+from swarmhub.host import Output
+from swarmhub.secrets import Secrets
+from swarmhub.service import Parts
+from swarmhub.settings import Settings
+from tests.unit.authority import Authority
+from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost
+
+NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
+DIGEST = f"sha256:{'a' * 64}"
+NODES = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
+
+
+def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
+    """Return a service's spec as an engine answers it: with what it fills in by itself."""
+    kept = copy.deepcopy(spec)
+    template = kept["TaskTemplate"]
+    template |= {"Resources": {}, "ForceUpdate": 0, "Runtime": "container"}
+    template["RestartPolicy"]["MaxAttempts"] = 0
+    container = template["ContainerSpec"]
+    container |= {"DNSConfig": {}, "Isolation": "default"}
+    for reference in container["Secrets"]:
+        reference["SecretID"] = secret_ids[reference["SecretName"]]
+    for config in ("UpdateConfig", "RollbackConfig"):
+        kept[config]["MaxFailureRatio"] = 0
+    return kept
+
+
+def deployed(settings: Settings, secrets: Secrets, authority: Authority) -> dict[str, FakeHost]:
+    """Return the hosts of a cluster on which all steps have been done."""
+    hosts = {name: FakeHost(name, _node(name, settings)) for name in NODES}
+    chain, _ = authority.issue(settings.hub.domain)
+    tag = hub_image.desired(settings).tag
+    notebook = f"{settings.notebook.image.rpartition(':')[0]}@{DIGEST}"
+    parts = Parts("n1", NETWORK, tag, notebook, parse(chain, "").fingerprint, "cluster")
+    spec = service.desired(settings, secrets, parts)
+    ids = {name: f"id-of-{name}" for name in service.secret_names(settings, secrets, "cluster").values()}
+    kept = as_kept(spec, ids)
+    name = settings.hub.service
+    hosts[MANAGER].engine.answers |= {
+        "GET /nodes": [_listed(host) for host in NODES],
+        "GET /swarm": {"ID": "cluster"},
+        "GET /networks": [_network(settings)],
+        "GET /services": [],
+        f"GET /volumes/{settings.volume.name}": {"Name": settings.volume.name, "Driver": "local", "Options": None},
+        f"GET /images/{tag}/json": {"Id": "sha256:hub"},
+        "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
+        f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, "Spec": kept},
+        "GET /tasks": [_task(kept)],
+    }
+    live = f"/etc/letsencrypt/live/{settings.hub.domain}/fullchain.pem"
+    renewal = f"/etc/letsencrypt/renewal/{settings.hub.domain}.conf"
+    hosts[MANAGER].commands |= {
+        f"cat {live}": Output(0, chain, ""),
+        f"cat {renewal}": Output(0, f"server = {settings.certs.directory}\n", ""),
+    }
+    return hosts
+
+
+def _node(name: str, settings: Settings) -> dict[str, Any]:
+    image = settings.notebook.image
+    swarm = {"NodeID": NODES[name], "LocalNodeState": "active", "ControlAvailable": name == MANAGER}
+    return {
+        "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm},
+        f"GET /images/{image}/json": {"Id": "sha256:nb", "RepoDigests": [f"{image.rpartition(':')[0]}@{DIGEST}"]},
+    }
+
+
+def _listed(name: str) -> dict[str, Any]:
+    is_manager = name == MANAGER
+    return {
+        "ID": NODES[name],
+        "Spec": {"Role": "manager" if is_manager else "worker", "Availability": "active"},
+        "Description": {"Hostname": name},
+        "Status": {"State": "ready"},
+    } | ({"ManagerStatus": {"Leader": True}} if is_manager else {})
+
+
+def _network(settings: Settings) -> dict[str, Any]:
+    return {
+        "Name": settings.network.name,
+        "Id": NETWORK,
+        "Scope": "swarm",
+        "Driver": "overlay",
+        "IPAM": {"Driver": "default", "Options": None, "Config": [{"Subnet": "10.0.1.0/24", "Gateway": "10.0.1.1"}]},
+        "Attachable": False,
+        "Options": {"com.docker.network.driver.overlay.vxlanid_list": "4097"},
+    }
+
+
+def _task(spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ID": "t1",
+        "CreatedAt": "2026-11-15T10:00:01Z",
+        "DesiredState": "running",
+        "Status": {"State": "running"},
+        "Spec": spec["TaskTemplate"],
+    }

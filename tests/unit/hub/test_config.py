@@ -1,0 +1,151 @@
+"""JupyterHub's configuration, made of the service's environment and secrets."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dockerspawner import SwarmSpawner
+from jupyterhub.app import JupyterHub  # type: ignore[import-untyped]
+from jupyterhub.spawner import Spawner  # type: ignore[import-untyped]
+from oauthenticator.github import GitHubOAuthenticator
+from traitlets.config import Config
+
+from hub.config import configure
+
+ENVIRON = {
+    "SSL_KEY": "/etc/letsencrypt/live/hub.example.org/privkey.pem",
+    "SSL_CERT": "/etc/letsencrypt/live/hub.example.org/fullchain.pem",
+    "DOCKER_NETWORK_NAME": "jupyter",
+    "DOCKER_NOTEBOOK_IMAGE": "quay.io/jupyter/base-notebook@sha256:abc",
+    "DOCKER_SERVICE_NAME": "jupyterhub",
+    "DOCKER_ENDPOINT_MODE": "vip",
+    "GITHUB_URL": "https://github.com",
+    "GITHUB_API": "https://api.github.com",
+    "OAUTH_CALLBACK_URL": "https://hub.example.org/hub/oauth_callback",
+}
+CLASSES = {
+    "JupyterHub": JupyterHub,
+    "GitHubOAuthenticator": GitHubOAuthenticator,
+    "SwarmSpawner": SwarmSpawner,
+    "Spawner": Spawner,
+}
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Path:
+    """Return a folder with what the container has: a userlist and the mounted secrets."""
+    (tmp_path / "userlist").write_text("ada admin\ngrace\n")
+    (tmp_path / "GITHUB_CLIENT_ID").write_text("an-id")
+    (tmp_path / "GITHUB_CLIENT_SECRET").write_text("hush")
+    return tmp_path
+
+
+def configured(inside: Path, **environ: str) -> Any:
+    """Return the configuration that JupyterHub would get."""
+    c = Config()
+    configure(c, environ=ENVIRON | environ, secrets=inside, userlist=inside / "userlist")
+    return c
+
+
+@pytest.mark.parametrize(
+    ("section", "trait", "value"),
+    [
+        ("JupyterHub", "bind_url", "https://:443"),
+        ("JupyterHub", "ssl_key", ENVIRON["SSL_KEY"]),
+        ("JupyterHub", "ssl_cert", ENVIRON["SSL_CERT"]),
+        ("JupyterHub", "hub_connect_url", "http://jupyterhub:8081"),
+        ("JupyterHub", "db_url", "sqlite:////data/jupyterhub.sqlite"),
+        ("JupyterHub", "cookie_secret_file", "/data/jupyterhub_cookie_secret"),
+        ("JupyterHub", "cleanup_servers", False),
+        ("GitHubOAuthenticator", "github_url", "https://github.com"),
+        ("GitHubOAuthenticator", "github_api", "https://api.github.com"),
+        ("GitHubOAuthenticator", "oauth_callback_url", ENVIRON["OAUTH_CALLBACK_URL"]),
+        ("GitHubOAuthenticator", "client_id", "an-id"),
+        ("GitHubOAuthenticator", "client_secret", "hush"),
+        ("GitHubOAuthenticator", "allowed_users", {"ada", "grace"}),
+        ("GitHubOAuthenticator", "admin_users", {"ada"}),
+        ("GitHubOAuthenticator", "allow_existing_users", True),
+        ("SwarmSpawner", "image", ENVIRON["DOCKER_NOTEBOOK_IMAGE"]),
+        ("SwarmSpawner", "network_name", "jupyter"),
+        ("SwarmSpawner", "prefix", "jupyterhub"),
+        ("SwarmSpawner", "extra_endpoint_spec", {"mode": "vip"}),
+        ("SwarmSpawner", "extra_task_spec", {"restart_policy": {"Condition": "none"}}),
+        ("SwarmSpawner", "extra_container_spec", {"healthcheck": {"Test": ["NONE"]}}),
+    ],
+)
+def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: str, trait: str, value: object) -> None:
+    """Each decision of the deployment stands in the configuration."""
+    assert configured(inside)[section][trait] == value
+
+
+def test_the_hub_is_reached_by_the_services_name(inside: Path) -> None:
+    """Notebooks, prefixes and the hub's address follow the service's name."""
+    c = configured(inside, DOCKER_SERVICE_NAME="hub")
+    assert (c.JupyterHub.hub_connect_url, c.SwarmSpawner.prefix) == ("http://hub:8081", "hub")
+
+
+def test_the_endpoint_mode_is_the_deployments(inside: Path) -> None:
+    """Where the kernels lack IPVS, notebooks are resolved by DNS too."""
+    assert configured(inside, DOCKER_ENDPOINT_MODE="dnsrr").SwarmSpawner.extra_endpoint_spec == {"mode": "dnsrr"}
+
+
+def test_only_known_options_are_set(inside: Path) -> None:
+    """Every option is one that JupyterHub, its authenticator and its spawner have: a misspelt one would be ignored."""
+    c = configured(inside)
+    unknown = [
+        f"{section}.{trait}"
+        for section, traits in c.items()
+        for trait in traits
+        if trait not in CLASSES[section].class_traits(config=True)
+    ]
+    assert unknown == []
+
+
+def test_what_is_set_are_values_that_the_options_take(inside: Path) -> None:
+    """The authenticator and its spawner accept the values: a wrong type would end the hub at its start."""
+    c = configured(inside)
+    user = SimpleNamespace(name="ada", url="/user/ada/")
+    authenticator, spawner = GitHubOAuthenticator(config=c), SwarmSpawner(config=c, user=user)
+    assert (authenticator.allowed_users, spawner.network_name) == ({"ada", "grace"}, "jupyter")
+
+
+def test_the_authenticator_is_githubs_and_the_spawner_swarms(inside: Path) -> None:
+    """The classes that are named are those that the other sections configure."""
+    hub = JupyterHub(config=configured(inside))
+    assert (hub.authenticator_class, issubclass(hub.spawner_class, SwarmSpawner)) == (GitHubOAuthenticator, True)
+
+
+def test_a_userlist_with_a_mistake_ends_the_start(inside: Path) -> None:
+    """A hub with a list that cannot be meant does not start with half of it: the lines are told."""
+    (inside / "userlist").write_text("ada\na b c\n")
+    with pytest.raises(ValueError, match=r"userlist:2: 'a b c': a line is .*userlist:1: names no admin"):
+        configured(inside)
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRON))
+def test_a_variable_that_is_missing_is_named(inside: Path, name: str) -> None:
+    """A service without one of its variables fails at the start, with the variable's name."""
+    environ = {key: value for key, value in ENVIRON.items() if key != name}
+    with pytest.raises(KeyError, match=name):
+        configure(Config(), environ=environ, secrets=inside, userlist=inside / "userlist")
+
+
+def test_a_secret_that_is_not_mounted_ends_the_start(inside: Path) -> None:
+    """Without its secrets the hub does not start."""
+    (inside / "GITHUB_CLIENT_SECRET").unlink()
+    with pytest.raises(FileNotFoundError, match="GITHUB_CLIENT_SECRET"):
+        configured(inside)
+
+
+def test_what_the_deployment_sends_is_what_the_hub_reads() -> None:
+    """The service's environment has every variable that the configuration asks for, and none that nobody reads."""
+    from pydantic import SecretStr
+
+    from swarmhub import service
+    from tests.unit.fakes import settings
+
+    secrets = dict.fromkeys(("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL"), SecretStr("x"))
+    spec = service.desired(settings(), secrets, service.Parts("n", "n", "i", "i", "c", "c"))
+    sent = {line.partition("=")[0] for line in spec["TaskTemplate"]["ContainerSpec"]["Env"]}
+    assert sent == set(ENVIRON)

@@ -1,0 +1,120 @@
+"""One look at the cluster: each question asked once, until something has changed."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError
+from swarmhub.look import Look
+from swarmhub.nodes import Member
+from swarmhub.settings import Settings
+from tests.unit import cluster
+from tests.unit.authority import Authority
+from tests.unit.cluster import NODES
+from tests.unit.fakes import CALLBACK, MANAGER, WORKER1, WORKER2, FakeHost, settings
+
+SECRETS = {
+    "GITHUB_CLIENT_ID": SecretStr("id"),
+    "GITHUB_CLIENT_SECRET": SecretStr("hush"),
+    "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
+}
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Settings:
+    """Return the settings, with a userlist."""
+    (tmp_path / "users").write_text("ada admin\n")
+    return settings(hub={"userlist": str(tmp_path / "users")})
+
+
+@pytest.fixture
+def hosts(given: Settings, authority: Authority) -> dict[str, FakeHost]:
+    """Return a cluster on which every step has been done."""
+    return cluster.deployed(given, SECRETS, authority)
+
+
+@pytest.fixture
+def look(given: Settings, hosts: dict[str, FakeHost]) -> Look:
+    """Return a look at the cluster."""
+    return Look(given, hosts, MANAGER)
+
+
+def asked(hosts: dict[str, FakeHost]) -> int:
+    """Return how many questions the hosts have been asked."""
+    return sum(len(host.engine.requests) + len(host.ran) for host in hosts.values())
+
+
+def everything(look: Look) -> None:
+    """Ask all that the steps ask."""
+    for question in (look.swarm, look.network, look.volume, look.service, look.certificate, look.members):
+        question()
+    look.images(tuple(NODES))
+
+
+def test_after_one_look_no_step_asks_again(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """A run with nothing to do talks to the hosts in the one look, and not in the steps after it."""
+    look.everywhere()
+    before = asked(hosts)
+    everything(look)
+    assert asked(hosts) == before
+
+
+def test_after_a_change_the_questions_are_asked_anew(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """What was seen before a change does not count after it."""
+    everything(look)
+    before = asked(hosts)
+    look.forget()
+    everything(look)
+    assert asked(hosts) == 2 * before
+
+
+def test_what_is_not_there_is_not_asked_for_twice(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """That there is no volume is an answer like any other."""
+    del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]
+    look.volume()
+    look.volume()
+    assert hosts[MANAGER].engine.asked().count("GET /volumes/jupyterhub-data") == 1
+
+
+def test_a_question_that_failed_is_asked_again(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """A failure is no answer: the step that needs it asks again."""
+    network = hosts[MANAGER].engine.answers["GET /networks"]
+    hosts[MANAGER].engine.answers["GET /networks"] = EngineError(MANAGER, 500, "busy")
+    look.everywhere()
+    hosts[MANAGER].engine.answers["GET /networks"] = network
+    assert look.network() is not None
+
+
+def test_one_look_does_not_fail_for_a_host_that_does_not_answer(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """A host that cannot be reached is the matter of the step that needs it; the others have been asked."""
+    hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "no answer", "Is it up?")
+    look.everywhere()
+    assert hosts[WORKER2].engine.asked("GET")[:1] == ["GET /info"]
+
+
+def test_each_host_says_of_itself_what_it_is_or_why_not(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """Members are in the order of hosts.toml; a host that cannot be reached is there with its error."""
+    lost = hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "no answer", "Is it up?")
+    assert look.members() == {
+        MANAGER: Member("n1", "active", True, "29.0.1"),
+        WORKER1: lost,
+        WORKER2: Member("n3", "active", False, "29.0.1"),
+    }
+
+
+def test_an_engine_that_fails_is_not_taken_for_a_host_that_is_lost(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """An error that is not about reaching a host ends the step."""
+    hosts[WORKER1].engine.answers["GET /info"] = EngineError(WORKER1, 500, "panic")
+    with pytest.raises(EngineError, match="panic"):
+        look.members()
+
+
+def test_the_manager_is_only_asked_about_a_swarm_that_it_manages(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """A worker does not know the swarm: it is refused with what helps instead of an engine's error."""
+    info = hosts[MANAGER].engine.answers["GET /info"]
+    info["Swarm"]["ControlAvailable"] = False
+    with pytest.raises(StepError, match="is a worker in the swarm"):
+        look.swarm()
+    assert "GET /nodes" not in hosts[MANAGER].engine.asked()

@@ -1,0 +1,275 @@
+"""What a task is handed: -H, the settings checked whole, and errors as lines with exit codes."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from swarmhub import settings as settings_file
+from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.host import EngineError
+from swarmhub.plan import Change, Plan
+from swarmhub.run import Run, step
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost
+
+MANAGER2 = "swarm-manager2"
+HOSTS = f"""[hosts]
+managers = ["{MANAGER}", "{MANAGER2}"]
+workers = ["{WORKER1}", "{WORKER2}"]
+[hub]
+domain = "{DOMAIN}"
+userlist = "users"
+[notebook]
+image = "quay.io/jupyter/base-notebook:hub-6.1.1"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with settings, a userlist and secrets that are in order."""
+    (tmp_path / "hosts.toml").write_text(HOSTS)
+    (tmp_path / "users").write_text("ada admin\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_CLIENT_ID", "id")
+    monkeypatch.setenv("GITHUB_CLIENT_SECRET", "hush")
+    monkeypatch.setenv("OAUTH_CALLBACK_URL", CALLBACK)
+    return tmp_path
+
+
+def context(*named: str) -> Context:
+    """Return a task's context, as -H with these hosts gives it; without any, as `invoke` does."""
+    return Context(Config(overrides={"swarmhub_hosts": list(named)} if named else {}))
+
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.mark.parametrize(
+    ("named", "manager"), [((), MANAGER), ((MANAGER,), MANAGER), ((MANAGER2,), MANAGER2), ((MANAGER2, MANAGER2), MANAGER2)]
+)
+def test_the_manager_is_the_one_that_h_names_or_the_first(named: tuple[str, ...], manager: str) -> None:
+    """A manager's step uses the manager named with -H; without -H, and under invoke, the first of hosts.toml."""
+    assert Run(context(*named)).manager == manager
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ((WORKER1,), f"-H {WORKER1}: that is a worker; this step takes a manager: -H {MANAGER}"),
+        ((MANAGER, MANAGER2), f"-H names 2 hosts; this step takes one manager: -H {MANAGER}"),
+        ((MANAGER, WORKER1), f"-H names 2 hosts; this step takes one manager: -H {MANAGER}"),
+    ],
+)
+def test_a_managers_step_refuses_other_hosts(named: tuple[str, ...], said: str) -> None:
+    """A worker, or more than one host, given with -H to a manager's step is an error that says what would be right."""
+    with pytest.raises(UsageError) as error:
+        _ = Run(context(*named)).manager
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize(
+    ("named", "nodes"),
+    [
+        ((), (MANAGER, MANAGER2, WORKER1, WORKER2)),
+        ((WORKER2,), (WORKER2,)),
+        ((WORKER2, MANAGER), (WORKER2, MANAGER)),
+        ((WORKER2, WORKER1, WORKER2), (WORKER2, WORKER1)),
+    ],
+)
+def test_the_nodes_are_those_that_h_names_or_all(named: tuple[str, ...], nodes: tuple[str, ...]) -> None:
+    """A node's step acts on the hosts named with -H, each once and in that order, or on all of hosts.toml."""
+    assert Run(context(*named)).nodes == nodes
+
+
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        ("swarm-worker3", f"did you mean {WORKER2}?"),
+        (f"root@{WORKER1}", f"did you mean {WORKER1}?"),
+        ("10.0.0.21", f"it names {MANAGER}, {MANAGER2}, {WORKER1}, {WORKER2}"),
+        ("$(id)", f"it names {MANAGER}, {MANAGER2}, {WORKER1}, {WORKER2}"),
+    ],
+)
+def test_a_host_that_hosts_toml_does_not_name_is_refused(named: str, hint: str) -> None:
+    """-H takes the names of hosts.toml: another one is an error, with the nearest name, or with all of them."""
+    with pytest.raises(UsageError) as error:
+        _ = Run(context(named)).named
+    assert str(error.value) == f"-H {named}: hosts.toml does not name that host; {hint}"
+
+
+def test_the_hosts_of_a_run_are_all_of_hosts_toml_and_none_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for the hosts opens no connection: each is made when it is first used."""
+    monkeypatch.setattr("fabric.Connection.open", lambda _: pytest.fail("opened a connection"))
+    run = Run(context())
+    hosts = run.hosts
+    run.close()
+    assert list(hosts) == [MANAGER, MANAGER2, WORKER1, WORKER2]
+
+
+def test_settings_that_are_in_order_pass_the_check() -> None:
+    """The check reads settings, userlist and secrets, and finds nothing."""
+    run = Run(context())
+    run.check()
+    assert run.secrets["GITHUB_CLIENT_ID"].get_secret_value() == "id"
+
+
+def test_the_check_tells_everything_that_is_wrong_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets, userlist and the files that hosts.toml names are checked together."""
+    monkeypatch.delenv("GITHUB_CLIENT_ID")
+    (folder / "users").write_text("a b c\n")
+    (folder / "hosts.toml").write_text(HOSTS + '[certs]\nca = "no.pem"\n')
+    with pytest.raises(SettingsError) as error:
+        Run(context()).check()
+    assert {(Path(problem.file).name, problem.key) for problem in error.value.problems} == {
+        ("hosts.toml", "secrets.GITHUB_CLIENT_ID"),
+        ("users", ""),
+        ("no.pem", ""),
+    }
+
+
+def test_the_check_knows_the_rule_of_h() -> None:
+    """A worker given with -H is found by the check, before any step."""
+    with pytest.raises(UsageError, match="that is a worker"):
+        Run(context(WORKER1)).check()
+
+
+def ends(error: BaseException) -> tuple[str, int]:
+    """Return the line and the exit code that an error of a step ends the run with."""
+    with pytest.raises(Exit) as ended:
+        with step(context(), "prepull"):
+            raise error
+    return str(ended.value.message), ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (StepError(WORKER1, "no answer", "Is it up?"), f"{WORKER1}: prepull: no answer. Is it up?", 1),
+        (
+            StepErrors(StepError(WORKER1, "no answer", "Is it up?"), StepError(WORKER2, "full", "Free some")),
+            f"{WORKER1}: prepull: no answer. Is it up?\n{WORKER2}: prepull: full. Free some",
+            1,
+        ),
+        (
+            EngineError(WORKER1, 500, "no space left on device"),
+            f"{WORKER1}: prepull: no space left on device. Free some disk there: docker system df",
+            1,
+        ),
+        (SettingsError(Problem("hosts.toml", 3, "hub.port", "is wrong")), "hosts.toml:3: hub.port: is wrong", 2),
+        (UsageError("-H x: no such host"), "-H x: no such host", 2),
+        (KeyboardInterrupt(), "prepull: interrupted; what was done stays done, the same command goes on from there", 130),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_an_error_ends_the_run_with_a_line_and_its_code(error: BaseException, line: str, code: int) -> None:
+    """What failed is 1, what is wrong in settings or usage 2, Ctrl-C 130; the line names host and step."""
+    assert ends(error) == (line, code)
+
+
+def test_an_error_that_names_its_step_keeps_it() -> None:
+    """An error that was made for another step is told as that step's."""
+    assert ends(StepError(WORKER1, "no answer", "Is it up?", "network"))[0].startswith(f"{WORKER1}: network: ")
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback() -> None:
+    """Only errors that an operator can do something about become lines."""
+    with pytest.raises(ZeroDivisionError):
+        with step(context(), "prepull"):
+            raise ZeroDivisionError
+
+
+@pytest.fixture
+def debug() -> Iterator[None]:
+    """Switch on what --debug does."""
+    logger = logging.getLogger("invoke")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("debug")
+def test_with_debug_the_error_itself_comes_through() -> None:
+    """--debug shows the traceback: the error is raised as it is."""
+    with pytest.raises(StepError, match="no answer"):
+        with step(context(), "prepull"):
+            raise StepError(WORKER1, "no answer", "Is it up?")
+
+
+def test_wrong_settings_end_a_step_before_anything_else(folder: Path) -> None:
+    """A step that reads hosts.toml with a mistake ends with FILE:LINE and 2."""
+    (folder / "hosts.toml").write_text(HOSTS.replace("domain", "domian"))
+    with pytest.raises(Exit) as ended:
+        with step(context(), "network") as run:
+            _ = run.settings
+    assert (str(ended.value.message).splitlines()[0].startswith("hosts.toml:4: hub"), ended.value.code) == (True, 2)
+
+
+def test_the_steps_of_a_run_share_it() -> None:
+    """All steps of one process have the same run: the same settings, connections and look."""
+    with step(context(), "network") as first, step(context(), "volume") as second:
+        assert first is second
+
+
+def fake_run(*changes: Callable[..., object]) -> tuple[Run, Plan]:
+    """Return a run whose manager is in memory, and a plan with these changes on it."""
+    run = Run(context())
+    run.__dict__["hosts"] = {name: FakeHost(name, {"GET /networks": []}) for name in (MANAGER, MANAGER2, WORKER1, WORKER2)}
+    return run, Plan("step", "as wanted", tuple(Change("do", "it", MANAGER, change) for change in changes))
+
+
+def test_a_plan_is_told_before_it_is_applied(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is going to happen stands on the terminal while it happens, and then how long it took."""
+    seen: list[str] = []
+    run, plan = fake_run(lambda *_: seen.append(capsys.readouterr().out))
+    run.apply(plan)
+    assert (seen, capsys.readouterr().out.startswith("step       done in ")) == ([f"step       do it on {MANAGER}\n"], True)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_changes_are_counted(count: int) -> None:
+    """The end of a deploy says how many changes there were."""
+    run, plan = fake_run(*[lambda *_: None] * count)
+    run.apply(plan)
+    assert run.changed == count
+
+
+@pytest.mark.parametrize(("count", "questions"), [(0, 1), (1, 2)])
+def test_only_a_change_makes_the_next_step_look_again(count: int, questions: int) -> None:
+    """A step with nothing to do leaves what has been seen; one that changes something makes it be asked anew."""
+    run, plan = fake_run(*[lambda *_: None] * count)
+    run.look.network()
+    run.apply(plan)
+    run.look.network()
+    host: Any = run.hosts[MANAGER]
+    assert host.engine.asked().count("GET /networks") == questions
+
+
+def test_what_a_failed_change_leaves_is_looked_at_anew() -> None:
+    """A change that fails may have done half of its work: what was seen before it does not count."""
+
+    def fail(*_: object) -> None:
+        raise StepError(MANAGER, "cause", "remedy")
+
+    run, plan = fake_run(fail)
+    run.look.network()
+    with pytest.raises(StepError):
+        run.apply(plan)
+    run.look.network()
+    host: Any = run.hosts[MANAGER]
+    assert host.engine.asked().count("GET /networks") == 2
+
+
+def test_the_settings_are_those_that_the_environment_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SWARMHUB_HOSTS names another file, and paths in it count from its folder."""
+    (folder / "lab").mkdir()
+    (folder / "lab" / "hosts.toml").write_text(HOSTS.replace(DOMAIN, "hub.localhost"))
+    monkeypatch.setenv("SWARMHUB_HOSTS", "lab/hosts.toml")
+    settings_file.current.cache_clear()
+    settings = Run(context()).settings
+    assert (settings.hub.domain, settings.hub.userlist) == ("hub.localhost", folder / "lab" / "users")
