@@ -44,10 +44,16 @@ class Wanted:
 
     domain: str
     email: str | None
-    directory: str
+    server: str
+    staging_server: str
     is_staging: bool
     image: str
     ca: str | None
+
+    def directory(self, found: Certificate | None) -> str:
+        """Return the ACME directory to ask: never staging again once there is a real certificate."""
+        is_real = found is not None and found.directory == self.server
+        return self.staging_server if self.is_staging and not is_real else self.server
 
 
 def live(domain: str, name: str) -> str:
@@ -64,7 +70,7 @@ def desired(settings: Settings) -> Wanted:
     """
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
-    return Wanted(settings.hub.domain, certs.email, certs.directory, certs.staging, certs.image, ca)
+    return Wanted(settings.hub.domain, certs.email, certs.server, certs.staging_server, certs.staging, certs.image, ca)
 
 
 def observe(manager: Host, domain: str) -> Certificate | None:
@@ -116,18 +122,19 @@ def parse(chain: str, directory: str) -> Certificate:
 
 def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
     """Return what gets the certificate; one that still holds is kept."""
-    what = f"{'staging ' if wanted.is_staging else ''}certificate for {wanted.domain}"
+    directory = wanted.directory(found)
+    what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
-        return Plan(STEP, "", (_change("issue", what, manager, wanted, force=False),))
-    if found.directory != wanted.directory or wanted.domain not in found.names:
+        return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False)),))
+    if found.directory != directory or wanted.domain not in found.names:
         # certbot keeps a certificate that has not expired, whichever server it came from.
-        return Plan(STEP, "", (_change("replace", what, manager, wanted, force=True),))
+        return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True)),))
     if found.is_due(now):
-        return Plan(STEP, "", (_change("renew", what, manager, wanted, force=False),))
+        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=False)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 
-def arguments(wanted: Wanted, *, force: bool) -> list[str]:
+def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
     """Return certbot's arguments."""
     account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
     return [
@@ -137,7 +144,7 @@ def arguments(wanted: Wanted, *, force: bool) -> list[str]:
         "--preferred-challenges=http",
         "--agree-tos",
         "--server",
-        wanted.directory,
+        directory,
         "--cert-name",
         wanted.domain,
         "--domain",
@@ -147,11 +154,11 @@ def arguments(wanted: Wanted, *, force: bool) -> list[str]:
     ]
 
 
-def container(wanted: Wanted, *, force: bool) -> Json:
+def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
     """Return the body of the request that makes certbot's container."""
     return {
         "Image": wanted.image,
-        "Cmd": arguments(wanted, force=force),
+        "Cmd": arguments(wanted, directory, force=force),
         "Env": [f"REQUESTS_CA_BUNDLE={CA_IN_CONTAINER}"] if wanted.ca else [],
         "ExposedPorts": {"80/tcp": {}},
         "Labels": {"swarmhub": STEP},
@@ -162,21 +169,22 @@ def container(wanted: Wanted, *, force: bool) -> Json:
     }
 
 
-def _change(verb: str, what: str, manager: str, wanted: Wanted, *, force: bool) -> Change:
+def _change(verb: str, what: str, manager: str, certbot: "_Certbot") -> Change:
     # A certificate that replaces another one reaches people when the hub has restarted.
     cost = Cost.NOTHING if verb == "issue" else Cost.HUB_RESTART
-    return Change(verb, what, manager, _Certbot(wanted, force), cost=cost)
+    return Change(verb, what, manager, certbot, cost=cost)
 
 
 @dataclass(frozen=True)
 class _Certbot:
     wanted: Wanted
+    directory: str
     force: bool
 
     def __call__(self, host: Host, progress: Progress) -> None:
         self._require_port(host)
         self._require_image(host, progress)
-        made = host.engine.post("/containers/create", container(self.wanted, force=self.force))["Id"]
+        made = host.engine.post("/containers/create", container(self.wanted, self.directory, force=self.force))["Id"]
         try:
             if self.wanted.ca:
                 host.engine.put(

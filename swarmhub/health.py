@@ -24,7 +24,7 @@ def trust(wanted: Wanted, certificate: Certificate) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if wanted.ca:
         context.load_verify_locations(cadata=wanted.ca)
-    if wanted.is_staging:
+    if certificate.directory == wanted.staging_server:
         # No authority that anybody trusts signs it; that it is the one on the manager can be verified all the same.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=certificate.chain)

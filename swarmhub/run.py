@@ -47,21 +47,21 @@ class Run:
 
     @cached_property
     def manager(self) -> str:
-        """Return the manager to use: the one that -H names, or the first of hosts.toml.
+        """Return the manager to use: the one that -H names, or the first of hosts.toml."""
+        managers = self.settings.hosts.managers
+        return next((host for host in self.named if host in managers), managers[0])
+
+    def require_manager(self) -> None:
+        """Make sure that -H, if given, names one manager and nothing else.
 
         Raises:
-            UsageError: -H names several hosts, a worker, or a host that hosts.toml does not.
-
+            UsageError: it names several hosts, a worker, or a host that hosts.toml does not.
         """
-        named = self.named
-        if not named:
-            return self.settings.manager
         managers = self.settings.hosts.managers
-        if len(named) > 1:
-            raise UsageError(f"-H names {len(named)} hosts; this step takes one manager: -H {managers[0]}")
-        if named[0] not in managers:
-            raise UsageError(f"-H {named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
-        return named[0]
+        if len(self.named) > 1:
+            raise UsageError(f"-H names {len(self.named)} hosts; this step takes one manager: -H {managers[0]}")
+        if self.named and self.named[0] not in managers:
+            raise UsageError(f"-H {self.named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -110,11 +110,10 @@ class Run:
 
         Raises:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
-            UsageError: -H names what this run cannot use.
 
         """
         problems: list[Problem] = []
-        _ = self.settings, self.manager
+        _ = self.settings
         for read in (lambda: self.secrets, lambda: hub_image.desired(self.settings), lambda: certs.desired(self.settings)):
             try:
                 read()
@@ -144,8 +143,10 @@ _current: list[Run] = []
 
 
 @contextmanager
-def step(context: Context, name: str) -> Iterator[Run]:
+def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run]:
     """Give a task the run that it belongs to; turn errors into a line and an exit code.
+
+    -H names one manager, unless the step is one that acts `on_nodes`.
 
     Raises:
         Exit: with 1 for a step that failed, 2 for wrong settings or usage, 130 after Ctrl-C.
@@ -155,6 +156,8 @@ def step(context: Context, name: str) -> Iterator[Run]:
         _current.append(Run(context))
     run = _current[0]
     try:
+        if not on_nodes:
+            run.require_manager()
         yield run
     except KeyboardInterrupt:
         run.close()

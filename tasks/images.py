@@ -10,7 +10,7 @@ from swarmhub.steps import step_task
 @step_task()
 def prepull(c: Context) -> None:
     """Pull the notebook image on the nodes that -H names."""
-    with step(c, "prepull") as run:
+    with step(c, "prepull", on_nodes=True) as run:
         _pull(run, run.nodes)
 
 

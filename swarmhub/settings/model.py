@@ -101,11 +101,6 @@ class Certs(Table):
     ca: FilePath | None = Field(None, description="PEM file with the CAs of a private ACME server and of what it issues.")
     image: TaggedImage = Field("certbot/certbot:v5.1.0", description="The certbot image.")
 
-    @property
-    def directory(self) -> str:
-        """Return the ACME directory in use."""
-        return self.staging_server if self.staging else self.server
-
 
 class Volume(Table):
     """The volume that keeps users and cookies over a restart of the hub."""

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from lab import topology
 from swarmhub import health
-from tests.lab.support import Lab, Settings
+from tests.lab.support import Done, Lab, Settings
 
 MANAGER = topology.MANAGER.name
 LIVE = f"/etc/letsencrypt/live/{topology.DOMAIN}"
@@ -29,19 +29,28 @@ def test_certificate_that_holds_is_kept(deployed: Lab) -> None:
     assert certificate(deployed).serial_number == before
 
 
-def test_staging_certificate_is_replaced_once_staging_is_over(deployed: Lab, settings: Settings) -> None:
+@pytest.fixture
+def real_certificate(deployed: Lab, settings: Settings) -> Iterator[Done]:
+    """Deploy with staging = false; at the end the certificate is gone and the staging one can come back."""
+    yield deployed.fab("deploy", hosts=settings(PRODUCTION))
+    deployed.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
+
+
+def test_staging_certificate_is_replaced_when_staging_ends(deployed: Lab, real_certificate: Done, settings: Settings) -> None:
     """With staging off the certificate comes from the other server, the hub serves it, and the next deploy changes nothing."""
-    before = certificate(deployed)
-    hosts = settings(PRODUCTION)
-    done = deployed.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
-    assert "replace certificate for hub.localhost" in done.out
-    after = certificate(deployed)
-    assert after.issuer != before.issuer
-    assert "nothing to change" in deployed.fab("deploy", hosts=hosts).out
-    assert f"server = {topology.ACME_PRODUCTION}" in deployed.on(
-        MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf"
-    )
+    assert real_certificate.code == 0, real_certificate.text
+    assert "replace certificate for hub.localhost" in real_certificate.out
+    assert "nothing to change" in deployed.fab("deploy", hosts=settings(PRODUCTION)).out
+    renewal = deployed.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
+    assert f"server = {topology.ACME_PRODUCTION}" in renewal
+
+
+def test_real_certificate_outlives_a_return_to_staging(deployed: Lab, real_certificate: Done) -> None:
+    """Staging set again by mistake does not put a certificate that browsers refuse in a real one's place."""
+    assert real_certificate.code == 0, real_certificate.text
+    before = certificate(deployed).serial_number
+    assert deployed.fab("certs").code == 0
+    assert certificate(deployed).serial_number == before
 
 
 @pytest.fixture

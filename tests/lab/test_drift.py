@@ -52,6 +52,8 @@ def test_network_in_use_is_recreated_on_demand(deployed: Lab) -> None:
     deployed.docker("service", "rm", HUB)
     deployed.wait(lambda: not deployed.docker("ps", "-q", "--filter", f"name={HUB}"), 60, "the hub stays")
     deployed.docker("network", "rm", "jupyter")
+    listed = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
+    deployed.wait(lambda: not deployed.docker(*listed), 60, "the network stays")
     deployed.docker("network", "create", "--driver", "overlay", "--attachable", "jupyter")
     assert deployed.fab("service").code == 0
     before = deployed.fingerprint()

@@ -1,0 +1,191 @@
+"""What -H means under the stock `fab`: dependencies have it too, and a step runs once."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabric import Config, Connection
+from fabric.main import program
+from invoke.collection import Collection
+from invoke.exceptions import Exit
+from invoke.parser.context import ParserContext
+from invoke.parser.parser import Parser
+from invoke.tasks import task
+
+from swarmhub.steps import step_task
+from swarmhub.transport import session
+from swarmhub.transport.connection import VerifiedConnection
+from swarmhub.transport.executor import Executor
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTS = """[hosts]
+managers = ["swarm-manager1"]
+workers = ["swarm-worker1", "swarm-worker2"]
+[hub]
+domain = "hub.example.org"
+[notebook]
+image = "quay.io/jupyter/base-notebook:hub-6.1.1"
+"""
+
+
+@pytest.fixture(autouse=True)
+def hosts_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with settings, in a process that has no connections, and may open none."""
+    (tmp_path / "hosts.toml").write_text(HOSTS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "_shared", {})
+    monkeypatch.setattr(Connection, "open", lambda _: pytest.fail("opened a connection"))
+    return tmp_path / "hosts.toml"
+
+
+class Recorder:
+    """Tasks that record by which name and with which context they were run."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, Any]] = []
+
+    def body(self, name: str) -> Callable[..., None]:
+        def run(c: Any, flag: str = "") -> None:
+            self.ran.append((f"{name} {flag}".strip(), c))
+
+        run.__name__ = name
+        return run
+
+    def step(self, name: str, *pre: Any, post: tuple[Any, ...] = ()) -> Any:
+        return step_task(pre=list(pre), post=list(post))(self.body(name))
+
+    def plain(self, name: str, *pre: Any) -> Any:
+        return task(self.body(name), pre=list(pre))
+
+    @property
+    def where(self) -> list[tuple[str, str | None]]:
+        return [(name, c.host if isinstance(c, Connection) else None) for name, c in self.ran]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Return what records the tasks that run."""
+    return Recorder()
+
+
+def fab(line: str, *tasks: Any) -> Executor:
+    """Run a command line of `fab` with these tasks, and return what has run them."""
+    core = Parser(initial=ParserContext(args=program.core_args()), ignore_unknown=True).parse_argv(line.split())
+    collection = tasks[0] if isinstance(tasks[0], Collection) else Collection(*tasks)
+    calls = Parser(contexts=collection.to_contexts()).parse_argv(core.unparsed)
+    executor = Executor(collection, config=Config(), core=core)
+    executor.execute(*calls)
+    return executor
+
+
+def test_the_stock_fab_uses_this_executor() -> None:
+    """fabric.yaml, which `fab` reads beside the fabfile, names the class."""
+    config = Config(project_location=str(ROOT))
+    config.load_project()
+    module, _, name = config.tasks.executor_class.rpartition(".")
+    assert getattr(importlib.import_module(module), name) is Executor
+
+
+def test_a_dependency_runs_on_the_host_that_h_names(recorder: Recorder) -> None:
+    """Under -H a step's dependencies have the connection too, at any depth; in stock Fabric they run on one's own machine."""
+    deep = recorder.step("deep")
+    deploy = recorder.step("deploy", recorder.step("network", deep))
+    fab("-H swarm-manager1 deploy", deploy)
+    assert recorder.where == [("deep", "swarm-manager1"), ("network", "swarm-manager1"), ("deploy", "swarm-manager1")]
+
+
+def test_what_follows_a_step_runs_after_it_on_the_same_host(recorder: Recorder) -> None:
+    """Post-tasks have the connection as well."""
+    fab("-H swarm-manager1 deploy", recorder.step("deploy", post=(recorder.step("after"),)))
+    assert recorder.where == [("deploy", "swarm-manager1"), ("after", "swarm-manager1")]
+
+
+def test_without_h_a_task_has_a_plain_context(recorder: Recorder) -> None:
+    """Without -H no task is given a connection: hosts.toml decides."""
+    fab("deploy", recorder.step("deploy", recorder.step("network")))
+    assert recorder.where == [("network", None), ("deploy", None)]
+
+
+def test_a_step_runs_once_for_several_hosts(recorder: Recorder) -> None:
+    """A step finds its hosts by itself: with two of them named it runs once, and so do its dependencies."""
+    fab("-H swarm-worker1,swarm-worker2 prepull", recorder.step("prepull", recorder.step("check")))
+    assert [name for name, _ in recorder.where] == ["check", "prepull"]
+
+
+def test_another_task_runs_on_each_host(recorder: Recorder) -> None:
+    """A task that is no step runs on each of the hosts, as under stock Fabric."""
+    fab("-H swarm-worker1,swarm-worker2 uptime", recorder.plain("uptime"))
+    assert recorder.where == [("uptime", "swarm-worker1"), ("uptime", "swarm-worker2")]
+
+
+@pytest.mark.parametrize("hosts", ["swarm-worker1,swarm-worker1", "swarm-worker1,,", ",swarm-worker1"])
+def test_a_host_that_is_named_twice_or_not_at_all_counts_once(recorder: Recorder, hosts: str) -> None:
+    """A host twice, or a comma too many, gives one run."""
+    fab(f"-H {hosts} uptime", recorder.plain("uptime"))
+    assert recorder.where == [("uptime", "swarm-worker1")]
+
+
+@pytest.mark.parametrize(
+    ("line", "hosts"),
+    [
+        ("-H swarm-worker2,swarm-worker1,swarm-worker2 prepull", ["swarm-worker2", "swarm-worker1"]),
+        ("prepull", []),
+    ],
+)
+def test_a_step_learns_all_hosts_that_h_names(recorder: Recorder, line: str, hosts: list[str]) -> None:
+    """The configuration that the step's context has holds the hosts, each once and in order."""
+    fab(line, recorder.step("prepull"))
+    assert list(recorder.ran[0][1].config["swarmhub_hosts"]) == hosts
+
+
+def test_a_dependency_that_two_steps_share_runs_once(recorder: Recorder) -> None:
+    """The first of them runs it, before both."""
+    check = recorder.step("check")
+    fab("-H swarm-manager1 network volume", recorder.step("network", check), recorder.step("volume", check))
+    assert [name for name, _ in recorder.where] == ["check", "network", "volume"]
+
+
+def test_a_step_that_is_also_named_runs_once(recorder: Recorder) -> None:
+    """A dependency that stands on the command line too is not repeated."""
+    network = recorder.step("network")
+    fab("-H swarm-manager1 network deploy", network, recorder.step("deploy", network))
+    assert [name for name, _ in recorder.where] == ["network", "deploy"]
+
+
+def test_a_step_with_other_arguments_is_another_call(recorder: Recorder) -> None:
+    """Only calls that say the same are one."""
+    fab("-H swarm-manager1 network network --flag=x network --flag=x", recorder.step("network"))
+    assert [name for name, _ in recorder.where] == ["network", "network x"]
+
+
+def test_tasks_of_one_name_in_two_modules_are_two(recorder: Recorder) -> None:
+    """A task of the lab may have the name of a step: both run."""
+    ns = Collection(recorder.step("status"))
+    ns.add_collection(Collection("lab", task(recorder.body("status of the lab"), name="status")))
+    fab("-H swarm-manager1 status lab.status", ns)
+    assert [name for name, _ in recorder.where] == ["status", "status of the lab"]
+
+
+def test_all_tasks_of_a_run_share_a_hosts_connection(recorder: Recorder) -> None:
+    """There is one connection a host and a run, and it verifies host keys."""
+    fab("-H swarm-manager1 deploy", recorder.step("deploy", recorder.step("network")))
+    connections = {id(c): c for _, c in recorder.ran}
+    assert [type(c) for c in connections.values()] == [VerifiedConnection]
+
+
+def test_wrong_settings_end_the_run_with_a_line(recorder: Recorder, hosts_toml: Path) -> None:
+    """hosts.toml is needed for the connection: its mistakes are told with FILE:LINE and 2, and nothing runs."""
+    hosts_toml.write_text(HOSTS.replace("domain", "domian"))
+    with pytest.raises(Exit) as ended:
+        fab("-H swarm-manager1 network", recorder.step("network"))
+    assert (str(ended.value.message).startswith("hosts.toml:4: "), ended.value.code, recorder.ran) == (True, 2, [])
+
+
+def test_a_command_after_two_hyphens_is_run_on_each_host(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`fab -H ... -- command` is Fabric's own, over connections that verify host keys."""
+    ran: list[tuple[str, str]] = []
+    monkeypatch.setattr(VerifiedConnection, "run", lambda c, command: ran.append((c.host, command)))
+    fab("-H swarm-worker1,swarm-worker2 -- uname -r", recorder.step("network"))
+    assert ran == [("swarm-worker1", "uname -r"), ("swarm-worker2", "uname -r")]
