@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 # GitHub's own rule, and the "_shortcode" of enterprise managed users.
-LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15})?", re.IGNORECASE)
+LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15})?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,12 @@ def observe(manager: Host, domain: str) -> Certificate | None:
         return None
     renewal = manager.run("cat", f"{FOLDER}/renewal/{domain}.conf")
     directory = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
-    return parse(chain.out, directory[1] if directory else "")
+    try:
+        return parse(chain.out, directory[1] if directory else "")
+    except ValueError as error:
+        where = live(domain, "fullchain.pem")
+        remedy = f"Was the disk full? Remove {FOLDER} there, and get another one: fab certs"
+        raise StepError(manager.name, f"{where} is damaged: {error}", remedy) from error
 
 
 def require(found: Certificate | None, manager: str) -> Certificate:

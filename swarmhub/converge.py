@@ -12,6 +12,9 @@ SECONDS = 300
 # A service that is created has no update to fail: that many of its tasks in a row do.
 FAILURES = 2
 LOG_LINES = 20
+PAUSE_SECONDS = 0.3
+# What runs has to go on running: a hub may crash at once, and an update that was just sent may not have begun.
+HOLD_READS = 5
 
 
 @dataclass(frozen=True)
@@ -31,20 +34,20 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
         StepError: it does not get there; the service's own last log lines were said before.
 
     """
-    last = State("")
+    last, held = State(""), 0
 
     def settled() -> bool:
-        nonlocal last
+        nonlocal last, held
         state = read(manager.engine.get(f"/services/{name}"), manager.engine.get("/tasks", filters={"service": [name]}))
         if state.text != last.text:
             progress.log(manager.name, f"{name}: {state.text}")
-        last = state
-        return state.done or bool(state.failed)
+        last, held = state, held + 1 if state.done else 0
+        return held >= HOLD_READS or bool(state.failed)
 
     def too_slow() -> StepError:
         return _failure(manager, name, State("", failed=f"it is still {last.text} after {SECONDS} s", task=last.task), progress)
 
-    until(settled, SECONDS, too_slow, pause=0.3)
+    until(settled, SECONDS, too_slow, pause=PAUSE_SECONDS)
     if last.failed:
         raise _failure(manager, name, last, progress)
 
@@ -65,11 +68,12 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
         return State(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])
     state = newest["Status"]["State"]
     recent = ordered[-FAILURES - 1 :]
-    if not update and sum(task in failures for task in recent) >= FAILURES:
+    if not update and state != "running" and sum(task in failures for task in recent) >= FAILURES:
         return State(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
     if state == "pending" and newest["Status"].get("Err"):
         return State(f"pending: {newest['Status']['Err']}", task=newest["ID"])
-    done = state == "running" and update in ("", "completed") and newest["DesiredState"] == "running"
+    is_wanted = newest["Spec"].get("ContainerSpec") == service["Spec"]["TaskTemplate"].get("ContainerSpec")
+    done = state == newest["DesiredState"] == "running" and update in ("", "completed") and is_wanted
     return State(state if done or update in ("", "completed") else f"{state} (updating)", done=done, task=newest["ID"])
 
 

@@ -47,7 +47,8 @@ def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
         return split(image)[1]
     digests = Counter(digest for one in held.values() if one for digest in one.digests)
     ids = Counter(one.id for one in held.values() if one and not one.digests)
-    common = digests.most_common(1) or ids.most_common(1)
+    # Of two that as many nodes hold, always the same one.
+    common = sorted((digests or ids).items(), key=lambda item: (-item[1], item[0]))
     return common[0][0] if common else None
 
 
@@ -88,6 +89,9 @@ def verify(image: str, wanted: str, seen: Mapping[str, Held | BaseException | No
         StepErrors: with each node that could not be asked, or holds another image.
 
     """
+    unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
+    if unexpected:
+        raise unexpected[0]
     errors = [one for one in seen.values() if isinstance(one, StepError)]
     for host, one in seen.items():
         if not isinstance(one, BaseException) and not holds(one, wanted):

@@ -50,7 +50,7 @@ def observe(manager: Host, name: str) -> Found | None:
     services = manager.engine.get("/services")
     users = [service["Spec"]["Name"] for service in services if answer["Id"] in _targets(service)]
     fields = {key: answer.get(key) for key in ("Name", "Driver", "Scope", "Attachable", "Options", "IPAM")}
-    fields["Options"] = {key: value for key, value in (fields["Options"] or {}).items() if key != CHOSEN_BY_DOCKER}
+    fields["Options"] = _options({key: value for key, value in (fields["Options"] or {}).items() if key != CHOSEN_BY_DOCKER})
     return Found(answer["Id"], fields, tuple(sorted(users)))
 
 
@@ -82,7 +82,12 @@ def _comparable(wanted: dict[str, Any], found: Found) -> dict[str, Any]:
         chosen = [{**part, "Subnet": subnet} for part in found.fields["IPAM"]["Config"] or [{}]]
     else:
         chosen = found.fields["IPAM"]["Config"]
-    return {**wanted, "IPAM": {**found.fields["IPAM"], "Config": chosen}}
+    return {**wanted, "Options": _options(wanted["Options"]), "IPAM": {**found.fields["IPAM"], "Config": chosen}}
+
+
+def _options(options: dict[str, str]) -> dict[str, str]:
+    """Give an option without a value, such as "encrypted", one: it is there all the same."""
+    return {name: value or "set" for name, value in options.items()}
 
 
 def _creator(wanted: dict[str, Any]) -> Any:

@@ -120,16 +120,16 @@ def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mappi
 
 
 def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]:
-    if node.role != expected:
-        verb = "promote" if expected == "manager" else "demote"
-        remedy = f"On a manager: docker node {verb} {node.hostname}; or name it under hosts.{node.role}s"
-        return f"is a {node.role} in the swarm", remedy, expected == "manager"
     if node.state != "ready":
         return (
             f"is {node.state}",
             "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other",
             True,
         )
+    if node.role != expected:
+        verb = "promote" if expected == "manager" else "demote"
+        remedy = f"On a manager: docker node {verb} {node.hostname}; or name it under hosts.{node.role}s"
+        return f"is a {node.role} in the swarm", remedy, expected == "manager"
     if node.availability != "active":
         remedy = f"No notebook starts there. When its work is done: docker node update --availability active {node.hostname}"
         return f"is set to {node.availability}", remedy, False

@@ -71,7 +71,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ..
         keys = [*wanted, *(key for key in found if key not in wanted)]
         parts = (differences(wanted.get(key), found.get(key), f"{path}.{key}" if path else key) for key in keys)
         return tuple(difference for part in parts for difference in part)
-    if wanted == found or (not wanted and not found):
+    if wanted == found or (_is_empty(wanted) and _is_empty(found)):
         return ()
     if isinstance(wanted, list) and isinstance(found, list) and _is_table(wanted) and len(wanted) == len(found):
         pairs = enumerate(zip(wanted, found, strict=True))
@@ -131,6 +131,11 @@ def remedy(error: EngineError) -> str:
         "denied": "Check the name; if it is private, log in on this machine: docker login",
     }
     return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether a value says nothing: engines fill in empty tables and zeros."""
+    return not value or (isinstance(value, dict) and all(_is_empty(part) for part in value.values()))
 
 
 def _is_table(value: list[Any]) -> bool:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from swarmhub.nodes import Row
 from swarmhub.plan import Change, Plan
@@ -33,14 +32,13 @@ class Report:
 
     def nodes(self, rows: Sequence[Row]) -> None:
         """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE"):
-            table.add_column(column, no_wrap=True)
-        for row in rows:
-            style = "red" if row.blocks else "yellow" if row.problem else ""
-            cells = (row.host, row.expected, row.role, row.state, row.availability, row.engine)
-            table.add_row(*cells, style=style)
-        self._console.print(table)
+        heads = ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE")
+        cells = [(row.host, row.expected, row.role, row.state, row.availability, row.engine) for row in rows]
+        widths = [max(len(line[column]) for line in (heads, *cells)) for column in range(len(heads))]
+        styles = ["red" if row.blocks else "yellow" if row.problem else "" for row in rows]
+        for line, style in zip((heads, *cells), ("dim", *styles), strict=True):
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self._console.print("  ".join(padded).rstrip(), style=style)
         for row in rows:
             if row.problem:
                 self._console.print(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")

@@ -56,6 +56,7 @@ class Run:
 
         Raises:
             UsageError: it names several hosts, a worker, or a host that hosts.toml does not.
+
         """
         managers = self.settings.hosts.managers
         if len(self.named) > 1:

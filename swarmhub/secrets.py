@@ -3,10 +3,10 @@
 import hashlib
 import io
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -63,6 +63,8 @@ def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
 def _run(command: tuple[str, ...], file: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
+    except UnicodeDecodeError:
+        raise SettingsError(Problem(str(file), 1, "secrets.command", f"{command[0]!r} prints what is not UTF-8")) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         wrong = f"{command[0]!r} does not run: {getattr(error, 'strerror', None) or 'no answer within a minute'}"
         raise SettingsError(Problem(str(file), 1, "secrets.command", wrong)) from None
@@ -74,17 +76,12 @@ def _run(command: tuple[str, ...], file: Path) -> str:
 
 
 def _missing(name: str, settings: Settings) -> str:
-    where = f"{settings.github.url}/settings/applications/new"
+    where = f"{settings.github.web_url}/settings/applications/new"
     callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
     value = callback if name == "OAUTH_CALLBACK_URL" else "…"
     return f"is not set; register the hub at {where} with the callback {callback}, then: export {name}={value}"
 
 
 def _fits(callback: str, domain: str) -> bool:
-    try:
-        parts = urlsplit(callback)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    exact = parts.path == CALLBACK_PATH and not (parts.query or parts.fragment or parts.username)
-    return parts.scheme == "https" and parts.hostname == domain and exact and port_is_valid
+    found = re.fullmatch(rf"https://{re.escape(domain)}(?::(\d{{1,5}}))?{CALLBACK_PATH}", callback, re.ASCII)
+    return bool(found) and 0 < int((found and found[1]) or 443) < 65536

@@ -68,7 +68,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "DOCKER_NOTEBOOK_IMAGE": parts.notebook_image,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
-        "GITHUB_URL": settings.github.url,
+        "GITHUB_URL": settings.github.web_url,
         "GITHUB_API": settings.github.api_url,
         "OAUTH_CALLBACK_URL": secrets[IN_ENVIRONMENT].get_secret_value(),
     }
@@ -129,9 +129,9 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     ]
     if found.service is None:
         changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None)))
-        return Plan(STEP, "", tuple(changes))
-    _refuse_to_move(wanted, found.service, manager)
-    differs = compare(wanted, found.service["Spec"])
+    else:
+        _refuse_to_move(wanted, found.service, manager)
+    differs = compare(wanted, found.service["Spec"]) if found.service else ()
     if differs:
         cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
         changes.append(Change("update", f"service {name}", manager, _Sender(wanted, found.service), differs, cost))

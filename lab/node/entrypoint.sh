@@ -17,4 +17,4 @@ fi
 
 # What an engine that was stopped hard leaves behind would keep the next one from starting.
 rm -f /run/docker.pid /var/run/docker/containerd/containerd.pid
-exec runsvdir -P /etc/lab-service
+exec runsvdir -P /etc/service

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.settings.model import Settings
+from swarmhub.settings.model import Settings, clashes
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 
+Key = tuple[str | int, ...]
 EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 
 
@@ -45,10 +47,17 @@ def load(file: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         line, wrong = _where(str(error), text)
         raise SettingsError(Problem(str(file), line, "", f"is not TOML: {wrong}")) from None
+    problems: dict[Key, str] = dict(clashes(data))
     try:
-        return Settings.model_validate(data, context={"folder": file.resolve().parent})
+        settings = Settings.model_validate(data, context={"folder": file.resolve().parent})
     except ValidationError as error:
-        raise SettingsError(*_problems(str(file), text, error)) from None
+        problems |= dict(_wrongs(error))
+    if problems:
+        from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
+
+        found = positions(text)
+        raise SettingsError(*(Problem(str(file), line_of(key, found), _dotted(key), wrong) for key, wrong in problems.items()))
+    return settings
 
 
 def read_text(file: Path, missing: str) -> str:
@@ -84,22 +93,19 @@ def _where(message: str, text: str) -> tuple[int, str]:
     return int(found[1]), f"{message[: found.start()]} at column {found[2]}"
 
 
-def _problems(file: str, text: str, error: ValidationError) -> list[Problem]:
-    from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
-
-    found = positions(text)
-    problems = []
+def _wrongs(error: ValidationError) -> Iterator[tuple[Key, str]]:
     for detail in error.errors(include_url=False):
-        key = (*detail["loc"], *detail.get("ctx", {}).get("at", ()))
-        problems.append(Problem(file, line_of(key, found), _dotted(key), _wrong(key, detail)))
-    return problems
+        # Pydantic marks a wrong key, as against a wrong value, with one more part.
+        place = tuple(part for part in detail["loc"] if part != "[key]")
+        key = (*place, *detail.get("ctx", {}).get("at", ()))
+        yield key, _wrong(key, detail)
 
 
-def _dotted(key: tuple[str | int, ...]) -> str:
+def _dotted(key: Key) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
-def _wrong(key: tuple[str | int, ...], detail: ErrorDetails) -> str:
+def _wrong(key: Key, detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         return f"is no setting{_did_you_mean(key)}"
@@ -112,18 +118,19 @@ def _wrong(key: tuple[str | int, ...], detail: ErrorDetails) -> str:
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind.endswith("_type") or kind == "is_instance_of":
-        return f"{value!r} is {_type_name(value)}; {_lower(detail['msg']).replace('input should be', 'it should be')}"
+        right = _lower(detail["msg"]).replace("input should be", "it should be").replace("tuple", "array")
+        return f"{value!r} is {_type_name(value)}; {right}"
     return f"{value!r}: {_lower(detail['msg'])}"
 
 
-def _did_you_mean(key: tuple[str | int, ...]) -> str:
+def _did_you_mean(key: Key) -> str:
     table = _table(key[:-1])
     known = list(table.model_fields) if table else []
     close = difflib.get_close_matches(str(key[-1]), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}" if known else ""
 
 
-def _description(key: tuple[str | int, ...]) -> str:
+def _description(key: Key) -> str:
     table = _table(key[:-1])
     field = table.model_fields.get(str(key[-1])) if table else None
     kind = field.annotation if field else None
@@ -133,7 +140,7 @@ def _description(key: tuple[str | int, ...]) -> str:
     return f": {field.description}" if field and field.description else ""
 
 
-def _table(key: tuple[str | int, ...]) -> type[BaseModel] | None:
+def _table(key: Key) -> type[BaseModel] | None:
     table: Any = Settings
     for part in key:
         field = table.model_fields.get(str(part)) if isinstance(table, type) and issubclass(table, BaseModel) else None

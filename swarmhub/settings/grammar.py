@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE)
+HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE | re.ASCII)
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 # distribution/reference: [registry[:port]/]path[:tag][@digest]
+# Swarm's rule for a service, Docker's for an image, and room for "-github_client_secret-" and a version in 64.
+SERVICE = re.compile(r"(?=.{1,30}\Z)[a-z0-9](?:[_-]?[a-z0-9])*")
 IMAGE = re.compile(
     rf"(?:(?:{LABEL}(?:\.{LABEL})*)(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -20,8 +23,8 @@ IMAGE = re.compile(
     re.ASCII,
 )
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE)
-OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=,@+-]*")
+URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
+OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
 PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
 
@@ -40,6 +43,9 @@ Host = Annotated[
     AfterValidator(_word(HOST, "a host name: letters, digits, hyphens and dots; user, port and key belong in the ssh_config")),
 ]
 Domain = Annotated[str, AfterValidator(_word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
+ServiceName = Annotated[
+    str, AfterValidator(_word(SERVICE, "a service's name: lower case, digits, and single '-' or '_' between them, at most 30"))
+]
 Name = Annotated[str, AfterValidator(_word(NAME, "a Docker name: letters, digits, '_', '.', '-', at most 63"))]
 Image = Annotated[str, AfterValidator(_word(IMAGE, "an image, such as quay.io/jupyter/base-notebook:hub-6.1.1"))]
 Email = Annotated[str, AfterValidator(_word(EMAIL, "an e-mail address"))]
@@ -47,11 +53,24 @@ HttpsUrl = Annotated[str, AfterValidator(_word(URL, "an https:// address without
 Option = Annotated[str, AfterValidator(_word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
 
 
+def _subnet(value: str) -> str:
+    try:
+        return str(IPv4Network(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a subnet, such as 10.20.0.0/16: {error}") from None
+
+
+Subnet = Annotated[str, AfterValidator(_subnet)]
+
+
 def _file(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path) or not PATH.fullmatch(str(value)):
         raise ValueError(f"{value!r} is not a file's path; a shell's metacharacters are not allowed in it")
     folder = Path((info.context or {}).get("folder", ""))
-    return folder / Path(value).expanduser()
+    try:
+        return folder / Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r} begins with the home of somebody who has none here") from None
 
 
 FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]

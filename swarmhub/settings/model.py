@@ -1,12 +1,25 @@
 """What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
 
-from ipaddress import IPv4Network
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
-from swarmhub.settings.grammar import Domain, Email, FilePath, Host, HttpsUrl, Image, Name, Option, full_image, misplaced
+from swarmhub.settings.grammar import (
+    Domain,
+    Email,
+    FilePath,
+    Host,
+    HttpsUrl,
+    Image,
+    Name,
+    Option,
+    ServiceName,
+    Subnet,
+    full_image,
+    misplaced,
+)
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -58,7 +71,7 @@ class Network(Table):
     name: Name = Field("jupyter", description="The network's name.")
     attachable: StrictBool = Field(False, description="Let plain containers join too.")
     encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
-    subnet: IPv4Network | None = Field(None, description="The addresses to use. Default: Docker chooses.")
+    subnet: Subnet | None = Field(None, description="The addresses to use. Default: Docker chooses.")
     options: dict[Name, Option] = Field({}, description="More driver options.")
     endpoint_mode: EndpointMode = Field("vip", description="How names resolve: `vip` (needs IPVS) or `dnsrr`.")
 
@@ -70,9 +83,14 @@ class Github(Table):
     api: HttpsUrl | None = Field(None, description="Its API. Default: GitHub's, or `URL/api/v3` on Enterprise.")
 
     @property
+    def web_url(self) -> str:
+        """Return GitHub's address without a slash at the end."""
+        return self.url.rstrip("/")
+
+    @property
     def api_url(self) -> str:
         """Return the API's address without a slash at the end."""
-        default = "https://api.github.com" if self.url == "https://github.com" else f"{self.url}/api/v3"
+        default = "https://api.github.com" if self.web_url == "https://github.com" else f"{self.web_url}/api/v3"
         return (self.api or default).rstrip("/")
 
 
@@ -122,7 +140,7 @@ class Hub(Table):
     """JupyterHub itself."""
 
     domain: Domain = Field(description="The name that people type. Its address is the manager's.")
-    service: Name = Field("jupyterhub", description="The name of the service and of its image.")
+    service: ServiceName = Field("jupyterhub", description="The name of the service and of its image.")
     port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
     publish: Literal["ingress", "host"] = Field(
         "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
@@ -145,14 +163,16 @@ class Settings(Table):
     notebook: Notebook
     hub: Hub
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.hub.publish == "ingress" and self.network.endpoint_mode == "dnsrr":
-            wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
-            raise misplaced(wrong, "hub", "publish")
-        return self
-
     @property
     def manager(self) -> str:
         """Return the manager that holds the volume, the certificate and the hub."""
         return self.hosts.managers[0]
+
+
+def clashes(data: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
+    hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hub", "network"))
+    if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
+        wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
+        return [(("hub", "publish"), wrong)]
+    return []

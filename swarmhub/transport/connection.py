@@ -25,6 +25,7 @@ CONNECT_SECONDS = 10
 KEEPALIVE_SECONDS = 20
 # sshd turns connections away at random above MaxStartups (10:30:100); a moment later it takes them.
 ATTEMPTS = 4
+SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
 
 
 class UnknownHostKey(SSHException):
@@ -49,11 +50,18 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
         _verify(self)
 
     def get_gateway(self) -> Any:
-        """Return the jump host, verified like the host itself: Fabric makes it a plain Connection."""
-        gateway = hop = super().get_gateway()
-        while isinstance(hop, Connection):
-            _verify(hop)
-            hop = hop.gateway
+        """Return the last jump host, verified like the host itself, and in the order in which ssh passes them.
+
+        Fabric makes jump hosts plain connections, and passes several of them the other way round.
+        """
+        hops = self.ssh_config.get("proxyjump")
+        if not hops:
+            return super().get_gateway()
+        gateway = None
+        for hop in hops.split(","):
+            if self.derive_shorthand(hop)["host"] == self.host:
+                return None  # a jump host that the same pattern of the ssh_config matches
+            gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
         return gateway
 
     def open(self) -> Any:
@@ -139,16 +147,17 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
 
 def _verify(connection: Connection) -> None:
     client = connection.client
-    client.load_system_host_keys()
-    for name in _known_hosts_files(connection):
+    for file in (*_known_hosts_files(connection), *SYSTEM_KNOWN_HOSTS):
         with suppress(OSError):
-            client.load_host_keys(name)
+            client.load_system_host_keys(str(file))
     client.set_missing_host_key_policy(_Refuse())
 
 
-def _known_hosts_files(connection: Connection) -> list[str]:
-    named = connection.ssh_config.get("userknownhostsfile", "")
-    return [str(Path(name).expanduser()) for name in shlex.split(named)]
+def _known_hosts_files(connection: Connection) -> list[Path]:
+    """Return the user's files: those of the ssh_config if it names any, as ssh does."""
+    named = connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts")
+    whole = Path(named.strip('"')).expanduser()
+    return [whole] if whole.exists() else [Path(name).expanduser() for name in shlex.split(named)]
 
 
 def _with_retries(connect: Callable[[], object]) -> None:
@@ -166,15 +175,8 @@ def _with_retries(connect: Callable[[], object]) -> None:
 def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     where = f"{connection.user}@{connection.host}:{connection.port}"
     login = f"ssh {host}"
-    if isinstance(error, UnknownHostKey):
-        cause = f"unknown host key {error.key.get_name()} {_fingerprint(error.key)}"
-        return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
-    if isinstance(error, BadHostKeyException):
-        cause = f"the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
-        remedy = (
-            f"Somebody may be listening. If the host was set up anew: ssh-keygen -R {_known_name(connection)}, then {login}"
-        )
-        return StepError(host, cause, remedy)
+    if isinstance(error, UnknownHostKey | BadHostKeyException):
+        return _explain_key(host, connection, error, login)
     if isinstance(error, AuthenticationException):
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
     if isinstance(error, socket.gaierror):
@@ -182,7 +184,23 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     if isinstance(error, OSError):
         reason = "no answer" if isinstance(error, TimeoutError) else _reason(error)
         return StepError(host, f"cannot reach {where}: {reason}", f"Is it up, and is its address right? Try: {login}")
-    return StepError(host, f"SSH to {where} failed: {error}", f"Make this work first: {login}")
+    said = str(error) or "it ended without a word"
+    return StepError(host, f"SSH to {where} failed: {said}", f"Make this work first: {login}")
+
+
+def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadHostKeyException, login: str) -> StepError:
+    shown_by = known_name(connection)
+    jump = bool(connection.gateway) and error.hostname not in (shown_by, connection.host)
+    whose = f"jump host {error.hostname}: " if jump else ""
+    name = error.hostname if jump else shown_by
+    if isinstance(error, UnknownHostKey):
+        cause = f"{whose}unknown host key {error.key.get_name()} {_fingerprint(error.key)}"
+        return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
+    cause = f"{whose}the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
+    files = _known_hosts_files(connection)
+    file = f" -f {shlex.quote(str(files[0]))}" if "userknownhostsfile" in connection.ssh_config else ""
+    forget = f"ssh-keygen -R {shlex.quote(name)}{file}"
+    return StepError(host, cause, f"Somebody may be listening. If the host was set up anew: {forget}, then {login}")
 
 
 def _reason(error: OSError) -> str:
@@ -191,8 +209,9 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _known_name(connection: Connection) -> str:
-    return connection.host if connection.port == 22 else f"'[{connection.host}]:{connection.port}'"
+def known_name(connection: Connection) -> str:
+    """Return the name under which known_hosts has a host."""
+    return connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
 
 
 def _fingerprint(key: PKey) -> str:

@@ -4,6 +4,7 @@ import json
 import struct
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -11,7 +12,8 @@ from docker import auth
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.transport.sshconn import SSHConnection, SSHConnectionPool, SSHHTTPAdapter
 from docker.utils import compare_version
-from paramiko import Transport
+from paramiko import SSHException, Transport
+from urllib3.exceptions import HTTPError
 
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Json
@@ -21,6 +23,8 @@ TIMEOUT_SECONDS = 60
 # A pull or a build may print nothing for long.
 STREAM_SECONDS = 1800
 BASE_URL = "http://engine"
+# requests passes on what urllib3 and Paramiko raise while a stream is read.
+BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
 
 
 class SshEngine:
@@ -76,28 +80,28 @@ class SshEngine:
         response = self._call(
             "POST", path, params=_query(params), data=content, headers=headers, stream=True, timeout=STREAM_SECONDS
         )
-        for line in response.iter_lines(chunk_size=None):
-            event = json.loads(line) if line else {}
-            if "error" in event:
-                raise EngineError(self.host, 500, event["error"])
-            yield event
+        with self._losing():
+            for line in response.iter_lines(chunk_size=None):
+                event = json.loads(line) if line else {}
+                if "error" in event:
+                    raise EngineError(self.host, 500, event["error"])
+                yield event
 
     def logs(self, path: str, /, **params: Json) -> Iterator[str]:
         """Yield the lines of a container's or a service's log."""
         query = _query({"stdout": True, "stderr": True} | params)
         response = self._call("GET", path, params=query, stream=True, timeout=STREAM_SECONDS)
         # Frames of 8 bytes (stream, three zeros, length) and a payload: Engine API, "Attach to a container".
-        while len(header := response.raw.read(8)) == 8:
-            payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
-            yield from payload.decode(errors="replace").splitlines()
+        with self._losing():
+            while len(header := response.raw.read(8)) == 8:
+                payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
+                yield from payload.decode(errors="replace").splitlines()
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         session = self._connected()
         options.setdefault("timeout", TIMEOUT_SECONDS)
-        try:
+        with self._losing():
             response = session.request(method, f"{BASE_URL}/v{self._version}{path}", **options)
-        except (requests.RequestException, OSError, EOFError) as error:
-            raise self._lost(error) from error
         if response.status_code >= 400:
             raise EngineError(self.host, response.status_code, _message(response))
         return response
@@ -112,7 +116,7 @@ class SshEngine:
                 session.mount(BASE_URL, _Adapter(transport, command))
                 try:
                     newest = session.get(f"{BASE_URL}/version", timeout=TIMEOUT_SECONDS).json()["ApiVersion"]
-                except (requests.RequestException, OSError, EOFError) as error:
+                except (*BROKEN, KeyError, ValueError, TypeError) as error:
                     raise self._explain(error) from error
                 # The older of what the engine speaks and what docker-py was written for.
                 known = DEFAULT_DOCKER_API_VERSION
@@ -139,8 +143,13 @@ class SshEngine:
             return StepError(self.host, "the Docker Engine does not run", "Start it there: sudo systemctl start docker")
         return StepError(self.host, f"the Docker Engine does not answer: {text}", "Try there: docker info")
 
-    def _lost(self, error: Exception) -> StepError:
-        return StepError(self.host, f"the connection broke: {error}", "Run the same command again: what was done stays done")
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except BROKEN as error:
+            remedy = "Run the same command again: what was done stays done"
+            raise StepError(self.host, f"the connection broke: {error}", remedy) from error
 
     def _registry_login(self, image: str) -> dict[str, str]:
         registry, _ = auth.resolve_repository_name(image)

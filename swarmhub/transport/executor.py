@@ -60,4 +60,4 @@ class Executor(fabric.Executor):  # type: ignore[misc]
     @staticmethod
     def _identity(call: Any) -> tuple[Any, ...]:
         host = call.init_kwargs["host"] if isinstance(call, ConnectionCall) else None
-        return (call.task.name, call.args, tuple(sorted(call.kwargs.items())), host)
+        return (id(call.task.body), call.args, tuple(sorted(call.kwargs.items())), host)

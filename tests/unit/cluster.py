@@ -58,7 +58,7 @@ def deployed(settings: Settings, secrets: Secrets, authority: Authority) -> dict
     renewal = f"/etc/letsencrypt/renewal/{settings.hub.domain}.conf"
     hosts[MANAGER].commands |= {
         f"cat {live}": Output(0, chain, ""),
-        f"cat {renewal}": Output(0, f"server = {settings.certs.directory}\n", ""),
+        f"cat {renewal}": Output(0, f"server = {settings.certs.staging_server}\n", ""),
     }
     return hosts
 

@@ -1,5 +1,7 @@
 """Keep every test away from this machine's own settings, secrets, home and clock."""
 
+import hashlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,10 @@ from tests.unit.authority import Authority
 from tests.unit.fakes import Clock, FakeProgress
 
 FOREIGN = ("SWARMHUB_HOSTS", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL", "DOCKER_CONFIG", "SSH_AUTH_SOCK")
+
+
+# It is dear by design, to whoever guesses at a secret and to whoever names one: once for each is enough here.
+_scrypt = cache(hashlib.scrypt)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +30,7 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(empty_home))
+    monkeypatch.setattr(hashlib, "scrypt", _scrypt)
     monkeypatch.setattr(run, "_current", [])
     settings_file.current.cache_clear()
 

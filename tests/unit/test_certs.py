@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ def wanted(**table: Any) -> Wanted:
     return certs.desired(settings(certs=table))
 
 
+def planned(found: Certificate | None, *, now: datetime = NOW, **table: Any) -> Plan:
+    """Return the plan for the certificate that hosts.toml asks for."""
+    return certs.plan(wanted(**table), found, MANAGER, now)
+
+
 @pytest.fixture(scope="module")
 def held(authority: Authority) -> Certificate:
     """Return the staging server's certificate for the domain, a day old and good for 90."""
@@ -45,19 +51,24 @@ def held(authority: Authority) -> Certificate:
     return certs.parse(chain, STAGING)
 
 
-def planned(found: Certificate | None, *, now: datetime = NOW, **table: Any) -> Plan:
-    """Return the plan for the certificate that hosts.toml asks for."""
-    return certs.plan(wanted(**table), found, MANAGER, now)
-
-
-def test_the_staging_server_is_asked_unless_told_otherwise() -> None:
-    """A certificate that nobody's rate limit counts is the default."""
-    assert (wanted().directory, wanted().is_staging) == (STAGING, True)
-
-
-def test_production_is_asked_when_staging_is_off() -> None:
-    """With staging off, the certificate comes from Let's Encrypt's own directory."""
-    assert (wanted(staging=False).directory, wanted(staging=False).is_staging) == (PRODUCTION, False)
+@pytest.mark.parametrize(
+    ("table", "held_from", "directory"),
+    [
+        ({}, None, STAGING),
+        ({}, STAGING, STAGING),
+        ({}, "", STAGING),
+        ({}, PRODUCTION, PRODUCTION),
+        ({"staging": False}, None, PRODUCTION),
+        ({"staging": False}, STAGING, PRODUCTION),
+        ({"staging": False}, PRODUCTION, PRODUCTION),
+        ({"staging_server": "https://acme.example.org/dir"}, None, "https://acme.example.org/dir"),
+        ({"staging": False, "server": "https://acme.example.org/dir"}, STAGING, "https://acme.example.org/dir"),
+    ],
+)
+def test_which_server_is_asked(held: Certificate, table: dict[str, Any], held_from: str | None, directory: str) -> None:
+    """The staging server is asked unless hosts.toml says otherwise, and never again once there is a real certificate."""
+    found = None if held_from is None else replace(held, directory=held_from)
+    assert wanted(**table).directory(found) == directory
 
 
 def test_the_ca_file_is_read(tmp_path: Path) -> None:
@@ -180,7 +191,7 @@ def test_what_is_done_about_a_certificate(
 
 def test_certbot_is_asked_for_the_domain_and_nothing_is_asked_back() -> None:
     """Certbot's arguments are those of its present version, for one domain, by HTTP on its own server."""
-    assert certs.arguments(wanted(email="ops@example.org", staging=False), force=False) == [
+    assert certs.arguments(wanted(email="ops@example.org"), PRODUCTION, force=False) == [
         "certonly",
         "--non-interactive",
         "--standalone",
@@ -201,19 +212,19 @@ def test_certbot_is_asked_for_the_domain_and_nothing_is_asked_back() -> None:
 @pytest.mark.parametrize("force", [True, False])
 def test_certbot_is_never_told_to_renew_and_to_keep(force: bool) -> None:
     """Forcing a renewal and keeping what holds exclude each other."""
-    given = set(certs.arguments(wanted(), force=force))
+    given = set(certs.arguments(wanted(), STAGING, force=force))
     assert len(given & {"--force-renewal", "--keep-until-expiring"}) == 1
 
 
 def test_without_an_address_certbot_registers_without_one() -> None:
     """No email in hosts.toml means an account without one, said explicitly."""
-    given = certs.arguments(wanted(email=None), force=False)
+    given = certs.arguments(wanted(email=None), STAGING, force=False)
     assert ("--register-unsafely-without-email" in given, "--email" in given) == (True, False)
 
 
 def test_certbots_container_has_port_80_and_the_folder_and_no_more() -> None:
     """The container gets the port the authority asks at and certbot's folder, and no environment."""
-    body = certs.container(wanted(), force=False)
+    body = certs.container(wanted(), STAGING, force=False)
     assert body["HostConfig"] == {
         "Binds": ["/etc/letsencrypt:/etc/letsencrypt"],
         "PortBindings": {"80/tcp": [{"HostPort": "80"}]},

@@ -3,6 +3,7 @@
 import http.client
 import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from swarmhub import certs, health, https
 from swarmhub.certs import Wanted
 from swarmhub.errors import StepError
 from tests.unit.authority import Authority, serving
-from tests.unit.fakes import Clock
+from tests.unit.fakes import Clock, settings
 
 HUB = "hub.localhost"
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -24,9 +25,12 @@ def test_the_address_is_the_callbacks(address: str) -> None:
     assert health.url(f"{address}/hub/oauth_callback") == address
 
 
-def wanted(*, is_staging: bool, ca: str | None = None) -> Wanted:
+PRODUCTION, STAGING = "https://acme.example.org/dir", "https://acme-staging.example.org/dir"
+
+
+def wanted(ca: str | None = None) -> Wanted:
     """Return a certificate to have."""
-    return Wanted(HUB, None, "https://acme.example.org/dir", is_staging, "certbot", ca)
+    return certs.desired(settings(hub={"domain": HUB}, certs={"server": PRODUCTION, "staging_server": STAGING, "ca": ca}))
 
 
 def answered(chain: str, key: str, trust: ssl.SSLContext) -> int:
@@ -35,34 +39,36 @@ def answered(chain: str, key: str, trust: ssl.SSLContext) -> int:
         return https.get(HUB, port, "/hub/health", trust)[0]
 
 
-def test_the_settings_ca_is_trusted(authority: Authority) -> None:
+def test_the_settings_ca_is_trusted(authority: Authority, tmp_path: Path) -> None:
     """A private ACME server's certificates are trusted if certs.ca names its CA."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
-    trust = health.trust(wanted(is_staging=False, ca=authority.pem), certs.parse(chain, ""))
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    trust = health.trust(wanted(str(tmp_path / "ca.pem")), certs.parse(chain, PRODUCTION))
     assert answered(chain, key, trust) == 200
 
 
-def test_while_staging_the_certificate_on_the_manager_is_trusted(authority: Authority) -> None:
+def test_a_staging_certificate_is_trusted_if_it_is_the_one_on_the_manager(authority: Authority) -> None:
     """A staging certificate, whose root nobody trusts, is trusted because the manager holds the same one."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
     leaf_alone = chain.removesuffix(authority.pem)
-    trust = health.trust(wanted(is_staging=True), certs.parse(leaf_alone, ""))
+    trust = health.trust(wanted(), certs.parse(leaf_alone, STAGING))
     assert answered(leaf_alone, key, trust) == 200
 
 
-def test_while_staging_another_servers_certificate_is_not_trusted(authority: Authority) -> None:
+def test_a_staging_certificate_that_is_not_on_the_manager_is_not_trusted(authority: Authority) -> None:
     """That no public authority signs staging certificates does not make any certificate good."""
     ours, _ = authority.issue(HUB, start=YESTERDAY)
     theirs = Authority.make("Another CA").issue(HUB, start=YESTERDAY)
     with pytest.raises(ssl.SSLCertVerificationError):
-        answered(*theirs, health.trust(wanted(is_staging=True), certs.parse(ours, "")))
+        answered(*theirs, health.trust(wanted(), certs.parse(ours, STAGING)))
 
 
-def test_in_production_the_chain_on_the_manager_is_no_proof(authority: Authority) -> None:
-    """Out of staging only this machine's authorities and the settings' are trusted, as browsers do."""
+@pytest.mark.parametrize("directory", [PRODUCTION, ""], ids=["production", "put there by hand"])
+def test_the_chain_on_the_manager_is_no_proof_of_a_real_certificate(authority: Authority, directory: str) -> None:
+    """But for the staging server's, only this machine's authorities and the settings' are trusted, as browsers do."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
     with pytest.raises(ssl.SSLCertVerificationError):
-        answered(chain, key, health.trust(wanted(is_staging=False), certs.parse(chain, "")))
+        answered(chain, key, health.trust(wanted(), certs.parse(chain, directory)))
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *turns: int | Exception) -> list[tuple[Any, ...]]:

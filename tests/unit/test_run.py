@@ -67,9 +67,26 @@ def test_the_manager_is_the_one_that_h_names_or_the_first(named: tuple[str, ...]
 )
 def test_a_managers_step_refuses_other_hosts(named: tuple[str, ...], said: str) -> None:
     """A worker, or more than one host, given with -H to a manager's step is an error that says what would be right."""
-    with pytest.raises(UsageError) as error:
-        _ = Run(context(*named)).manager
-    assert str(error.value) == said
+    with pytest.raises(Exit) as ended:
+        with step(context(*named), "network"):
+            pytest.fail("the step has begun")
+    assert (ended.value.message, ended.value.code) == (said, 2)
+
+
+@pytest.mark.parametrize("named", [(MANAGER,), (WORKER1,), (WORKER2, MANAGER2), ()])
+def test_a_nodes_step_takes_any_of_the_hosts(named: tuple[str, ...]) -> None:
+    """A step that acts on nodes takes workers and managers, and as many as there are."""
+    with step(context(*named), "prepull", on_nodes=True) as run:
+        assert run.nodes == (named or run.settings.hosts.all)
+
+
+@pytest.mark.parametrize(
+    ("named", "manager"), [((WORKER1,), MANAGER), ((WORKER1, MANAGER2), MANAGER2), ((WORKER1, WORKER2), MANAGER)]
+)
+def test_a_nodes_step_asks_a_manager_all_the_same(named: tuple[str, ...], manager: str) -> None:
+    """What only a manager can tell is asked of the one that -H names among others, or of the first."""
+    with step(context(*named), "prepull", on_nodes=True) as run:
+        assert run.manager == manager
 
 
 @pytest.mark.parametrize(
@@ -130,12 +147,6 @@ def test_the_check_tells_everything_that_is_wrong_at_once(folder: Path, monkeypa
         ("users", ""),
         ("no.pem", ""),
     }
-
-
-def test_the_check_knows_the_rule_of_h() -> None:
-    """A worker given with -H is found by the check, before any step."""
-    with pytest.raises(UsageError, match="that is a worker"):
-        Run(context(WORKER1)).check()
 
 
 def ends(error: BaseException) -> tuple[str, int]:

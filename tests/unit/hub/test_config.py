@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.types import ConfigReference
 from dockerspawner import SwarmSpawner
 from jupyterhub.app import JupyterHub  # type: ignore[import-untyped]
 from jupyterhub.spawner import Spawner  # type: ignore[import-untyped]
@@ -12,6 +13,7 @@ from oauthenticator.github import GitHubOAuthenticator
 from traitlets.config import Config
 
 from hub.config import configure
+from hub.engine import CONFIG_FOLDER
 
 ENVIRON = {
     "SSL_KEY": "/etc/letsencrypt/live/hub.example.org/privkey.pem",
@@ -77,6 +79,14 @@ def configured(inside: Path, **environ: str) -> Any:
 def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: str, trait: str, value: object) -> None:
     """Each decision of the deployment stands in the configuration."""
     assert configured(inside)[section][trait] == value
+
+
+def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
+    """The Swarm config that the servers get stands in their spec, and its folder in their environment."""
+    c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
+    configure(c, environ=ENVIRON, secrets=inside, userlist=inside / "userlist", mounted=mounted)
+    assert c.SwarmSpawner.extra_container_spec == {"healthcheck": {"Test": ["NONE"]}, "configs": [mounted]}
+    assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
 
 
 def test_the_hub_is_reached_by_the_services_name(inside: Path) -> None:

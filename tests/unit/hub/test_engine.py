@@ -1,10 +1,12 @@
-"""The hub's start waits for the Docker Engine."""
+"""The hub's start: it waits for the Docker Engine, and makes what the servers are given."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
+import requests
 from docker.errors import APIError, DockerException
 
 from hub import engine
@@ -91,3 +93,72 @@ def test_every_client_is_closed(waiting: Waiting) -> None:
     """A long wait leaves no connections open."""
     _, made = waiting(SILENT[2], SILENT[3], [])
     assert [client.is_closed for client in made] == [True, True, True]
+
+
+class Configs:
+    """A client of an engine that keeps Swarm configs."""
+
+    def __init__(self, *kept: str, refuses: int = 0) -> None:
+        self.kept = dict.fromkeys(kept, b"")
+        self.labels: dict[str, dict[str, str]] = {}
+        self.refuses = refuses
+        self.is_closed = False
+
+    def create_config(self, name: str, data: bytes, labels: dict[str, str]) -> None:
+        status = self.refuses or (409 if name in self.kept else 0)
+        if status:
+            response = requests.Response()
+            response.status_code = status
+            raise APIError("refused", response=response)
+        self.kept[name], self.labels[name] = data, labels
+
+    def configs(self, filters: dict[str, str]) -> list[dict[str, Any]]:
+        return [{"ID": f"id-of-{name}", "Spec": {"Name": name}} for name in self.kept if name.startswith(filters["name"])]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return the file that every server is given."""
+    (tmp_path / "jupyter_server_config.py").write_text("c.x = 1\n")
+    return tmp_path / "jupyter_server_config.py"
+
+
+def ensured(monkeypatch: pytest.MonkeyPatch, client: Configs, file: Path) -> Any:
+    """Return the reference to the config that the engine of this client then has."""
+    monkeypatch.setattr(docker, "APIClient", lambda **_: client)
+    return engine.ensure_config("jupyterhub", file)
+
+
+def test_what_servers_are_given_is_kept_in_the_swarm(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """The file becomes a Swarm config of the service, and is mounted under its own name where Jupyter looks."""
+    client = Configs()
+    reference = ensured(monkeypatch, client, file)
+    (name,) = client.kept
+    assert (client.kept[name], client.labels[name]) == (b"c.x = 1\n", {"swarmhub.service": "jupyterhub"})
+    assert (reference["ConfigID"], reference["ConfigName"]) == (f"id-of-{name}", name)
+    assert reference["File"]["Name"] == "/etc/swarmhub/jupyter_server_config.py"
+
+
+def test_a_config_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """A hub that starts again finds the config it made, and not one whose name only begins so."""
+    name = ensured(monkeypatch, Configs(), file)["ConfigName"]
+    again = ensured(monkeypatch, Configs(f"{name}-longer", name), file)
+    assert again["ConfigID"] == f"id-of-{name}"
+
+
+def test_another_content_is_another_config(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """Swarm configs cannot be changed: what changes is the name."""
+    before = ensured(monkeypatch, Configs(), file)["ConfigName"]
+    file.write_text("c.x = 2\n")
+    assert ensured(monkeypatch, Configs(), file)["ConfigName"] != before
+
+
+def test_an_engine_that_refuses_the_config_ends_the_start(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """Servers without what they need are not started: the error is raised, and the connection closed."""
+    client = Configs(refuses=503)
+    with pytest.raises(APIError):
+        ensured(monkeypatch, client, file)
+    assert client.is_closed

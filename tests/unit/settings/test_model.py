@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from swarmhub.settings.model import LETS_ENCRYPT, LETS_ENCRYPT_STAGING, Settings
+from swarmhub.settings.model import Settings
 from tests.unit.fakes import settings
 
 
@@ -61,21 +61,6 @@ def test_one_manager_alone_is_a_cluster() -> None:
 def test_githubs_api_follows_from_its_address(table: dict[str, Any], api: str) -> None:
     """The API is GitHub's own, an Enterprise's, or the one that is named; a slash at the end means nothing."""
     assert settings(github=table).github.api_url == api
-
-
-@pytest.mark.parametrize(
-    ("table", "directory"),
-    [
-        ({}, LETS_ENCRYPT_STAGING),
-        ({"staging": False}, LETS_ENCRYPT),
-        ({"staging_server": "https://acme.example.org/dir"}, "https://acme.example.org/dir"),
-        ({"staging": False, "server": "https://acme.example.org/dir"}, "https://acme.example.org/dir"),
-        ({"staging": True, "server": "https://acme.example.org/dir"}, LETS_ENCRYPT_STAGING),
-    ],
-)
-def test_the_acme_directory_in_use_follows_from_staging(table: dict[str, Any], directory: str) -> None:
-    """While staging is on, the staging server is used; else the other one."""
-    assert settings(certs=table).certs.directory == directory
 
 
 @pytest.mark.parametrize("table", ["certs", "hub", "notebook"])

@@ -118,6 +118,12 @@ def test_a_jump_hosts_key_is_verified_too(jump: str, names: set[str]) -> None:
             shake_hands(hop.client, hop.host, KEY)
 
 
+def test_jump_hosts_are_passed_in_the_order_of_ssh() -> None:
+    """Of several jump hosts the first one named is the first on the way, as under ssh itself."""
+    verified = VerifiedConnection(HOST, config=config(f"Host {HOST}\n  ProxyJump outer,inner"))
+    assert [hop.host for hop in hops(verified)] == ["inner", "outer"]
+
+
 def test_a_jump_host_that_is_known_is_trusted(home: Path) -> None:
     """A jump host's key is looked up where the host's own is."""
     (home / "trusted").write_text(entry("bastion", KEY))

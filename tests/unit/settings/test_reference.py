@@ -1,0 +1,48 @@
+"""The reference page and the JSON Schema, made of the schema itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from swarmhub.settings import reference
+from swarmhub.settings.model import Settings
+
+
+@pytest.mark.parametrize("table", list(Settings.model_fields))
+def test_every_setting_is_on_the_page(table: str) -> None:
+    """Each table of hosts.toml has a chapter, and each of its keys a row."""
+    chapter = reference.page().partition(f"\n## [{table}]\n")[2].partition("\n## ")[0]
+    model = Settings.model_fields[table].annotation
+    rows = [line.split("`")[1] for line in chapter.splitlines() if line.startswith("| `")]
+    assert rows == list(getattr(model, "model_fields"))  # noqa: B009 - its type is not known here
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `port` | number | `443` | The port published on the manager. |",
+        "| `managers` | list of strings | **required** | Swarm managers. The hub runs on the first one. |",
+        "| `sudo` | true or false | `false` |",
+        '| `publish` | `"ingress"` or `"host"` | `"ingress"` |',
+        "| `options` | table |  | Its driver's options. |",
+        "| `subnet` | string |  | The addresses to use. Default: Docker chooses. |",
+    ],
+)
+def test_a_row_says_kind_default_and_meaning(row: str) -> None:
+    """What may stand there is said as TOML has it, with the default, or that there is none."""
+    assert row in reference.page()
+
+
+def test_the_schema_is_for_editors() -> None:
+    """An editor refuses unknown keys, and knows which tables there have to be."""
+    schema = reference.schema()
+    assert (set(schema["required"]), schema["additionalProperties"]) == ({"hosts", "hub", "notebook"}, False)
+
+
+def test_both_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make docs` writes the page and the schema, in a folder that may not be there yet."""
+    monkeypatch.setattr(reference, "DOCS", tmp_path / "docs")
+    reference.main()
+    assert (tmp_path / "docs" / "settings.md").read_text() == reference.page()
+    assert json.loads((tmp_path / "docs" / "hosts.schema.json").read_text()) == reference.schema()
