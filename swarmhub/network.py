@@ -112,9 +112,11 @@ def _replacer(found: Found, wanted: dict[str, Any]) -> Any:
 
 
 def _tasks_left(host: Host, network: str) -> int:
-    tasks: Sequence[Json] = host.engine.get("/tasks", filters={"desired-state": ["running", "shutdown"]})
+    """Count the tasks that hold the network; those of a removed service are listed until they have ended."""
+    holding = {"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
+    tasks: Sequence[Json] = host.engine.get("/tasks")
     return sum(
-        task["Status"]["State"] in ("running", "starting", "preparing")
+        task["Status"]["State"] in holding
         for task in tasks
         if network in {attached["Network"]["ID"] for attached in task.get("NetworksAttachments") or []}
     )

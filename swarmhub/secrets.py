@@ -30,7 +30,8 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
     """
     given = _given(settings, file)
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in NAMES}
-    problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings)) for name in NAMES if not values[name]]
+    missing = [name for name in NAMES if not values[name]]
+    problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings, name == missing[0])) for name in missing]
     callback = values["OAUTH_CALLBACK_URL"]
     if callback and not _fits(callback, settings.hub.domain):
         wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
@@ -75,11 +76,11 @@ def _run(command: tuple[str, ...], file: Path) -> str:
     return done.stdout
 
 
-def _missing(name: str, settings: Settings) -> str:
-    where = f"{settings.github.web_url}/settings/applications/new"
+def _missing(name: str, settings: Settings, is_first: bool) -> str:
     callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
     value = callback if name == "OAUTH_CALLBACK_URL" else "…"
-    return f"is not set; register the hub at {where} with the callback {callback}, then: export {name}={value}"
+    register = f"register the hub at {settings.github.web_url}/settings/applications/new with the callback {callback}, then: "
+    return f"is not set; {register if is_first else ''}export {name}={value}"
 
 
 def _fits(callback: str, domain: str) -> bool:

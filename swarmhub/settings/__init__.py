@@ -13,11 +13,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.settings.model import Settings, clashes
+from swarmhub.settings.model import Key, Settings, clashes
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 
-Key = tuple[str | int, ...]
 EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 
 
@@ -39,7 +38,7 @@ def load(file: Path) -> Settings:
         SettingsError: with every problem found.
 
     """
-    text = read_text(file, f"start from the project's own hosts.toml, or name yours: SWARMHUB_HOSTS={file.name}")
+    text = read_text(file, "start from the project's own hosts.toml, or let SWARMHUB_HOSTS name yours")
     if not text.strip():
         raise SettingsError(Problem(str(file), 1, "", f"is empty; it names at least the hosts: {EXAMPLE!r}"))
     try:

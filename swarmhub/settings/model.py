@@ -24,6 +24,7 @@ from swarmhub.settings.grammar import (
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
+Key = tuple[str | int, ...]
 EndpointMode = Literal["vip", "dnsrr"]
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
 
@@ -44,16 +45,6 @@ class Hosts(Table):
     def all(self) -> tuple[str, ...]:
         """Return every host, managers first."""
         return (*self.managers, *self.workers)
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        seen: set[str] = set()
-        for kind, hosts in (("managers", self.managers), ("workers", self.workers)):
-            for index, host in enumerate(hosts):
-                if host.lower() in seen:
-                    raise misplaced(f"{host!r} is named twice; name each host once, as a manager or as a worker", kind, index)
-                seen.add(host.lower())
-        return self
 
 
 class Ssh(Table):
@@ -169,10 +160,24 @@ class Settings(Table):
         return self.hosts.managers[0]
 
 
-def clashes(data: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
-    hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hub", "network"))
+    hosts, hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hosts", "hub", "network"))
+    found = _repeated(hosts)
     if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
-        return [(("hub", "publish"), wrong)]
-    return []
+        found.append((("hub", "publish"), wrong))
+    return found
+
+
+def _repeated(hosts: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    kinds = {kind: names for kind in ("managers", "workers") if isinstance(names := hosts.get(kind), list)}
+    places = [(kind, index, name) for kind, names in kinds.items() for index, name in enumerate(names) if isinstance(name, str)]
+    seen: set[str] = set()
+    found: list[tuple[Key, str]] = []
+    for kind, index, name in places:
+        if name.lower() in seen:
+            wrong = f"{name!r} is named twice; name each host once, as a manager or as a worker"
+            found.append((("hosts", kind, index), wrong))
+        seen.add(name.lower())
+    return found

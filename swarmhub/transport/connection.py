@@ -57,10 +57,10 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
         hops = self.ssh_config.get("proxyjump")
         if not hops:
             return super().get_gateway()
-        gateway = None
-        for hop in hops.split(","):
-            if self.derive_shorthand(hop)["host"] == self.host:
-                return None  # a jump host that the same pattern of the ssh_config matches
+        gateway: Any = False  # None would make Fabric ask again
+        for hop in hops.split(",") if hops.lower() != "none" else []:
+            if self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
+                return False  # a jump host that the same pattern of the ssh_config matches
             gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
         return gateway
 
@@ -167,6 +167,7 @@ def _with_retries(connect: Callable[[], object]) -> None:
             return
         except (SSHException, EOFError, ConnectionResetError) as error:
             final = isinstance(error, AuthenticationException | BadHostKeyException | UnknownHostKey)
+            final = final or "No authentication methods" in str(error)
             if final or attempt == ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0.1, 0.5) * 2**attempt)
@@ -189,17 +190,17 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
 
 
 def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadHostKeyException, login: str) -> StepError:
-    shown_by = known_name(connection)
-    jump = bool(connection.gateway) and error.hostname not in (shown_by, connection.host)
-    whose = f"jump host {error.hostname}: " if jump else ""
-    name = error.hostname if jump else shown_by
+    hop = connection
+    while error.hostname not in (known_name(hop), hop.host) and isinstance(hop.gateway, Connection):
+        hop = hop.gateway
+    whose = f"jump host {hop.host}: " if hop is not connection else ""
     if isinstance(error, UnknownHostKey):
         cause = f"{whose}unknown host key {error.key.get_name()} {_fingerprint(error.key)}"
         return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
     cause = f"{whose}the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
-    files = _known_hosts_files(connection)
-    file = f" -f {shlex.quote(str(files[0]))}" if "userknownhostsfile" in connection.ssh_config else ""
-    forget = f"ssh-keygen -R {shlex.quote(name)}{file}"
+    files = _known_hosts_files(hop)
+    file = f" -f {shlex.quote(str(files[0]))}" if "userknownhostsfile" in hop.ssh_config else ""
+    forget = f"ssh-keygen -R {shlex.quote(known_name(hop))}{file}"
     return StepError(host, cause, f"Somebody may be listening. If the host was set up anew: {forget}, then {login}")
 
 

@@ -150,6 +150,14 @@ def test_each_state_is_said_once(clock: Clock, progress: FakeProgress) -> None:
     assert progress.lines == [(MANAGER, f"hub: {text}") for text in ("waiting for a task", "starting", "running")]
 
 
+def test_a_task_that_runs_for_a_moment_is_not_there_yet(clock: Clock, progress: FakeProgress) -> None:
+    """A hub that comes up and crashes at once, twice, fails the step though it has been seen running."""
+    first, second = task(1, "running"), task(2, "running")
+    turns = [[first], [failed(1), second], [failed(1), failed(2), task(3, "ready")]]
+    with pytest.raises(StepError, match=r"task: non-zero exit \(1\)"):
+        converge.wait(manager(*turns), "hub", progress)
+
+
 def test_only_the_services_own_tasks_are_asked_for(clock: Clock, progress: FakeProgress) -> None:
     """The engine filters the tasks by the service's name."""
     host = manager([RUNNING])

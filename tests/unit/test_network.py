@@ -8,7 +8,7 @@ from swarmhub import network
 from swarmhub.errors import StepError
 from swarmhub.network import Found
 from swarmhub.plan import Cost
-from tests.unit.fakes import MANAGER, Clock, FakeHost, FakeProgress, in_turn, settings
+from tests.unit.fakes import MANAGER, Clock, FakeHost, FakeProgress, Request, in_turn, settings
 
 ID = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 VXLAN = {"com.docker.network.driver.overlay.vxlanid_list": "4097"}
@@ -175,6 +175,22 @@ def test_replacing_waits_for_each_thing_to_be_gone(clock: Clock, progress: FakeP
         f"GET /networks/{ID}",
         "POST /networks/create",
     ]
+
+
+def test_replacing_waits_for_tasks_that_are_being_removed(clock: Clock, progress: FakeProgress) -> None:
+    """The tasks of a service that was removed are desired to be "remove": a question that leaves them out waits for nothing."""
+    left = [[task("running") | {"DesiredState": "remove"}]] * 3
+
+    def tasks(request: Request) -> list[dict[str, Any]]:
+        listed = left.pop() if left else []
+        states = request.params.get("filters", {}).get("desired-state")
+        return [one for one in listed if not states or one["DesiredState"] in states]
+
+    host = manager(service("jupyterhub", ID), Attachable=True)
+    host.engine.answers |= {"GET /tasks": tasks}
+    (change,) = network.plan(network.desired(settings()), network.observe(host, "jupyter"), MANAGER, recreate=True).changes
+    change.apply(host, progress)
+    assert left == []
 
 
 def test_replacing_says_which_service_it_stops(clock: Clock, progress: FakeProgress) -> None:

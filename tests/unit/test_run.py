@@ -182,6 +182,16 @@ def test_an_error_ends_the_run_with_a_line_and_its_code(error: BaseException, li
     assert ends(error) == (line, code)
 
 
+def test_after_ctrl_c_no_connection_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What still waits for a host ends with its connection: the run does not hang."""
+    closed: list[bool] = []
+    monkeypatch.setattr("swarmhub.transport.connection.Connections.close", lambda _: closed.append(True))
+    with step(context(), "prepull") as run:
+        _ = run.hosts
+    ends(KeyboardInterrupt())
+    assert closed == [True]
+
+
 def test_an_error_that_names_its_step_keeps_it() -> None:
     """An error that was made for another step is told as that step's."""
     assert ends(StepError(WORKER1, "no answer", "Is it up?", "network"))[0].startswith(f"{WORKER1}: network: ")

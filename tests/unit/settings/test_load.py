@@ -131,8 +131,7 @@ def test_a_file_that_is_not_there_says_how_to_begin(file: Path) -> None:
     with pytest.raises(SettingsError) as error:
         load(file)
     assert str(error.value) == (
-        "hosts.toml:1: no such file or directory; "
-        "start from the project's own hosts.toml, or name yours: SWARMHUB_HOSTS=hosts.toml"
+        "hosts.toml:1: no such file or directory; start from the project's own hosts.toml, or let SWARMHUB_HOSTS name yours"
     )
 
 

@@ -124,6 +124,34 @@ def test_jump_hosts_are_passed_in_the_order_of_ssh() -> None:
     assert [hop.host for hop in hops(verified)] == ["inner", "outer"]
 
 
+@pytest.mark.parametrize(
+    ("ssh_config", "host", "passed"),
+    [
+        ("Host *\n  ProxyJump none", HOST, []),
+        ("Host bastion\n  ProxyJump none\nHost *\n  ProxyJump bastion", HOST, ["bastion"]),
+        ("Host bastion\n  ProxyJump none\nHost *\n  ProxyJump bastion", "bastion", []),
+        ("Host *\n  ProxyJump bastion", HOST, ["bastion"]),
+        ("Host *\n  ProxyJump bastion", "bastion", []),
+        ("Host bastion\n  HostName 203.0.113.5\nHost *\n  ProxyJump bastion", HOST, ["203.0.113.5"]),
+        ("Host bastion\n  HostName 203.0.113.5\nHost *\n  ProxyJump bastion", "bastion", []),
+        (f"Host {HOST}\n  ProxyJump inner\nHost inner\n  ProxyJump outer", HOST, ["inner", "outer"]),
+    ],
+    ids=[
+        "none",
+        "none for itself",
+        "itself",
+        "everybody's",
+        "its own",
+        "by address",
+        "its own, by address",
+        "a jump host's own",
+    ],
+)
+def test_a_jump_host_for_everybody_is_not_its_own(ssh_config: str, host: str, passed: list[str]) -> None:
+    """One jump host for all hosts is reached directly, whether the ssh_config says "none" for it or not, or has its address."""
+    assert [hop.host for hop in hops(VerifiedConnection(host, config=config(ssh_config)))] == passed
+
+
 def test_a_jump_host_that_is_known_is_trusted(home: Path) -> None:
     """A jump host's key is looked up where the host's own is."""
     (home / "trusted").write_text(entry("bastion", KEY))
@@ -211,11 +239,11 @@ def test_one_does_not_wait_long_for_a_host() -> None:
 
 
 def test_connections_do_not_share_what_fabric_changes() -> None:
-    """Fabric writes into the arguments of a connection: each has its own."""
-    connections = Connections(config(connect_kwargs={"key_filename": ["a"]}))
+    """Fabric writes into the configuration of a connection: each has its own."""
+    connections = Connections(config())
     one, other = connections.to(HOST), connections.to("swarm-worker2")
-    one.connect_kwargs["key_filename"].append("b")
-    assert list(other.connect_kwargs["key_filename"]) == ["a"]
+    one.config.run.shell = "/bin/sh"
+    assert other.config.run.shell != "/bin/sh"
 
 
 @pytest.mark.parametrize("busy", [SSHException("Error reading SSH protocol banner"), EOFError(), ConnectionResetError()])
@@ -338,6 +366,12 @@ def test_a_changed_key_is_removed_from_the_file_that_it_is_in(monkeypatch: pytes
 def test_a_jump_hosts_key_is_not_told_as_the_hosts_own(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Where the key of a host on the way is refused, the line names that host."""
     assert "bastion" in explained(monkeypatch, error, f"{TO_HOST}  ProxyJump bastion\n")
+
+
+def test_a_jump_hosts_key_is_removed_under_the_name_it_is_known_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a jump host on another port, the command to remove its key has the form of known_hosts."""
+    line = explained(monkeypatch, BadHostKeyException("bastion", OTHER_KEY, KEY), f"{TO_HOST}  ProxyJump bastion:2222\n")
+    assert "ssh-keygen -R '[bastion]:2222'" in line
 
 
 def test_a_commands_output_and_code_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
