@@ -57,10 +57,10 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
         hops = self.ssh_config.get("proxyjump")
         if not hops:
             return super().get_gateway()
-        gateway: Any = False  # None would make Fabric ask again
+        gateway = None  # the first hop asks for a jump host of its own
         for hop in hops.split(",") if hops.lower() != "none" else []:
             if self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
-                return False  # a jump host that the same pattern of the ssh_config matches
+                return None  # a jump host that the same pattern of the ssh_config matches
             gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
         return gateway
 
