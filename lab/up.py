@@ -36,7 +36,9 @@ def up(say: Say) -> None:
         for wait in [pool.submit(_wait_for_node, client, node.name, node.ssh_port) for node in NODES]:
             wait.result()
         _ensure_swarm(client, say)
-        _trust_acme(state)
+        if _trust_acme(state):
+            # A Pebble that was restarted has forgotten its accounts; certbot has not.
+            containers.run(client, MANAGER.name, "rm", "-rf", "/etc/letsencrypt/accounts")
         _wait_for_port("github", 8444)
         published.result()
     say(f"the lab is up ({time.monotonic() - started:.0f} s)")
@@ -103,14 +105,16 @@ def _ensure_swarm(client: docker.APIClient, say: Say) -> None:
     wait_for(all_ready, READY_SECONDS, f"the swarm's nodes were not Ready within {READY_SECONDS} s: {_see(MANAGER.name)}")
 
 
-def _trust_acme(state: State) -> None:
-    """Add the ACME servers' roots to `acme-ca.crt`: Pebble makes new ones at every start."""
+def _trust_acme(state: State) -> bool:
+    """Add the ACME servers' roots to `acme-ca.crt`, and tell whether there are new ones: each start of Pebble makes them."""
     path = state / "acme-ca.crt"
+    before = path.read_text()
     for service in topology.SERVICES:
         if service.name.startswith("acme"):
             root = _acme_root(service.hostname, service.ports[15000], state)
             if root not in path.read_text():
                 path.write_text(path.read_text() + root)
+    return path.read_text() != before
 
 
 def _acme_root(hostname: str, port: int, state: State) -> str:

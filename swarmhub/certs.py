@@ -249,6 +249,8 @@ def _remedy(wanted: Wanted, said: list[str]) -> str:
     text = "\n".join(said)
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
         return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"
+    if "Account " in text and "not found" in text:
+        return f"The ACME server has forgotten this account: rm -r {FOLDER}/accounts there, and run this again"
     if "too many" in text or "rateLimited" in text:
         return "That is a rate limit: wait as it says, and try with staging = true meanwhile"
     return f"Does {wanted.domain} lead to this manager, and is port 80 open to the internet?"

@@ -62,7 +62,11 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     newest = ordered[-1]
     if update.startswith("rollback") or update == "paused":
         bad = failures[-1] if failures else newest
-        back = {"rollback_completed": "the service before it is back", "paused": "the update is paused"}
+        back = {
+            "rollback_completed": "the service before it is back",
+            "paused": "the update is paused",
+            "rollback_paused": "the service before it does not run either",
+        }
         if update == "rollback_started":
             return State("rolling back")
         return State(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])

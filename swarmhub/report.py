@@ -68,7 +68,8 @@ class Report:
             if self._bars is not None:
                 if host not in self._tasks:
                     self._tasks[host] = self._bars.add_task(host, total=None)
-                self._bars.update(self._tasks[host], completed=done, total=total or None)
+                description = f"{host} (unpacking)" if total and done == total else host
+                self._bars.update(self._tasks[host], description=description, completed=done, total=total or None)
             elif done and time.monotonic() - self._said.setdefault(host, time.monotonic()) >= PLAIN_SECONDS:
                 self._said[host] = time.monotonic()
                 rest = "unpacking" if done == total else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"

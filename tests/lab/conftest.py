@@ -14,6 +14,7 @@ from tests.lab.support import BIN, ROOT, Done, Lab, Settings
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Bring the lab up and wipe what was deployed on it; take down what was not up before."""
+    machine.install_missing({"ssh-keygen": "openssh-client"}, print)
     was_up = all(state.startswith("Up") for _, state, _ in up.status())
     done = subprocess.run([str(BIN / "fab"), "lab.up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:

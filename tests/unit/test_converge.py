@@ -108,7 +108,7 @@ def test_a_service_that_may_still_come_is_waited_for(update: str, tasks: list[di
             "No such image: hub:new; the service before it is back",
             "t1",
         ),
-        ("rollback_paused", [failed(1), failed(2)], "task: non-zero exit (1); rollback_paused", "t2"),
+        ("rollback_paused", [failed(1), failed(2)], "task: non-zero exit (1); the service before it does not run either", "t2"),
         ("paused", [failed(1)], "task: non-zero exit (1); the update is paused", "t1"),
     ],
 )
