@@ -161,12 +161,12 @@ Your hub is at {topology.HUB_URL}
     ada      an admin
     grace    may log in
     mallory  may not
-    linus    may not, until ada adds him: Admin, Add Users
+    linus    may not, until he is added: by ada (Admin, Add Users), or in lab/userlist
 
 Try next:
   export SWARMHUB_HOSTS=lab/hosts.toml
   .venv/bin/fab deploy                      again: nothing to change
-  echo hopper >> lab/userlist               let somebody else in …
+  echo linus >> lab/userlist                let somebody else in …
   .venv/bin/fab deploy                      … and only the hub is built and restarted; notebooks go on
   .venv/bin/fab --list                      every step by itself
   ssh -F lab/state/ssh_config swarm-worker1 docker ps

@@ -46,3 +46,9 @@ def test_both_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     reference.main()
     assert (tmp_path / "docs" / "settings.md").read_text() == reference.page()
     assert json.loads((tmp_path / "docs" / "hosts.schema.json").read_text()) == reference.schema()
+
+
+def test_the_committed_files_are_those_of_the_schema() -> None:
+    """Who changes a setting runs `make docs`: the page and the schema in docs/ are up to date."""
+    assert (reference.DOCS / "settings.md").read_text() == reference.page()
+    assert json.loads((reference.DOCS / "hosts.schema.json").read_text()) == reference.schema()
