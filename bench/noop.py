@@ -20,8 +20,8 @@ def main(runs: int) -> None:
         taken.append(time.perf_counter() - started)
         if "nothing to change" not in done.stdout:
             sys.exit("that deploy changed something: run it again on a deployed lab")
-    print(f"fab deploy, nothing to change, {runs} runs: median {statistics.median(taken):.2f} s, ")
-    print(f"fastest {min(taken):.2f} s, slowest {max(taken):.2f} s")
+    spread = f"fastest {min(taken):.2f} s, slowest {max(taken):.2f} s"
+    print(f"fab deploy, nothing to change, {runs} runs: median {statistics.median(taken):.2f} s, {spread}")
 
 
 if __name__ == "__main__":
