@@ -9,6 +9,7 @@ from swarmhub.plan import Progress
 from swarmhub.wait import until
 
 SECONDS = 300
+ENSURE_SECONDS = 30
 # A service that is created has no update to fail: that many of its tasks in a row do.
 FAILURES = 2
 LOG_LINES = 20
@@ -27,6 +28,28 @@ class State:
     task: str = ""
 
 
+def ensure(manager: Host, name: str, progress: Progress) -> None:
+    """Return when the service's task runs: it may be as wanted and crash all the same.
+
+    How its last update ended does not count: that stays written there when the hub has been repaired.
+
+    Raises:
+        StepError: it does not run within a while; the service's own last log lines were said before.
+
+    """
+    last = State("")
+
+    def runs() -> bool:
+        nonlocal last
+        last = _look(manager, name, with_update=False)
+        return last.done
+
+    def stays_down() -> StepError:
+        return _failure(manager, name, State("", failed=last.failed or f"it is {last.text}", task=last.task), progress)
+
+    until(runs, ENSURE_SECONDS, stays_down, pause=PAUSE_SECONDS)
+
+
 def wait(manager: Host, name: str, progress: Progress) -> None:
     """Return when the service's task runs, is healthy and its update is complete.
 
@@ -38,7 +61,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
 
     def settled() -> bool:
         nonlocal last, held
-        state = read(manager.engine.get(f"/services/{name}"), manager.engine.get("/tasks", filters={"service": [name]}))
+        state = _look(manager, name)
         if state.text != last.text:
             progress.log(manager.name, f"{name}: {state.text}")
         last, held = state, held + 1 if state.done else 0
@@ -79,6 +102,12 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     is_wanted = newest["Spec"].get("ContainerSpec") == service["Spec"]["TaskTemplate"].get("ContainerSpec")
     done = state == newest["DesiredState"] == "running" and update in ("", "completed") and is_wanted
     return State(state if done or update in ("", "completed") else f"{state} (updating)", done=done, task=newest["ID"])
+
+
+def _look(manager: Host, name: str, *, with_update: bool = True) -> State:
+    service = manager.engine.get(f"/services/{name}")
+    tasks = manager.engine.get("/tasks", filters={"service": [name]})
+    return read(service if with_update else {**service, "UpdateStatus": None}, tasks)
 
 
 def _error(task: Json) -> str:

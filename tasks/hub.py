@@ -3,7 +3,7 @@
 from invoke.context import Context
 
 from swarmhub import certs as certificates
-from swarmhub import health, hub_image, prerequisites
+from swarmhub import converge, health, hub_image, prerequisites
 from swarmhub import service as chapter
 from swarmhub.run import step
 from swarmhub.steps import step_task
@@ -38,6 +38,7 @@ def service(c: Context) -> None:
         wanted = chapter.desired(run.settings, run.secrets, parts)
         names = chapter.secret_names(run.settings, run.secrets, parts.cluster)
         run.apply(chapter.plan(wanted, run.look.service(), run.secrets, names, run.manager))
+        converge.ensure(run.hosts[run.manager], wanted["Name"], run.report)
 
 
 @step_task(pre=[check, nodes, network, volume, certs, prepull_all, build_hub, service])

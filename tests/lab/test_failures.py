@@ -209,12 +209,15 @@ def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Sett
     deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
     try:
         done = deployed.fab("service", hosts=settings(('publish = "host"', 'publish = "host"\nport = 8444')))
+        again = deployed.fab("service")
     finally:
         deployed.on(MANAGER, "mv", f"{database}.kept", database)
     assert done.code == 1
     assert "file is not a database" in done.out
     assert f"{MANAGER}: service: service {HUB} does not run" in done.err
     assert "Traceback" not in done.err
+    # Rolled back, the service is as wanted, and crashes all the same.
+    assert (again.code, f"service {HUB} does not run" in again.err) == (1, True)
 
 
 def test_interrupted_pull_can_be_run_again(deployed: Lab) -> None:

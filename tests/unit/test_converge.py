@@ -187,3 +187,19 @@ def test_the_wait_has_an_end(clock: Clock, progress: FakeProgress) -> None:
     with pytest.raises(StepError, match="it is still pending: no suitable node after 300 s"):
         converge.wait(host, "hub", progress)
     assert sum(clock.slept) == pytest.approx(300, abs=1)
+
+
+def test_a_repaired_service_runs_whatever_its_last_update_came_to(clock: Clock, progress: FakeProgress) -> None:
+    """A paused rollback stays written in the service; once its task runs, that is over."""
+    starting = [failed(1), failed(2), task(3, "starting")]
+    converge.ensure(manager(starting, [failed(1), failed(2), RUNNING], update="rollback_paused"), "hub", progress)
+    assert progress.lines == []
+
+
+def test_a_service_that_crashes_unchanged_fails_with_its_log(clock: Clock, progress: FakeProgress) -> None:
+    """A service that is as wanted and does not stay up is no success: after half a minute its own lines are shown."""
+    host = manager([failed(1), failed(2), task(3, "ready")], log=["KeyError: 'SSL_KEY'"])
+    with pytest.raises(StepError, match=r"service hub does not run: task: non-zero exit \(1\)"):
+        converge.ensure(host, "hub", progress)
+    assert progress.lines == [(MANAGER, "KeyError: 'SSL_KEY'")]
+    assert sum(clock.slept) == pytest.approx(30, abs=1)
