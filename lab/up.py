@@ -14,6 +14,7 @@ from lab import containers, images, keys, machine, topology
 from lab.keys import State
 from lab.machine import LabError, Say, wait_for
 from lab.topology import MANAGER, NODES, WORKERS
+from swarmhub import https
 
 READY_SECONDS = 60
 
@@ -121,12 +122,8 @@ def _acme_root(hostname: str, port: int, state: State) -> str:
     trust = ssl.create_default_context(cafile=str(state / "ca.crt"))
 
     def ask() -> str:
-        with contextlib.suppress(OSError, http.client.HTTPException), socket.create_connection(("127.0.0.1", port), 5) as plain:
-            with trust.wrap_socket(plain, server_hostname=hostname) as tls:
-                connection = http.client.HTTPSConnection(hostname)
-                connection.sock = tls
-                connection.request("GET", "/roots/0")
-                return connection.getresponse().read().decode()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return https.get(hostname, port, "/roots/0", trust, address="127.0.0.1")[1]
         return ""
 
     return wait_for(ask, READY_SECONDS, f"{hostname} did not answer on 127.0.0.1:{port}")
