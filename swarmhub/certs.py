@@ -4,7 +4,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from swarmhub import context
+from swarmhub import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import split
@@ -189,22 +189,16 @@ class _Certbot:
     def __call__(self, host: Host, progress: Progress) -> None:
         self._require_port(host)
         self._require_image(host, progress)
-        made = host.engine.post("/containers/create", container(self.wanted, self.directory, force=self.force))["Id"]
-        try:
-            if self.wanted.ca:
-                host.engine.put(
-                    f"/containers/{made}/archive", context.archive({CA_IN_CONTAINER[1:]: self.wanted.ca.encode()}), path="/"
-                )
-            host.engine.post(f"/containers/{made}/start")
-            said = []
-            for line in host.engine.logs(f"/containers/{made}/logs", follow=True):
-                said.append(line)
-                if line.strip() and not _is_noise(said):
-                    progress.log(host.name, line)
-            code = host.engine.post(f"/containers/{made}/wait")["StatusCode"]
-        finally:
-            host.engine.delete(f"/containers/{made}", force=True)
-        if code:
+        said: list[str] = []
+
+        def say(line: str) -> None:
+            said.append(line)
+            if line.strip() and not _is_noise(said):
+                progress.log(host.name, line)
+
+        files = {CA_IN_CONTAINER[1:]: self.wanted.ca.encode()} if self.wanted.ca else None
+        done = containers.once(host, container(self.wanted, self.directory, force=self.force), files=files, say=say)
+        if done.code:
             raise StepError(host.name, f"certbot failed: {_reason(said)}", _remedy(self.wanted, said))
 
     def _require_image(self, host: Host, progress: Progress) -> None:

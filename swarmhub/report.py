@@ -1,5 +1,6 @@
 """Say on the terminal what happens; plain lines where nobody watches."""
 
+import json
 import sys
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.prompt import Confirm, Prompt
 
 from swarmhub.nodes import Row
 from swarmhub.plan import Change, Plan
@@ -30,18 +32,42 @@ class Report:
         """Say how a step stands."""
         self._console.print(f"{step:<10} {text}", style=style)
 
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
+        """Print rows below heads, each column as wide as its widest cell; a row may have a style."""
+        widths = [max(len(line[column]) for line in (heads, *rows)) for column in range(len(heads))]
+        for line, style in zip((heads, *rows), ("dim", *(styles or [""] * len(rows))), strict=True):
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self._console.print("  ".join(padded).rstrip(), style=style)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line as it is."""
+        self._console.print(text, style=style)
+
+    def json(self, value: object) -> None:
+        """Print a value for machines."""
+        self._console.print(json.dumps(value, indent=2, default=str))
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether somebody can answer a question."""
+        return self._console.is_terminal and sys.stdin.isatty()
+
+    def ask(self, question: str) -> bool:
+        """Ask, and tell whether the answer is yes."""
+        return Confirm.ask(question, console=self._console, default=False)
+
+    def ask_for(self, question: str) -> str:
+        """Ask for a word to be typed."""
+        return Prompt.ask(question, console=self._console)
+
     def nodes(self, rows: Sequence[Row]) -> None:
         """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
         heads = ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE")
         cells = [(row.host, row.expected, row.role, row.state, row.availability, row.engine) for row in rows]
-        widths = [max(len(line[column]) for line in (heads, *cells)) for column in range(len(heads))]
-        styles = ["red" if row.blocks else "yellow" if row.problem else "" for row in rows]
-        for line, style in zip((heads, *cells), ("dim", *styles), strict=True):
-            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            self._console.print("  ".join(padded).rstrip(), style=style)
+        self.table(heads, cells, ["red" if row.blocks else "yellow" if row.problem else "" for row in rows])
         for row in rows:
             if row.problem:
-                self._console.print(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")
+                self.say(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")
 
     def plan(self, plan: Plan) -> None:
         """Say what a step is going to change, or that it has nothing to do."""

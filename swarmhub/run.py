@@ -102,6 +102,30 @@ class Run:
         return Look(self.settings, self.hosts, self.manager)
 
     @property
+    def command(self) -> str:
+        """Return what the operator typed, without options: the lock and the history show it."""
+        return " ".join(self._context.config.get("swarmhub_tasks", []))
+
+    @property
+    def says_yes(self) -> bool:
+        """Tell whether --yes was given, to whichever task of the command line."""
+        return bool(self._context.config.get("swarmhub_yes", False))
+
+    def agree(self, question: str) -> None:
+        """Ask before what costs somebody something; --yes has answered already.
+
+        Raises:
+            UsageError: the answer is no, or nobody is there to answer.
+
+        """
+        if self.says_yes:
+            return
+        if not self.report.is_terminal:
+            raise UsageError(f"{question} Nobody is here to answer: say --yes")
+        if not self.report.ask(question):
+            raise UsageError("nothing was changed")
+
+    @property
     def seconds(self) -> float:
         """Return how long this run has taken so far."""
         return time.monotonic() - self._started
@@ -171,6 +195,12 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run
         raise _exit(_line(error, name), FAILED, error) from error
     except StepErrors as error:
         raise _exit("\n".join(_line(one, name) for one in error.errors), FAILED, error) from error
+
+
+def finish(error: BaseException | None) -> None:
+    """End the run, if there is one; `error` is what ended it early."""
+    for run in _current:
+        run.close()
 
 
 def _line(error: StepError, step: str) -> str:

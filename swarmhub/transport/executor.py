@@ -9,12 +9,16 @@ from typing import Any
 import fabric
 from fabric.tasks import ConnectionCall
 from invoke.exceptions import Exit
+from invoke.executor import Executor as _InvokeExecutor
 from invoke.tasks import Call, Task
 
-from swarmhub import settings
+from swarmhub import run, settings
 from swarmhub.errors import SettingsError
 from swarmhub.steps import Step
 from swarmhub.transport.session import connections
+
+
+InvokeExecutor: Any = _InvokeExecutor  # its configuration is typed as a table of strings
 
 
 class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
@@ -29,7 +33,28 @@ class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
         return connections(config, ssh).to(self.init_kwargs["host"])
 
 
-class Executor(fabric.Executor):  # type: ignore[misc]
+class Remembering(InvokeExecutor):  # type: ignore[misc]
+    """Tell the run what was typed, and when it is over, however it ends."""
+
+    def normalize(self, tasks: Any) -> Any:
+        """Return what was typed as calls."""
+        calls = super().normalize(tasks)
+        self.config["swarmhub_tasks"] = [self.collection.transform(call.called_as or call.task.name) for call in calls]
+        self.config["swarmhub_yes"] = any(call.kwargs.get("yes") for call in calls)
+        return calls
+
+    def execute(self, *tasks: Any) -> Any:
+        """Run what was typed."""
+        try:
+            results = super().execute(*tasks)
+        except BaseException as error:
+            run.finish(error)
+            raise
+        run.finish(None)
+        return results
+
+
+class Executor(Remembering, fabric.Executor):  # type: ignore[misc]
     """Give -H to dependencies too; run a step once, however many hosts it is given."""
 
     def expand_calls(self, calls: Any, apply_hosts: bool = True) -> list[Any]:

@@ -367,7 +367,7 @@ def test_certbots_container_goes_even_if_it_fails() -> None:
     host = certbot(answers={"POST /containers/c1/start": EngineError(MANAGER, 500, "cannot start")})
     with pytest.raises(EngineError):
         get_certificate(host)
-    assert host.engine.sent("DELETE /containers/c1").params == {"force": True}
+    assert host.engine.sent("DELETE /containers/c1").params == {"force": True, "v": True}
 
 
 def container(name: str, port: int) -> dict[str, Any]:
