@@ -17,7 +17,6 @@ from swarmhub.errors import SettingsError
 from swarmhub.steps import Step
 from swarmhub.transport.session import connections
 
-
 InvokeExecutor: Any = _InvokeExecutor  # its configuration is typed as a table of strings
 
 
