@@ -58,6 +58,10 @@ class Look:
         """Return the notebook image that a host holds."""
         return self._once(("image", host), partial(images.observe, self._hosts[host], self._settings.notebook.image))
 
+    def registry_digest(self) -> str:
+        """Return the digest that the notebook image's tag has in its registry now."""
+        return self._once("registry", partial(images.ask_registry, self._manager, self._settings.notebook.image))
+
     def swarm(self) -> Swarm:
         """Return the swarm; the manager must be one."""
         nodes.check_manager(self._manager.name, self.member(self._manager.name))

@@ -43,12 +43,6 @@ def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:
     return tuple(one for one in notebooks if one.state not in ("complete", "failed", "rejected", "shutdown", "orphaned"))
 
 
-def time(stamp: str) -> datetime:
-    """Read an engine's time stamp, which has nanoseconds."""
-    whole, _, rest = stamp.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{rest[:6].ljust(6, '0')}+00:00")
-
-
 def _notebook(service: Json, task: Json | None) -> Notebook:
     spec = service["Spec"]
     environment = dict(line.partition("=")[::2] for line in spec["TaskTemplate"]["ContainerSpec"].get("Env") or [])
@@ -58,6 +52,6 @@ def _notebook(service: Json, task: Json | None) -> Notebook:
         service=spec["Name"],
         node=(task or {}).get("NodeID", ""),
         state=status["State"],
-        since=time(status["Timestamp"]),
+        since=datetime.fromisoformat(status["Timestamp"]),
         container=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
     )

@@ -12,6 +12,7 @@ from swarmhub.host import EngineError, Host
 
 # sshd's MaxStartups refuses above that; so does a registry's patience.
 AT_ONCE = 30
+LATER = "known after "
 
 T = TypeVar("T")
 
@@ -53,16 +54,91 @@ class Change:
     apply: Callable[[Host, Progress], object] = field(compare=False, repr=False)
     differences: tuple[Difference, ...] = ()
     cost: Cost = Cost.NOTHING
+    people: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return what is done, in a line."""
+        return f"{self.verb} {self.what} on {self.host}"
+
+    @property
+    def price(self) -> str:
+        """Return what it means for the people working, whose names it gives; nothing if nobody notices."""
+        if self.cost is Cost.NOTHING:
+            return ""
+        return f"{self.cost.value}: {len(self.people)} ({', '.join(self.people)})" if self.people else self.cost.value
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes of one step, in order; `summary` says how things are when there are none."""
+    """The changes of one step, in order; `summary` says how things are when there are none.
+
+    Where `error` stands, the step refuses to plan.
+    """
 
     step: str
     summary: str
     changes: tuple[Change, ...] = ()
     at_once: bool = False
+    error: StepError | None = None
+
+
+def as_values(plans: Sequence[Plan]) -> dict[str, Any]:
+    """Return the plans as values for JSON."""
+    steps = [
+        {
+            "step": plan.step,
+            "summary": "" if plan.changes else plan.summary,
+            "error": str(plan.error) if plan.error else None,
+            "changes": [_values(change) for change in plan.changes],
+        }
+        for plan in plans
+    ]
+    return {"steps": steps, "changes": sum(len(plan.changes) for plan in plans)}
+
+
+def _values(change: Change) -> dict[str, Any]:
+    differences = [{"path": one.path, "found": one.found, "wanted": one.wanted} for one in change.differences]
+    return {
+        "verb": change.verb,
+        "what": change.what,
+        "host": change.host,
+        "cost": change.cost.name.lower().replace("_", " "),
+        "people": list(change.people),
+        "command": change.command,
+        "differences": differences,
+    }
+
+
+def known_after(step: str) -> str:
+    """Return what stands for a value that only a later step can know."""
+    return f"{LATER}{step}"
+
+
+def is_within(plan: Plan, shown: Plan) -> bool:
+    """Tell whether a plan does nothing that was not shown before; values known only later may have become known."""
+    return all(any(_equals(change, before) for before in shown.changes) for change in plan.changes)
+
+
+def _equals(change: Change, before: Change) -> bool:
+    shown = {item.path: item for item in before.differences}
+    same = all(item.path in shown and _became(item, shown[item.path]) for item in change.differences)
+    return (change.sentence, change.cost) == (before.sentence, before.cost) and same
+
+
+def _became(item: Difference, shown: Difference) -> bool:
+    return item == shown or (item.found == shown.found and str(shown.wanted).startswith(LATER))
+
+
+def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:
+    """Return the fields of what is about to be made, as differences from nothing."""
+    if isinstance(wanted, dict):
+        parts = (flat(value, f"{path}.{key}" if path else key) for key, value in wanted.items())
+        return tuple(item for part in parts for item in part)
+    if isinstance(wanted, list) and wanted and _is_table(wanted):
+        return tuple(item for index, value in enumerate(wanted) for item in flat(value, f"{path}[{index}]"))
+    return () if _is_empty(wanted) else (Difference(path, None, wanted),)
 
 
 def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ...]:
@@ -79,7 +155,17 @@ def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ..
     return (Difference(path, found, wanted),)
 
 
-def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress) -> None:
+class Journal(Protocol):
+    """Where it is kept which change is being made, and which has been."""
+
+    def begin(self, change: Change) -> None:
+        """Take note that a change begins."""
+
+    def done(self, change: Change) -> None:
+        """Take note that a change has been made."""
+
+
+def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
     """Apply the changes in order, or all at once where the plan says that they are independent.
 
     Raises:
@@ -89,9 +175,9 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress) -> None:
     """
     if not plan.at_once:
         for change in plan.changes:
-            _apply(change, hosts, progress)
+            _apply(change, hosts, progress, journal)
         return
-    jobs = [partial(_apply, change, hosts, progress) for change in plan.changes]
+    jobs = [partial(_apply, change, hosts, progress, journal) for change in plan.changes]
     failures = [outcome for outcome in at_once(jobs) if isinstance(outcome, BaseException)]
     unexpected = next((error for error in failures if not isinstance(error, StepError)), None)
     if unexpected:
@@ -111,9 +197,11 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress) -> None:
+def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
     try:
+        journal.begin(change)
         change.apply(hosts[change.host], progress)
+        journal.done(change)
     except EngineError as error:
         raise StepError(error.host, f"cannot {change.verb} {change.what}: {error.message}", remedy(error)) from error
 

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.prompt import Confirm, Prompt
 
+from swarmhub.history import Entry
+from swarmhub.lock import Holder, told
 from swarmhub.nodes import Row
-from swarmhub.plan import Change, Plan
+from swarmhub.plan import Plan, as_values
 
 PLAIN_SECONDS = 5
 
@@ -69,20 +71,51 @@ class Report:
             if row.problem:
                 self.say(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")
 
-    def plan(self, plan: Plan) -> None:
-        """Say what a step is going to change, or that it has nothing to do."""
-        if not plan.changes:
+    def plan(self, plan: Plan, *, brief: bool = False, commands: bool = False) -> None:
+        """Say what a step is going to change, or that it has nothing to do; `brief` leaves the fields out."""
+        if plan.error is not None:
+            self.line(plan.step, str(plan.error), style="red")
+        elif not plan.changes:
             self.line(plan.step, plan.summary)
         for change in plan.changes:
-            self.line(plan.step, _sentence(change), style="bold")
-            for item in change.differences:
-                self._console.print(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+            price = f" ({change.price})" if change.price else ""
+            self.line(plan.step, f"{change.sentence}{price}", style="bold")
+            for item in () if brief else change.differences:
+                self.say(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+            if commands and change.command:
+                self.say(f"{'':<10}   $ {change.command}", style="cyan")
+
+    def steps(self, plans: Sequence[Plan], *, as_json: bool, commands: bool) -> None:
+        """Say what every step would change, in order, and count it."""
+        if as_json:
+            self.json(as_values(plans))
+            return
+        for plan in plans:
+            self.plan(plan, commands=commands)
+        changes = sum(len(plan.changes) for plan in plans)
+        prices = dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price)
+        price = f"; {'; '.join(prices)}" if prices else "; nobody notices" if changes else ""
+        self.line("plan", f"{count(changes)}{price}", style="bold green" if not changes else "bold")
+
+    def history(self, entries: Sequence[Entry], holder: Holder | None) -> None:
+        """Say what was done, the newest first, and what is being done."""
+        if holder is not None:
+            self.line("now", told(holder), style="yellow")
+        for one in entries:
+            style = "" if one.ended in ("done", "nothing to change") else "red"
+            release = f", release {one.release}" if one.release else ""
+            commit = f" at {one.commit}" if one.commit else ""
+            self.say(f"{one.when:%Y-%m-%d %H:%M:%S}  {one.command}  {one.ended}, {one.seconds:.1f} s{release}", style=style)
+            self.say(f"{'':<21}{one.who}{commit}", style="dim")
+            for change in one.changes:
+                self.say(f"{'':<21}{change}")
+        if not entries:
+            self.say("Nothing has been done to this cluster yet.")
 
     def done(self, address: str, changed: int, seconds: float) -> None:
         """Say that the hub is well, and what it took."""
         self.line("health", f"{address} answers over verified TLS", style="green")
-        what = f"{changed} change{'s' if changed != 1 else ''}" if changed else "nothing to change"
-        self.line("done", f"{what}, {seconds:.1f} s", style="bold green")
+        self.line("done", f"{count(changed)}, {seconds:.1f} s", style="bold green")
 
     def log(self, host: str, line: str) -> None:
         """Say a line of a long work's own output."""
@@ -116,9 +149,9 @@ class Report:
         self._bars = None
 
 
-def _sentence(change: Change) -> str:
-    cost = "" if change.cost.name == "NOTHING" else f" ({change.cost.value})"
-    return f"{change.verb} {change.what} on {change.host}{cost}"
+def count(changes: int) -> str:
+    """Return how many changes, in words."""
+    return f"{changes} change{'s' if changes != 1 else ''}" if changes else "nothing to change"
 
 
 def _value(value: object) -> str:

@@ -3,26 +3,27 @@
 import difflib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import certs, hub_image
+from swarmhub import certs, hub_image, lock
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
 from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.host import EngineError, Host
+from swarmhub.journal import Journal
 from swarmhub.look import Look
-from swarmhub.plan import Plan
+from swarmhub.plan import Plan, is_within
 from swarmhub.report import Report
 from swarmhub.secrets import Secrets
 from swarmhub.secrets import load as load_secrets
 from swarmhub.settings import Settings
 
-FAILED, WRONG, INTERRUPTED = 1, 2, 130
+FAILED, WRONG, DIFFERS, INTERRUPTED = 1, 2, 3, 130
 
 
 class Run:
@@ -33,6 +34,7 @@ class Run:
         self._started = time.monotonic()
         self.report = Report()
         self.changed = 0
+        self._shown: dict[str, Plan] = {}
         self._closers: list[Callable[[], None]] = []
 
     @cached_property
@@ -147,21 +149,68 @@ class Run:
         if problems:
             raise SettingsError(*problems)
 
+    @cached_property
+    def journal(self) -> Journal:
+        """Return what this run leaves on the cluster; from here on it leaves an entry."""
+        return Journal(self.hosts[self.manager], self.command)
+
+    def show(self, steps: Sequence[Plan]) -> None:
+        """Show what is about to be changed, ask if it costs people something, and hold the run to it.
+
+        Raises:
+            UsageError: the answer is no.
+            StepError: a step refuses, or somebody else holds the cluster's lock.
+
+        """
+        errors = [plan.error for plan in steps if plan.error]
+        if errors:
+            raise StepErrors(*errors)
+        changing = [plan for plan in steps if plan.changes]
+        if changing:
+            self._require_unlocked()
+            for plan in changing:
+                self.report.plan(plan)
+            prices = dict.fromkeys(change.price for plan in changing for change in plan.changes if change.price)
+            if prices and self.report.is_terminal:
+                self.agree(f"This costs: {'; '.join(prices)}. Go on?")
+            self.journal.lock()
+            self.look.forget()
+        self._shown = {plan.step: plan for plan in steps}
+
     def apply(self, plan: Plan) -> None:
-        """Say what a step changes, and change it."""
-        self.report.plan(plan)
+        """Say what a step changes, and change it.
+
+        Raises:
+            StepError: it is not what was shown before, or somebody else holds the cluster's lock.
+
+        """
+        shown = self._shown.get(plan.step)
+        if shown is not None and not is_within(plan, shown):
+            cause = "the cluster has changed since the plan was shown; nothing of this step was done"
+            raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
+        journal = self.journal
         if plan.changes:
+            journal.lock()
             self.look.forget()
             self.changed += len(plan.changes)
+        self.report.plan(plan, brief=shown is not None)
+        if plan.changes:
             started = time.monotonic()
             with self.report.bars(plan.at_once):
-                plans.apply(plan, self.hosts, self.report)
+                plans.apply(plan, self.hosts, self.report, journal)
             self.report.line(plan.step, f"done in {time.monotonic() - started:.1f} s", style="green")
 
-    def close(self) -> None:
-        """Close the connections, if there are any: what waits for a host then ends."""
+    def finish(self, error: BaseException | None) -> None:
+        """Leave the entry, give the lock back, and close the connections: what waits for a host then ends."""
+        if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed)):
+            self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
         for close in self._closers:
             close()
+
+    def _require_unlocked(self) -> None:
+        holder = lock.observe(self.hosts[self.manager])
+        if holder is not None and not holder.is_expired:
+            raise lock.refuse(self.manager, holder)
 
 
 _current: list[Run] = []
@@ -185,7 +234,6 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run
             run.require_manager()
         yield run
     except KeyboardInterrupt:
-        run.close()
         raise Exit(f"{name}: interrupted; what was done stays done, the same command goes on from there", INTERRUPTED) from None
     except (SettingsError, UsageError) as error:
         raise _exit(str(error), WRONG, error) from error
@@ -200,7 +248,15 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run
 def finish(error: BaseException | None) -> None:
     """End the run, if there is one; `error` is what ended it early."""
     for run in _current:
-        run.close()
+        run.finish(error)
+
+
+def _ending(error: BaseException | None, changed: int) -> str:
+    if error is None:
+        return "done" if changed else "nothing to change"
+    if isinstance(error, Exit) and error.code == INTERRUPTED:
+        return "interrupted"
+    return f"failed: {str(getattr(error, 'message', None) or error or type(error).__name__).splitlines()[0]}"
 
 
 def _line(error: StepError, step: str) -> str:

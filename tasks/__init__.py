@@ -8,11 +8,12 @@ from invoke.collection import Collection
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tasks import certs, hub, images, lab, network, volume
+from tasks import certs, history, hub, images, lab, network, plan, volume
 
 ns = Collection()
-for module in (network, volume, certs, images, hub):
+for module in (network, volume, certs, images, hub, plan, history):
     for found in Collection.from_module(module).tasks.values():
-        if found.body.__module__ == module.__name__:
+        # Not what a module imports from another, nor "agree", which is a part of deploy.
+        if found.body.__module__ == module.__name__ and found is not plan.agree:
             ns.add_task(found)
 ns.add_collection(Collection.from_module(lab, name="lab"))

@@ -3,13 +3,14 @@
 from invoke.context import Context
 
 from swarmhub import certs as certificates
-from swarmhub import converge, health, hub_image, prerequisites
+from swarmhub import chapters, converge, health, hub_image, prerequisites
 from swarmhub import service as chapter
 from swarmhub.run import step
 from swarmhub.steps import step_task
 from tasks.certs import certs
 from tasks.images import prepull_all
 from tasks.network import network, nodes
+from tasks.plan import agree
 from tasks.volume import volume
 
 
@@ -25,8 +26,7 @@ def check(c: Context) -> None:
 def build_hub(c: Context) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
     with step(c, hub_image.STEP) as run:
-        wanted = hub_image.desired(run.settings)
-        run.apply(hub_image.plan(wanted, run.look.hub_image(wanted.tag), run.manager))
+        run.apply(chapters.hub_image_plan(run))
 
 
 @step_task()
@@ -35,15 +35,16 @@ def service(c: Context) -> None:
     with step(c, chapter.STEP) as run:
         run.check()
         parts = prerequisites.require(run.settings, run.look, run.manager)
-        wanted = chapter.desired(run.settings, run.secrets, parts)
-        names = chapter.secret_names(run.settings, run.secrets, parts.cluster)
-        run.apply(chapter.plan(wanted, run.look.service(), run.secrets, names, run.manager))
-        converge.ensure(run.hosts[run.manager], wanted["Name"], run.report)
+        run.apply(chapters.service_plan(run, parts))
+        converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
 
 
-@step_task(pre=[check, nodes, network, volume, certs, prepull_all, build_hub, service])
-def deploy(c: Context) -> None:
-    """Run all of the document's steps, and ask the hub whether it is well."""
+@step_task(
+    pre=[check, nodes, agree, network, volume, certs, prepull_all, build_hub, service],
+    help={"yes": "Answer the question before what costs people something."},
+)
+def deploy(c: Context, yes: bool = False) -> None:
+    """Show the plan, run all of the document's steps, and ask the hub whether it is well."""
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)

@@ -2,6 +2,7 @@
 
 from invoke.context import Context
 
+from swarmhub import chapters
 from swarmhub import images as chapter
 from swarmhub.run import Run, step
 from swarmhub.steps import step_task
@@ -22,9 +23,6 @@ def prepull_all(c: Context) -> None:
 
 
 def _pull(run: Run, nodes: tuple[str, ...]) -> None:
-    image = run.settings.notebook.image
-    seen = run.look.images(run.settings.hosts.all)
-    held = chapter.reached(seen, nodes)
-    wanted = chapter.chosen(image, held) or chapter.ask_registry(run.hosts[run.manager], image)
-    run.apply(chapter.plan(image, wanted, {node: held[node] for node in nodes if node in held}))
-    chapter.verify(image, wanted, run.look.images(nodes))
+    wanted = chapters.notebook_digest(run, nodes)
+    run.apply(chapters.images_plan(run, nodes))
+    chapter.verify(run.settings.notebook.image, wanted, run.look.images(nodes))

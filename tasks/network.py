@@ -2,6 +2,7 @@
 
 from invoke.context import Context
 
+from swarmhub import chapters
 from swarmhub import network as chapter
 from swarmhub import nodes as members
 from swarmhub.errors import StepError
@@ -25,5 +26,4 @@ def nodes(c: Context) -> None:
 def network(c: Context, recreate: bool = False) -> None:
     """Create the overlay network."""
     with step(c, chapter.STEP) as run:
-        wanted = chapter.desired(run.settings)
-        run.apply(chapter.plan(wanted, run.look.network(), run.manager, recreate=recreate))
+        run.apply(chapters.network_plan(run, recreate=recreate))

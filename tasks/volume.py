@@ -2,6 +2,7 @@
 
 from invoke.context import Context
 
+from swarmhub import chapters
 from swarmhub import volume as chapter
 from swarmhub.run import step
 from swarmhub.steps import step_task
@@ -11,4 +12,4 @@ from swarmhub.steps import step_task
 def volume(c: Context) -> None:
     """Create the hub's data volume on the manager."""
     with step(c, chapter.STEP) as run:
-        run.apply(chapter.plan(chapter.desired(run.settings), run.look.volume(), run.manager))
+        run.apply(chapters.volume_plan(run))

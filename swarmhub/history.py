@@ -1,0 +1,62 @@
+"""What was done to the cluster: each run leaves an entry there, as a Swarm config."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from swarmhub import swarm_config
+from swarmhub.host import Host
+
+LABEL = "swarmhub.history"
+KEPT = 50
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run: who, when, from which commit, what was typed, what changed, how it ended."""
+
+    began: str
+    seconds: float
+    who: str
+    commit: str
+    command: str
+    changes: tuple[str, ...]
+    ended: str
+    release: int | None = None
+
+    @property
+    def when(self) -> datetime:
+        """Return when it began."""
+        return datetime.fromisoformat(self.began)
+
+
+def observe(manager: Host) -> tuple[Entry, ...]:
+    """Ask for the entries, the newest first."""
+    found = (record.data for record in reversed(swarm_config.listed(manager, LABEL)))
+    return tuple(Entry(**{**data, "changes": tuple(data["changes"])}) for data in found)
+
+
+def write(manager: Host, entry: Entry) -> None:
+    """Add an entry, and remove the oldest above the number kept."""
+    # Names sort by time; two runs may begin in one second.
+    name = f"swarmhub-history-{entry.when:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    swarm_config.create(manager, name, {LABEL: "entry"}, asdict(entry))
+    for old in swarm_config.listed(manager, LABEL)[:-KEPT]:
+        manager.engine.delete(f"/configs/{old.id}")
+
+
+def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Return the entries as people read them."""
+    return [
+        (
+            f"{one.when:%Y-%m-%d %H:%M:%S}",
+            f"{one.seconds:.0f} s",
+            one.who,
+            one.commit or "-",
+            one.command,
+            f"{one.release}" if one.release else "-",
+            one.ended,
+        )
+        for one in entries
+    ]

@@ -1,0 +1,55 @@
+"""Keep small facts on the cluster itself, as Swarm configs: they outlive every operator's machine."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarmhub.host import Host, Json
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Swarm config that holds JSON. Its data never changes; its labels may."""
+
+    id: str
+    name: str
+    updated: str
+    labels: Mapping[str, str]
+    data: Json
+
+
+def create(manager: Host, name: str, labels: Mapping[str, str], data: Json) -> str:
+    """Make a record and return its id.
+
+    Raises:
+        EngineError: with status 409, there is one of that name: of several who try at once, one succeeds.
+
+    """
+    packed = base64.b64encode(json.dumps(data).encode()).decode()
+    body = {"Name": name, "Labels": dict(labels), "Data": packed}
+    return str(manager.engine.post("/configs/create", body)["ID"])
+
+
+def listed(manager: Host, label: str) -> tuple[Record, ...]:
+    """Return the records with a label, by name."""
+    found = manager.engine.get("/configs", filters={"label": [label]})
+    return tuple(sorted((_record(one) for one in found), key=lambda record: record.name))
+
+
+def relabel(manager: Host, id_: str, labels: Mapping[str, str]) -> None:
+    """Change the labels of a record.
+
+    Raises:
+        EngineError: it is gone (404), or somebody else has changed it since.
+
+    """
+    found = manager.engine.get(f"/configs/{id_}")
+    body = {**found["Spec"], "Labels": dict(labels)}
+    manager.engine.post(f"/configs/{id_}/update", body, version=found["Version"]["Index"])
+
+
+def _record(answer: Json) -> Record:
+    spec = answer["Spec"]
+    data = json.loads(base64.b64decode(spec["Data"]))
+    return Record(answer["ID"], spec["Name"], answer["UpdatedAt"], spec["Labels"], data)
