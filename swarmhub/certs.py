@@ -4,11 +4,11 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from swarmhub import containers
+from swarmhub import commands, containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import split
-from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences, flat
 from swarmhub.settings import Settings, read_text
 
 STEP = "certs"
@@ -32,6 +32,11 @@ class Certificate:
     def days_left(self, now: datetime.datetime) -> int:
         """Return the whole days until it expires."""
         return (self.not_after - now).days
+
+    @property
+    def days(self) -> int:
+        """Return the whole days of its life."""
+        return (self.not_after - self.not_before).days
 
     def is_due(self, now: datetime.datetime) -> bool:
         """Tell whether less than a third of its life is left: lifetimes shrink, a fixed number of days would not fit."""
@@ -130,12 +135,17 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
     directory = wanted.directory(found)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
-        return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False)),))
+        differs = flat({"server": directory, "names": [wanted.domain]})
+        return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False), differs),))
     if found.directory != directory or wanted.domain not in found.names:
         # certbot keeps a certificate that has not expired, whichever server it came from.
-        return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True)),))
+        differs = differences(
+            {"server": directory, "names": [wanted.domain]}, {"server": found.directory, "names": sorted(found.names)}
+        )
+        return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True), differs),))
     if found.is_due(now):
-        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=False)),))
+        left = Difference("days left", found.days_left(now), f"more than a third of {found.days}")
+        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=False), (left,)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 
@@ -174,10 +184,11 @@ def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
     }
 
 
-def _change(verb: str, what: str, manager: str, certbot: "_Certbot") -> Change:
+def _change(verb: str, what: str, manager: str, certbot: "_Certbot", differs: tuple[Difference, ...] = ()) -> Change:
     # A certificate that replaces another one reaches people when the hub has restarted.
     cost = Cost.NOTHING if verb == "issue" else Cost.HUB_RESTART
-    return Change(verb, what, manager, certbot, cost=cost)
+    body = container(certbot.wanted, certbot.directory, force=certbot.force)
+    return Change(verb, what, manager, certbot, differs, cost, command=commands.container(body))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from swarmhub import certs, hub_image, images, network, nodes, prerequisites, service, volume
+from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, service, volume
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan import Plan, remedy
@@ -60,7 +60,9 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service`, on what the steps before it left."""
     wanted = service.desired(run.settings, run.secrets, parts)
     names = service.secret_names(run.settings, run.secrets, parts.cluster)
-    return service.plan(wanted, run.look.service(), run.secrets, names, run.manager)
+    found, before = run.look.service(), run.look.releases()
+    plan = service.plan(wanted, found, run.secrets, names, run.manager)
+    return releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
 
 
 def every_plan(run: Run) -> list[Plan]:

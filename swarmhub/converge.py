@@ -16,6 +16,8 @@ LOG_LINES = 20
 PAUSE_SECONDS = 0.3
 # What runs has to go on running: a hub may crash at once, and an update that was just sent may not have begun.
 HOLD_READS = 5
+# The states of a task that holds its network, its port and its volume, or is about to.
+HOLDING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What was done to the cluster: each run leaves an entry there, as a Swarm config."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -23,7 +22,6 @@ class Entry:
     command: str
     changes: tuple[str, ...]
     ended: str
-    release: int | None = None
 
     @property
     def when(self) -> datetime:
@@ -33,7 +31,7 @@ class Entry:
 
 def observe(manager: Host) -> tuple[Entry, ...]:
     """Ask for the entries, the newest first."""
-    found = (record.data for record in reversed(swarm_config.listed(manager, LABEL)))
+    found = (swarm_config.known(Entry, record.data) for record in reversed(swarm_config.listed(manager, LABEL)))
     return tuple(Entry(**{**data, "changes": tuple(data["changes"])}) for data in found)
 
 
@@ -44,19 +42,3 @@ def write(manager: Host, entry: Entry) -> None:
     swarm_config.create(manager, name, {LABEL: "entry"}, asdict(entry))
     for old in swarm_config.listed(manager, LABEL)[:-KEPT]:
         manager.engine.delete(f"/configs/{old.id}")
-
-
-def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """Return the entries as people read them."""
-    return [
-        (
-            f"{one.when:%Y-%m-%d %H:%M:%S}",
-            f"{one.seconds:.0f} s",
-            one.who,
-            one.commit or "-",
-            one.command,
-            f"{one.release}" if one.release else "-",
-            one.ended,
-        )
-        for one in entries
-    ]

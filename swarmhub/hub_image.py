@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmhub import context
+from swarmhub import commands, context
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Host
-from swarmhub.plan import Change, Plan, Progress
+from swarmhub.plan import Change, Plan, Progress, flat
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
@@ -43,7 +43,9 @@ def observe(manager: Host, tag: str) -> bool:
 
 def plan(wanted: HubImage, exists: bool, manager: str) -> Plan:
     """Return the build, if its inputs have changed."""
-    changes = () if exists else (Change("build", wanted.tag, manager, _Builder(wanted)),)
+    command = commands.line("build", "--build-arg", f"BASE={wanted.base}", "--tag", wanted.tag, "hub")
+    differs = flat({"tag": wanted.tag, "base": wanted.base})
+    changes = () if exists else (Change("build", wanted.tag, manager, _Builder(wanted), differs, command=command),)
     return Plan(STEP, f"{wanted.tag}: built already", changes)
 
 

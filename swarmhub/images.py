@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmhub import commands
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
-from swarmhub.plan import Change, Plan, Progress, remedy
+from swarmhub.plan import Change, Difference, Plan, Progress, remedy
 
 STEP = "images"
 
@@ -108,9 +109,18 @@ def holds(held: Held | None, wanted: str) -> bool:
 
 def plan(image: str, wanted: str, held: Mapping[str, Held | None]) -> Plan:
     """Return the pulls that the nodes in `held` need, independent of each other."""
-    changes = tuple(Change("pull", image, host, _Puller(image, wanted)) for host, one in held.items() if not holds(one, wanted))
+    command = commands.line("pull", f"{split(image)[0]}@{wanted}")
+    changes = tuple(
+        Change("pull", image, host, _Puller(image, wanted), (_lack(one, wanted),), command=command)
+        for host, one in held.items()
+        if not holds(one, wanted)
+    )
     same = f"{image}: {short(wanted)} on {len(held)} of {len(held)} nodes"
     return Plan(STEP, same, changes, at_once=True)
+
+
+def _lack(held: Held | None, wanted: str) -> Difference:
+    return Difference("digest", short(min(held.digests or {held.id})) if held else None, short(wanted))
 
 
 def pinned(image: str, wanted: str, held: Held | None) -> str:

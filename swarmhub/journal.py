@@ -25,7 +25,6 @@ class Journal:
         self._who = operator.name()
         self._lease: Lease | None = None
         self._changes: list[str] = []
-        self.release: int | None = None
 
     def lock(self) -> bool:
         """Take the cluster's lock, and tell whether it was not held by this run before.
@@ -75,7 +74,7 @@ class Journal:
         seconds = round(time.monotonic() - self._started, 1)
         commit = operator.commit(settings.path().resolve().parent)
         changes = tuple(self._changes)
-        return Entry(self._began, seconds, self._who, commit, self._command, changes, ended, self.release)
+        return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 
 
 def _lost(holder: Holder) -> Entry:

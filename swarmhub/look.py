@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, hub_image, images, network, nodes, service, volume
+from swarmhub import certs, hub_image, images, network, nodes, releases, service, volume
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -12,6 +12,7 @@ from swarmhub.images import Held
 from swarmhub.network import Found as FoundNetwork
 from swarmhub.nodes import Member, Swarm
 from swarmhub.plan import at_once
+from swarmhub.releases import Release
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings
 
@@ -27,7 +28,7 @@ class Look:
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [self.swarm, self.network, self.volume, self.service]
+        manager = [self.swarm, self.network, self.volume, self.service, self.releases]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
         jobs += [partial(_in_turn, partial(self.member, host), partial(self.image, host)) for host in self._settings.hosts.all]
         at_once(jobs)
@@ -86,6 +87,10 @@ class Look:
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(service.observe, self._manager, self._settings.hub.service))
+
+    def releases(self) -> tuple[Release, ...]:
+        """Return the releases of the hub's service, the oldest first."""
+        return self._once("releases", partial(releases.observe, self._manager, self._settings.hub.service))
 
     def _once(self, question: object, ask: Callable[[], T]) -> T:
         if question not in self._seen:

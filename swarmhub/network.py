@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from swarmhub import commands, notebooks
+from swarmhub.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Cost, Plan, Progress, differences
+from swarmhub.plan import Change, Cost, Plan, Progress, differences, flat
 from swarmhub.settings import Settings
 from swarmhub.wait import until
 
@@ -17,11 +19,12 @@ CHOSEN_BY_DOCKER = "com.docker.network.driver.overlay.vxlanid_list"
 
 @dataclass(frozen=True)
 class Found:
-    """The network as it is: its id, what of it can be wanted, and the services on it."""
+    """The network as it is: its id, what of it can be wanted, the services on it, and who works in them."""
 
     id: str
     fields: dict[str, Any]
     services: tuple[str, ...]
+    people: tuple[str, ...] = ()
 
 
 def desired(settings: Settings) -> dict[str, Any]:
@@ -48,10 +51,12 @@ def observe(manager: Host, name: str) -> Found | None:
     if answer is None:
         return None
     services = manager.engine.get("/services")
-    users = [service["Spec"]["Name"] for service in services if answer["Id"] in _targets(service)]
+    attached = [service for service in services if answer["Id"] in _targets(service)]
+    names = sorted(service["Spec"]["Name"] for service in attached)
+    people = sorted({user for service in attached if (user := notebooks.user(service))})
     fields = {key: answer.get(key) for key in ("Name", "Driver", "Scope", "Attachable", "Options", "IPAM")}
     fields["Options"] = _options({key: value for key, value in (fields["Options"] or {}).items() if key != CHOSEN_BY_DOCKER})
-    return Found(answer["Id"], fields, tuple(sorted(users)))
+    return Found(answer["Id"], fields, tuple(names), tuple(people))
 
 
 def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate: bool = False) -> Plan:
@@ -63,7 +68,8 @@ def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate:
     """
     name = wanted["Name"]
     if found is None:
-        return Plan(STEP, "", (Change("create", f"network {name}", manager, _creator(wanted)),))
+        create = Change("create", f"network {name}", manager, _creator(wanted), flat(wanted), command=commands.network(wanted))
+        return Plan(STEP, "", (create,))
     differs = differences(_comparable(wanted, found), found.fields)
     if not differs:
         return Plan(STEP, f"{name}: {wanted['Driver']}, as wanted")
@@ -72,7 +78,15 @@ def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate:
         cause = f"network {name} differs ({fields}) and cannot be changed while in use by {', '.join(found.services)}"
         raise StepError(manager, cause, "To stop these services and make it anew: fab network --recreate, then fab deploy")
     cost = Cost.NOTEBOOKS_STOP if found.services else Cost.NOTHING
-    return Plan(STEP, "", (Change("replace", f"network {name}", manager, _replacer(found, wanted), differs, cost),))
+    replace = Change(
+        "replace", f"network {name}", manager, _replacer(found, wanted), differs, cost, found.people, _by_hand(found, wanted)
+    )
+    return Plan(STEP, "", (replace,))
+
+
+def _by_hand(found: Found, wanted: dict[str, Any]) -> str:
+    stop = [commands.line("service", "rm", *found.services)] if found.services else []
+    return " && ".join([*stop, commands.line("network", "rm", wanted["Name"]), commands.network(wanted)])
 
 
 def _comparable(wanted: dict[str, Any], found: Found) -> dict[str, Any]:
@@ -113,10 +127,9 @@ def _replacer(found: Found, wanted: dict[str, Any]) -> Any:
 
 def _tasks_left(host: Host, network: str) -> int:
     """Count the tasks that hold the network; those of a removed service are listed until they have ended."""
-    holding = {"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
     tasks: Sequence[Json] = host.engine.get("/tasks")
     return sum(
-        task["Status"]["State"] in holding
+        task["Status"]["State"] in HOLDING
         for task in tasks
         if network in {attached["Network"]["ID"] for attached in task.get("NetworksAttachments") or []}
     )

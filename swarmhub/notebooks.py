@@ -43,12 +43,19 @@ def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:
     return tuple(one for one in notebooks if one.state not in ("complete", "failed", "rejected", "shutdown", "orphaned"))
 
 
+def user(service: Json) -> str:
+    """Return whose server a service is; nobody's, if it is none."""
+    if LABEL not in (service["Spec"].get("Labels") or {}):
+        return ""
+    environment = service["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env") or []
+    return str(dict(line.partition("=")[::2] for line in environment).get(USER, service["Spec"]["Name"]))
+
+
 def _notebook(service: Json, task: Json | None) -> Notebook:
     spec = service["Spec"]
-    environment = dict(line.partition("=")[::2] for line in spec["TaskTemplate"]["ContainerSpec"].get("Env") or [])
     status = task["Status"] if task else {"State": "new", "Timestamp": service["CreatedAt"]}
     return Notebook(
-        user=environment.get(USER, spec["Name"]),
+        user=user(service),
         service=spec["Name"],
         node=(task or {}).get("NodeID", ""),
         state=status["State"],

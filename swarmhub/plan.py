@@ -111,6 +111,11 @@ def _values(change: Change) -> dict[str, Any]:
     }
 
 
+def prices(plans: Sequence[Plan]) -> list[str]:
+    """Return what the changes mean for the people working, each once."""
+    return list(dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price))
+
+
 def known_after(step: str) -> str:
     """Return what stands for a value that only a later step can know."""
     return f"{LATER}{step}"

@@ -14,7 +14,8 @@ from rich.prompt import Confirm, Prompt
 from swarmhub.history import Entry
 from swarmhub.lock import Holder, told
 from swarmhub.nodes import Row
-from swarmhub.plan import Plan, as_values
+from swarmhub.plan import Plan, as_values, prices
+from swarmhub.releases import Release, settings_between
 
 PLAIN_SECONDS = 5
 
@@ -71,19 +72,33 @@ class Report:
             if row.problem:
                 self.say(f"{row.host}: {row.problem}. {row.remedy}", style="red" if row.blocks else "yellow")
 
-    def plan(self, plan: Plan, *, brief: bool = False, commands: bool = False) -> None:
+    def plan(self, plan: Plan, *, brief: bool = False, commands: bool = False, indent: str = "") -> None:
         """Say what a step is going to change, or that it has nothing to do; `brief` leaves the fields out."""
+        step = f"{indent}{plan.step}"
         if plan.error is not None:
-            self.line(plan.step, str(plan.error), style="red")
+            self.line(step, str(plan.error), style="red")
         elif not plan.changes:
-            self.line(plan.step, plan.summary)
+            self.line(step, plan.summary)
         for change in plan.changes:
             price = f" ({change.price})" if change.price else ""
-            self.line(plan.step, f"{change.sentence}{price}", style="bold")
+            self.line(step, f"{change.sentence}{price}", style="bold")
             for item in () if brief else change.differences:
-                self.say(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+                self.say(f"{indent:<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
             if commands and change.command:
-                self.say(f"{'':<10}   $ {change.command}", style="cyan")
+                self.say(f"{indent:<10}   $ {change.command}", style="cyan")
+
+    def shown(self, plans: Sequence[Plan]) -> None:
+        """Show what is about to be changed, before it is."""
+        self.counted(plans)
+        for plan in plans:
+            if plan.changes:
+                self.plan(plan, indent="  ")
+
+    def counted(self, plans: Sequence[Plan]) -> None:
+        """Count the changes, and say what they cost."""
+        changes = sum(len(plan.changes) for plan in plans)
+        price = "; ".join(prices(plans)) or "nobody notices"
+        self.line("plan", f"{count(changes)}; {price}" if changes else count(0), style="bold" if changes else "bold green")
 
     def steps(self, plans: Sequence[Plan], *, as_json: bool, commands: bool) -> None:
         """Say what every step would change, in order, and count it."""
@@ -92,10 +107,7 @@ class Report:
             return
         for plan in plans:
             self.plan(plan, commands=commands)
-        changes = sum(len(plan.changes) for plan in plans)
-        prices = dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price)
-        price = f"; {'; '.join(prices)}" if prices else "; nobody notices" if changes else ""
-        self.line("plan", f"{count(changes)}{price}", style="bold green" if not changes else "bold")
+        self.counted(plans)
 
     def history(self, entries: Sequence[Entry], holder: Holder | None) -> None:
         """Say what was done, the newest first, and what is being done."""
@@ -103,14 +115,20 @@ class Report:
             self.line("now", told(holder), style="yellow")
         for one in entries:
             style = "" if one.ended in ("done", "nothing to change") else "red"
-            release = f", release {one.release}" if one.release else ""
             commit = f" at {one.commit}" if one.commit else ""
-            self.say(f"{one.when:%Y-%m-%d %H:%M:%S}  {one.command}  {one.ended}, {one.seconds:.1f} s{release}", style=style)
+            self.say(f"{one.when:%Y-%m-%d %H:%M:%S}  {one.command}  {one.ended}, {one.seconds:.1f} s", style=style)
             self.say(f"{'':<21}{one.who}{commit}", style="dim")
             for change in one.changes:
                 self.say(f"{'':<21}{change}")
         if not entries:
             self.say("Nothing has been done to this cluster yet.")
+
+    def way_back(self, to: Release, last: Release, seconds: float) -> None:
+        """Say what hosts.toml and the release that runs now differ in."""
+        for item in settings_between(to, last):
+            self.say(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+        self.line("rollback", f"release {to.number} runs again, {seconds:.1f} s", style="bold green")
+        self.line("rollback", "hosts.toml, hub/ and the userlist are as they were: the next deploy goes forward again")
 
     def done(self, address: str, changed: int, seconds: float) -> None:
         """Say that the hub is well, and what it took."""

@@ -17,7 +17,7 @@ from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, Usage
 from swarmhub.host import EngineError, Host
 from swarmhub.journal import Journal
 from swarmhub.look import Look
-from swarmhub.plan import Plan, is_within
+from swarmhub.plan import Plan, is_within, prices
 from swarmhub.report import Report
 from swarmhub.secrets import Secrets
 from swarmhub.secrets import load as load_secrets
@@ -165,14 +165,11 @@ class Run:
         errors = [plan.error for plan in steps if plan.error]
         if errors:
             raise StepErrors(*errors)
-        changing = [plan for plan in steps if plan.changes]
-        if changing:
+        if any(plan.changes for plan in steps):
             self._require_unlocked()
-            for plan in changing:
-                self.report.plan(plan)
-            prices = dict.fromkeys(change.price for plan in changing for change in plan.changes if change.price)
-            if prices and self.report.is_terminal:
-                self.agree(f"This costs: {'; '.join(prices)}. Go on?")
+            self.report.shown(steps)
+            if prices(steps) and self.report.is_terminal:
+                self.agree("Go on?")
             self.journal.lock()
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}

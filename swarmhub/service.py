@@ -8,19 +8,22 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from swarmhub import converge
+from swarmhub import commands, converge
 from swarmhub.certs import FOLDER, live
+from swarmhub.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences
+from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences, flat
 from swarmhub.secrets import Secrets, swarm_name
 from swarmhub.settings import Settings
+from swarmhub.wait import until
 
 STEP = "service"
 LABEL = "swarmhub.service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SECOND = 1_000_000_000
+STOP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -124,20 +127,46 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     name = wanted["Name"]
     missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
     changes = [
-        Change("create", f"secret {names[short]}", manager, _SecretMaker(names[short], secrets[short], name))
+        Change(
+            "create",
+            f"secret {names[short]}",
+            manager,
+            _SecretMaker(names[short], secrets[short], name),
+            command=commands.secret(short, names[short], f"{LABEL}={name}"),
+        )
         for short in missing
     ]
     if found.service is None:
-        changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None)))
+        command = commands.service_create(wanted)
+        changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None), flat(wanted), command=command))
     else:
         _refuse_to_move(wanted, found.service, manager)
     differs = compare(wanted, found.service["Spec"]) if found.service else ()
-    if differs:
-        cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
-        changes.append(Change("update", f"service {name}", manager, _Sender(wanted, found.service), differs, cost))
+    if found.service and differs:
+        changes.append(update(wanted, found.service, manager, differs))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
-    changes += [Change("remove", f"secret {left}", manager, _SecretRemover(id_)) for left, id_ in stale]
+    changes += [
+        Change("remove", f"secret {left}", manager, _SecretRemover(id_), command=commands.line("secret", "rm", left))
+        for left, id_ in stale
+    ]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
+
+
+def stop(found: Json, manager: str) -> Change:
+    """Return what stops the hub and keeps its service; an update starts it again."""
+    name = found["Spec"]["Name"]
+    command = commands.line("service", "scale", f"{name}=0")
+    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command)
+
+
+def update(
+    wanted: dict[str, Any], found: Json, manager: str, differs: tuple[Difference, ...], *, is_stopped: bool = False
+) -> Change:
+    """Return what turns the service into the wanted one; it may have been stopped since it was `found`."""
+    cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
+    command = commands.service_update(wanted, found["Spec"])
+    what = f"service {wanted['Name']}"
+    return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
 
 
 def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
@@ -207,6 +236,7 @@ class _SecretRemover:
 class _Sender:
     wanted: dict[str, Any]
     found: Json | None
+    is_stopped: bool = False
 
     def __call__(self, host: Host, progress: Progress) -> None:
         name = self.wanted["Name"]
@@ -219,5 +249,22 @@ class _Sender:
         else:
             spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
             # The version it was planned on: somebody else's update in between makes this one fail.
-            host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
+            found = host.engine.get(f"/services/{name}") if self.is_stopped else self.found
+            host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
         converge.wait(host, name, progress)
+
+
+@dataclass(frozen=True)
+class _Stopper:
+    found: Json
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        name, spec = self.found["Spec"]["Name"], copy.deepcopy(self.found["Spec"])
+        spec["Mode"] = {"Replicated": {"Replicas": 0}}
+        host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
+
+        def is_down() -> bool:
+            tasks = host.engine.get("/tasks", filters={"service": [name]})
+            return not any(task["Status"]["State"] in HOLDING for task in tasks)
+
+        until(is_down, STOP_SECONDS, lambda: StepError(host.name, f"service {name} does not stop", f"docker service ps {name}"))

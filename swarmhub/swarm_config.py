@@ -3,7 +3,8 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from swarmhub.host import Host, Json
 
@@ -17,6 +18,11 @@ class Record:
     updated: str
     labels: Mapping[str, str]
     data: Json
+
+
+def known(kind: type[Any], data: Json) -> Json:
+    """Return the fields of `data` that a dataclass has: another version of swarmhub may have written more."""
+    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
 
 
 def create(manager: Host, name: str, labels: Mapping[str, str], data: Json) -> str:

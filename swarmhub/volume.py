@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from swarmhub import commands
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Plan, Progress, differences
+from swarmhub.plan import Change, Plan, Progress, differences, flat
 from swarmhub.settings import Settings
 
 STEP = "volume"
@@ -30,7 +31,8 @@ def plan(wanted: dict[str, Any], found: Json | None, manager: str) -> Plan:
     """
     name = wanted["Name"]
     if found is None:
-        return Plan(STEP, "", (Change("create", f"volume {name}", manager, _creator(wanted)),))
+        create = Change("create", f"volume {name}", manager, _creator(wanted), flat(wanted), command=commands.volume(wanted))
+        return Plan(STEP, "", (create,))
     differs = differences(wanted, {"Name": found["Name"], "Driver": found["Driver"], "DriverOpts": found["Options"]})
     if differs:
         fields = "; ".join(f"{item.path} is {item.found!r}, wanted {item.wanted!r}" for item in differs)

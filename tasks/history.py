@@ -6,6 +6,8 @@ from invoke.context import Context
 
 from swarmhub import history as entries
 from swarmhub import lock
+from swarmhub import releases as chapter
+from swarmhub import rollback as way_back
 from swarmhub.run import step
 from swarmhub.steps import step_task
 
@@ -35,3 +37,36 @@ def unlock(c: Context, yes: bool = False) -> None:
         run.agree("Take the lock away? That run stops before its next change.")
         lock.remove(manager, holder)
         run.report.line("unlock", "done", style="green")
+
+
+@step_task(help={"json": "Print them for machines, with settings and specs."})
+def releases(c: Context, json: bool = False) -> None:
+    """List what has run here, the newest first; a star marks what runs."""
+    with step(c, "releases") as run:
+        known = run.look.releases()
+        if json:
+            run.report.json([asdict(release) for release in known])
+        else:
+            heads = ("  RELEASE", "MADE (UTC)", "BY", "COMMIT", "HUB IMAGE", "NOTEBOOK", "DATABASE BEFORE IT")
+            run.report.table(heads, chapter.rows(known, run.look.service().service))
+
+
+@step_task(
+    positional=["release"],
+    help={
+        "release": "Its number, from `fab releases`. Default: the one before the last.",
+        "with-database": "Put the database back too, as that release left it.",
+        "yes": "Do not ask.",
+    },
+)
+def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
+    """Go back to an earlier release: its hub image, service and notebook image."""
+    with step(c, way_back.STEP) as run:
+        known = run.look.releases()
+        target = way_back.choose(known, release)
+        found = way_back.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
+        plan = way_back.plan(target, known, found, run.manager, with_database=with_database)
+        run.report.line(way_back.STEP, f"to release {target.number}, made {target.made} by {target.who}")
+        run.show([plan])
+        run.apply(plan)
+        run.report.way_back(target, known[-1], run.seconds)

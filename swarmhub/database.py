@@ -1,0 +1,90 @@
+"""The hub's database: copied before every change of the hub, and put back on demand."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmhub import commands, containers
+from swarmhub.errors import StepError
+from swarmhub.host import Host
+from swarmhub.plan import Change, Cost, Progress
+
+FILE = "/data/jupyterhub.sqlite"
+COPIES = "/data/backups"
+SCRIPT = Path(__file__).parent / "inside" / "database.py"
+IN_CONTAINER = "swarmhub-database.py"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the database is: the volume, and an image with Python that can open it."""
+
+    volume: str
+    image: str
+
+
+@dataclass(frozen=True)
+class State:
+    """How a database is; without a file all of it is nothing."""
+
+    bytes: int
+    schema: str
+    users: int
+
+
+def observe(manager: Host, database: Database) -> State:
+    """Ask how the database is."""
+    return _do(manager, database, "look", FILE)
+
+
+def copy(database: Database, name: str, manager: str) -> Change:
+    """Return what copies the database, in use or not."""
+    act = _Action(database, "copy", (FILE, f"{COPIES}/{name}"))
+    return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act, command=_typed(act))
+
+
+def restore(database: Database, name: str, manager: str) -> Change:
+    """Return what puts a copy back; no hub may run meanwhile."""
+    act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
+    what = f"the hub's database from {database.volume}: backups/{name}"
+    return Change("restore", what, manager, act, cost=Cost.HUB_RESTART, command=_typed(act))
+
+
+def remove(manager: Host, database: Database, name: str) -> None:
+    """Remove a copy."""
+    _do(manager, database, "remove", f"{COPIES}/{name}")
+
+
+@dataclass(frozen=True)
+class _Action:
+    database: Database
+    action: str
+    files: tuple[str, ...]
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        state = _do(host, self.database, self.action, *self.files)
+        progress.log(host.name, f"{state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}")
+
+
+def _do(manager: Host, database: Database, *words: str) -> State:
+    done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
+    if done.code:
+        said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
+        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", "Is there space left? docker system df")
+    return State(**json.loads(done.out.strip().splitlines()[-1]))
+
+
+def _body(database: Database, *words: str) -> dict[str, object]:
+    return {
+        "Image": database.image,
+        "Entrypoint": ["python3", f"/{IN_CONTAINER}"],
+        "Cmd": list(words),
+        "Labels": {"swarmhub": "database"},
+        "HostConfig": {"Binds": [f"{database.volume}:/data"], "NetworkMode": "none"},
+    }
+
+
+def _typed(act: _Action) -> str:
+    volume, image = act.database.volume, act.database.image
+    where = ["--volume", f"{volume}:/data", "--volume", f"./swarmhub/inside/database.py:/{IN_CONTAINER}"]
+    return commands.line("run", "--rm", *where, "--entrypoint", "python3", image, f"/{IN_CONTAINER}", act.action, *act.files)

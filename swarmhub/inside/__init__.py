@@ -1,0 +1,1 @@
+"""What runs inside a container on a node: sent there as a file, it imports nothing of swarmhub."""

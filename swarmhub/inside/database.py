@@ -1,0 +1,55 @@
+"""Copy the hub's SQLite database, put a copy back, or say how it is; prints one line of JSON.
+
+A file copy of a database in use is torn more often than not; SQLite's own backup never is.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+
+def main(action: str, database: str, copy: str = "") -> None:
+    """Do one of: `look`, `copy` to a file, `restore` from it."""
+    here, there = Path(database), Path(copy)
+    if action == "copy" and here.exists():
+        there.parent.mkdir(mode=0o700, exist_ok=True)
+        _backup(here, there)
+    if action == "restore":
+        # SQLite's own files beside a database belong to the one that is replaced.
+        for beside in ("-wal", "-shm", "-journal"):
+            here.with_name(here.name + beside).unlink(missing_ok=True)
+        _backup(there, here)
+    if action == "remove":
+        here.unlink(missing_ok=True)
+    print(json.dumps(_look(here)))
+
+
+def _backup(source: Path, target: Path) -> None:
+    """Write `target` anew, whole or not at all."""
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # it holds tokens' hashes
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
+        closing(sqlite3.connect(part)) as new,
+    ):
+        old.backup(new)
+    part.replace(target)
+
+
+def _look(database: Path) -> dict[str, object]:
+    """Return size in bytes, the schema's revision (Alembic's), and the number of users."""
+    if not database.exists():
+        return {"bytes": 0, "schema": "", "users": 0}
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+        tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+        schema = opened.execute("select version_num from alembic_version").fetchone() if "alembic_version" in tables else None
+        users = opened.execute("select count(*) from users").fetchone() if "users" in tables else (0,)
+    return {"bytes": database.stat().st_size, "schema": schema[0] if schema else "", "users": users[0]}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

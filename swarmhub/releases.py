@@ -1,0 +1,149 @@
+"""What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from swarmhub import commands, database, operator, settings, swarm_config
+from swarmhub import service as services
+from swarmhub.database import Database
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.images import short
+from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences
+from swarmhub.settings import Settings
+
+LABEL = "swarmhub.release"
+KEPT = 10
+IN_USE = 409
+
+
+@dataclass(frozen=True)
+class Release:
+    """The hub's image, the whole service, the settings, the notebook image by digest.
+
+    `copy` is the database from before it, in the volume's folder `backups`; `schema` is the
+    revision of the database that its hub works with.
+    """
+
+    number: int
+    service: str
+    hub_image: str
+    notebook_image: str
+    spec: Json
+    settings: Json
+    copy: str
+    made: str = ""
+    who: str = ""
+    commit: str = ""
+    schema: str = ""
+    id: str = ""
+
+
+def observe(manager: Host, service: str) -> tuple[Release, ...]:
+    """Ask for the releases of a service, the oldest first."""
+    found = swarm_config.listed(manager, f"{LABEL}={service}")
+    releases = (Release(**swarm_config.known(Release, record.data | {"id": record.id})) for record in found)
+    return tuple(sorted(releases, key=lambda release: release.number))
+
+
+def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequence[Release]) -> Release:
+    """Return the release that the service's spec will be."""
+    number = before[-1].number + 1 if before else 1
+    # The table of the secrets' source may hold a command line; nobody needs it for a way back.
+    dumped = settings.model_dump(mode="json", exclude={"secrets"})
+    copied = f"{settings.hub.service}-before-{number}.sqlite"
+    return Release(number, settings.hub.service, parts.hub_image, parts.notebook_image, spec, dumped, copied)
+
+
+def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
+    """Return the service's plan with a copy of the database before it, and the release recorded after it."""
+    changes = plan.changes
+    if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
+        running = Database(new.settings["volume"]["name"], found["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+        changes = (database.copy(running, new.copy, manager), *changes)
+    else:
+        new = replace(new, copy="")
+    if not before or services.compare(new.spec, before[-1].spec):
+        changes = (*changes, record(new, manager))
+    return replace(plan, changes=changes)
+
+
+def record(new: Release, manager: str) -> Change:
+    """Return what records a release."""
+    command = commands.line("config", "create", "--label", f"{LABEL}={new.service}", _name(new), "release.json")
+    return Change("record", f"release {new.number}", manager, _Recorder(new), command=command)
+
+
+def settings_between(old: Release, new: Release) -> tuple[Difference, ...]:
+    """Return what differs in the settings of two releases."""
+    return differences(new.settings, old.settings)
+
+
+def rows(releases: Sequence[Release], running: Json | None) -> list[tuple[str, ...]]:
+    """Return the releases as people read them, the newest first; a star marks what runs."""
+    current = _current(releases, running)
+    return [
+        (
+            f"{'*' if one is current else ' '} {one.number}",
+            one.made[:19].replace("T", " "),
+            one.who,
+            one.commit or "-",
+            one.hub_image,
+            short(one.notebook_image.rpartition("@")[2]),
+            one.copy or "-",
+        )
+        for one in reversed(releases)
+    ]
+
+
+def _current(releases: Sequence[Release], running: Json | None) -> Release | None:
+    fits = (one for one in reversed(releases) if running and not services.compare(one.spec, running["Spec"]))
+    return next(fits, None)
+
+
+def _name(release: Release) -> str:
+    return f"{release.service}-release-{release.number}"
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    release: Release
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image)
+        release = replace(
+            self.release,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            who=operator.name(),
+            commit=operator.commit(settings.path().resolve().parent),
+            schema=database.observe(host, kept).schema,
+            spec=_as_runs(host, self.release),
+        )
+        data: dict[str, Any] = asdict(release)
+        del data["id"]
+        swarm_config.create(host, _name(release), {LABEL: release.service}, data)
+        for old in observe(host, release.service)[:-KEPT]:
+            _forget(host, old, kept, progress)
+
+
+def _as_runs(host: Host, release: Release) -> Json:
+    """Return the spec with what was known only later, such as a certificate's fingerprint."""
+    spec = copy.deepcopy(services.observe(host, release.service).service or {"Spec": release.spec})["Spec"]
+    for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
+        reference.pop("SecretID", None)
+    return spec
+
+
+def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> None:
+    host.engine.delete(f"/configs/{old.id}")
+    if old.copy:
+        database.remove(host, kept, old.copy)
+    if old.hub_image not in {release.hub_image for release in observe(host, old.service)}:
+        try:
+            host.engine.delete(f"/images/{old.hub_image}")
+        except EngineError as error:
+            if error.status != IN_USE:
+                raise
+    progress.log(host.name, f"forgot release {old.number}: only the last {KEPT} stay")

@@ -1,0 +1,142 @@
+"""The way back to a release: its hub image, its service, its notebook image, and on demand its database."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from swarmhub import database, hub_image, images, releases
+from swarmhub import service as services
+from swarmhub.database import Database, State
+from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host, Json
+from swarmhub.images import Held
+from swarmhub.plan import Change, Plan, at_once
+from swarmhub.releases import Release
+
+STEP = "rollback"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to go back with: the running service, the database, the hub's image, the notebook image by node."""
+
+    service: Json
+    database: State
+    has_hub_image: bool
+    held: Mapping[str, Held | None]
+
+
+def choose(known: Sequence[Release], number: str) -> Release:
+    """Return the release of that number, or the one before the last.
+
+    Raises:
+        UsageError: there is no such release.
+
+    """
+    if not number and len(known) > 1:
+        return known[-2]
+    found = next((one for one in known if str(one.number) == number), None)
+    if found is None:
+        numbers = ", ".join(str(one.number) for one in known)
+        wrong = f"there is no release {number}" if number else "there is no release before this one"
+        raise UsageError(f"{wrong}; known: {numbers or 'none'} (fab releases)")
+    return found
+
+
+def plan(target: Release, known: Sequence[Release], found: Found, manager: str, *, with_database: bool) -> Plan:
+    """Return the way back to `target`.
+
+    Raises:
+        StepError: its image is gone, or the database's schema has moved on and its copy is not asked for.
+
+    """
+    if not found.has_hub_image:
+        remedy = f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
+        raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
+    wanted = _spec(target, found.service["Spec"])
+    differs = services.compare(wanted, found.service["Spec"])
+    volume = target.settings["volume"]["name"]
+    running = Database(volume, found.service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    after = _after(target, known)
+    if not with_database:
+        _refuse_moved_schema(target, found.database, after, manager)
+    new = replace(
+        target, number=known[-1].number + 1, spec=wanted, copy=f"{target.service}-before-{known[-1].number + 1}.sqlite"
+    )
+    changes = list(_pulls(target, found.held))
+    if differs or with_database:
+        changes.append(database.copy(running, new.copy, manager))
+        changes += _restoring(target, found.service, running, after, manager) if with_database else []
+        changes.append(services.update(wanted, found.service, manager, differs, is_stopped=with_database))
+        changes.append(releases.record(new, manager))
+    return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
+
+
+def _spec(target: Release, running: Json) -> dict[str, Any]:
+    """Return the release's spec, with the secrets, network, certificate and node of now: they have no way back."""
+    spec: dict[str, Any] = copy.deepcopy(target.spec)
+    container, now = spec["TaskTemplate"]["ContainerSpec"], running["TaskTemplate"]["ContainerSpec"]
+    container["Secrets"] = copy.deepcopy(now.get("Secrets") or [])
+    container["Labels"] = {**(container.get("Labels") or {}), **_certificate(now)}
+    spec["TaskTemplate"]["Networks"] = copy.deepcopy(running["TaskTemplate"].get("Networks") or [])
+    spec["TaskTemplate"]["Placement"] = copy.deepcopy(running["TaskTemplate"].get("Placement") or {})
+    return spec
+
+
+def _certificate(container: Json) -> dict[str, str]:
+    label = services.CERTIFICATE_LABEL
+    labels = container.get("Labels") or {}
+    return {label: labels[label]} if label in labels else {}
+
+
+def _after(target: Release, known: Sequence[Release]) -> Release | None:
+    """Return the first release after `target` with a copy of the database: that is how `target` left it."""
+    return next((one for one in known if one.number > target.number and one.copy), None)
+
+
+def _refuse_moved_schema(target: Release, now: State, after: Release | None, manager: str) -> None:
+    if target.schema in ("", now.schema):
+        return
+    cause = (
+        f"the database's schema has moved on since release {target.number} (from {target.schema} to {now.schema}): "
+        "its hub would not start"
+    )
+    if after is None:
+        raise StepError(manager, f"{cause}; there is no copy from its time", "Deploy the newer hub instead: fab deploy")
+    lost = f"who was added and what was started since {after.made[:16].replace('T', ' ')} UTC is forgotten"
+    raise StepError(manager, cause, f"To put back the copy {after.copy} too ({lost}): --with-database")
+
+
+def _pulls(target: Release, held: Mapping[str, Held | None]) -> tuple[Change, ...]:
+    _, _, digest = target.notebook_image.rpartition("@")
+    return images.plan(target.notebook_image, digest or target.notebook_image, held).changes
+
+
+def _restoring(target: Release, service: Json, running: Database, after: Release | None, manager: str) -> list[Change]:
+    if after is None:
+        cause = f"there is no copy of the database from the time of release {target.number}"
+        raise StepError(manager, cause, "Go back without it: leave --with-database out")
+    return [services.stop(service, manager), database.restore(running, after.copy, manager)]
+
+
+def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> Found:
+    """Ask for all that the way back to `target` needs.
+
+    Raises:
+        StepError: there is no service to roll back, or a host does not answer.
+
+    """
+    running = services.observe(manager, service).service
+    if running is None:
+        raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
+    now = Database(target.settings["volume"]["name"], running["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    jobs: list[Callable[[], object]] = [partial(images.observe, host, target.notebook_image) for host in hosts.values()]
+    jobs += [partial(database.observe, manager, now), partial(hub_image.observe, manager, target.hub_image)]
+    answers: list[Any] = at_once(jobs)
+    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    if errors:
+        raise errors[0]
+    *held, state, has_image = answers
+    return Found(running, state, has_image, dict(zip(hosts, held, strict=True)))
