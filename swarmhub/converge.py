@@ -16,6 +16,7 @@ LOG_LINES = 20
 PAUSE_SECONDS = 0.3
 # What runs has to go on running: a hub may crash at once, and an update that was just sent may not have begun.
 HOLD_READS = 5
+PORT_TAKEN = "host-mode port already in use"
 # The states of a task that holds its network, its port and its volume, or is about to.
 HOLDING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
 
@@ -100,7 +101,11 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     if not update and state != "running" and sum(task in failures for task in recent) >= FAILURES:
         return State(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
     if state == "pending" and newest["Status"].get("Err"):
-        return State(f"pending: {newest['Status']['Err']}", task=newest["ID"])
+        reason = newest["Status"]["Err"]
+        if update == "updating" and PORT_TAKEN in reason:
+            # Swarm's words would alarm, and say the same: the old task stops first.
+            reason = "waiting for the task before it to stop"
+        return State(f"pending: {reason}", task=newest["ID"])
     is_wanted = newest["Spec"].get("ContainerSpec") == service["Spec"]["TaskTemplate"].get("ContainerSpec")
     done = state == newest["DesiredState"] == "running" and update in ("", "completed") and is_wanted
     return State(state if done or update in ("", "completed") else f"{state} (updating)", done=done, task=newest["ID"])

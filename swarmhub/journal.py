@@ -24,6 +24,7 @@ class Journal:
         self._began, self._started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
         self._who = operator.name()
         self._lease: Lease | None = None
+        self._doing: dict[str, None] = {}
         self._changes: list[str] = []
 
     def lock(self) -> bool:
@@ -38,7 +39,7 @@ class Journal:
         data = {"who": self._who, "since": self._began, "what": self._command}
         self._lease, expired = lock.take(self._manager, data)
         if expired is not None:
-            history.write(self._manager, _lost(expired))
+            history.write(self._manager, lost(expired, "lost: nobody renewed its lock"))
         return True
 
     def begin(self, change: Change) -> None:
@@ -48,11 +49,13 @@ class Journal:
             StepError: the lock is not this run's any more.
 
         """
+        self._doing[change.sentence] = None
         if self._lease is not None:
             self._lease.at(change.sentence)
 
     def done(self, change: Change) -> None:
         """Remember what was done."""
+        del self._doing[change.sentence]
         self._changes.append(change.sentence)
 
     def end(self, ended: str) -> bool:
@@ -73,11 +76,11 @@ class Journal:
     def _entry(self, ended: str) -> Entry:
         seconds = round(time.monotonic() - self._started, 1)
         commit = operator.commit(settings.path().resolve().parent)
-        changes = tuple(self._changes)
+        changes = (*self._changes, *(f"{sentence} (begun)" for sentence in self._doing))
         return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 
 
-def _lost(holder: Holder) -> Entry:
-    """Return the entry of a run whose machine has gone away: all that is known is what its lock says."""
-    changes = (holder.at,) if holder.at else ()
-    return Entry(holder.since.isoformat(), 0, holder.who, "", holder.what, changes, "lost: nobody renewed its lock")
+def lost(holder: Holder, how: str) -> Entry:
+    """Return the entry of a run that cannot write its own: all that is known is what its lock says."""
+    changes = (f"{holder.at} (begun)",) if holder.at else ()
+    return Entry(holder.since.isoformat(), 0, holder.who, "", holder.what, changes, how)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from swarmhub import history as entries
-from swarmhub import lock
+from swarmhub import journal, lock, operator
 from swarmhub import releases as chapter
 from swarmhub import rollback as way_back
 from swarmhub.run import step
@@ -36,6 +36,7 @@ def unlock(c: Context, yes: bool = False) -> None:
         run.report.line("unlock", lock.told(holder), style="yellow")
         run.agree("Take the lock away? That run stops before its next change.")
         lock.remove(manager, holder)
+        entries.write(manager, journal.lost(holder, f"unlocked by {operator.name()}"))
         run.report.line("unlock", "done", style="green")
 
 

@@ -22,8 +22,11 @@ def nodes(c: Context) -> None:
             raise StepError(run.manager, f"not ready: {', '.join(blocking)}", "What to do stands above")
 
 
-@step_task(help={"recreate": "Stop the services on a network that differs, and make it anew."})
-def network(c: Context, recreate: bool = False) -> None:
+@step_task(help={"recreate": "Stop the services on a network that differs, and make it anew.", "yes": "Do not ask."})
+def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay network."""
     with step(c, chapter.STEP) as run:
-        run.apply(chapters.network_plan(run, recreate=recreate))
+        plan = chapters.network_plan(run, recreate=recreate)
+        if recreate:
+            run.show([plan])
+        run.apply(plan)
