@@ -51,6 +51,8 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
     # A new hub finds the running servers in its database: an update must not stop them.
     c.JupyterHub.cleanup_servers = False
+    # A newer JupyterHub refuses an older schema; every deploy has copied the database before it starts another hub.
+    c.JupyterHub.upgrade_db = True
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:

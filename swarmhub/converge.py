@@ -23,10 +23,11 @@ HOLDING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "rea
 
 @dataclass(frozen=True)
 class State:
-    """How far a service is: what to tell people, and whether it is over."""
+    """How far a service is: what to tell people, whether it runs as wanted, and whether Swarm has watched it do so."""
 
     text: str
     done: bool = False
+    is_final: bool = False
     failed: str = ""
     task: str = ""
 
@@ -68,7 +69,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
         if state.text != last.text:
             progress.log(manager.name, f"{name}: {state.text}")
         last, held = state, held + 1 if state.done else 0
-        return held >= HOLD_READS or bool(state.failed)
+        return held >= (1 if state.is_final else HOLD_READS) or bool(state.failed)
 
     def too_slow() -> StepError:
         return _failure(manager, name, State("", failed=f"it is still {last.text} after {SECONDS} s", task=last.task), progress)
@@ -108,7 +109,9 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
         return State(f"pending: {reason}", task=newest["ID"])
     is_wanted = newest["Spec"].get("ContainerSpec") == service["Spec"]["TaskTemplate"].get("ContainerSpec")
     done = state == newest["DesiredState"] == "running" and update in ("", "completed") and is_wanted
-    return State(state if done or update in ("", "completed") else f"{state} (updating)", done=done, task=newest["ID"])
+    text = state if done or update in ("", "completed") else f"{state} (updating)"
+    # Sending an update clears the status of the one before: "completed" is this one's, after Swarm's own watch.
+    return State(text, done=done, is_final=update == "completed", task=newest["ID"])
 
 
 def _look(manager: Host, name: str, *, with_update: bool = True) -> State:

@@ -17,30 +17,41 @@ FAREWELL_SECONDS = 8
 
 
 class Journal:
-    """One run's lock and entry. Both begin when the run is about to change the cluster."""
+    """One run's lock and entry."""
 
     def __init__(self, manager: Host, command: str) -> None:
         self._manager, self._command = manager, command
         self._began, self._started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
         self._who = operator.name()
         self._lease: Lease | None = None
+        self._is_open = False
         self._doing: dict[str, None] = {}
         self._changes: list[str] = []
 
-    def lock(self) -> bool:
-        """Take the cluster's lock, and tell whether it was not held by this run before.
+    def open(self, holder: Holder | None) -> None:
+        """Make sure that nobody else holds the cluster's lock; from here on this run leaves an entry.
+
+        Raises:
+            StepError: somebody does; the message tells who.
+
+        """
+        if self._lease is None and holder is not None and not holder.is_expired:
+            raise lock.refuse(self._manager.name, holder)
+        self._is_open = True
+
+    def lock(self) -> None:
+        """Take the cluster's lock, if this run does not hold it already.
 
         Raises:
             StepError: somebody else holds it.
 
         """
         if self._lease is not None:
-            return False
+            return
         data = {"who": self._who, "since": self._began, "what": self._command}
         self._lease, expired = lock.take(self._manager, data)
         if expired is not None:
             history.write(self._manager, lost(expired, "lost: nobody renewed its lock"))
-        return True
 
     def begin(self, change: Change) -> None:
         """Say in the lock what is being done.
@@ -60,6 +71,8 @@ class Journal:
 
     def end(self, ended: str) -> bool:
         """Write the entry and give the lock back; tell whether that was possible."""
+        if not self._is_open:
+            return True
         farewell = threading.Thread(target=self._end, args=(ended,), daemon=True)
         farewell.start()
         farewell.join(FAREWELL_SECONDS)

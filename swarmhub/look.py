@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, hub_image, images, network, nodes, releases, service, volume
+from swarmhub import certs, hub_image, images, lock, network, nodes, releases, service, volume
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import Held
+from swarmhub.lock import Holder
 from swarmhub.network import Found as FoundNetwork
 from swarmhub.nodes import Member, Swarm
 from swarmhub.plan import at_once
@@ -28,7 +29,7 @@ class Look:
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [self.swarm, self.network, self.volume, self.service, self.releases]
+        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
         jobs += [partial(_in_turn, partial(self.member, host), partial(self.image, host)) for host in self._settings.hosts.all]
         at_once(jobs)
@@ -91,6 +92,10 @@ class Look:
     def releases(self) -> tuple[Release, ...]:
         """Return the releases of the hub's service, the oldest first."""
         return self._once("releases", partial(releases.observe, self._manager, self._settings.hub.service))
+
+    def holder(self) -> Holder | None:
+        """Return who holds the cluster's lock."""
+        return self._once("holder", partial(lock.observe, self._manager))
 
     def _once(self, question: object, ask: Callable[[], T]) -> T:
         if question not in self._seen:

@@ -10,7 +10,7 @@ from functools import cached_property
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import certs, hub_image, lock
+from swarmhub import certs, hub_image
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
 from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
@@ -151,7 +151,7 @@ class Run:
 
     @cached_property
     def journal(self) -> Journal:
-        """Return what this run leaves on the cluster; from here on it leaves an entry."""
+        """Return what this run leaves on the cluster."""
         return Journal(self.hosts[self.manager], self.command)
 
     def show(self, steps: Sequence[Plan]) -> None:
@@ -162,15 +162,16 @@ class Run:
             StepError: a step refuses, or somebody else holds the cluster's lock.
 
         """
+        journal = self.journal
         errors = [plan.error for plan in steps if plan.error]
         if errors:
             raise StepErrors(*errors)
+        journal.open(self.look.holder())
         if any(plan.changes for plan in steps):
-            self._require_unlocked()
             self.report.shown(steps)
             if prices(steps) and self.report.is_terminal:
                 self.agree("Go on?")
-            self.journal.lock()
+            journal.lock()
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}
 
@@ -186,6 +187,7 @@ class Run:
             cause = "the cluster has changed since the plan was shown; nothing of this step was done"
             raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
         journal = self.journal
+        journal.open(self.look.holder())
         if plan.changes:
             journal.lock()
             self.look.forget()
@@ -203,11 +205,6 @@ class Run:
             self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
         for close in self._closers:
             close()
-
-    def _require_unlocked(self) -> None:
-        holder = lock.observe(self.hosts[self.manager])
-        if holder is not None and not holder.is_expired:
-            raise lock.refuse(self.manager, holder)
 
 
 _current: list[Run] = []

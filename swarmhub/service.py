@@ -97,7 +97,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "StopGracePeriod": 20 * SECOND,
     }
     # Two hubs must never have the database open, and the port is taken until the old one is gone.
-    rollout = {"Parallelism": 1, "Monitor": 3 * SECOND, "Order": "stop-first"}
+    rollout = {"Parallelism": 1, "Monitor": 2 * SECOND, "Order": "stop-first"}
     return {
         "Name": hub.service,
         "Labels": {LABEL: hub.service},
@@ -166,6 +166,9 @@ def update(
     cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
     command = commands.service_update(wanted, found["Spec"])
     what = f"service {wanted['Name']}"
+    if not any(item.path.startswith("TaskTemplate") for item in differs):
+        # Swarm starts a new task for a template that only says the same in other words.
+        wanted = {**wanted, "TaskTemplate": found["Spec"]["TaskTemplate"]}
     return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
 
 
@@ -242,7 +245,7 @@ class _Sender:
         name = self.wanted["Name"]
         spec = copy.deepcopy(self.wanted)
         ids = observe(host, name).secrets
-        for reference in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]:
+        for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
             reference["SecretID"] = ids[reference["SecretName"]]
         if self.found is None:
             host.engine.post("/services/create", spec)

@@ -38,11 +38,17 @@ class Lab:
     client: docker.APIClient
 
     def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
-        """Run the real `fab` as an operator would, and wait for it."""
+        """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
         environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ}
-        command = [str(BIN / tool), *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=550)
-        return Done(done.returncode, done.stdout, done.stderr)
+        done = _run([str(BIN / tool), *arguments], environment)
+        if "deploy" in arguments and done.code == 0:
+            plan = _run([str(BIN / "fab"), "plan", "--exit-code"], environment)
+            assert plan.code == 0, f"not empty after a deploy: {plan.text}"
+        return done
+
+    def started(self, *arguments: str, until: str, hosts: Path | str = "lab/hosts.toml") -> "Started":
+        """Start `fab` and return when it has said `until`; it goes on."""
+        return Started.begin(*arguments, until=until, hosts=hosts)
 
     def on(self, node: str, *command: str) -> str:
         """Run a command inside a node, past SSH and past swarmhub."""
@@ -79,22 +85,46 @@ class Lab:
         machine.wait_for(holds, seconds, what)
 
 
-Settings = Callable[..., Path]
+@dataclass(frozen=True)
+class Started:
+    """A `fab` that has been started, and what it has said so far."""
+
+    process: "subprocess.Popen[str]"
+    said: str
+
+    @staticmethod
+    def begin(*arguments: str, until: str, hosts: Path | str) -> "Started":
+        """Start `fab` and return when it has said `until`."""
+        environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts), "PYTHONUNBUFFERED": "1"}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [str(BIN / "fab"), *arguments], cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True
+        )
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if until in line:
+                break
+        return Started(process, said)
+
+    def end(self, seconds: float = 60, kill: int | None = None) -> Done:
+        """Send a signal, if one is given, and return what came of it."""
+        with self.process as fab:
+            if kill is not None:
+                fab.send_signal(kill)
+            out, err = fab.communicate(timeout=seconds)
+        return Done(fab.returncode, self.said + out, err)
 
 
 def interrupt(*arguments: str, when: str) -> Done:
     """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within 10 s."""
-    environment = {**os.environ, "SWARMHUB_HOSTS": "lab/hosts.toml", "PYTHONUNBUFFERED": "1"}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [str(BIN / "fab"), *arguments], cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True
-    ) as fab:
-        assert fab.stdout is not None
-        said = ""
-        for line in fab.stdout:
-            said += line
-            if when in line:
-                fab.send_signal(signal.SIGINT)
-                break
-        out, err = fab.communicate(timeout=10)
-    return Done(fab.returncode, said + out, err)
+    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(10, signal.SIGINT)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> Done:
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=550)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+Settings = Callable[..., Path]

@@ -1,0 +1,109 @@
+"""A plan shows what a deploy would do, by whose hand ever it became necessary, and does none of it."""
+
+import json
+import os
+import pty
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.lab.support import BIN, HUB, ROOT, Done, Lab, Settings
+
+
+def sentences(plan: Done) -> list[str]:
+    """Return the changes of a plan in JSON, as people read them."""
+    steps = json.loads(plan.out)["steps"]
+    return [f"{one['verb']} {one['what']} on {one['host']}" for step in steps for one in step["changes"]]
+
+
+def test_first_deploy_does_what_the_plan_before_it_showed(lab: Lab, first_plan: Done, first_deploy: Done) -> None:
+    """On an empty cluster the plan names every change that the deploy then made, in its order."""
+    assert first_deploy.code == 0, first_deploy.text
+    done = json.loads(lab.fab("history", "--json").out)[-1]
+    assert (done["command"], done["ended"]) == ("deploy", "done")
+    pulled = [change for change in done["changes"] if change.startswith("pull ")]
+    assert sorted(sentences(first_plan)) == sorted(done["changes"])
+    assert [change for change in sentences(first_plan) if change not in pulled] == [
+        change for change in done["changes"] if change not in pulled
+    ]
+
+
+def test_what_only_a_later_step_can_know_is_named(first_plan: Done) -> None:
+    """Before there is a network and a certificate, the service's plan says which step will tell."""
+    fields = {
+        item["path"]: item["wanted"]
+        for step in json.loads(first_plan.out)["steps"]
+        for one in step["changes"]
+        for item in one["differences"]
+        if step["step"] == "service"
+    }
+    assert fields["TaskTemplate.Networks[0].Target"] == "known after network"
+    assert fields["TaskTemplate.ContainerSpec.Labels.swarmhub.certificate"] == "known after certs"
+
+
+def test_drift_by_hand_is_shown_and_the_shown_command_mends_it(deployed: Lab) -> None:
+    """A label set by hand is a difference that nobody notices; the docker command beside it takes it away again."""
+    deployed.docker("service", "update", "--quiet", "--detach", "--label-add", "by=hand", HUB)
+    before = deployed.fingerprint()
+    shown = deployed.fab("plan", "--commands", "--exit-code")
+    assert shown.code == 3
+    assert "Labels.by: hand → nothing" in shown.out
+    assert "1 change; nobody notices" in shown.out
+    assert deployed.fingerprint() == before
+    command = next(line.partition("$ ")[2] for line in shown.out.splitlines() if "$ docker" in line)
+    deployed.docker(*shlex.split(command)[1:])
+    assert deployed.fab("plan", "--exit-code").code == 0
+
+
+def test_json_says_what_the_text_says(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
+    """The plan for an edited userlist, for machines: the same changes, with their cost and their fields."""
+    hosts = edited(settings, tmp_path)
+    text, machine = deployed.fab("plan", hosts=hosts), deployed.fab("plan", "--json", hosts=hosts)
+    for sentence in sentences(machine):
+        assert sentence in text.out
+    update = json.loads(machine.out)["steps"][-1]["changes"][1]
+    assert (update["cost"], update["people"]) == ("hub restart", [])
+    assert [item["path"] for item in update["differences"]] == ["TaskTemplate.ContainerSpec.Image"]
+    assert "the hub restarts, notebooks go on" in text.out
+
+
+def test_deploy_asks_on_a_terminal_before_it_restarts_the_hub(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
+    """Answered with no, nothing is changed, and the lock is not held."""
+    before = deployed.fingerprint()
+    code, said = on_terminal("deploy", hosts=edited(settings, tmp_path), answer="n\n")
+    assert code == 2
+    assert "the hub restarts, notebooks go on" in said
+    assert "nothing was changed" in said
+    assert deployed.fingerprint() == before
+    assert "nobody holds the lock" in deployed.fab("unlock").out
+
+
+def edited(settings: Settings, folder: Path) -> Path:
+    """Return settings with another userlist."""
+    userlist = folder / "userlist"
+    shutil.copy(ROOT / "lab" / "userlist", userlist)
+    userlist.write_text(userlist.read_text() + "lovelace\n")
+    return settings(('"userlist"', f'"{userlist}"'))
+
+
+def on_terminal(*arguments: str, hosts: Path, answer: str) -> tuple[int, str]:
+    """Run `fab` on a terminal, answer its question, and return its exit code and what it said."""
+    here, there = pty.openpty()
+    environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts), "COLUMNS": "200"}
+    with subprocess.Popen(
+        [str(BIN / "fab"), *arguments], cwd=ROOT, env=environment, stdin=there, stdout=there, stderr=there
+    ) as fab:
+        os.close(there)
+        said = ""
+        try:
+            while text := os.read(here, 4096).decode(errors="replace"):
+                said += text
+                if "[y/n]" in said and answer:
+                    os.write(here, answer.encode())
+                    answer = ""
+        except OSError:  # the other end is closed: fab is done
+            pass
+        code = fab.wait(timeout=60)
+    os.close(here)
+    return code, said
