@@ -29,6 +29,10 @@ class UsageError(Exception):
     """The command line asks for what cannot be done."""
 
 
+class Declined(UsageError):
+    """The operator was asked, and said no."""
+
+
 class StepError(Exception):
     """A step failed on a host: one line that says where, what, why and what helps."""
 

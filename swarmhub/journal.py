@@ -70,7 +70,7 @@ class Journal:
         self._changes.append(change.sentence)
 
     def end(self, ended: str) -> bool:
-        """Write the entry and give the lock back; tell whether that was possible."""
+        """Write the entry, if there is something to tell, and give the lock back; tell whether that was possible."""
         if not self._is_open:
             return True
         farewell = threading.Thread(target=self._end, args=(ended,), daemon=True)
@@ -81,7 +81,8 @@ class Journal:
     def _end(self, ended: str) -> None:
         # The run has said already what is wrong with the connection.
         with suppress(StepError, EngineError):
-            history.write(self._manager, self._entry(ended))
+            if ended:
+                history.write(self._manager, self._entry(ended))
         if self._lease is not None:
             with suppress(StepError, EngineError):
                 self._lease.release()

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 from swarmhub import certs, hub_image
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
-from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.errors import Declined, Problem, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.host import EngineError, Host
 from swarmhub.journal import Journal
 from swarmhub.look import Look
@@ -117,7 +117,7 @@ class Run:
         """Ask before what costs somebody something; --yes has answered already.
 
         Raises:
-            UsageError: the answer is no, or nobody is there to answer.
+            UsageError: nobody is there to answer, or (Declined) the answer is no.
 
         """
         if self.says_yes:
@@ -125,7 +125,7 @@ class Run:
         if not self.report.is_terminal:
             raise UsageError(f"{question} Nobody is here to answer: say --yes")
         if not self.report.ask(question):
-            raise UsageError("nothing was changed")
+            raise Declined("nothing was changed")
 
     @property
     def seconds(self) -> float:
@@ -158,15 +158,15 @@ class Run:
         """Show what is about to be changed, ask if it costs people something, and hold the run to it.
 
         Raises:
-            UsageError: the answer is no.
+            Declined: the answer is no.
             StepError: a step refuses, or somebody else holds the cluster's lock.
 
         """
         journal = self.journal
+        journal.open(self.look.holder())
         errors = [plan.error for plan in steps if plan.error]
         if errors:
             raise StepErrors(*errors)
-        journal.open(self.look.holder())
         if any(plan.changes for plan in steps):
             self.report.shown(steps)
             if prices(steps) and self.report.is_terminal:
@@ -246,8 +246,11 @@ def finish(error: BaseException | None) -> None:
 
 
 def _ending(error: BaseException | None, changed: int) -> str:
+    """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
     if error is None:
         return "done" if changed else "nothing to change"
+    if isinstance(error.__cause__, Declined):
+        return ""
     if isinstance(error, Exit) and error.code == INTERRUPTED:
         return "interrupted"
     return f"failed: {str(getattr(error, 'message', None) or error or type(error).__name__).splitlines()[0]}"
