@@ -29,7 +29,7 @@ class UsageError(Exception):
     """The command line asks for what cannot be done."""
 
 
-class Declined(UsageError):
+class Declined(UsageError):  # noqa: N818 - an answer, not a mistake
     """The operator was asked, and said no."""
 
 
