@@ -14,7 +14,7 @@ from swarmhub import settings as settings_file
 from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.host import EngineError
 from swarmhub.plan import Change, Plan
-from swarmhub.run import Run, step
+from swarmhub.run import Run, finish, step
 from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost
 
 MANAGER2 = "swarm-manager2"
@@ -124,7 +124,7 @@ def test_the_hosts_of_a_run_are_all_of_hosts_toml_and_none_is_connected_to(monke
     monkeypatch.setattr("fabric.Connection.open", lambda _: pytest.fail("opened a connection"))
     run = Run(context())
     hosts = run.hosts
-    run.close()
+    run.finish(None)
     assert list(hosts) == [MANAGER, MANAGER2, WORKER1, WORKER2]
 
 
@@ -188,7 +188,10 @@ def test_after_ctrl_c_no_connection_stays_open(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("swarmhub.transport.connection.Connections.close", lambda _: closed.append(True))
     with step(context(), "prepull") as run:
         _ = run.hosts
-    ends(KeyboardInterrupt())
+    with pytest.raises(Exit) as ended:
+        with step(context(), "prepull"):
+            raise KeyboardInterrupt
+    finish(ended.value)
     assert closed == [True]
 
 
