@@ -1,6 +1,7 @@
 """Hosts in memory: they record what they are asked, and answer with canned JSON of the Engine API."""
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ class FakeConfigs:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.now, self._made = NOW, 0
+        self.now, self._made, self._one_at_a_time = NOW, 0, threading.Lock()
         self.kept: dict[str, dict[str, Any]] = {}
 
     @property
@@ -48,7 +49,8 @@ class FakeConfigs:
 
     def answer(self, request: Request) -> Json:
         act = {"GET": self._get, "POST": self._post, "DELETE": self._delete}[request.method]
-        return copy.deepcopy(act(request))
+        with self._one_at_a_time:
+            return copy.deepcopy(act(request))
 
     def _get(self, request: Request) -> Json:
         if request.path == "/configs":
@@ -63,13 +65,13 @@ class FakeConfigs:
             found = self._one(request)
             if request.params["version"] != found["Version"]["Index"]:
                 raise EngineError(self.host, 500, "rpc error: code = Unknown desc = update out of sequence")
-            found |= {"Spec": request.body, "Version": {"Index": found["Version"]["Index"] + 1}, "UpdatedAt": self._time()}
+            found |= {"Spec": request.body, "Version": {"Index": found["Version"]["Index"] + 1}, "UpdatedAt": self.time}
             return None
         if request.body["Name"] in self.names:
             raise EngineError(self.host, 409, f"config {request.body['Name']} already exists")
         self._made += 1
         id_ = f"c{self._made}"
-        times = {"CreatedAt": self._time(), "UpdatedAt": self._time()}
+        times = {"CreatedAt": self.time, "UpdatedAt": self.time}
         self.kept[id_] = {"ID": id_, "Version": {"Index": 1}, "Spec": request.body, **times}
         return {"ID": id_}
 
@@ -82,7 +84,9 @@ class FakeConfigs:
             raise EngineError(self.host, 404, f"config {id_} not found")
         return self.kept[id_]
 
-    def _time(self) -> str:
+    @property
+    def time(self) -> str:
+        """Return what the engine's clock says."""
         return self.now.isoformat().replace("+00:00", "Z")
 
 
@@ -135,10 +139,12 @@ class FakeEngine:
         yield from self._answer(Request("GET", path, params)) or []
 
     def _answer(self, request: Request) -> Json:
-        self.requests.append(request)
+        self.requests.append(copy.deepcopy(request))
         if str(request) not in self.answers:
             if request.path.startswith("/configs"):
                 return self.configs.answer(request)
+            if str(request) == "GET /info":
+                return {"SystemTime": self.configs.time}
             if request.method == "GET":
                 raise EngineError(self.host, 404, f"no such thing: {request.path}")
             return None
