@@ -49,9 +49,9 @@ class Journal:
             StepError: the lock is not this run's any more.
 
         """
-        self._doing[change.sentence] = None
         if self._lease is not None:
             self._lease.at(change.sentence)
+        self._doing[change.sentence] = None
 
     def done(self, change: Change) -> None:
         """Remember what was done."""
@@ -59,24 +59,25 @@ class Journal:
         self._changes.append(change.sentence)
 
     def end(self, ended: str) -> bool:
-        """Write the entry and give the lock back; tell whether that was possible."""
+        """Write the entry and give the lock back; tell whether no lock is left."""
         farewell = threading.Thread(target=self._end, args=(ended,), daemon=True)
         farewell.start()
         farewell.join(FAREWELL_SECONDS)
-        return not farewell.is_alive()
+        return self._lease is None
 
     def _end(self, ended: str) -> None:
         # The run has said already what is wrong with the connection.
         with suppress(StepError, EngineError):
             history.write(self._manager, self._entry(ended))
-        if self._lease is not None:
-            with suppress(StepError, EngineError):
+        with suppress(StepError, EngineError):
+            if self._lease is not None:
                 self._lease.release()
+            self._lease = None
 
     def _entry(self, ended: str) -> Entry:
         seconds = round(time.monotonic() - self._started, 1)
         commit = operator.commit(settings.path().resolve().parent)
-        changes = (*self._changes, *(f"{sentence} (begun)" for sentence in self._doing))
+        changes = (*self._changes, *(f"{sentence} (begun)" for sentence in tuple(self._doing)))
         return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 
 
