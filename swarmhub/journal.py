@@ -50,6 +50,7 @@ class Journal:
             return
         data = {"who": self._who, "since": self._began, "what": self._command}
         self._lease, expired = lock.take(self._manager, data)
+        self._is_open = True
         if expired is not None:
             history.write(self._manager, lost(expired, "lost: nobody renewed its lock"))
 
@@ -60,9 +61,9 @@ class Journal:
             StepError: the lock is not this run's any more.
 
         """
-        self._doing[change.sentence] = None
         if self._lease is not None:
             self._lease.at(change.sentence)
+        self._doing[change.sentence] = None
 
     def done(self, change: Change) -> None:
         """Remember what was done."""
@@ -70,27 +71,28 @@ class Journal:
         self._changes.append(change.sentence)
 
     def end(self, ended: str) -> bool:
-        """Write the entry, if there is something to tell, and give the lock back; tell whether that was possible."""
+        """Write the entry, if there is something to tell, and give the lock back; tell whether no lock is left."""
         if not self._is_open:
             return True
         farewell = threading.Thread(target=self._end, args=(ended,), daemon=True)
         farewell.start()
         farewell.join(FAREWELL_SECONDS)
-        return not farewell.is_alive()
+        return self._lease is None
 
     def _end(self, ended: str) -> None:
         # The run has said already what is wrong with the connection.
         with suppress(StepError, EngineError):
             if ended:
                 history.write(self._manager, self._entry(ended))
-        if self._lease is not None:
-            with suppress(StepError, EngineError):
+        with suppress(StepError, EngineError):
+            if self._lease is not None:
                 self._lease.release()
+            self._lease = None
 
     def _entry(self, ended: str) -> Entry:
         seconds = round(time.monotonic() - self._started, 1)
         commit = operator.commit(settings.path().resolve().parent)
-        changes = (*self._changes, *(f"{sentence} (begun)" for sentence in self._doing))
+        changes = (*self._changes, *(f"{sentence} (begun)" for sentence in tuple(self._doing)))
         return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 
 

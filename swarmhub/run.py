@@ -201,10 +201,12 @@ class Run:
 
     def finish(self, error: BaseException | None) -> None:
         """Leave the entry, give the lock back, and close the connections: what waits for a host then ends."""
-        if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed)):
-            self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
-        for close in self._closers:
-            close()
+        try:
+            if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed)):
+                self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
+        finally:  # after a second Ctrl-C too: a pull that goes on would keep the process
+            for close in self._closers:
+                close()
 
 
 _current: list[Run] = []
@@ -251,9 +253,10 @@ def _ending(error: BaseException | None, changed: int) -> str:
         return "done" if changed else "nothing to change"
     if isinstance(error.__cause__, Declined):
         return ""
-    if isinstance(error, Exit) and error.code == INTERRUPTED:
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, Exit) and error.code == INTERRUPTED):
         return "interrupted"
-    return f"failed: {str(getattr(error, 'message', None) or error or type(error).__name__).splitlines()[0]}"
+    said = (error.message or f"exit code {error.code}") if isinstance(error, Exit) else str(error) or type(error).__name__
+    return f"failed: {said.splitlines()[0]}"
 
 
 def _line(error: StepError, step: str) -> str:

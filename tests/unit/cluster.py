@@ -1,16 +1,18 @@
 """The document's cluster in memory, as its hosts answer when everything has been deployed."""
 
 import copy
+import json
+from dataclasses import asdict
 from typing import Any
 
-from swarmhub import hub_image, service
+from swarmhub import hub_image, releases, service, swarm_config
 from swarmhub.certs import parse
 from swarmhub.host import Output
 from swarmhub.secrets import Secrets
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
 from tests.unit.authority import Authority
-from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost
+from tests.unit.fakes import MANAGER, NOW, WORKER1, WORKER2, FakeHost
 
 NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 DIGEST = f"sha256:{'a' * 64}"
@@ -53,7 +55,13 @@ def deployed(settings: Settings, secrets: Secrets, authority: Authority) -> dict
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
         f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, "Spec": kept},
         "GET /tasks": [_task(kept)],
+        "POST /containers/create": {"Id": "once"},
+        "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2})],
+        "POST /containers/once/wait": {"StatusCode": 0},
     }
+    first = releases.draft(settings, kept, parts, ())
+    swarm_config.create(hosts[MANAGER], f"{name}-release-1", {releases.LABEL: name}, asdict(first))
+    hosts[MANAGER].engine.requests.clear()
     live = f"/etc/letsencrypt/live/{settings.hub.domain}/fullchain.pem"
     renewal = f"/etc/letsencrypt/renewal/{settings.hub.domain}.conf"
     hosts[MANAGER].commands |= {
@@ -67,7 +75,7 @@ def _node(name: str, settings: Settings) -> dict[str, Any]:
     image = settings.notebook.image
     swarm = {"NodeID": NODES[name], "LocalNodeState": "active", "ControlAvailable": name == MANAGER}
     return {
-        "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm},
+        "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm, "SystemTime": NOW.isoformat()},
         f"GET /images/{image}/json": {"Id": "sha256:nb", "RepoDigests": [f"{image.rpartition(':')[0]}@{DIGEST}"]},
     }
 

@@ -1,17 +1,21 @@
 """Hosts in memory: they record what they are asked, and answer with canned JSON of the Engine API."""
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from swarmhub.host import EngineError, Json, Output
+from swarmhub.plan import Change
 from swarmhub.settings import Settings
 
 DOMAIN = "hub.example.org"
 MANAGER, WORKER1, WORKER2 = "swarm-manager1", "swarm-worker1", "swarm-worker2"
 NOTEBOOK = "quay.io/jupyter/base-notebook:hub-6.1.1"
 CALLBACK = f"https://{DOMAIN}/hub/oauth_callback"
+NOW = datetime(2026, 11, 15, 10, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,75 @@ class Request:
         return f"{self.method} {self.path}"
 
 
+class FakeConfigs:
+    """The Swarm configs of an engine: one of a name, and an update takes the version that was read."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.now, self._made, self._one_at_a_time = NOW, 0, threading.Lock()
+        self.kept: dict[str, dict[str, Any]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(one["Spec"]["Name"] for one in self.kept.values())
+
+    def pass_(self, seconds: float) -> None:
+        """Let time go by on the engine's clock."""
+        self.now += timedelta(seconds=seconds)
+
+    def answer(self, request: Request) -> Json:
+        act = {"GET": self._get, "POST": self._post, "DELETE": self._delete}[request.method]
+        with self._one_at_a_time:
+            return copy.deepcopy(act(request))
+
+    def _get(self, request: Request) -> Json:
+        if request.path == "/configs":
+            (label,) = request.params["filters"]["label"]
+            name, _, value = label.partition("=")
+            labels = ((one, one["Spec"]["Labels"]) for one in self.kept.values())
+            return [one for one, has in labels if (has.get(name) == value if value else name in has)]
+        return self._one(request)
+
+    def _post(self, request: Request) -> Json:
+        if request.path != "/configs/create":
+            found = self._one(request)
+            if request.params["version"] != found["Version"]["Index"]:
+                raise EngineError(self.host, 500, "rpc error: code = Unknown desc = update out of sequence")
+            found |= {"Spec": request.body, "Version": {"Index": found["Version"]["Index"] + 1}, "UpdatedAt": self.time}
+            return None
+        if request.body["Name"] in self.names:
+            raise EngineError(self.host, 409, f"config {request.body['Name']} already exists")
+        self._made += 1
+        id_ = f"c{self._made}"
+        times = {"CreatedAt": self.time, "UpdatedAt": self.time}
+        self.kept[id_] = {"ID": id_, "Version": {"Index": 1}, "Spec": request.body, **times}
+        return {"ID": id_}
+
+    def _delete(self, request: Request) -> Json:
+        del self.kept[self._one(request)["ID"]]
+
+    def _one(self, request: Request) -> dict[str, Any]:
+        id_ = request.path.split("/")[2]
+        if id_ not in self.kept:
+            raise EngineError(self.host, 404, f"config {id_} not found")
+        return self.kept[id_]
+
+    @property
+    def time(self) -> str:
+        """Return what the engine's clock says."""
+        return self.now.isoformat().replace("+00:00", "Z")
+
+
 class FakeEngine:
-    """An engine whose answers are given by "METHOD path": JSON, an exception, or a function of the request."""
+    """An engine whose answers are given by "METHOD path": JSON, an exception, or a function of the request.
+
+    Without an answer it knows of nothing, and keeps its Swarm configs.
+    """
 
     def __init__(self, host: str, answers: Mapping[str, Any]) -> None:
         self.host = host
         self.answers = dict(answers)
+        self.configs = FakeConfigs(host)
         self.requests: list[Request] = []
 
     def asked(self, method: str = "") -> list[str]:
@@ -59,7 +126,11 @@ class FakeEngine:
         self._answer(Request("PUT", path, params, content))
 
     def delete(self, path: str, /, **params: Json) -> None:
-        self._answer(Request("DELETE", path, params))
+        try:
+            self._answer(Request("DELETE", path, params))
+        except EngineError as error:
+            if error.status != 404:
+                raise
 
     def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
         yield from self._answer(Request("POST", path, params | {"image": image}, content)) or []
@@ -68,8 +139,12 @@ class FakeEngine:
         yield from self._answer(Request("GET", path, params)) or []
 
     def _answer(self, request: Request) -> Json:
-        self.requests.append(request)
+        self.requests.append(copy.deepcopy(request))
         if str(request) not in self.answers:
+            if request.path.startswith("/configs"):
+                return self.configs.answer(request)
+            if str(request) == "GET /info":
+                return {"SystemTime": self.configs.time}
             if request.method == "GET":
                 raise EngineError(self.host, 404, f"no such thing: {request.path}")
             return None
@@ -110,6 +185,20 @@ class FakeProgress:
 
     def amount(self, host: str, done: int, total: int) -> None:
         self.amounts.append((host, done, total))
+
+
+@dataclass
+class FakeJournal:
+    """A `Journal` that remembers what it was told."""
+
+    began: list[Change] = field(default_factory=list)
+    made: list[Change] = field(default_factory=list)
+
+    def begin(self, change: Change) -> None:
+        self.began.append(change)
+
+    def done(self, change: Change) -> None:
+        self.made.append(change)
 
 
 class Clock:

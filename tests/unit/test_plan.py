@@ -10,7 +10,7 @@ from swarmhub import plan as plans
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.plan import Change, Difference, Plan, Progress
-from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress
+from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeJournal, FakeProgress
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_each_change_is_given_its_own_host(at_once: bool) -> None:
     """A change is applied with the host that it names."""
     seen: list[tuple[str, str]] = []
     changes = tuple(change(name, lambda host, _, name=name: seen.append((name, host.name))) for name in HOSTS)  # type: ignore[misc]
-    plans.apply(Plan("step", "", changes, at_once), HOSTS, FakeProgress())
+    plans.apply(Plan("step", "", changes, at_once), HOSTS, FakeProgress(), FakeJournal())
     assert sorted(seen) == [(name, name) for name in sorted(HOSTS)]
 
 
@@ -85,7 +85,7 @@ def test_changes_in_order_stop_at_the_first_that_fails() -> None:
         change(MANAGER, lambda *_: done.append("third")),
     )
     with pytest.raises(StepError, match="cause"):
-        plans.apply(Plan("step", "", changes), HOSTS, FakeProgress())
+        plans.apply(Plan("step", "", changes), HOSTS, FakeProgress(), FakeJournal())
     assert done == ["first"]
 
 
@@ -93,7 +93,7 @@ def test_independent_changes_run_at_the_same_time() -> None:
     """Each of them waits for the others to have begun: one after the other they would never end."""
     together = threading.Barrier(len(HOSTS), timeout=5)
     changes = tuple(change(name, lambda *_: together.wait()) for name in HOSTS)
-    plans.apply(Plan("step", "", changes, at_once=True), HOSTS, FakeProgress())
+    plans.apply(Plan("step", "", changes, at_once=True), HOSTS, FakeProgress(), FakeJournal())
     assert not together.broken
 
 
@@ -106,21 +106,26 @@ def test_independent_changes_are_finished_though_some_fail() -> None:
         change(WORKER2, breaks(EngineError(WORKER2, 500, "no space left on device"))),
     )
     with pytest.raises(StepErrors) as failed:
-        plans.apply(Plan("step", "", changes, at_once=True), HOSTS, FakeProgress())
+        plans.apply(Plan("step", "", changes, at_once=True), HOSTS, FakeProgress(), FakeJournal())
     assert ([error.host for error in failed.value.errors], done) == ([MANAGER, WORKER2], [WORKER1])
 
 
 def test_an_error_that_nobody_expects_is_not_made_a_step_error() -> None:
     """A mistake in the code itself stays what it is, with its traceback."""
     with pytest.raises(ZeroDivisionError):
-        plans.apply(Plan("step", "", (change(MANAGER, breaks(ZeroDivisionError())),), at_once=True), HOSTS, FakeProgress())
+        plans.apply(
+            Plan("step", "", (change(MANAGER, breaks(ZeroDivisionError())),), at_once=True),
+            HOSTS,
+            FakeProgress(),
+            FakeJournal(),
+        )
 
 
 def test_an_engines_error_names_what_was_tried_and_what_helps() -> None:
     """An engine's answer becomes a line with the host, the change, the engine's words and the remedy."""
     error = EngineError(WORKER1, 500, "write /var/lib/docker/tmp/x: no space left on device")
     with pytest.raises(StepError) as failed:
-        plans.apply(Plan("step", "", (change(WORKER1, breaks(error)),)), HOSTS, FakeProgress())
+        plans.apply(Plan("step", "", (change(WORKER1, breaks(error)),)), HOSTS, FakeProgress(), FakeJournal())
     assert str(failed.value) == (
         f"{WORKER1}: cannot pull notebook: write /var/lib/docker/tmp/x: no space left on device. "
         "Free some disk there: docker system df"

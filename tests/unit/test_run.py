@@ -10,12 +10,14 @@ from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from swarmhub import history, lock
 from swarmhub import settings as settings_file
 from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
-from swarmhub.host import EngineError
-from swarmhub.plan import Change, Plan
-from swarmhub.run import Run, step
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost
+from swarmhub.host import EngineError, Host
+from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.report import Report
+from swarmhub.run import Run, finish, step
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOW, WORKER1, WORKER2, FakeEngine, FakeHost
 
 MANAGER2 = "swarm-manager2"
 HOSTS = f"""[hosts]
@@ -124,7 +126,7 @@ def test_the_hosts_of_a_run_are_all_of_hosts_toml_and_none_is_connected_to(monke
     monkeypatch.setattr("fabric.Connection.open", lambda _: pytest.fail("opened a connection"))
     run = Run(context())
     hosts = run.hosts
-    run.close()
+    run.finish(None)
     assert list(hosts) == [MANAGER, MANAGER2, WORKER1, WORKER2]
 
 
@@ -188,7 +190,10 @@ def test_after_ctrl_c_no_connection_stays_open(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("swarmhub.transport.connection.Connections.close", lambda _: closed.append(True))
     with step(context(), "prepull") as run:
         _ = run.hosts
-    ends(KeyboardInterrupt())
+    with pytest.raises(Exit) as ended:
+        with step(context(), "prepull"):
+            raise KeyboardInterrupt
+    finish(ended.value)
     assert closed == [True]
 
 
@@ -244,6 +249,13 @@ def fake_run(*changes: Callable[..., object]) -> tuple[Run, Plan]:
     return run, Plan("step", "as wanted", tuple(Change("do", "it", MANAGER, change) for change in changes))
 
 
+def engine(run: Run) -> FakeEngine:
+    """Return the manager's engine."""
+    host: Any = run.hosts[MANAGER]
+    found: FakeEngine = host.engine
+    return found
+
+
 def test_a_plan_is_told_before_it_is_applied(capsys: pytest.CaptureFixture[str]) -> None:
     """What is going to happen stands on the terminal while it happens, and then how long it took."""
     seen: list[str] = []
@@ -284,6 +296,228 @@ def test_what_a_failed_change_leaves_is_looked_at_anew() -> None:
     run.look.network()
     host: Any = run.hosts[MANAGER]
     assert host.engine.asked().count("GET /networks") == 2
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch, answer: bool | None) -> list[str]:
+    """Let somebody sit at the terminal who answers like that, or nobody; return what they are asked."""
+    asked: list[str] = []
+
+    def ask(_: Report, question: str) -> bool:
+        asked.append(question)
+        return bool(answer)
+
+    monkeypatch.setattr(Report, "is_terminal", answer is not None)
+    monkeypatch.setattr(Report, "ask", ask)
+    return asked
+
+
+COSTS = Change("do", "it", MANAGER, lambda *_: None, cost=Cost.HUB_RESTART)
+IS_FREE = Change("do", "it", MANAGER, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "answer", "yes", "questions"),
+    [
+        (COSTS, True, False, ["Go on?"]),
+        (COSTS, True, True, []),
+        (COSTS, None, False, []),
+        (IS_FREE, True, False, []),
+    ],
+    ids=["terminal", "--yes", "pipe", "nobody notices"],
+)
+def test_what_costs_somebody_something_is_asked_for_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, change: Change, answer: bool | None, yes: bool, questions: list[str]
+) -> None:
+    """Whoever sits there is asked once; --yes has answered, and in a pipe nobody could."""
+    asked = terminal(monkeypatch, answer)
+    run, _ = fake_run()
+    monkeypatch.setattr(Run, "says_yes", yes)
+    run.show([Plan("step", "", (change,))])
+    assert asked == questions
+
+
+def test_whoever_says_no_changes_nothing_and_holds_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes before the lock: a question that stands on a screen keeps nobody from working."""
+    terminal(monkeypatch, False)
+    run, _ = fake_run()
+    with pytest.raises(UsageError, match="nothing was changed"):
+        run.show([Plan("step", "", (COSTS,))])
+    assert engine(run).asked("POST") == []
+
+
+def test_what_needs_an_answer_is_refused_where_nobody_can_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe a question is an error that names the flag."""
+    terminal(monkeypatch, None)
+    with pytest.raises(UsageError, match=r"^Take it\? Nobody is here to answer: say --yes$"):
+        Run(context()).agree("Take it?")
+
+
+def test_what_is_shown_comes_before_the_question_and_the_lock_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator answers to what stands on the screen."""
+    run, _ = fake_run()
+    order = terminal(monkeypatch, True)
+    monkeypatch.setattr(Report, "shown", lambda *_: order.append("shown"))
+    monkeypatch.setattr(run.journal, "lock", lambda: order.append("locked"))
+    run.show([Plan("step", "", (COSTS,))])
+    assert order == ["shown", "Go on?", "locked"]
+
+
+def test_a_locked_cluster_is_refused_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody agrees to what cannot be done."""
+    asked = terminal(monkeypatch, True)
+    run, _ = fake_run()
+    lock.take(run.hosts[MANAGER], {"who": "ada@desk", "since": NOW.isoformat(), "what": "deploy"})
+    with pytest.raises(StepError, match="the cluster is locked by ada@desk"):
+        run.show([Plan("step", "", (COSTS,))])
+    assert asked == []
+
+
+def test_a_step_that_refuses_ends_it_before_anything_is_changed() -> None:
+    """Every step that refuses is told, and no lock is taken."""
+    run, plan = fake_run(lambda *_: None)
+    refusals = [Plan(name, "", error=StepError(MANAGER, f"{name} differs", "Look", name)) for name in ("network", "volume")]
+    with pytest.raises(StepErrors) as failed:
+        run.show([plan, *refusals])
+    assert ([error.step for error in failed.value.errors], engine(run).requests) == (["network", "volume"], [])
+
+
+def test_plans_without_a_change_need_no_lock() -> None:
+    """A deploy with nothing to do asks nobody and holds nothing."""
+    run, plan = fake_run()
+    run.show([plan])
+    assert engine(run).requests == []
+
+
+def test_what_was_seen_before_the_lock_is_looked_at_anew() -> None:
+    """Between the look and the lock somebody else may have been at it."""
+    run, plan = fake_run(lambda *_: None)
+    run.look.network()
+    run.show([plan])
+    run.look.network()
+    assert engine(run).asked().count("GET /networks") == 2
+
+
+def test_a_step_is_held_to_what_was_shown() -> None:
+    """A change that was not shown is not made, nor anything else of that step."""
+    done: list[str] = []
+    run, shown = fake_run(lambda *_: done.append("shown"))
+    run.show([shown])
+    another = Change("remove", "it", MANAGER, lambda *_: done.append("another"))
+    with pytest.raises(StepError, match="the cluster has changed since the plan was shown; nothing of this step was done"):
+        run.apply(Plan("step", "", (*shown.changes, another)))
+    assert done == []
+
+
+def test_a_step_for_which_nothing_was_shown_makes_no_change() -> None:
+    """Where the plan had nothing to do for a step, and now has, the step stops."""
+    run, plan = fake_run(lambda *_: None)
+    run.show([Plan("step", "as wanted")])
+    with pytest.raises(StepError, match="the cluster has changed"):
+        run.apply(plan)
+
+
+def test_a_step_that_was_not_shown_is_applied() -> None:
+    """A step alone shows its plan as it applies it."""
+    done: list[int] = []
+    run, plan = fake_run(lambda *_: done.append(1))
+    run.show([Plan("another", "as wanted")])
+    run.apply(plan)
+    assert done == [1]
+
+
+def test_the_cluster_is_locked_while_it_is_changed() -> None:
+    """A change finds the lock held by its own run, which says what it is at."""
+    seen: list[str] = []
+
+    def look(host: Host, _: Progress) -> None:
+        holder = lock.observe(host)
+        seen.append(holder.at if holder else "")
+
+    run, plan = fake_run(look)
+    run.apply(plan)
+    assert seen == [f"do it on {MANAGER}"]
+
+
+def test_a_locked_cluster_is_not_changed() -> None:
+    """A step alone as well leaves a cluster alone that somebody is at."""
+    done: list[int] = []
+    run, plan = fake_run(lambda *_: done.append(1))
+    lock.take(run.hosts[MANAGER], {"who": "ada@desk", "since": NOW.isoformat(), "what": "deploy"})
+    with pytest.raises(StepError, match="the cluster is locked by ada@desk"):
+        run.apply(plan)
+    assert done == []
+
+
+def test_the_end_gives_the_lock_back_and_leaves_an_entry() -> None:
+    """After a run nobody holds the lock, and the history tells of it."""
+    run, plan = fake_run(lambda *_: None)
+    run.apply(plan)
+    run.finish(None)
+    (entry,) = history.observe(run.hosts[MANAGER])
+    assert (lock.observe(run.hosts[MANAGER]), entry.changes, entry.ended) == (None, (f"do it on {MANAGER}",), "done")
+
+
+def test_a_run_that_planned_nothing_leaves_no_entry() -> None:
+    """A command that only asks is no part of the history."""
+    run, _ = fake_run()
+    run.look.network()
+    run.finish(None)
+    assert history.observe(run.hosts[MANAGER]) == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [
+        (None, "nothing to change"),
+        (Exit("interrupted", 130), "interrupted"),
+        (KeyboardInterrupt(), "interrupted"),
+        (Exit(f"{MANAGER}: step: cause. remedy\nmore", 1), f"failed: {MANAGER}: step: cause. remedy"),
+        (Exit(code=1), "failed: exit code 1"),
+        (StepError(MANAGER, "cause", "remedy"), f"failed: {MANAGER}: cause. remedy"),
+        (StepErrors(), "failed: StepErrors"),
+        (AssertionError(), "failed: AssertionError"),
+        (RuntimeError("one\ntwo"), "failed: one"),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, BaseException) else "",
+)
+def test_the_entry_says_in_a_line_how_the_run_ended(error: BaseException | None, ended: str) -> None:
+    """An error without a word has a name at least."""
+    run, plan = fake_run()
+    run.apply(plan)
+    run.finish(error)
+    (entry,) = history.observe(run.hosts[MANAGER])
+    assert entry.ended == ended
+
+
+def test_a_lock_that_stays_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """If the connection is gone in the end, the operator learns that the lock expires by itself."""
+    run, plan = fake_run(lambda *_: None)
+    run.apply(plan)
+    engine(run).answers["DELETE /configs/c1"] = StepError(MANAGER, "the connection broke", "Run it again")
+    run.finish(None)
+    assert capsys.readouterr().out.splitlines()[-1] == "The lock could not be given back; it expires within a minute."
+
+
+def test_a_second_ctrl_c_closes_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does not wait for the entry to be written is not kept by a pull that goes on either."""
+    run, plan = fake_run()
+    run.apply(plan)
+    closed: list[int] = []
+    run._closers.append(lambda: closed.append(1))
+
+    def interrupt(_: str) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.journal, "end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run.finish(KeyboardInterrupt())
+    assert closed == [1]
+
+
+def test_the_command_is_what_was_typed() -> None:
+    """The lock and the history show the tasks, as they were typed."""
+    run = Run(Context(Config(overrides={"swarmhub_tasks": ["certs", "prepull-all"]})))
+    assert run.command == "certs prepull-all"
 
 
 def test_the_settings_are_those_that_the_environment_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
