@@ -66,7 +66,9 @@ def test_the_lock_is_this_runs(host: FakeHost, kept: Journal) -> None:
 
 def test_the_lock_is_taken_once(host: FakeHost, kept: Journal) -> None:
     """Each step of a run asks for it; the first one takes it."""
-    assert (kept.lock(), kept.lock(), host.engine.configs.names) == (True, False, [lock.NAME])
+    kept.lock()
+    kept.lock()
+    assert host.engine.configs.names == [lock.NAME]
 
 
 def test_a_run_whose_lock_expired_leaves_an_entry_by_its_successor(host: FakeHost, kept: Journal) -> None:
@@ -128,12 +130,14 @@ def test_the_entry_says_when_the_run_began_and_how_long_it_took(
 ) -> None:
     """Seconds to one decimal."""
     monkeypatch.setattr("swarmhub.journal.time.monotonic", lambda: kept._started + 12.345)
+    kept.open(None)
     kept.end("done")
     assert (entry(host).began, entry(host).seconds) == (kept._began, 12.3)
 
 
 def test_a_run_that_changes_nothing_takes_no_lock(host: FakeHost, kept: Journal) -> None:
     """Its entry is all that it leaves."""
+    kept.open(None)
     kept.end("nothing to change")
     assert (is_locked(host), entry(host).ended) == (False, "nothing to change")
 

@@ -378,14 +378,14 @@ def test_a_step_that_refuses_ends_it_before_anything_is_changed() -> None:
     refusals = [Plan(name, "", error=StepError(MANAGER, f"{name} differs", "Look", name)) for name in ("network", "volume")]
     with pytest.raises(StepErrors) as failed:
         run.show([plan, *refusals])
-    assert ([error.step for error in failed.value.errors], engine(run).requests) == (["network", "volume"], [])
+    assert ([error.step for error in failed.value.errors], engine(run).asked("POST")) == (["network", "volume"], [])
 
 
 def test_plans_without_a_change_need_no_lock() -> None:
-    """A deploy with nothing to do asks nobody and holds nothing."""
+    """A deploy with nothing to do asks nobody and holds nothing; it looks whether somebody else does."""
     run, plan = fake_run()
     run.show([plan])
-    assert engine(run).requests == []
+    assert engine(run).asked() == ["GET /configs"]
 
 
 def test_what_was_seen_before_the_lock_is_looked_at_anew() -> None:
