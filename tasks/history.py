@@ -53,7 +53,6 @@ def releases(c: Context, json: bool = False) -> None:
 
 
 @step_task(
-    positional=["release"],
     help={
         "release": "Its number, from `fab releases`. Default: the one before the last.",
         "with-database": "Put the database back too, as that release left it.",

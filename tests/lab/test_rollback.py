@@ -57,7 +57,7 @@ def test_what_ran_before_runs_again_with_its_database(deployed: Lab, settings: S
     assert re.search(r"schema has moved on since release \d+ \(from older to \w+\)", refused.err)
     assert "--with-database" in refused.err
 
-    done = deployed.fab("rollback", str(before["number"]), "--with-database")
+    done = deployed.fab("rollback", "--release", str(before["number"]), "--with-database")
     assert done.code == 0, done.text
     assert f"restore the hub's database from jupyterhub-data: backups/{last['copy']}" in done.out
     assert in_hub(deployed, USERS) == users
@@ -68,6 +68,6 @@ def test_what_ran_before_runs_again_with_its_database(deployed: Lab, settings: S
 
 def test_unknown_release_is_refused(deployed: Lab) -> None:
     """A number that no release has: one line with the numbers that there are."""
-    done = deployed.fab("rollback", "9999")
+    done = deployed.fab("rollback", "--release", "9999")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "there is no release 9999; known: 1" in done.err
