@@ -162,7 +162,8 @@ def writing(live: Path) -> Iterator[None]:
     def write() -> None:
         with closing(sqlite3.connect(live, timeout=10)) as hub:
             number = 0
-            while not over.is_set():
+            # A hub is not at it without a pause: nobody else would ever have the file.
+            while not over.wait(0.02):
                 number += 1
                 with hub:
                     hub.execute("update users set name = ?", (str(number),))
