@@ -8,8 +8,10 @@ from swarmhub.host import Json
 
 Flag = tuple[str, str]
 
-# Flags that "service create" takes several times, as "service update" names them; removal goes by a part of the value.
-REPEATED = ("--label", "--container-label", "--env", "--mount", "--secret", "--network", "--publish", "--constraint")
+# Flags that "service create" takes several times; "service update" adds and removes, the latter by a part of the value.
+# Of the first ones, what is added replaces what has the same key.
+REPLACED = ("--label", "--container-label", "--env", "--mount")
+REPEATED = (*REPLACED, "--secret", "--network", "--publish", "--constraint")
 
 
 def network(body: Json) -> str:
@@ -54,10 +56,11 @@ def service_create(spec: Json) -> str:
 def service_update(wanted: Json, found: Json) -> str:
     """Return what turns a service into the wanted one, as far as there are flags for it."""
     new, old = [*_flags(wanted), _image(wanted)], [*_flags(found), _image(found)]
+    replaced = {(flag, _key(flag, value)) for flag, value in new if flag in REPLACED}
     words = []
     for flag, value in old:
-        kept = (flag, _key(flag, value)) in [(name, _key(name, other)) for name, other in new]
-        if flag in REPEATED and not kept:
+        stays = (flag, value) in new or (flag, _key(flag, value)) in replaced
+        if flag in REPEATED and not stays:
             words += [f"{flag}-rm", _key(flag, value)]
     for flag, value in new:
         if (flag, value) not in old:
@@ -135,7 +138,8 @@ def _key(flag: str, value: str) -> str:
     if flag in ("--label", "--container-label", "--env"):
         return value.partition("=")[0]
     parts = dict(part.partition("=")[::2] for part in value.split(","))
-    name = {"--mount": "target", "--secret": "source", "--publish": "target"}.get(flag, "")
+    # Of a port all counts: "--publish-rm 443" leaves one that is published in the mode "host".
+    name = {"--mount": "target", "--secret": "source"}.get(flag, "")
     return parts.get(name, value)
 
 

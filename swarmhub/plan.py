@@ -133,7 +133,16 @@ def _equals(change: Change, before: Change) -> bool:
 
 
 def _became(item: Difference, shown: Difference) -> bool:
-    return item == shown or (item.found == shown.found and str(shown.wanted).startswith(LATER))
+    return item.found == shown.found and _is_known(item.wanted, shown.wanted)
+
+
+def _is_known(value: Any, shown: Any) -> bool:
+    """Tell whether a value is the one shown, but for the parts that could only be known later."""
+    if isinstance(value, dict) and isinstance(shown, dict):
+        return value.keys() == shown.keys() and all(_is_known(part, shown[key]) for key, part in value.items())
+    if isinstance(value, list) and isinstance(shown, list):
+        return len(value) == len(shown) and all(_is_known(left, right) for left, right in zip(value, shown, strict=True))
+    return bool(value == shown) or (isinstance(shown, str) and shown.startswith(LATER))
 
 
 def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:

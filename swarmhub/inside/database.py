@@ -18,9 +18,6 @@ def main(action: str, database: str, copy: str = "") -> None:
         there.parent.mkdir(mode=0o700, exist_ok=True)
         _backup(here, there)
     if action == "restore":
-        # SQLite's own files beside a database belong to the one that is replaced.
-        for beside in ("-wal", "-shm", "-journal"):
-            here.with_name(here.name + beside).unlink(missing_ok=True)
         _backup(there, here)
     if action == "remove":
         here.unlink(missing_ok=True)
@@ -31,20 +28,26 @@ def _backup(source: Path, target: Path) -> None:
     """Write `target` anew, whole or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # it holds tokens' hashes
-    with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
-        closing(sqlite3.connect(part)) as new,
-    ):
-        old.backup(new)
+    with closing(_opened(source)) as old:
+        os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # it holds tokens' hashes
+        with closing(sqlite3.connect(part)) as new:
+            old.backup(new)
+    # SQLite's own files beside a database belong to the one that is replaced.
+    for beside in ("-wal", "-shm", "-journal"):
+        target.with_name(target.name + beside).unlink(missing_ok=True)
     part.replace(target)
+
+
+def _opened(database: Path) -> sqlite3.Connection:
+    """Open a database that is there; not read-only, for what a killed hub left half written is rolled back first."""
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)
 
 
 def _look(database: Path) -> dict[str, object]:
     """Return size in bytes, the schema's revision (Alembic's), and the number of users."""
     if not database.exists():
         return {"bytes": 0, "schema": "", "users": 0}
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+    with closing(_opened(database)) as opened:
         tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
         schema = opened.execute("select version_num from alembic_version").fetchone() if "alembic_version" in tables else None
         users = opened.execute("select count(*) from users").fetchone() if "users" in tables else (0,)

@@ -1,0 +1,286 @@
+"""What runs beside the hub on its volume: copies of its SQLite database, on real files."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmhub import database as chapter
+from swarmhub.inside.database import main
+
+Do = Callable[..., dict[str, Any]]
+ROWS = 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the volume's folder, empty."""
+    return tmp_path
+
+
+@pytest.fixture
+def live(folder: Path) -> Path:
+    """Return the hub's database: two users, and a schema."""
+    file = folder / "jupyterhub.sqlite"
+    with closing(sqlite3.connect(file)) as made:
+        made.executescript(
+            "create table users (name); insert into users values ('ada'), ('grace');"
+            "create table alembic_version (version_num); insert into alembic_version values ('4621fec11365');"
+        )
+    return file
+
+
+@pytest.fixture
+def copy(folder: Path) -> Path:
+    """Return where a copy goes."""
+    return folder / "backups" / "before-2.sqlite"
+
+
+@pytest.fixture
+def do(capsys: pytest.CaptureFixture[str]) -> Do:
+    """Return what does as told and reads the line it prints."""
+
+    def act(action: str, *files: Path) -> dict[str, Any]:
+        main(action, *(str(file) for file in files))
+        (line,) = capsys.readouterr().out.splitlines()
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    return act
+
+
+def users(file: Path) -> list[str]:
+    """Return the users in a database that is whole."""
+    with closing(sqlite3.connect(file)) as opened:
+        assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
+        return [name for (name,) in opened.execute("select name from users order by rowid")]
+
+
+def add(file: Path, *names: str) -> None:
+    """Add users."""
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.executemany("insert into users values (?)", [(name,) for name in names])
+
+
+def killed(file: Path, to: Path) -> Path:
+    """Leave a database as a hub leaves it that is killed while it writes: half written, its journal beside it."""
+    with closing(sqlite3.connect(file)) as opened:
+        opened.executemany("insert into users values (?)", [("x" * 500,)] * 2000)
+        opened.commit()
+        opened.execute("pragma cache_size = 2")
+        opened.execute("update users set name = 'torn'")
+        to.parent.mkdir(exist_ok=True)
+        shutil.copy(file, to)
+        shutil.copy(f"{file}-journal", f"{to}-journal")
+    return to
+
+
+def test_a_database_is_looked_at(do: Do, live: Path) -> None:
+    """Its size, the revision of its schema, and how many users it has."""
+    assert do("look", live) == {"bytes": live.stat().st_size, "schema": "4621fec11365", "users": 2}
+
+
+def test_no_database_is_nothing(do: Do, folder: Path) -> None:
+    """Before the first hub there is none, and looking makes none."""
+    assert (do("look", folder / "jupyterhub.sqlite"), list(folder.iterdir())) == ({"bytes": 0, "schema": "", "users": 0}, [])
+
+
+@pytest.mark.parametrize("script", ["", "create table other (x)", "create table alembic_version (version_num)"])
+def test_a_database_without_a_hubs_tables_has_neither_schema_nor_users(do: Do, folder: Path, script: str) -> None:
+    """An empty file, and one that a hub has not filled yet, are no errors."""
+    file = folder / "jupyterhub.sqlite"
+    with closing(sqlite3.connect(file)) as made:
+        made.executescript(script)
+    found = do("look", file)
+    assert (found["schema"], found["users"]) == ("", 0)
+
+
+def test_a_copy_is_the_database(do: Do, live: Path, copy: Path) -> None:
+    """All that is in it is in the copy."""
+    do("copy", live, copy)
+    assert users(copy) == ["ada", "grace"]
+
+
+def test_a_copy_is_read_by_its_owner_only(do: Do, live: Path, copy: Path) -> None:
+    """It holds the hashes of tokens."""
+    do("copy", live, copy)
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_copy_replaces_an_older_one_of_its_name(do: Do, live: Path, copy: Path) -> None:
+    """A deploy that failed after the copy makes it again."""
+    do("copy", live, copy)
+    add(live, "joan")
+    do("copy", live, copy)
+    assert users(copy) == ["ada", "grace", "joan"]
+
+
+def test_nothing_but_the_copy_is_left(do: Do, live: Path, copy: Path) -> None:
+    """What it was written to first, and what an earlier one left that was cut off, is gone."""
+    copy.parent.mkdir()
+    (copy.parent / "before-2.sqlite.part").write_text("cut off")
+    do("copy", live, copy)
+    assert [file.name for file in copy.parent.iterdir()] == ["before-2.sqlite"]
+
+
+def test_without_a_database_there_is_nothing_to_copy(do: Do, folder: Path, copy: Path) -> None:
+    """A hub that never ran has none: that is no error, and leaves no file."""
+    do("copy", folder / "jupyterhub.sqlite", copy)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_copy_leaves_the_database_as_it_is(do: Do, live: Path, copy: Path) -> None:
+    """Not a byte of it changes."""
+    before = live.read_bytes()
+    do("copy", live, copy)
+    assert live.read_bytes() == before
+
+
+def test_what_is_not_committed_is_not_in_the_copy(do: Do, live: Path, copy: Path) -> None:
+    """A hub in the middle of a transaction goes on, and the copy is from before it."""
+    with closing(sqlite3.connect(live)) as hub:
+        hub.execute("insert into users values ('half')")
+        do("copy", live, copy)
+        hub.commit()
+    assert (users(copy), users(live)) == (["ada", "grace"], ["ada", "grace", "half"])
+
+
+@pytest.fixture
+def writing(live: Path) -> Iterator[None]:
+    """Let a hub write all the while: each transaction changes every row to the same value."""
+    over, begun = threading.Event(), threading.Event()
+    add(live, *["0"] * ROWS)
+
+    def write() -> None:
+        with closing(sqlite3.connect(live, timeout=10)) as hub:
+            number = 0
+            # A hub is not at it without a pause: nobody else would ever have the file.
+            while not over.wait(0.02):
+                number += 1
+                with hub:
+                    hub.execute("update users set name = ?", (str(number),))
+                begun.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(10)
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("writing")
+def test_a_copy_of_a_database_in_use_is_whole(do: Do, live: Path, copy: Path) -> None:
+    """While another connection writes, a copy is of one moment: every row of one and the same transaction."""
+    do("copy", live, copy)
+    assert (len(users(copy)), len(set(users(copy)))) == (ROWS + 2, 1)
+
+
+def test_a_copy_has_what_is_in_the_write_ahead_log_only(do: Do, live: Path, copy: Path) -> None:
+    """In WAL mode, what was committed last is in a file beside the database."""
+    with closing(sqlite3.connect(live)) as hub:
+        hub.execute("pragma journal_mode = wal")
+        with hub:
+            hub.execute("insert into users values ('joan')")
+        do("copy", live, copy)
+        assert users(copy) == ["ada", "grace", "joan"]
+
+
+def test_the_database_of_a_hub_that_was_killed_is_looked_at(do: Do, live: Path, folder: Path) -> None:
+    """What was half written is rolled back, as the hub itself would do when it starts."""
+    assert do("look", killed(live, folder / "left" / "jupyterhub.sqlite"))["users"] == 2002
+
+
+def test_the_database_of_a_hub_that_was_killed_is_copied(do: Do, live: Path, folder: Path, copy: Path) -> None:
+    """A deploy that mends a hub which crashed is not stopped by how it left its database."""
+    do("copy", killed(live, folder / "left" / "jupyterhub.sqlite"), copy)
+    assert "torn" not in users(copy)
+
+
+def test_a_copy_is_put_back(do: Do, live: Path, copy: Path) -> None:
+    """The database is as it was when it was copied."""
+    do("copy", live, copy)
+    add(live, "joan")
+    found = do("restore", live, copy)
+    assert (users(live), found["users"]) == (["ada", "grace"], 2)
+
+
+def test_a_copy_that_was_put_back_stays(do: Do, live: Path, copy: Path) -> None:
+    """It can be put back another time."""
+    do("copy", live, copy)
+    do("restore", live, copy)
+    assert users(copy) == ["ada", "grace"]
+
+
+def test_a_copy_is_put_back_where_the_database_is_gone(do: Do, live: Path, copy: Path) -> None:
+    """A file that somebody removed is there again."""
+    do("copy", live, copy)
+    live.unlink()
+    do("restore", live, copy)
+    assert users(live) == ["ada", "grace"]
+
+
+def test_what_was_left_beside_the_database_does_not_come_into_the_copy(do: Do, live: Path, folder: Path, copy: Path) -> None:
+    """A journal of the database that is replaced would be rolled back into the one that replaces it."""
+    do("copy", live, copy)
+    left = killed(live, folder / "left" / "jupyterhub.sqlite")
+    do("restore", left, copy)
+    assert users(left) == ["ada", "grace"]
+
+
+def test_a_copy_that_is_missing_leaves_the_database_alone(do: Do, live: Path, folder: Path, copy: Path) -> None:
+    """The database and what belongs to it stay as they are: its journal may be all that makes it whole."""
+    left = killed(live, folder / "left" / "jupyterhub.sqlite")
+    with pytest.raises(sqlite3.OperationalError):
+        do("restore", left, copy)
+    assert "torn" not in users(left)
+
+
+def test_a_copy_that_is_missing_leaves_nothing_behind(do: Do, live: Path, folder: Path, copy: Path) -> None:
+    """No half of a file stays on the volume."""
+    with pytest.raises(sqlite3.OperationalError):
+        do("restore", live, copy)
+    assert [file.name for file in folder.iterdir()] == ["jupyterhub.sqlite"]
+
+
+def test_a_copy_that_is_damaged_is_not_put_back(do: Do, live: Path, copy: Path) -> None:
+    """What is no database replaces none."""
+    copy.parent.mkdir()
+    copy.write_bytes(b"no database at all" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        do("restore", live, copy)
+    assert users(live) == ["ada", "grace"]
+
+
+def test_a_copy_is_removed(do: Do, live: Path, copy: Path) -> None:
+    """One that no release needs any more goes."""
+    do("copy", live, copy)
+    do("remove", copy)
+    assert not copy.exists()
+
+
+def test_a_copy_that_is_gone_is_removed_without_an_error(do: Do, copy: Path) -> None:
+    """That it is gone already is no error."""
+    assert do("remove", copy)["bytes"] == 0
+
+
+def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
+    """It runs alone in a container: a file, its arguments, and a line of JSON at the end."""
+    command = [sys.executable, "-I", str(chapter.SCRIPT), "copy", str(live), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (json.loads(done.stdout)["users"], users(copy)) == (2, ["ada", "grace"])
+
+
+def test_the_last_line_of_an_error_says_what_is_wrong(live: Path) -> None:
+    """That line is what an operator is shown."""
+    live.write_bytes(b"no database at all" * 100)
+    done = subprocess.run([sys.executable, "-I", str(chapter.SCRIPT), "look", str(live)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "sqlite3.DatabaseError: file is not a database")
