@@ -77,7 +77,7 @@ def test_service_environment_is_repaired_by_service(deployed: Lab) -> None:
     assert "the hub restarts, notebooks go on" in done.out
     after = deployed.fingerprint()
     assert {key for key in before if before[key] != after[key]} == {"service", "task"}
-    assert "ADDED_BY_HAND" not in deployed.docker("service", "inspect", HUB, "--format", "{{.Spec}}")
+    assert "ADDED_BY_HAND" not in deployed.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
 
 
 def test_missing_image_is_pulled_on_the_node_that_lacks_it(deployed: Lab) -> None:

@@ -61,7 +61,7 @@ def test_what_ran_before_runs_again_with_its_database(deployed: Lab, settings: S
     assert done.code == 0, done.text
     assert f"restore the hub's database from jupyterhub-data: backups/{last['copy']}" in done.out
     assert in_hub(deployed, USERS) == users
-    assert before["hub_image"] in deployed.docker("service", "inspect", HUB, "--format", "{{.Spec}}")
+    assert before["hub_image"] in deployed.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
     assert releases(deployed)[-1]["number"] == last["number"] + 1
     assert deployed.fab("plan", "--exit-code").code == 0
 
