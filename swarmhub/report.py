@@ -4,12 +4,14 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.prompt import Confirm, Prompt
+from rich.text import Text
 
 from swarmhub.nodes import Row
 from swarmhub.plan import Change, Plan
@@ -42,6 +44,17 @@ class Report:
     def say(self, text: str, style: str = "") -> None:
         """Print a line as it is."""
         self._console.print(text, style=style)
+
+    def screen(self, lines: Sequence[Text]) -> None:
+        """Print lines that are laid out and coloured already."""
+        for line in lines:
+            self._console.print(line)
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Sequence[Text]], None]]:
+        """Give what shows lines in place of the ones before; in the end the terminal is as it was."""
+        with Live(console=self._console, screen=True, auto_refresh=False) as live:
+            yield lambda lines: live.update(Group(*lines), refresh=True)
 
     def json(self, value: object) -> None:
         """Print a value for machines."""
