@@ -56,6 +56,10 @@ class Report:
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
             yield lambda lines: live.update(Group(*lines), refresh=True)
 
+    def foreign(self, line: str) -> None:
+        """Print a line that somebody else's program wrote: of its escapes, a terminal is given the colours only."""
+        self._console.print(Text.from_ansi(line))
+
     def json(self, value: object) -> None:
         """Print a value for machines."""
         self._console.print(json.dumps(value, indent=2, default=str))

@@ -16,12 +16,10 @@ from paramiko import SSHException, Transport
 from urllib3.exceptions import HTTPError
 
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Json
+from swarmhub.host import STREAM_SECONDS, EngineError, Json
 from swarmhub.transport.connection import Connections
 
 TIMEOUT_SECONDS = 60
-# A pull or a build may print nothing for long.
-STREAM_SECONDS = 1800
 BASE_URL = "http://engine"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
@@ -87,10 +85,10 @@ class SshEngine:
                     raise EngineError(self.host, 500, event["error"])
                 yield event
 
-    def logs(self, path: str, /, **params: Json) -> Iterator[str]:
-        """Yield the lines of a container's or a service's log."""
+    def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
+        """Yield the lines of a container's or a service's log; `patience` is how many seconds it may be silent."""
         query = _query({"stdout": True, "stderr": True} | params)
-        response = self._call("GET", path, params=query, stream=True, timeout=STREAM_SECONDS)
+        response = self._call("GET", path, params=query, stream=True, timeout=patience)
         # Frames of 8 bytes (stream, three zeros, length) and a payload: Engine API, "Attach to a container".
         with self._losing():
             while len(header := response.raw.read(8)) == 8:
