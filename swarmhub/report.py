@@ -54,7 +54,7 @@ class Report:
     def live(self) -> Iterator[Callable[[Sequence[Text]], None]]:
         """Give what shows lines in place of the ones before; in the end the terminal is as it was."""
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
-            yield lambda lines: live.update(Group(*lines), refresh=True)
+            yield lambda lines: live.update(Group(*_fitting(lines, self._console.height)), refresh=True)
 
     def foreign(self, line: str) -> None:
         """Print a line that somebody else's program wrote: of its escapes, a terminal is given the colours only."""
@@ -136,6 +136,13 @@ class Report:
 def _sentence(change: Change) -> str:
     cost = "" if change.cost.name == "NOTHING" else f" ({change.cost.value})"
     return f"{change.verb} {change.what} on {change.host}{cost}"
+
+
+def _fitting(lines: Sequence[Text], height: int) -> Sequence[Text]:
+    """Return what a screen has room for, and how much it has not."""
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], Text(f"… {len(lines) - height + 1} more lines: enlarge the window", "dim")]
 
 
 def _value(value: object) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from rich.text import Text
 
@@ -17,6 +18,9 @@ WARN, BAD = "yellow", "bold red"
 # What is used of memory or disk, in hundredths, from where on it is worth a colour.
 HIGH, FULL = 80, 90
 
+# Of sentences, on a screen that is live; what is printed once is never broken, so that it can be copied.
+WRAPPED: Any = {"no_wrap": False, "overflow": "fold"}
+
 Cell = tuple[str, str]
 
 
@@ -30,7 +34,7 @@ def lines(status: Status) -> list[Text]:
         *_section("Hub and proxy, in one container", _hub(status.hub, status.at)),
         *_section("Certificate", [_certificate(status.certificate, status)]),
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
-        *_section("Servers", _servers(status.servers, status.at)),
+        *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
     ]
 
 
@@ -87,7 +91,7 @@ def _nodes(nodes: Sequence[Node]) -> list[Text]:
     heads = ("NODE", "ROLE", "STATE", "AVAILABILITY", "LOAD / CORES", "MEMORY", "DISK")
     rows = [_node(node) for node in nodes]
     troubles = [
-        Text(f"  {row.host}: {row.problem}. {row.remedy}", BAD if row.blocks else WARN)
+        Text(f"  {row.host}: {row.problem}. {row.remedy}", BAD if row.blocks else WARN, **WRAPPED)
         for row in (node.row for node in nodes)
         if row.problem
     ]
@@ -136,14 +140,14 @@ def _hub(hub: Hub | None, now: datetime) -> list[Text]:
         (hub.node or "-", ""),
         (hub.image, ""),
     ]
-    return [*_grid(heads, [row]), *([Text(f"  {hub.error}. Its log: fab logs", BAD)] if hub.error else [])]
+    return [*_grid(heads, [row]), *([Text(f"  {hub.error}. Its log: fab logs", BAD, **WRAPPED)] if hub.error else [])]
 
 
 def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
     if found is None:
         return Text("  there is none yet: fab certs", BAD)
     if isinstance(found, StepError):
-        return Text(f"  {found}", BAD)
+        return Text(f"  {found}", BAD, **WRAPPED)
     left = found.days_left(status.at)
     style = BAD if left < 7 else WARN if found.is_due(status.at) else ""
     due = "; it is due: fab certs" if found.is_due(status.at) else ""

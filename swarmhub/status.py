@@ -124,7 +124,8 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         domain=settings.hub.domain,
         manager=manager,
         nodes=tuple(
-            Node(row, seen[row.host].machine if row.host in seen else None)
+            # What hosts.toml does not name may bear the name of a host that was in the swarm before.
+            Node(row, seen[row.host].machine if row.expected != "-" else None)
             for row in nodes.compare(settings, members, running.swarm)
         ),
         hub=replace(hub, node=named.get(hub.node, hub.node), memory=memory.get(hub.container)) if hub else None,

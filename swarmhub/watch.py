@@ -22,7 +22,7 @@ def watch(ask: Callable[[], Status], show: Callable[[Sequence[Text]], None]) -> 
                 lines = screen.lines(ask())
                 show(lines)
             except (StepError, EngineError) as error:
-                show([*lines, Text(), Text(f"now: {error}", screen.BAD)])
+                show([*lines, Text(), Text(f"now: {error}", screen.BAD, **screen.WRAPPED)])
             time.sleep(SECONDS)
     except KeyboardInterrupt:
         return

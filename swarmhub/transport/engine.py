@@ -33,6 +33,7 @@ class SshEngine:
         self._connections = connections
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
+        self._transport: Transport | None = None
         self._version = ""
 
     def get(self, path: str, /, **params: Json) -> Json:
@@ -106,7 +107,9 @@ class SshEngine:
 
     def _connected(self) -> requests.Session:
         with self._lock:
-            if self._session is None:
+            lost = self._transport is not None and not self._transport.is_active()
+            # Anew when the connection was lost: whoever watches sees the host again when it is back.
+            if self._session is None or lost:
                 transport = self._connections.opened(self.host).transport
                 command = self._connections.command("docker", "system", "dial-stdio")
                 session = requests.Session()
@@ -119,7 +122,7 @@ class SshEngine:
                 # The older of what the engine speaks and what docker-py was written for.
                 known = DEFAULT_DOCKER_API_VERSION
                 self._version = newest if compare_version(newest, known) > 0 else known
-                self._session = session
+                self._session, self._transport = session, transport
             return self._session
 
     def _explain(self, error: Exception) -> StepError:
