@@ -504,7 +504,7 @@ def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: 
     """The API is spoken with `docker system dial-stdio` on the host, and its channel is used again."""
     commands: list[str] = []
     connections: Any = FakeConnections()
-    transport = SimpleNamespace(open_session=lambda: Channel(commands))
+    transport = SimpleNamespace(open_session=lambda: Channel(commands), is_active=lambda: True)
     monkeypatch.setattr(connections, "opened", lambda host: SimpleNamespace(transport=transport))
     engine = SshEngine(HOST, connections)
     paths = [engine.get(path)["Path"] for path in ("/info", "/nodes")]
