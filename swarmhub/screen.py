@@ -1,7 +1,6 @@
 """Lay out the status as lines of text: calm where nothing is wrong, coloured where something is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from rich.text import Text
 from swarmhub import images
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
-from swarmhub.host import Json
 from swarmhub.machine import Machine
 from swarmhub.status import Hub, Image, Node, Server, Status
 
@@ -36,19 +34,6 @@ def lines(status: Status) -> list[Text]:
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
         *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
     ]
-
-
-def as_json(status: Status) -> Json:
-    """Return the same facts for machines: times in ISO 8601, sizes in bytes, what nobody knows as null."""
-    return {
-        "at": status.at.isoformat(),
-        "manager": status.manager,
-        "nodes": [asdict(node.row) | {"machine": asdict(node.machine) if node.machine else None} for node in status.nodes],
-        "hub": asdict(status.hub) | {"since": status.hub.since.isoformat()} if status.hub else None,
-        "certificate": _certificate_facts(status),
-        "images": [_image_facts(image) for image in status.images],
-        "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
-    }
 
 
 def age(since: datetime, now: datetime) -> str:
@@ -189,29 +174,3 @@ def _servers(servers: Sequence[Server], now: datetime) -> list[Text]:
         for one in sorted(servers, key=lambda one: (one.node, one.user))
     ]
     return _grid(("NODE", "USER", "STATE", "AGE", "MEMORY"), rows)
-
-
-def _certificate_facts(status: Status) -> Json:
-    found = status.certificate
-    if found is None or isinstance(found, StepError):
-        return {"error": str(found)} if found else None
-    return {
-        "names": sorted(found.names),
-        "issuer": found.issuer,
-        "not_after": found.not_after.isoformat(),
-        "days_left": found.days_left(status.at),
-        "due": found.is_due(status.at),
-    }
-
-
-def _image_facts(image: Image) -> Json:
-    return {
-        "image": image.name,
-        "wanted": image.wanted or None,
-        "nodes": {
-            host: {"error": str(held)}
-            if isinstance(held, StepError)
-            else held and {"id": held.id, "as_wanted": not image.wanted or images.holds(held, image.wanted)}
-            for host, held in image.held.items()
-        },
-    }

@@ -1,29 +1,21 @@
 """The whole system at a glance, as values: nodes, hub, certificate, images and users' servers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from swarmhub import containers, images, machine, nodes, notebooks
+from swarmhub import images, notebooks
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Host, Json
+from swarmhub.host import Json
 from swarmhub.images import Held
-from swarmhub.look import Look
 from swarmhub.machine import Machine
-from swarmhub.nodes import DOCKER_ROOT, Member, Row, Swarm
-from swarmhub.notebooks import Notebook
-from swarmhub.plan import at_once, remedy
-from swarmhub.settings import Settings
+from swarmhub.nodes import Row
 
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
 HISTORY = 5
 ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,60 +76,6 @@ class Status:
     servers: tuple[Server, ...]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What one host has answered, or why it has not."""
-
-    member: Member | StepError
-    machine: Machine | None = None
-    image: Held | StepError | None = None
-
-
-@dataclass(frozen=True)
-class _Running:
-    """What the manager says runs, by the ids of nodes."""
-
-    swarm: Swarm
-    hub: Hub | None
-    servers: tuple[Notebook, ...]
-    certificate: Certificate | StepError | None
-
-
-def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: str) -> Status:
-    """Ask all hosts at once; then, knowing what runs where, those about the memory of it.
-
-    Raises:
-        StepError: the manager does not answer; any other host may fail.
-
-    """
-    every = settings.hosts.all
-    jobs: list[Callable[[], Any]] = [partial(_ask_manager, look, hosts[manager], settings.hub.service)]
-    jobs += [partial(_ask_host, look, hosts[host]) for host in every]
-    running, *answers = _whole(at_once(jobs))
-    seen: dict[str, _Seen] = dict(zip(every, answers, strict=True))
-    members = {host: one.member for host, one in seen.items()}
-    named = {one.node: host for host, one in members.items() if isinstance(one, Member)}
-    memory = _ask_memory(hosts, named, running)
-    hub: Hub | None = running.hub
-    return Status(
-        at=datetime.now(UTC),
-        domain=settings.hub.domain,
-        manager=manager,
-        nodes=tuple(
-            # What hosts.toml does not name may bear the name of a host that was in the swarm before.
-            Node(row, seen[row.host].machine if row.expected != "-" else None)
-            for row in nodes.compare(settings, members, running.swarm)
-        ),
-        hub=replace(hub, node=named.get(hub.node, hub.node), memory=memory.get(hub.container)) if hub else None,
-        certificate=running.certificate,
-        images=_images(settings, hosts, hub, seen),
-        servers=tuple(
-            Server(one.user, named.get(one.node, one.node), one.state, one.since, memory.get(one.container))
-            for one in running.servers
-        ),
-    )
-
-
 def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
     """Read the hub off its service and tasks; a task that has ended since the last update was a restart."""
     ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
@@ -160,64 +98,40 @@ def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
     )
 
 
-def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
-    swarm, service = look.swarm(), look.service().service
-    tasks = manager.engine.get("/tasks", filters={"service": [name]}) if service else []
-    hub = read_hub(service, tasks) if service else None
-    return _Running(swarm, hub, notebooks.observe(manager, name), _or_error(look.certificate))
+def as_json(status: Status) -> Json:
+    """Return the same facts for machines: times in ISO 8601, sizes in bytes, what nobody knows as null."""
+    return {
+        "at": status.at.isoformat(),
+        "manager": status.manager,
+        "nodes": [asdict(node.row) | {"machine": asdict(node.machine) if node.machine else None} for node in status.nodes],
+        "hub": asdict(status.hub) | {"since": status.hub.since.isoformat()} if status.hub else None,
+        "certificate": _certificate_facts(status),
+        "images": [_image_facts(image) for image in status.images],
+        "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
+    }
 
 
-def _ask_host(look: Look, host: Host) -> _Seen:
-    # What needs no engine comes first: a host that cannot be reached is then not waited for twice.
-    found = _or_error(partial(machine.observe, host, DOCKER_ROOT))
-    if isinstance(found, StepError):
-        return _Seen(found)
-    member = _or_error(partial(look.member, host.name))
-    if isinstance(member, StepError):
-        return _Seen(member, found)
-    if member.root != DOCKER_ROOT:
-        found = _or_error(partial(machine.observe, host, member.root))
-    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.image, host.name)))
+def _certificate_facts(status: Status) -> Json:
+    found = status.certificate
+    if found is None or isinstance(found, StepError):
+        return {"error": str(found)} if found else None
+    return {
+        "names": sorted(found.names),
+        "issuer": found.issuer,
+        "not_after": found.not_after.isoformat(),
+        "days_left": found.days_left(status.at),
+        "due": found.is_due(status.at),
+    }
 
 
-def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:
-    """Return the memory of each container; a host is asked in turn, as sshd bounds the channels of a connection."""
-    places: dict[str, list[str]] = {}
-    everything: list[Notebook | Hub] = [*running.servers, *([running.hub] if running.hub else [])]
-    for one in everything:
-        if one.container and one.node in named:
-            places.setdefault(named[one.node], []).append(one.container)
-
-    def ask(host: str) -> dict[str, int | None]:
-        return {container: containers.memory(hosts[host], container) for container in places[host]}
-
-    answers = at_once([partial(_or_error, partial(ask, host)) for host in places])
-    return {container: used for one in answers if isinstance(one, dict) for container, used in one.items()}
-
-
-def _images(settings: Settings, hosts: Mapping[str, Host], hub: Hub | None, seen: Mapping[str, _Seen]) -> tuple[Image, ...]:
-    held = {host: one.image if isinstance(one.member, Member) else one.member for host, one in seen.items()}
-    known = {host: one for host, one in held.items() if not isinstance(one, StepError)}
-    notebook = Image(settings.notebook.image, images.chosen(settings.notebook.image, known) or "", held)
-    if hub is None:
-        return (notebook,)
-    managers = [host for host in settings.hosts.managers if host in known]
-    answers = at_once([partial(_or_error, partial(images.observe, hosts[host], hub.image)) for host in managers])
-    of_hub = {host: one for host, one in zip(managers, answers, strict=True) if isinstance(one, Held | StepError | None)}
-    return (notebook, Image(hub.image, "", of_hub))
-
-
-def _or_error(ask: Callable[[], T]) -> T | StepError:
-    try:
-        return ask()
-    except StepError as error:
-        return error
-    except EngineError as error:
-        return StepError(error.host, error.message, remedy(error))
-
-
-def _whole(answers: Sequence[Any]) -> Sequence[Any]:
-    for one in answers:
-        if isinstance(one, BaseException):
-            raise one
-    return answers
+def _image_facts(image: Image) -> Json:
+    return {
+        "image": image.name,
+        "wanted": image.wanted or None,
+        "nodes": {
+            host: {"error": str(held)}
+            if isinstance(held, StepError)
+            else held and {"id": held.id, "as_wanted": not image.wanted or images.holds(held, image.wanted)}
+            for host, held in image.held.items()
+        },
+    }

@@ -8,7 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import logs as log_chapter
-from swarmhub import notebooks, screen
+from swarmhub import notebooks, overview, screen
 from swarmhub import shell as shell_chapter
 from swarmhub import status as chapter
 from swarmhub.errors import UsageError
@@ -24,7 +24,7 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
 
         def ask() -> chapter.Status:
             run.look.forget()
-            return chapter.observe(run.settings, run.look, run.hosts, run.manager)
+            return overview.observe(run.settings, run.look, run.hosts, run.manager)
 
         if watch and (json or not run.report.is_terminal):
             raise UsageError("--watch shows a screen on a terminal; without it, status prints once")
@@ -32,7 +32,7 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
             with run.report.live() as show:
                 keep_showing(ask, show)
         elif json:
-            run.report.json(screen.as_json(ask()))
+            run.report.json(chapter.as_json(ask()))
         else:
             run.report.screen(screen.lines(ask()))
 
