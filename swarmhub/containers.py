@@ -1,4 +1,4 @@
-"""Run a container to its end, for what no API of the engine does."""
+"""Run a container to its end, for what no API of the engine does; and ask what a running one takes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,3 +32,20 @@ def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None) -> It
         yield container
     finally:
         host.engine.delete(f"/containers/{container}", force=True, v=True)
+
+
+def memory(host: Host, container: str) -> int | None:
+    """Return the bytes that a container takes, or None when it does not run."""
+    stats = host.engine.find(f"/containers/{container}/stats", **{"stream": False, "one-shot": True})
+    return read_memory(stats) if stats else None
+
+
+def read_memory(stats: Json) -> int | None:
+    """Return the bytes without the page cache, as `docker stats` counts them.
+
+    cgroup v1 says `total_inactive_file`, v2 `inactive_file`: docker/cli, stats_helpers.go.
+    """
+    usage: int | None = stats["memory_stats"].get("usage")
+    details = stats["memory_stats"].get("stats") or {}
+    cache: int = details.get("total_inactive_file", details.get("inactive_file", 0))
+    return usage - cache if usage is not None and cache < usage else usage

@@ -3,11 +3,14 @@
 `swarmhub.transport` does it over SSH; the unit tests do it in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 Json = Any
+
+# A pull or a build may print nothing for long.
+STREAM_SECONDS = 1800
 
 
 class EngineError(Exception):
@@ -48,8 +51,8 @@ class Engine(Protocol):
     def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
         """Yield the events of a POST that reports progress."""
 
-    def logs(self, path: str, /, **params: Json) -> Iterator[str]:
-        """Yield the lines of a log."""
+    def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
+        """Yield the lines of a log; `patience` is how many seconds it may be silent."""
 
 
 class Host(Protocol):
@@ -65,3 +68,9 @@ class Host(Protocol):
 
     def run(self, *argv: str) -> Output:
         """Run a command there; each word is quoted."""
+
+    def lines(self, *argv: str) -> Generator[str, None, int]:
+        """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
+
+    def attach(self, *argv: str, terminal: bool) -> int:
+        """Run a command with this process's own streams, on a terminal if wanted; return its exit code."""

@@ -8,6 +8,7 @@ from swarmhub.host import Host
 from swarmhub.settings import Settings
 
 STEP = "nodes"
+DOCKER_ROOT = "/var/lib/docker"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Member:
     state: str
     is_manager: bool
     version: str
+    root: str = DOCKER_ROOT
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def observe(host: Host) -> Member:
     """Ask a host's engine about itself."""
     info = host.engine.get("/info")
     swarm = info["Swarm"]
-    return Member(swarm["NodeID"], swarm["LocalNodeState"], bool(swarm["ControlAvailable"]), info["ServerVersion"])
+    root = info.get("DockerRootDir", DOCKER_ROOT)
+    return Member(swarm["NodeID"], swarm["LocalNodeState"], bool(swarm["ControlAvailable"]), info["ServerVersion"], root)
 
 
 def observe_swarm(manager: Host) -> Swarm:

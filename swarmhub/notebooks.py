@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 
 # hub/config.py puts it on every server's service; its value is the hub's service.
@@ -36,6 +37,20 @@ def read(services: Sequence[Json], tasks: Sequence[Json]) -> tuple[Notebook, ...
     for task in sorted(tasks, key=lambda task: str(task["CreatedAt"])):
         newest[task["ServiceID"]] = task
     return tuple(sorted((_notebook(one, newest.get(one["ID"])) for one in services), key=lambda one: one.service))
+
+
+def named(notebooks: Sequence[Notebook], user: str, manager: str) -> Notebook:
+    """Return a user's server.
+
+    Raises:
+        StepError: the user has none.
+
+    """
+    for one in notebooks:
+        if one.user == user.lower():  # as JupyterHub writes names
+            return one
+    others = ", ".join(one.user for one in notebooks)
+    raise StepError(manager, f"{user} has no server", f"Who has one: {others}" if others else "Nobody has one")
 
 
 def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:

@@ -4,12 +4,14 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.prompt import Confirm, Prompt
+from rich.text import Text
 
 from swarmhub.history import Entry
 from swarmhub.lock import Holder, told
@@ -45,6 +47,21 @@ class Report:
     def say(self, text: str, style: str = "") -> None:
         """Print a line as it is."""
         self._console.print(text, style=style)
+
+    def screen(self, lines: Sequence[Text]) -> None:
+        """Print lines that are laid out and coloured already."""
+        for line in lines:
+            self._console.print(line)
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Sequence[Text]], None]]:
+        """Give what shows lines in place of the ones before; in the end the terminal is as it was."""
+        with Live(console=self._console, screen=True, auto_refresh=False) as live:
+            yield lambda lines: live.update(Group(*_fitting(lines, self._console.height)), refresh=True)
+
+    def foreign(self, line: str) -> None:
+        """Print a line that somebody else's program wrote: of its escapes, a terminal is given the colours only."""
+        self._console.print(Text.from_ansi(line))
 
     def json(self, value: object) -> None:
         """Print a value for machines."""
@@ -170,6 +187,13 @@ class Report:
 def count(changes: int) -> str:
     """Return how many changes, in words."""
     return f"{changes} change{'s' if changes != 1 else ''}" if changes else "nothing to change"
+
+
+def _fitting(lines: Sequence[Text], height: int) -> Sequence[Text]:
+    """Return what a screen has room for, and how much it has not."""
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], Text(f"… {len(lines) - height + 1} more lines: enlarge the window", "dim")]
 
 
 def _value(value: object) -> str:

@@ -16,12 +16,10 @@ from paramiko import SSHException, Transport
 from urllib3.exceptions import HTTPError
 
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Json
+from swarmhub.host import STREAM_SECONDS, EngineError, Json
 from swarmhub.transport.connection import Connections
 
 TIMEOUT_SECONDS = 60
-# A pull or a build may print nothing for long.
-STREAM_SECONDS = 1800
 BASE_URL = "http://engine"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
@@ -35,6 +33,7 @@ class SshEngine:
         self._connections = connections
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
+        self._transport: Transport | None = None
         self._version = ""
 
     def get(self, path: str, /, **params: Json) -> Json:
@@ -87,10 +86,10 @@ class SshEngine:
                     raise EngineError(self.host, 500, event["error"])
                 yield event
 
-    def logs(self, path: str, /, **params: Json) -> Iterator[str]:
-        """Yield the lines of a container's or a service's log."""
+    def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
+        """Yield the lines of a container's or a service's log; `patience` is how many seconds it may be silent."""
         query = _query({"stdout": True, "stderr": True} | params)
-        response = self._call("GET", path, params=query, stream=True, timeout=STREAM_SECONDS)
+        response = self._call("GET", path, params=query, stream=True, timeout=patience)
         # Frames of 8 bytes (stream, three zeros, length) and a payload: Engine API, "Attach to a container".
         with self._losing():
             while len(header := response.raw.read(8)) == 8:
@@ -108,7 +107,9 @@ class SshEngine:
 
     def _connected(self) -> requests.Session:
         with self._lock:
-            if self._session is None:
+            lost = self._transport is not None and not self._transport.is_active()
+            # Anew when the connection was lost: whoever watches sees the host again when it is back.
+            if self._session is None or lost:
                 transport = self._connections.opened(self.host).transport
                 command = self._connections.command("docker", "system", "dial-stdio")
                 session = requests.Session()
@@ -121,7 +122,7 @@ class SshEngine:
                 # The older of what the engine speaks and what docker-py was written for.
                 known = DEFAULT_DOCKER_API_VERSION
                 self._version = newest if compare_version(newest, known) > 0 else known
-                self._session = session
+                self._session, self._transport = session, transport
             return self._session
 
     def _explain(self, error: Exception) -> StepError:

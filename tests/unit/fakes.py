@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -135,7 +135,7 @@ class FakeEngine:
     def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
         yield from self._answer(Request("POST", path, params | {"image": image}, content)) or []
 
-    def logs(self, path: str, /, **params: Json) -> Iterator[str]:
+    def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
 
     def _answer(self, request: Request) -> Json:
@@ -171,6 +171,14 @@ class FakeHost:
         self.ran.append(argv)
         missing = Output(1, "", f"{argv[0]}: {argv[-1]}: No such file or directory\n")
         return self.commands.get(" ".join(argv), missing)
+
+    def lines(self, *argv: str) -> Generator[str, None, int]:
+        done = self.run(*argv)
+        yield from done.out.splitlines()
+        return done.code
+
+    def attach(self, *argv: str, terminal: bool) -> int:
+        return self.run(*argv).code
 
 
 @dataclass

@@ -21,7 +21,7 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Output
+from swarmhub.host import STREAM_SECONDS, EngineError, Output
 from swarmhub.transport import engine as module
 from swarmhub.transport.engine import SshEngine
 from swarmhub.transport.host import SshHost
@@ -421,7 +421,7 @@ def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire
     wire.answers = [answer(200), answer(200, {})]
     _ = list(engine.stream("/build")) if call == "stream" else list(engine.logs("/containers/c1/logs", follow=True))
     engine.get("/info")
-    assert wire.timeouts == [module.STREAM_SECONDS, module.TIMEOUT_SECONDS]
+    assert wire.timeouts == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
 
 
 def frame(payload: bytes, stream: int = 1) -> bytes:
@@ -504,7 +504,7 @@ def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: 
     """The API is spoken with `docker system dial-stdio` on the host, and its channel is used again."""
     commands: list[str] = []
     connections: Any = FakeConnections()
-    transport = SimpleNamespace(open_session=lambda: Channel(commands))
+    transport = SimpleNamespace(open_session=lambda: Channel(commands), is_active=lambda: True)
     monkeypatch.setattr(connections, "opened", lambda host: SimpleNamespace(transport=transport))
     engine = SshEngine(HOST, connections)
     paths = [engine.get(path)["Path"] for path in ("/info", "/nodes")]

@@ -1,0 +1,145 @@
+"""The logs of the hub, of users' servers and of engines, as lines."""
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host
+from swarmhub.settings import Settings
+
+STEP = "logs"
+TAIL = 100
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+NO_LOG = 3
+# The engine's log has no API: it is in the journal, or in the file of an init script.
+ENGINE_LOG = """
+export SYSTEMD_COLORS=0
+lines=$1 since=$2 follow=$3
+if [ -n "$(journalctl --quiet --no-pager --unit docker --lines 1 2>/dev/null)" ]; then
+    exec journalctl --quiet --no-pager --unit docker --output short-iso --lines "$lines" ${since:+--since "@$since"} $follow
+fi
+[ "$lines" = all ] && lines=+1
+for file in /var/log/docker.log /var/log/dockerd.log; do
+    [ -r "$file" ] && exec tail -n "$lines" $follow "$file"
+done
+exit 3
+"""
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z(?= |$)")
+ENGINE_STAMP = re.compile(r'time="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines: those since a time, or else the last ones; and whether those to come."""
+
+    since: datetime | None
+    follow: bool
+
+    @property
+    def tail(self) -> str:
+        """Return how many lines from before now, in the engine's words."""
+        return "all" if self.since else str(TAIL)
+
+
+def since(text: str, now: datetime) -> datetime | None:
+    """Read a time span before now, as `10m`, or a time; without a zone it is this machine's.
+
+    Raises:
+        UsageError: it is neither.
+
+    """
+    if not text:
+        return None
+    if span := re.fullmatch(r"(\d+)([smhd])", text):
+        return now - timedelta(**{UNITS[span[2]]: int(span[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        wrong = f"--since {text}: say a span (10m, 1h, 2d) or a time ({now.astimezone():%Y-%m-%dT%H:%M:%S})"
+        raise UsageError(wrong) from None
+
+
+def engine_host(asked: Sequence[str], node: str, settings: Settings, manager: str) -> str:
+    """Return whose engine is meant: the host of -H or of --node, else the manager.
+
+    Raises:
+        UsageError: that are two, or hosts.toml does not name it.
+
+    """
+    named = tuple(dict.fromkeys((*asked, *([node] if node else []))))
+    if len(named) > 1:
+        raise UsageError(f"{', '.join(named)}: one engine at a time")
+    if node and node not in settings.hosts.all:
+        raise UsageError(f"--node {node}: hosts.toml names {', '.join(settings.hosts.all)}")
+    return named[0] if named else manager
+
+
+def of_service(manager: Host, name: str, wanted: Wanted) -> Iterator[str]:
+    """Yield the lines of a service's tasks, each behind its time; the manager gets them from the nodes.
+
+    Raises:
+        StepError: there is no such service.
+
+    """
+    service = manager.engine.find(f"/services/{name}")
+    if service is None:
+        raise StepError(manager.name, f"there is no service {name}", "Deploy it first: fab deploy")
+    path = f"/services/{service['ID']}/logs"
+    start = wanted.since.timestamp() if wanted.since else 0
+    past = by_time(manager.engine.logs(path, timestamps=True, tail=wanted.tail, since=f"{start:.6f}"))
+    past = past if wanted.since else past[-TAIL:]
+    yield from past
+    if wanted.follow:
+        resume = after(past[-1]) if past else f"{start:.6f}"
+        yield from manager.engine.logs(path, patience=None, timestamps=True, follow=True, since=resume)
+
+
+def of_engine(host: Host, wanted: Wanted) -> Iterator[str]:
+    """Yield the lines of a host's engine, from the journal or from the file that its init script writes.
+
+    Raises:
+        StepError: there is neither, or this user may not read it.
+
+    """
+    start = str(int(wanted.since.timestamp())) if wanted.since else ""
+    follow = "--follow" if wanted.follow else ""
+    code = yield from _since(host.lines("sh", "-c", ENGINE_LOG, "sh", wanted.tail, start, follow), wanted.since)
+    if code == NO_LOG:
+        cause = "no log of its engine that this user may read: not in the journal, not /var/log/docker.log or dockerd.log"
+        raise StepError(
+            host.name, cause, "Log in as root, set ssh.sudo = true in hosts.toml, or look how dockerd is started there"
+        )
+    if code:
+        raise StepError(host.name, f"its engine's log broke off (exit code {code})", "Its last lines are above")
+
+
+def by_time(lines: Iterable[str]) -> list[str]:
+    """Sort lines by their time; each task's come in a row, and one without a time belongs to the one before it."""
+    stamp, timed = "", []
+    for line in lines:
+        stamp = found[0] if (found := STAMP.match(line)) else stamp
+        timed.append((stamp, line))
+    return [line for _, line in sorted(timed, key=lambda one: one[0])]
+
+
+def after(line: str) -> str:
+    """Return the moment after a line's time, as the Engine API wants it: seconds.nanoseconds."""
+    whole, nanoseconds = (STAMP.match(line) or [""])[0].removesuffix("Z").split(".")
+    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    return f"{seconds}.{min(int(nanoseconds) + 1, 999_999_999):09}"
+
+
+def _since(lines: Generator[str, None, int], start: datetime | None) -> Generator[str, None, int]:
+    """Pass on the lines from a time on, and the exit code; a file has no index by time, as the journal has."""
+    begun = start is None
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration as end:
+            return int(end.value)
+        if not begun and start and (found := ENGINE_STAMP.search(line)):
+            begun = datetime.fromisoformat(found[1]) >= start
+        if begun:
+            yield line

@@ -1,0 +1,84 @@
+"""Commands whose streams are passed on while they run: lines as they come, or this process's own terminal."""
+
+import os
+import shutil
+import signal
+import termios
+import threading
+import tty
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
+from typing import Any
+
+from paramiko import Channel, Transport
+
+SIZE = 65536
+# Nobody sees that terminal: programs that break lines at its width must not.
+WIDE = 4096
+
+
+def lines(transport: Transport, command: str) -> Generator[str, None, int]:
+    """Yield the lines of a command as they come, and return its exit code.
+
+    It gets a terminal, though nobody types on it: when nobody reads on, sshd hangs
+    it up, and that ends the command. One that writes to a pipe would stay behind.
+    """
+    with closing(transport.open_session()) as channel:
+        channel.get_pty(width=WIDE)
+        channel.exec_command(command)
+        with channel.makefile("r") as output:
+            for line in output:
+                yield line.rstrip("\r\n")
+        return channel.recv_exit_status()
+
+
+def attach(transport: Transport, command: str, *, terminal: bool) -> int:
+    """Run a command with this process's standard streams, and return its exit code (-1: the connection broke)."""
+    with closing(transport.open_session()) as channel:
+        if terminal:
+            columns, rows = shutil.get_terminal_size()
+            channel.get_pty(os.environ.get("TERM", "vt100"), columns, rows)
+        channel.exec_command(command)
+        with _raw_terminal(channel) if terminal else nullcontext():
+            readers = [_passing(channel.recv, 1), _passing(channel.recv_stderr, 2)]
+            # A daemon: it waits for somebody to type when all is over.
+            threading.Thread(target=_send_input, args=(channel,), daemon=True).start()
+            for reader in readers:
+                reader.join()
+        return channel.recv_exit_status()
+
+
+def _passing(receive: Callable[[int], bytes], to: int) -> threading.Thread:
+    def pass_on() -> None:
+        while data := receive(SIZE):
+            while data:
+                data = data[os.write(to, data) :]
+
+    thread = threading.Thread(target=pass_on, daemon=True)
+    thread.start()
+    return thread
+
+
+def _send_input(channel: Channel) -> None:
+    with suppress(OSError):  # the command has ended meanwhile
+        while data := os.read(0, SIZE):
+            channel.sendall(data)
+        channel.shutdown_write()
+
+
+@contextmanager
+def _raw_terminal(channel: Channel) -> Iterator[None]:
+    """Pass every key on, Ctrl-C too, and the terminal's size when it changes."""
+    before = termios.tcgetattr(0)
+
+    def resize(*_: Any) -> None:
+        with suppress(OSError):
+            channel.resize_pty(*os.get_terminal_size())
+
+    handler = signal.signal(signal.SIGWINCH, resize)
+    try:
+        tty.setraw(0)
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        signal.signal(signal.SIGWINCH, handler)

@@ -1,0 +1,27 @@
+"""Completion for the operator's shell."""
+
+import os
+from pathlib import Path
+
+from invoke.context import Context
+
+from swarmhub import completion as chapter
+from swarmhub.errors import UsageError
+from swarmhub.run import step
+from swarmhub.steps import step_task
+
+
+@step_task(help={"shell": "bash, zsh or fish. Default: what $SHELL says."})
+def completion(c: Context, shell: str = "") -> None:
+    """Print what completes tasks, options and host names: source <(fab completion).
+
+    fish has a completion of its own for fab, which only a file takes the place of:
+    fab completion --shell fish > ~/.config/fish/completions/fab.fish
+    """
+    with step(c, "completion") as run:
+        chosen = shell or Path(os.environ.get("SHELL", "")).name
+        if chosen not in chapter.SHELLS:
+            raise UsageError(
+                f"completion knows {', '.join(chapter.SHELLS)}, not {chosen or 'this shell'}: fab completion --shell bash"
+            )
+        run.report.say(chapter.script(chosen))

@@ -1,0 +1,79 @@
+"""Looking at what runs: the state of all, the logs, a shell."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from swarmhub import logs as log_chapter
+from swarmhub import notebooks, overview, screen
+from swarmhub import shell as shell_chapter
+from swarmhub import status as chapter
+from swarmhub.errors import UsageError
+from swarmhub.run import Run, step
+from swarmhub.steps import step_task
+from swarmhub.watch import watch as keep_showing
+
+
+@step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "The same facts for machines."})
+def status(c: Context, watch: bool = False, json: bool = False) -> None:
+    """Show nodes, hub, certificate, images and users' servers on one screen."""
+    with step(c, chapter.STEP) as run:
+
+        def ask() -> chapter.Status:
+            run.look.forget()
+            return overview.observe(run.settings, run.look, run.hosts, run.manager)
+
+        if watch and (json or not run.report.is_terminal):
+            raise UsageError("--watch shows a screen on a terminal; without it, status prints once")
+        if watch:
+            with run.report.live() as show:
+                keep_showing(ask, show)
+        elif json:
+            run.report.json(chapter.as_json(ask()))
+        else:
+            run.report.screen(screen.lines(ask()))
+
+
+@step_task(
+    help={
+        "user": "This user's server instead of the hub.",
+        "engine": "A node's Docker Engine, that of -H or --node.",
+        "node": "The host whose engine is meant.",
+        "follow": "Go on until Ctrl-C.",
+        "since": "From when on: 10m, 1h, 2026-11-23T10:00:00. Default: the last 100 lines.",
+    }
+)
+def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follow: bool = False, since: str = "") -> None:
+    """Show the log of the hub, a user's server or a node's engine."""
+    with step(c, log_chapter.STEP, on_nodes=engine) as run:
+        if (user and engine) or (node and not engine):
+            raise UsageError("--node goes with --engine, --user goes alone")
+        wanted = log_chapter.Wanted(log_chapter.since(since, datetime.now(UTC)), follow)
+        # To follow has no other end.
+        with suppress(KeyboardInterrupt) if follow else nullcontext():
+            for line in _lines(run, wanted, user, engine, node):
+                run.report.foreign(line)
+
+
+def _lines(run: Run, wanted: log_chapter.Wanted, user: str, engine: bool, node: str) -> Iterator[str]:
+    if engine:
+        host = log_chapter.engine_host(run.named, node, run.settings, run.manager)
+        return log_chapter.of_engine(run.hosts[host], wanted)
+    manager, hub = run.hosts[run.manager], run.settings.hub.service
+    name = notebooks.named(notebooks.observe(manager, hub), user, run.manager).service if user else hub
+    return log_chapter.of_service(manager, name, wanted)
+
+
+@step_task(help={"user": "In this user's container instead of the hub's."})
+def shell(c: Context, user: str = "") -> None:
+    """Open a shell in the hub's container or a user's; what is piped in is run there."""
+    with step(c, shell_chapter.STEP) as run:
+        manager, hub = run.hosts[run.manager], run.settings.hub.service
+        place = shell_chapter.of_user(run.look, manager, hub, user) if user else shell_chapter.of_hub(run.look, manager, hub)
+        terminal = run.report.is_terminal
+        code = run.hosts[place.host].attach(*shell_chapter.command(place, terminal=terminal), terminal=terminal)
+    if code:
+        raise Exit(code=code)
