@@ -40,11 +40,11 @@ def hosts(given: Settings, authority: Authority) -> Hosts:
     made = cluster.deployed(given, SECRETS, authority)
     answers = made[MANAGER].engine.answers
     answers["GET /services/jupyterhub"] |= {"CreatedAt": CREATED, "UpdatedAt": CREATED}
-    container = {"Env": ["JUPYTERHUB_USER=ada"]}
+    started = {"Env": ["JUPYTERHUB_USER=ada"]}
     spec = {
         "Name": "jupyterhub-ada",
         "Labels": {"swarmhub.notebooks": "jupyterhub"},
-        "TaskTemplate": {"ContainerSpec": container},
+        "TaskTemplate": {"ContainerSpec": started},
     }
     answers["GET /services"] = [{"ID": "s2", "CreatedAt": CREATED, "Spec": spec}]
     of_hub = [task("n1", "c1", "s1")]
