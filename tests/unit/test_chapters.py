@@ -1,60 +1,30 @@
 """The plan of every step from one look: on a cluster with nothing, with everything, and with something in the way."""
 
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
 from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub import chapters, hub_image
-from swarmhub import settings as settings_file
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan import Difference, Plan, is_within
 from swarmhub.run import Run
-from swarmhub.secrets import load
 from tests.unit import cluster
-from tests.unit.authority import Authority
-from tests.unit.cluster import DIGEST
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost
+from tests.unit.cluster import DIGEST, Hosts
+from tests.unit.fakes import MANAGER, NOTEBOOK, WORKER1, WORKER2
 
-HOSTS = f"""[hosts]
-managers = ["{MANAGER}"]
-workers = ["{WORKER1}", "{WORKER2}"]
-[hub]
-domain = "{DOMAIN}"
-userlist = "users"
-[notebook]
-image = "{NOTEBOOK}"
-"""
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "service"]
 
-Hosts = dict[str, FakeHost]
-
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: Authority) -> Run:
+def run(hosts: Hosts) -> Run:
     """Return a run on a cluster on which every step has been done."""
-    (tmp_path / "hosts.toml").write_text(HOSTS)
-    (tmp_path / "users").write_text("ada admin\n")
-    monkeypatch.chdir(tmp_path)
-    for name, value in {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: False)
     made = Run(Context(Config()))
-    settings = settings_file.current()
-    made.__dict__["hosts"] = cluster.deployed(settings, load(settings, settings_file.path()), authority)
+    made.__dict__["hosts"] = hosts
     return made
-
-
-@pytest.fixture
-def hosts(run: Run) -> Hosts:
-    """Return its hosts."""
-    found: Any = run.hosts
-    return dict(found)
 
 
 @pytest.fixture
