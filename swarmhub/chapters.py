@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, service, volume
-from swarmhub.errors import StepError
+from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.plan import Plan, remedy
 from swarmhub.run import Run
@@ -17,7 +17,7 @@ def nodes_plan(run: Run) -> Plan:
     rows = nodes.compare(run.settings, run.look.members(), run.look.swarm())
     blocking = [row for row in rows if row.blocks]
     told = "; ".join(f"{row.host} {row.problem}" for row in rows if row.problem)
-    error = StepError(blocking[0].host, blocking[0].problem, blocking[0].remedy) if blocking else None
+    error = StepError(blocking[0].host, blocking[0].problem, blocking[0].remedy, nodes.STEP) if blocking else None
     return Plan(nodes.STEP, told or f"{len(rows)} of {len(rows)} ready", error=error)
 
 
@@ -93,5 +93,11 @@ def _attempt(step: str, make: Callable[[], Plan]) -> Plan:
         return make()
     except EngineError as error:
         return Plan(step, "", error=StepError(error.host, error.message, remedy(error), step))
+    except StepErrors as error:  # no node answers: one of them says why
+        return Plan(step, "", error=_of(step, error.errors[0]))
     except StepError as error:
-        return Plan(step, "", error=StepError(error.host, error.cause, error.remedy, step))
+        return Plan(step, "", error=_of(step, error))
+
+
+def _of(step: str, error: StepError) -> StepError:
+    return StepError(error.host, error.cause, error.remedy, step)

@@ -61,8 +61,8 @@ def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | No
     """Return the service's plan with a copy of the database before it, and the release recorded after it."""
     changes = plan.changes
     if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
-        running = Database(new.settings["volume"]["name"], found["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
-        changes = (database.copy(running, new.copy, manager), *changes)
+        # Not with the image that runs: it may be gone, and the new one is there.
+        changes = (database.copy(Database(new.settings["volume"]["name"], new.hub_image), new.copy, manager), *changes)
     else:
         new = replace(new, copy="")
     if not before or services.compare(new.spec, before[-1].spec):
@@ -117,7 +117,8 @@ class _Recorder:
             self.release,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             who=operator.name(),
-            commit=operator.commit(settings.path().resolve().parent),
+            # What is rolled back to was not made from what is checked out now.
+            commit=self.release.commit or operator.commit(settings.path().resolve().parent),
             schema=database.observe(host, kept).schema,
             spec=_as_runs(host, self.release),
         )

@@ -2,8 +2,11 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+
+from pydantic import SecretStr
 
 from swarmhub import hub_image, releases, service, swarm_config
 from swarmhub.certs import parse
@@ -12,11 +15,31 @@ from swarmhub.secrets import Secrets
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
 from tests.unit.authority import Authority
-from tests.unit.fakes import MANAGER, NOW, WORKER1, WORKER2, FakeHost
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, NOW, WORKER1, WORKER2, FakeHost
 
 NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 DIGEST = f"sha256:{'a' * 64}"
+HOSTS_TOML = f"""\
+[hosts]
+managers = ["{MANAGER}"]
+workers = ["{WORKER1}", "{WORKER2}"]
+
+[hub]
+domain = "{DOMAIN}"
+
+[notebook]
+image = "{NOTEBOOK}"
+"""
+SECRETS = {
+    "GITHUB_CLIENT_ID": SecretStr("id"),
+    "GITHUB_CLIENT_SECRET": SecretStr("hush"),
+    "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
+}
 NODES = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
+
+
+Hosts = dict[str, FakeHost]
+Type = Callable[..., None]
 
 
 def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
@@ -34,7 +57,7 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     return kept
 
 
-def deployed(settings: Settings, secrets: Secrets, authority: Authority) -> dict[str, FakeHost]:
+def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRETS) -> Hosts:
     """Return the hosts of a cluster on which all steps have been done."""
     hosts = {name: FakeHost(name, _node(name, settings)) for name in NODES}
     chain, _ = authority.issue(settings.hub.domain)
@@ -69,6 +92,12 @@ def deployed(settings: Settings, secrets: Secrets, authority: Authority) -> dict
         f"cat {renewal}": Output(0, f"server = {settings.certs.staging_server}\n", ""),
     }
     return hosts
+
+
+def changes(hosts: Hosts) -> list[str]:
+    """Return all that was asked of the hosts, is no question, and no note of who has changed what."""
+    asked = ((host, request) for host, fake in hosts.items() for request in fake.engine.requests)
+    return [f"{host}: {one}" for host, one in asked if one.method != "GET" and not one.path.startswith("/configs")]
 
 
 def _node(name: str, settings: Settings) -> dict[str, Any]:

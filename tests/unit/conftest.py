@@ -8,6 +8,8 @@ import pytest
 
 from swarmhub import run, wait
 from swarmhub import settings as settings_file
+from swarmhub.settings import Settings
+from tests.unit import cluster
 from tests.unit.authority import Authority
 from tests.unit.fakes import Clock, FakeProgress
 
@@ -33,6 +35,31 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
     monkeypatch.setattr(hashlib, "scrypt", _scrypt)
     monkeypatch.setattr(run, "_current", [])
     settings_file.current.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with settings, a userlist and secrets that are in order."""
+    (tmp_path / "hosts.toml").write_text(cluster.HOSTS_TOML.replace("[notebook]", 'userlist = "users"\n\n[notebook]'))
+    (tmp_path / "users").write_text("ada admin\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in cluster.SECRETS.items():
+        monkeypatch.setenv(name, value.get_secret_value())
+    return tmp_path
+
+
+@pytest.fixture
+def given(folder: Path) -> Settings:
+    """Return the settings of that folder."""
+    return settings_file.load(folder / "hosts.toml")
+
+
+@pytest.fixture
+def hosts(given: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> cluster.Hosts:
+    """Return a cluster on which every step has been done."""
+    # Its own certificate would have to be one that holds on the day of the test.
+    monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: False)
+    return cluster.deployed(given, authority)
 
 
 @pytest.fixture

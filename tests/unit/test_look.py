@@ -1,38 +1,14 @@
 """One look at the cluster: each question asked once, until something has changed."""
 
-from pathlib import Path
-
 import pytest
-from pydantic import SecretStr
 
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.look import Look
 from swarmhub.nodes import Member
 from swarmhub.settings import Settings
-from tests.unit import cluster
-from tests.unit.authority import Authority
 from tests.unit.cluster import NODES
-from tests.unit.fakes import CALLBACK, MANAGER, WORKER1, WORKER2, FakeHost, settings
-
-SECRETS = {
-    "GITHUB_CLIENT_ID": SecretStr("id"),
-    "GITHUB_CLIENT_SECRET": SecretStr("hush"),
-    "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
-}
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> Settings:
-    """Return the settings, with a userlist."""
-    (tmp_path / "users").write_text("ada admin\n")
-    return settings(hub={"userlist": str(tmp_path / "users")})
-
-
-@pytest.fixture
-def hosts(given: Settings, authority: Authority) -> dict[str, FakeHost]:
-    """Return a cluster on which every step has been done."""
-    return cluster.deployed(given, SECRETS, authority)
+from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost
 
 
 @pytest.fixture

@@ -1,40 +1,16 @@
 """What the service stands on, and what is said when a step before it has not been done."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from swarmhub import hub_image, prerequisites
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.look import Look
 from swarmhub.settings import Settings
-from tests.unit import cluster
-from tests.unit.authority import Authority
-from tests.unit.cluster import DIGEST, NETWORK
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, settings
-
-Hosts = dict[str, FakeHost]
-SECRETS = {
-    "GITHUB_CLIENT_ID": SecretStr("id"),
-    "GITHUB_CLIENT_SECRET": SecretStr("hush"),
-    "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
-}
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> Settings:
-    """Return the settings, with a userlist."""
-    (tmp_path / "users").write_text("ada admin\n")
-    return settings(hub={"userlist": str(tmp_path / "users")})
-
-
-@pytest.fixture
-def hosts(given: Settings, authority: Authority) -> Hosts:
-    """Return a cluster on which every step has been done."""
-    return cluster.deployed(given, SECRETS, authority)
+from tests.unit.cluster import DIGEST, NETWORK, Hosts
+from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2
 
 
 def require(given: Settings, hosts: Hosts) -> Any:

@@ -8,18 +8,8 @@ import pytest
 from swarmhub import settings as settings_file
 from swarmhub.errors import SettingsError
 from swarmhub.settings import Settings, load, read_text
+from tests.unit.cluster import HOSTS_TOML
 
-GOOD = textwrap.dedent("""\
-    [hosts]
-    managers = ["swarm-manager1"]
-    workers = ["swarm-worker1", "swarm-worker2"]
-
-    [hub]
-    domain = "hub.example.org"
-
-    [notebook]
-    image = "quay.io/jupyter/base-notebook:hub-6.1.1"
-    """)
 SHELL = (
     "$(id)",
     "`id`",
@@ -63,7 +53,7 @@ def good(file: Path, more: str = "", **replaced: str) -> Settings:
 
 def edited(more: str = "", **replaced: str) -> str:
     """Return the good hosts.toml with lines replaced by key, and lines added."""
-    lines = GOOD.splitlines()
+    lines = HOSTS_TOML.splitlines()
     for key, value in replaced.items():
         index = next(number for number, line in enumerate(lines) if line.startswith(f"{key} ="))
         lines[index] = f"{key} = {value}"
@@ -103,11 +93,11 @@ def test_settings_cannot_be_changed_after_they_were_checked(file: Path) -> None:
             "hosts.toml:1: is empty; it names at least the hosts: '[hosts]\\nmanagers = [\"swarm-manager1\"]'",
         ),
         (b" \n\n", "hosts.toml:1: is empty; it names at least the hosts: '[hosts]\\nmanagers = [\"swarm-manager1\"]'"),
-        (b"\xef\xbb\xbf" + GOOD.encode(), "hosts.toml:1: starts with a byte order mark; save it as UTF-8 without BOM"),
-        (GOOD.encode("utf-16"), "hosts.toml:1: starts with a byte order mark; save it as UTF-8 without BOM"),
+        (b"\xef\xbb\xbf" + HOSTS_TOML.encode(), "hosts.toml:1: starts with a byte order mark; save it as UTF-8 without BOM"),
+        (HOSTS_TOML.encode("utf-16"), "hosts.toml:1: starts with a byte order mark; save it as UTF-8 without BOM"),
         (b"[hosts]\n# caf\xe9\n", "hosts.toml:2: is not UTF-8; save it as UTF-8"),
         (
-            GOOD.replace("\n", "\r\n").encode(),
+            HOSTS_TOML.replace("\n", "\r\n").encode(),
             "hosts.toml:1: has carriage returns; save it with Unix line ends: sed -i 's/\\r$//' hosts.toml",
         ),
         (
@@ -162,7 +152,7 @@ def test_text_that_people_edit_is_returned_as_it_is(tmp_path: Path, text: str) -
 )
 def test_a_key_that_nobody_reads_is_refused_with_the_one_that_was_meant(file: Path, more: str, said: str) -> None:
     """A misspelt key is no silent default: the nearest one is named, or all that are known there."""
-    content = GOOD.replace("[hub]\n", f"{more}\n") if more.startswith("[hub]") else f"{more}\n{GOOD}"
+    content = HOSTS_TOML.replace("[hub]\n", f"{more}\n") if more.startswith("[hub]") else f"{more}\n{HOSTS_TOML}"
     assert [problem.partition(": ")[2].partition(": ")[2] for problem in problems(file, content)] == [said]
 
 
@@ -176,7 +166,7 @@ def test_a_key_that_nobody_reads_is_refused_with_the_one_that_was_meant(file: Pa
             edited().replace('domain = "hub.example.org"\n', ""),
             "hosts.toml:5: hub.domain: is missing: The name that people type.",
         ),
-        (GOOD.partition("[notebook]")[0], "hosts.toml:1: notebook: is missing: add [notebook] with image"),
+        (HOSTS_TOML.partition("[notebook]")[0], "hosts.toml:1: notebook: is missing: add [notebook] with image"),
     ],
     ids=["no hosts", "no managers", "empty managers", "no domain", "no notebook"],
 )
@@ -227,7 +217,7 @@ def test_hosts_are_an_array_and_the_message_says_so(file: Path, managers: str) -
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "443.5", '"443"', "true"])
 def test_a_port_is_a_number_from_1_to_65535(file: Path, port: str) -> None:
     """Anything else is refused at hub.port."""
-    (problem,) = problems(file, GOOD.replace("[hub]\n", f"[hub]\nport = {port}\n"))
+    (problem,) = problems(file, HOSTS_TOML.replace("[hub]\n", f"[hub]\nport = {port}\n"))
     assert problem.startswith("hosts.toml:6: hub.port: ")
 
 
@@ -403,14 +393,14 @@ def test_what_is_no_plain_https_address_is_refused(file: Path, url: str) -> None
 @pytest.mark.parametrize("name", ["hub.one", "hub-", "hub_", "-hub", "MyHub", "h" * 63, "", *SHELL])
 def test_a_service_is_named_as_swarm_and_docker_take_it(file: Path, name: str) -> None:
     """The service's name is also its image's and a part of its secrets': what one of them would refuse is refused here."""
-    (problem,) = problems(file, GOOD.replace("[hub]\n", f"[hub]\nservice = {toml(name)}\n"))
+    (problem,) = problems(file, HOSTS_TOML.replace("[hub]\n", f"[hub]\nservice = {toml(name)}\n"))
     assert problem.startswith("hosts.toml:6: hub.service: ")
 
 
 @pytest.mark.parametrize("name", ["jupyterhub", "hub2", "my-hub", "my_hub"])
 def test_a_plain_service_name_is_taken(file: Path, name: str) -> None:
     """Lower case, digits, hyphens and underscores make a service's name."""
-    file.write_text(GOOD.replace("[hub]\n", f'[hub]\nservice = "{name}"\n'))
+    file.write_text(HOSTS_TOML.replace("[hub]\n", f'[hub]\nservice = "{name}"\n'))
     assert load(file).hub.service == name
 
 
@@ -437,7 +427,7 @@ def test_a_drivers_option_of_a_wrong_name_is_told_by_its_name(file: Path) -> Non
 
 def test_ingress_and_dnsrr_clash(file: Path) -> None:
     """The routing mesh needs a virtual address: the clash is told at hub.publish, with both ways out."""
-    content = GOOD.replace("[hub]\n", '[hub]\npublish = "ingress"\n') + '[network]\nendpoint_mode = "dnsrr"\n'
+    content = HOSTS_TOML.replace("[hub]\n", '[hub]\npublish = "ingress"\n') + '[network]\nendpoint_mode = "dnsrr"\n'
     assert problems(file, content) == [
         "hosts.toml:6: hub.publish: 'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
     ]
@@ -445,7 +435,7 @@ def test_ingress_and_dnsrr_clash(file: Path) -> None:
 
 def test_the_default_of_ingress_clashes_too(file: Path) -> None:
     """Where publish is not written down, the clash is told at its table."""
-    assert problems(file, GOOD + '[network]\nendpoint_mode = "dnsrr"\n') == [
+    assert problems(file, HOSTS_TOML + '[network]\nendpoint_mode = "dnsrr"\n') == [
         "hosts.toml:5: hub.publish: 'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
     ]
 
@@ -453,7 +443,7 @@ def test_the_default_of_ingress_clashes_too(file: Path) -> None:
 @pytest.mark.parametrize(("publish", "mode"), [("host", "dnsrr"), ("host", "vip"), ("ingress", "vip")])
 def test_other_modes_go_together(file: Path, publish: str, mode: str) -> None:
     """Only ingress with dnsrr does not work."""
-    file.write_text(GOOD.replace("[hub]\n", f'[hub]\npublish = "{publish}"\n') + f'[network]\nendpoint_mode = "{mode}"\n')
+    file.write_text(HOSTS_TOML.replace("[hub]\n", f'[hub]\npublish = "{publish}"\n') + f'[network]\nendpoint_mode = "{mode}"\n')
     settings = load(file)
     assert (settings.hub.publish, settings.network.endpoint_mode) == (publish, mode)
 
@@ -505,7 +495,7 @@ def test_every_mistake_is_told_at_once_with_its_own_line(file: Path) -> None:
 
 def test_a_clash_is_told_together_with_the_other_mistakes(file: Path) -> None:
     """What one value demands of another is checked also where something else is wrong."""
-    told = problems(file, f'{GOOD}[network]\nendpoint_mode = "dnsrr"\n[ssh]\nsuod = true\n')
+    told = problems(file, f'{HOSTS_TOML}[network]\nendpoint_mode = "dnsrr"\n[ssh]\nsuod = true\n')
     assert [problem.split(": ")[1] for problem in told] == ["hub.publish", "ssh.suod"]
 
 
@@ -515,13 +505,13 @@ def test_a_clash_is_told_together_with_the_other_mistakes(file: Path) -> None:
 )
 def test_paths_count_from_the_files_folder(tmp_path: Path, empty_home: Path, path: str, expected: str) -> None:
     """A path in hosts.toml is relative to it, wherever one stands; ~ is one's home."""
-    (tmp_path / "hosts.toml").write_text(GOOD.replace("[hub]\n", f'[hub]\nuserlist = "{path}"\n'))
+    (tmp_path / "hosts.toml").write_text(HOSTS_TOML.replace("[hub]\n", f'[hub]\nuserlist = "{path}"\n'))
     assert str(load(tmp_path / "hosts.toml").hub.userlist) == expected.format(here=tmp_path, home=empty_home)
 
 
 def test_the_default_userlist_is_beside_the_file(tmp_path: Path) -> None:
     """A default path counts from the file's folder like one that is written down."""
-    (tmp_path / "hosts.toml").write_text(GOOD)
+    (tmp_path / "hosts.toml").write_text(HOSTS_TOML)
     assert load(tmp_path / "hosts.toml").hub.userlist == tmp_path / "hub" / "userlist"
 
 
@@ -533,9 +523,9 @@ def test_somebodys_home_that_does_not_exist_is_a_mistake_like_others(file: Path)
 
 def test_the_file_in_use_is_read_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step of a run sees the same settings, also if the file is saved meanwhile."""
-    file.write_text(GOOD)
+    file.write_text(HOSTS_TOML)
     first = settings_file.current()
-    file.write_text(GOOD.replace("hub.example.org", "other.example.org"))
+    file.write_text(HOSTS_TOML.replace("hub.example.org", "other.example.org"))
     assert settings_file.current() is first
 
 

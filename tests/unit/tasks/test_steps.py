@@ -5,82 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke.config import Config
-from invoke.context import Context
 from invoke.exceptions import Exit
-from pydantic import SecretStr
 
 from swarmhub import health, https
-from swarmhub import run as runs
-from swarmhub import settings as settings_file
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from swarmhub.run import Run
-from tasks import ns
 from tests.unit import cluster
-from tests.unit.authority import Authority
-from tests.unit.cluster import DIGEST
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, FakeHost, Request
+from tests.unit.cluster import DIGEST, Hosts, Type
+from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
 
-HOSTS = f"""[hosts]
-managers = ["{MANAGER}"]
-workers = ["{WORKER1}", "{WORKER2}"]
-[hub]
-domain = "{DOMAIN}"
-userlist = "users"
-[notebook]
-image = "{NOTEBOOK}"
-"""
-SECRETS = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "build-hub", "service", "deploy")
-
-Hosts = dict[str, FakeHost]
-Type = Callable[..., None]
-
-
-@pytest.fixture
-def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: Authority, clock: Clock) -> Hosts:
-    """Return a cluster on which all is done, and stand in the folder of its settings."""
-    (tmp_path / "hosts.toml").write_text(HOSTS)
-    (tmp_path / "users").write_text("ada admin\n")
-    monkeypatch.chdir(tmp_path)
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
-    # Its own certificate would have to be one that holds on the day of the test.
-    monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: False)
-    secrets = {name: SecretStr(value) for name, value in SECRETS.items()}
-    return cluster.deployed(settings_file.load(tmp_path / "hosts.toml"), secrets, authority)
-
-
-@pytest.fixture
-def type_(hosts: Hosts) -> Type:
-    """Return what runs a step, with -H if hosts are named, and its dependencies before it."""
-
-    def run_step(name: str, *named: str, **arguments: Any) -> None:
-        context = Context(Config(overrides={"swarmhub_hosts": list(named)}))
-        if not runs._current:
-            runs._current.append(Run(context))
-        # What a run would have made of hosts.toml: connections, which nothing here may open.
-        runs._current[0].__dict__["hosts"] = hosts
-        for call in ns[name].pre:
-            call(context)
-        ns[name](context, **arguments)
-
-    return run_step
-
-
-def changes(hosts: Hosts) -> list[str]:
-    """Return all that was asked of the hosts, is no question, and no note of who has changed what."""
-    asked = ((host, request) for host, fake in hosts.items() for request in fake.engine.requests)
-    return [f"{host}: {one}" for host, one in asked if one.method != "GET" and not one.path.startswith("/configs")]
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.mark.parametrize("name", [*(name for name in MANAGERS_STEPS if name != "deploy"), "prepull"])
 def test_a_step_with_nothing_to_do_changes_nothing(type_: Type, hosts: Hosts, name: str) -> None:
     """On a cluster that is as wanted, each step only asks."""
     type_(name)
-    assert changes(hosts) == []
+    assert cluster.changes(hosts) == []
 
 
 def test_a_deploy_with_nothing_to_do_says_so(
@@ -90,7 +33,7 @@ def test_a_deploy_with_nothing_to_do_says_so(
     monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
     type_("deploy")
     said = capsys.readouterr().out.splitlines()
-    assert (changes(hosts), said[-2]) == ([], f"health     https://{DOMAIN} answers over verified TLS")
+    assert (cluster.changes(hosts), said[-2]) == ([], f"health     https://{DOMAIN} answers over verified TLS")
     assert said[-1].startswith("done       nothing to change")
 
 
@@ -211,7 +154,7 @@ def test_a_missing_network_is_made_by_its_step(type_: Type, hosts: Hosts) -> Non
     """`network` makes the overlay on the manager and touches no other host."""
     hosts[MANAGER].engine.answers["GET /networks"] = []
     type_("network")
-    assert changes(hosts) == [f"{MANAGER}: POST /networks/create"]
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /networks/create"]
 
 
 def drifted(hosts: Hosts) -> None:
@@ -228,14 +171,14 @@ def test_a_network_in_use_is_not_replaced_unless_the_flag_is_given(type_: Type, 
     drifted(hosts)
     with pytest.raises(Exit, match=r"in use by jupyterhub\. .*fab network --recreate"):
         type_("network")
-    assert changes(hosts) == []
+    assert cluster.changes(hosts) == []
 
 
 def test_with_the_flag_the_network_is_replaced(type_: Type, hosts: Hosts) -> None:
     """`network --recreate` stops the services on it and makes it anew."""
     drifted(hosts)
     type_("network", recreate=True)
-    assert changes(hosts) == [
+    assert cluster.changes(hosts) == [
         f"{MANAGER}: DELETE /services/jupyterhub",
         f"{MANAGER}: DELETE /networks/{cluster.NETWORK}",
         f"{MANAGER}: POST /networks/create",
@@ -246,14 +189,14 @@ def test_a_missing_volume_is_made_by_its_step(type_: Type, hosts: Hosts) -> None
     """`volume` makes the volume on the manager and touches no other host."""
     del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]
     type_("volume")
-    assert changes(hosts) == [f"{MANAGER}: POST /volumes/create"]
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /volumes/create"]
 
 
 def test_a_changed_userlist_is_another_image(type_: Type, hosts: Hosts, tmp_path: Path) -> None:
     """`build-hub` builds on the manager when what goes into the image has changed, and not otherwise."""
     (tmp_path / "users").write_text("ada admin\ngrace\n")
     type_("build-hub")
-    assert changes(hosts) == [f"{MANAGER}: POST /build"]
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /build"]
 
 
 def test_a_service_without_what_it_stands_on_names_the_step(type_: Type, hosts: Hosts) -> None:
@@ -261,7 +204,7 @@ def test_a_service_without_what_it_stands_on_names_the_step(type_: Type, hosts: 
     del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]
     with pytest.raises(Exit, match=r"service: there is no volume jupyterhub-data\. Create it first: fab volume"):
         type_("service")
-    assert changes(hosts) == []
+    assert cluster.changes(hosts) == []
 
 
 @pytest.mark.parametrize("name", ["check", "service", "deploy"])

@@ -18,22 +18,15 @@ from swarmhub.steps import step_task
 from swarmhub.transport import session
 from swarmhub.transport.connection import VerifiedConnection
 from swarmhub.transport.executor import Executor
+from tests.unit.cluster import HOSTS_TOML
 
 ROOT = Path(__file__).resolve().parents[3]
-HOSTS = """[hosts]
-managers = ["swarm-manager1"]
-workers = ["swarm-worker1", "swarm-worker2"]
-[hub]
-domain = "hub.example.org"
-[notebook]
-image = "quay.io/jupyter/base-notebook:hub-6.1.1"
-"""
 
 
 @pytest.fixture(autouse=True)
 def hosts_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in a folder with settings, in a process that has no connections, and may open none."""
-    (tmp_path / "hosts.toml").write_text(HOSTS)
+    (tmp_path / "hosts.toml").write_text(HOSTS_TOML)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "_shared", {})
     monkeypatch.setattr(Connection, "open", lambda _: pytest.fail("opened a connection"))
@@ -181,10 +174,10 @@ def test_all_tasks_of_a_run_share_a_hosts_connection(recorder: Recorder) -> None
 
 def test_wrong_settings_end_the_run_with_a_line(recorder: Recorder, hosts_toml: Path) -> None:
     """hosts.toml is needed for the connection: its mistakes are told with FILE:LINE and 2, and nothing runs."""
-    hosts_toml.write_text(HOSTS.replace("domain", "domian"))
+    hosts_toml.write_text(HOSTS_TOML.replace("domain", "domian"))
     with pytest.raises(Exit) as ended:
         fab("-H swarm-manager1 network", recorder.step("network"))
-    assert (str(ended.value.message).startswith("hosts.toml:4: "), ended.value.code, recorder.ran) == (True, 2, [])
+    assert (str(ended.value.message).startswith("hosts.toml:5: "), ended.value.code, recorder.ran) == (True, 2, [])
 
 
 def test_a_command_after_two_hyphens_is_run_on_each_host(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,248 @@
+"""The plan of every step from one look: on a cluster with nothing, with everything, and with something in the way."""
+
+from collections import Counter
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+
+from swarmhub import chapters, hub_image
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError
+from swarmhub.plan import Difference, Plan, is_within
+from swarmhub.run import Run
+from tests.unit import cluster
+from tests.unit.cluster import DIGEST, Hosts
+from tests.unit.fakes import MANAGER, NOTEBOOK, WORKER1, WORKER2
+
+IMAGE = f"GET /images/{NOTEBOOK}/json"
+STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "service"]
+
+
+@pytest.fixture
+def run(hosts: Hosts) -> Run:
+    """Return a run on a cluster on which every step has been done."""
+    made = Run(Context(Config()))
+    made.__dict__["hosts"] = hosts
+    return made
+
+
+@pytest.fixture
+def empty(hosts: Hosts) -> Hosts:
+    """Take everything off the cluster but the swarm itself."""
+    manager = hosts[MANAGER].engine
+    for host in hosts.values():
+        host.engine.answers = {call: host.engine.answers[call] for call in ("GET /info",)} | (
+            {"GET /nodes": manager.answers["GET /nodes"], "GET /swarm": manager.answers["GET /swarm"]}
+            if host.name == MANAGER
+            else {}
+        )
+    manager.answers |= {"GET /networks": [], "GET /services": [], "GET /secrets": []}
+    manager.answers[f"GET /distribution/{NOTEBOOK}/json"] = {"Descriptor": {"digest": DIGEST}}
+    manager.configs.kept.clear()
+    hosts[MANAGER].commands.clear()
+    return hosts
+
+
+def every(run: Run) -> dict[str, Plan]:
+    """Return the plans by step."""
+    return {plan.step: plan for plan in chapters.every_plan(run)}
+
+
+def words(plan: Plan) -> list[str]:
+    """Return what a plan does."""
+    return [f"{change.verb} {change.what.split(' ')[0]} on {change.host}" for change in plan.changes]
+
+
+def requests(hosts: Hosts) -> Counter[str]:
+    """Count what each host has been asked."""
+    asked = [f"{name} {request} {request.params or ''}" for name, host in hosts.items() for request in host.engine.requests]
+    return Counter(asked + [f"{name} {' '.join(argv)}" for name, host in hosts.items() for argv in host.ran])
+
+
+def test_where_all_is_done_nothing_is_planned(run: Run) -> None:
+    """Every step of a deploy has its plan, in order, and none a change or an error."""
+    plans = chapters.every_plan(run)
+    assert [(plan.step, plan.changes, plan.error) for plan in plans] == [(step, (), None) for step in STEPS]
+
+
+def test_each_step_says_how_things_are(run: Run) -> None:
+    """A step without a change has a summary."""
+    assert [plan.step for plan in chapters.every_plan(run) if not plan.summary] == []
+
+
+def test_a_plan_changes_nothing(run: Run, hosts: Hosts) -> None:
+    """It only asks."""
+    chapters.every_plan(run)
+    assert [call for host in hosts.values() for call in host.engine.asked() if not call.startswith("GET ")] == []
+
+
+def test_nothing_is_asked_twice(run: Run, hosts: Hosts) -> None:
+    """All steps share one look."""
+    chapters.every_plan(run)
+    # Two threads of the look may both be the first who need to know what the manager is.
+    assert {call: count for call, count in requests(hosts).items() if count > 1 and "GET /info" not in call} == {}
+
+
+def test_another_plan_asks_nothing_more(run: Run, hosts: Hosts) -> None:
+    """What was seen holds until something is changed."""
+    chapters.every_plan(run)
+    before = requests(hosts)
+    chapters.every_plan(run)
+    assert requests(hosts) == before
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_first_deploy_is_planned_whole(run: Run) -> None:
+    """With nothing there, every step says what it will make."""
+    assert {step: words(plan) for step, plan in every(run).items()} == {
+        "nodes": [],
+        "network": [f"create network on {MANAGER}"],
+        "volume": [f"create volume on {MANAGER}"],
+        "certs": [f"issue staging on {MANAGER}"],
+        "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
+        "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
+        "service": [*[f"create secret on {MANAGER}"] * 2, f"create service on {MANAGER}", f"record release on {MANAGER}"],
+    }
+
+
+def field(plan: Plan, path: str) -> Difference:
+    """Return what the service's change says of a field."""
+    (found,) = [item for change in plan.changes for item in change.differences if item.path.endswith(path)]
+    return found
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("Networks[0].Target", "known after network"), ("Labels.swarmhub.certificate", "known after certs")],
+)
+def test_what_a_step_will_make_is_known_after_it(run: Run, path: str, wanted: str) -> None:
+    """The network's id and the certificate's fingerprint do not exist yet."""
+    assert field(every(run)["service"], path) == Difference(
+        f"TaskTemplate.{'ContainerSpec.' * ('Labels' in path)}{path}", None, wanted
+    )
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_notebook_image_of_a_first_deploy_is_known(run: Run) -> None:
+    """Its digest is the registry's."""
+    environment = field(every(run)["service"], "Env").wanted
+    assert f"DOCKER_NOTEBOOK_IMAGE=quay.io/jupyter/base-notebook@{DIGEST}" in environment
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_registry_is_asked_once(run: Run, hosts: Hosts) -> None:
+    """Registries count what one asks."""
+    chapters.every_plan(run)
+    assert hosts[MANAGER].engine.asked().count(f"GET /distribution/{NOTEBOOK}/json") == 1
+
+
+def test_a_new_network_is_known_after_its_step_in_a_service_that_is_there(run: Run, hosts: Hosts) -> None:
+    """The service that runs will be moved to it."""
+    hosts[MANAGER].engine.answers["GET /networks"] = []
+    assert field(every(run)["service"], "Networks[0].Target").wanted == "known after network"
+
+
+def test_a_certificate_that_is_due_restarts_the_hub(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What certs costs shows in the service's plan, with the copy of the database before it."""
+    monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: True)
+    assert words(every(run)["service"]) == [
+        f"copy the on {MANAGER}",
+        f"update service on {MANAGER}",
+        f"record release on {MANAGER}",
+    ]
+
+
+def test_a_changed_userlist_is_a_build_and_an_update(run: Run) -> None:
+    """The image's tag is known before it is built."""
+    run.settings.hub.userlist.write_text("ada admin\ngrace\n")
+    plans = every(run)
+    assert (words(plans["build-hub"]) != [], field(plans["service"], "Image").wanted) == (
+        True,
+        hub_image.desired(run.settings).tag,
+    )
+
+
+@pytest.mark.parametrize("is_planned", [False, True], ids=["alone", "shown before"])
+@pytest.mark.usefixtures("empty")
+def test_what_a_step_plans_alone_is_within_what_the_whole_plan_shows(run: Run, is_planned: bool) -> None:
+    """A deploy is held to what it has shown: each step's own plan has to be found in it."""
+    shown = every(run)
+    if is_planned:
+        run.look.forget()
+    alone = [
+        chapters.network_plan(run),
+        chapters.volume_plan(run),
+        chapters.certs_plan(run),
+        chapters.images_plan(run, run.settings.hosts.all),
+        chapters.hub_image_plan(run),
+    ]
+    assert [plan.step for plan in alone if not is_within(plan, shown[plan.step])] == []
+
+
+def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Hosts) -> None:
+    """An operator sees all that is wrong, and all that would change, at once."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
+    del hosts[WORKER2].engine.answers[IMAGE]
+    plans = every(run)
+    assert ([step for step, plan in plans.items() if plan.error], words(plans["images"])) == (
+        ["volume"],
+        [f"pull {NOTEBOOK} on {WORKER2}"],
+    )
+
+
+def test_an_error_of_a_step_names_it(run: Run, hosts: Hosts) -> None:
+    """The line is that of the step alone."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
+    assert str(every(run)["volume"].error).startswith(f"{MANAGER}: volume: volume jupyterhub-data differs: Driver is 'nfs'")
+
+
+def test_an_engine_that_fails_is_the_steps_error(run: Run, hosts: Hosts) -> None:
+    """With what helps; the other steps are planned."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"] = EngineError(MANAGER, 500, "no space left on device")
+    assert str(every(run)["volume"].error) == (
+        f"{MANAGER}: volume: no space left on device. Free some disk there: docker system df"
+    )
+
+
+def test_nodes_of_which_none_says_what_it_holds_are_the_steps_error(run: Run, hosts: Hosts) -> None:
+    """What stands on the images is refused as well; the other steps are planned."""
+    for name, host in hosts.items():
+        host.engine.answers[IMAGE] = StepError(name, "the connection broke", "Run it again")
+    assert [step for step, plan in every(run).items() if plan.error] == ["images", "service"]
+
+
+def test_a_registry_that_does_not_answer_is_the_error_of_what_needs_it(run: Run, empty: Hosts) -> None:
+    """Without the digest neither the pull nor the service can be planned."""
+    del empty[MANAGER].engine.answers[f"GET /distribution/{NOTEBOOK}/json"]
+    assert [step for step, plan in every(run).items() if plan.error] == ["images", "service"]
+
+
+def test_nodes_that_are_not_ready_end_the_plan(run: Run, hosts: Hosts) -> None:
+    """Nothing else is worth a word before that."""
+    hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "cannot reach it", "Is it up?")
+    (plan,) = chapters.every_plan(run)
+    assert str(plan.error) == f"{WORKER1}: nodes: cannot reach it. Is it up?"
+
+
+def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:
+    """A drained node stops no deploy."""
+    hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"
+    plan = every(run)["nodes"]
+    assert (plan.error, plan.summary) == (None, f"{WORKER1} is set to drain")
+
+
+def test_nodes_that_are_ready_are_counted(run: Run) -> None:
+    """The summary says how many there are."""
+    assert every(run)["nodes"].summary == "3 of 3 ready"
+
+
+def test_a_network_in_use_is_planned_anew_only_if_asked_for(run: Run, hosts: Hosts) -> None:
+    """The whole plan never stops anybody's work."""
+    hosts[MANAGER].engine.answers["GET /networks"][0]["Attachable"] = True
+    hosts[MANAGER].engine.answers["GET /services"] = [
+        {"ID": "s1", "Spec": {"Name": "jupyterhub", "TaskTemplate": {"Networks": [{"Target": cluster.NETWORK}]}}}
+    ]
+    refused, asked_for = every(run)["network"], chapters.network_plan(run, recreate=True)
+    assert (refused.error is not None, words(asked_for)) == (True, [f"replace network on {MANAGER}"])
