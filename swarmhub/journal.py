@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from swarmhub import history, lock, operator, settings
+from swarmhub import author, history, lock, settings
 from swarmhub.errors import StepError
 from swarmhub.history import Entry
 from swarmhub.host import EngineError, Host
@@ -22,7 +22,7 @@ class Journal:
     def __init__(self, manager: Host, command: str) -> None:
         self._manager, self._command = manager, command
         self._began, self._started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-        self._who = operator.name()
+        self._who = author.name()
         self._lease: Lease | None = None
         self._is_open = False
         self._doing: dict[str, None] = {}
@@ -91,7 +91,7 @@ class Journal:
 
     def _entry(self, ended: str) -> Entry:
         seconds = round(time.monotonic() - self._started, 1)
-        commit = operator.commit(settings.path().resolve().parent)
+        commit = author.commit(settings.path().resolve().parent)
         changes = (*self._changes, *(f"{sentence} (begun)" for sentence in tuple(self._doing)))
         return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 

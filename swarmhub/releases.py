@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from swarmhub import commands, database, operator, settings, swarm_config
+from swarmhub import author, commands, database, settings, swarm_config
 from swarmhub import service as services
 from swarmhub.database import Database
 from swarmhub.host import EngineError, Host, Json
@@ -116,9 +116,9 @@ class _Recorder:
         release = replace(
             self.release,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
-            who=operator.name(),
+            who=author.name(),
             # What is rolled back to was not made from what is checked out now.
-            commit=self.release.commit or operator.commit(settings.path().resolve().parent),
+            commit=self.release.commit or author.commit(settings.path().resolve().parent),
             schema=database.observe(host, kept).schema,
             spec=_as_runs(host, self.release),
         )

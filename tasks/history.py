@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
+from swarmhub import author, journal, lock
 from swarmhub import history as entries
-from swarmhub import journal, lock, operator
 from swarmhub import releases as chapter
 from swarmhub import rollback as way_back
 from swarmhub.run import step
@@ -36,7 +36,7 @@ def unlock(c: Context, yes: bool = False) -> None:
         run.report.line("unlock", lock.told(holder), style="yellow")
         run.agree("Take the lock away? That run stops before its next change.")
         lock.remove(manager, holder)
-        entries.write(manager, journal.lost(holder, f"unlocked by {operator.name()}"))
+        entries.write(manager, journal.lost(holder, f"unlocked by {author.name()}"))
         run.report.line("unlock", "done", style="green")
 
 

@@ -1,7 +1,6 @@
 """Commands whose streams are passed on while they run: lines as they come, or this process's own terminal."""
 
 import os
-import shutil
 import signal
 import termios
 import threading
@@ -36,7 +35,7 @@ def attach(transport: Transport, command: str, *, terminal: bool) -> int:
     """Run a command with this process's standard streams, and return its exit code (-1: the connection broke)."""
     with closing(transport.open_session()) as channel:
         if terminal:
-            columns, rows = shutil.get_terminal_size()
+            columns, rows = os.get_terminal_size(0)
             channel.get_pty(os.environ.get("TERM", "vt100"), columns, rows)
         channel.exec_command(command)
         with _raw_terminal(channel) if terminal else nullcontext():
@@ -73,7 +72,7 @@ def _raw_terminal(channel: Channel) -> Iterator[None]:
 
     def resize(*_: Any) -> None:
         with suppress(OSError):
-            channel.resize_pty(*os.get_terminal_size())
+            channel.resize_pty(*os.get_terminal_size(0))
 
     handler = signal.signal(signal.SIGWINCH, resize)
     try:

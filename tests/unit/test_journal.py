@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmhub import history, journal, lock, operator
+from swarmhub import author, history, journal, lock
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.journal import Journal
@@ -27,8 +27,8 @@ def host() -> FakeHost:
 def kept(host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Journal]:
     """Return the journal of a run of "deploy", from a folder at some commit."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(operator, "name", lambda: "ada@desk")
-    monkeypatch.setattr(operator, "commit", lambda folder: f"commit of {folder.name}")
+    monkeypatch.setattr(author, "name", lambda: "ada@desk")
+    monkeypatch.setattr(author, "commit", lambda folder: f"commit of {folder.name}")
     made = Journal(host, "deploy")
     yield made
     if made._lease is not None:

@@ -37,7 +37,7 @@ def given(tmp_path: Path) -> Settings:
 @pytest.fixture
 def hosts(given: Settings, authority: Authority) -> Hosts:
     """Return a cluster with a hub on the manager and a server of ada's on the first worker."""
-    made = cluster.deployed(given, SECRETS, authority)
+    made = cluster.deployed(given, authority, SECRETS)
     answers = made[MANAGER].engine.answers
     answers["GET /services/jupyterhub"] |= {"CreatedAt": CREATED, "UpdatedAt": CREATED}
     started = {"Env": ["JUPYTERHUB_USER=ada"]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import operator, releases, service, swarm_config
+from swarmhub import author, releases, service, swarm_config
 from swarmhub.host import EngineError
 from swarmhub.plan import Change, Cost, Plan
 from swarmhub.releases import LABEL, Release
@@ -48,8 +48,8 @@ def release(number: int, image: str = "", **more: Any) -> Release:
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHost:
     """Return a manager on which the new hub runs, and stand in a folder at some commit."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(operator, "name", lambda: "ada@desk")
-    monkeypatch.setattr(operator, "commit", lambda folder: f"commit of {folder.name}")
+    monkeypatch.setattr(author, "name", lambda: "ada@desk")
+    monkeypatch.setattr(author, "commit", lambda folder: f"commit of {folder.name}")
     return FakeHost(
         answers={
             "GET /secrets": [],

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from swarmhub import report as reports
 from swarmhub.nodes import Row
@@ -174,3 +175,43 @@ def test_no_bars_where_nobody_watches_or_asks(terminal: bool, wanted: bool) -> N
     with said.report.bars(wanted):
         said.report.amount(MANAGER, 1, 2)
     assert said.lines == []
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("\x1b[32minfo\x1b[39m: 200", "info: 200"),
+        ("\x1b]0;title\x1b\\text", "text"),
+        ("\x1b[2J\x1b[Hgone", "gone"),
+        ("[bold] :key: {}", "[bold] :key: {}"),
+    ],
+)
+def test_of_somebody_elses_escapes_none_reaches_a_pipe(said: Said, line: str, shown: str) -> None:
+    """What users' servers log is theirs: it must not clear a screen, and no word of it is taken for markup."""
+    said.report.foreign(line)
+    assert said.lines == [shown]
+
+
+def test_a_screen_that_is_printed_once_is_not_broken() -> None:
+    """In a pipe a row is as long as it is, and a sentence is one line: people copy commands from it."""
+    said = Said(width=80)
+    said.report.screen([Text("x" * 90, no_wrap=True, overflow="ellipsis"), Text("y " * 60, no_wrap=False, overflow="fold")])
+    assert [len(line) for line in said.lines] == [90, 119]
+
+
+def test_a_live_screen_breaks_sentences_and_says_what_has_no_room() -> None:
+    """Rows are cut at the edge, and below the last line that fits stands how many do not."""
+    said = Said(terminal=True, width=20, height=4)
+    with said.report.live() as show:
+        show(
+            [
+                Text("a" * 30, no_wrap=True, overflow="ellipsis"),
+                Text("word " * 5, no_wrap=False),
+                Text("c"),
+                Text("d"),
+                Text("e"),
+            ]
+        )
+    shown = said.file.getvalue()
+    assert ("a" * 19 + "…" in shown, "2 more lines" in shown) == (True, True)
+    assert shown.endswith("\x1b[?1049l")

@@ -84,7 +84,7 @@ class Wire(BaseAdapter):
         self.version: Any = VERSION
         self.answers: list[Any] = []
         self.sent: list[requests.PreparedRequest] = []
-        self.timeouts: list[float] = []
+        self.timeouts: list[float | None] = []
         self.proxies: list[Any] = []
 
     def send(
@@ -112,11 +112,12 @@ class FakeConnections:
 
     def __init__(self) -> None:
         self.opened_hosts: list[str] = []
+        self.transport: Any = None
         self.output = Output(0, "29.0.1", "")
 
     def opened(self, host: str) -> Any:
         self.opened_hosts.append(host)
-        return SimpleNamespace(transport=None)
+        return SimpleNamespace(transport=self.transport)
 
     def command(self, *argv: str) -> str:
         return " ".join(argv)
@@ -181,6 +182,19 @@ def test_an_engine_is_connected_to_once(engine: SshEngine, wire: Wire, connectio
     engine.get("/info")
     engine.get("/info")
     assert (before, connections.opened_hosts) == ([], [HOST])
+
+
+def test_a_connection_that_was_lost_is_made_anew(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
+    """A screen that is live sees a host again when it is back."""
+    state = {"active": True}
+    connections.transport = SimpleNamespace(is_active=lambda: state["active"])
+    wire.answers = [answer(200, {})] * 3
+    engine.get("/info")
+    state["active"] = False
+    engine.get("/info")
+    state["active"] = True
+    engine.get("/info")
+    assert connections.opened_hosts == [HOST, HOST]
 
 
 def test_an_answer_is_decoded(engine: SshEngine, wire: Wire) -> None:
@@ -422,6 +436,13 @@ def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire
     _ = list(engine.stream("/build")) if call == "stream" else list(engine.logs("/containers/c1/logs", follow=True))
     engine.get("/info")
     assert wire.timeouts == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
+
+
+def test_a_log_that_is_followed_by_people_may_be_silent_for_ever(engine: SshEngine, wire: Wire) -> None:
+    """Ctrl-C ends it, not the clock."""
+    wire.answers = [answer(200)]
+    _ = list(engine.logs("/services/s1/logs", patience=None, follow=True))
+    assert wire.timeouts == [None]
 
 
 def frame(payload: bytes, stream: int = 1) -> bytes:

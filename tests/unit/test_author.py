@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub import operator
+from swarmhub import author
 
 
 def git(folder: Path, *words: str) -> str:
@@ -30,7 +30,7 @@ def test_an_operator_is_a_user_and_a_machine(monkeypatch: pytest.MonkeyPatch) ->
     """Others know whom to ask, and where."""
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     monkeypatch.setattr("socket.gethostname", lambda: "desk")
-    assert operator.name() == "ada@desk"
+    assert author.name() == "ada@desk"
 
 
 @pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
@@ -41,24 +41,24 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch, error
         raise error
 
     monkeypatch.setattr("getpass.getuser", fail)
-    assert operator.name().startswith("unknown@")
+    assert author.name().startswith("unknown@")
 
 
 def test_the_commit_is_short(repository: Path) -> None:
     """Eight digits of it, without tags."""
     git(repository, "tag", "v1")
-    assert operator.commit(repository) == git(repository, "rev-parse", "--short=8", "HEAD")
+    assert author.commit(repository) == git(repository, "rev-parse", "--short=8", "HEAD")
 
 
 def test_files_that_differ_are_told(repository: Path) -> None:
     """What ran then is not what the commit holds."""
     (repository / "hosts.toml").write_text("[hosts]\n# mine\n")
-    assert operator.commit(repository).endswith("-dirty")
+    assert author.commit(repository).endswith("-dirty")
 
 
 def test_outside_of_a_repository_there_is_no_commit(tmp_path: Path) -> None:
     """A copy without git is no error."""
-    assert operator.commit(tmp_path) == ""
+    assert author.commit(tmp_path) == ""
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 5)])
@@ -69,4 +69,4 @@ def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.Monk
         raise error
 
     monkeypatch.setattr(subprocess, "run", fail)
-    assert operator.commit(tmp_path) == ""
+    assert author.commit(tmp_path) == ""
