@@ -8,10 +8,10 @@ from invoke.collection import Collection
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tasks import certs, hub, images, lab, network, volume
+from tasks import certs, doctor, hub, images, lab, network, volume
 
 ns = Collection()
-for module in (network, volume, certs, images, hub):
+for module in (doctor, network, volume, certs, images, hub):
     for found in Collection.from_module(module).tasks.values():
         if found.body.__module__ == module.__name__:
             ns.add_task(found)
