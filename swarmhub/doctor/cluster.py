@@ -48,7 +48,7 @@ def examine(patient: Patient) -> list[Finding]:
         return [missing, *_side_by_side(patient, [("image", partial(_images, patient))])]
     try:
         found, managers = swarm.observe(patient.head, patient.seen[patient.manager])
-    except Exception as error:  # noqa: BLE001 - whatever is broken there, the rest is checked
+    except Exception as error:
         return [from_error("swarm", patient.manager, error), *_side_by_side(patient, _lanes(patient))]
     findings = [*swarm.judge(patient.settings, patient.seen, found), swarm.quorum(managers, patient.manager)]
     nodes = _nodes(patient, found)
@@ -87,7 +87,7 @@ def _one_by_one(patient: Patient, *lanes: Lane) -> list[Finding]:
     for check, work in lanes:
         try:
             findings += work()
-        except Exception as error:  # noqa: BLE001 - the next one is checked all the same
+        except Exception as error:
             findings.append(from_error(check, patient.manager, error))
     return findings
 
@@ -167,11 +167,10 @@ def _held(host: Host, image: str) -> tuple[Held | None, int]:
 
 def _versions(patient: Patient) -> list[Finding]:
     head, image = patient.head, patient.settings.notebook.image
-    hub, inside = at_once([partial(_hub_version, patient), partial(versions.observe, head, image)])
-    for answer in (hub, inside):
-        if isinstance(answer, BaseException):
-            return [from_error(versions.CHECK, patient.manager, answer)]
-    return [versions.judge(hub, inside, image, patient.manager)]
+    asked = at_once([partial(_hub_version, patient), partial(versions.observe, head, image)])
+    broken = [from_error(versions.CHECK, patient.manager, one) for one in asked if isinstance(one, BaseException)]
+    hub, inside = (None if isinstance(one, BaseException) else one for one in asked)
+    return broken or [versions.judge(hub, inside, image, patient.manager)]
 
 
 def _hub_version(patient: Patient) -> str | None:

@@ -7,6 +7,7 @@ an empty one, with the host's own programs mounted read-only.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 
@@ -15,6 +16,7 @@ from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.peers import NEIGHBOURS
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
+from swarmhub.notebooks import time
 from swarmhub.plan import at_once
 from swarmhub.settings import Settings
 from swarmhub.wait import until
@@ -23,23 +25,26 @@ CHECK = "overlay"
 LABELS = {"swarmhub": "doctor"}
 # The containers end by themselves, should nobody be left to remove them.
 LIFE_SECONDS = 60
+# What a run that was killed has left behind is older than this when the next one removes it.
+STALE_SECONDS = 300
 # A node learns of a new address by gossip: most of the time at once.
-PATIENCE_SECONDS = 4
+PATIENCE_SECONDS = 5
 GONE_SECONDS = 10
-# Nothing listens at port 9: "refused" has been there and back.
+# Nothing listens at port 9: "refused" has been there and back. A name that is known has come by gossip.
 SCRIPT = """
 call() {
   while [ "$SECONDS" -lt "$0" ]; do
-    said=$(timeout 1 bash -c ": </dev/tcp/$1/9" 2>&1) && break
-    case $said in *refused*) break;; esac
-    [ -z "$said" ] || sleep 0.2
-    said=
+    case $(timeout 1 bash -c ": </dev/tcp/$2/9" 2>&1) in
+      *refused*) echo "$1 reached"; return;;
+      ?*) sleep 0.2;;
+    esac
   done
-  echo "$1 ${said:+yes}"
+  if timeout 1 getent hosts "$1" >/dev/null; then echo "$1 known"; else echo "$1 unknown"; fi
 }
-for peer in "$@"; do call "$peer" & done
+for peer in "$@"; do call "${peer%=*}" "${peer#*=}" & done
 wait
 """
+REACHED, UNKNOWN = "reached", "unknown"
 
 
 class Trial:
@@ -89,6 +94,7 @@ class Trial:
         return []
 
     def _make_network(self, settings: Settings, encrypted: bool) -> None:
+        self._sweep()
         wanted = network.desired(settings)
         options = {key: value for key, value in wanted["Options"].items() if key != "encrypted" or encrypted}
         wanted |= {"Name": self.name, "Attachable": True, "Options": options, "Labels": LABELS}
@@ -97,6 +103,13 @@ class Trial:
             self._unless_over()
             self._is_clean = False
             self._manager.engine.post("/networks/create", wanted)
+
+    def _sweep(self) -> None:
+        """Remove what an earlier run left that was killed; its containers have ended by themselves."""
+        for old in self._manager.engine.get("/networks", filters={"label": ["swarmhub=doctor"]}):
+            if (datetime.now(UTC) - time(old["Created"])).total_seconds() > STALE_SECONDS:
+                with suppress(EngineError):
+                    self._manager.engine.delete(f"/networks/{old['Id']}")
 
     def _start(self, host: str) -> str:
         engine = self._hosts[host].engine
@@ -108,6 +121,7 @@ class Trial:
             "Image": self.name,
             "Entrypoint": ["/bin/sleep", str(LIFE_SECONDS)],
             "Labels": LABELS,
+            "NetworkingConfig": {"EndpointsConfig": {self.name: {"Aliases": [self._alias(host)]}}},
             "HostConfig": {
                 "NetworkMode": self.name,
                 "Mounts": mounts,
@@ -125,16 +139,16 @@ class Trial:
             networks = engine.get(f"/containers/{self.name}/json")["NetworkSettings"]["Networks"]
         return str(networks[self.name]["IPAddress"])
 
-    def _call(self, addresses: Mapping[str, str], host: str) -> dict[str, bool]:
+    def _call(self, addresses: Mapping[str, str], host: str) -> dict[str, str]:
         order = list(addresses)
         at = order.index(host)
-        peers = {addresses[peer]: peer for peer in [*order[at + 1 :], *order[:at]][:NEIGHBOURS]}
-        words = ("bash", "-c", SCRIPT, str(PATIENCE_SECONDS), *peers)
+        peers = {self._alias(peer): peer for peer in [*order[at + 1 :], *order[:at]][:NEIGHBOURS]}
+        words = ("bash", "-c", SCRIPT, str(PATIENCE_SECONDS), *(f"{alias}={addresses[peer]}" for alias, peer in peers.items()))
         done = self._hosts[host].run("docker", "exec", self.name, "/bin/env", "PATH=/usr/bin:/bin", *words)
         if done.code:
             said = (done.err.strip().splitlines() or ["it says nothing"])[-1]
             raise StepError(host, f"the overlay cannot be tried: {said}", "Does a container run there? docker run hello-world")
-        return {peers[line.split()[0]]: line.endswith("yes") for line in done.out.splitlines()}
+        return {peers[alias]: answer for alias, answer in map(str.split, done.out.splitlines())}
 
     def _stop(self, host: str) -> None:
         engine = self._hosts[host].engine
@@ -150,6 +164,9 @@ class Trial:
             return True
         return False
 
+    def _alias(self, host: str) -> str:
+        return f"node{list(self._folders).index(host)}"
+
     def _unless_over(self) -> None:
         if self._is_over:
             raise StepError(self._manager.name, "interrupted", "Run this again")
@@ -158,26 +175,28 @@ class Trial:
         return dict(zip(hosts, at_once([partial(work, host) for host in hosts]), strict=True))
 
 
-def judge(answers: Mapping[str, Mapping[str, bool]], encrypted: bool) -> list[Finding]:
+def judge(answers: Mapping[str, Mapping[str, str]], encrypted: bool) -> list[Finding]:
     """Blame the host that reaches nobody; what others do not reach because of it is said once."""
-    silent = {host: [peer for peer, answered in peers.items() if not answered] for host, peers in answers.items()}
+    silent = {host: [peer for peer, answer in peers.items() if answer != REACHED] for host, peers in answers.items()}
     cut_off = {host for host, peers in silent.items() if peers and len(peers) == len(answers[host])}
     if len(cut_off) == len(answers):
         cut_off = set()
-    ports = "4789/udp, 7946/tcp and 7946/udp" + (" and the IP protocol 50 (ESP)" if encrypted else "")
-    remedy = f"Open {ports} between the nodes, and look for a firewall on the way"
     findings = []
     for host, peers in silent.items():
         left = peers if host in cut_off else [peer for peer in peers if peer not in cut_off]
         if left:
-            findings.append(
-                failure(CHECK, host, f"no packet of an overlay network comes through with {', '.join(left)}", remedy)
-            )
+            gossips = all(answers[host][peer] != UNKNOWN for peer in left)
+            text = f"no packet of an overlay network comes through with {', '.join(left)}"
+            findings.append(failure(CHECK, host, text, _remedy(gossips, encrypted)))
         elif len(peers) < len(answers[host]):
-            findings.append(ok(CHECK, host, f"packets of an overlay network come through with {_count(answers[host], peers)}"))
+            number = len(answers[host]) - len(peers)
+            text = f"packets of an overlay network come through with {number} other node{'s' if number > 1 else ''}"
+            findings.append(ok(CHECK, host, text))
     return findings
 
 
-def _count(peers: Mapping[str, bool], silent: Sequence[str]) -> str:
-    number = len(peers) - len(silent)
-    return f"{number} other node{'s' if number > 1 else ''}"
+def _remedy(gossips: bool, encrypted: bool) -> str:
+    data = "4789/udp" + (" and the IP protocol 50 (ESP)" if encrypted else "")
+    ports = data if gossips else f"7946/tcp, 7946/udp and {data}"
+    heard = "They hear of each other: open" if gossips else "They do not even hear of each other: open"
+    return f"{heard} {ports} between them"
