@@ -158,7 +158,8 @@ def _images(patient: Patient) -> list[Finding]:
     size = max((size for _, size in known.values()), default=0)
     free = {host: one.probe.free for host, one in patient.seen.items() if one.probe}
     holding = frozenset(host for host, one in held.items() if one)
-    return [*broken, *disk.judge(free, holding, size), *notebook.judge(image, held, patient.manager)]
+    findings = broken + disk.judge(free, holding, size)
+    return findings + (notebook.judge(image, held, patient.manager) if held else [])
 
 
 def _held(host: Host, image: str) -> tuple[Held | None, int]:

@@ -40,7 +40,8 @@ def deployed(wanted: frozenset[str], found: frozenset[str], manager: str) -> Fin
 def _of(check: str, problem: Problem) -> Finding:
     wrong, _, remedy = problem.wrong.partition("; ")
     where = f"{problem.file}:{problem.line}: {problem.key}".removesuffix(": ")
-    return failure(check, HERE, f"{where}: {wrong}", remedy[:1].upper() + remedy[1:])
+    typed = remedy.startswith("export ")
+    return failure(check, HERE, f"{where}: {wrong}", f"Set it: {remedy}" if typed else remedy[:1].upper() + remedy[1:])
 
 
 def _problems(read: Callable[[], object]) -> list[Problem]:
