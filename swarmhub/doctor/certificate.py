@@ -20,7 +20,7 @@ def judge(found: Certificate | None, settings: Settings, manager: str, now: date
         findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
     days = found.days_left(now)
     if now >= found.not_after:
-        text = f"it expired {-days} days ago, on {found.not_after:%Y-%m-%d}"
+        text = f"it expired {(now - found.not_after).days} days ago, on {found.not_after:%Y-%m-%d}"
         findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
     elif found.is_due(now):
         text = f"it expires in {days} days, and less than a third of its life is left"

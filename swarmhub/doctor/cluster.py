@@ -12,7 +12,7 @@ from swarmhub import secrets as secrets_file
 from swarmhub.doctor import addresses, certificate, disk, dns, kernel, local, notebook, peers, published, swarm, versions
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import Seen
-from swarmhub.doctor.overlay import Trial
+from swarmhub.doctor.overlay import Participant, Trial
 from swarmhub.doctor.peers import Node
 from swarmhub.errors import SettingsError
 from swarmhub.host import Host
@@ -201,10 +201,11 @@ def _nodes(patient: Patient, found: Swarm) -> list[Node]:
 def _trial(patient: Patient, nodes: Sequence[Node]) -> Trial:
     taking_part = {}
     for node in nodes:
-        probe = patient.seen[node.host].probe
-        if node.is_active and probe and probe.has_bash:
-            taking_part[node.host] = probe.folders
-    return Trial(patient.hosts, patient.manager, taking_part)
+        seen = patient.seen[node.host]
+        if node.is_active and seen.version and seen.probe and seen.probe.has_bash:
+            architecture = str(seen.version.get("Arch", "amd64"))
+            taking_part[node.host] = Participant(patient.hosts[node.host], seen.node, seen.probe.folders, architecture)
+    return Trial(patient.head, taking_part)
 
 
 def _with_esp(patient: Patient, nodes: Sequence[Node]) -> bool:

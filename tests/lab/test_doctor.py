@@ -70,9 +70,9 @@ def led_elsewhere(lab: Lab) -> object:
     """Let DNS answer a worker's address for the hub's domain."""
     name, right, wrong = topology.DOMAIN, topology.MANAGER.address, topology.WORKERS[0].address
     reload = "kill -HUP $(pidof dnsmasq)"
-    change = "cp /srv/lab/hosts /srv/lab/hosts.new; sed -i 's/^{} {}$/{} {}/' /srv/lab/hosts.new; cat /srv/lab/hosts.new > /srv/lab/hosts"
-    to, back = change.format(right, name, wrong, name), change.format(wrong, name, right, name)
-    return undone(lab, "dns", f"{to}; {reload}", f"{back}; rm /srv/lab/hosts.new; {reload}")
+    file = "/srv/lab/hosts"
+    to, back = f"s/^{right} {name}$/{wrong} {name}/", f"s/^{wrong} {name}$/{right} {name}/"
+    return undone(lab, "dns", f"sed -i '{to}' {file}; {reload}", f"sed -i '{back}' {file}; {reload}")
 
 
 def expired(lab: Lab) -> object:
@@ -181,7 +181,7 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def ailing(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Examined]]:
+def ailing(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examined]:
     """Examine the lab with a second manager, then without that one, then with that one's engine on a disk of 64 MB."""
     folder = tmp_path_factory.mktemp("alone")
     alone = variant(folder, (f'["{MANAGER}"]', f'["{LAST}"]'), (WORKERS, "workers = []"), ("staging = true", "staging = false"))
@@ -203,7 +203,7 @@ def ailing(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory
         lab.docker("node", "demote", LAST)
         lab.docker("node", "update", "--availability", "active", WORKER)
         lab.wait(lambda: _says(lab, "Ready", LAST, "{{.Status}}"), 60, f"{LAST} does not come back")
-    yield answers
+    return answers
 
 
 def _says(lab: Lab, word: str, node: str, form: str) -> bool:
@@ -291,10 +291,10 @@ def test_fault_is_named_with_its_remedy(sick: Examined, check: str, host: str, e
     assert re.search(f"^{expected}", sick.of(check, host), re.MULTILINE), sick.of(check, host)
 
 
-@pytest.mark.parametrize("host", ["gone", "stranger", "guest"])
-def test_host_that_cannot_be_asked_fails_once(sick: Examined, host: str) -> None:
-    """A host that does not let anybody in, or not to Docker, does not repeat that in every check."""
-    assert [one["level"] for one in sick.findings if one["host"] == host].count("failure") == 1 + 2 * (host == "guest")
+@pytest.mark.parametrize("host", ["gone", "stranger"])
+def test_host_that_cannot_be_asked_is_one_line(sick: Examined, host: str) -> None:
+    """A host that does not let anybody in does not repeat that in every check."""
+    assert [one["check"] for one in sick.findings if one["host"] == host] == ["ssh"]
 
 
 def test_failure_is_exit_code_1(sick: Examined) -> None:
@@ -343,7 +343,7 @@ def test_lines_are_for_people(deployed: Lab, settings: Settings) -> None:
     lines = done.out.splitlines()
     assert done.code == 1
     assert re.match(rf"failure +jupyterhub +{MANAGER} +debian:trixie-slim has no jupyterhub-singleuser\. Use an", lines[-2])
-    assert re.fullmatch(r"\d failures, 1 warning, \d\d ok", lines[-1])
+    assert re.fullmatch(r"\d failures, \d warnings, \d\d ok", lines[-1])
 
 
 def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
