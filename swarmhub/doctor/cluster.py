@@ -1,10 +1,11 @@
 """What only a manager knows, and what takes several hosts: asked side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from hub import userlist
 from swarmhub import certs, hub_image, images, service
@@ -33,6 +34,7 @@ class Patient:
     hosts: Mapping[str, Host]
     manager: str
     seen: Mapping[str, Seen]
+    id: str = field(default_factory=lambda: token_hex(3))
 
     @property
     def head(self) -> Host:
@@ -61,8 +63,10 @@ def examine(patient: Patient) -> list[Finding]:
     ]
     try:
         return findings + _side_by_side(patient, lanes)
-    finally:
-        trial.clean_up()  # after a Ctrl-C; else it has been done
+    except KeyboardInterrupt:
+        trial.clean_up()
+        versions.clean_up(patient.head, patient.id)
+        raise
 
 
 def _lanes(patient: Patient) -> list[Lane]:
@@ -168,7 +172,7 @@ def _held(host: Host, image: str) -> tuple[Held | None, int]:
 
 def _versions(patient: Patient) -> list[Finding]:
     head, image = patient.head, patient.settings.notebook.image
-    asked = at_once([partial(_hub_version, patient), partial(versions.observe, head, image)])
+    asked = at_once([partial(_hub_version, patient), partial(versions.observe, head, image, patient.id)])
     broken = [from_error(versions.CHECK, patient.manager, one) for one in asked if isinstance(one, BaseException)]
     hub, inside = (None if isinstance(one, BaseException) else one for one in asked)
     return broken or [versions.judge(hub, inside, image, patient.manager)]
@@ -180,11 +184,11 @@ def _hub_version(patient: Patient) -> str | None:
         tag = hub_image.desired(patient.settings).tag
     except SettingsError:
         tag = ""  # said among the settings
-    version = versions.observe(patient.head, tag) if tag else None
+    version = versions.observe(patient.head, tag, patient.id) if tag else None
     if version is None:
         running = patient.head.engine.find(f"/services/{patient.settings.hub.service}")
         image = running["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] if running else ""
-        version = versions.observe(patient.head, image) if image else None
+        version = versions.observe(patient.head, image, patient.id) if image else None
     return version
 
 
@@ -205,7 +209,7 @@ def _trial(patient: Patient, nodes: Sequence[Node]) -> Trial:
         if node.is_active and seen.version and seen.probe and seen.probe.has_bash:
             architecture = str(seen.version.get("Arch", "amd64"))
             taking_part[node.host] = Participant(patient.hosts[node.host], seen.node, seen.probe.folders, architecture)
-    return Trial(patient.head, taking_part)
+    return Trial(patient.head, patient.id, taking_part)
 
 
 def _with_esp(patient: Patient, nodes: Sequence[Node]) -> bool:

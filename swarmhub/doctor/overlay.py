@@ -4,7 +4,6 @@ VXLAN (4789/udp) cannot be knocked at: only a packet that comes out at the other
 on an attachable network: an engine that waits in vain for one of those can leave the swarm only after a restart (Docker 26).
 """
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,9 +75,9 @@ class Running:
 class Trial:
     """A network and a service on it, for as long as the trial takes."""
 
-    def __init__(self, manager: Host, participants: Mapping[str, Participant]) -> None:
+    def __init__(self, manager: Host, id_: str, participants: Mapping[str, Participant]) -> None:
         self._manager, self._participants = manager, participants
-        self.name = f"swarmhub-doctor-{secrets.token_hex(3)}"
+        self.name = f"swarmhub-doctor-{id_}"
         self._lock = Lock()
         self._is_over, self._is_clean = False, True
 

@@ -5,6 +5,7 @@ from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host
 
 CHECK = "jupyterhub"
+LABEL = "swarmhub.doctor"
 # The package's own record is read in 50 ms; starting the server to ask takes 2 s: for images whose python3 is another.
 SCRIPT = """
 command -v jupyterhub-singleuser >/dev/null || { echo none; exit 0; }
@@ -12,7 +13,13 @@ python3 -c 'from importlib.metadata import version; print(version("jupyterhub"))
 """
 
 
-def observe(manager: Host, image: str) -> str | None:
+def clean_up(manager: Host, trial: str) -> None:
+    """Remove the containers of a run that was interrupted."""
+    for one in manager.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={trial}"]}):
+        manager.engine.delete(f"/containers/{one['Id']}", force=True)
+
+
+def observe(manager: Host, image: str, trial: str) -> str | None:
     """Return the version in an image, "" where it has no single-user server, or None where the manager lacks the image."""
     if manager.engine.find(f"/images/{image}/json") is None:
         return None
@@ -20,7 +27,7 @@ def observe(manager: Host, image: str) -> str | None:
         "Image": image,
         # docker-stacks' entrypoint would start by preparing a home.
         "Entrypoint": ["/bin/sh", "-c", SCRIPT],
-        "Labels": {"swarmhub": "doctor"},
+        "Labels": {LABEL: trial},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {"NetworkMode": "none"},
     }

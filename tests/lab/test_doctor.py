@@ -194,6 +194,7 @@ def ailing(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory
         lab.wait(lambda: _says(lab, "Reachable", LAST, "{{.ManagerStatus}}"), 60, f"{LAST} becomes no manager")
         answers["two managers"] = examine(lab)
         with undone(lab, LAST, f"{stop} && {small}", f"{stop}; umount /var/lib/docker; {start}"):
+            lab.wait(lambda: not _ok(lab, MANAGER, "docker", "node", "ls"), 60, "the quorum is not lost")
             answers["no quorum"] = examine(lab)
             lab.on(LAST, "sh", "-c", start)
             lab.wait(lambda: _ok(lab, LAST, "docker", "version"), 30, f"the engine of {LAST} does not start")
@@ -239,7 +240,11 @@ def test_nothing_of_the_trial_is_left(lab: Lab, sick: Examined) -> None:
 
 
 def _left(lab: Lab, node: str) -> str:
-    lists = (("ps", "-aq", "--filter", "label=swarmhub=doctor"), ("network", "ls", "-q", "--filter", "name=swarmhub-doctor"))
+    lists = (
+        ("ps", "-aq", "--filter", "name=doctor"),
+        ("ps", "-aq", "--filter", "label=swarmhub.doctor"),
+        ("network", "ls", "-q", "--filter", "name=swarmhub-doctor"),
+    )
     images = [line for line in lab.docker("image", "ls", "--format", "{{.Repository}}", node=node).split() if "doctor" in line]
     return "".join([*(lab.docker(*one, node=node) for one in lists), *images])
 
@@ -288,7 +293,8 @@ def _left(lab: Lab, node: str) -> str:
 )
 def test_fault_is_named_with_its_remedy(sick: Examined, check: str, host: str, expected: str) -> None:
     """Each fault is a line of its own on the host that has it, and says what helps; its neighbours stay well."""
-    assert re.search(f"^{expected}", sick.of(check, host), re.MULTILINE), sick.of(check, host)
+    others = [one for one in sick.findings if one["check"] == check]
+    assert re.search(f"^{expected}", sick.of(check, host), re.MULTILINE), others
 
 
 @pytest.mark.parametrize("host", ["gone", "stranger"])
@@ -343,7 +349,7 @@ def test_lines_are_for_people(deployed: Lab, settings: Settings) -> None:
     lines = done.out.splitlines()
     assert done.code == 1
     assert re.match(rf"failure +jupyterhub +{MANAGER} +debian:trixie-slim has no jupyterhub-singleuser\. Use an", lines[-2])
-    assert re.fullmatch(r"\d failures, \d warnings, \d\d ok", lines[-1])
+    assert re.fullmatch(r"\d failures?, \d warnings?, \d\d ok", lines[-1])
 
 
 def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
