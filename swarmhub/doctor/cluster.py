@@ -48,19 +48,20 @@ def examine(patient: Patient) -> list[Finding]:
         text = "not checked without this manager's engine: the swarm, the ports, the overlay, the domain, the certificate"
         missing = warning("swarm", patient.manager, text, "Mend it first, or name another manager: fab -H MANAGER doctor")
         return [missing, *_side_by_side(patient, [("image", partial(_images, patient))])]
+    lanes, trial = _lanes(patient), Trial(patient.head, patient.id, {})
     try:
         found, managers = swarm.observe(patient.head, patient.seen[patient.manager])
-    except Exception as error:
-        return [from_error("swarm", patient.manager, error), *_side_by_side(patient, _lanes(patient))]
-    findings = [*swarm.judge(patient.settings, patient.seen, found), swarm.quorum(managers, patient.manager)]
-    nodes = _nodes(patient, found)
-    trial = _trial(patient, nodes)
-    lanes: list[Lane] = [
-        *_lanes(patient),
-        ("ports", partial(_ports, patient, nodes)),
-        ("overlay", partial(trial.run, patient.settings, _with_esp(patient, nodes))),
-        ("addresses", partial(_services, patient, found)),
-    ]
+    except Exception as error:  # whatever is broken there, the rest is checked
+        findings = [from_error("swarm", patient.manager, error)]
+    else:
+        findings = [*swarm.judge(patient.settings, patient.seen, found), swarm.quorum(managers, patient.manager)]
+        nodes = _nodes(patient, found)
+        trial = _trial(patient, nodes)
+        lanes += [
+            ("ports", partial(_ports, patient, nodes)),
+            ("overlay", partial(trial.run, patient.settings, _with_esp(patient, nodes))),
+            ("addresses", partial(_services, patient, found)),
+        ]
     try:
         return findings + _side_by_side(patient, lanes)
     except KeyboardInterrupt:

@@ -121,7 +121,7 @@ class Trial:
             image = ids.pop() if len(ids) == 1 else self.name
             folders = [set(one.folders) for one in self._participants.values()]
             self._manager.engine.post("/services/create", service_body(self.name, image, sorted(set.intersection(*folders))))
-        running = self._wait({host for host, one in images.items() if not isinstance(one, BaseException)})
+        running = self._wait([host for host, one in images.items() if not isinstance(one, BaseException)])
         broken += [_not_running(host, task) for host, task in running.items() if not isinstance(task, Running)]
         up = {host: task for host, task in running.items() if isinstance(task, Running)}
         called = self._on_each(list(up), partial(self._call, up)) if len(up) > 1 else {}
@@ -144,7 +144,7 @@ class Trial:
             pass
         return str(engine.get(f"/images/{self.name}/json")["Id"])
 
-    def _wait(self, hosts: set[str]) -> dict[str, "Running | Json"]:
+    def _wait(self, hosts: Sequence[str]) -> dict[str, "Running | Json"]:
         """Return what runs on each host, or the task that does not."""
         found: dict[str, Running | Json] = {}
 

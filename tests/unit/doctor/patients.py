@@ -67,4 +67,5 @@ def info(node: str = "n1", address: str = "10.0.0.11", state: str = "active", *,
 def seen(host: str = MANAGER, **more: Any) -> Seen:
     """Return what a healthy host answered."""
     version = {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"}
-    return Seen(host, **{"info": info(), "version": version, "probe": probe()} | more)
+    healthy: dict[str, Any] = {"info": info(), "version": version, "probe": probe()}
+    return Seen(host, **healthy | more)
