@@ -4,7 +4,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from swarmhub import commands, containers
+from swarmhub import commands, containers, ports
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import split
@@ -220,23 +220,10 @@ class _Certbot:
                 pass
 
     def _require_port(self, host: Host) -> None:
-        holder = _holder_of_port_80(host)
+        holder = ports.observe(host, 80)
         if holder:
-            cause = f"port 80 is taken by {holder}; the certificate authority asks there"
+            cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
             raise StepError(host.name, cause, "Stop it for the moment, and run this again")
-
-
-def _holder_of_port_80(host: Host) -> str | None:
-    """Name what listens on port 80 of the host: a container, or else a process."""
-    running = host.engine.get("/containers/json", filters={"publish": ["80/tcp"]})
-    names = [item["Names"][0].lstrip("/") for item in running if any(port.get("PublicPort") == 80 for port in item["Ports"])]
-    if names:
-        return f"the container {names[0]}"
-    listening = host.run("ss", "-Hltnp", "sport = :80").out.strip()
-    process = re.search(r'users:\(\("([^"]+)",pid=(\d+)', listening)
-    if process:
-        return f"the process {process[1]} (pid {process[2]})"
-    return "a process that this user may not see (try there: sudo ss -ltnp)" if listening else None
 
 
 def _is_noise(said: list[str]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import machine, topology, up
-from tests.lab.support import BIN, ROOT, Done, Lab, Settings
+from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 
 @pytest.fixture(scope="session")
@@ -56,18 +56,7 @@ def settings(tmp_path: Path) -> Settings:
     """Make a variant of lab/hosts.toml: each pair of texts is replaced, which must be there."""
 
     def make(*replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> Path:
-        text = (ROOT / "lab" / "hosts.toml").read_text()
-        for old, new in replaced:
-            assert old in text, old
-            text = text.replace(old, new)
-        if ssh is not None:
-            config = tmp_path / "ssh_config"
-            config.write_text(ssh((topology.STATE / "ssh_config").read_text()))
-            text = text.replace('"state/ssh_config"', f'"{config}"')
-        text = text.replace('"state/', f'"{topology.STATE}/').replace('"userlist"', f'"{ROOT / "lab" / "userlist"}"')
-        file = tmp_path / "hosts.toml"
-        file.write_text(text)
-        return file
+        return variant(tmp_path, *replaced, ssh=ssh)
 
     return make
 

@@ -139,6 +139,22 @@ class Started:
         return Done(fab.returncode, self.said + out, err)
 
 
+def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> Path:
+    """Write a variant of lab/hosts.toml into a folder: each pair of texts is replaced, which must be there."""
+    text = (ROOT / "lab" / "hosts.toml").read_text()
+    for old, new in replaced:
+        assert old in text, old
+        text = text.replace(old, new)
+    if ssh is not None:
+        config = folder / "ssh_config"
+        config.write_text(ssh((topology.STATE / "ssh_config").read_text()))
+        text = text.replace('"state/ssh_config"', f'"{config}"')
+    text = text.replace('"state/', f'"{topology.STATE}/').replace('"userlist"', f'"{ROOT / "lab" / "userlist"}"')
+    file = folder / "hosts.toml"
+    file.write_text(text)
+    return file
+
+
 def interrupt(*arguments: str, when: str) -> Done:
     """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within 10 s."""
     return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(10, signal.SIGINT)

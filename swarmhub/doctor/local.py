@@ -1,0 +1,52 @@
+"""What this machine has to give: the files that hosts.toml names, the secrets, the OAuth callback."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from swarmhub import certs, hub_image
+from swarmhub import secrets as secrets_file
+from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.service import IN_ENVIRONMENT
+from swarmhub.settings import Settings
+
+CALLBACK_KEY = f"secrets.{IN_ENVIRONMENT}"
+
+
+def observe(settings: Settings, file: Path) -> list[Finding]:
+    """Read all of it, and say what is wrong."""
+    files = _problems(lambda: hub_image.desired(settings)) + _problems(lambda: certs.desired(settings))
+    return judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
+
+
+def judge(files: Sequence[Problem], secrets: Sequence[Problem], domain: str) -> list[Finding]:
+    """Return a line for each mistake, or for all that is in order."""
+    findings = [_of("settings", one) for one in files] or [ok("settings", HERE, "hosts.toml and the files that it names")]
+    about_callback = [one for one in secrets if one.key == CALLBACK_KEY]
+    others = [one for one in secrets if one.key != CALLBACK_KEY]
+    findings += [_of("secrets", one) for one in others] or [ok("secrets", HERE, "GitHub's client id and secret are set")]
+    if not any(one.key in ("secrets.file", "secrets.command") for one in others):
+        findings += [_of("callback", one) for one in about_callback] or [ok("callback", HERE, f"leads to {domain}")]
+    return findings
+
+
+def deployed(wanted: frozenset[str], found: frozenset[str], manager: str) -> Finding:
+    """Compare the secrets that this machine has with those that the swarm has; both by names that change with the value."""
+    if wanted <= found:
+        return ok("secrets", manager, "the swarm has the same ones")
+    return warning("secrets", manager, "the swarm has others than this machine", "If this machine's are right: fab service")
+
+
+def _of(check: str, problem: Problem) -> Finding:
+    wrong, _, remedy = problem.wrong.partition("; ")
+    where = f"{problem.file}:{problem.line}: {problem.key}".removesuffix(": ")
+    typed = remedy.startswith("export ")
+    return failure(check, HERE, f"{where}: {wrong}", f"Set it: {remedy}" if typed else remedy[:1].upper() + remedy[1:])
+
+
+def _problems(read: Callable[[], object]) -> list[Problem]:
+    try:
+        read()
+    except SettingsError as error:
+        return list(error.problems)
+    return []

@@ -1,0 +1,24 @@
+"""What commonly goes wrong, checked before and after a deploy."""
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from swarmhub import doctor as chapter
+from swarmhub import settings
+from swarmhub.doctor import finding
+from swarmhub.run import FAILED, step
+from swarmhub.steps import step_task
+
+
+@step_task(help={"json": "Print the findings for machines."})
+def doctor(c: Context, json: bool = False) -> None:
+    """Check everything that commonly goes wrong, on all hosts at once; each line says what helps."""
+    with step(c, chapter.STEP) as run:
+        findings = chapter.examine(run.settings, settings.path(), run.hosts, run.manager)
+        if json:
+            run.report.json(finding.as_json(findings))
+        else:
+            run.report.table(finding.HEADS, *finding.rows(findings))
+            run.report.say(finding.count(findings))
+        if finding.has_failed(findings):
+            raise Exit(code=FAILED)

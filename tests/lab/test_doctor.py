@@ -1,0 +1,364 @@
+"""`fab doctor` with real faults: each is made on the lab, seen with its remedy, and undone.
+
+A run of the doctor shows all the faults of an illness at once; a test asks for one of its lines.
+"""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lab import machine, topology
+from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
+from tests.unit.authority import Authority
+
+MANAGER = topology.MANAGER.name
+WORKER, LAST = (worker.name for worker in topology.WORKERS)
+NOTEBOOK = "registry.lab:5000/notebook:lab"
+WORKERS = f'workers = ["{WORKER}", "{LAST}"]'
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the doctor said, and what `--json` gave of it."""
+
+    done: Done
+    findings: list[dict[str, str]]
+
+    def of(self, check: str, host: str) -> str:
+        """Return the lines of a check on a host, each with its level before it."""
+        found = [one for one in self.findings if (one["check"], one["host"]) == (check, host)]
+        return "\n".join(f"{one['level']}: {one['text']} | {one['remedy']}" for one in found)
+
+
+def examine(lab: Lab, hosts: Path | str = "lab/hosts.toml", **environ: str) -> Examined:
+    """Run the doctor for machines."""
+    done = lab.fab("doctor", "--json", hosts=hosts, **environ)
+    assert "Traceback" not in done.err
+    return Examined(done, json.loads(done.out)["findings"])
+
+
+@contextmanager
+def undone(lab: Lab, node: str, do: str, undo: str) -> Iterator[None]:
+    """Run a shell command on a node, and another at the end."""
+    lab.on(node, "sh", "-c", do)
+    try:
+        yield
+    finally:
+        lab.on(node, "sh", "-c", undo)
+
+
+def dropped(lab: Lab, node: str, rule: str) -> object:
+    """Let a node's firewall drop what others send to a port."""
+    return undone(lab, node, f"iptables -I INPUT {rule} -j DROP", f"iptables -D INPUT {rule} -j DROP")
+
+
+def skewed(lab: Lab, node: str, seconds: int) -> object:
+    """Let a node's clock be another one, for whoever asks `date`."""
+    script = f'printf \'#!/bin/sh\\nexec /usr/bin/date -d "{seconds} seconds" "$@"\\n\' > /usr/local/bin/date'
+    return undone(lab, node, f"{script} && chmod 755 /usr/local/bin/date", "rm /usr/local/bin/date")
+
+
+def led_elsewhere(lab: Lab) -> object:
+    """Let DNS answer a worker's address for the hub's domain."""
+    name, right, wrong = topology.DOMAIN, topology.MANAGER.address, topology.WORKERS[0].address
+    reload = "kill -HUP $(pidof dnsmasq)"
+    file = "/srv/lab/hosts"
+    to, back = f"s/^{right} {name}$/{wrong} {name}/", f"s/^{wrong} {name}$/{right} {name}/"
+    return undone(lab, "dns", f"sed -i '{to}' {file}; {reload}", f"sed -i '{back}' {file}; {reload}")
+
+
+def expired(lab: Lab) -> object:
+    """Put a certificate in place that expired three days ago and is for another name."""
+    live = f"/etc/letsencrypt/live/{topology.DOMAIN}"
+    chain, _ = Authority.make("Some CA").issue("other.example.org", start=datetime.now(UTC) - timedelta(days=33), days=30)
+    return undone(
+        lab,
+        MANAGER,
+        f"mv {live} {live}.away; mkdir {live}; cat > {live}/fullchain.pem <<'EOF'\n{chain}\nEOF\n",
+        f"rm -r {live}; mv {live}.away {live}",
+    )
+
+
+def listening(lab: Lab, port: int) -> object:
+    """Let something else listen on a port of the manager."""
+    pid = f"/run/sshd-{port}.pid"
+    return undone(lab, MANAGER, f"/usr/sbin/sshd -p {port} -o PidFile={pid}", f"kill $(cat {pid})")
+
+
+@contextmanager
+def image_gone(lab: Lab, node: str, instead: str = "") -> Iterator[None]:
+    """Take the notebook image's name away on a node, or give it to another image."""
+    lab.docker("tag", NOTEBOOK, "kept:1", node=node)
+    lab.docker(*(("tag", instead, NOTEBOOK) if instead else ("rmi", NOTEBOOK)), node=node)
+    try:
+        yield
+    finally:
+        lab.docker("tag", "kept:1", NOTEBOOK, node=node)
+        lab.docker("rmi", "kept:1", node=node)
+
+
+@contextmanager
+def older_notebook(lab: Lab) -> Iterator[str]:
+    """Make a notebook image on the manager whose JupyterHub says that it is 5.4.0."""
+    metadata = "/opt/venv/lib/python3*/site-packages/jupyterhub-*.dist-info/METADATA"
+    lines = f"FROM {NOTEBOOK}\\nUSER root\\nRUN sed -i s/^Version:.*/Version:5.4.0/ {metadata}\\n"
+    lab.on(MANAGER, "sh", "-c", f"printf '{lines}' | DOCKER_BUILDKIT=0 docker build -qt older:5 -")
+    try:
+        yield "older:5"
+    finally:
+        lab.docker("rmi", "-f", "older:5")
+
+
+EXTRA = f"""
+Host gone
+  HostName 127.0.0.1
+  Port 9
+
+Host stranger
+  HostName localhost
+  Port {topology.WORKERS[0].ssh_port}
+  User root
+  UserKnownHostsFile "{topology.STATE}/known_hosts"
+
+Host guest
+  HostName 127.0.0.1
+  Port {topology.WORKERS[0].ssh_port}
+  User guest
+  IdentityFile "{topology.STATE}/ssh_key"
+  IdentitiesOnly yes
+  UserKnownHostsFile "{topology.STATE}/known_hosts"
+"""
+
+
+@pytest.fixture(scope="module")
+def healthy(lab: Lab, first_deploy: Done) -> Examined:
+    """Examine the lab as a deploy leaves it."""
+    assert first_deploy.code == 0, first_deploy.text
+    return examine(lab)
+
+
+@pytest.fixture(scope="module")
+def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) -> Examined:
+    """Examine a lab on which everything is wrong that can be at the same time."""
+    folder = tmp_path_factory.mktemp("sick")
+    (folder / "crowd").write_text("".join(f"student{number}\n" for number in range(300)) + "ada admin\n")
+    (folder / "oauth.env").write_text(
+        "GITHUB_CLIENT_ID=a\nOAUTH_CALLBACK_URL=https://elsewhere.example.org/hub/oauth_callback\n"
+    )
+    hosts = variant(
+        folder,
+        (WORKERS, WORKERS.replace("]", ', "gone", "stranger", "guest"]')),
+        ('"state/oauth.env"', f'"{folder / "oauth.env"}"'),
+        ('"userlist"', f'"{folder / "crowd"}"'),
+        ('publish = "host" ', 'publish = "ingress" '),
+        ('endpoint_mode = "dnsrr"', 'endpoint_mode = "vip"\nencrypted = true'),
+        ssh=lambda config: config + EXTRA,
+    )
+    with ExitStack() as faults:
+        older = faults.enter_context(older_notebook(lab))
+        for fault in (
+            dropped(lab, WORKER, "-p udp --dport 4789"),
+            dropped(lab, LAST, "-p tcp --syn --dport 7946"),
+            dropped(lab, MANAGER, "-p tcp --syn --dport 2377"),
+            skewed(lab, WORKER, 120),
+            undone(lab, LAST, "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500"),
+            led_elsewhere(lab),
+            expired(lab),
+            listening(lab, 80),
+            image_gone(lab, LAST),
+            image_gone(lab, MANAGER, instead=older),
+        ):
+            faults.enter_context(fault)  # type: ignore[arg-type]
+        return examine(lab, hosts)
+
+
+@pytest.fixture(scope="module")
+def ailing(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examined]:
+    """Examine the lab with a second manager, then without that one, then with that one's engine on a disk of 64 MB."""
+    folder = tmp_path_factory.mktemp("alone")
+    alone = variant(folder, (f'["{MANAGER}"]', f'["{LAST}"]'), (WORKERS, "workers = []"), ("staging = true", "staging = false"))
+    stop, start = (f"sv -w 30 {verb} docker" for verb in ("stop", "start"))
+    small = "mount -t tmpfs -o size=64m none /var/lib/docker"
+    answers = {}
+    try:
+        lab.docker("node", "promote", LAST)
+        lab.docker("node", "update", "--availability", "drain", WORKER)
+        lab.wait(lambda: _says(lab, "Reachable", LAST, "{{.ManagerStatus}}"), 60, f"{LAST} becomes no manager")
+        answers["two managers"] = examine(lab)
+        with undone(lab, LAST, f"{stop} && {small}", f"{stop}; umount /var/lib/docker; {start}"):
+            lab.wait(lambda: not _ok(lab, MANAGER, "docker", "node", "ls"), 60, "the quorum is not lost")
+            answers["no quorum"] = examine(lab)
+            lab.on(LAST, "sh", "-c", start)
+            lab.wait(lambda: _ok(lab, LAST, "docker", "version"), 30, f"the engine of {LAST} does not start")
+            answers["no swarm"] = examine(lab, alone)
+    finally:
+        lab.wait(lambda: _says(lab, "Reachable", LAST, "{{.ManagerStatus}}"), 60, "the quorum does not come back")
+        lab.docker("node", "demote", LAST)
+        lab.docker("node", "update", "--availability", "active", WORKER)
+        lab.wait(lambda: _says(lab, "Ready", LAST, "{{.Status}}"), 60, f"{LAST} does not come back")
+    return answers
+
+
+def _says(lab: Lab, word: str, node: str, form: str) -> bool:
+    return _ok(lab, MANAGER, "sh", "-c", f"docker node ls --filter name={node} --format '{form}' | grep -q {word}")
+
+
+def _ok(lab: Lab, node: str, *command: str) -> bool:
+    try:
+        lab.on(node, *command)
+    except machine.LabError:
+        return False
+    return True
+
+
+def test_healthy_cluster_has_no_failure(healthy: Examined) -> None:
+    """After a deploy nothing fails, on any host; what is left to say is that the certificate is a staging one."""
+    assert healthy.done.code == 0, healthy.done.text
+    bad = [(one["check"], one["level"]) for one in healthy.findings if one["level"] != "ok"]
+    assert bad == [("certificate", "warning")]
+
+
+def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
+    """None is left out in silence."""
+    made = {one["check"] for one in healthy.findings}
+    words = "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns"
+    assert made == {*words.split(), "certificate", "image", "jupyterhub"}
+
+
+def test_nothing_of_the_trial_is_left(lab: Lab, sick: Examined) -> None:
+    """The overlay's trial leaves no container, no image and no network on any node, on a sick cluster too."""
+    for node in topology.NODES:
+        lab.wait(lambda node=node: not _left(lab, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]
+
+
+def _left(lab: Lab, node: str) -> str:
+    lists = (
+        ("ps", "-aq", "--filter", "name=doctor"),
+        ("ps", "-aq", "--filter", "label=swarmhub.doctor"),
+        ("network", "ls", "-q", "--filter", "name=swarmhub-doctor"),
+    )
+    images = [line for line in lab.docker("image", "ls", "--format", "{{.Repository}}", node=node).split() if "doctor" in line]
+    return "".join([*(lab.docker(*one, node=node) for one in lists), *images])
+
+
+@pytest.mark.parametrize(
+    ("check", "host", "expected"),
+    [
+        ("ssh", "gone", r"failure: cannot reach .*127\.0\.0\.1:9: connection refused \| Is it up"),
+        ("ssh", "stranger", r"failure: unknown host key ssh-ed25519 SHA256:.* \| If that is the host's own key, trust it"),
+        ("docker", "guest", r"failure: this user may not use Docker \| .*docker group"),
+        ("clock", WORKER, r"failure: 120 s ahead of the other nodes \| .*set-ntp"),
+        ("clock", LAST, r"ok: "),
+        ("kernel", MANAGER, r"failure: kernel \S+ has no IPVS, which the settings need \| .*publish = \"host\""),
+        ("kernel", WORKER, r"failure: kernel \S+ has no ESP, which the settings need \| .*encrypted = false"),
+        ("mtu", LAST, r'failure: eth0 takes 1400 bytes, .* \| .*"com\.docker\.network\.driver\.mtu" = "1400"'),
+        ("mtu", WORKER, r"ok: "),
+        ("ports", MANAGER, rf"failure: 2377/tcp at 10\.213\.0\.11 does not answer {WORKER}, {LAST} \| Open it there"),
+        ("ports", LAST, rf"failure: 7946/tcp at 10\.213\.0\.22 does not answer {MANAGER}, {WORKER} \| Open it there"),
+        ("ports", WORKER, r"ok: 7946/tcp"),
+        ("overlay", WORKER, rf"failure: no packet .* with ({LAST}, {MANAGER}|{MANAGER}, {LAST}) \| .*open 4789/udp between"),
+        ("overlay", LAST, r"ok: .* with 1 other node"),
+        (
+            "addresses",
+            MANAGER,
+            r"warning: 10\.0\.\d+\.0/24 has room for 12\d more servers, 301 of 301 .* \| .*subnet = .*dnsrr",
+        ),
+        ("published", MANAGER, r"failure: port 80 is taken by the process sshd \(pid \d+\); the certificate .* \| Stop it"),
+        (
+            "dns",
+            MANAGER,
+            rf"failure: hub\.localhost leads to 10\.213\.0\.21 \({WORKER}\), .* \| Let hub\.localhost lead to .*10\.213\.0\.11",
+        ),
+        ("certificate", MANAGER, r"failure: it is for other\.example\.org, not for hub\.localhost \| Get another one"),
+        ("certificate", MANAGER, r"failure: it expired 3 days ago, on .* \| Get another one: fab certs"),
+        ("image", LAST, rf"failure: holds no {NOTEBOOK} \| fab -H {LAST} prepull"),
+        ("image", MANAGER, r"failure: holds another .* \| fab -H swarm-manager1 prepull"),
+        ("image", WORKER, r"ok: "),
+        ("jupyterhub", MANAGER, rf"failure: the hub has JupyterHub 6\S+, {NOTEBOOK} has 5\.4\.0: .* \| Use a notebook image"),
+        ("secrets", "here", r"failure: .*GITHUB_CLIENT_SECRET: is not set \| .*export GITHUB_CLIENT_SECRET="),
+        (
+            "callback",
+            "here",
+            r"failure: .*'https://elsewhere\.example\.org/.* does not lead to this hub \| .*https://hub\.localhost",
+        ),
+    ],
+)
+def test_fault_is_named_with_its_remedy(sick: Examined, check: str, host: str, expected: str) -> None:
+    """Each fault is a line of its own on the host that has it, and says what helps; its neighbours stay well."""
+    others = [one for one in sick.findings if one["check"] == check]
+    assert re.search(f"^{expected}", sick.of(check, host), re.MULTILINE), others
+
+
+@pytest.mark.parametrize("host", ["gone", "stranger"])
+def test_host_that_cannot_be_asked_is_one_line(sick: Examined, host: str) -> None:
+    """A host that does not let anybody in does not repeat that in every check."""
+    assert [one["check"] for one in sick.findings if one["host"] == host] == ["ssh"]
+
+
+def test_failure_is_exit_code_1(sick: Examined) -> None:
+    """A script can ask for it."""
+    assert sick.done.code == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "check", "host", "expected"),
+    [
+        ("two managers", "quorum", MANAGER, r"warning: two managers are worse than one: .* \| Add a third, or demote one"),
+        ("two managers", "swarm", LAST, r"warning: is a manager in the swarm \| .*docker node demote"),
+        ("two managers", "swarm", WORKER, r"warning: is set to drain \| "),
+        ("no quorum", "swarm", MANAGER, r"failure: .*more than half of the managers.* \| Bring the other managers back"),
+        ("no quorum", "docker", LAST, r"failure: the Docker Engine does not run \| Start it there"),
+        ("no quorum", "disk", LAST, r"failure: 0\.1 GB free in /var/lib/docker, .* \| Free some there"),
+        ("no quorum", "dns", MANAGER, r"ok: "),
+        ("no swarm", "swarm", LAST, r"failure: is in no swarm .* \| .*docker swarm init"),
+        ("no swarm", "certificate", LAST, r"warning: there is none .* \| Get it: fab certs"),
+        ("no swarm", "image", LAST, rf"warning: no node holds {NOTEBOOK} yet \| "),
+    ],
+)
+def test_broken_swarm_is_named_with_its_remedy(
+    ailing: dict[str, Examined], when: str, check: str, host: str, expected: str
+) -> None:
+    """Two managers, a lost quorum, a stopped engine, a full disk, no swarm: each is a line, and the rest is checked."""
+    said = ailing[when].of(check, host)
+    assert re.search(f"^{expected}", said, re.MULTILINE), said
+
+
+def test_works_before_the_first_deploy(deployed: Lab, settings: Settings) -> None:
+    """With nothing deployed yet there are warnings for what is still to come, and no failure."""
+    hosts = settings(
+        ('publish = "host"', 'service = "fresh"\nport = 9443\npublish = "host"'),
+        ("[network]", '[network]\nname = "fresh"'),
+        ("notebook:lab", "notebook:none"),
+    )
+    found = examine(deployed, hosts)
+    assert found.done.code == 0, found.done.text
+    assert {one["check"] for one in found.findings if one["level"] == "warning"} >= {"image", "jupyterhub"}
+
+
+def test_lines_are_for_people(deployed: Lab, settings: Settings) -> None:
+    """Without --json a line a finding: failures last, with the remedy behind, and a last line that counts."""
+    done = deployed.fab("doctor", hosts=settings(("registry.lab:5000/notebook:lab", "debian:trixie-slim")))
+    lines = done.out.splitlines()
+    assert done.code == 1
+    assert re.match(rf"failure +jupyterhub +{MANAGER} +debian:trixie-slim has no jupyterhub-singleuser\. Use an", lines[-2])
+    assert re.fullmatch(r"\d failures?, \d warnings?, \d\d ok", lines[-1])
+
+
+def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
+    """Ctrl-C in the middle of the overlay's trial removes what it has made."""
+    command, environment = [str(BIN / "fab"), "doctor"], {"SWARMHUB_HOSTS": "lab/hosts.toml"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fab:
+        deployed.wait(lambda: _left(deployed, MANAGER), 20, "the doctor tries no overlay")
+        fab.send_signal(signal.SIGINT)
+        _, err = fab.communicate(timeout=15)
+    assert (fab.returncode, "Traceback" in err) == (130, False), err
+    for node in topology.NODES:
+        deployed.wait(lambda node=node: not _left(deployed, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]

@@ -1,0 +1,40 @@
+"""The domain's addresses against the manager's own."""
+
+import pytest
+
+from swarmhub.doctor import dns
+from tests.unit.doctor.patients import SpeakingHost
+from tests.unit.fakes import MANAGER, WORKER1
+
+OWN = {MANAGER: ["127.0.0.1", "10.0.0.11", "172.17.0.1"], WORKER1: ["127.0.0.1", "10.0.0.21"]}
+PUBLIC = {MANAGER: ["8.8.4.4"]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "own", "level", "words"),
+    [
+        (["10.0.0.11"], OWN, "ok", "the manager's own"),
+        ([], OWN, "failure", "has no address"),
+        (["10.0.0.21"], OWN, "failure", f"10.0.0.21 ({WORKER1}), which is not the manager"),
+        (["10.0.0.99"], OWN, "failure", "10.0.0.99, which is not the manager"),
+        (["8.8.8.8"], OWN, "warning", "private addresses only"),
+        (["8.8.8.8"], PUBLIC, "failure", "which is not the manager"),
+        (["10.0.0.11", "2001:db8::1"], OWN, "warning", "2001:db8::1 as well"),
+        (["127.0.1.1"], OWN, "warning", "DNS cannot be seen"),
+    ],
+)
+def test_answer_is_judged(answers: list[str], own: dict[str, list[str]], level: str, words: str) -> None:
+    """Behind a NAT, a public address may be right."""
+    found = dns.judge("hub.example.org", answers, own, MANAGER)
+    assert (found.level, words in found.text) == (level, True), found.text
+
+
+def test_remedy_names_the_managers_address() -> None:
+    """And neither loopback nor a bridge of Docker's."""
+    assert dns.judge("hub.example.org", [], OWN, MANAGER).remedy == "Let hub.example.org lead to the manager: 10.0.0.11"
+
+
+def test_managers_resolver_is_asked() -> None:
+    """Each address once."""
+    host = SpeakingHost(timeout="10.0.0.11   STREAM hub\n10.0.0.11   DGRAM\n2001:db8::1 STREAM\n")
+    assert dns.observe(host, "hub.example.org") == ("10.0.0.11", "2001:db8::1")

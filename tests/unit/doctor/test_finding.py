@@ -1,0 +1,55 @@
+"""A finding as people and as machines read it."""
+
+from swarmhub.doctor import finding
+from swarmhub.doctor.finding import Level
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError
+
+OK = finding.ok("dns", "a", "leads here")
+WARNING = finding.warning("disk", "b", "little is left.", "Free some")
+FAILURE = finding.failure("ssh", "c", "no answer", "Is it up?")
+
+
+def test_remedy_stands_behind_the_text() -> None:
+    """One sentence what, one what helps."""
+    assert (str(OK), str(WARNING)) == ("leads here", "little is left. Free some")
+
+
+def test_failures_come_last() -> None:
+    """A terminal stops scrolling where the failures are."""
+    rows, styles = finding.rows([FAILURE, OK, WARNING])
+    assert [row[0] for row in rows] == ["ok", "warning", "failure"]
+    assert styles == ["green", "yellow", "red"]
+
+
+def test_last_line_counts() -> None:
+    """Singular and plural, and zero."""
+    assert finding.count([FAILURE, FAILURE, WARNING]) == "2 failures, 1 warning, 0 ok"
+
+
+def test_only_a_failure_fails() -> None:
+    """A warning leaves the exit code at 0."""
+    assert (finding.has_failed([OK, WARNING]), finding.has_failed([FAILURE])) == (False, True)
+
+
+def test_machines_get_the_same_facts() -> None:
+    """Each finding with its level, and how many are bad."""
+    answer = finding.as_json([FAILURE, OK])
+    assert answer["findings"][0] == {
+        "check": "ssh",
+        "host": "c",
+        "level": Level.FAILURE,
+        "text": "no answer",
+        "remedy": "Is it up?",
+    }
+    assert (answer["failures"], answer["warnings"]) == (1, 0)
+
+
+def test_errors_become_failures() -> None:
+    """The host's own words and remedy are kept; what nobody foresaw is a line as well."""
+    step = finding.from_error("ssh", "a", StepError("a", "no answer", "Is it up?"))
+    engine = finding.from_error("swarm", "a", EngineError("b", 503, "more than half of the managers are away"))
+    other = finding.from_error("dns", "a", ValueError("no address"))
+    assert (step.text, step.remedy) == ("no answer", "Is it up?")
+    assert (engine.host, engine.remedy.startswith("Bring the other managers back")) == ("b", True)
+    assert other.text == "cannot be checked: ValueError: no address"

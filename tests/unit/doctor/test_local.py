@@ -1,0 +1,68 @@
+"""What this machine has to give."""
+
+from pathlib import Path
+
+import pytest
+
+from swarmhub.doctor import local
+from swarmhub.errors import Problem
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, settings
+
+GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return where the settings would be, beside a userlist."""
+    (tmp_path / "users").write_text("ada admin\n")
+    return tmp_path / "hosts.toml"
+
+
+def examine(file: Path, monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, list[str]]:
+    """Return the levels by check, with these secrets in the environment."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    answers: dict[str, list[str]] = {}
+    for one in local.observe(settings(hub={"domain": DOMAIN, "userlist": str(file.parent / "users")}), file):
+        answers.setdefault(one.check, []).append(one.level)
+    return answers
+
+
+def test_all_in_order(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line each for the files, the secrets and the callback."""
+    assert examine(file, monkeypatch, **GIVEN) == {"settings": ["ok"], "secrets": ["ok"], "callback": ["ok"]}
+
+
+def test_missing_secrets_are_lines(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is an error that ends the doctor."""
+    assert examine(file, monkeypatch) == {"settings": ["ok"], "secrets": ["failure", "failure"], "callback": ["failure"]}
+
+
+def test_callback_is_a_line_of_its_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that leads elsewhere does not make the secrets wrong."""
+    given = GIVEN | {"OAUTH_CALLBACK_URL": "https://elsewhere.example.org/hub/oauth_callback"}
+    assert examine(file, monkeypatch, **given) == {"settings": ["ok"], "secrets": ["ok"], "callback": ["failure"]}
+
+
+def test_mistake_in_the_userlist_is_a_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them, with its line number."""
+    (file.parent / "users").write_text("a b c\nnot a name\n")
+    assert examine(file, monkeypatch, **GIVEN)["settings"].count("failure") >= 2
+
+
+def test_callback_is_not_judged_without_its_source() -> None:
+    """Where the secrets' file cannot be read, nobody knows the callback."""
+    found = local.judge([], [Problem("hosts.toml", 1, "secrets.file", "cannot read it")], DOMAIN)
+    assert [one.check for one in found] == ["settings", "secrets"]
+
+
+def test_remedy_stands_behind_the_cause() -> None:
+    """What to type stays as it is to be typed."""
+    found = local.judge([], [Problem("hosts.toml", 1, "secrets.A", "is not set; export A=…")], DOMAIN)
+    assert (found[1].text, found[1].remedy) == ("hosts.toml:1: secrets.A: is not set", "Set it: export A=…")
+
+
+def test_secrets_of_the_swarm_are_compared() -> None:
+    """Other ones there are a warning: the next deploy would change them."""
+    assert local.deployed(frozenset("a"), frozenset("ab"), MANAGER).level == "ok"
+    assert local.deployed(frozenset("ac"), frozenset("ab"), MANAGER).level == "warning"

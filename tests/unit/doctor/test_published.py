@@ -1,0 +1,24 @@
+"""Ports 80 and the hub's: free, or ours."""
+
+import pytest
+
+from swarmhub.doctor import published
+from swarmhub.ports import Holder
+from tests.unit.fakes import MANAGER
+
+
+@pytest.mark.parametrize(
+    ("port", "holder", "level"),
+    [
+        (80, None, "ok"),
+        (443, None, "ok"),
+        (443, Holder("the container jupyterhub.1.x", service="jupyterhub"), "ok"),
+        (80, Holder("the container happy_noyce", {"swarmhub": "certs"}), "ok"),
+        (80, Holder("the process apache2 (pid 7)"), "failure"),
+        (443, Holder("the container web", service="shop"), "failure"),
+    ],
+)
+def test_port_is_free_or_ours(port: int, holder: Holder | None, level: str) -> None:
+    """Anything else on it fails, by name."""
+    (found,) = published.judge({port: holder}, "jupyterhub", MANAGER)
+    assert (found.level, holder is None or level == "ok" or holder.name in found.text) == (level, True)

@@ -1,0 +1,53 @@
+"""JupyterHub in both images."""
+
+import pytest
+
+from swarmhub.doctor import versions
+from tests.unit.fakes import MANAGER, NOTEBOOK, FakeHost
+
+
+@pytest.mark.parametrize(
+    ("hub", "notebook", "level"),
+    [
+        ("6.1.1", "6.0.0", "ok"),
+        ("6.1.1", "5.4.0", "failure"),
+        ("6.1.1", "", "failure"),
+        (None, "6.1.1", "warning"),
+        ("6.1.1", None, "warning"),
+        (None, None, "warning"),
+    ],
+)
+def test_major_versions_are_compared(hub: str | None, notebook: str | None, level: str) -> None:
+    """Another major and no single-user server fail; what is still to come warns."""
+    assert versions.judge(hub, notebook, NOTEBOOK, MANAGER).level == level
+
+
+@pytest.mark.parametrize(("log", "version"), [(["6.1.1"], "6.1.1"), (["none"], ""), ([], ""), (["sh: not found"], "")])
+def test_image_is_asked_without_a_network(log: list[str], version: str) -> None:
+    """Its own entrypoint is not run, and the container is removed."""
+    host = FakeHost(
+        answers={
+            f"GET /images/{NOTEBOOK}/json": {"Id": "x"},
+            "POST /containers/create": {"Id": "c1"},
+            "GET /containers/c1/logs": log,
+            "POST /containers/c1/wait": {"StatusCode": 0},
+        }
+    )
+    assert versions.observe(host, NOTEBOOK, "1a2b3c") == version
+    body = host.engine.sent("POST /containers/create").body
+    assert (body["HostConfig"]["NetworkMode"], body["Entrypoint"][0]) == ("none", "/bin/sh")
+    assert host.engine.asked("DELETE") == ["DELETE /containers/c1"]
+
+
+def test_missing_image_is_not_asked() -> None:
+    """There is nothing to run."""
+    host = FakeHost()
+    assert (versions.observe(host, NOTEBOOK, "1a2b3c"), host.engine.asked("POST")) == (None, [])
+
+
+def test_interrupted_run_is_cleaned_up() -> None:
+    """Its own containers are removed, and no other operator's."""
+    host = FakeHost(answers={"GET /containers/json": [{"Id": "c1"}]})
+    versions.clean_up(host, "1a2b3c")
+    assert host.engine.sent("GET /containers/json").params["filters"] == {"label": ["swarmhub.doctor=1a2b3c"]}
+    assert host.engine.asked("DELETE") == ["DELETE /containers/c1"]
