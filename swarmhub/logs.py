@@ -22,7 +22,7 @@ if [ -n "$(journalctl --quiet --no-pager --unit docker --lines 1 2>/dev/null)" ]
 fi
 [ "$lines" = all ] && lines=+1
 for file in /var/log/docker.log /var/log/dockerd.log; do
-    [ -r "$file" ] && exec tail -n "$lines" $follow "$file"
+    [ -r "$file" ] && exec tail -n "$lines" ${follow:+-F} "$file"
 done
 exit 3
 """
@@ -52,7 +52,7 @@ def since(text: str, now: datetime) -> datetime | None:
     """
     if not text:
         return None
-    if span := re.fullmatch(r"(\d+)([smhd])", text):
+    if span := re.fullmatch(r"(\d{1,5})([smhd])", text):
         return now - timedelta(**{UNITS[span[2]]: int(span[1])})
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
@@ -92,7 +92,8 @@ def of_service(manager: Host, name: str, wanted: Wanted) -> Iterator[str]:
     past = past if wanted.since else past[-TAIL:]
     yield from past
     if wanted.follow:
-        resume = after(past[-1]) if past else f"{start:.6f}"
+        last = next((found[0] for line in reversed(past) if (found := STAMP.match(line))), "")
+        resume = after(last) if last else f"{start:.6f}"
         yield from manager.engine.logs(path, patience=None, timestamps=True, follow=True, since=resume)
 
 
@@ -124,9 +125,9 @@ def by_time(lines: Iterable[str]) -> list[str]:
     return [line for _, line in sorted(timed, key=lambda one: one[0])]
 
 
-def after(line: str) -> str:
+def after(stamp: str) -> str:
     """Return the moment after a line's time, as the Engine API wants it: seconds.nanoseconds."""
-    whole, nanoseconds = (STAMP.match(line) or [""])[0].removesuffix("Z").split(".")
+    whole, nanoseconds = stamp.removesuffix("Z").split(".")
     seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
     return f"{seconds}.{min(int(nanoseconds) + 1, 999_999_999):09}"
 
