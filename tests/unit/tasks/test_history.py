@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import history, lock, releases
+from swarmhub import history, lock, releases, swarm_config
 from swarmhub import run as runs
 from swarmhub.lock import Lease
+from swarmhub.report import Report
 from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.cluster import Hosts, Type
@@ -205,6 +207,32 @@ def test_a_rollback_on_a_locked_cluster_is_refused(type_: Type, hosts: Hosts, he
     with pytest.raises(Exit, match="the cluster is locked by grace@lap"):
         type_("rollback", yes=True)
     assert numbers(hosts) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.usefixtures("second")
+def test_a_rollback_that_somebody_was_faster_than_changes_nothing(
+    type_: Type, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the question stood on the screen another release was made: the copy of the database from before it stays."""
+
+    def deploy(*_: Any) -> bool:
+        last = releases.observe(hosts[MANAGER], "jupyterhub")[-1]
+        data = {key: value for key, value in asdict(last).items() if key != "id"} | {"number": 3}
+        swarm_config.create(hosts[MANAGER], "jupyterhub-release-3", {releases.LABEL: "jupyterhub"}, data)
+        return True
+
+    monkeypatch.setattr(Report, "is_terminal", True)
+    monkeypatch.setattr(Report, "ask", deploy)
+    before = len(copies(hosts))
+    with pytest.raises(Exit, match="the cluster has changed since the plan was shown"):
+        type_("rollback")
+    assert copies(hosts)[before:] == []
+
+
+def copies(hosts: Hosts) -> list[str]:
+    """Return the copies of the database that were made."""
+    bodies = [request.body for request in hosts[MANAGER].engine.requests if str(request) == "POST /containers/create"]
+    return [body["Cmd"][-1] for body in bodies if body["Cmd"][0] == "copy"]
 
 
 def test_a_rollback_is_a_managers_step(type_: Type) -> None:
