@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, service, volume
+from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, rollback, service, volume
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.plan import Plan, remedy
+from swarmhub.releases import Release
 from swarmhub.run import Run
 from swarmhub.service import Parts
 
@@ -63,6 +64,12 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     found, before = run.look.service(), run.look.releases()
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     return releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
+
+
+def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
+    """Plan the way back to a release, on what there is now."""
+    found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
+    return rollback.plan(target, run.look.releases(), found, run.manager, with_database=with_database)
 
 
 def every_plan(run: Run) -> list[Plan]:

@@ -129,7 +129,7 @@ def is_within(plan: Plan, shown: Plan) -> bool:
 def _equals(change: Change, before: Change) -> bool:
     shown = {item.path: item for item in before.differences}
     same = all(item.path in shown and _became(item, shown[item.path]) for item in change.differences)
-    return (change.sentence, change.cost) == (before.sentence, before.cost) and same
+    return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
 
 
 def _became(item: Difference, shown: Difference) -> bool:

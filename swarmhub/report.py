@@ -26,8 +26,8 @@ class Report:
     """The one place that prints; also the `Progress` of a change that is being applied."""
 
     def __init__(self, console: Console | None = None) -> None:
-        # No wrapping and no colouring of numbers: people copy from these lines.
-        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False)
+        # No wrapping, no colouring of numbers, no ":a:" made a picture: people copy from these lines.
+        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._said: dict[str, float] = {}
@@ -73,8 +73,11 @@ class Report:
         return self._console.is_terminal and sys.stdin.isatty()
 
     def ask(self, question: str) -> bool:
-        """Ask, and tell whether the answer is yes."""
-        return Confirm.ask(question, console=self._console, default=False)
+        """Ask, and tell whether the answer is yes; Ctrl-D is none."""
+        try:
+            return Confirm.ask(question, console=self._console, default=False)
+        except EOFError:
+            return False
 
     def ask_for(self, question: str) -> str:
         """Ask for a word to be typed."""

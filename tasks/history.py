@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from swarmhub import author, journal, lock
+from swarmhub import author, chapters, journal, lock
 from swarmhub import history as entries
 from swarmhub import releases as chapter
 from swarmhub import rollback as way_back
@@ -64,9 +64,7 @@ def rollback(c: Context, release: str = "", with_database: bool = False, yes: bo
     with step(c, way_back.STEP) as run:
         known = run.look.releases()
         target = way_back.choose(known, release)
-        found = way_back.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
-        plan = way_back.plan(target, known, found, run.manager, with_database=with_database)
         run.report.line(way_back.STEP, f"to release {target.number}, made {target.made} by {target.who}")
-        run.show([plan])
-        run.apply(plan)
+        run.show([chapters.rollback_plan(run, target, with_database=with_database)])
+        run.apply(chapters.rollback_plan(run, target, with_database=with_database))
         run.report.way_back(target, known[-1], run.seconds)

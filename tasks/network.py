@@ -26,7 +26,6 @@ def nodes(c: Context) -> None:
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay network."""
     with step(c, chapter.STEP) as run:
-        plan = chapters.network_plan(run, recreate=recreate)
         if recreate:
-            run.show([plan])
-        run.apply(plan)
+            run.show([chapters.network_plan(run, recreate=True)])
+        run.apply(chapters.network_plan(run, recreate=recreate))

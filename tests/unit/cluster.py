@@ -15,7 +15,7 @@ from swarmhub.secrets import Secrets
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
 from tests.unit.authority import Authority
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, NOW, WORKER1, WORKER2, FakeHost
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, NOW, WORKER1, WORKER2, FakeHost, Request
 
 NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 DIGEST = f"sha256:{'a' * 64}"
@@ -92,6 +92,46 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"cat {renewal}": Output(0, f"server = {settings.certs.staging_server}\n", ""),
     }
     return hosts
+
+
+def wipe(hosts: Hosts, settings: Settings) -> None:
+    """Take everything off the cluster but the swarm itself; what is made from then on is there."""
+    manager = hosts[MANAGER].engine
+    was, certificate = manager.answers, dict(hosts[MANAGER].commands)
+    image, tag = f"GET /images/{settings.notebook.image}/json", hub_image.desired(settings).tag
+    service_, volume = f"GET /services/{settings.hub.service}", f"GET /volumes/{settings.volume.name}"
+    for host in hosts.values():
+        held = host.engine.answers.pop(image)
+        host.engine.answers["POST /images/create"] = _making(host, {image: held})
+    hosts[MANAGER].commands.clear()
+    manager.configs.kept.clear()
+    stays = ("GET /info", "GET /nodes", "GET /swarm", "GET /services")
+    made = {"POST /containers/create", "GET /containers/once/logs", "POST /containers/once/wait", "POST /images/create"}
+    manager.answers = {call: was[call] for call in (*stays, *made)} | {
+        "GET /networks": [],
+        "GET /containers/json": [],
+        "GET /secrets": lambda _: [
+            {"ID": f"id-of-{request.body['Name']}", "Spec": {"Name": request.body["Name"]}}
+            for request in manager.requests
+            if str(request) == "POST /secrets/create"
+        ],
+        f"GET /distribution/{settings.notebook.image}/json": {"Descriptor": {"digest": DIGEST}},
+        "POST /networks/create": _making(hosts[MANAGER], {"GET /networks": was["GET /networks"]}),
+        "POST /volumes/create": _making(hosts[MANAGER], {volume: was[volume]}),
+        "POST /containers/once/start": lambda _: hosts[MANAGER].commands.update(certificate),
+        "POST /build": _making(hosts[MANAGER], {f"GET /images/{tag}/json": {"Id": "sha256:hub"}}),
+        "POST /services/create": _making(hosts[MANAGER], {service_: was[service_], "GET /tasks": was["GET /tasks"]}),
+    }
+
+
+def _making(host: FakeHost, answers: dict[str, Any]) -> Callable[[Request], list[Any]]:
+    """Return how a host answers what makes something: it has it from then on."""
+
+    def make(_: Request) -> list[Any]:
+        host.engine.answers |= answers
+        return []
+
+    return make
 
 
 def changes(hosts: Hosts) -> list[str]:

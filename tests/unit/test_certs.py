@@ -405,3 +405,31 @@ def test_a_free_port_80_is_not_refused(containers: list[dict[str, Any]]) -> None
     host = certbot(answers={"GET /containers/json": containers})
     get_certificate(host)
     assert "POST /containers/c1/start" in host.engine.asked()
+
+
+@pytest.mark.parametrize(
+    ("found", "paths"),
+    [
+        (lambda held: None, ["server", "names"]),
+        (lambda held: replace(held, directory=PRODUCTION), []),
+        (lambda held: replace(held, directory="https://acme.example.org"), ["server"]),
+        (lambda held: replace(held, names=frozenset({"other.example.org"})), ["names"]),
+        (lambda held: replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3)), ["days left"]),
+    ],
+    ids=["none", "as wanted", "another server", "another name", "due"],
+)
+def test_a_plan_says_what_is_not_as_wanted(held: Certificate, found: Any, paths: list[str]) -> None:
+    """The server, the names, or the days that are left."""
+    assert [item.path for change in planned(found(held)).changes for item in change.differences] == paths
+
+
+def test_only_a_first_certificate_costs_nothing(held: Certificate) -> None:
+    """Another one reaches people when the hub has restarted."""
+    due = replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3))
+    assert [planned(one).changes[0].cost for one in (None, due)] == [Cost.NOTHING, Cost.HUB_RESTART]
+
+
+def test_a_person_can_type_certbots_command() -> None:
+    """With the arguments that it gets here."""
+    (change,) = planned(None).changes
+    assert (change.command.startswith("docker run --rm "), f" --domain {DOMAIN} " in change.command) == (True, True)

@@ -11,6 +11,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan import Difference, Plan, is_within
 from swarmhub.run import Run
+from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.cluster import DIGEST, Hosts
 from tests.unit.fakes import MANAGER, NOTEBOOK, WORKER1, WORKER2
@@ -28,19 +29,9 @@ def run(hosts: Hosts) -> Run:
 
 
 @pytest.fixture
-def empty(hosts: Hosts) -> Hosts:
-    """Take everything off the cluster but the swarm itself."""
-    manager = hosts[MANAGER].engine
-    for host in hosts.values():
-        host.engine.answers = {call: host.engine.answers[call] for call in ("GET /info",)} | (
-            {"GET /nodes": manager.answers["GET /nodes"], "GET /swarm": manager.answers["GET /swarm"]}
-            if host.name == MANAGER
-            else {}
-        )
-    manager.answers |= {"GET /networks": [], "GET /services": [], "GET /secrets": []}
-    manager.answers[f"GET /distribution/{NOTEBOOK}/json"] = {"Descriptor": {"digest": DIGEST}}
-    manager.configs.kept.clear()
-    hosts[MANAGER].commands.clear()
+def empty(hosts: Hosts, given: Settings) -> Hosts:
+    """Return the cluster with nothing on it but the swarm itself."""
+    cluster.wipe(hosts, given)
     return hosts
 
 

@@ -161,3 +161,11 @@ def test_a_build_that_fails_is_not_swallowed(progress: FakeProgress) -> None:
     failure = EngineError(MANAGER, 500, "The command '/bin/sh -c npm ci' returned a non-zero code: 1")
     with pytest.raises(EngineError, match="returned a non-zero code"):
         build(FakeHost(answers={"POST /build": failure}), progress)
+
+
+def test_a_build_says_what_it_makes_and_can_be_typed(folder: Path) -> None:
+    """The tag and the base."""
+    wanted = desired(folder)
+    (change,) = hub_image.plan(wanted, False, MANAGER).changes
+    assert [(item.path, item.wanted) for item in change.differences] == [("tag", wanted.tag), ("base", wanted.base)]
+    assert change.command == f"docker build --build-arg BASE={wanted.base} --tag {wanted.tag} hub"

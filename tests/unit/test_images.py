@@ -258,3 +258,16 @@ def test_progress_is_the_sum_of_the_layers() -> None:
     assert progress.amounts == [
         (WORKER1, done, total) for done, total in [(0, 0), (0, 0), (10, 100), (15, 150), (105, 150), (105, 150)]
     ]
+
+
+def test_a_pull_says_what_is_there_and_what_is_wanted() -> None:
+    """Short digests, or the id of an image that no registry knows."""
+    held: dict[str, Held | None] = {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: LOADED}
+    shown = [change.differences[0] for change in images.plan(NOTEBOOK, NEW, held).changes]
+    assert [(item.found, item.wanted) for item in shown] == [("a" * 12, "b" * 12), (None, "b" * 12), ("1" * 12, "b" * 12)]
+
+
+def test_a_person_can_type_a_pull() -> None:
+    """By the digest, which cannot move."""
+    (change,) = images.plan(NOTEBOOK, NEW, {MANAGER: None}).changes
+    assert change.command == f"docker pull {NAME}@{NEW}"

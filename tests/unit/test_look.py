@@ -24,7 +24,7 @@ def asked(hosts: dict[str, FakeHost]) -> int:
 
 def everything(look: Look) -> None:
     """Ask all that the steps ask."""
-    for question in (look.swarm, look.network, look.volume, look.service, look.certificate, look.members):
+    for question in (look.swarm, look.network, look.volume, look.service, look.releases, look.certificate, look.members):
         question()
     look.images(tuple(NODES))
 

@@ -213,3 +213,55 @@ def test_a_network_that_stays_in_use_is_an_error_and_no_new_one_is_made(
     with pytest.raises(StepError, match=r"still in use after a minute. See: docker network inspect jupyter"):
         change.apply(host, progress)
     assert "POST /networks/create" not in host.engine.asked()
+
+
+def notebook(user: str, *networks: str) -> dict[str, Any]:
+    """Return what an engine lists of a user's server on these networks."""
+    made = service(f"jupyter-{user}", *networks)
+    made["Spec"]["Labels"] = {"swarmhub.notebooks": "jupyterhub"}
+    made["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] = [f"JUPYTERHUB_USER={user}"]
+    return made
+
+
+def test_the_people_on_a_network_are_those_whose_servers_are_on_it() -> None:
+    """Each once and by name; the hub is nobody's."""
+    found = observed(notebook("grace", ID), notebook("ada", ID), notebook("joan", "another"), service("jupyterhub", ID))
+    assert found.people == ("ada", "grace")
+
+
+def test_replacing_a_network_names_the_people_whose_work_stops() -> None:
+    """An operator reads who they are before it is done."""
+    found = observed(notebook("ada", ID), Attachable=True)
+    (change,) = network.plan(network.desired(settings()), found, MANAGER, recreate=True).changes
+    assert change.price == "notebooks stop: 1 (ada)"
+
+
+def test_a_network_that_will_be_made_is_shown_field_by_field() -> None:
+    """Where there is none, all that is set is new."""
+    (change,) = network.plan(network.desired(settings(network={"subnet": "10.9.0.0/16"})), None, MANAGER).changes
+    shown = [(item.path, item.wanted) for item in change.differences]
+    assert shown == [
+        ("Name", "jupyter"),
+        ("Driver", "overlay"),
+        ("Scope", "swarm"),
+        ("IPAM.Driver", "default"),
+        ("IPAM.Config[0].Subnet", "10.9.0.0/16"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("services", "command"),
+    [
+        ((), "docker network rm jupyter && docker network create --driver overlay jupyter"),
+        (
+            (service("jupyterhub", ID), service("jupyter-ada", ID)),
+            "docker service rm jupyter-ada jupyterhub && docker network rm jupyter && "
+            "docker network create --driver overlay jupyter",
+        ),
+    ],
+)
+def test_a_person_can_type_the_replacing(services: tuple[dict[str, Any], ...], command: str) -> None:
+    """The services on it go first."""
+    found = observed(*services, Attachable=True)
+    (change,) = network.plan(network.desired(settings()), found, MANAGER, recreate=True).changes
+    assert change.command == command

@@ -243,7 +243,7 @@ LATER = known_after("network")
             plan(update(Difference("Labels", None, {"certificate": "c0ffee", "a": "b"}))),
             plan(update(Difference("Labels", None, {"certificate": known_after("certs"), "a": "b"}))),
         ),
-        (plan(update(IMAGE, people=("ada", "grace"))), plan(update(IMAGE, people=("ada",)))),
+        (plan(update(IMAGE, people=("ada",))), plan(update(IMAGE, people=("ada", "grace")))),
         (plan(change(WORKER1, nothing)), plan(change(WORKER1, nothing), change(WORKER2, nothing), at_once=True)),
         (
             plan(change(WORKER2, nothing), change(WORKER1, nothing), at_once=True),
@@ -260,7 +260,7 @@ LATER = known_after("network")
         "known now, and another before",
         "known now, in a list",
         "known now, in a table",
-        "somebody else works now",
+        "somebody works no more",
         "a node fewer",
         "another order",
     ],
@@ -280,6 +280,7 @@ def test_a_plan_that_does_no_more_than_was_shown_is_within_it(now: Plan, shown: 
         (plan(update(Difference("Image", "0", "b"))), plan(update(IMAGE))),
         (plan(update(Difference("Target", "n0", "n1"))), plan(update(Difference("Target", None, LATER)))),
         (plan(update(IMAGE, cost=Cost.NOTEBOOKS_STOP)), plan(update(IMAGE, cost=Cost.HUB_RESTART))),
+        (plan(update(IMAGE, people=("ada", "grace"))), plan(update(IMAGE, people=("ada",)))),
         (plan(change(WORKER2, nothing)), plan(change(WORKER1, nothing), at_once=True)),
         (
             plan(update(Difference("Networks", None, [{"Target": "n1"}, {"Target": "n2"}]))),
@@ -303,6 +304,7 @@ def test_a_plan_that_does_no_more_than_was_shown_is_within_it(now: Plan, shown: 
         "from another value",
         "known now, from another value",
         "dearer",
+        "somebody else works now",
         "another node",
         "a longer list",
         "a wider table",

@@ -1,6 +1,9 @@
 """What is said on the terminal, and what in a pipe."""
 
 import io
+import json
+import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,10 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from swarmhub import report as reports
+from swarmhub.errors import StepError
+from swarmhub.history import Entry
+from swarmhub.lock import Holder
 from swarmhub.nodes import Row
 from swarmhub.plan import Change, Cost, Difference, Plan
+from swarmhub.releases import Release
 from swarmhub.report import Report
-from tests.unit.fakes import MANAGER, WORKER1, Clock
+from tests.unit.fakes import MANAGER, NOW, WORKER1, Clock
 
 
 class Said:
@@ -215,3 +222,152 @@ def test_a_live_screen_breaks_sentences_and_says_what_has_no_room() -> None:
     shown = said.file.getvalue()
     assert ("a" * 19 + "…" in shown, "2 more lines" in shown) == (True, True)
     assert shown.endswith("\x1b[?1049l")
+
+
+@pytest.mark.parametrize("text", ["fe80::1:a:2", "urn:x:y", "jupyterhub:key:1", "[bold]", "a" * 300])
+def test_what_is_printed_is_what_was_given(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """An address, a tag or a line of a log is no markup and no picture."""
+    Report().say(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_machines_get_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the text in it, and times as text."""
+    Report().json({"address": "fe80::1:a:2", "markup": "[red]", "since": NOW})
+    assert json.loads(capsys.readouterr().out) == {
+        "address": "fe80::1:a:2",
+        "markup": "[red]",
+        "since": "2026-11-15 10:00:00+00:00",
+    }
+
+
+def test_a_table_has_columns_as_wide_as_their_widest_cell(said: Said) -> None:
+    """Heads count too, and no line ends in blanks."""
+    said.report.table(("A", "LONG", "C"), [("aaa", "b", ""), ("a", "b", "c")])
+    assert said.file.getvalue() == "A    LONG  C\naaa  b\na    b     c\n"
+
+
+def test_a_table_without_rows_is_its_heads(said: Said) -> None:
+    """Nothing is an answer too."""
+    said.report.table(("A", "B"), [])
+    assert said.lines == ["A  B"]
+
+
+@pytest.mark.parametrize(("typed", "answer"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
+def test_only_yes_is_yes(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
+    """No, nothing, and Ctrl-D are no."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert Said(terminal=True).report.ask("Go on?") is answer
+
+
+@pytest.mark.parametrize(("screen", "keyboard"), [(True, True), (True, False), (False, True), (False, False)])
+def test_somebody_can_answer_at_a_screen_with_a_keyboard(monkeypatch: pytest.MonkeyPatch, screen: bool, keyboard: bool) -> None:
+    """With either of them in a pipe, nobody is asked."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: keyboard)
+    assert Said(terminal=screen).report.is_terminal is (screen and keyboard)
+
+
+IMAGE = Difference("Image", "hub:1", "hub:2")
+UPDATE = change(differences=(IMAGE,), cost=Cost.HUB_RESTART, command="docker service update hub")
+DONE, TODO = Plan("volume", "as wanted"), Plan("service", "as wanted", (UPDATE,))
+REFUSED = Plan("network", "", error=StepError(MANAGER, "it differs", "Look", "network"))
+
+
+def test_a_plan_is_told_step_by_step_and_counted(said: Said) -> None:
+    """What stays, what changes with its fields and price, what refuses, and the sum."""
+    said.report.steps([DONE, REFUSED, TODO], as_json=False, commands=False)
+    assert said.lines == [
+        "volume     as wanted",
+        f"network    {MANAGER}: network: it differs. Look",
+        f"service    update service jupyterhub on {MANAGER} (the hub restarts, notebooks go on)",
+        f"{'':<10}   Image: hub:1 → hub:2",
+        "plan       1 change; the hub restarts, notebooks go on",
+    ]
+
+
+def test_the_command_of_a_change_stands_below_it(said: Said) -> None:
+    """Only if asked for."""
+    said.report.steps([TODO], as_json=False, commands=True)
+    assert said.lines[2] == f"{'':<10}   $ docker service update hub"
+
+
+def test_a_change_without_a_command_has_no_line_for_it(said: Said) -> None:
+    """Not everything can be typed."""
+    said.report.steps([Plan("service", "", (change(),))], as_json=False, commands=True)
+    assert len(said.lines) == 2
+
+
+def test_a_plan_can_be_told_to_machines(said: Said) -> None:
+    """Then nothing else is printed."""
+    said.report.steps([DONE, TODO], as_json=True, commands=False)
+    assert json.loads(said.file.getvalue())["changes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "line"),
+    [
+        ([DONE], "plan       nothing to change"),
+        ([Plan("service", "", (change(),))], "plan       1 change; nobody notices"),
+        ([TODO, TODO], "plan       2 changes; the hub restarts, notebooks go on"),
+    ],
+)
+def test_the_sum_says_what_it_costs(said: Said, steps: list[Plan], line: str) -> None:
+    """Each price once, and that nobody notices where that is so."""
+    said.report.counted(steps)
+    assert said.lines == [line]
+
+
+def test_what_is_about_to_happen_is_shown_below_its_sum(said: Said) -> None:
+    """Steps without a change are left out."""
+    said.report.shown([DONE, TODO])
+    assert [line.split()[0] for line in said.lines] == ["plan", "service", "Image:"]
+
+
+def test_what_was_shown_is_not_told_twice(said: Said) -> None:
+    """While it is applied, the fields are left out."""
+    said.report.plan(TODO, brief=True)
+    assert len(said.lines) == 1
+
+
+ENTRY = Entry(NOW.isoformat(), 12.34, "ada@desk", "0a1b2c3d", "deploy", ("create network jupyter on swarm-manager1",), "done")
+
+
+def test_an_entry_of_the_history_is_three_lines(said: Said) -> None:
+    """When, what was typed and how it ended; who from where; each change."""
+    said.report.history([ENTRY], None)
+    assert said.lines == [
+        "2026-11-15 10:00:00  deploy  done, 12.3 s",
+        f"{'':<21}ada@desk at 0a1b2c3d",
+        f"{'':<21}create network jupyter on swarm-manager1",
+    ]
+
+
+def test_an_entry_without_a_commit_has_none(said: Said) -> None:
+    """Not everybody uses git."""
+    said.report.history([replace(ENTRY, commit="")], None)
+    assert said.lines[1] == f"{'':<21}ada@desk"
+
+
+def test_a_history_says_first_who_is_at_it_now(said: Said) -> None:
+    """What is being done comes before what was done."""
+    said.report.history([ENTRY], Holder("c1", "grace@lap", NOW, "certs", "", 3))
+    assert said.lines[0] == "now        held by grace@lap, since 2026-11-15 10:00:00 UTC, for: certs; last renewed 3 s ago"
+
+
+def test_an_empty_history_says_so(said: Said) -> None:
+    """It is no error."""
+    said.report.history([], None)
+    assert said.lines == ["Nothing has been done to this cluster yet."]
+
+
+def test_a_way_back_says_what_it_did_not_change() -> None:
+    """The files on the operator's machine lead forward again: what differs in the settings is named."""
+    old = Release(1, "hub", "hub:1", "x", {}, {"hub": {"port": 443}}, "")
+    said = Said()
+    said.report.way_back(old, replace(old, number=2, settings={"hub": {"port": 8443}}), 4.2)
+    assert said.lines == [
+        f"{'':<10}   hub.port: 443 → 8443",
+        "rollback   release 1 runs again, 4.2 s",
+        "rollback   hosts.toml, hub/ and the userlist are as they were: the next deploy goes forward again",
+    ]

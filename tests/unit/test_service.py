@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from swarmhub import service
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from swarmhub.plan import Change, Cost, Plan
+from swarmhub.plan import Change, Cost, Difference, Plan
 from swarmhub.secrets import Secrets
 from swarmhub.service import Found, Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, Clock, FakeHost, FakeProgress, settings
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, Clock, FakeHost, FakeProgress, in_turn, settings
 
 SECRETS: dict[str, SecretStr] = {
     "GITHUB_CLIENT_ID": SecretStr("Iv1.8a61f9b3a7aba766"),
@@ -410,3 +410,70 @@ def test_an_engine_that_refuses_the_update_is_not_waited_for(clock: Clock) -> No
     with pytest.raises(EngineError, match="update out of sequence"):
         applied(planned(drift("image")), running(**{"POST /services/s1/update": late}), "service")
     assert clock.slept == []
+
+
+def test_a_hub_that_is_stopped_keeps_its_service(clock: Clock) -> None:
+    """The spec stays as it is but for the number of replicas, on the version that it was planned on."""
+    host = running(**{"GET /tasks": []})
+    service.stop(kept(), MANAGER).apply(host, FakeProgress())
+    sent = host.engine.sent("POST /services/s1/update")
+    assert (sent.params, sent.body) == ({"version": 42}, kept()["Spec"] | {"Mode": {"Replicated": {"Replicas": 0}}})
+
+
+def test_a_stop_is_over_when_no_task_holds_the_data(clock: Clock) -> None:
+    """The database must not be replaced under a hub that is still shutting down."""
+    tasks = [[{"Status": {"State": state}}] for state in ("running", "starting", "shutdown")]
+    host = running(**{"GET /tasks": in_turn(*tasks)})
+    service.stop(kept(), MANAGER).apply(host, FakeProgress())
+    assert host.engine.asked().count("GET /tasks") == 3
+
+
+def test_a_hub_that_does_not_stop_is_an_error(clock: Clock) -> None:
+    """After a while, with what shows why."""
+    host = running(**{"GET /tasks": [{"Status": {"State": "running"}}]})
+    with pytest.raises(StepError, match=r"service jupyterhub does not stop\. docker service ps jupyterhub"):
+        service.stop(kept(), MANAGER).apply(host, FakeProgress())
+
+
+def test_a_stop_is_a_restart_of_the_hub_that_a_person_can_type() -> None:
+    """Notebooks go on."""
+    change = service.stop(kept(), MANAGER)
+    assert (change.cost, change.command) == (Cost.HUB_RESTART, "docker service scale jupyterhub=0")
+
+
+def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
+    """The stop has made another version of the service than the one that the way back was planned on."""
+    host = running(**{"GET /services/jupyterhub": kept() | {"Version": {"Index": 43}}})
+    service.update(desired(), kept(), MANAGER, (), is_stopped=True).apply(host, FakeProgress())
+    assert host.engine.sent("POST /services/s1/update").params == {"version": 43}
+
+
+@pytest.mark.parametrize(
+    ("paths", "cost"),
+    [
+        ((), Cost.NOTHING),
+        (("Labels.a", "UpdateConfig.Order"), Cost.NOTHING),
+        (("Labels.a", "TaskTemplate.ContainerSpec.Image"), Cost.HUB_RESTART),
+        (("EndpointSpec.Mode",), Cost.HUB_RESTART),
+        (("Mode.Replicated.Replicas",), Cost.HUB_RESTART),
+    ],
+)
+def test_an_update_costs_a_restart_only_where_the_task_changes(paths: tuple[str, ...], cost: Cost) -> None:
+    """A label of the service makes no new task."""
+    differs = tuple(Difference(path, "a", "b") for path in paths)
+    assert service.update(desired(), kept(), MANAGER, differs).cost is cost
+
+
+def test_a_first_deploy_shows_the_whole_service() -> None:
+    """Every field that is sent, and no secret's value."""
+    (create,) = [change for change in planned(None).changes if change.what == "service jupyterhub"]
+    shown = {item.path: item.wanted for item in create.differences}
+    assert (shown["TaskTemplate.ContainerSpec.Image"], shown["EndpointSpec.Ports[0].PublishedPort"]) == (PARTS.hub_image, 443)
+
+
+@pytest.mark.parametrize("found", [None, drift("image"), kept()], ids=["first", "update", "left over"])
+def test_every_change_can_be_typed_without_a_secrets_value(found: dict[str, Any] | None) -> None:
+    """What is pasted into a shell and kept in its history names the secrets only."""
+    changes = planned(found, secrets={"old": "s9"}).changes
+    values = [SECRETS[name].get_secret_value() for name in NAMES]
+    assert [change.what for change in changes if not change.command or any(one in change.command for one in values)] == []

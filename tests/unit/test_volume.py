@@ -70,3 +70,10 @@ def test_the_refusal_says_what_to_do_about_the_data() -> None:
     """The remedy is to change hosts.toml, or to move the data first."""
     with pytest.raises(StepError, match=r"holds the hub's data and is not replaced: change hosts.toml, or move the data"):
         volume.plan(volume.desired(settings()), ANSWER | {"Driver": "rexray"}, MANAGER)
+
+
+def test_a_volume_that_will_be_made_is_shown_and_can_be_typed() -> None:
+    """Its fields, and docker's own command."""
+    (change,) = volume.plan(volume.desired(settings(volume={"options": NFS})), None, MANAGER).changes
+    assert [item.path for item in change.differences] == ["Name", "Driver", *(f"DriverOpts.{name}" for name in NFS)]
+    assert change.command.startswith("docker volume create --driver local --opt type=nfs")

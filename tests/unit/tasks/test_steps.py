@@ -12,6 +12,7 @@ from swarmhub import health, https
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.logs import ENGINE_LOG
+from swarmhub.report import Report
 from swarmhub.shell import SHELL
 from tests.unit import cluster
 from tests.unit.cluster import DIGEST, Hosts, Type
@@ -186,6 +187,26 @@ def test_with_the_flag_the_network_is_replaced(type_: Type, hosts: Hosts) -> Non
         f"{MANAGER}: DELETE /networks/{cluster.NETWORK}",
         f"{MANAGER}: POST /networks/create",
     ]
+
+
+def test_a_network_on_which_somebody_has_begun_to_work_meanwhile_stays(
+    type_: Type, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The people who stood in the question are the ones whose work may be stopped, and nobody else."""
+    drifted(hosts)
+    container = {"Env": ["JUPYTERHUB_USER=ada"]}
+    ada = {"ID": "s2", "Spec": {"Name": "jupyter-ada", "Labels": {"swarmhub.notebooks": "jupyterhub"}}}
+    ada["Spec"] |= {"TaskTemplate": {"ContainerSpec": container, "Networks": [{"Target": cluster.NETWORK}]}}  # type: ignore[operator]
+
+    def ask(*_: Any) -> bool:
+        hosts[MANAGER].engine.answers["GET /services"].append(ada)
+        return True
+
+    monkeypatch.setattr(Report, "is_terminal", True)
+    monkeypatch.setattr(Report, "ask", ask)
+    with pytest.raises(Exit, match="the cluster has changed since the plan was shown"):
+        type_("network", recreate=True)
+    assert cluster.changes(hosts) == []
 
 
 def test_a_missing_volume_is_made_by_its_step(type_: Type, hosts: Hosts) -> None:

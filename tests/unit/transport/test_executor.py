@@ -9,15 +9,17 @@ import pytest
 from fabric import Config, Connection
 from fabric.main import program
 from invoke.collection import Collection
+from invoke.config import Config as InvokeConfig
 from invoke.exceptions import Exit
 from invoke.parser.context import ParserContext
 from invoke.parser.parser import Parser
 from invoke.tasks import task
 
+from swarmhub import run as runs
 from swarmhub.steps import step_task
 from swarmhub.transport import session
 from swarmhub.transport.connection import VerifiedConnection
-from swarmhub.transport.executor import Executor
+from swarmhub.transport.executor import Executor, Remembering
 from tests.unit.cluster import HOSTS_TOML
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -186,3 +188,112 @@ def test_a_command_after_two_hyphens_is_run_on_each_host(recorder: Recorder, mon
     monkeypatch.setattr(VerifiedConnection, "run", lambda c, command: ran.append((c.host, command)))
     fab("-H swarm-worker1,swarm-worker2 -- uname -r", recorder.step("network"))
     assert ran == [("swarm-worker1", "uname -r"), ("swarm-worker2", "uname -r")]
+
+
+def test_the_stock_invoke_is_told_when_it_is_over() -> None:
+    """invoke.yaml, which `invoke` reads beside the tasks, names the class."""
+    config = InvokeConfig(project_location=ROOT)
+    config.load_project()
+    module, _, name = config.tasks.executor_class.rpartition(".")
+    assert getattr(importlib.import_module(module), name) is Remembering
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException | None]:
+    """Return what the run is told in the end, each time it is."""
+    told: list[BaseException | None] = []
+    monkeypatch.setattr(runs, "finish", told.append)
+    return told
+
+
+def invoke(line: str, *tasks: Any) -> None:
+    """Run a command line of `invoke` with these tasks."""
+    collection = Collection(*tasks)
+    Remembering(collection, config=InvokeConfig()).execute(*Parser(contexts=collection.to_contexts()).parse_argv(line.split()))
+
+
+PROGRAMS = pytest.mark.parametrize("program", [fab, invoke])
+
+
+@PROGRAMS
+def test_a_run_is_ended_when_its_last_task_is(program: Callable[..., Any], ended: list[Any], recorder: Recorder) -> None:
+    """Once, after all tasks of the command line, and with no error."""
+    seen: list[int] = []
+    last = task(lambda _: seen.append(len(ended)), name="last")
+    program("network last", recorder.step("network"), last)
+    assert (seen, ended) == ([0], [None])
+
+
+@PROGRAMS
+@pytest.mark.parametrize("error", [Exit("no", 1), KeyboardInterrupt(), ZeroDivisionError(), SystemExit(3)], ids=repr)
+def test_a_run_is_ended_with_what_ended_it(program: Callable[..., Any], ended: list[Any], error: BaseException) -> None:
+    """Whatever it was: the error comes through, and the run has been told."""
+
+    def fail(_: Any) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        program("fail", task(fail))
+    assert ended == [error]
+
+
+@PROGRAMS
+def test_a_task_that_is_unknown_ends_the_run_too(program: Callable[..., Any], ended: list[Any], recorder: Recorder) -> None:
+    """What fails before the first task is an end like any other."""
+    broken = recorder.step("network")
+    broken.pre = [None]
+    with pytest.raises(AttributeError):
+        program("network", broken)
+    assert [type(error) for error in ended] == [AttributeError]
+
+
+def typed(recorder: Recorder) -> dict[str, Any]:
+    """Return what the tasks that have run know of the command line."""
+    (_, context), *_ = recorder.ran
+    return {name: context.config.get(f"swarmhub_{name}") for name in ("tasks", "yes")}
+
+
+@PROGRAMS
+@pytest.mark.parametrize(
+    ("line", "tasks"),
+    [
+        ("prepull-all", ["prepull-all"]),
+        ("deploy", ["deploy"]),
+        ("prepull-all deploy", ["prepull-all", "deploy"]),
+        ("deploy --yes", ["deploy"]),
+    ],
+)
+def test_what_was_typed_is_remembered_as_it_was_typed(
+    program: Callable[..., Any], recorder: Recorder, line: str, tasks: list[str]
+) -> None:
+    """The tasks of the command line, not their dependencies, and no options."""
+
+    def deploy(c: Any, yes: bool = False) -> None:
+        recorder.ran.append(("deploy", c))
+
+    program(line, recorder.step("prepull_all"), step_task(pre=[recorder.step("check")])(deploy))
+    assert list(typed(recorder)["tasks"]) == tasks
+
+
+@PROGRAMS
+@pytest.mark.parametrize(
+    ("line", "yes"),
+    [("check deploy", False), ("deploy --yes", True), ("check deploy --yes", True), ("deploy --yes check", True)],
+)
+def test_yes_is_found_in_any_task_and_known_to_all(
+    program: Callable[..., Any], recorder: Recorder, line: str, yes: bool
+) -> None:
+    """The dependency that asks is not the task that the flag was given to."""
+
+    def deploy(c: Any, yes: bool = False) -> None:
+        recorder.ran.append(("deploy", c))
+
+    program(line, recorder.step("check"), step_task(pre=[recorder.step("agree")])(deploy))
+    assert typed(recorder)["yes"] is yes
+
+
+def test_a_command_after_two_hyphens_types_no_task(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is Fabric's own, and ends like a run."""
+    monkeypatch.setattr(VerifiedConnection, "run", lambda c, command: None)
+    executor = fab("-H swarm-worker1 -- uname -r", recorder.step("network"))
+    assert (list(executor.config["swarmhub_tasks"]), executor.config["swarmhub_yes"]) == ([], False)
