@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, service, volume
+from swarmhub import availability, certs, drain, hub_image, images, network, nodes, prerequisites, releases, service, swarm, volume, work
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
+from swarmhub.nodes import SwarmNode
 from swarmhub.plan import Plan, remedy
 from swarmhub.run import Run
 from swarmhub.service import Parts
+from swarmhub.work import Work
 
 
 def nodes_plan(run: Run) -> Plan:
@@ -50,6 +52,56 @@ def notebook_digest(run: Run, targets: Sequence[str]) -> str:
     return images.chosen(image, held) or run.look.registry_digest()
 
 
+def activation_plan(run: Run, targets: Sequence[str]) -> Plan:
+    """Plan the opening of the `targets` that only waited for their image."""
+    if not run.look.member(run.manager).is_manager:
+        return availability.plan_activation({}, run.manager)
+    found, members = run.look.swarm(), run.look.members()
+    here = {host: node for host in targets if (node := availability.find(found, host, members[host]))}
+    return availability.plan_activation(here, run.manager)
+
+
+def joins_plan(run: Run) -> Plan:
+    """Plan the joins of the hosts that are in no swarm."""
+    ticket = swarm.observe(run.hosts[run.manager])
+    return swarm.plan_joins(run.settings, run.look.members(), run.look.swarm(), ticket)
+
+
+def roles_plan(run: Run, joined: Sequence[str]) -> Plan:
+    """Plan what remains when all hosts have joined."""
+    hub = work.hub_node(run.look.service().service, run.settings.hub.service)
+    members, found = run.look.members(), run.look.swarm()
+    return swarm.plan_roles(run.settings, members, found, joined, manager=run.manager, hub=hub)
+
+
+def node_of(run: Run, host: str) -> SwarmNode:
+    """Return the node that a host is."""
+    return availability.require(run.look.swarm(), host, run.look.members()[host])
+
+
+def work_on(run: Run, host: str) -> Work:
+    """Return what runs on a node, asked anew."""
+    return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
+
+
+def pause_plan(run: Run, host: str) -> Plan:
+    """Plan what keeps new servers away from a node."""
+    return drain.plan_pause(host, node_of(run, host), run.manager)
+
+
+def drain_plan(run: Run, host: str) -> Plan:
+    """Plan the emptying of a node."""
+    return drain.plan(host, node_of(run, host), work_on(run, host), run.manager)
+
+
+def undrain_plan(run: Run, host: str) -> Plan:
+    """Plan the opening of a node."""
+    seen = run.look.images(run.settings.hosts.all)
+    held = images.reached(seen, [host])
+    wanted = images.chosen(run.settings.notebook.image, {name: one for name, one in held.items() if name != host} or held)
+    return availability.plan_undrain(host, node_of(run, host), held[host], wanted, run.manager)
+
+
 def hub_image_plan(run: Run) -> Plan:
     """Plan the step `build-hub`."""
     wanted = hub_image.desired(run.settings)
@@ -80,6 +132,9 @@ def every_plan(run: Run) -> list[Plan]:
     }
     for step, make in steps.items():
         plans[step] = _attempt(step, make)
+        if step == images.STEP:
+            opened = _attempt(availability.ACTIVATE, lambda: activation_plan(run, run.settings.hosts.all))
+            plans |= {availability.ACTIVATE: opened} if opened.changes or opened.error else {}
     return list(plans.values())
 
 

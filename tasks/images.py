@@ -26,3 +26,6 @@ def _pull(run: Run, nodes: tuple[str, ...]) -> None:
     wanted = chapters.notebook_digest(run, nodes)
     run.apply(chapters.images_plan(run, nodes))
     chapter.verify(run.settings.notebook.image, wanted, run.look.images(nodes))
+    opened = chapters.activation_plan(run, nodes)
+    if opened.changes:
+        run.apply(opened)
