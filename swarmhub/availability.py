@@ -15,7 +15,7 @@ UNDRAIN = "undrain"
 
 def find(swarm: Swarm, host: str, member: Member | StepError) -> SwarmNode | None:
     """Return the node that a host is: by its own word, or by its name where it cannot be asked or has left."""
-    if isinstance(member, Member) and member.state == "active":
+    if isinstance(member, Member) and member.state == "active" and member.node:
         return next((node for node in swarm.nodes if node.id == member.node), None)
     return next((node for node in swarm.nodes if node.hostname == host), None)
 
@@ -37,7 +37,7 @@ def plan_activation(nodes: Mapping[str, SwarmNode], manager: str) -> Plan:
     """Return what opens the nodes that only waited for their image; what an operator has paused or drained stays so."""
     waiting = {host: node for host, node in nodes.items() if node.waits}
     changes = tuple(
-        Change("activate", f"{host}: its image is there", manager, _activation(node)) for host, node in waiting.items()
+        Change("activate", f"{host} (its image is there)", manager, _activation(node)) for host, node in waiting.items()
     )
     return Plan(ACTIVATE, "no node waits for its image", changes)
 

@@ -2,12 +2,31 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
-from swarmhub import availability, certs, drain, hub_image, images, network, nodes, prerequisites, releases, service, swarm, volume, work
+from swarmhub import (
+    availability,
+    certs,
+    drain,
+    hub_image,
+    images,
+    leftovers,
+    network,
+    nodes,
+    notebooks,
+    prerequisites,
+    releases,
+    removal,
+    service,
+    swarm,
+    teardown,
+    volume,
+    work,
+)
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from swarmhub.nodes import SwarmNode
-from swarmhub.plan import Plan, remedy
+from swarmhub.nodes import Member, SwarmNode
+from swarmhub.plan import Plan, every, remedy
 from swarmhub.run import Run
 from swarmhub.service import Parts
 from swarmhub.work import Work
@@ -100,6 +119,31 @@ def undrain_plan(run: Run, host: str) -> Plan:
     held = images.reached(seen, [host])
     wanted = images.chosen(run.settings.notebook.image, {name: one for name, one in held.items() if name != host} or held)
     return availability.plan_undrain(host, node_of(run, host), held[host], wanted, run.manager)
+
+
+def removal_plan(run: Run, host: str) -> Plan:
+    """Plan the removal of a node; a manager other than itself is asked for it, if there is one."""
+    others = [name for name in run.settings.hosts.managers if name != host]
+    if run.manager == host and others:
+        run.use_manager(others[0])
+    member, found = run.look.members()[host], run.look.swarm()
+    node = availability.find(found, host, member)
+    if node is None:
+        return Plan(removal.STEP, f"{host} is not in the swarm")
+    volumes = removal.Volumes(None) if isinstance(member, StepError) else removal.observe(run.hosts[host], run.settings)
+    inside = isinstance(member, Member) and member.state == "active"
+    return removal.plan(host, node, found, work_on(run, host), volumes, manager=run.manager, inside=inside)
+
+
+def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
+    """Plan the end of the deployment, and say what stays."""
+    settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
+    cluster = leftovers.observe_cluster(manager, settings)
+    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster.strangers) for host in settings.hosts.all]
+    nodes = dict(zip(settings.hosts.all, every(ask), strict=True))
+    people = notebooks.running(notebooks.observe(manager, settings.hub.service))
+    plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)
+    return plan, teardown.kept(settings, cluster, nodes, with_data=with_data)
 
 
 def hub_image_plan(run: Run) -> Plan:

@@ -27,7 +27,7 @@ def plan_pause(host: str, node: SwarmNode, manager: str) -> Plan:
     """Return what keeps new servers away from a node while its people finish."""
     if node.availability != "active":
         return Plan(STEP, f"{host} takes no new servers already ({node.availability})")
-    change = Change("pause", f"{host}: no new servers", manager, Update(node.id, availability="pause"))
+    change = Change("pause", f"{host} (no new servers)", manager, Update(node.id, availability="pause"))
     return Plan(STEP, "", (change,))
 
 
@@ -45,7 +45,7 @@ def plan(host: str, node: SwarmNode, work: Work, manager: str) -> Plan:
         return Plan(STEP, f"{host} is drained, and nothing runs there")
     cost = Cost.NOTEBOOKS_STOP if work.people else Cost.NOTHING
     moved = f", and move {', '.join(work.services)}" if work.services else ""
-    change = Change("drain", f"{host}{moved}", manager, _Drainer(node.id, host), cost=cost, people=work.people)
+    change = Change("drain", f"{host}{moved}", manager, Drainer(node.id, host), cost=cost, people=work.people)
     return Plan(STEP, "", (change,))
 
 
@@ -77,11 +77,19 @@ def wait(ask: Callable[[], tuple[str, ...]], minutes: int, say: Callable[[str], 
 
 
 @dataclass(frozen=True)
-class _Drainer:
+class Drainer:
+    """Drain a node, and wait until nothing runs there."""
+
     node: str
     host: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        """Drain it through a manager.
+
+        Raises:
+            StepError: a task does not end in time.
+
+        """
         Update(self.node, availability="drain")(host, progress)
         remedy = f"See: docker node ps {self.node}; then run this again"
         cause = f"tasks still run on {self.host} after {SECONDS} s"

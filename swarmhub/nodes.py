@@ -20,6 +20,7 @@ class Member:
     state: str
     is_manager: bool
     version: str
+    hostname: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SwarmNode:
     is_leader: bool
     is_reachable: bool = True
     waits: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def observe_swarm(manager: Host) -> Swarm:
             is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
             is_reachable=(node.get("ManagerStatus") or {}).get("Reachability") != "unreachable",
             waits=WAITS in (node["Spec"].get("Labels") or {}),
+            address=node["Status"].get("Addr", ""),
         )
         for node in manager.engine.get("/nodes")
     )
@@ -117,7 +120,7 @@ def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mappi
     if member.node not in nodes:
         problem = "is in no swarm" if member.state != "active" else "is in another swarm"
         leave = "" if member.state != "active" else "Let it leave that one: docker swarm leave, there; then: "
-        remedy = f"{leave}fab swarm-init"
+        remedy = f"{leave or 'Let it join: '}fab swarm-init"
         return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
     node = nodes[member.node]
     problem, remedy, blocks = _trouble(host, expected, node)

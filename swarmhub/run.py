@@ -39,6 +39,7 @@ class Run:
         self.report = Report()
         self.changed = 0
         self._shown: dict[str, Plan] = {}
+        self._confirmed: Plan | None = None
         self._closers: list[Callable[[], None]] = []
 
     @cached_property
@@ -152,6 +153,17 @@ class Run:
         if not self.report.ask(question):
             raise Declined("nothing was changed")
 
+    def ask_for(self, word: str, flag: str) -> str:
+        """Ask for a word; `flag` gives it where nobody is there to answer.
+
+        Raises:
+            UsageError: nobody is.
+
+        """
+        if not self.report.is_terminal:
+            raise UsageError(f"{word}? Nobody is here to answer: say {flag}")
+        return self.report.ask_for(word)
+
     @property
     def seconds(self) -> float:
         """Return how long this run has taken so far."""
@@ -209,7 +221,7 @@ class Run:
         """
         self.report.plan(plan)
         self.agree(question)
-        self._shown[plan.step] = plan
+        self._shown[plan.step] = self._confirmed = plan
 
     def apply(self, plan: Plan) -> None:
         """Say what a step changes, and change it.
@@ -228,7 +240,8 @@ class Run:
             journal.lock()
             self.look.forget()
             self.changed += len(plan.changes)
-        self.report.plan(plan, brief=shown is not None)
+        if plan is not self._confirmed:
+            self.report.plan(plan, brief=shown is not None)
         if plan.changes:
             started = time.monotonic()
             with self.report.bars(plan.at_once):

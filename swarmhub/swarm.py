@@ -122,7 +122,7 @@ def plan_roles(
     """
     by_id = {node.id: node for node in swarm.nodes}
     nodes = {host: by_id[one.node] for host, one in members.items() if isinstance(one, Member) and one.node in by_id}
-    changes = [Change("mark", f"{host}: it waits for its image", manager, _Marker(nodes[host].id)) for host in joined]
+    changes = [Change("mark", f"{host} (it waits for its image)", manager, _Marker(nodes[host].id)) for host in joined]
     for host, node in nodes.items():
         if node.role == "worker" != _role(settings, host):
             changes.append(Change("promote", host, manager, _Mover(node.id, "manager")))
@@ -149,16 +149,19 @@ def _demoted(swarm: Swarm, host: str, node: SwarmNode, hub: str) -> Swarm:
 
 
 def _stale(swarm: Swarm, nodes: Mapping[str, SwarmNode]) -> list[SwarmNode]:
-    """Return the ids that hosts had before they left and joined again: down, and with the name of a node that is not."""
-    here = {node.hostname for node in nodes.values() if node.state == "ready"}
+    """Return the ids that hosts had before they left and joined again: no host has them, and they name a host's place."""
     known = {node.id for node in nodes.values()}
-    down = (node for node in swarm.nodes if node.state == "down" and node.role == "worker")
-    return [node for node in down if node.hostname in here and node.id not in known]
+    places = {(node.hostname, node.address) for node in nodes.values() if node.address}
+    return [
+        one for one in swarm.nodes if one.id not in known and (one.hostname, one.address) in places and one.role == "worker"
+    ]
 
 
 def _elsewhere(host: str, member: Member) -> StepError:
     if member.state == "locked":
         return StepError(host, "its engine is locked since it was restarted", "There: docker swarm unlock")
+    if member.state == "active" and not member.node:
+        return StepError(host, "has left its swarm only half", "There: docker swarm leave --force; then: fab swarm-init")
     said = "is in another swarm" if member.state == "active" else f"is not well in its swarm (its engine says: {member.state})"
     force = " --force (that ends the other swarm, if it is its last manager)" if member.is_manager else ""
     remedy = f"If it is to join this one, there: docker swarm leave{force}; else name a manager of that swarm in hosts.toml"

@@ -2,9 +2,10 @@
 
 from invoke.context import Context
 
-from swarmhub import availability, chapters, swarm
+from swarmhub import availability, chapters, removal, swarm
 from swarmhub import drain as emptying
 from swarmhub import trust as keys
+from swarmhub.errors import StepError
 from swarmhub.run import step
 from swarmhub.steps import step_task
 
@@ -55,6 +56,18 @@ def undrain(c: Context, host: str) -> None:
 
 
 @step_task(positional=["host"], help=YES)
+def remove_node(c: Context, host: str, yes: bool = False) -> None:
+    """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
+    with step(c, removal.STEP) as run:
+        run.require_known(host, host)
+        plan = chapters.removal_plan(run, host)
+        if isinstance(run.look.members()[host], StepError):
+            run.confirm(plan, removal.unknown(host))
+        run.apply(plan)
+        run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
+
+
+@step_task(positional=["host"], help=YES)
 def trust(c: Context, host: str, yes: bool = False) -> None:
     """Show a host's SSH key, and record it in the known_hosts beside hosts.toml."""
     with step(c, keys.STEP) as run:
@@ -67,4 +80,4 @@ def trust_all(c: Context, yes: bool = False) -> None:
     """Show the SSH key of every host that is not trusted yet, and record it."""
     with step(c, keys.STEP) as run:
         for host in run.settings.hosts.all:
-            keys.ask(run, host)
+            keys.ask(run, host, new_only=True)
