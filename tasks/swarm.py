@@ -2,7 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub import availability, chapters, removal, swarm
+from swarmhub import availability, node_plans, removal, swarm
 from swarmhub import drain as emptying
 from swarmhub import trust as keys
 from swarmhub.errors import StepError
@@ -25,9 +25,9 @@ def swarm_init(c: Context) -> None:
             run.journal.has_swarm = True
         else:
             run.use_manager(manager)
-        joins = chapters.joins_plan(run)
+        joins = node_plans.joins_plan(run)
         run.apply(joins)
-        run.apply(chapters.roles_plan(run, [change.host for change in joins.changes]))
+        run.apply(node_plans.roles_plan(run, [change.host for change in joins.changes]))
         swarm.require_reached(run.look.members())
 
 
@@ -36,14 +36,14 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
     with step(c, emptying.STEP) as run:
         run.require_known(host, host)
-        work, plan = chapters.work_on(run, host), chapters.drain_plan(run, host)
+        work, plan = node_plans.work_on(run, host), node_plans.drain_plan(run, host)
         if work.people:
             run.report.table(emptying.HEADS, emptying.rows(work))
             run.agree(emptying.question(host, work.people, wait))
         if wait and plan.changes:
-            run.apply(chapters.pause_plan(run, host))
-            emptying.wait(lambda: chapters.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
-            plan = chapters.drain_plan(run, host)
+            run.apply(node_plans.pause_plan(run, host))
+            emptying.wait(lambda: node_plans.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
+            plan = node_plans.drain_plan(run, host)
         run.apply(plan)
 
 
@@ -52,7 +52,7 @@ def undrain(c: Context, host: str) -> None:
     """Let notebooks be placed on a node again that was drained or paused."""
     with step(c, availability.UNDRAIN) as run:
         run.require_known(host, host)
-        run.apply(chapters.undrain_plan(run, host))
+        run.apply(node_plans.undrain_plan(run, host))
 
 
 @step_task(positional=["host"], help=YES)
@@ -60,7 +60,7 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
     """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
     with step(c, removal.STEP) as run:
         run.require_known(host, host)
-        plan = chapters.removal_plan(run, host)
+        plan = node_plans.removal_plan(run, host)
         if isinstance(run.look.members()[host], StepError):
             run.confirm(plan, removal.unknown(host))
         run.apply(plan)

@@ -2,7 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub import chapters
+from swarmhub import node_plans
 from swarmhub import teardown as chapter
 from swarmhub.run import step
 from swarmhub.steps import step_task
@@ -18,7 +18,7 @@ from swarmhub.steps import step_task
 def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
     """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
     with step(c, chapter.STEP) as run:
-        plan, kept = chapters.teardown_plan(run, with_data=with_data)
+        plan, kept = node_plans.teardown_plan(run, with_data=with_data)
         run.report.kept(kept)
         if plan.changes:
             run.confirm(plan, "Remove all this?")
