@@ -15,6 +15,10 @@ from lab import containers, machine, topology
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
+HUB_API = """
+[ -s /tmp/token ] || jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > /tmp/token 2>/dev/null
+curl -sS -X "$1" -H "Authorization: token $(cat /tmp/token)" "http://127.0.0.1:8081/hub/api/$2"
+"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,24 @@ class Lab:
             )
             objects[f"notebook image on {node.name}"] = image
         return objects
+
+    def start_server(self, user: str) -> str:
+        """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
+        self._hub_api("POST", f"users/{user}")
+        self._hub_api("POST", f"users/{user}/server")
+        self.wait(lambda: '"ready": true' in self._hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
+        return f"{HUB}-{user}"
+
+    def stop_server(self, user: str) -> None:
+        """Stop a user's server through the hub's API; return when its service is gone."""
+        self._hub_api("DELETE", f"users/{user}/server")
+        listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
+        self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
+
+    def _hub_api(self, method: str, path: str) -> str:
+        """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
+        container = self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+        return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path)
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until something holds; fail with `what` when it does not."""
