@@ -131,9 +131,7 @@ def plan_roles(
         if node.role == "manager" != _role(settings, host):
             swarm = _demoted(swarm, host, node, hub)
             changes.append(Change("demote", host, manager, _Mover(node.id, "worker")))
-    changes += [
-        Change("forget", f"{node.hostname}'s earlier id", manager, _Forgetter(node.id)) for node in _stale(swarm, nodes)
-    ]
+    changes += [Change("forget", f"{node.hostname}'s earlier id", manager, _Forgetter(node)) for node in _stale(swarm, nodes)]
     managers, workers = settings.hosts.managers, settings.hosts.workers
     return Plan(STEP, f"managers: {', '.join(managers)}; workers: {', '.join(workers) or 'none'}", tuple(changes))
 
@@ -250,7 +248,9 @@ class _Mover:
 
 @dataclass(frozen=True)
 class _Forgetter:
-    node: str
+    node: SwarmNode
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        host.engine.delete(f"/nodes/{self.node}", force=True)
+        if self.node.role == "manager":
+            _Mover(self.node.id, "worker")(host, progress)
+        host.engine.delete(f"/nodes/{self.node.id}", force=True)
