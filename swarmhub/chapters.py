@@ -3,7 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from swarmhub import certs, hub_image, images, network, nodes, prerequisites, releases, rollback, service, volume
+from swarmhub import (
+    availability,
+    certs,
+    hub_image,
+    images,
+    network,
+    node_plans,
+    nodes,
+    prerequisites,
+    releases,
+    rollback,
+    service,
+    volume,
+)
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.plan import Plan, remedy
@@ -87,6 +100,9 @@ def every_plan(run: Run) -> list[Plan]:
     }
     for step, make in steps.items():
         plans[step] = _attempt(step, make)
+        if step == images.STEP:
+            opened = _attempt(availability.ACTIVATE, lambda: node_plans.activation_plan(run, run.settings.hosts.all))
+            plans |= {availability.ACTIVATE: opened} if opened.changes or opened.error else {}
     return list(plans.values())
 
 

@@ -10,6 +10,8 @@ from swarmhub.plan import Change, Plan, Progress, flat
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
+# hub/Dockerfile sets it on every stage: what a build leaves besides the image is found by it.
+LABEL = "swarmhub.image"
 FOLDER = Path(__file__).resolve().parent.parent / "hub"
 
 

@@ -27,6 +27,8 @@ class Journal:
         self._is_open = False
         self._doing: dict[str, None] = {}
         self._changes: list[str] = []
+        self.has_swarm = True
+        self.leaves_entry = True
 
     def open(self, holder: Holder | None) -> None:
         """Make sure that nobody else holds the cluster's lock; from here on this run leaves an entry.
@@ -46,7 +48,7 @@ class Journal:
             StepError: somebody else holds it.
 
         """
-        if self._lease is not None:
+        if self._lease is not None or not self.has_swarm:
             return
         data = {"who": self._who, "since": self._began, "what": self._command}
         self._lease, expired = lock.take(self._manager, data)
@@ -82,7 +84,7 @@ class Journal:
     def _end(self, ended: str) -> None:
         # The run has said already what is wrong with the connection.
         with suppress(StepError, EngineError):
-            if ended:
+            if ended and self.leaves_entry:
                 history.write(self._manager, self._entry(ended))
         with suppress(StepError, EngineError):
             if self._lease is not None:

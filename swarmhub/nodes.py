@@ -9,6 +9,8 @@ from swarmhub.settings import Settings
 
 STEP = "nodes"
 DOCKER_ROOT = "/var/lib/docker"
+# A node that has joined gets its images before notebooks are placed on it: this label says that it waits for them.
+WAITS = "swarmhub.waits"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Member:
     is_manager: bool
     version: str
     root: str = DOCKER_ROOT
+    hostname: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class SwarmNode:
     state: str
     availability: str
     is_leader: bool
+    is_reachable: bool = True
+    waits: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,9 @@ def observe_swarm(manager: Host) -> Swarm:
             state=node["Status"]["State"],
             availability=node["Spec"]["Availability"],
             is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
+            is_reachable=(node.get("ManagerStatus") or {}).get("Reachability") != "unreachable",
+            waits=WAITS in (node["Spec"].get("Labels") or {}),
+            address=node["Status"].get("Addr", ""),
         )
         for node in manager.engine.get("/nodes")
     )
@@ -89,7 +98,7 @@ def check_manager(host: str, member: Member) -> None:
 
     """
     if member.state != "active":
-        remedy = f"Make one there: docker swarm init, and let the other hosts join it; then: fab -H {host} nodes"
+        remedy = "Make the swarm that hosts.toml describes: fab swarm-init"
         raise StepError(host, f"is in no swarm (its engine says: {member.state})", remedy)
     if not member.is_manager:
         remedy = f"Name a manager in hosts.managers, or promote it on a manager: docker node promote {host}"
@@ -113,8 +122,8 @@ def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mappi
         return Row(host, expected, role, state, availability, "-", member.cause, member.remedy, blocks=True)
     if member.node not in nodes:
         problem = "is in no swarm" if member.state != "active" else "is in another swarm"
-        leave = "" if member.state != "active" else "docker swarm leave, then "
-        remedy = f"There: {leave}the command that a manager prints for: docker swarm join-token {expected}"
+        leave = "" if member.state != "active" else "Let it leave that one: docker swarm leave, there; then: "
+        remedy = f"{leave or 'Let it join: '}fab swarm-init"
         return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
     node = nodes[member.node]
     problem, remedy, blocks = _trouble(host, expected, node)
@@ -131,10 +140,12 @@ def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]
         )
     if node.role != expected:
         verb = "promote" if expected == "manager" else "demote"
-        remedy = f"On a manager: docker node {verb} {node.hostname}; or name it under hosts.{node.role}s"
+        remedy = f"To {verb} it: fab swarm-init; or name it under hosts.{node.role}s"
         return f"is a {node.role} in the swarm", remedy, expected == "manager"
+    if node.waits and node.availability == "pause":
+        return "waits for its image", "No notebook starts there before: fab prepull-all", False
     if node.availability != "active":
-        remedy = f"No notebook starts there. When its work is done: docker node update --availability active {node.hostname}"
+        remedy = f"No notebook starts there. When its work is done: fab undrain {host}"
         return f"is set to {node.availability}", remedy, False
     if node.hostname != host:
         return f"calls itself {node.hostname}", "Nothing to do, unless that surprises you", False
@@ -143,6 +154,6 @@ def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]
 
 def _stranger(node: SwarmNode) -> Row:
     problem = "is in the swarm, not in hosts.toml"
-    remedy = f"Add it under hosts.{node.role}s, or take it out: docker node rm --force {node.hostname}"
+    remedy = f"Add it under hosts.{node.role}s, or take it out: docker node rm --force {node.id}"
     role = "leader" if node.is_leader else node.role
     return Row(node.hostname, "-", role, node.state, node.availability, "-", problem, remedy)

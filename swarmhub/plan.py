@@ -22,6 +22,7 @@ class Cost(Enum):
 
     NOTHING = "nobody notices"
     HUB_RESTART = "the hub restarts, notebooks go on"
+    HUB_STOP = "the hub stops"
     NOTEBOOKS_STOP = "notebooks stop"
 
 
@@ -191,13 +192,7 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Jo
         for change in plan.changes:
             _apply(change, hosts, progress, journal)
         return
-    jobs = [partial(_apply, change, hosts, progress, journal) for change in plan.changes]
-    failures = [outcome for outcome in at_once(jobs) if isinstance(outcome, BaseException)]
-    unexpected = next((error for error in failures if not isinstance(error, StepError)), None)
-    if unexpected:
-        raise unexpected
-    if failures:
-        raise StepErrors(*(error for error in failures if isinstance(error, StepError)))
+    every([partial(_apply, change, hosts, progress, journal) for change in plan.changes])
 
 
 def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
@@ -209,6 +204,23 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         return [future.exception() or future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs in parallel and return what each returned.
+
+    Raises:
+        StepErrors: some of them failed.
+
+    """
+    answers = at_once(jobs)
+    errors = [one for one in answers if isinstance(one, BaseException)]
+    unexpected = next((error for error in errors if not isinstance(error, StepError)), None)
+    if unexpected:
+        raise unexpected
+    if errors:
+        raise StepErrors(*(error for error in errors if isinstance(error, StepError)))
+    return [one for one in answers if not isinstance(one, BaseException)]
 
 
 def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:

@@ -150,6 +150,11 @@ class Report:
         self.line("rollback", f"release {to.number} runs again, {seconds:.1f} s", style="bold green")
         self.line("rollback", "hosts.toml, hub/ and the userlist are as they were: the next deploy goes forward again")
 
+    def kept(self, lines: Sequence[str]) -> None:
+        """Say what stays."""
+        for line in lines:
+            self.line("keep", line)
+
     def done(self, address: str, changed: int, seconds: float) -> None:
         """Say that the hub is well, and what it took."""
         self.line("health", f"{address} answers over verified TLS", style="green")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -23,6 +24,9 @@ from swarmhub.secrets import Secrets
 from swarmhub.secrets import load as load_secrets
 from swarmhub.settings import Settings
 
+if TYPE_CHECKING:
+    from swarmhub.transport.connection import Connections
+
 FAILED, WRONG, DIFFERS, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -35,6 +39,7 @@ class Run:
         self.report = Report()
         self.changed = 0
         self._shown: dict[str, Plan] = {}
+        self._confirmed: Plan | None = None
         self._closers: list[Callable[[], None]] = []
 
     @cached_property
@@ -52,6 +57,12 @@ class Run:
         """Return the manager to use: the one that -H names, or the first of hosts.toml."""
         managers = self.settings.hosts.managers
         return next((host for host in self.named if host in managers), managers[0])
+
+    def use_manager(self, host: str) -> None:
+        """Ask this manager from here on: the preferred one is not in the swarm yet."""
+        if host != self.manager:
+            self.manager = host
+            self.__dict__.pop("look", None)
 
     def require_manager(self) -> None:
         """Make sure that -H, if given, names one manager and nothing else.
@@ -80,23 +91,38 @@ class Run:
 
         """
         named = tuple(dict.fromkeys(host for host in self._context.config.get("swarmhub_hosts", []) if host))
-        known = self.settings.hosts.all
         for host in named:
-            if host not in known:
-                close = difflib.get_close_matches(host, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(known)}"
-                raise UsageError(f"-H {host}: {settings_file.path()} does not name that host; {hint}")
+            self.require_known(host, f"-H {host}")
         return named
+
+    def require_known(self, host: str, typed: str) -> None:
+        """Make sure that hosts.toml names a host; `typed` is what the operator wrote.
+
+        Raises:
+            UsageError: it does not; the message says which one may be meant.
+
+        """
+        known = self.settings.hosts.all
+        if host not in known:
+            close = difflib.get_close_matches(host, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(known)}"
+            raise UsageError(f"{typed}: {settings_file.path()} does not name that host; {hint}")
 
     @cached_property
     def hosts(self) -> dict[str, Host]:
         """Return every host of hosts.toml; a connection is made when it is first used."""
         from swarmhub.transport.host import SshHost  # imports docker-py: `fab --list` does not wait for it
+
+        return {name: SshHost(name, self.connections) for name in self.settings.hosts.all}
+
+    @cached_property
+    def connections(self) -> "Connections":
+        """Return the connections of this run, none of which is open yet."""
         from swarmhub.transport.session import connections
 
         shared = connections(self._context.config, self.settings.ssh)
         self._closers.append(shared.close)
-        return {name: SshHost(name, shared) for name in self.settings.hosts.all}
+        return shared
 
     @cached_property
     def look(self) -> Look:
@@ -126,6 +152,17 @@ class Run:
             raise UsageError(f"{question} Nobody is here to answer: say --yes")
         if not self.report.ask(question):
             raise Declined("nothing was changed")
+
+    def ask_for(self, word: str, flag: str) -> str:
+        """Ask for a word; `flag` gives it where nobody is there to answer.
+
+        Raises:
+            UsageError: nobody is.
+
+        """
+        if not self.report.is_terminal:
+            raise UsageError(f"{word}? Nobody is here to answer: say {flag}")
+        return self.report.ask_for(word)
 
     @property
     def seconds(self) -> float:
@@ -175,6 +212,17 @@ class Run:
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}
 
+    def confirm(self, plan: Plan, question: str) -> None:
+        """Show a plan, ask, and hold the run to it.
+
+        Raises:
+            UsageError: the answer is no, or nobody is there to answer.
+
+        """
+        self.report.plan(plan)
+        self.agree(question)
+        self._shown[plan.step] = self._confirmed = plan
+
     def apply(self, plan: Plan) -> None:
         """Say what a step changes, and change it.
 
@@ -187,12 +235,13 @@ class Run:
             cause = "the cluster has changed since the plan was shown; nothing of this step was done"
             raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
         journal = self.journal
-        journal.open(self.look.holder())
+        journal.open(self.look.holder() if journal.has_swarm else None)
         if plan.changes:
             journal.lock()
             self.look.forget()
             self.changed += len(plan.changes)
-        self.report.plan(plan, brief=shown is not None)
+        if plan is not self._confirmed:
+            self.report.plan(plan, brief=shown is not None)
         if plan.changes:
             started = time.monotonic()
             with self.report.bars(plan.at_once):

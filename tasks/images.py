@@ -2,7 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub import chapters
+from swarmhub import chapters, node_plans
 from swarmhub import images as chapter
 from swarmhub.run import Run, step
 from swarmhub.steps import step_task
@@ -26,3 +26,6 @@ def _pull(run: Run, nodes: tuple[str, ...]) -> None:
     wanted = chapters.notebook_digest(run, nodes)
     run.apply(chapters.images_plan(run, nodes))
     chapter.verify(run.settings.notebook.image, wanted, run.look.images(nodes))
+    opened = node_plans.activation_plan(run, nodes)
+    if opened.changes:
+        run.apply(opened)

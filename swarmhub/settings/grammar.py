@@ -22,6 +22,8 @@ IMAGE = re.compile(
     r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
+# What Linux takes for an interface, without what looks like an address: every host has another one.
+INTERFACE = re.compile(r"(?=.{1,15}\Z)[a-zA-Z][a-zA-Z0-9_.-]*")
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
@@ -48,6 +50,7 @@ ServiceName = Annotated[
 ]
 Name = Annotated[str, AfterValidator(_word(NAME, "a Docker name: letters, digits, '_', '.', '-', at most 63"))]
 Image = Annotated[str, AfterValidator(_word(IMAGE, "an image, such as quay.io/jupyter/base-notebook:hub-6.1.1"))]
+Interface = Annotated[str, AfterValidator(_word(INTERFACE, "a network interface that all hosts have, such as eth1"))]
 Email = Annotated[str, AfterValidator(_word(EMAIL, "an e-mail address"))]
 HttpsUrl = Annotated[str, AfterValidator(_word(URL, "an https:// address without query or password"))]
 Option = Annotated[str, AfterValidator(_word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]

@@ -13,6 +13,7 @@ from swarmhub.settings.grammar import (
     Host,
     HttpsUrl,
     Image,
+    Interface,
     Name,
     Option,
     ServiceName,
@@ -40,6 +41,10 @@ class Hosts(Table):
 
     managers: tuple[Host, ...] = Field(min_length=1, description="Swarm managers. The hub runs on the first one.")
     workers: tuple[Host, ...] = Field((), description="Swarm workers. Notebooks run on every node.")
+    advertise: Interface | None = Field(
+        None,
+        description="The network interface by which the nodes reach each other. Default: Docker chooses, where there is one.",
+    )
 
     @property
     def all(self) -> tuple[str, ...]:

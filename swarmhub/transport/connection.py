@@ -18,6 +18,7 @@ from fabric import Config, Connection
 from paramiko import PKey, SSHClient, SSHConfig
 from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
 
+from swarmhub import settings
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
 
@@ -89,8 +90,12 @@ class Connections:
         """Return the connection to `host`, which may not be open yet."""
         with self._lock:
             if host not in self._open:
-                self._open[host] = VerifiedConnection(host, config=self._config.clone(), connect_timeout=CONNECT_SECONDS)
+                self._open[host] = self.made(host)
             return self._open[host]
+
+    def made(self, host: str) -> VerifiedConnection:
+        """Return a new connection to `host`, which is nobody else's."""
+        return VerifiedConnection(host, config=self._config.clone(), connect_timeout=CONNECT_SECONDS)
 
     def opened(self, host: str) -> VerifiedConnection:
         """Return the open connection to `host`.
@@ -105,7 +110,7 @@ class Connections:
             with connection.opening:
                 _with_retries(connection.open)
         except (OSError, SSHException, EOFError) as error:
-            raise _explain(host, connection, error) from error
+            raise explain(host, connection, error) from error
         return connection
 
     def run(self, host: str, *argv: str) -> Output:
@@ -147,13 +152,23 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
 
 def _verify(connection: Connection) -> None:
     client = connection.client
-    for file in (*_known_hosts_files(connection), *SYSTEM_KNOWN_HOSTS):
+    for file in known_hosts_files(connection):
         with suppress(OSError):
             client.load_system_host_keys(str(file))
     client.set_missing_host_key_policy(_Refuse())
 
 
-def _known_hosts_files(connection: Connection) -> list[Path]:
+def known_hosts_files(connection: Connection) -> list[Path]:
+    """Return the files whose keys are trusted; of two keys for a host the first one counts."""
+    return [project_known_hosts(), *_users_files(connection), *SYSTEM_KNOWN_HOSTS]
+
+
+def project_known_hosts() -> Path:
+    """Return the project's own file, beside hosts.toml: `fab trust` writes it."""
+    return settings.path().resolve().parent / "known_hosts"
+
+
+def _users_files(connection: Connection) -> list[Path]:
     """Return the user's files: those of the ssh_config if it names any, as ssh does."""
     named = connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts")
     whole = Path(named.strip('"')).expanduser()
@@ -173,11 +188,12 @@ def _with_retries(connect: Callable[[], object]) -> None:
             time.sleep(random.uniform(0.1, 0.5) * 2**attempt)
 
 
-def _explain(host: str, connection: Connection, error: Exception) -> StepError:
+def explain(host: str, connection: Connection, error: Exception) -> StepError:
+    """Return what an operator reads when a connection ends with this error."""
     where = f"{connection.user}@{connection.host}:{connection.port}"
     login = f"ssh {host}"
     if isinstance(error, UnknownHostKey | BadHostKeyException):
-        return _explain_key(host, connection, error, login)
+        return _explain_key(host, connection, error)
     if isinstance(error, AuthenticationException):
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
     if isinstance(error, socket.gaierror):
@@ -189,19 +205,17 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     return StepError(host, f"SSH to {where} failed: {said}", f"Make this work first: {login}")
 
 
-def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadHostKeyException, login: str) -> StepError:
+def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadHostKeyException) -> StepError:
     hop = connection
     while error.hostname not in (known_name(hop), hop.host) and isinstance(hop.gateway, Connection):
         hop = hop.gateway
     whose = f"jump host {hop.host}: " if hop is not connection else ""
+    trust = f"fab trust {host}"
     if isinstance(error, UnknownHostKey):
-        cause = f"{whose}unknown host key {error.key.get_name()} {_fingerprint(error.key)}"
-        return StepError(host, cause, f"If that is the host's own key, trust it by logging in once: {login}")
-    cause = f"{whose}the host key has CHANGED: it shows {_fingerprint(error.key)}, known is {_fingerprint(error.expected_key)}"
-    files = _known_hosts_files(hop)
-    file = f" -f {shlex.quote(str(files[0]))}" if "userknownhostsfile" in hop.ssh_config else ""
-    forget = f"ssh-keygen -R {shlex.quote(known_name(hop))}{file}"
-    return StepError(host, cause, f"Somebody may be listening. If the host was set up anew: {forget}, then {login}")
+        cause = f"{whose}unknown host key {error.key.get_name()} {fingerprint(error.key)}"
+        return StepError(host, cause, f"If that is the host's own key, trust it: {trust}")
+    cause = f"{whose}the host key has CHANGED: it shows {fingerprint(error.key)}, known is {fingerprint(error.expected_key)}"
+    return StepError(host, cause, f"Somebody may be listening. If the host was set up anew: {trust}")
 
 
 def _reason(error: OSError) -> str:
@@ -215,6 +229,7 @@ def known_name(connection: Connection) -> str:
     return connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
 
 
-def _fingerprint(key: PKey) -> str:
+def fingerprint(key: PKey) -> str:
+    """Return a key's fingerprint as ssh-keygen -l shows it."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

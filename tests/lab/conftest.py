@@ -52,6 +52,12 @@ def deployed(lab: Lab, first_deploy: Done) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def wipe(lab: Lab) -> Callable[[], None]:
+    """Return what removes a deployment by hand, past swarmhub."""
+    return lambda: _wipe(lab)
+
+
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Make a variant of lab/hosts.toml: each pair of texts is replaced, which must be there."""
 

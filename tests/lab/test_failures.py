@@ -97,7 +97,7 @@ def test_unknown_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Pat
     shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True).stdout
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert f"unknown host key ssh-ed25519 {shown.split()[1]}" in done.err
-    assert "ssh" in done.err.partition("trust it")[2]
+    assert f"trust it: fab trust {MANAGER}" in done.err
 
 
 def test_changed_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_changed_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Pat
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert "the host key has CHANGED" in done.err
     assert done.err.count("SHA256:") == 2
-    assert f"ssh-keygen -R '[127.0.0.1]:{topology.MANAGER.ssh_port}'" in done.err
+    assert f"If the host was set up anew: fab trust {MANAGER}" in done.err
 
 
 def test_host_without_docker_is_named(deployed: Lab) -> None:
@@ -181,7 +181,7 @@ def test_drained_and_unnamed_nodes_are_shown(deployed: Lab, settings: Settings) 
         deployed.docker("node", "update", "--availability", "active", WORKER)
     assert done.code == 0, done.text
     assert f"{WORKER}: is set to drain" in done.out
-    assert f"docker node update --availability active {WORKER}" in done.out
+    assert f"fab undrain {WORKER}" in done.out
     assert f"{LAST}: is in the swarm, not in hosts.toml" in done.out
 
 
@@ -192,7 +192,7 @@ def test_node_outside_the_swarm_stops_a_deploy(deployed: Lab) -> None:
         done = deployed.fab("deploy")
         assert done.code == 1
         assert f"{LAST}: is in no swarm" in done.out
-        assert "docker swarm join-token worker" in done.out
+        assert "Let it join: fab swarm-init" in done.out
     finally:
         token = deployed.docker("swarm", "join-token", "-q", "worker")
         deployed.docker("swarm", "join", "--token", token, topology.MANAGER.address, node=LAST)

@@ -78,7 +78,9 @@ def test_the_swarm_is_read_off_the_manager() -> None:
             "GET /swarm": {"ID": "cluster"},
         }
     )
-    assert nodes.observe_swarm(host) == Swarm("cluster", (node("n1", MANAGER, "manager", is_leader=True), node("n2", WORKER1)))
+    first, second = node("n1", MANAGER, "manager", is_leader=True), node("n2", WORKER1)
+    here = "10.0.0.11"
+    assert nodes.observe_swarm(host) == Swarm("cluster", (replace(first, address=here), replace(second, address=here)))
 
 
 def test_a_manager_that_does_not_lead_is_no_leader() -> None:
@@ -92,7 +94,7 @@ def test_a_manager_that_does_not_lead_is_no_leader() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (member("", state="inactive"), r"is in no swarm \(its engine says: inactive\)\. .*docker swarm init"),
+        (member("", state="inactive"), r"is in no swarm \(its engine says: inactive\)\. .*fab swarm-init"),
         (member("", state="locked"), r"is in no swarm \(its engine says: locked\)"),
         (member("n1"), r"is a worker in the swarm, .* docker node promote swarm-manager1"),
     ],
@@ -117,9 +119,9 @@ def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
     ("found", "problem", "remedy"),
     [
         (node("n2", WORKER1, state="down"), "is down", "sudo systemctl restart docker"),
-        (node("n2", WORKER1, availability="drain"), "is set to drain", f"docker node update --availability active {WORKER1}"),
-        (node("n2", WORKER1, availability="pause"), "is set to pause", f"docker node update --availability active {WORKER1}"),
-        (node("n2", WORKER1, "manager"), "is a manager in the swarm", f"docker node demote {WORKER1}"),
+        (node("n2", WORKER1, availability="drain"), "is set to drain", f"fab undrain {WORKER1}"),
+        (node("n2", WORKER1, availability="pause"), "is set to pause", f"fab undrain {WORKER1}"),
+        (node("n2", WORKER1, "manager"), "is a manager in the swarm", "To demote it: fab swarm-init"),
         (node("n2", "ip-10-0-0-21"), "calls itself ip-10-0-0-21", "Nothing to do, unless that surprises you"),
     ],
 )
@@ -129,10 +131,16 @@ def test_what_is_wrong_with_a_worker_is_said_with_what_helps(found: SwarmNode, p
     assert (seen.problem, remedy in seen.remedy) == (problem, True)
 
 
+def test_a_node_that_waits_for_its_image_says_so() -> None:
+    """A node that has joined reads differently from one that an operator has paused, and the step that opens it is named."""
+    seen = row(WORKER1, swarm(node("n2", WORKER1, availability="pause", waits=True)))
+    assert (seen.problem, seen.remedy.endswith("fab prepull-all"), seen.blocks) == ("waits for its image", True, False)
+
+
 def test_a_manager_that_is_a_worker_in_the_swarm_is_to_be_promoted() -> None:
     """A host under hosts.managers with a worker's role blocks, and the command that promotes it is named."""
     seen = row(MANAGER, swarm(node("n1", MANAGER, "worker")))
-    assert (seen.blocks, f"docker node promote {MANAGER}" in seen.remedy) == (True, True)
+    assert (seen.blocks, "To promote it: fab swarm-init" in seen.remedy) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +162,8 @@ def test_only_a_node_that_cannot_work_stops_a_deploy(found: SwarmNode, blocks: b
 @pytest.mark.parametrize(
     ("found", "problem", "starts"),
     [
-        (member("", state="inactive"), "is in no swarm", "There: the command that a manager prints for"),
-        (member("elsewhere"), "is in another swarm", "There: docker swarm leave, then the command"),
+        (member("", state="inactive"), "is in no swarm", "Let it join: fab swarm-init"),
+        (member("elsewhere"), "is in another swarm", "Let it leave that one: docker swarm leave, there; then: fab swarm-init"),
     ],
 )
 def test_a_host_outside_the_swarm_blocks_and_is_told_how_to_join(found: Member, problem: str, starts: str) -> None:

@@ -1,0 +1,148 @@
+"""What a deployment has left on the cluster: found by label, by the names in hosts.toml, and by the tags that are ours."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarmhub import certs, hub_image, removal
+from swarmhub.host import Engine, Host, Json
+from swarmhub.images import split
+from swarmhub.lock import LABEL as LOCK
+from swarmhub.notebooks import LABEL as NOTEBOOKS
+from swarmhub.service import LABEL as SERVICE
+from swarmhub.settings import Settings
+
+PREFIX = "swarmhub."
+SERVICE_ID = "com.docker.swarm.service.id"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something to remove: what it is to people, the path of the Engine API that removes it, and its size if it has one."""
+
+    name: str
+    path: str
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """What the swarm keeps. `strangers` are the ids of the services that are not ours, `on_network` those on our network."""
+
+    services: tuple[Thing, ...]
+    secrets: tuple[Thing, ...]
+    configs: tuple[Thing, ...]
+    network: Thing | None
+    on_network: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    strangers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class OnNode:
+    """What a node keeps. `in_use` are images that others' containers use."""
+
+    containers: tuple[Thing, ...]
+    images: tuple[Thing, ...]
+    in_use: tuple[str, ...]
+    volumes: tuple[Thing, ...]
+    certificate: tuple[str, ...]
+
+
+def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
+    """Ask a manager for what the swarm keeps of ours."""
+    engine, hub = manager.engine, settings.hub.service
+    services = engine.get("/services")
+    ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
+    strangers = [one for one in services if one not in ours]
+    listed = engine.get("/networks", filters={"name": [settings.network.name]})
+    network = next((one for one in listed if one["Name"] == settings.network.name), None)
+    return OnCluster(
+        services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
+        secrets=_records(engine, "secrets", hub),
+        configs=_records(engine, "configs", hub),
+        network=Thing(f"network {network['Name']}", f"/networks/{network['Id']}") if network else None,
+        on_network=tuple(one["Spec"]["Name"] for one in strangers if network and network["Id"] in str(one["Spec"])),
+        labels={
+            node["ID"]: names
+            for node in engine.get("/nodes")
+            if (names := tuple(name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX)))
+        },
+        strangers=frozenset(one["ID"] for one in strangers),
+    )
+
+
+def _records(engine: Engine, kind: str, hub: str) -> tuple[Thing, ...]:
+    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
+    return tuple(sorted((Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}") for one in ours), key=lambda one: one.name))
+
+
+def is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
+    """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own."""
+    ours = {name: value for name, value in (labels or {}).items() if name.startswith(PREFIX)}
+    return bool(ours) and LOCK not in ours and {ours.get(SERVICE, hub), ours.get(NOTEBOOKS, hub)} == {hub}
+
+
+def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> OnNode:
+    """Ask a node for what it keeps of ours."""
+    containers = host.engine.get("/containers/json", all=True)
+    foreign = {one["ImageID"] for one in containers if _is_foreign(one, strangers)}
+    images = [(one, names) for one in host.engine.get("/images/json") if (names := _references(one, host.name, settings))]
+    volumes = host.engine.get("/volumes").get("Volumes") or []
+    return OnNode(
+        containers=tuple(
+            Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
+            for one in containers
+            if _is_our_tool(one.get("Labels") or {})
+        ),
+        images=tuple(
+            Thing(f"image {_short(name)}", f"/images/{name}", one["Size"])
+            for one, names in images
+            for name in names
+            if one["Id"] not in foreign
+        ),
+        in_use=tuple(_short(name) for one, names in images for name in names if one["Id"] in foreign),
+        volumes=tuple(
+            Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if removal.is_ours(one, settings)
+        ),
+        certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
+    )
+
+
+def _is_foreign(container: Json, strangers: frozenset[str]) -> bool:
+    """Tell whether a container stays: no service's and no tool of ours, or that of a service that is not ours."""
+    labels = container.get("Labels") or {}
+    return labels[SERVICE_ID] in strangers if SERVICE_ID in labels else not _is_our_tool(labels)
+
+
+def _is_our_tool(labels: Mapping[str, str]) -> bool:
+    return SERVICE_ID not in labels and any(name == "swarmhub" or name.startswith(PREFIX) for name in labels)
+
+
+def _references(image: Json, host: str, settings: Settings) -> list[str]:
+    """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
+    named = [settings.notebook.image]
+    if host in settings.hosts.managers:
+        named += [settings.certs.image, settings.hub.base_image]
+    tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
+    if tags:
+        built = re.compile(rf"{re.escape(settings.hub.service)}:[0-9a-f]{{12}}")
+        return [tag for tag in tags if tag in named or built.fullmatch(tag)]
+    is_stage = hub_image.LABEL in (image.get("Labels") or {})
+    repositories = {split(name)[0] for name in named}
+    is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
+    return [image["Id"]] if is_stage or is_untagged else []
+
+
+def _certificate(host: Host, settings: Settings) -> tuple[str, ...]:
+    """Return the paths that hold the certificate: certbot's whole folder, unless it holds others' too."""
+    domain = settings.hub.domain
+    renewals = host.run("ls", f"{certs.FOLDER}/renewal").out.split()
+    if any(name != f"{domain}.conf" for name in renewals):
+        own = (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")
+        return tuple(f"{certs.FOLDER}/{path}" for path in own) if f"{domain}.conf" in renewals else ()
+    return (certs.FOLDER,) if not host.run("test", "-d", certs.FOLDER).code else ()
+
+
+def _short(reference: str) -> str:
+    return reference.removeprefix("sha256:")[:12] if reference.startswith("sha256:") else reference

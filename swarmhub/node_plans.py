@@ -1,0 +1,86 @@
+"""The plans of what keeps the nodes: joining, draining, removing, and taking it all away; each from one look."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from swarmhub import availability, drain, images, leftovers, notebooks, removal, swarm, teardown, work
+from swarmhub.errors import StepError
+from swarmhub.nodes import Member, SwarmNode
+from swarmhub.plan import Plan, every
+from swarmhub.run import Run
+from swarmhub.work import Work
+
+
+def activation_plan(run: Run, targets: Sequence[str]) -> Plan:
+    """Plan the opening of the `targets` that only waited for their image."""
+    if not run.look.member(run.manager).is_manager:
+        return availability.plan_activation({}, run.manager)
+    found, members = run.look.swarm(), run.look.members()
+    here = {host: node for host in targets if (node := availability.find(found, host, members[host]))}
+    return availability.plan_activation(here, run.manager)
+
+
+def joins_plan(run: Run) -> Plan:
+    """Plan the joins of the hosts that are in no swarm."""
+    ticket = swarm.observe(run.hosts[run.manager])
+    return swarm.plan_joins(run.settings, run.look.members(), run.look.swarm(), ticket)
+
+
+def roles_plan(run: Run, joined: Sequence[str]) -> Plan:
+    """Plan what remains when all hosts have joined."""
+    hub = work.hub_node(run.look.service().service, run.settings.hub.service)
+    members, found = run.look.members(), run.look.swarm()
+    return swarm.plan_roles(run.settings, members, found, joined, manager=run.manager, hub=hub)
+
+
+def node_of(run: Run, host: str) -> SwarmNode:
+    """Return the node that a host is."""
+    return availability.require(run.look.swarm(), host, run.look.members()[host])
+
+
+def work_on(run: Run, host: str) -> Work:
+    """Return what runs on a node, asked anew."""
+    return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
+
+
+def pause_plan(run: Run, host: str) -> Plan:
+    """Plan what keeps new servers away from a node."""
+    return drain.plan_pause(host, node_of(run, host), run.manager)
+
+
+def drain_plan(run: Run, host: str) -> Plan:
+    """Plan the emptying of a node."""
+    return drain.plan(host, node_of(run, host), work_on(run, host), run.manager)
+
+
+def undrain_plan(run: Run, host: str) -> Plan:
+    """Plan the opening of a node."""
+    seen = run.look.images(run.settings.hosts.all)
+    held = images.reached(seen, [host])
+    wanted = images.chosen(run.settings.notebook.image, {name: one for name, one in held.items() if name != host} or held)
+    return availability.plan_undrain(host, node_of(run, host), held[host], wanted, run.manager)
+
+
+def removal_plan(run: Run, host: str) -> Plan:
+    """Plan the removal of a node; a manager other than itself is asked for it, if there is one."""
+    others = [name for name in run.settings.hosts.managers if name != host]
+    if run.manager == host and others:
+        run.use_manager(others[0])
+    member, found = run.look.members()[host], run.look.swarm()
+    node = availability.find(found, host, member)
+    if node is None:
+        return Plan(removal.STEP, f"{host} is not in the swarm")
+    volumes = removal.Volumes(None) if isinstance(member, StepError) else removal.observe(run.hosts[host], run.settings)
+    inside = isinstance(member, Member) and member.state == "active"
+    return removal.plan(host, node, found, work_on(run, host), volumes, manager=run.manager, inside=inside)
+
+
+def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
+    """Plan the end of the deployment, and say what stays."""
+    settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
+    cluster = leftovers.observe_cluster(manager, settings)
+    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster.strangers) for host in settings.hosts.all]
+    nodes = dict(zip(settings.hosts.all, every(ask), strict=True))
+    people = notebooks.running(notebooks.observe(manager, settings.hub.service))
+    plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)
+    return plan, teardown.kept(settings, cluster, nodes, with_data=with_data)

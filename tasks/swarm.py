@@ -1,0 +1,83 @@
+"""The swarm's nodes: made, emptied for maintenance, taken out; and the hosts' keys."""
+
+from invoke.context import Context
+
+from swarmhub import availability, node_plans, removal, swarm
+from swarmhub import drain as emptying
+from swarmhub import trust as keys
+from swarmhub.errors import StepError
+from swarmhub.run import step
+from swarmhub.steps import step_task
+
+YES = {"yes": "Do not ask."}
+
+
+@step_task()
+def swarm_init(c: Context) -> None:
+    """Make the swarm of hosts.toml: the first manager initialises it, the other hosts join, each in its role."""
+    with step(c, swarm.STEP) as run:
+        if warning := swarm.warning(run.settings):
+            run.report.line(swarm.STEP, warning, style="yellow")
+        manager = swarm.acting(run.settings, run.look.members(), run.manager)
+        if manager is None:
+            run.journal.has_swarm = False
+            run.apply(swarm.plan_init(run.settings, run.manager))
+            run.journal.has_swarm = True
+        else:
+            run.use_manager(manager)
+        joins = node_plans.joins_plan(run)
+        run.apply(joins)
+        run.apply(node_plans.roles_plan(run, [change.host for change in joins.changes]))
+        swarm.require_reached(run.look.members())
+
+
+@step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
+def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
+    """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
+    with step(c, emptying.STEP) as run:
+        run.require_known(host, host)
+        work, plan = node_plans.work_on(run, host), node_plans.drain_plan(run, host)
+        if work.people:
+            run.report.table(emptying.HEADS, emptying.rows(work))
+            run.agree(emptying.question(host, work.people, wait))
+        if wait and plan.changes:
+            run.apply(node_plans.pause_plan(run, host))
+            emptying.wait(lambda: node_plans.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
+            plan = node_plans.drain_plan(run, host)
+        run.apply(plan)
+
+
+@step_task(positional=["host"])
+def undrain(c: Context, host: str) -> None:
+    """Let notebooks be placed on a node again that was drained or paused."""
+    with step(c, availability.UNDRAIN) as run:
+        run.require_known(host, host)
+        run.apply(node_plans.undrain_plan(run, host))
+
+
+@step_task(positional=["host"], help=YES)
+def remove_node(c: Context, host: str, yes: bool = False) -> None:
+    """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
+    with step(c, removal.STEP) as run:
+        run.require_known(host, host)
+        plan = node_plans.removal_plan(run, host)
+        if isinstance(run.look.members()[host], StepError):
+            run.confirm(plan, removal.unknown(host))
+        run.apply(plan)
+        run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
+
+
+@step_task(positional=["host"], help=YES)
+def trust(c: Context, host: str, yes: bool = False) -> None:
+    """Show a host's SSH key, and record it in the known_hosts beside hosts.toml."""
+    with step(c, keys.STEP) as run:
+        run.require_known(host, host)
+        keys.ask(run, host)
+
+
+@step_task(help=YES)
+def trust_all(c: Context, yes: bool = False) -> None:
+    """Show the SSH key of every host that is not trusted yet, and record it."""
+    with step(c, keys.STEP) as run:
+        for host in run.settings.hosts.all:
+            keys.ask(run, host, new_only=True)

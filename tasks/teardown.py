@@ -1,0 +1,28 @@
+"""The end of a deployment."""
+
+from invoke.context import Context
+
+from swarmhub import node_plans
+from swarmhub import teardown as chapter
+from swarmhub.run import step
+from swarmhub.steps import step_task
+
+
+@step_task(
+    help={
+        "with-data": "Remove users, cookies, volumes and the certificate too; asks for the cluster's name.",
+        "name": "The cluster's name (hub.domain), for --with-data without a terminal.",
+        "yes": "Do not ask.",
+    }
+)
+def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
+    """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
+    with step(c, chapter.STEP) as run:
+        plan, kept = node_plans.teardown_plan(run, with_data=with_data)
+        run.report.kept(kept)
+        if plan.changes:
+            run.confirm(plan, "Remove all this?")
+            if with_data:
+                chapter.require_name(name or run.ask_for("The cluster's name", "--name"), run.settings.hub.domain)
+        run.journal.leaves_entry = False
+        run.apply(plan)

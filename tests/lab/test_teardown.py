@@ -1,0 +1,82 @@
+"""A teardown leaves every node as it was before the first deploy."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lab import topology
+from tests.lab.support import HUB, Lab, interrupt
+
+MANAGER = topology.MANAGER.name
+NODES = tuple(node.name for node in topology.NODES)
+CACHE = "lab-cache"
+EVERYTHING = {
+    "containers": ("ps", "--all", "--format", "{{.Names}}"),
+    "images": ("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"),
+    "volumes": ("volume", "ls", "--format", "{{.Name}}"),
+    "networks": ("network", "ls", "--format", "{{.Name}}"),
+}
+IN_THE_SWARM = {
+    "services": ("service", "ls", "--format", "{{.Name}}"),
+    "secrets": ("secret", "ls", "--format", "{{.Name}}"),
+    "configs": ("config", "ls", "--format", "{{.Name}}"),
+    "labels": ("node", "inspect", *NODES, "--format", "{{.Spec.Labels}} {{.Spec.Availability}}"),
+}
+
+
+def listing(lab: Lab) -> dict[str, list[str]]:
+    """Return all that nodes and swarm hold, whoever put it there."""
+    found = {f"{kind} on {node}": lab.docker(*command, node=node) for node in NODES for kind, command in EVERYTHING.items()}
+    found |= {kind: lab.docker(*command) for kind, command in IN_THE_SWARM.items()}
+    found |= {f"certificates on {node}": lab.on(node, "sh", "-c", "ls -d /etc/letsencrypt || true") for node in NODES}
+    return {name: sorted(text.splitlines()) for name, text in found.items()}
+
+
+@pytest.fixture
+def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
+    """Give a test a lab as before the first deploy, but for foreign tags that keep layers which are slow to come by.
+
+    Whatever has such a tag is somebody else's, and a teardown has to leave it alone.
+    """
+    stage = deployed.docker("image", "ls", "--quiet", "--filter", "label=swarmhub.image=build", "--filter", "dangling=true")
+    if stage:
+        deployed.docker("tag", stage.split()[0], f"{CACHE}:build")
+    for node in NODES[:-1]:
+        deployed.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
+    wipe()
+    for node in NODES:
+        for image in deployed.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", node=node).splitlines():
+            if not image.startswith(CACHE):
+                name, _, id_ = image.partition(" ")
+                deployed.docker("image", "rm", "--force", id_ if "<none>" in name else name, node=node)
+    return deployed
+
+
+def test_nothing_of_ours_is_left_on_any_node(bare: Lab) -> None:
+    """After a deploy and a teardown, stopped in the middle and run again, all nodes hold what they held before the deploy."""
+    before = listing(bare)
+    assert before["services"] == before["secrets"] == before["configs"] == []
+    deploy = bare.fab("deploy")
+    assert deploy.code == 0, deploy.text
+    stopped = interrupt("teardown", "--yes", when="remove image")
+    assert stopped.code == 130, stopped.text
+    kept = bare.fab("teardown", "--yes")
+    assert kept.code == 0, kept.text
+    assert "keep       volume jupyterhub-data, /etc/letsencrypt on swarm-manager1" in kept.out
+    assert bare.docker("volume", "ls", "--quiet") == "jupyterhub-data"
+    done = bare.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes")
+    assert done.code == 0, done.text
+    assert listing(bare) == before
+
+
+def test_a_teardown_asks_first(deployed: Lab) -> None:
+    """Unasked nothing is removed; data go only with the cluster's name, and people are named."""
+    before = deployed.fingerprint()
+    asked = deployed.fab("teardown")
+    assert (asked.code, "say --yes" in asked.err) == (2, True)
+    assert f"remove service {HUB} on {MANAGER} (the hub stops)" in asked.out
+    unnamed = deployed.fab("teardown", "--with-data", "--yes")
+    assert (unnamed.code, "say --name" in unnamed.err) == (2, True)
+    wrong = deployed.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
+    assert (wrong.code, "'hub.example.org' is not the cluster's name" in wrong.err) == (2, True)
+    assert deployed.fingerprint() == before

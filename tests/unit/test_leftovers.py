@@ -1,0 +1,155 @@
+"""What of a cluster is ours, and what is somebody else's."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub import leftovers
+from swarmhub.host import Output
+from swarmhub.leftovers import Thing
+from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, settings
+
+HUB = "jupyterhub"
+SERVICE = {"swarmhub.service": HUB}
+
+
+@pytest.mark.parametrize(
+    ("labels", "ours"),
+    [
+        (None, False),
+        ({}, False),
+        ({"com.example": "1"}, False),
+        (SERVICE, True),
+        ({"swarmhub.notebooks": HUB}, True),
+        ({"swarmhub.history": "entry"}, True),
+        ({"swarmhub.service": "another-hub"}, False),
+        ({"swarmhub.notebooks": "another-hub"}, False),
+        ({"swarmhub.lock": "x", "swarmhub.lock.at": "y"}, False),
+    ],
+)
+def test_labels_tell_whose_it_is(labels: dict[str, str] | None, ours: bool) -> None:
+    """All that swarmhub labels is ours, but another hub's things, and the lock, which the run gives back itself."""
+    assert leftovers.is_ours(labels, HUB) is ours
+
+
+def listed(id_: str, name: str, labels: dict[str, str] | None = None, network: str = "") -> dict[str, Any]:
+    """Return something that the swarm keeps."""
+    return {"ID": id_, "Spec": {"Name": name, "Labels": labels, "TaskTemplate": {"Networks": [{"Target": network}]}}}
+
+
+def test_the_swarm_is_asked_for_what_is_ours() -> None:
+    """Services, secrets, configs, network and node labels; strangers are told apart, and who of them is on our network."""
+    node = {"ID": "n2", "Spec": {"Labels": {"swarmhub.waits": "image", "rack": "4"}}}
+    answers = {
+        "GET /services": [
+            listed("s1", HUB, SERVICE, "net"),
+            listed("s2", "jupyterhub-ada", {"swarmhub.notebooks": HUB}, "net"),
+            listed("s3", "registry", None, "net"),
+            listed("s4", "other"),
+        ],
+        "GET /secrets": [listed("x2", "b", SERVICE), listed("x1", "a", SERVICE), listed("x3", "theirs")],
+        "GET /configs": [listed("c1", "history", {"swarmhub.history": "entry"}), listed("c2", "lock", {"swarmhub.lock": "x"})],
+        "GET /networks": [{"Name": "jupyter2", "Id": "no"}, {"Name": "jupyter", "Id": "net"}],
+        "GET /nodes": [{"ID": "n1", "Spec": {}}, node],
+    }
+    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    assert [one.name for one in found.services] == [HUB, "jupyterhub-ada"]
+    assert found.secrets == (Thing("a", "/secrets/x1"), Thing("b", "/secrets/x2"))
+    assert found.configs == (Thing("history", "/configs/c1"),)
+    assert found.network == Thing("network jupyter", "/networks/net")
+    assert (found.on_network, found.strangers) == (("registry",), frozenset({"s3", "s4"}))
+    assert found.labels == {"n2": ("swarmhub.waits",)}
+
+
+def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an image as an engine lists it."""
+    return {"Id": id_, "RepoTags": list(tags), "RepoDigests": list(digests), "Labels": labels, "Size": 1_000_000}
+
+
+def container(id_: str, image_id: str, **labels: str) -> dict[str, Any]:
+    """Return a container as an engine lists it."""
+    return {"Id": id_, "Names": [f"/{id_}"], "ImageID": image_id, "Labels": labels}
+
+
+def on_node(name: str, images: Any = (), containers: Any = (), volumes: Any = None) -> leftovers.OnNode:
+    """Return what a node with these images keeps of ours."""
+    answers = {"GET /images/json": images, "GET /containers/json": containers, "GET /volumes": {"Volumes": volumes}}
+    return leftovers.observe_node(FakeHost(name, answers), settings(), frozenset({"s3"}))
+
+
+@pytest.mark.parametrize(
+    ("one", "on_manager", "on_worker"),
+    [
+        (image("i", NOTEBOOK), [f"image {NOTEBOOK}"], [f"image {NOTEBOOK}"]),
+        (image("i", "certbot/certbot:v5.1.0"), ["image certbot/certbot:v5.1.0"], []),
+        (image("i", "debian:trixie-slim"), ["image debian:trixie-slim"], []),
+        (image("i", f"{HUB}:0123456789ab", f"{HUB}:mine"), [f"image {HUB}:0123456789ab"], [f"image {HUB}:0123456789ab"]),
+        (image("i", f"other-{HUB}:0123456789ab"), [], []),
+        (image("sha256:" + "b" * 64, labels={"swarmhub.image": "build"}), [f"image {'b' * 12}"], [f"image {'b' * 12}"]),
+        (image("i", "kept:build", labels={"swarmhub.image": "build"}), [], []),
+        (image("sha256:" + "c" * 64), [], []),
+        (
+            image("sha256:" + "d" * 64, "<none>:<none>", digests=("quay.io/jupyter/base-notebook@sha256:e",)),
+            [f"image {'d' * 12}"],
+            [f"image {'d' * 12}"],
+        ),
+    ],
+)
+def test_images_are_ours_by_the_tags_that_we_set_or_name(one: Any, on_manager: list[str], on_worker: list[str]) -> None:
+    """What is built and pulled on managers only is looked for there only; a foreign tag keeps an image."""
+    found = [[thing.name for thing in on_node(name, [one]).images] for name in (MANAGER, WORKER1)]
+    assert found == [on_manager, on_worker]
+
+
+@pytest.mark.parametrize(
+    ("user", "stays"),
+    [
+        (container("web", "i"), True),
+        (container("task", "i", **{leftovers.SERVICE_ID: "s3"}), True),
+        (container("task", "i", **{leftovers.SERVICE_ID: "s1"}), False),
+        (container("certbot", "i", swarmhub="certs"), False),
+        (container("web", "another"), False),
+    ],
+)
+def test_an_image_that_others_use_stays(user: Any, stays: bool) -> None:
+    """Containers of our own services and tools go anyway."""
+    found = on_node(WORKER1, [image("i", NOTEBOOK)], [user])
+    assert (found.in_use, len(found.images)) == (((NOTEBOOK,), 0) if stays else ((), 1))
+
+
+def test_a_tool_that_was_left_is_ours() -> None:
+    """A certbot that a Ctrl-C has left, and no task of a service."""
+    containers = [container("certbot", "i", swarmhub="certs"), container("task", "i", **{leftovers.SERVICE_ID: "s1"} | SERVICE)]
+    assert on_node(MANAGER, [], containers).containers == (Thing("container certbot", "/containers/certbot"),)
+
+
+def test_volumes_of_the_hub_and_its_users_are_ours() -> None:
+    """By name or label."""
+    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-user-ada", "registry")]
+    found = on_node(WORKER1, volumes=volumes)
+    assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data", "/volumes/jupyterhub-user-ada"]
+
+
+@pytest.mark.parametrize(
+    ("renewals", "exists", "paths"),
+    [
+        (f"{DOMAIN}.conf\n", True, ("/etc/letsencrypt",)),
+        ("", True, ("/etc/letsencrypt",)),
+        ("", False, ()),
+        (
+            f"{DOMAIN}.conf\nwww.example.org.conf\n",
+            True,
+            tuple(f"/etc/letsencrypt/{path}" for path in (f"live/{DOMAIN}", f"archive/{DOMAIN}", f"renewal/{DOMAIN}.conf")),
+        ),
+        ("www.example.org.conf\n", True, ()),
+    ],
+)
+def test_other_domains_keep_their_certificates(renewals: str, exists: bool, paths: tuple[str, ...]) -> None:
+    """The whole folder goes only if no other certificate is in it."""
+    commands = {
+        "ls /etc/letsencrypt/renewal": Output(0 if renewals else 2, renewals, ""),
+        "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
+    }
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
+    assert found.certificate == paths
