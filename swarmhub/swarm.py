@@ -150,9 +150,7 @@ def _stale(swarm: Swarm, nodes: Mapping[str, SwarmNode]) -> list[SwarmNode]:
     """Return the ids that hosts had before they left and joined again: no host has them, and they name a host's place."""
     known = {node.id for node in nodes.values()}
     places = {(node.hostname, node.address) for node in nodes.values() if node.address}
-    return [
-        one for one in swarm.nodes if one.id not in known and (one.hostname, one.address) in places and one.role == "worker"
-    ]
+    return [one for one in swarm.nodes if one.id not in known and (one.hostname, one.address) in places]
 
 
 def _elsewhere(host: str, member: Member) -> StepError:
