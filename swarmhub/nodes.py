@@ -22,7 +22,6 @@ class Member:
     is_manager: bool
     version: str
     root: str = DOCKER_ROOT
-    hostname: str = ""
 
 
 @dataclass(frozen=True)
