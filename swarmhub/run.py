@@ -251,7 +251,7 @@ def finish(error: BaseException | None) -> None:
 
 
 def _ending(error: BaseException | None, changed: int) -> str:
-    if error is None:
+    if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
         return "done" if changed else "nothing to change"
     if isinstance(error, KeyboardInterrupt) or (isinstance(error, Exit) and error.code == INTERRUPTED):
         return "interrupted"
