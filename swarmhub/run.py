@@ -298,7 +298,7 @@ def finish(error: BaseException | None) -> None:
 
 def _ending(error: BaseException | None, changed: int) -> str:
     """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
-    if error is None:
+    if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
         return "done" if changed else "nothing to change"
     if isinstance(error.__cause__, Declined):
         return ""

@@ -8,6 +8,7 @@ import pytest
 from swarmhub import hub_image, prerequisites
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.look import Look
+from swarmhub.plan import Change, Plan
 from swarmhub.settings import Settings
 from tests.unit.cluster import DIGEST, NETWORK, Hosts
 from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2
@@ -109,3 +110,56 @@ def test_the_certificate_is_that_of_the_domain(given: Settings, hosts: Hosts) ->
     """Only files below the domain's own folder are asked for."""
     require(given, hosts)
     assert {DOMAIN in argv[-1] for argv in hosts[MANAGER].ran} == {True}
+
+
+CHANGE = Change("make", "it", MANAGER, lambda *_: None)
+
+
+def foresee(given: Settings, hosts: Hosts, *changing: str) -> Any:
+    """Return what the service will stand on when the steps that have something to do are done."""
+    before = {step: Plan(step, "", (CHANGE,) * (step in changing)) for step in ("network", "volume", "certs", "images")}
+    return prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, DIGEST)
+
+
+def test_where_all_is_there_what_is_foreseen_is_what_is_required(given: Settings, hosts: Hosts) -> None:
+    """A deploy with nothing to do plans the service as it is."""
+    assert foresee(given, hosts) == require(given, hosts)
+
+
+@pytest.mark.parametrize(
+    ("changing", "field", "value"),
+    [
+        ("network", "network", "known after network"),
+        ("certs", "certificate", "known after certs"),
+        ("images", "notebook_image", f"quay.io/jupyter/base-notebook@{DIGEST}"),
+    ],
+)
+def test_what_a_step_makes_anew_is_open_until_then(
+    given: Settings, hosts: Hosts, changing: str, field: str, value: str
+) -> None:
+    """An id and a fingerprint cannot be known before; the image's digest can."""
+    assert getattr(foresee(given, hosts, changing), field) == value
+
+
+def test_what_is_not_there_is_open_though_its_step_refuses(given: Settings, hosts: Hosts) -> None:
+    """A step that cannot be planned has no change: what it would make is open all the same."""
+    hosts[MANAGER].engine.answers["GET /networks"] = []
+    hosts[MANAGER].commands.clear()
+    parts = foresee(given, hosts)
+    assert (parts.network, parts.certificate) == ("known after network", "known after certs")
+
+
+def test_a_hub_image_that_is_not_built_is_foreseen_by_its_tag(given: Settings, hosts: Hosts) -> None:
+    """The tag follows from what goes in."""
+    given.hub.userlist.write_text("ada admin\ngrace\n")
+    assert foresee(given, hosts).hub_image == hub_image.desired(given).tag
+
+
+def test_an_image_that_no_registry_knows_is_foreseen_by_its_id(given: Settings, hosts: Hosts) -> None:
+    """It is the same on every node by that."""
+    image = f"sha256:{'c' * 64}"
+    for host in hosts.values():
+        host.engine.answers[f"GET /images/{NOTEBOOK}/json"] = {"Id": image, "RepoDigests": []}
+    before = {step: Plan(step, "") for step in ("network", "certs", "images")}
+    parts = prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, image)
+    assert parts.notebook_image == image

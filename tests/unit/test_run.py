@@ -473,6 +473,7 @@ def test_a_run_that_planned_nothing_leaves_no_entry() -> None:
         (KeyboardInterrupt(), "interrupted"),
         (Exit(f"{MANAGER}: step: cause. remedy\nmore", 1), f"failed: {MANAGER}: step: cause. remedy"),
         (Exit(code=1), "failed: exit code 1"),
+        (Exit(code=3), "nothing to change"),
         (StepError(MANAGER, "cause", "remedy"), f"failed: {MANAGER}: cause. remedy"),
         (StepErrors(), "failed: StepErrors"),
         (AssertionError(), "failed: AssertionError"),

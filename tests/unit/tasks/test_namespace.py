@@ -1,5 +1,6 @@
 """What an operator can type, under `fab` and under `invoke`."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -44,6 +45,24 @@ def every(collection: Collection, prefix: str = "") -> dict[str, Task[Any]]:
 def test_every_step_of_the_document_is_a_step(name: str) -> None:
     """Each of them finds its hosts by itself and runs once, however many hosts -H names."""
     assert isinstance(ns[name], Step)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in every(ns) if not name.startswith("lab.")))
+def test_every_task_but_the_labs_is_a_step(name: str) -> None:
+    """What is about the cluster runs once, whatever -H names: a question is asked once, and one lock is taken."""
+    assert isinstance(ns[name], Step)
+
+
+def test_what_a_deploy_asks_first_cannot_be_typed() -> None:
+    """It would lock the cluster and change nothing."""
+    assert "agree" not in every(ns)
+
+
+@pytest.mark.parametrize("name", ["deploy", "network", "unlock", "rollback"])
+def test_what_asks_can_be_answered_before(name: str) -> None:
+    """A task that may ask a question takes --yes."""
+    # Not by its arguments: Invoke gives a task's help away with the first look at them.
+    assert "yes" in inspect.signature(ns[name].body).parameters
 
 
 @pytest.mark.parametrize("name", list(every(ns)))
