@@ -5,10 +5,11 @@ import re
 from dataclasses import dataclass
 
 from swarmhub import commands, containers, ports
+from swarmhub.differences import Difference, differences, flat
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import split
-from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences, flat
+from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings, read_text
 
 STEP = "certs"

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarmhub import commands, context
+from swarmhub.differences import flat
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Host
-from swarmhub.plan import Change, Plan, Progress, flat
+from swarmhub.plan import Change, Plan, Progress
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"

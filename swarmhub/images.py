@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmhub import commands
+from swarmhub.differences import Difference
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
-from swarmhub.plan import Change, Difference, Plan, Progress, remedy
+from swarmhub.plan import Change, Plan, Progress, remedy
 
 STEP = "images"
 

@@ -12,7 +12,7 @@ from swarmhub.images import Held
 from swarmhub.lock import Holder
 from swarmhub.network import Found as FoundNetwork
 from swarmhub.nodes import Member, Swarm
-from swarmhub.plan import at_once
+from swarmhub.parallel import at_once
 from swarmhub.releases import Release
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings

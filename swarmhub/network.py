@@ -6,9 +6,10 @@ from typing import Any
 
 from swarmhub import commands, notebooks
 from swarmhub.converge import HOLDING
+from swarmhub.differences import differences, flat
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Cost, Plan, Progress, differences, flat
+from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings
 from swarmhub.wait import until
 

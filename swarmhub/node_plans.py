@@ -6,7 +6,8 @@ from functools import partial
 from swarmhub import availability, drain, images, leftovers, notebooks, removal, swarm, teardown, work
 from swarmhub.errors import StepError
 from swarmhub.nodes import Member, SwarmNode
-from swarmhub.plan import Plan, every
+from swarmhub.parallel import every
+from swarmhub.plan import Plan
 from swarmhub.run import Run
 from swarmhub.work import Work
 

@@ -15,7 +15,8 @@ from swarmhub.look import Look
 from swarmhub.machine import Machine
 from swarmhub.nodes import DOCKER_ROOT, Member, Swarm
 from swarmhub.notebooks import Notebook
-from swarmhub.plan import at_once, remedy
+from swarmhub.parallel import at_once
+from swarmhub.plan import remedy
 from swarmhub.settings import Settings
 from swarmhub.status import Hub, Image, Node, Server, Status, read_hub
 

@@ -1,20 +1,15 @@
 """What would change, what it costs the people working, and the one way to apply it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from swarmhub.errors import StepError, StepErrors
+from swarmhub.differences import Difference, became
+from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
-
-# sshd's MaxStartups refuses above that; so does a registry's patience.
-AT_ONCE = 30
-LATER = "known after "
-
-T = TypeVar("T")
+from swarmhub.parallel import every
 
 
 class Cost(Enum):
@@ -34,15 +29,6 @@ class Progress(Protocol):
 
     def amount(self, host: str, done: int, total: int) -> None:
         """Say how many of the bytes known so far have come."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One field that is not as wanted; `path` names it in the engine's own words."""
-
-    path: str
-    found: Any
-    wanted: Any
 
 
 @dataclass(frozen=True)
@@ -117,11 +103,6 @@ def prices(plans: Sequence[Plan]) -> list[str]:
     return list(dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price))
 
 
-def known_after(step: str) -> str:
-    """Return what stands for a value that only a later step can know."""
-    return f"{LATER}{step}"
-
-
 def is_within(plan: Plan, shown: Plan) -> bool:
     """Tell whether a plan does nothing that was not shown before; values known only later may have become known."""
     return all(any(_equals(change, before) for before in shown.changes) for change in plan.changes)
@@ -129,45 +110,8 @@ def is_within(plan: Plan, shown: Plan) -> bool:
 
 def _equals(change: Change, before: Change) -> bool:
     shown = {item.path: item for item in before.differences}
-    same = all(item.path in shown and _became(item, shown[item.path]) for item in change.differences)
+    same = all(item.path in shown and became(item, shown[item.path]) for item in change.differences)
     return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
-
-
-def _became(item: Difference, shown: Difference) -> bool:
-    return item.found == shown.found and _is_known(item.wanted, shown.wanted)
-
-
-def _is_known(value: Any, shown: Any) -> bool:
-    """Tell whether a value is the one shown, but for the parts that could only be known later."""
-    if isinstance(value, dict) and isinstance(shown, dict):
-        return value.keys() == shown.keys() and all(_is_known(part, shown[key]) for key, part in value.items())
-    if isinstance(value, list) and isinstance(shown, list):
-        return len(value) == len(shown) and all(_is_known(left, right) for left, right in zip(value, shown, strict=True))
-    return bool(value == shown) or (isinstance(shown, str) and shown.startswith(LATER))
-
-
-def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:
-    """Return the fields of what is about to be made, as differences from nothing."""
-    if isinstance(wanted, dict):
-        parts = (flat(value, f"{path}.{key}" if path else key) for key, value in wanted.items())
-        return tuple(item for part in parts for item in part)
-    if isinstance(wanted, list) and wanted and _is_table(wanted):
-        return tuple(item for index, value in enumerate(wanted) for item in flat(value, f"{path}[{index}]"))
-    return () if _is_empty(wanted) else (Difference(path, None, wanted),)
-
-
-def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ...]:
-    """Compare two values of an engine's JSON, field by field; an empty value equals an absent one."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        keys = [*wanted, *(key for key in found if key not in wanted)]
-        parts = (differences(wanted.get(key), found.get(key), f"{path}.{key}" if path else key) for key in keys)
-        return tuple(difference for part in parts for difference in part)
-    if wanted == found or (_is_empty(wanted) and _is_empty(found)):
-        return ()
-    if isinstance(wanted, list) and isinstance(found, list) and _is_table(wanted) and len(wanted) == len(found):
-        pairs = enumerate(zip(wanted, found, strict=True))
-        return tuple(item for index, (left, right) in pairs for item in differences(left, right, f"{path}[{index}]"))
-    return (Difference(path, found, wanted),)
 
 
 class Journal(Protocol):
@@ -195,34 +139,6 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Jo
     every([partial(_apply, change, hosts, progress, journal) for change in plan.changes])
 
 
-def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
-    """Run jobs in parallel and return what each returned or raised, in their order."""
-    # Not as a context manager: that would wait for running pulls after a Ctrl-C.
-    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, max(1, len(jobs))))
-    futures = [pool.submit(job) for job in jobs]
-    try:
-        return [future.exception() or future.result() for future in futures]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run jobs in parallel and return what each returned.
-
-    Raises:
-        StepErrors: some of them failed.
-
-    """
-    answers = at_once(jobs)
-    errors = [one for one in answers if isinstance(one, BaseException)]
-    unexpected = next((error for error in errors if not isinstance(error, StepError)), None)
-    if unexpected:
-        raise unexpected
-    if errors:
-        raise StepErrors(*(error for error in errors if isinstance(error, StepError)))
-    return [one for one in answers if not isinstance(one, BaseException)]
-
-
 def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
     try:
         journal.begin(change)
@@ -245,12 +161,3 @@ def remedy(error: EngineError) -> str:
         "denied": "Check the name; if it is private, log in on this machine: docker login",
     }
     return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")
-
-
-def _is_empty(value: Any) -> bool:
-    """Tell whether a value says nothing: engines fill in empty tables and zeros."""
-    return not value or (isinstance(value, dict) and all(_is_empty(part) for part in value.values()))
-
-
-def _is_table(value: list[Any]) -> bool:
-    return all(isinstance(item, dict) for item in value)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from swarmhub import certs, hub_image, images, network
+from swarmhub.differences import known_after
 from swarmhub.errors import StepError
 from swarmhub.look import Look
-from swarmhub.plan import Plan, known_after
+from swarmhub.plan import Plan
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
 

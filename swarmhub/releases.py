@@ -9,9 +9,10 @@ from typing import Any
 from swarmhub import author, commands, database, settings, swarm_config
 from swarmhub import service as services
 from swarmhub.database import Database
+from swarmhub.differences import Difference, differences
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import short
-from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences
+from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings
 
 LABEL = "swarmhub.release"

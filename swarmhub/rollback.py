@@ -12,7 +12,8 @@ from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
 from swarmhub.images import Held
-from swarmhub.plan import Change, Plan, at_once
+from swarmhub.parallel import at_once
+from swarmhub.plan import Change, Plan
 from swarmhub.releases import Release
 
 STEP = "rollback"

@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from swarmhub import commands, converge
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
+from swarmhub.differences import Difference, differences, flat
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Cost, Difference, Plan, Progress, differences, flat
+from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.secrets import Secrets, swarm_name
 from swarmhub.settings import Settings
 from swarmhub.wait import until

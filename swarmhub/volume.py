@@ -3,9 +3,10 @@
 from typing import Any
 
 from swarmhub import commands
+from swarmhub.differences import differences, flat
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Plan, Progress, differences, flat
+from swarmhub.plan import Change, Plan, Progress
 from swarmhub.settings import Settings
 
 STEP = "volume"

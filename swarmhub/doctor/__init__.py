@@ -8,7 +8,7 @@ from swarmhub.doctor import clock, cluster, hosts, kernel, local, mtu
 from swarmhub.doctor.finding import HERE, Finding, from_error
 from swarmhub.doctor.hosts import Seen
 from swarmhub.host import Host
-from swarmhub.plan import at_once
+from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
 
 STEP = "doctor"

@@ -19,7 +19,7 @@ from swarmhub.errors import SettingsError
 from swarmhub.host import Host
 from swarmhub.images import Held
 from swarmhub.nodes import Swarm
-from swarmhub.plan import at_once
+from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
 
 Lane = tuple[str, Callable[[], list[Finding]]]

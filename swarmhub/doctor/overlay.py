@@ -18,7 +18,7 @@ from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.peers import NEIGHBOURS
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.plan import at_once
+from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
 from swarmhub.wait import until
 

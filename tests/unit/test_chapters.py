@@ -7,9 +7,10 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub import chapters, hub_image
+from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from swarmhub.plan import Difference, Plan, is_within
+from swarmhub.plan import Plan, is_within
 from swarmhub.run import Run
 from swarmhub.settings import Settings
 from tests.unit import cluster

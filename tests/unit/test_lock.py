@@ -11,7 +11,7 @@ from swarmhub import lock, swarm_config
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.lock import Holder, Lease
-from swarmhub.plan import at_once
+from swarmhub.parallel import at_once
 from swarmhub.swarm_config import Record
 from tests.unit.fakes import MANAGER, NOW, FakeHost, Request, in_turn
 

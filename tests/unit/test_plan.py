@@ -7,48 +7,11 @@ from typing import Any
 import pytest
 
 from swarmhub import plan as plans
+from swarmhub.differences import Difference, known_after
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
-from swarmhub.plan import Change, Cost, Difference, Plan, Progress, flat, is_within, known_after
+from swarmhub.plan import Change, Cost, Plan, Progress, is_within
 from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeJournal, FakeProgress
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ({"A": 1}, {"A": 1}),
-        ({"A": 1}, {"A": 1, "B": None, "C": "", "D": [], "E": {}, "F": 0, "G": False}),
-        ({"A": None, "B": "", "C": [], "D": {}, "E": 0, "F": False}, {}),
-        ({"A": {"B": {"C": "x"}}}, {"A": {"B": {"C": "x", "D": 0}}}),
-        ({"A": [{"B": 1}]}, {"A": [{"B": 1, "C": None}]}),
-        ({"A": ["x", "y"]}, {"A": ["x", "y"]}),
-    ],
-)
-def test_an_empty_value_equals_an_absent_one(wanted: Any, found: Any) -> None:
-    """What an engine fills in with nothing, or leaves out, is no difference at any depth."""
-    assert plans.differences(wanted, found) == ()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "expected"),
-    [
-        ({"A": 1}, {"A": 2}, [Difference("A", 2, 1)]),
-        ({"A": 1}, {}, [Difference("A", None, 1)]),
-        ({}, {"A": 1}, [Difference("A", 1, None)]),
-        ({"A": {"B": 1}}, {"A": {"B": 2}}, [Difference("A.B", 2, 1)]),
-        ({"A": {"B": 1}}, {"A": None}, [Difference("A", None, {"B": 1})]),
-        ({"A": True}, {"A": False}, [Difference("A", False, True)]),
-        ({"A": "1"}, {"A": 1}, [Difference("A", 1, "1")]),
-        ({"A": ["x", "y"]}, {"A": ["y", "x"]}, [Difference("A", ["y", "x"], ["x", "y"])]),
-        ({"A": [{"B": 1}]}, {"A": [{"B": 2}]}, [Difference("A[0].B", 2, 1)]),
-        ({"A": [{"B": 1}]}, {"A": []}, [Difference("A", [], [{"B": 1}])]),
-        ({"A": 1, "B": 2}, {"A": 2, "B": 1, "C": 3}, [Difference("A", 2, 1), Difference("B", 1, 2), Difference("C", 3, None)]),
-    ],
-)
-def test_each_field_that_differs_is_named(wanted: Any, found: Any, expected: list[Difference]) -> None:
-    """A difference has the field's path in the engine's words, what is there, and what is wanted."""
-    assert list(plans.differences(wanted, found)) == expected
-
 
 HOSTS: dict[str, Host] = {name: FakeHost(name) for name in (MANAGER, WORKER1, WORKER2)}
 
@@ -147,35 +110,6 @@ def test_an_engines_error_names_what_was_tried_and_what_helps() -> None:
 def test_what_engines_often_say_has_a_remedy(message: str, helps: str) -> None:
     """Known errors come with what helps against them; others with how to learn more."""
     assert helps in plans.remedy(EngineError(MANAGER, 500, message))
-
-
-def test_jobs_answer_in_their_order_with_what_they_raise() -> None:
-    """A job that fails has its error in its place, and none of the others is disturbed."""
-    error = ValueError("no")
-
-    def fail() -> str:
-        raise error
-
-    assert plans.at_once([lambda: "a", fail, lambda: "c"]) == ["a", error, "c"]
-
-
-def test_no_jobs_are_no_answers() -> None:
-    """Nothing to do at once is done."""
-    assert plans.at_once([]) == []
-
-
-def test_no_more_jobs_run_at_once_than_sshd_takes() -> None:
-    """With 200 hosts, as many threads as sshd takes connections at a time do all the work."""
-    # Each job waits for as many others as may run with it: fewer threads would wait for ever.
-    together = threading.Barrier(plans.AT_ONCE, timeout=5)
-    threads: set[int] = set()
-
-    def job() -> None:
-        threads.add(threading.get_ident())
-        together.wait()
-
-    plans.at_once([job] * (7 * plans.AT_ONCE))
-    assert len(threads) == plans.AT_ONCE
 
 
 def test_a_change_is_shown_and_compared_without_what_applies_it() -> None:
@@ -315,22 +249,6 @@ def test_a_plan_that_does_no_more_than_was_shown_is_within_it(now: Plan, shown: 
 def test_a_plan_that_does_anything_else_is_not_within_what_was_shown(now: Plan, shown: Plan) -> None:
     """A change, a field, a value, a node or a price that nobody has seen."""
     assert not is_within(now, shown)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "fields"),
-    [
-        ({}, []),
-        ({"A": 1, "B": {"C": "x"}}, [("A", 1), ("B.C", "x")]),
-        ({"A": None, "B": "", "C": [], "D": {}, "E": 0, "F": False, "G": {"H": {}}}, []),
-        ({"A": ["x", "y"]}, [("A", ["x", "y"])]),
-        ({"A": [{"B": 1}, {"B": 2}]}, [("A[0].B", 1), ("A[1].B", 2)]),
-        ({"A": [{"B": 1}, "x"]}, [("A", [{"B": 1}, "x"])]),
-    ],
-)
-def test_what_is_about_to_be_made_is_shown_field_by_field(wanted: Any, fields: list[tuple[str, Any]]) -> None:
-    """Each field is a difference from nothing, by the path that a later difference would have."""
-    assert flat(wanted) == tuple(Difference(path, None, value) for path, value in fields)
 
 
 def test_what_a_later_step_makes_is_named_by_that_step() -> None:

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from swarmhub import report as reports
+from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.history import Entry
 from swarmhub.lock import Holder
 from swarmhub.nodes import Row
-from swarmhub.plan import Change, Cost, Difference, Plan
+from swarmhub.plan import Change, Cost, Plan
 from swarmhub.releases import Release
 from swarmhub.report import Report
 from tests.unit.fakes import MANAGER, NOW, WORKER1, Clock

@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from swarmhub import service
+from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from swarmhub.plan import Change, Cost, Difference, Plan
+from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import Secrets
 from swarmhub.service import Found, Parts
 from tests.unit.cluster import as_kept

@@ -1,0 +1,40 @@
+"""Do several things at once, and hear of each how it went."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from swarmhub.errors import StepError, StepErrors
+
+# sshd's MaxStartups refuses above that; so does a registry's patience.
+AT_ONCE = 30
+
+T = TypeVar("T")
+
+
+def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
+    """Run jobs in parallel and return what each returned or raised, in their order."""
+    # Not as a context manager: that would wait for running pulls after a Ctrl-C.
+    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, max(1, len(jobs))))
+    futures = [pool.submit(job) for job in jobs]
+    try:
+        return [future.exception() or future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs in parallel and return what each returned.
+
+    Raises:
+        StepErrors: some of them failed.
+
+    """
+    answers = at_once(jobs)
+    errors = [one for one in answers if isinstance(one, BaseException)]
+    unexpected = next((error for error in errors if not isinstance(error, StepError)), None)
+    if unexpected:
+        raise unexpected
+    if errors:
+        raise StepErrors(*(error for error in errors if isinstance(error, StepError)))
+    return [one for one in answers if not isinstance(one, BaseException)]
