@@ -15,6 +15,7 @@ from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import Seen
 from swarmhub.doctor.overlay import Participant, Trial
 from swarmhub.doctor.peers import Node
+from swarmhub.doctor.probe import Probe
 from swarmhub.errors import SettingsError
 from swarmhub.host import Host
 from swarmhub.images import Held
@@ -100,7 +101,7 @@ def _one_by_one(patient: Patient, *lanes: Lane) -> list[Finding]:
 def _gate(patient: Patient) -> list[Finding]:
     """Check what stands between people's browsers and the hub."""
     settings, head, manager = patient.settings, patient.head, patient.manager
-    own = {host: [item.address for item in one.probe.addresses] for host, one in patient.seen.items() if one.probe}
+    own = {host: _own_addresses(one.probe) for host, one in patient.seen.items() if one.probe}
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
@@ -112,6 +113,11 @@ def _gate(patient: Patient) -> list[Finding]:
         ("dns", lambda: [dns.judge(domain, dns.observe(head, domain), own, manager)]),
         ("certificate", judged),
     )
+
+
+def _own_addresses(probe: Probe) -> list[str]:
+    """Return a host's addresses without those of Docker's bridges, which are the same on every host."""
+    return [one.address for one in probe.addresses if not one.device.startswith(("docker", "br-", "veth"))]
 
 
 def _services(patient: Patient, found: Swarm) -> list[Finding]:

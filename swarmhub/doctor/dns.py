@@ -44,6 +44,6 @@ def _with_owner(address: str, own: Mapping[str, Sequence[str]]) -> str:
 
 
 def _useful(addresses: set[str]) -> list[str]:
-    """Leave out what DNS never leads to, and Docker's own bridges."""
+    """Leave out what DNS never leads to."""
     kept = [ip_address(one) for one in addresses]
-    return sorted(str(one) for one in kept if not (one.is_loopback or one.is_link_local or str(one).startswith("172.1")))
+    return sorted(str(one) for one in kept if not (one.is_loopback or one.is_link_local))

@@ -6,7 +6,7 @@ from swarmhub.doctor import dns
 from tests.unit.doctor.patients import SpeakingHost
 from tests.unit.fakes import MANAGER, WORKER1
 
-OWN = {MANAGER: ["127.0.0.1", "10.0.0.11", "172.17.0.1"], WORKER1: ["127.0.0.1", "10.0.0.21"]}
+OWN = {MANAGER: ["127.0.0.1", "10.0.0.11", "fe80::1"], WORKER1: ["127.0.0.1", "10.0.0.21"]}
 PUBLIC = {MANAGER: ["8.8.4.4"]}
 
 
@@ -30,7 +30,7 @@ def test_answer_is_judged(answers: list[str], own: dict[str, list[str]], level: 
 
 
 def test_remedy_names_the_managers_address() -> None:
-    """And neither loopback nor a bridge of Docker's."""
+    """And neither loopback nor link-local ones."""
     assert dns.judge("hub.example.org", [], OWN, MANAGER).remedy == "Let hub.example.org lead to the manager: 10.0.0.11"
 
 

@@ -1,0 +1,133 @@
+"""The whole examination of a cluster in memory."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub import doctor, hub_image
+from swarmhub.doctor.finding import Finding
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host
+from swarmhub.settings import Settings
+from tests.unit import cluster
+from tests.unit.authority import Authority
+from tests.unit.doctor.patients import ADDRESSES, SpeakingHost, info
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings
+
+GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
+Hosts = dict[str, SpeakingHost]
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings, with their secrets in the environment."""
+    (tmp_path / "users").write_text("ada admin\n")
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    return settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "users")})
+
+
+@pytest.fixture
+def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    """Return the cluster when everything has been deployed."""
+    # Its certificate would have to be one that holds on the day of the test.
+    monkeypatch.setattr("swarmhub.doctor.certificate.judge", lambda *_: [])
+    monkeypatch.setattr("swarmhub.doctor.cluster.Trial.run", lambda *_: [])
+    secrets = {name: SecretStr(value) for name, value in GIVEN.items()}
+    made = {}
+    for name, plain in cluster.deployed(wanted, secrets, authority).items():
+        host = made[name] = SpeakingHost(name, plain.engine.answers, bash="", timeout=f"{ADDRESSES[MANAGER]} STREAM hub\n")
+        host.commands |= plain.commands
+        host.engine.answers |= {
+            "GET /info": info(cluster.NODES[name], ADDRESSES[name], manager=name == MANAGER),
+            "GET /version": {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"},
+            "GET /containers/json": [],
+            "POST /containers/create": {"Id": "c1"},
+            "GET /containers/c1/logs": ["6.1.1"],
+            "POST /containers/c1/wait": {"StatusCode": 0},
+        }
+    for node in made[MANAGER].engine.answers["GET /nodes"]:
+        if "ManagerStatus" in node:
+            node["ManagerStatus"]["Reachability"] = "reachable"
+    return made
+
+
+def examine(wanted: Settings, hosts: Hosts) -> list[Finding]:
+    """Return what the doctor finds."""
+    all_hosts: dict[str, Host] = dict(hosts)
+    return doctor.examine(wanted, Path("hosts.toml"), all_hosts, MANAGER)
+
+
+def bad(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    """Return what is not well."""
+    return [(one.level, one.check, one.host) for one in findings if one.level != "ok"]
+
+
+def test_deployed_cluster_is_well(wanted: Settings, hosts: Hosts) -> None:
+    """No warning, no failure."""
+    assert bad(examine(wanted, hosts)) == []
+
+
+def test_findings_come_in_a_fixed_order(wanted: Settings, hosts: Hosts) -> None:
+    """By check, from this machine to the image, and within one by host."""
+    found = [(doctor.ORDER.index(one.check), ("here", *hosts).index(one.host)) for one in examine(wanted, hosts)]
+    assert found == sorted(found)
+
+
+def test_unreachable_worker_is_one_failure(wanted: Settings, hosts: Hosts) -> None:
+    """It is not repeated by the checks that would have needed it."""
+    hosts[WORKER1].said["true"] = StepError(WORKER1, "cannot reach it", "Is it up?")
+    assert bad(examine(wanted, hosts)) == [("failure", "ssh", WORKER1)]
+
+
+def test_unreachable_manager_leaves_the_workers_to_be_checked(wanted: Settings, hosts: Hosts) -> None:
+    """One failure, and one warning that says what could not be checked."""
+    hosts[MANAGER].said["true"] = StepError(MANAGER, "cannot reach it", "Is it up?")
+    found = examine(wanted, hosts)
+    assert bad(found) == [("failure", "ssh", MANAGER), ("warning", "swarm", MANAGER)]
+    assert {one.check for one in found if one.host == WORKER2} >= {"ssh", "docker", "clock", "disk", "kernel", "mtu", "image"}
+
+
+def test_lost_quorum_is_a_failure_and_the_rest_is_checked(wanted: Settings, hosts: Hosts) -> None:
+    """The engine's own words, and that the other managers have to come back."""
+    lost = EngineError(MANAGER, 503, "The swarm does not have a leader. Make sure more than half of the managers are online.")
+    for path in ("nodes", "swarm", "services", "tasks", "networks", "secrets"):
+        hosts[MANAGER].engine.answers[f"GET /{path}"] = lost
+    found = examine(wanted, hosts)
+    assert bad(found) == [("failure", "swarm", MANAGER)]
+    assert next(one for one in found if one.check == "swarm").remedy.startswith("Bring the other managers back")
+    assert {"dns", "published", "image", "jupyterhub"} <= {one.check for one in found}
+
+
+def test_cluster_before_the_first_deploy_only_warns(wanted: Settings, hosts: Hosts) -> None:
+    """No network, no image, no service, no secrets in the swarm: nothing of that is a failure."""
+    for host in hosts.values():
+        del host.engine.answers[f"GET /images/{NOTEBOOK}/json"]
+    engine = hosts[MANAGER].engine
+    for path in (f"/services/{wanted.hub.service}", f"/images/{hub_image.desired(wanted).tag}/json"):
+        del engine.answers[f"GET {path}"]
+    engine.answers |= {"GET /networks": [], "GET /secrets": [], "GET /tasks": []}
+    assert {level for level, _, _ in bad(examine(wanted, hosts))} == {"warning"}
+
+
+def test_unforeseen_answer_is_a_finding(wanted: Settings, hosts: Hosts) -> None:
+    """An engine that answers nonsense ends one check, not the doctor."""
+    hosts[MANAGER].engine.answers["GET /networks"] = [{"Name": "jupyter", "Scope": "swarm"}]
+    found = examine(wanted, hosts)
+    assert bad(found) == [("failure", "addresses", MANAGER)]
+
+
+def test_interruption_is_cleaned_up(wanted: Settings, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C removes what the trials have made, and stays a Ctrl-C."""
+    cleaned: list[str] = []
+
+    def interrupted(*_: object) -> list[Finding]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("swarmhub.doctor.cluster._side_by_side", interrupted)
+    monkeypatch.setattr("swarmhub.doctor.cluster.Trial.clean_up", lambda _: cleaned.append("trial"))
+    monkeypatch.setattr("swarmhub.doctor.versions.clean_up", lambda *_: cleaned.append("versions"))
+    with pytest.raises(KeyboardInterrupt):
+        examine(wanted, hosts)
+    assert cleaned == ["trial", "versions"]
