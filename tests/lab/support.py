@@ -1,9 +1,11 @@
 """What the tests on the lab share: the real `fab`, and a look at the engines that is not swarmhub's own."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from lab import containers, machine, topology
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
+ROWS, COLUMNS = 30, 200
 HUB_API = """
 [ -s /tmp/token ] || jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > /tmp/token 2>/dev/null
 curl -sS -X "$1" -H "Authorization: token $(cat /tmp/token)" "http://127.0.0.1:8081/hub/api/$2"
@@ -158,6 +161,27 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
 def interrupt(*arguments: str, when: str) -> Done:
     """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within 10 s."""
     return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(10, signal.SIGINT)
+
+
+def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "lab/hosts.toml") -> Done:
+    """Run `fab` on a terminal; type `keys`, or send a signal, as soon as it has said `when`."""
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(ROOT)
+        os.environ["SWARMHUB_HOSTS"] = str(hosts)
+        os.execv(str(BIN / "fab"), ["fab", *arguments])  # noqa: S606 - no shell is wanted
+    termios.tcsetwinsize(terminal, (ROWS, COLUMNS))
+    said, is_due = b"", True
+    while True:
+        try:
+            said += os.read(terminal, 65536)
+        except OSError:  # so a terminal says that nobody is there any more
+            break
+        if is_due and when.encode() in said:
+            is_due = False
+            os.kill(child, keys) if isinstance(keys, int) else os.write(terminal, keys)
+    os.close(terminal)
+    return Done(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode(errors="replace"), "")
 
 
 def _run(command: list[str], environment: dict[str, str]) -> Done:

@@ -1,14 +1,11 @@
 """A plan shows what a deploy would do, by whose hand ever it became necessary, and does none of it."""
 
 import json
-import os
-import pty
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
-from tests.lab.support import BIN, HUB, ROOT, Done, Lab, Settings
+from tests.lab.support import HUB, ROOT, Done, Lab, Settings, typed
 
 
 def sentences(plan: Done) -> list[str]:
@@ -71,10 +68,10 @@ def test_json_says_what_the_text_says(deployed: Lab, settings: Settings, tmp_pat
 def test_deploy_asks_on_a_terminal_before_it_restarts_the_hub(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
     """Answered with no, nothing is changed, and the lock is not held."""
     before = deployed.fingerprint()
-    code, said = on_terminal("deploy", hosts=edited(settings, tmp_path), answer="n\n")
-    assert code == 2
-    assert "the hub restarts, notebooks go on" in said
-    assert "nothing was changed" in said
+    done = typed("deploy", when="[y/n]", keys=b"n\r", hosts=edited(settings, tmp_path))
+    assert done.code == 2
+    assert "the hub restarts, notebooks go on" in done.out
+    assert "nothing was changed" in done.out
     assert deployed.fingerprint() == before
     assert "nobody holds the lock" in deployed.fab("unlock").out
 
@@ -85,25 +82,3 @@ def edited(settings: Settings, folder: Path) -> Path:
     shutil.copy(ROOT / "lab" / "userlist", userlist)
     userlist.write_text(userlist.read_text() + "lovelace\n")
     return settings(('"userlist"', f'"{userlist}"'))
-
-
-def on_terminal(*arguments: str, hosts: Path, answer: str) -> tuple[int, str]:
-    """Run `fab` on a terminal, answer its question, and return its exit code and what it said."""
-    here, there = pty.openpty()
-    environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts), "COLUMNS": "200"}
-    with subprocess.Popen(
-        [str(BIN / "fab"), *arguments], cwd=ROOT, env=environment, stdin=there, stdout=there, stderr=there
-    ) as fab:
-        os.close(there)
-        said = ""
-        try:
-            while text := os.read(here, 4096).decode(errors="replace"):
-                said += text
-                if "[y/n]" in said and answer:
-                    os.write(here, answer.encode())
-                    answer = ""
-        except OSError:  # the other end is closed: fab is done
-            pass
-        code = fab.wait(timeout=60)
-    os.close(here)
-    return code, said

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab import topology
-from tests.lab.support import BIN, HUB, ROOT, Done, Lab, Settings, interrupt
+from tests.lab.support import BIN, COLUMNS, HUB, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
 from tests.lab.test_failures import engine_stopped
 
 MANAGER = topology.MANAGER.name
@@ -38,26 +37,6 @@ def piped(what: str, *arguments: str) -> Done:
         command, cwd=ROOT, env=environment, input=what, capture_output=True, text=True, check=False, timeout=60
     )
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def typed(*arguments: str, when: str, keys: bytes | int) -> Done:
-    """Run `fab` on a terminal; type `keys`, or send a signal, as soon as it has said `when`."""
-    child, terminal = pty.fork()
-    if not child:
-        os.chdir(ROOT)
-        os.environ["SWARMHUB_HOSTS"] = "lab/hosts.toml"
-        os.execv(str(BIN / "fab"), ["fab", *arguments])  # noqa: S606 - no shell is wanted
-    said, is_due = b"", True
-    while True:
-        try:
-            said += os.read(terminal, 65536)
-        except OSError:  # so a terminal says that nobody is there any more
-            break
-        if is_due and when.encode() in said:
-            is_due = False
-            os.kill(child, keys) if isinstance(keys, int) else os.write(terminal, keys)
-    os.close(terminal)
-    return Done(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode(errors="replace"), "")
 
 
 def status(lab: Lab) -> Any:
@@ -190,7 +169,7 @@ def test_what_is_piped_in_runs_in_a_users_container(deployed: Lab, node: str) ->
 def test_a_shell_has_a_real_terminal(deployed: Lab) -> None:
     """On a terminal the shell has one too, of the same size, and its exit code is passed on."""
     done = typed("shell", when="# ", keys=b"tty; stty size; exit 7\r")
-    assert (done.code, bool(re.search(r"/dev/pts/\d+\r\n24 80\r\n", done.out))) == (7, True)
+    assert (done.code, bool(re.search(rf"/dev/pts/\d+\r\n{ROWS} {COLUMNS}\r\n", done.out))) == (7, True)
 
 
 def test_bash_completes_tasks_options_and_hosts(deployed: Lab) -> None:

@@ -36,7 +36,7 @@ def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pyt
     monkeypatch.setattr("swarmhub.doctor.cluster.Trial.run", lambda *_: [])
     secrets = {name: SecretStr(value) for name, value in GIVEN.items()}
     made = {}
-    for name, plain in cluster.deployed(wanted, secrets, authority).items():
+    for name, plain in cluster.deployed(wanted, authority, secrets).items():
         host = made[name] = SpeakingHost(name, plain.engine.answers, bash="", timeout=f"{ADDRESSES[MANAGER]} STREAM hub\n")
         host.commands |= plain.commands
         host.engine.answers |= {
