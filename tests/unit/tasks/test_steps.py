@@ -57,7 +57,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: Authority,
 def type_(hosts: Hosts) -> Type:
     """Return what runs a step, with -H if hosts are named, and its dependencies before it."""
 
-    def run_step(name: str, *named: str, **arguments: Any) -> None:
+    def run_step(name: str, /, *named: str, **arguments: Any) -> None:
         context = Context(Config(overrides={"swarmhub_hosts": list(named)}))
         if not runs._current:
             runs._current.append(Run(context))
