@@ -147,7 +147,7 @@ def test_a_drain_asks_before_it_stops_servers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """People are named in a table and in the question; without an answer nothing happens."""
-    with pytest.raises(Exit, match=f"1 work on {WORKER1}: ada") as ended:
+    with pytest.raises(Exit, match=f"ada works on {WORKER1}") as ended:
         type_("drain", host=WORKER1)
     assert (ended.value.code, changes(hosts)) == (2, [])
     assert "ada   2026-11-15 10:00 UTC  running" in capsys.readouterr().out
