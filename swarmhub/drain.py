@@ -57,7 +57,8 @@ def rows(work: Work) -> list[tuple[str, str, str]]:
 def question(host: str, people: Sequence[str], minutes: int) -> str:
     """Return what to ask before people lose their servers."""
     after = f"After {minutes} minutes the servers that still run" if minutes else "Their servers"
-    return f"{len(people)} work on {host}: {', '.join(people)}. {after} stop; what is not saved is lost. Drain it?"
+    work = "works" if len(people) == 1 else "work"
+    return f"{', '.join(people)} {work} on {host}. {after} stop; what is not saved is lost. Drain it?"
 
 
 def wait(ask: Callable[[], tuple[str, ...]], minutes: int, say: Callable[[str], object]) -> None:

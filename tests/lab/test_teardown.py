@@ -41,10 +41,12 @@ def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
     stage = deployed.docker("image", "ls", "--quiet", "--filter", "label=swarmhub.image=build", "--filter", "dangling=true")
     if stage:
         deployed.docker("tag", stage.split()[0], f"{CACHE}:build")
-    for node in NODES[:-1]:
+    for node in NODES:
         deployed.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
     wipe()
     for node in NODES:
+        for container in deployed.docker("ps", "--all", "--quiet", node=node).split():
+            deployed.docker("rm", "--force", container, node=node)
         for image in deployed.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", node=node).splitlines():
             if not image.startswith(CACHE):
                 name, _, id_ = image.partition(" ")

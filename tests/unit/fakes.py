@@ -54,10 +54,10 @@ class FakeConfigs:
 
     def _get(self, request: Request) -> Json:
         if request.path == "/configs":
-            (label,) = request.params["filters"]["label"]
+            (label,) = request.params.get("filters", {}).get("label", [""])
             name, _, value = label.partition("=")
             labels = ((one, one["Spec"]["Labels"]) for one in self.kept.values())
-            return [one for one, has in labels if (has.get(name) == value if value else name in has)]
+            return [one for one, has in labels if not label or (has.get(name) == value if value else name in has)]
         return self._one(request)
 
     def _post(self, request: Request) -> Json:

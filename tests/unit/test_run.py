@@ -121,6 +121,20 @@ def test_a_host_that_hosts_toml_does_not_name_is_refused(named: str, hint: str) 
     assert str(error.value) == f"-H {named}: hosts.toml does not name that host; {hint}"
 
 
+def test_a_host_given_as_an_argument_is_looked_up_the_same_way() -> None:
+    """`fab drain swarm-worker3` names the nearest host, as -H does."""
+    with pytest.raises(UsageError, match=f"^swarm-worker3: hosts.toml does not name that host; did you mean {WORKER2}\\?"):
+        Run(context()).require_known("swarm-worker3", "swarm-worker3")
+
+
+def test_another_manager_is_asked_from_then_on() -> None:
+    """The look at the cluster is that manager's."""
+    run = Run(context())
+    before = run.look
+    run.use_manager(MANAGER2)
+    assert (run.manager, run.look is before) == (MANAGER2, False)
+
+
 def test_the_hosts_of_a_run_are_all_of_hosts_toml_and_none_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for the hosts opens no connection: each is made when it is first used."""
     monkeypatch.setattr("fabric.Connection.open", lambda _: pytest.fail("opened a connection"))

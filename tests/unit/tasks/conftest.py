@@ -16,7 +16,7 @@ from tests.unit.cluster import Hosts, Type
 def type_(hosts: Hosts) -> Type:
     """Return what runs a task, with -H if hosts are named, and its dependencies before it."""
 
-    def run_step(name: str, *named: str, **arguments: Any) -> None:
+    def run_step(name: str, /, *named: str, **arguments: Any) -> None:
         typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], "swarmhub_yes": arguments.get("yes", False)}
         context = Context(Config(overrides=typed))
         if not runs._current:

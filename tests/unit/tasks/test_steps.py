@@ -23,6 +23,12 @@ MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all",
 pytestmark = pytest.mark.usefixtures("clock")
 
 
+def changes(hosts: Hosts) -> list[str]:
+    """Return all that was asked of the hosts, is no question, and no note of who has changed what."""
+    asked = ((host, request) for host, fake in hosts.items() for request in fake.engine.requests)
+    return [f"{host}: {one}" for host, one in asked if one.method != "GET" and not one.path.startswith("/configs")]
+
+
 @pytest.mark.parametrize("name", [*(name for name in MANAGERS_STEPS if name != "deploy"), "prepull"])
 def test_a_step_with_nothing_to_do_changes_nothing(type_: Type, hosts: Hosts, name: str) -> None:
     """On a cluster that is as wanted, each step only asks."""

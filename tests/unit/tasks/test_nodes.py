@@ -1,0 +1,236 @@
+"""The nodes' tasks as they are typed, on a cluster in memory."""
+
+from typing import Any
+
+import pytest
+from invoke.exceptions import Exit
+
+from swarmhub import run
+from tests.unit.cluster import NODES, Hosts, Type, changes
+from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, Request
+from tests.unit.tasks.test_steps import IMAGE, hosted
+
+ADA = {
+    "ID": "s2",
+    "CreatedAt": "2026-11-15T10:00:00Z",
+    "Spec": {
+        "Name": "jupyterhub-ada",
+        "Labels": {"swarmhub.notebooks": "jupyterhub"},
+        "TaskTemplate": {"ContainerSpec": {"Env": ["JUPYTERHUB_USER=ada"]}},
+    },
+}
+HERS = {
+    "ID": "t2",
+    "ServiceID": "s2",
+    "NodeID": NODES[WORKER1],
+    "CreatedAt": "2026-11-15T10:00:00Z",
+    "DesiredState": "running",
+    "Status": {"State": "running", "Timestamp": "2026-11-15T10:00:00Z"},
+}
+
+
+def spec(**changed: Any) -> dict[str, Any]:
+    """Return a node as a manager gives it."""
+    return {
+        "Version": {"Index": 3},
+        "Spec": {"Role": "worker", "Availability": "active"} | changed,
+        "Status": {"State": "ready"},
+    }
+
+
+@pytest.fixture
+def manager(hosts: Hosts) -> dict[str, Any]:
+    """Return the manager's answers, which know the swarm's tokens."""
+    answers = hosts[MANAGER].engine.answers
+    answers["GET /swarm"] |= {"JoinTokens": {"Manager": "secret-manager", "Worker": "secret-worker"}}
+    answers["GET /info"]["Swarm"]["RemoteManagers"] = [{"Addr": "10.0.0.11:2377"}]
+    answers |= {f"GET /nodes/{id_}": spec() for id_ in NODES.values()}
+    answers |= {"GET /tasks": []}
+    return answers
+
+
+@pytest.fixture
+def ada(manager: dict[str, Any]) -> None:
+    """Let Ada work on the first worker until it is drained."""
+    state = {"State": "running"}
+
+    def tasks(_: Request) -> list[Any]:
+        return [{**HERS, "Status": {**HERS["Status"], **state}}]  # type: ignore[dict-item]
+
+    def drained(request: Request) -> None:
+        state["State"] = "shutdown" if request.body["Availability"] == "drain" else "running"
+
+    manager |= {"GET /services": [ADA], "GET /tasks": tasks, f"POST /nodes/{NODES[WORKER1]}/update": drained}
+
+
+@pytest.mark.usefixtures("manager")
+def test_a_swarm_as_wanted_is_left_alone(type_: Type, hosts: Hosts) -> None:
+    """`swarm-init` only asks."""
+    type_("swarm-init")
+    assert changes(hosts) == []
+
+
+@pytest.mark.usefixtures("manager")
+def test_a_host_that_is_missing_joins_and_waits(
+    type_: Type,
+    hosts: Hosts,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It joins by itself, is marked by the manager, and no token is printed."""
+    outside = {"ServerVersion": "29.0.1", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "ControlAvailable": False}}
+    inside = hosts[WORKER2].engine.answers["GET /info"]
+
+    def joined(_: Request) -> None:
+        hosts[WORKER2].engine.answers["GET /info"] = inside
+
+    hosts[WORKER2].engine.answers |= {"GET /info": outside, "POST /swarm/join": joined}
+    type_("swarm-init")
+    done = [call for call in changes(hosts) if "/configs" not in call]
+    assert done == [f"{MANAGER}: POST /nodes/{NODES[WORKER2]}/update", f"{WORKER2}: POST /swarm/join"]
+    assert "secret" not in capsys.readouterr().out
+
+
+def test_a_swarm_is_made_where_there_is_none(type_: Type, hosts: Hosts, manager: dict[str, Any]) -> None:
+    """The lock and the entry need a swarm: the run takes them when it has made one."""
+    inside = {name: host.engine.answers["GET /info"] for name, host in hosts.items()}
+    outside = {"ServerVersion": "29.0.1", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "ControlAvailable": False}}
+    for name, host in hosts.items():
+
+        def enter(_: Request, name: str = name) -> None:
+            hosts[name].engine.answers["GET /info"] = inside[name]
+
+        host.engine.answers |= {"GET /info": outside, "POST /swarm/init": enter, "POST /swarm/join": enter}
+    type_("swarm-init")
+    assert changes(hosts)[0] == f"{MANAGER}: POST /swarm/init"
+    assert [call for call in changes(hosts) if "join" in call] == [
+        f"{WORKER1}: POST /swarm/join",
+        f"{WORKER2}: POST /swarm/join",
+    ]
+
+
+def test_a_node_that_waits_is_opened_when_it_has_its_image(
+    type_: Type,
+    hosts: Hosts,
+    manager: dict[str, Any],
+) -> None:
+    """`prepull-all` pulls, looks whether all hold the same, and opens the node."""
+    listed = next(one for one in manager["GET /nodes"] if one["ID"] == NODES[WORKER2])
+    listed["Spec"] |= {"Availability": "pause", "Labels": {"swarmhub.waits": "image"}}
+    manager[f"GET /nodes/{NODES[WORKER2]}"] = spec(Availability="pause", Labels={"swarmhub.waits": "image"})
+    held = hosts[WORKER2].engine.answers.pop(IMAGE)
+    hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
+    type_("prepull-all")
+    sent = hosts[MANAGER].engine.sent(f"POST /nodes/{NODES[WORKER2]}/update").body
+    assert (sent["Availability"], sent["Labels"]) == ("active", {})
+
+
+def test_a_node_that_waits_stays_closed_if_the_pull_fails(
+    type_: Type,
+    hosts: Hosts,
+    manager: dict[str, Any],
+) -> None:
+    """Without its image no notebook is placed there."""
+    listed = next(one for one in manager["GET /nodes"] if one["ID"] == NODES[WORKER2])
+    listed["Spec"] |= {"Availability": "pause", "Labels": {"swarmhub.waits": "image"}}
+    del hosts[WORKER2].engine.answers[IMAGE]
+    with pytest.raises(Exit):
+        type_("prepull-all")
+    assert f"POST /nodes/{NODES[WORKER2]}/update" not in hosts[MANAGER].engine.asked()
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_drain_asks_before_it_stops_servers(
+    type_: Type,
+    hosts: Hosts,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """People are named in a table and in the question; without an answer nothing happens."""
+    with pytest.raises(Exit, match=f"ada works on {WORKER1}") as ended:
+        type_("drain", host=WORKER1)
+    assert (ended.value.code, changes(hosts)) == (2, [])
+    assert "ada   2026-11-15 10:00 UTC  running" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("ada", "clock")
+@pytest.mark.parametrize(("wait", "sent"), [(0, ["drain"]), (5, ["pause", "drain"])])
+def test_a_drain_that_was_agreed_to_stops_them(
+    type_: Type,
+    hosts: Hosts,
+    wait: int,
+    sent: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With `--wait` the node takes no new servers first."""
+    monkeypatch.setattr("swarmhub.run.Run.says_yes", True)
+    type_("drain", host=WORKER1, wait=wait)
+    updates = [one for one in hosts[MANAGER].engine.requests if one.path == f"/nodes/{NODES[WORKER1]}/update"]
+    assert [one.body["Availability"] for one in updates] == sent
+
+
+@pytest.mark.parametrize("name", ["drain", "undrain", "remove-node", "trust"])
+def test_a_host_that_is_not_known_is_wrong_usage(type_: Type, hosts: Hosts, name: str) -> None:
+    """Before anything is asked."""
+    with pytest.raises(Exit, match=f"did you mean {WORKER2}") as ended:
+        type_(name, host="swarm-worker3")
+    assert (ended.value.code, [host for host in hosts.values() if host.engine.requests]) == (2, [])
+
+
+@pytest.mark.usefixtures("manager")
+def test_a_node_is_removed_through_the_manager(type_: Type, hosts: Hosts) -> None:
+    """The node itself only leaves."""
+    info = hosts[WORKER2].engine.answers
+    info |= {"GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    hosts[MANAGER].engine.answers[f"GET /nodes/{NODES[WORKER2]}"] = spec() | {"Status": {"State": "down"}}
+    type_("remove-node", host=WORKER2)
+    done = [call for call in changes(hosts) if "/configs" not in call]
+    assert done == [
+        f"{MANAGER}: POST /nodes/{NODES[WORKER2]}/update",
+        f"{MANAGER}: DELETE /nodes/{NODES[WORKER2]}",
+        f"{WORKER2}: POST /swarm/leave",
+    ]
+
+
+@pytest.fixture
+def bare(hosts: Hosts, manager: dict[str, Any]) -> None:
+    """Let every node say what it keeps: a volume on the manager."""
+    for host in hosts.values():
+        host.engine.answers |= {"GET /containers/json": [], "GET /volumes": {"Volumes": []}, "GET /images/json": []}
+    manager |= {"GET /volumes": {"Volumes": [{"Name": "jupyterhub-data", "Labels": None}]}, "GET /secrets": []}
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "Remove all this.*say --yes"),
+        ({"with_data": True, "yes": True}, "say --name"),
+        ({"with_data": True, "yes": True, "name": "hub.example.com"}, "is not the cluster's name"),
+    ],
+)
+def test_a_teardown_is_not_begun_by_mistake(
+    type_: Type,
+    hosts: Hosts,
+    options: dict[str, Any],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked for, and data by the cluster's name."""
+    monkeypatch.setattr("swarmhub.run.Run.says_yes", options.get("yes", False))
+    with pytest.raises(Exit, match=said):
+        type_("teardown", **options)
+    assert changes(hosts) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_teardown_leaves_no_entry_and_no_lock(
+    type_: Type,
+    hosts: Hosts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a run leaves on the cluster would be something of ours."""
+    monkeypatch.setattr("swarmhub.run.Run.says_yes", True)
+    type_("teardown", with_data=True, name=DOMAIN)
+
+    run.finish(None)
+    assert f"{MANAGER}: DELETE /volumes/jupyterhub-data" in changes(hosts)
+    assert hosts[MANAGER].engine.configs.kept == {}
