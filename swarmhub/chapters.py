@@ -30,8 +30,10 @@ def nodes_plan(run: Run) -> Plan:
     run.look.everywhere()
     rows = nodes.compare(run.settings, run.look.members(), run.look.swarm())
     blocking = [row for row in rows if row.blocks]
+    others = [f"{row.host} {row.problem}" for row in blocking[1:]]
     told = "; ".join(f"{row.host} {row.problem}" for row in rows if row.problem)
-    error = StepError(blocking[0].host, blocking[0].problem, blocking[0].remedy, nodes.STEP) if blocking else None
+    first = blocking[0] if blocking else None
+    error = StepError(first.host, "; ".join([first.problem, *others]), first.remedy, nodes.STEP) if first else None
     return Plan(nodes.STEP, told or f"{len(rows)} of {len(rows)} ready", error=error)
 
 
@@ -82,6 +84,8 @@ def service_plan(run: Run, parts: Parts) -> Plan:
 def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
     """Plan the way back to a release, on what there is now."""
     found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
+    for error in found.unreached:
+        run.report.log(error.host, f"left as it is: {error.cause}")
     return rollback.plan(target, run.look.releases(), found, run.manager, with_database=with_database)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 SHELLS = ("bash", "zsh", "fish")
 
-# Invoke completes tasks and options; it wants to be called by its own name. After these options stands a host:
-HOST_OPTIONS = ("-H", "--hosts", "--node")
+# Invoke completes tasks and options; it wants to be called by its own name. Behind these words stands a host:
+BEFORE_A_HOST = ("-H", "--hosts", "--node", "drain", "undrain", "remove-node", "trust")
 
 BASH = r"""
 _fab_complete() {
@@ -64,7 +64,7 @@ def script(shell: str) -> str:
     """Return what a shell reads to complete `fab`."""
     text = {"bash": BASH, "zsh": ZSH, "fish": FISH}[shell]
     hosts = f"{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).resolve()))}"
-    options = (" " if shell == "fish" else "|").join(HOST_OPTIONS)
+    options = (" " if shell == "fish" else "|").join(BEFORE_A_HOST)
     return text.replace("OPTIONS", options).replace("HOSTS", hosts).strip()
 
 

@@ -1,7 +1,7 @@
 """The way back to a release: its hub image, its service, its notebook image, and on demand its database."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,12 +21,16 @@ STEP = "rollback"
 
 @dataclass(frozen=True)
 class Found:
-    """What there is to go back with: the running service, the database, the hub's image, the notebook image by node."""
+    """What there is to go back with: the running service, the database, the hub's image, the notebook image by node.
+
+    A node that does not answer is in `unreached`, with the reason.
+    """
 
     service: Json
     database: State
     has_hub_image: bool
     held: Mapping[str, Held | None]
+    unreached: tuple[StepError, ...] = ()
 
 
 def choose(known: Sequence[Release], number: str) -> Release:
@@ -58,8 +62,7 @@ def plan(target: Release, known: Sequence[Release], found: Found, manager: str, 
         raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
     wanted = _spec(target, found.service["Spec"])
     differs = services.compare(wanted, found.service["Spec"])
-    volume = target.settings["volume"]["name"]
-    running = Database(volume, found.service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    kept = _database(target)
     after = _after(target, known)
     if not with_database:
         _refuse_moved_schema(target, found.database, after, manager)
@@ -68,8 +71,8 @@ def plan(target: Release, known: Sequence[Release], found: Found, manager: str, 
     )
     changes = list(_pulls(target, found.held))
     if differs or with_database:
-        changes.append(database.copy(running, new.copy, manager))
-        changes += _restoring(target, found.service, running, after, manager) if with_database else []
+        changes.append(database.copy(kept, new.copy, manager))
+        changes += _restoring(target, found.service, kept, after, manager) if with_database else []
         changes.append(services.update(wanted, found.service, manager, differs, is_stopped=with_database))
         changes.append(releases.record(new, manager))
     return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
@@ -115,29 +118,39 @@ def _pulls(target: Release, held: Mapping[str, Held | None]) -> tuple[Change, ..
     return images.plan(target.notebook_image, digest or target.notebook_image, held).changes
 
 
-def _restoring(target: Release, service: Json, running: Database, after: Release | None, manager: str) -> list[Change]:
+def _restoring(target: Release, service: Json, kept: Database, after: Release | None, manager: str) -> list[Change]:
     if after is None:
         cause = f"there is no copy of the database from the time of release {target.number}"
         raise StepError(manager, cause, "Go back without it: leave --with-database out")
-    return [services.stop(service, manager), database.restore(running, after.copy, manager)]
+    return [services.stop(service, manager), database.restore(kept, after.copy, manager)]
 
 
 def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> Found:
     """Ask for all that the way back to `target` needs.
 
     Raises:
-        StepError: there is no service to roll back, or a host does not answer.
+        StepError: there is no service to roll back, or the manager does not answer.
 
     """
     running = services.observe(manager, service).service
     if running is None:
         raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
-    now = Database(target.settings["volume"]["name"], running["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
-    jobs: list[Callable[[], object]] = [partial(images.observe, host, target.notebook_image) for host in hosts.values()]
-    jobs += [partial(database.observe, manager, now), partial(hub_image.observe, manager, target.hub_image)]
-    answers: list[Any] = at_once(jobs)
-    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    answers: list[Any] = at_once([partial(images.observe, host, target.notebook_image) for host in hosts.values()])
+    seen = dict(zip(hosts, answers, strict=True))
+    errors = [one for host, one in seen.items() if isinstance(one, BaseException) and _must_answer(host, one, manager)]
     if errors:
         raise errors[0]
-    *held, state, has_image = answers
-    return Found(running, state, has_image, dict(zip(hosts, held, strict=True)))
+    held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
+    has_image = hub_image.observe(manager, target.hub_image)
+    state = database.observe(manager, _database(target)) if has_image else State(0, "", 0)
+    return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)))
+
+
+def _must_answer(host: str, error: BaseException, manager: Host) -> bool:
+    """Tell whether there is no way back without a host's answer: a worker that is down must not bar it."""
+    return host == manager.name or not isinstance(error, StepError)
+
+
+def _database(target: Release) -> Database:
+    """Return the database, opened with the release's own image: what runs now may be broken, or gone."""
+    return Database(target.settings["volume"]["name"], target.hub_image)

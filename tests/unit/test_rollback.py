@@ -350,10 +350,19 @@ def test_without_a_service_there_is_nothing_to_go_back_from() -> None:
         observe(given)
 
 
-def test_a_host_that_does_not_answer_is_told() -> None:
-    """Whether it holds the notebook image cannot be told."""
+def test_a_worker_that_does_not_answer_bars_no_way_back() -> None:
+    """It is left as it is, and told; the others go back."""
     given = hosts()
-    given[WORKER1].engine.answers[f"GET /images/quay.io/x@{OLD_DIGEST}/json"] = StepError(WORKER1, "no answer", "Is it up?")
+    silent = StepError(WORKER1, "no answer", "Is it up?")
+    given[WORKER1].engine.answers[f"GET /images/quay.io/x@{OLD_DIGEST}/json"] = silent
+    found = observe(given)
+    assert (list(found.held), found.unreached) == ([MANAGER], (silent,))
+
+
+def test_a_manager_that_does_not_answer_is_told() -> None:
+    """Nothing goes back without it."""
+    given = hosts()
+    given[MANAGER].engine.answers[f"GET /images/quay.io/x@{OLD_DIGEST}/json"] = StepError(MANAGER, "no answer", "Is it up?")
     with pytest.raises(StepError, match="no answer"):
         observe(given)
 
