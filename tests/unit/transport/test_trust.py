@@ -114,6 +114,29 @@ def test_a_host_that_does_not_answer_is_an_error() -> None:
         shown(port)
 
 
+def test_jump_hosts_come_first_in_the_order_in_which_they_are_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is shown, and can be recorded, before the next one is reached through it."""
+    asked: list[str] = []
+
+    def ask(connection: Any, known: dict[str, paramiko.PKey]) -> paramiko.PKey:
+        asked.append(f"{connection.host} knowing {len(known)}")
+        return ELLIPTIC
+
+    monkeypatch.setattr(trust, "_ask", ask)
+    text = f"Host {HOST}\n  HostName 10.0.0.21\n  ProxyJump outer,inner:2222\n"
+    seen = []
+    for one in trust.keys(Connections(Config(ssh_config=SSHConfig.from_text(text))), HOST):
+        seen.append((one.where, one.name))
+        trust.record(one)
+    assert seen == [
+        (f"{HOST}'s jump host outer", "outer"),
+        (f"{HOST}'s jump host inner", "[inner]:2222"),
+        (HOST, "10.0.0.21"),
+    ]
+    assert asked == ["outer knowing 0", "inner knowing 0", "10.0.0.21 knowing 0"]
+    assert all(one.is_trusted for one in trust.keys(Connections(Config(ssh_config=SSHConfig.from_text(text))), HOST))
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
