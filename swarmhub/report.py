@@ -136,10 +136,10 @@ class Report:
         for one in entries:
             style = "" if one.ended in ("done", "nothing to change") else "red"
             commit = f" at {one.commit}" if one.commit else ""
-            self.say(f"{one.when:%Y-%m-%d %H:%M:%S}  {one.command}  {one.ended}, {one.seconds:.1f} s", style=style)
-            self.say(f"{'':<21}{one.who}{commit}", style="dim")
+            self.say(f"{one.when:%Y-%m-%d %H:%M:%S} UTC  {one.command}  {one.ended}, {one.seconds:.1f} s", style=style)
+            self.say(f"{'':<25}{one.who}{commit}", style="dim")
             for change in one.changes:
-                self.say(f"{'':<21}{change}")
+                self.say(f"{'':<25}{change}")
         if not entries:
             self.say("Nothing has been done to this cluster yet.")
 

@@ -338,16 +338,16 @@ def test_an_entry_of_the_history_is_three_lines(said: Said) -> None:
     """When, what was typed and how it ended; who from where; each change."""
     said.report.history([ENTRY], None)
     assert said.lines == [
-        "2026-11-15 10:00:00  deploy  done, 12.3 s",
-        f"{'':<21}ada@desk at 0a1b2c3d",
-        f"{'':<21}create network jupyter on swarm-manager1",
+        "2026-11-15 10:00:00 UTC  deploy  done, 12.3 s",
+        f"{'':<25}ada@desk at 0a1b2c3d",
+        f"{'':<25}create network jupyter on swarm-manager1",
     ]
 
 
 def test_an_entry_without_a_commit_has_none(said: Said) -> None:
     """Not everybody uses git."""
     said.report.history([replace(ENTRY, commit="")], None)
-    assert said.lines[1] == f"{'':<21}ada@desk"
+    assert said.lines[1] == f"{'':<25}ada@desk"
 
 
 def test_a_history_says_first_who_is_at_it_now(said: Said) -> None:
