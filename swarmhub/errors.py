@@ -1,6 +1,9 @@
-"""The errors that an operator reads."""
+"""The errors that an operator reads, and the exit codes of a run."""
 
 from dataclasses import dataclass
+
+# Exit codes: a step failed, wrong settings or usage, `plan --exit-code` found changes, Ctrl-C.
+FAILED, WRONG, DIFFERS, INTERRUPTED = 1, 2, 3, 130
 
 
 @dataclass(frozen=True)

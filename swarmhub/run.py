@@ -1,10 +1,8 @@
 """What a task is handed: the settings, the hosts, the look at them, and the one way to change them."""
 
 import difflib
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,8 +12,8 @@ from invoke.exceptions import Exit
 from swarmhub import certs, hub_image
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
-from swarmhub.errors import Declined, Problem, SettingsError, StepError, StepErrors, UsageError
-from swarmhub.host import EngineError, Host
+from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.host import Host
 from swarmhub.journal import Journal
 from swarmhub.look import Look
 from swarmhub.plan import Plan, is_within, prices
@@ -26,8 +24,6 @@ from swarmhub.settings import Settings
 
 if TYPE_CHECKING:
     from swarmhub.transport.connection import Connections
-
-FAILED, WRONG, DIFFERS, INTERRUPTED = 1, 2, 3, 130
 
 
 class Run:
@@ -258,44 +254,6 @@ class Run:
                 close()
 
 
-_current: list[Run] = []
-
-
-@contextmanager
-def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run]:
-    """Give a task the run that it belongs to; turn errors into a line and an exit code.
-
-    -H names one manager, unless the step is one that acts `on_nodes`.
-
-    Raises:
-        Exit: with 1 for a step that failed, 2 for wrong settings or usage, 130 after Ctrl-C.
-
-    """
-    if not _current:
-        _current.append(Run(context))
-    run = _current[0]
-    try:
-        if not on_nodes:
-            run.require_manager()
-        yield run
-    except KeyboardInterrupt:
-        raise Exit(f"{name}: interrupted; what was done stays done, the same command goes on from there", INTERRUPTED) from None
-    except (SettingsError, UsageError) as error:
-        raise _exit(str(error), WRONG, error) from error
-    except EngineError as error:
-        raise _exit(_line(StepError(error.host, error.message, plans.remedy(error)), name), FAILED, error) from error
-    except StepError as error:
-        raise _exit(_line(error, name), FAILED, error) from error
-    except StepErrors as error:
-        raise _exit("\n".join(_line(one, name) for one in error.errors), FAILED, error) from error
-
-
-def finish(error: BaseException | None) -> None:
-    """End the run, if there is one; `error` is what ended it early."""
-    for run in _current:
-        run.finish(error)
-
-
 def _ending(error: BaseException | None, changed: int) -> str:
     """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
     if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
@@ -306,15 +264,3 @@ def _ending(error: BaseException | None, changed: int) -> str:
         return "interrupted"
     said = (error.message or f"exit code {error.code}") if isinstance(error, Exit) else str(error) or type(error).__name__
     return f"failed: {said.splitlines()[0]}"
-
-
-def _line(error: StepError, step: str) -> str:
-    error.step = error.step or step
-    return str(error)
-
-
-def _exit(message: str, code: int, error: Exception) -> Exception:
-    """Return what ends the run: with --debug the error itself, so that its traceback shows."""
-    if logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-        return error
-    return Exit(message, code)

@@ -7,8 +7,7 @@ from invoke.context import Context
 
 from swarmhub import completion as chapter
 from swarmhub.errors import UsageError
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 
 
 @step_task(help={"shell": "bash, zsh or fish. Default: what $SHELL says."})

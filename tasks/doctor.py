@@ -6,8 +6,8 @@ from invoke.exceptions import Exit
 from swarmhub import doctor as chapter
 from swarmhub import settings
 from swarmhub.doctor import finding
-from swarmhub.run import FAILED, step
-from swarmhub.steps import step_task
+from swarmhub.errors import FAILED
+from swarmhub.steps import step, step_task
 
 
 @step_task(help={"json": "Print the findings for machines."})

@@ -8,8 +8,7 @@ from swarmhub import author, chapters, journal, lock
 from swarmhub import history as entries
 from swarmhub import releases as chapter
 from swarmhub import rollback as way_back
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 
 
 @step_task(help={"json": "Print it for machines."})

@@ -5,8 +5,7 @@ from invoke.context import Context
 from swarmhub import certs as certificates
 from swarmhub import chapters, converge, health, hub_image, prerequisites
 from swarmhub import service as chapter
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 from tasks.certs import certs
 from tasks.images import prepull_all
 from tasks.network import network, nodes

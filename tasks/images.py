@@ -4,8 +4,8 @@ from invoke.context import Context
 
 from swarmhub import chapters, node_plans
 from swarmhub import images as chapter
-from swarmhub.run import Run, step
-from swarmhub.steps import step_task
+from swarmhub.run import Run
+from swarmhub.steps import step, step_task
 
 
 @step_task()

@@ -6,8 +6,7 @@ from swarmhub import chapters
 from swarmhub import network as chapter
 from swarmhub import nodes as members
 from swarmhub.errors import StepError
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 
 
 @step_task()

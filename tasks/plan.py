@@ -4,8 +4,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import chapters
-from swarmhub.run import DIFFERS, FAILED, step
-from swarmhub.steps import step_task
+from swarmhub.errors import DIFFERS, FAILED
+from swarmhub.steps import step, step_task
 
 
 @step_task(

@@ -12,8 +12,8 @@ from swarmhub import notebooks, overview, screen
 from swarmhub import shell as shell_chapter
 from swarmhub import status as chapter
 from swarmhub.errors import UsageError
-from swarmhub.run import Run, step
-from swarmhub.steps import step_task
+from swarmhub.run import Run
+from swarmhub.steps import step, step_task
 from swarmhub.watch import watch as keep_showing
 
 

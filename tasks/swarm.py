@@ -6,8 +6,7 @@ from swarmhub import availability, node_plans, removal, swarm
 from swarmhub import drain as emptying
 from swarmhub import trust as keys
 from swarmhub.errors import StepError
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 
 YES = {"yes": "Do not ask."}
 

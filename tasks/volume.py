@@ -4,8 +4,7 @@ from invoke.context import Context
 
 from swarmhub import chapters
 from swarmhub import volume as chapter
-from swarmhub.run import step
-from swarmhub.steps import step_task
+from swarmhub.steps import step, step_task
 
 
 @step_task()

@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from invoke.executor import Executor as _InvokeExecutor
 from invoke.tasks import Call, Task
 
-from swarmhub import run, settings
+from swarmhub import settings, steps
 from swarmhub.errors import SettingsError
 from swarmhub.steps import Step
 from swarmhub.transport.session import connections
@@ -47,9 +47,9 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
         try:
             results = super().execute(*tasks)
         except BaseException as error:
-            run.finish(error)
+            steps.finish(error)
             raise
-        run.finish(None)
+        steps.finish(None)
         return results
 
 

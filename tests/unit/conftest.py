@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmhub import run, wait
 from swarmhub import settings as settings_file
+from swarmhub import steps, wait
 from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.authority import Authority
@@ -33,7 +33,7 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(empty_home))
     monkeypatch.setattr(hashlib, "scrypt", _scrypt)
-    monkeypatch.setattr(run, "_current", [])
+    monkeypatch.setattr(steps, "_current", [])
     settings_file.current.cache_clear()
 
 

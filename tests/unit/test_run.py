@@ -16,7 +16,8 @@ from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, Usage
 from swarmhub.host import EngineError, Host
 from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.report import Report
-from swarmhub.run import Run, finish, step
+from swarmhub.run import Run
+from swarmhub.steps import finish, step
 from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOW, WORKER1, WORKER2, FakeEngine, FakeHost
 
 MANAGER2 = "swarm-manager2"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import history, lock, releases, swarm_config
+from swarmhub import history, lock, releases, steps, swarm_config
 from swarmhub import run as runs
 from swarmhub.lock import Lease
 from swarmhub.report import Report
@@ -38,7 +38,7 @@ def entries(hosts: Hosts) -> list[tuple[str, str]]:
 def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) -> None:
     """What was typed and how it ended."""
     type_("network")
-    runs.finish(None)
+    steps.finish(None)
     assert entries(hosts) == [("network", "nothing to change")]
 
 
@@ -46,7 +46,7 @@ def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) ->
 def test_what_only_asks_leaves_no_entry(type_: Type, hosts: Hosts, name: str) -> None:
     """The history is of what was to change something."""
     type_(name)
-    runs.finish(None)
+    steps.finish(None)
     assert entries(hosts) == []
 
 
@@ -148,8 +148,8 @@ def second(type_: Type, hosts: Hosts, given: Settings, clock: Clock) -> None:
     manager.answers |= {"POST /services/s1/update": update, "POST /build": build}
     for step in ("build-hub", "service"):
         type_(step)
-    runs.finish(None)
-    runs._current.clear()
+    steps.finish(None)
+    steps._current.clear()
     assert manager.answers[SERVICE]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] != first
 
 
@@ -187,7 +187,7 @@ def test_a_rollback_to_what_runs_changes_nothing(type_: Type, hosts: Hosts) -> N
 def test_a_deploy_after_a_rollback_goes_forward_again(type_: Type, hosts: Hosts) -> None:
     """hosts.toml and the userlist are as they were."""
     type_("rollback", yes=True)
-    runs._current.clear()
+    steps._current.clear()
     hosts[MANAGER].engine.configs.pass_(lock.EXPIRES_SECONDS + 1)
     hosts[MANAGER].engine.answers["GET /info"]["SystemTime"] = hosts[MANAGER].engine.configs.time
     type_("service")

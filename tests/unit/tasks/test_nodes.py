@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import run
+from swarmhub import steps
 from tests.unit.cluster import NODES, Hosts, Type, changes
 from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, Request
 from tests.unit.tasks.test_steps import IMAGE, hosted
@@ -231,6 +231,6 @@ def test_a_teardown_leaves_no_entry_and_no_lock(
     monkeypatch.setattr("swarmhub.run.Run.says_yes", True)
     type_("teardown", with_data=True, name=DOMAIN)
 
-    run.finish(None)
+    steps.finish(None)
     assert f"{MANAGER}: DELETE /volumes/jupyterhub-data" in changes(hosts)
     assert hosts[MANAGER].engine.configs.kept == {}

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import https, lock
-from swarmhub import run as runs
+from swarmhub import https, lock, steps
 from swarmhub.host import Output
 from swarmhub.report import Report
 from swarmhub.settings import Settings
@@ -174,5 +173,5 @@ def test_a_deploys_steps_share_one_lock(type_: Type, empty: Hosts) -> None:
     type_("deploy")
     held = [request.body["Name"] for request in empty[MANAGER].engine.requests if str(request) == "POST /configs/create"]
     assert (held.count(lock.NAME), lock.observe(empty[MANAGER]) is not None) == (1, True)
-    runs.finish(None)
+    steps.finish(None)
     assert lock.observe(empty[MANAGER]) is None

@@ -15,7 +15,7 @@ from invoke.parser.context import ParserContext
 from invoke.parser.parser import Parser
 from invoke.tasks import task
 
-from swarmhub import run as runs
+from swarmhub import steps
 from swarmhub.steps import step_task
 from swarmhub.transport import session
 from swarmhub.transport.connection import VerifiedConnection
@@ -175,7 +175,7 @@ def test_all_tasks_of_a_run_share_a_hosts_connection(recorder: Recorder) -> None
 
 
 def test_wrong_settings_end_the_run_with_a_line(recorder: Recorder, hosts_toml: Path) -> None:
-    """hosts.toml is needed for the connection: its mistakes are told with FILE:LINE and 2, and nothing runs."""
+    """hosts.toml is needed for the connection: its mistakes are told with FILE:LINE and 2, and nothing steps."""
     hosts_toml.write_text(HOSTS_TOML.replace("domain", "domian"))
     with pytest.raises(Exit) as ended:
         fab("-H swarm-manager1 network", recorder.step("network"))
@@ -202,7 +202,7 @@ def test_the_stock_invoke_is_told_when_it_is_over() -> None:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException | None]:
     """Return what the run is told in the end, each time it is."""
     told: list[BaseException | None] = []
-    monkeypatch.setattr(runs, "finish", told.append)
+    monkeypatch.setattr(steps, "finish", told.append)
     return told
 
 
