@@ -12,6 +12,7 @@ from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
 from swarmhub.images import Held
+from swarmhub.inside.database import DAMAGED
 from swarmhub.parallel import at_once
 from swarmhub.plan import Change, Plan
 from swarmhub.releases import Release
@@ -103,10 +104,8 @@ def _after(target: Release, known: Sequence[Release]) -> Release | None:
 def _refuse_moved_schema(target: Release, now: State, after: Release | None, manager: str) -> None:
     if target.schema in ("", now.schema):
         return
-    cause = (
-        f"the database's schema has moved on since release {target.number} (from {target.schema} to {now.schema}): "
-        "its hub would not start"
-    )
+    moved = f"the database's schema has moved on since release {target.number} (from {target.schema} to {now.schema})"
+    cause = f"{'the database is damaged' if now.schema == DAMAGED else moved}: its hub would not start"
     if after is None:
         raise StepError(manager, f"{cause}; there is no copy from its time", "Deploy the newer hub instead: fab deploy")
     lost = f"who was added and what was started since {after.made[:16].replace('T', ' ')} UTC is forgotten"

@@ -5,10 +5,14 @@ A file copy of a database in use is torn more often than not; SQLite's own backu
 
 import json
 import os
+import shutil
 import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+
+BUSY_SECONDS = 30
+DAMAGED = "damaged"
 
 
 def main(action: str, database: str, copy: str = "") -> None:
@@ -16,12 +20,23 @@ def main(action: str, database: str, copy: str = "") -> None:
     here, there = Path(database), Path(copy)
     if action == "copy" and here.exists():
         there.parent.mkdir(mode=0o700, exist_ok=True)
-        _backup(here, there)
+        _keep(here, there)
     if action == "restore":
         _backup(there, here)
     if action == "remove":
         here.unlink(missing_ok=True)
     print(json.dumps(_look(here)))
+
+
+def _keep(database: Path, copy: Path) -> None:
+    """Copy the database; one that SQLite cannot read is kept as it is, for it must not bar the way to a better one."""
+    try:
+        _backup(database, copy)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        shutil.copyfile(database, copy)
+        copy.chmod(0o600)
 
 
 def _backup(source: Path, target: Path) -> None:
@@ -40,18 +55,29 @@ def _backup(source: Path, target: Path) -> None:
 
 def _opened(database: Path) -> sqlite3.Connection:
     """Open a database that is there; not read-only, for what a killed hub left half written is rolled back first."""
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", BUSY_SECONDS, uri=True)
 
 
 def _look(database: Path) -> dict[str, object]:
     """Return size in bytes, the schema's revision (Alembic's), and the number of users."""
     if not database.exists():
         return {"bytes": 0, "schema": "", "users": 0}
+    size = database.stat().st_size
+    try:
+        schema, users = _read(database)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        schema, users = DAMAGED, 0
+    return {"bytes": size, "schema": schema, "users": users}
+
+
+def _read(database: Path) -> tuple[str, int]:
     with closing(_opened(database)) as opened:
         tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
         schema = opened.execute("select version_num from alembic_version").fetchone() if "alembic_version" in tables else None
-        users = opened.execute("select count(*) from users").fetchone() if "users" in tables else (0,)
-    return {"bytes": database.stat().st_size, "schema": schema[0] if schema else "", "users": users[0]}
+        (users,) = opened.execute("select count(*) from users").fetchone() if "users" in tables else (0,)
+    return (schema[0] if schema else ""), users
 
 
 if __name__ == "__main__":

@@ -40,15 +40,16 @@ def first_deploy(lab: Lab, first_plan: Done) -> Done:
     return lab.fab("-H", "swarm-manager1", "deploy")
 
 
+@pytest.fixture(scope="module")
+def settled(lab: Lab, first_deploy: Done) -> Lab:
+    """Give a module's own fixtures the deployed lab."""
+    return _deployed(lab, first_deploy)
+
+
 @pytest.fixture
-def deployed(lab: Lab, first_deploy: Done) -> Iterator[Lab]:
-    """Give a test the deployed lab, and deploy again after a test that left something else."""
-    assert first_deploy.code == 0, first_deploy.text
-    yield lab
-    left = lab.fab("plan", "--exit-code")
-    if left.code != 0:
-        again = lab.fab("deploy")
-        assert again.code == 0, left.text + again.text
+def deployed(lab: Lab, first_deploy: Done) -> Lab:
+    """Give a test the deployed lab; what an earlier one left otherwise is deployed again."""
+    return _deployed(lab, first_deploy)
 
 
 @pytest.fixture
@@ -65,6 +66,15 @@ def settings(tmp_path: Path) -> Settings:
         return variant(tmp_path, *replaced, ssh=ssh)
 
     return make
+
+
+def _deployed(lab: Lab, first_deploy: Done) -> Lab:
+    assert first_deploy.code == 0, first_deploy.text
+    left = lab.fab("plan", "--exit-code")
+    if left.code != 0:
+        again = lab.fab("deploy")
+        assert again.code == 0, left.text + again.text
+    return lab
 
 
 def _wipe(lab: Lab) -> None:

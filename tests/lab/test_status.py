@@ -21,12 +21,11 @@ USER = "grace"
 
 
 @pytest.fixture(scope="module")
-def node(lab: Lab, first_deploy: Done) -> Iterator[str]:
+def node(settled: Lab) -> Iterator[str]:
     """Start a user's server for the tests of this file, and give the node that it runs on."""
-    assert first_deploy.code == 0, first_deploy.text
-    service = lab.start_server(USER)
-    yield lab.docker("service", "ps", service, "--format", "{{.Node}}")
-    lab.stop_server(USER)
+    service = settled.start_server(USER)
+    yield settled.docker("service", "ps", service, "--format", "{{.Node}}")
+    settled.stop_server(USER)
 
 
 def piped(what: str, *arguments: str) -> Done:

@@ -260,6 +260,13 @@ def test_a_copy_that_is_damaged_is_not_put_back(do: Do, live: Path, copy: Path) 
     assert users(live) == ["ada", "grace"]
 
 
+def test_a_database_that_cannot_be_read_is_kept_as_it_is(do: Do, live: Path, copy: Path) -> None:
+    """It must not bar the way to a better one: its copy is the file, byte by byte, for its owner only."""
+    live.write_bytes(b"nothing that SQLite reads" * 100)
+    state = do("copy", live, copy)
+    assert (state["schema"], copy.read_bytes(), copy.stat().st_mode & 0o777) == ("damaged", live.read_bytes(), 0o600)
+
+
 def test_a_copy_is_removed(do: Do, live: Path, copy: Path) -> None:
     """One that no release needs any more goes."""
     do("copy", live, copy)
@@ -279,8 +286,10 @@ def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
     assert (json.loads(done.stdout)["users"], users(copy)) == (2, ["ada", "grace"])
 
 
-def test_the_last_line_of_an_error_says_what_is_wrong(live: Path) -> None:
-    """That line is what an operator is shown."""
-    live.write_bytes(b"no database at all" * 100)
-    done = subprocess.run([sys.executable, "-I", str(chapter.SCRIPT), "look", str(live)], capture_output=True, text=True)
+def test_the_last_line_of_an_error_says_what_is_wrong(live: Path, copy: Path) -> None:
+    """The operator reads it; the lines above it are Python's."""
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(b"nothing that SQLite reads" * 100)
+    command = [sys.executable, "-I", str(chapter.SCRIPT), "restore", str(live), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "sqlite3.DatabaseError: file is not a database")
