@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from swarmhub.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 
@@ -55,7 +56,7 @@ def named(notebooks: Sequence[Notebook], user: str, manager: str) -> Notebook:
 
 def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:
     """Return those that people may be working in."""
-    return tuple(one for one in notebooks if one.state not in ("complete", "failed", "rejected", "shutdown", "orphaned"))
+    return tuple(one for one in notebooks if one.state in HOLDING)
 
 
 def user(service: Json) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from swarmhub import images
 from swarmhub.certs import Certificate
+from swarmhub.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Json
 from swarmhub.images import Held
@@ -15,7 +16,6 @@ from swarmhub.nodes import Row
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
 HISTORY = 5
-ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
     """Read the hub off its service and tasks; a task that has ended since the last update was a restart."""
     ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
     newest: Json = ordered[-1] if ordered else {"Status": {"State": "new", "Timestamp": service["CreatedAt"]}}
-    ended = [task for task in ordered if task["Status"]["State"] in ENDED]
+    ended = [task for task in ordered if task["Status"]["State"] not in HOLDING]
     updated = datetime.fromisoformat(service["UpdatedAt"])
     restarts = sum(datetime.fromisoformat(task["Status"]["Timestamp"]) > updated for task in ended)
     state = newest["Status"]["State"]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmhub import notebooks
+from swarmhub.converge import HOLDING
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import Notebook
 
-ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 PINNED = "node.id=="
 
 
@@ -37,7 +37,7 @@ def observe(manager: Host, hub: str, node: str) -> Work:
 
 def running(tasks: Sequence[Json]) -> list[Json]:
     """Return the tasks that have not ended."""
-    return [task for task in tasks if task["Status"]["State"] not in ENDED]
+    return [task for task in tasks if task["Status"]["State"] in HOLDING]
 
 
 def hub_node(service: Json | None, hub: str) -> str:

@@ -32,11 +32,9 @@ def test_nothing_is_said_where_there_are_none(hosts: Path, text: str | None, cap
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("shell", completion.SHELLS)
+@pytest.mark.parametrize("shell", [shell for shell in completion.SHELLS if shutil.which(shell)])
 def test_a_script_is_one_that_its_shell_reads(shell: str) -> None:
     """Each shell that is installed here checks its own."""
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
     done = subprocess.run([shell, "-n"], input=completion.script(shell), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
