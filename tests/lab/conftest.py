@@ -40,14 +40,20 @@ def first_deploy(lab: Lab, first_plan: Done) -> Done:
     return lab.fab("-H", "swarm-manager1", "deploy")
 
 
+@pytest.fixture(scope="session")
+def first_history(lab: Lab, first_deploy: Done) -> Done:
+    """Return the history after the first deploy."""
+    return lab.fab("history", "--json")
+
+
 @pytest.fixture(scope="module")
-def settled(lab: Lab, first_deploy: Done) -> Lab:
+def settled(lab: Lab, first_deploy: Done, first_history: Done) -> Lab:
     """Give a module's own fixtures the deployed lab."""
     return _deployed(lab, first_deploy)
 
 
 @pytest.fixture
-def deployed(lab: Lab, first_deploy: Done) -> Lab:
+def deployed(lab: Lab, first_deploy: Done, first_history: Done) -> Lab:
     """Give a test the deployed lab; what an earlier one left otherwise is deployed again."""
     return _deployed(lab, first_deploy)
 

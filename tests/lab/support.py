@@ -78,7 +78,7 @@ class Lab:
             "secrets": self.docker("secret", "ls", "--format", "{{.ID}} {{.Name}}"),
             "task": self.docker("service", "ps", HUB, "--format", "{{.ID}}", "--filter", "desired-state=running"),
             "certificate": self.on(topology.MANAGER.name, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem"),
-            "hub image": self.docker("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Tag}}", HUB),
+            "hub image": self.docker("image", "inspect", self._hub_image(), "--format", "{{.Id}} {{.RepoTags}}"),
         }
         for node in topology.NODES:
             image = self.docker(
@@ -86,6 +86,9 @@ class Lab:
             )
             objects[f"notebook image on {node.name}"] = image
         return objects
+
+    def _hub_image(self) -> str:
+        return self.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
 
     def start_server(self, user: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""

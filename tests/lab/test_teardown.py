@@ -54,6 +54,19 @@ def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
     return deployed
 
 
+def test_a_teardown_asks_first(deployed: Lab) -> None:
+    """Unasked nothing is removed; data go only with the cluster's name, and people are named."""
+    before = deployed.fingerprint()
+    asked = deployed.fab("teardown")
+    assert (asked.code, "say --yes" in asked.err) == (2, True)
+    assert f"remove service {HUB} on {MANAGER} (the hub stops)" in asked.out
+    unnamed = deployed.fab("teardown", "--with-data", "--yes")
+    assert (unnamed.code, "say --name" in unnamed.err) == (2, True)
+    wrong = deployed.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
+    assert (wrong.code, "'hub.example.org' is not the cluster's name" in wrong.err) == (2, True)
+    assert deployed.fingerprint() == before
+
+
 def test_nothing_of_ours_is_left_on_any_node(bare: Lab) -> None:
     """After a deploy and a teardown, stopped in the middle and run again, all nodes hold what they held before the deploy."""
     before = listing(bare)
@@ -69,16 +82,3 @@ def test_nothing_of_ours_is_left_on_any_node(bare: Lab) -> None:
     done = bare.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes")
     assert done.code == 0, done.text
     assert listing(bare) == before
-
-
-def test_a_teardown_asks_first(deployed: Lab) -> None:
-    """Unasked nothing is removed; data go only with the cluster's name, and people are named."""
-    before = deployed.fingerprint()
-    asked = deployed.fab("teardown")
-    assert (asked.code, "say --yes" in asked.err) == (2, True)
-    assert f"remove service {HUB} on {MANAGER} (the hub stops)" in asked.out
-    unnamed = deployed.fab("teardown", "--with-data", "--yes")
-    assert (unnamed.code, "say --name" in unnamed.err) == (2, True)
-    wrong = deployed.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
-    assert (wrong.code, "'hub.example.org' is not the cluster's name" in wrong.err) == (2, True)
-    assert deployed.fingerprint() == before
