@@ -37,8 +37,13 @@ class Journal:
             StepError: somebody does; the message tells who.
 
         """
-        if self._lease is None and holder is not None and not holder.is_expired:
-            raise lock.refuse(self._manager.name, holder)
+        if self._is_open:
+            return
+        if holder is not None:
+            if not holder.is_expired:
+                raise lock.refuse(self._manager.name, holder)
+            lock.remove(self._manager, holder)
+            self._tell_lost(holder)
         self._is_open = True
 
     def lock(self) -> None:
@@ -54,7 +59,10 @@ class Journal:
         self._lease, expired = lock.take(self._manager, data)
         self._is_open = True
         if expired is not None:
-            history.write(self._manager, lost(expired, "lost: nobody renewed its lock"))
+            self._tell_lost(expired)
+
+    def _tell_lost(self, holder: Holder) -> None:
+        history.write(self._manager, lost(holder, "lost: nobody renewed its lock"))
 
     def begin(self, change: Change) -> None:
         """Say in the lock what is being done.

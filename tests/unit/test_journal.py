@@ -71,6 +71,17 @@ def test_the_lock_is_taken_once(host: FakeHost, kept: Journal) -> None:
     assert host.engine.configs.names == [lock.NAME]
 
 
+def test_a_run_that_changes_nothing_clears_an_expired_lock_too(host: FakeHost, kept: Journal) -> None:
+    """The lost run's entry is written once, however many steps ask."""
+    lock.take(host, {"who": "grace@lap", "since": NOW.isoformat(), "what": "certs"})
+    host.engine.configs.pass_(lock.EXPIRES_SECONDS + 1)
+    host.engine.answers["GET /info"] = {"SystemTime": host.engine.configs.time}
+    holder = lock.observe(host)
+    kept.open(holder)
+    kept.open(holder)
+    assert ([one.ended for one in history.observe(host)], lock.observe(host)) == (["lost: nobody renewed its lock"], None)
+
+
 def test_a_run_whose_lock_expired_leaves_an_entry_by_its_successor(host: FakeHost, kept: Journal) -> None:
     """A machine that went away cannot write its own: what its lock says is kept, with what it was at."""
     data = {"who": "grace@lap", "since": NOW.isoformat(), "what": "certs"}
