@@ -26,7 +26,7 @@ def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manag
     probes = {host: one.probe for host, one in seen.items() if one.probe}
     findings = hosts.judge(seen, settings.ssh.sudo)
     findings += clock.judge(probes) + kernel.judge(probes, settings) + mtu.judge(seen, settings)
-    findings += cluster.examine(cluster.Patient(settings, file, all_hosts, manager, seen))
+    findings += cluster.examine(cluster.Cluster(settings, file, all_hosts, manager, seen))
     findings += local.observe(settings, file)
     place = {name: number for number, name in enumerate((HERE, *names))}
     return sorted(findings, key=lambda one: (ORDER.index(one.check), place.get(one.host, len(place))))

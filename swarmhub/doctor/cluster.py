@@ -27,7 +27,7 @@ Lane = tuple[str, Callable[[], list[Finding]]]
 
 
 @dataclass(frozen=True)
-class Patient:
+class Cluster:
     """What is examined: the settings, the hosts, and what each of them said of itself."""
 
     settings: Settings
@@ -38,77 +38,77 @@ class Patient:
     id: str = field(default_factory=lambda: token_hex(3))
 
     @property
-    def head(self) -> Host:
+    def manager_host(self) -> Host:
         """Return the manager to ask."""
         return self.hosts[self.manager]
 
 
-def examine(patient: Patient) -> list[Finding]:
+def examine(cluster: Cluster) -> list[Finding]:
     """Return what was found; without the manager's engine, only what the nodes hold."""
-    if patient.seen[patient.manager].info is None:
+    if cluster.seen[cluster.manager].info is None:
         text = "not checked without this manager's engine: the swarm, the ports, the overlay, the domain, the certificate"
-        missing = warning("swarm", patient.manager, text, "Mend it first, or name another manager: fab -H MANAGER doctor")
-        return [missing, *_side_by_side(patient, [("image", partial(_images, patient))])]
-    lanes, trial = _lanes(patient), Trial(patient.head, patient.id, {})
+        missing = warning("swarm", cluster.manager, text, "Mend it first, or name another manager: fab -H MANAGER doctor")
+        return [missing, *_side_by_side(cluster, [("image", partial(_images, cluster))])]
+    lanes, trial = _lanes(cluster), Trial(cluster.manager_host, cluster.id, {})
     try:
-        found, managers = swarm.observe(patient.head, patient.seen[patient.manager])
+        found, managers = swarm.observe(cluster.manager_host, cluster.seen[cluster.manager])
     except Exception as error:  # whatever is broken there, the rest is checked
-        findings = [from_error("swarm", patient.manager, error)]
+        findings = [from_error("swarm", cluster.manager, error)]
     else:
-        findings = [*swarm.judge(patient.settings, patient.seen, found), swarm.quorum(managers, patient.manager)]
-        nodes = _nodes(patient, found)
-        trial = _trial(patient, nodes)
+        findings = [*swarm.judge(cluster.settings, cluster.seen, found), swarm.quorum(managers, cluster.manager)]
+        nodes = _nodes(cluster, found)
+        trial = _trial(cluster, nodes)
         lanes += [
-            ("ports", partial(_ports, patient, nodes)),
-            ("overlay", partial(trial.run, patient.settings, _with_esp(patient, nodes))),
-            ("addresses", partial(_services, patient, found)),
+            ("ports", partial(_ports, cluster, nodes)),
+            ("overlay", partial(trial.run, cluster.settings, _with_esp(cluster, nodes))),
+            ("addresses", partial(_services, cluster, found)),
         ]
     try:
-        return findings + _side_by_side(patient, lanes)
+        return findings + _side_by_side(cluster, lanes)
     except KeyboardInterrupt:
         trial.clean_up()
-        versions.clean_up(patient.head, patient.id)
+        versions.clean_up(cluster.manager_host, cluster.id)
         raise
 
 
-def _lanes(patient: Patient) -> list[Lane]:
+def _lanes(cluster: Cluster) -> list[Lane]:
     # sshd allows ten sessions a connection: these are few enough, with those above.
     return [
-        ("jupyterhub", partial(_versions, patient)),
-        ("image", partial(_images, patient)),
-        ("certificate", partial(_gate, patient)),
+        ("jupyterhub", partial(_versions, cluster)),
+        ("image", partial(_images, cluster)),
+        ("certificate", partial(_gate, cluster)),
     ]
 
 
-def _side_by_side(patient: Patient, lanes: Sequence[Lane]) -> list[Finding]:
+def _side_by_side(cluster: Cluster, lanes: Sequence[Lane]) -> list[Finding]:
     answers = at_once([work for _, work in lanes])
     findings: list[Finding] = []
     for (check, _), answer in zip(lanes, answers, strict=True):
-        findings += [from_error(check, patient.manager, answer)] if isinstance(answer, BaseException) else answer
+        findings += [from_error(check, cluster.manager, answer)] if isinstance(answer, BaseException) else answer
     return findings
 
 
-def _one_by_one(patient: Patient, *lanes: Lane) -> list[Finding]:
+def _one_by_one(cluster: Cluster, *lanes: Lane) -> list[Finding]:
     findings: list[Finding] = []
     for check, work in lanes:
         try:
             findings += work()
         except Exception as error:
-            findings.append(from_error(check, patient.manager, error))
+            findings.append(from_error(check, cluster.manager, error))
     return findings
 
 
-def _gate(patient: Patient) -> list[Finding]:
+def _gate(cluster: Cluster) -> list[Finding]:
     """Check what stands between people's browsers and the hub."""
-    settings, head, manager = patient.settings, patient.head, patient.manager
-    own = {host: _own_addresses(one.probe) for host, one in patient.seen.items() if one.probe}
+    settings, head, manager = cluster.settings, cluster.manager_host, cluster.manager
+    own = {host: _own_addresses(one.probe) for host, one in cluster.seen.items() if one.probe}
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
         return certificate.judge(certs.observe(head, domain), settings, manager, datetime.now(UTC))
 
     return _one_by_one(
-        patient,
+        cluster,
         ("published", lambda: published.judge(published.observe(head, settings), settings.hub.service, manager)),
         ("dns", lambda: [dns.judge(domain, dns.observe(head, domain), own, manager)]),
         ("certificate", judged),
@@ -120,9 +120,9 @@ def _own_addresses(probe: Probe) -> list[str]:
     return [one.address for one in probe.addresses if not one.device.startswith(("docker", "br-", "veth"))]
 
 
-def _services(patient: Patient, found: Swarm) -> list[Finding]:
+def _services(cluster: Cluster, found: Swarm) -> list[Finding]:
     """Check what hangs on the services that run."""
-    settings, head, manager = patient.settings, patient.head, patient.manager
+    settings, head, manager = cluster.settings, cluster.manager_host, cluster.manager
 
     def room() -> list[Finding]:
         try:
@@ -137,16 +137,16 @@ def _services(patient: Patient, found: Swarm) -> list[Finding]:
         if there.service is None:
             return []
         try:
-            wanted = service.secret_names(settings, secrets_file.load(settings, patient.file), found.cluster)
+            wanted = service.secret_names(settings, secrets_file.load(settings, cluster.file), found.cluster)
         except SettingsError:
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
 
-    return _one_by_one(patient, ("addresses", room), ("secrets", secrets))
+    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets))
 
 
-def _ports(patient: Patient, nodes: Sequence[Node]) -> list[Finding]:
-    answers = at_once([partial(peers.observe, patient.hosts[node.host], node, nodes) for node in nodes])
+def _ports(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+    answers = at_once([partial(peers.observe, cluster.hosts[node.host], node, nodes) for node in nodes])
     knocks = [knock for answer in answers if not isinstance(answer, BaseException) for knock in answer]
     broken = [
         from_error(peers.CHECK, node.host, answer)
@@ -156,71 +156,71 @@ def _ports(patient: Patient, nodes: Sequence[Node]) -> list[Finding]:
     return broken + peers.judge(nodes, knocks)
 
 
-def _images(patient: Patient) -> list[Finding]:
+def _images(cluster: Cluster) -> list[Finding]:
     """Compare the notebook image of all nodes, and the disk that it needs or will need."""
-    image = patient.settings.notebook.image
-    asked = [host for host, one in patient.seen.items() if one.info]
-    answers = at_once([partial(_held, patient.hosts[host], image) for host in asked])
+    image = cluster.settings.notebook.image
+    asked = [host for host, one in cluster.seen.items() if one.info]
+    answers = at_once([partial(_held, cluster.hosts[host], image) for host in asked])
     known = {host: one for host, one in zip(asked, answers, strict=True) if isinstance(one, tuple)}
     broken = [
         from_error("image", host, one) for host, one in zip(asked, answers, strict=True) if isinstance(one, BaseException)
     ]
     held = {host: one for host, (one, _) in known.items()}
     size = max((size for _, size in known.values()), default=0)
-    free = {host: one.probe.free for host, one in patient.seen.items() if one.probe}
+    free = {host: one.probe.free for host, one in cluster.seen.items() if one.probe}
     holding = frozenset(host for host, one in held.items() if one)
     findings = broken + disk.judge(free, holding, size)
-    return findings + (notebook.judge(image, held, patient.manager) if held else [])
+    return findings + (notebook.judge(image, held, cluster.manager) if held else [])
 
 
 def _held(host: Host, image: str) -> tuple[Held | None, int]:
     return images.observe(host, image), notebook.size(host.engine, image)
 
 
-def _versions(patient: Patient) -> list[Finding]:
-    head, image = patient.head, patient.settings.notebook.image
-    asked = at_once([partial(_hub_version, patient), partial(versions.observe, head, image, patient.id)])
-    broken = [from_error(versions.CHECK, patient.manager, one) for one in asked if isinstance(one, BaseException)]
+def _versions(cluster: Cluster) -> list[Finding]:
+    head, image = cluster.manager_host, cluster.settings.notebook.image
+    asked = at_once([partial(_hub_version, cluster), partial(versions.observe, head, image, cluster.id)])
+    broken = [from_error(versions.CHECK, cluster.manager, one) for one in asked if isinstance(one, BaseException)]
     hub, inside = (None if isinstance(one, BaseException) else one for one in asked)
-    return broken or [versions.judge(hub, inside, image, patient.manager)]
+    return broken or [versions.judge(hub, inside, image, cluster.manager)]
 
 
-def _hub_version(patient: Patient) -> str | None:
+def _hub_version(cluster: Cluster) -> str | None:
     """Ask the image that would be deployed, or else the one that is."""
     try:
-        tag = hub_image.desired(patient.settings).tag
+        tag = hub_image.desired(cluster.settings).tag
     except SettingsError:
         tag = ""  # said among the settings
-    version = versions.observe(patient.head, tag, patient.id) if tag else None
+    version = versions.observe(cluster.manager_host, tag, cluster.id) if tag else None
     if version is None:
-        running = patient.head.engine.find(f"/services/{patient.settings.hub.service}")
+        running = cluster.manager_host.engine.find(f"/services/{cluster.settings.hub.service}")
         image = running["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] if running else ""
-        version = versions.observe(patient.head, image, patient.id) if image else None
+        version = versions.observe(cluster.manager_host, image, cluster.id) if image else None
     return version
 
 
-def _nodes(patient: Patient, found: Swarm) -> list[Node]:
+def _nodes(cluster: Cluster, found: Swarm) -> list[Node]:
     """Return the hosts that are ready in the manager's own swarm."""
     ready = {node.id: node for node in found.nodes if node.state == "ready"}
     return [
         Node(host, one.address, ready[one.node].role == "manager", ready[one.node].availability == "active")
-        for host, one in patient.seen.items()
+        for host, one in cluster.seen.items()
         if one.node in ready
     ]
 
 
-def _trial(patient: Patient, nodes: Sequence[Node]) -> Trial:
+def _trial(cluster: Cluster, nodes: Sequence[Node]) -> Trial:
     taking_part = {}
     for node in nodes:
-        seen = patient.seen[node.host]
+        seen = cluster.seen[node.host]
         if node.is_active and seen.version and seen.probe and seen.probe.has_bash:
             architecture = str(seen.version.get("Arch", "amd64"))
-            taking_part[node.host] = Participant(patient.hosts[node.host], seen.node, seen.probe.folders, architecture)
-    return Trial(patient.head, patient.id, taking_part)
+            taking_part[node.host] = Participant(cluster.hosts[node.host], seen.node, seen.probe.folders, architecture)
+    return Trial(cluster.manager_host, cluster.id, taking_part)
 
 
-def _with_esp(patient: Patient, nodes: Sequence[Node]) -> bool:
+def _with_esp(cluster: Cluster, nodes: Sequence[Node]) -> bool:
     """Tell whether to encrypt the trial's network: a kernel that cannot is said already."""
-    probes = [patient.seen[node.host].probe for node in nodes]
+    probes = [cluster.seen[node.host].probe for node in nodes]
     can = all(probe is not None and probe.kernel.get("ESP") != "no" for probe in probes)
-    return "ESP" in kernel.needed(patient.settings) and can
+    return "ESP" in kernel.needed(cluster.settings) and can

@@ -4,7 +4,7 @@ import pytest
 
 from swarmhub.doctor import clock
 from swarmhub.doctor.finding import Level
-from tests.unit.doctor.patients import probe
+from tests.unit.doctor.answers import probe
 
 
 def levels(*offsets: float, error: float = 0.01) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmhub.doctor import dns
-from tests.unit.doctor.patients import SpeakingHost
+from tests.unit.doctor.answers import SpeakingHost
 from tests.unit.fakes import MANAGER, WORKER1
 
 OWN = {MANAGER: ["127.0.0.1", "10.0.0.11", "fe80::1"], WORKER1: ["127.0.0.1", "10.0.0.21"]}

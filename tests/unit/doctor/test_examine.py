@@ -12,7 +12,7 @@ from swarmhub.host import EngineError, Host
 from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.authority import Authority
-from tests.unit.doctor.patients import ADDRESSES, SpeakingHost, info
+from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
 from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings
 
 GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}

@@ -6,7 +6,7 @@ from swarmhub.doctor import hosts
 from swarmhub.doctor.finding import Level
 from swarmhub.errors import StepError
 from swarmhub.host import Output
-from tests.unit.doctor.patients import SpeakingHost, info, seen
+from tests.unit.doctor.answers import SpeakingHost, info, seen
 from tests.unit.fakes import MANAGER, WORKER1
 
 VERSION = {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"}

@@ -4,7 +4,7 @@ import pytest
 
 from swarmhub.doctor import kernel
 from swarmhub.settings import Settings
-from tests.unit.doctor.patients import probe
+from tests.unit.doctor.answers import probe
 from tests.unit.fakes import settings
 
 PLAIN = settings(hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr"})

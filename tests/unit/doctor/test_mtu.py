@@ -2,7 +2,7 @@
 
 from swarmhub.doctor import mtu
 from swarmhub.doctor.probe import Address
-from tests.unit.doctor.patients import info, probe, seen
+from tests.unit.doctor.answers import info, probe, seen
 from tests.unit.fakes import MANAGER, WORKER1, settings
 
 

@@ -9,7 +9,7 @@ from swarmhub.doctor import overlay
 from swarmhub.doctor.overlay import Participant, Running, Trial
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
-from tests.unit.doctor.patients import SpeakingHost
+from tests.unit.doctor.answers import SpeakingHost
 from tests.unit.fakes import Clock, Request, in_turn, settings
 
 ID = "sha256:empty"

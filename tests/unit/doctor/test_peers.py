@@ -9,7 +9,7 @@ from swarmhub.doctor import peers
 from swarmhub.doctor.peers import Knock, Node
 from swarmhub.errors import StepError
 from swarmhub.host import Output
-from tests.unit.doctor.patients import SpeakingHost
+from tests.unit.doctor.answers import SpeakingHost
 
 A, B, C = (
     Node("a", "10.0.0.1", is_manager=True),

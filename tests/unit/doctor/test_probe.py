@@ -8,7 +8,7 @@ import pytest
 from swarmhub.doctor import probe
 from swarmhub.errors import StepError
 from swarmhub.host import Output
-from tests.unit.doctor.patients import SAID, SpeakingHost
+from tests.unit.doctor.answers import SAID, SpeakingHost
 
 TEXT = SAID.format(address="10.0.0.11")
 

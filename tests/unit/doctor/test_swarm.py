@@ -6,7 +6,7 @@ from swarmhub.doctor import swarm
 from swarmhub.doctor.swarm import Managers
 from swarmhub.errors import StepError
 from swarmhub.nodes import Swarm, SwarmNode
-from tests.unit.doctor.patients import info, seen
+from tests.unit.doctor.answers import info, seen
 from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, settings
 
 
