@@ -89,8 +89,10 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     newest = ordered[-1]
     if update.startswith("rollback") or update == "paused":
         bad = failures[-1] if failures else newest
+        # A rollback that put a database back has stopped the hub first: Swarm returns to that.
+        is_stopped = (service["Spec"].get("Mode") or {}).get("Replicated", {}).get("Replicas") == 0
         back = {
-            "rollback_completed": "the service before it is back",
+            "rollback_completed": "no hub runs now: fab deploy starts one" if is_stopped else "the service before it is back",
             "paused": "the update is paused",
             "rollback_paused": "the service before it does not run either",
         }

@@ -118,6 +118,13 @@ def test_a_service_that_will_not_come_says_why(update: str, tasks: list[dict[str
     assert (state.failed, state.task, state.done) == (why, of, False)
 
 
+def test_a_service_that_returns_to_being_stopped_is_told_apart() -> None:
+    """Where a database was put back the hub was stopped before: Swarm goes back to no hub at all."""
+    stopped = service("rollback_completed")
+    stopped["Spec"]["Mode"] = {"Replicated": {"Replicas": 0}}
+    assert converge.read(stopped, [failed(1)]).failed.endswith("; no hub runs now: fab deploy starts one")
+
+
 def test_one_failure_is_not_the_end() -> None:
     """A task that fails once is given a second try."""
     assert converge.read(service(), [failed(1)]).failed == ""
