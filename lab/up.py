@@ -164,8 +164,10 @@ Try next:
   export SWARMHUB_HOSTS=lab/hosts.toml
   .venv/bin/fab deploy                      again: nothing to change
   echo linus >> lab/userlist                let somebody else in …
-  .venv/bin/fab deploy                      … and only the hub is built and restarted; notebooks go on
-  .venv/bin/fab --list                      every step by itself
+  .venv/bin/fab deploy                      … the plan says that only the hub restarts; notebooks go on
+  .venv/bin/fab rollback                    and back
+  .venv/bin/fab status                      how it is; doctor: what is wrong; history: what was done
+  .venv/bin/fab --list                      everything else
   ssh -F lab/state/ssh_config swarm-worker1 docker ps
 
 Your own hosts: edit hosts.toml and hub/userlist, unset SWARMHUB_HOSTS, fab deploy.

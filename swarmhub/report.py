@@ -78,6 +78,9 @@ class Report:
             return Confirm.ask(question, console=self._console, default=False)
         except EOFError:
             return False
+        except KeyboardInterrupt:
+            self._console.print()  # the terminal has put its ^C behind the question
+            raise
 
     def ask_for(self, question: str) -> str:
         """Ask for a word to be typed."""
