@@ -71,7 +71,9 @@ def _do(manager: Host, database: Database, *words: str) -> State:
     if done.code:
         said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
         raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", "Is there space left? docker system df")
-    return State(**json.loads(done.out.strip().splitlines()[-1]))
+    # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
+    answer = next(line for line in done.out.splitlines() if line.startswith("{"))
+    return State(**json.loads(answer))
 
 
 def _body(database: Database, *words: str) -> dict[str, object]:

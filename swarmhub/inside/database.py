@@ -55,7 +55,7 @@ def _backup(source: Path, target: Path) -> None:
 
 def _opened(database: Path) -> sqlite3.Connection:
     """Open a database that is there; not read-only, for what a killed hub left half written is rolled back first."""
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", BUSY_SECONDS, uri=True)
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", timeout=BUSY_SECONDS, uri=True)
 
 
 def _look(database: Path) -> dict[str, object]:
