@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hub import settings
 from hub.engine import CONFIG_FOLDER
 from hub.userlist import Users, parse
 
@@ -70,7 +71,7 @@ def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> N
 
 def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
     c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
-    c.SwarmSpawner.image = environ["DOCKER_NOTEBOOK_IMAGE"]
+    c.SwarmSpawner.image = settings.load(environ)["notebook"]["image"]
     c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
     c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
     c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}

@@ -36,7 +36,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         )
     pinned = images.pinned(image, wanted, held[manager])
     node = look.member(manager).node
-    return Parts(node, found.id, tag, pinned, certificate.fingerprint, swarm.cluster)
+    return Parts(node, found.id, tag, {image: pinned}, certificate.fingerprint, swarm.cluster)
 
 
 def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, Plan], digest: str) -> Parts:
@@ -52,5 +52,10 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     there = images.Held("", frozenset({digest})) if before[images.STEP].changes else held
     pinned = images.pinned(image, digest, there if isinstance(there, images.Held) else None)
     return Parts(
-        look.member(manager).node, network_id, hub_image.desired(settings).tag, pinned, fingerprint, look.swarm().cluster
+        look.member(manager).node,
+        network_id,
+        hub_image.desired(settings).tag,
+        {image: pinned},
+        fingerprint,
+        look.swarm().cluster,
     )

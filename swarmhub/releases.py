@@ -55,7 +55,7 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     # The table of the secrets' source may hold a command line; nobody needs it for a way back.
     dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
-    return Release(number, settings.hub.service, parts.hub_image, parts.notebook_image, spec, dumped, copied)
+    return Release(number, settings.hub.service, parts.hub_image, parts.images[settings.notebook.image], spec, dumped, copied)
 
 
 def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:

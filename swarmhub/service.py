@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from swarmhub import commands, converge
+from swarmhub import commands, converge, handed
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, differences, flat
@@ -29,12 +29,15 @@ STOP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Parts:
-    """What the service stands on, as the steps before it left it."""
+    """What the service stands on, as the steps before it left it.
+
+    `images` maps each image of the settings to the reference that names exactly it on every node.
+    """
 
     node: str
     network: str
     hub_image: str
-    notebook_image: str
+    images: Mapping[str, str]
     certificate: str
     cluster: str
 
@@ -69,12 +72,12 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "SSL_KEY": live(domain, "privkey.pem"),
         "SSL_CERT": live(domain, "fullchain.pem"),
         "DOCKER_NETWORK_NAME": settings.network.name,
-        "DOCKER_NOTEBOOK_IMAGE": parts.notebook_image,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
         "GITHUB_URL": settings.github.web_url,
         "GITHUB_API": settings.github.api_url,
         "OAUTH_CALLBACK_URL": secrets[IN_ENVIRONMENT].get_secret_value(),
+        handed.VARIABLE: handed.document(settings, parts.images),
     }
     container = {
         "Image": parts.hub_image,
@@ -182,7 +185,10 @@ def _normal(spec: Json) -> Json:
     spec = copy.deepcopy(spec)
     template = spec["TaskTemplate"]
     container = template["ContainerSpec"]
-    container["Env"] = dict(line.partition("=")[::2] for line in container.get("Env") or [])
+    environment: dict[str, Any] = dict(line.partition("=")[::2] for line in container.get("Env") or [])
+    if handed.VARIABLE in environment:
+        environment[handed.VARIABLE] = handed.read(environment[handed.VARIABLE])
+    container["Env"] = environment
     container["Secrets"] = sorted(
         ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
         key=lambda one: str(one["File"]["Name"]),

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -142,7 +142,10 @@ def _description(key: Key) -> str:
 def _table(key: Key) -> type[BaseModel] | None:
     table: Any = Settings
     for part in key:
-        field = table.model_fields.get(str(part)) if isinstance(table, type) and issubclass(table, BaseModel) else None
+        if isinstance(part, int):  # of a list of tables all have the same keys
+            table = (get_args(table) or (None,))[0]
+            continue
+        field = table.model_fields.get(part) if isinstance(table, type) and issubclass(table, BaseModel) else None
         table = field.annotation if field else None
     return table if isinstance(table, type) and issubclass(table, BaseModel) else None
 

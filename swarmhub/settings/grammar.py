@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -27,6 +27,12 @@ INTERFACE = re.compile(r"(?=.{1,15}\Z)[a-zA-Z][a-zA-Z0-9_.-]*")
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
+TEXT = re.compile(r"[^\0-\x1f\x7f]*")
+USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
+# A path in a container or on a host, without what would lead out of it.
+ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
 PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
 
@@ -64,6 +70,60 @@ def _subnet(value: str) -> str:
 
 
 Subnet = Annotated[str, AfterValidator(_subnet)]
+
+
+# Docker's and JupyterHub's units: powers of 1024.
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE | re.ASCII)
+_SIZES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_DURATION = re.compile(r"(?:[0-9]+[smhd])+", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PLACEHOLDERS = ("username", "servername", "profile")
+
+
+def _size(value: object) -> int:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    size = int(float(found[1]) * _SIZES[found[2].upper()]) if found else 0
+    if not size:
+        raise ValueError(f'{value!r} is no size, such as "512M" or "2G"')
+    return size
+
+
+def _duration(value: object) -> int:
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        raise ValueError(f'{value!r} is no length of time, such as "90s", "10m", "1h30m" or "7d"')
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
+    if not seconds:
+        raise ValueError(f"{value!r} is no time at all")
+    return seconds
+
+
+def _cpus(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1024:
+        raise ValueError(f"{value!r} is no number of CPUs, such as 0.5 or 2")
+    return float(value)
+
+
+def _template(value: str) -> str:
+    rest = value
+    for name in _PLACEHOLDERS:
+        rest = rest.replace(f"{{{name}}}", "x")
+    if rest and not NAME.fullmatch(rest):
+        known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+        raise ValueError(f"{value!r} is no name: letters, digits, '_', '.', '-', and {known}")
+    return value
+
+
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
+Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
+Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
+Count = Annotated[StrictInt, Field(ge=1)]
+Template = Annotated[str, AfterValidator(_template)]
+Text = Annotated[str, AfterValidator(_word(TEXT, "a line of text"))]
+User = Annotated[str, AfterValidator(_word(USER, "a user's name")), AfterValidator(str.lower)]
+Variable = Annotated[str, AfterValidator(_word(VARIABLE, "a variable's name: letters, digits and '_'"))]
+Owner = Annotated[str, AfterValidator(_word(OWNER, "a user's and a group's number, such as 1000:100"))]
+ContainerPath = Annotated[str, AfterValidator(_word(ABSOLUTE, "an absolute path, such as /home/jovyan"))]
+ServerPath = Annotated[str, AfterValidator(_word(ABSOLUTE, "an absolute path, such as /srv/homes"))]
 
 
 def _file(value: object, info: ValidationInfo) -> Path:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from swarmhub.settings.grammar import (
     Domain,
@@ -12,28 +12,34 @@ from swarmhub.settings.grammar import (
     FilePath,
     Host,
     HttpsUrl,
-    Image,
     Interface,
     Name,
     Option,
     ServiceName,
     Subnet,
-    full_image,
+    User,
+    Variable,
     misplaced,
 )
+from swarmhub.settings.notebook import (
+    Culling,
+    Folder,
+    Home,
+    Limits,
+    Notebook,
+    Override,
+    Profile,
+    TaggedImage,
+    differences_of,
+)
+from swarmhub.settings.table import Table
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 Key = tuple[str | int, ...]
+PROFILED = ("profiles", "overrides", "folders")
 EndpointMode = Literal["vip", "dnsrr"]
-TaggedImage = Annotated[Image, AfterValidator(full_image)]
-
-
-class Table(BaseModel):
-    """A table of `hosts.toml`: frozen, and without keys that nobody reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Hosts(Table):
@@ -95,6 +101,7 @@ class Secrets(Table):
 
     file: FilePath | None = Field(None, description="A file with NAME=value lines.")
     command: tuple[str, ...] = Field((), description="A program and its arguments that prints NAME=value lines.")
+    names: tuple[Variable, ...] = Field((), description='More secrets, for [jupyterhub] and conf.d: `{secret = "NAME"}`.')
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -124,14 +131,6 @@ class Volume(Table):
     options: dict[Name, Option] = Field({}, description="Its driver's options.")
 
 
-class Notebook(Table):
-    """What people run."""
-
-    image: TaggedImage = Field(
-        description="The image. It holds JupyterLab and a single-user server of the hub's major version."
-    )
-
-
 class Hub(Table):
     """JupyterHub itself."""
 
@@ -156,13 +155,29 @@ class Settings(Table):
     secrets: Secrets = Secrets()
     certs: Certs = Certs()
     volume: Volume = Volume()
-    notebook: Notebook
     hub: Hub
+    notebook: Notebook
+    profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
+    overrides: tuple[Override, ...] = Field((), description="What differs for some people.")
+    home: Home = Home()
+    folders: tuple[Folder, ...] = Field((), description="Folders that many share.")
+    groups: dict[Name, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
+    culling: Culling = Culling()
+    limits: Limits = Limits()
+    jupyterhub: dict[Variable, dict[Variable, Any]] = Field(
+        {}, description="Any other option of JupyterHub, by class: `[jupyterhub.Spawner]`, then `args = [...]`."
+    )
 
     @property
     def manager(self) -> str:
         """Return the manager that holds the volume, the certificate and the hub."""
         return self.hosts.managers[0]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return every image that people's servers may run, each once, [notebook]'s first."""
+        others = (server.image for server in differences_of(self.profiles, self.overrides))
+        return tuple(dict.fromkeys([self.notebook.image, *(image for image in others if image)]))
 
 
 def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
@@ -172,6 +187,26 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
+    return [*found, *_unknown_profiles(data)]
+
+
+def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return each profile that is named twice, and each name of one that there is not."""
+    tables = {
+        key: [one for one in rows if isinstance(one, dict)] for key in PROFILED if isinstance(rows := data.get(key), list)
+    }
+    names = [one["name"] for one in tables.get("profiles", []) if isinstance(one.get("name"), str)]
+    found: list[tuple[Key, str]] = [
+        (("profiles", index, "name"), f"{name!r} is the name of another profile; give each its own")
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+    for key in ("overrides", "folders"):
+        for index, one in enumerate(tables.get(key, [])):
+            named = one.get("profiles") if isinstance(one.get("profiles"), list) else []
+            wrongs = [(place, name) for place, name in enumerate(named or []) if name not in names]
+            known = ", ".join(map(repr, names)) or "none"
+            found += [((key, index, "profiles", place), f"{name!r} is no profile; there is {known}") for place, name in wrongs]
     return found
 
 

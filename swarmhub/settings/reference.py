@@ -25,8 +25,14 @@ def page() -> str:
     whole = schema()
     parts = [HEAD]
     for name, table in whole["properties"].items():
-        definition = whole["$defs"][str(table.get("$ref") or table["allOf"][0]["$ref"]).rpartition("/")[2]]
-        parts.append(f"\n## [{name}]\n\n{_one_line(definition['description'])}\n\n")
+        is_list = table.get("type") == "array"
+        reference = (table["items"] if is_list else table).get("$ref", "")
+        head = f"[[{name}]]" if is_list else f"[{name}]"
+        if not reference:  # its keys are anybody's
+            parts.append(f"\n## {head}\n\n{table['description']}\n")
+            continue
+        definition = whole["$defs"][reference.rpartition("/")[2]]
+        parts.append(f"\n## {head}\n\n{_one_line(definition['description'])}\n\n")
         parts.append("| key | value | default | |\n|---|---|---|---|\n")
         required = definition.get("required", [])
         parts += [_row(key, value, key in required) for key, value in definition["properties"].items()]
@@ -43,7 +49,7 @@ def _kind(value: dict[str, Any]) -> str:
     one = options[0]
     if "enum" in one:
         return " or ".join(_code(choice) for choice in one["enum"])
-    names = {"boolean": "true or false", "integer": "number", "array": "list of strings", "object": "table"}
+    names = {"boolean": "true or false", "integer": "number", "number": "number", "array": "list of strings", "object": "table"}
     return names.get(one["type"], "string")
 
 

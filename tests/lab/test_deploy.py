@@ -1,7 +1,6 @@
 """The whole document, by the real `fab` on the real swarm."""
 
 import json
-import re
 
 from lab import topology
 from tests.lab.support import HUB, Done, Lab
@@ -48,7 +47,7 @@ def test_service_is_the_documents(deployed: Lab) -> None:
     assert [attached["Target"] for attached in template["Networks"]] == [network]
     assert {mount["Target"] for mount in container["Mounts"]} == {"/etc/letsencrypt", "/data", "/var/run/docker.sock"}
     names = {line.split("=")[0] for line in container["Env"]}
-    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "DOCKER_NOTEBOOK_IMAGE", "OAUTH_CALLBACK_URL"} <= names
+    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "SWARMHUB_SETTINGS", "OAUTH_CALLBACK_URL"} <= names
     assert {one["File"]["Name"] for one in container["Secrets"]} == {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"}
 
 
@@ -89,6 +88,5 @@ def test_all_nodes_hold_one_notebook_image(deployed: Lab) -> None:
         for node in topology.NODES
     }
     environment = deployed.docker("service", "inspect", HUB, "--format", "{{json .Spec.TaskTemplate.ContainerSpec.Env}}")
-    pinned = re.search(r"DOCKER_NOTEBOOK_IMAGE=([^\"]+)", environment)
-    assert pinned is not None
-    assert found == {pinned[1]}
+    handed = dict(line.partition("=")[::2] for line in json.loads(environment))["SWARMHUB_SETTINGS"]
+    assert found == {json.loads(handed)["notebook"]["image"]}

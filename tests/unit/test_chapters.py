@@ -120,7 +120,7 @@ def test_what_a_step_will_make_is_known_after_it(run: Run, path: str, wanted: st
 def test_the_notebook_image_of_a_first_deploy_is_known(run: Run) -> None:
     """Its digest is the registry's."""
     environment = field(every(run)["service"], "Env").wanted
-    assert f"DOCKER_NOTEBOOK_IMAGE=quay.io/jupyter/base-notebook@{DIGEST}" in environment
+    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(environment)
 
 
 @pytest.mark.usefixtures("empty")

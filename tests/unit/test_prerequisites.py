@@ -23,7 +23,7 @@ def test_all_that_the_service_stands_on_is_returned(given: Settings, hosts: Host
     """Node, network, images and cluster are named so that they cannot be mistaken for others."""
     parts = require(given, hosts)
     assert (parts.node, parts.network, parts.cluster) == ("n1", NETWORK, "cluster")
-    assert (parts.hub_image, parts.notebook_image) == (
+    assert (parts.hub_image, parts.images[NOTEBOOK]) == (
         hub_image.desired(given).tag,
         f"quay.io/jupyter/base-notebook@{DIGEST}",
     )
@@ -131,11 +131,11 @@ def test_where_all_is_there_what_is_foreseen_is_what_is_required(given: Settings
     [
         ("network", "network", "known after network"),
         ("certs", "certificate", "known after certs"),
-        ("images", "notebook_image", f"quay.io/jupyter/base-notebook@{DIGEST}"),
+        ("images", "images", {NOTEBOOK: f"quay.io/jupyter/base-notebook@{DIGEST}"}),
     ],
 )
 def test_what_a_step_makes_anew_is_open_until_then(
-    given: Settings, hosts: Hosts, changing: str, field: str, value: str
+    given: Settings, hosts: Hosts, changing: str, field: str, value: object
 ) -> None:
     """An id and a fingerprint cannot be known before; the image's digest can."""
     assert getattr(foresee(given, hosts, changing), field) == value
@@ -162,4 +162,4 @@ def test_an_image_that_no_registry_knows_is_foreseen_by_its_id(given: Settings, 
         host.engine.answers[f"GET /images/{NOTEBOOK}/json"] = {"Id": image, "RepoDigests": []}
     before = {step: Plan(step, "") for step in ("network", "certs", "images")}
     parts = prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, image)
-    assert parts.notebook_image == image
+    assert parts.images[NOTEBOOK] == image

@@ -15,11 +15,11 @@ from swarmhub.plan import Change, Cost, Plan
 from swarmhub.releases import LABEL, Release
 from swarmhub.service import Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, MANAGER, FakeHost, FakeProgress, settings
+from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, FakeHost, FakeProgress, settings
 
 NAME = "jupyterhub"
 SECRETS = {name: SecretStr(value) for name, value in {"GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}.items()}
-PARTS = Parts("n1", "net", "jupyterhub:2", f"quay.io/x@sha256:{'a' * 64}", "c0ffee", "cluster")
+PARTS = Parts("n1", "net", "jupyterhub:2", {NOTEBOOK: f"quay.io/x@sha256:{'a' * 64}"}, "c0ffee", "cluster")
 LOOKED = '{"bytes": 4096, "schema": "4621fec11365", "users": 2}'
 RESTART = Change("update", f"service {NAME}", MANAGER, lambda *_: None, cost=Cost.HUB_RESTART)
 LABELS = Change("update", f"service {NAME}", MANAGER, lambda *_: None)
@@ -41,7 +41,7 @@ def release(number: int, image: str = "", **more: Any) -> Release:
     image = image or f"jupyterhub:{number}"
     values: dict[str, Any] = {"settings": settings().model_dump(mode="json", exclude={"secrets"})}
     values |= {"copy": f"{NAME}-before-{number}.sqlite", "made": f"2026-11-{number:02}T10:00:00+00:00", "who": "ada@desk"}
-    return Release(number, NAME, image, PARTS.notebook_image, spec=spec(image), **(values | more))
+    return Release(number, NAME, image, PARTS.images[NOTEBOOK], spec=spec(image), **(values | more))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_release_holds_what_it_takes_to_go_back(host: FakeHost) -> None:
     new = releases.draft(settings(), spec(), PARTS, ())
     assert (new.hub_image, new.notebook_image, new.spec, new.settings["hub"]["domain"]) == (
         "jupyterhub:2",
-        PARTS.notebook_image,
+        PARTS.images[NOTEBOOK],
         spec(),
         "hub.example.org",
     )

@@ -17,18 +17,21 @@ from swarmhub.releases import Release
 from swarmhub.rollback import Found
 from swarmhub.service import Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
 
 NAME = "jupyterhub"
 DIGEST, OLD_DIGEST = f"sha256:{'b' * 64}", f"sha256:{'a' * 64}"
-PARTS = Parts("n1", "net-now", "", "", "cert-now", "cluster")
+PARTS = Parts("n1", "net-now", "", {}, "cert-now", "cluster")
 NEW, OLD = "4621fec11365", "833da8570507"
 
 
-def spec(number: int, **parts: str) -> dict[str, Any]:
+def spec(number: int, **parts: Any) -> dict[str, Any]:
     """Return the spec of a release's service."""
     secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
-    given = {"hub_image": f"jupyterhub:{number}", "notebook_image": f"quay.io/x@{OLD_DIGEST if number == 1 else DIGEST}"}
+    given: dict[str, Any] = {
+        "hub_image": f"jupyterhub:{number}",
+        "images": {NOTEBOOK: f"quay.io/x@{OLD_DIGEST if number == 1 else DIGEST}"},
+    }
     return service.desired(settings(), secrets, replace(PARTS, **(given | parts)))
 
 
@@ -166,7 +169,7 @@ def test_the_release_that_runs_is_no_way_back() -> None:
 def test_what_makes_the_release_comes_back() -> None:
     """Its hub image, its notebook image and its environment are sent."""
     container = sent(plan(1))["TaskTemplate"]["ContainerSpec"]
-    assert (container["Image"], f"DOCKER_NOTEBOOK_IMAGE=quay.io/x@{OLD_DIGEST}" in container["Env"]) == ("jupyterhub:1", True)
+    assert (container["Image"], f'"image":"quay.io/x@{OLD_DIGEST}"' in str(container["Env"])) == ("jupyterhub:1", True)
 
 
 def changed(**parts: Any) -> Release:

@@ -17,7 +17,7 @@ from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import Secrets
 from swarmhub.service import Found, Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, Clock, FakeHost, FakeProgress, in_turn, settings
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, Clock, FakeHost, FakeProgress, in_turn, settings
 
 SECRETS: dict[str, SecretStr] = {
     "GITHUB_CLIENT_ID": SecretStr("Iv1.8a61f9b3a7aba766"),
@@ -28,7 +28,7 @@ PARTS = Parts(
     node="n1",
     network="u1k9xd2mzbq1",
     hub_image="jupyterhub:0123456789ab",
-    notebook_image=f"quay.io/jupyter/base-notebook@sha256:{'a' * 64}",
+    images={NOTEBOOK: f"quay.io/jupyter/base-notebook@sha256:{'a' * 64}"},
     certificate="c0ffee",
     cluster="cluster",
 )
@@ -129,7 +129,6 @@ def test_the_port_is_published_as_hosts_toml_says(tables: dict[str, Any], mode: 
         ({}, "SSL_KEY", f"/etc/letsencrypt/live/{DOMAIN}/privkey.pem"),
         ({}, "SSL_CERT", f"/etc/letsencrypt/live/{DOMAIN}/fullchain.pem"),
         ({"network": {"name": "notebooks"}}, "DOCKER_NETWORK_NAME", "notebooks"),
-        ({}, "DOCKER_NOTEBOOK_IMAGE", PARTS.notebook_image),
         ({"hub": {"service": "hub"}}, "DOCKER_SERVICE_NAME", "hub"),
         ({}, "DOCKER_ENDPOINT_MODE", "vip"),
         ({}, "GITHUB_URL", "https://github.com"),

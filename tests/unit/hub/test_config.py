@@ -14,12 +14,15 @@ from traitlets.config import Config
 
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
+from swarmhub import handed
+from tests.unit.fakes import NOTEBOOK, settings
 
+IMAGE = "quay.io/jupyter/base-notebook@sha256:abc"
 ENVIRON = {
     "SSL_KEY": "/etc/letsencrypt/live/hub.example.org/privkey.pem",
     "SSL_CERT": "/etc/letsencrypt/live/hub.example.org/fullchain.pem",
     "DOCKER_NETWORK_NAME": "jupyter",
-    "DOCKER_NOTEBOOK_IMAGE": "quay.io/jupyter/base-notebook@sha256:abc",
+    "SWARMHUB_SETTINGS": handed.document(settings(), {NOTEBOOK: IMAGE}),
     "DOCKER_SERVICE_NAME": "jupyterhub",
     "DOCKER_ENDPOINT_MODE": "vip",
     "GITHUB_URL": "https://github.com",
@@ -68,7 +71,7 @@ def configured(inside: Path, **environ: str) -> Any:
         ("GitHubOAuthenticator", "allowed_users", {"ada", "grace"}),
         ("GitHubOAuthenticator", "admin_users", {"ada"}),
         ("GitHubOAuthenticator", "allow_existing_users", True),
-        ("SwarmSpawner", "image", ENVIRON["DOCKER_NOTEBOOK_IMAGE"]),
+        ("SwarmSpawner", "image", IMAGE),
         ("SwarmSpawner", "network_name", "jupyter"),
         ("SwarmSpawner", "prefix", "jupyterhub"),
         ("SwarmSpawner", "extra_endpoint_spec", {"mode": "vip"}),
@@ -153,9 +156,8 @@ def test_what_the_deployment_sends_is_what_the_hub_reads() -> None:
     from pydantic import SecretStr
 
     from swarmhub import service
-    from tests.unit.fakes import settings
 
     secrets = dict.fromkeys(("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL"), SecretStr("x"))
-    spec = service.desired(settings(), secrets, service.Parts("n", "n", "i", "i", "c", "c"))
+    spec = service.desired(settings(), secrets, service.Parts("n", "n", "i", {NOTEBOOK: IMAGE}, "c", "c"))
     sent = {line.partition("=")[0] for line in spec["TaskTemplate"]["ContainerSpec"]["Env"]}
     assert sent == set(ENVIRON)

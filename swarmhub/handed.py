@@ -1,0 +1,34 @@
+"""What the hub is handed of the settings: a JSON document in its environment."""
+
+import json
+from collections.abc import Mapping
+
+from swarmhub.host import Json
+from swarmhub.settings import Settings
+
+VARIABLE = "SWARMHUB_SETTINGS"
+WHOLE = {"notebook", "home", "folders", "groups", "culling", "limits", "jupyterhub"}
+# Of these the hub takes what they set, over what stands in [notebook].
+PARTS = {"profiles", "overrides"}
+
+
+def document(settings: Settings, images: Mapping[str, str]) -> str:
+    """Return the document; `images` maps each image of the settings to the reference that the nodes hold.
+
+    All but profiles and overrides is spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
+    """
+    tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
+    tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
+    servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]
+    for server in servers:
+        if "image" in server:
+            server["image"] = images[server["image"]]
+    return json.dumps(tables, sort_keys=True, separators=(",", ":"))
+
+
+def read(text: str) -> Json:
+    """Return the document as values; as it is, where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
