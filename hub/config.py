@@ -10,6 +10,7 @@ from hub.engine import CONFIG_FOLDER
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
+DATABASE = DATA / "jupyterhub.sqlite"
 SECRETS = Path("/run/secrets")
 USERLIST = Path("/srv/jupyterhub/userlist")
 API_PORT = 8081
