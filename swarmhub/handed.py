@@ -26,6 +26,11 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
     return json.dumps(tables, sort_keys=True, separators=(",", ":"))
 
 
+def tables(settings: Settings) -> Json:
+    """Return what the hub reads in it, with the images as hosts.toml names them."""
+    return json.loads(document(settings, {image: image for image in settings.images}))
+
+
 def read(text: str) -> Json:
     """Return the document as values; as it is, where it is none."""
     try:

@@ -3,7 +3,7 @@
 import json
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -97,7 +97,7 @@ class SshEngine:
                 payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
                 yield from payload.decode(errors="replace").splitlines()
 
-    def download(self, path: str, /, **params: Json) -> Iterator[bytes]:
+    def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
         """Yield the bytes of an answer that may be larger than the memory, such as a tar of a container's files."""
         response = self._call("GET", path, params=_query(params), stream=True, timeout=STREAM_SECONDS)
         with self._losing(), closing(response):
