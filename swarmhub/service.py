@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from hub import mounts
 from swarmhub import commands, converge, handed
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
@@ -68,6 +69,8 @@ def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
     hub, domain = settings.hub, settings.hub.domain
+    # Where homes are folders of a path or a file server, the hub makes those that are missing.
+    above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
         "SSL_KEY": live(domain, "privkey.pem"),
         "SSL_CERT": live(domain, "fullchain.pem"),
@@ -89,6 +92,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             {"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True},
             {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
             {"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"},
+            *([above] if above else []),
         ],
         "Secrets": [_reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
         "Healthcheck": {
