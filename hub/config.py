@@ -9,6 +9,7 @@ from hub import settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
+DATABASE = DATA / "jupyterhub.sqlite"
 SECRETS = Path("/run/secrets")
 USERLIST = Path("/srv/jupyterhub/userlist")
 API_PORT = 8081
