@@ -93,6 +93,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "volume": [f"create volume on {MANAGER}"],
         "certs": [f"issue staging on {MANAGER}"],
         "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
+        "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
         "service": [*[f"create secret on {MANAGER}"] * 2, f"create service on {MANAGER}", f"record release on {MANAGER}"],
     }
@@ -180,7 +181,7 @@ def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Host
     plans = every(run)
     assert ([step for step, plan in plans.items() if plan.error], words(plans["images"])) == (
         ["volume"],
-        [f"pull {NOTEBOOK} on {WORKER2}"],
+        [f"unlabel {WORKER2} on {MANAGER}", f"pull {NOTEBOOK} on {WORKER2}"],
     )
 
 

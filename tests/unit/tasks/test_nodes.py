@@ -6,7 +6,7 @@ import pytest
 from invoke.exceptions import Exit
 
 from swarmhub import steps
-from tests.unit.cluster import NODES, Hosts, Type, changes
+from tests.unit.cluster import LABELS, NODES, Hosts, Type, changes
 from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, Request
 from tests.unit.tasks.test_steps import IMAGE, hosted
 
@@ -121,7 +121,7 @@ def test_a_node_that_waits_is_opened_when_it_has_its_image(
     hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
     type_("prepull-all")
     sent = hosts[MANAGER].engine.sent(f"POST /nodes/{NODES[WORKER2]}/update").body
-    assert (sent["Availability"], sent["Labels"]) == ("active", {})
+    assert (sent["Availability"], sent["Labels"]) == ("active", LABELS)
 
 
 def test_a_node_that_waits_stays_closed_if_the_pull_fails(
