@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub import mounts
-from swarmhub import commands, converge, handed
+from swarmhub import commands, converge, handed, images
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, differences, flat
@@ -58,6 +58,18 @@ def observe(manager: Host, name: str) -> Found:
         manager.engine.find(f"/services/{name}"),
         {secret["Spec"]["Name"]: secret["ID"] for secret in secrets},
     )
+
+
+def images_of_others(manager: Host, settings: Settings) -> set[str]:
+    """Return the images of the other hubs on the swarm, by their short digests."""
+    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
+    return {digest for hub in hubs if hub["Spec"]["Name"] != settings.hub.service for digest in images_of(hub["Spec"])}
+
+
+def images_of(spec: Json) -> set[str]:
+    """Return the images that a hub's service hands out, by their short digests."""
+    handed_out = handed.images(_environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
+    return {images.short(images.digest_of(image)) for image in handed_out}
 
 
 def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
@@ -189,7 +201,7 @@ def _normal(spec: Json) -> Json:
     spec = copy.deepcopy(spec)
     template = spec["TaskTemplate"]
     container = template["ContainerSpec"]
-    environment: dict[str, Any] = dict(line.partition("=")[::2] for line in container.get("Env") or [])
+    environment = _environment(container)
     if handed.VARIABLE in environment:
         environment[handed.VARIABLE] = handed.read(environment[handed.VARIABLE])
     container["Env"] = environment
@@ -205,6 +217,10 @@ def _normal(spec: Json) -> Json:
     if container.get("Isolation") == "default":
         del container["Isolation"]
     return spec
+
+
+def _environment(container: Json) -> dict[str, Any]:
+    return dict(line.partition("=")[::2] for line in container.get("Env") or [])
 
 
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:
