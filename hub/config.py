@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import settings
-from hub.engine import CONFIG_FOLDER
+from hub import settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
@@ -39,7 +38,7 @@ def configure(
         raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
     _hub(c, environ, data)
     _login(c, environ, secrets, users)
-    _spawner(c, environ, mounted)
+    spawner.configure(c, settings.load(environ), environ, mounted)
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
@@ -68,22 +67,3 @@ def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> N
     c.GitHubOAuthenticator.admin_users = set(users.admins)
     # Off by default with GitHub; without it, whom an admin adds in the console cannot log in.
     c.GitHubOAuthenticator.allow_existing_users = True
-
-
-def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
-    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
-    c.SwarmSpawner.image = settings.load(environ)["notebook"]["image"]
-    c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
-    c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
-    c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
-    c.SwarmSpawner.extra_create_kwargs = {"labels": {"swarmhub.notebooks": environ["DOCKER_SERVICE_NAME"]}}
-    # Swarm's default is to start a server again that its user has shut down.
-    c.SwarmSpawner.extra_task_spec = {"restart_policy": {"Condition": "none"}}
-    # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly.
-    c.SwarmSpawner.extra_container_spec = {"healthcheck": {"Test": ["NONE"]}}
-    if mounted:
-        c.SwarmSpawner.extra_container_spec["configs"] = [mounted]
-        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
-    c.Spawner.start_timeout = 180
-    c.Spawner.http_timeout = 60
-    c.Spawner.default_url = "/lab"

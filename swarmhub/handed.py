@@ -31,6 +31,15 @@ def tables(settings: Settings) -> Json:
     return json.loads(document(settings, {image: image for image in settings.images}))
 
 
+def images(text: str) -> list[str]:
+    """Return the images of a document, none where it is none."""
+    tables = read(text)
+    if not isinstance(tables, dict):
+        return []
+    servers = [tables.get("notebook", {}), *(server for part in PARTS for server in tables.get(part, []))]
+    return [server["image"] for server in servers if "image" in server]
+
+
 def read(text: str) -> Json:
     """Return the document as values; as it is, where it is none."""
     try:

@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from swarmhub.host import Host, Json
 if TYPE_CHECKING:
     from swarmhub.run import Run
 
+PAGE = 200
 # The hub answers a start or a stop after 10 s at the latest, and says something on a start's progress every 8 s.
 TIMEOUT_SECONDS = 30
 
@@ -33,11 +34,13 @@ class ApiError(StepError):
 
 @dataclass(frozen=True)
 class HubApi:
-    """The API of the hub at `address`. Paths are those below /hub/api/, bodies and answers are JSON."""
+    """The API of the hub at `address`. Paths are those below its own, bodies and answers are JSON."""
 
     address: str
     trust: ssl.SSLContext
     token: SecretStr
+    path: str = "/hub/api/"
+    who: str = "the hub"
 
     @property
     def host(self) -> str:
@@ -53,6 +56,17 @@ class HubApi:
     def headers(self) -> dict[str, str]:
         """Return what shows a request to be the operator's: to the hub, and to people's servers."""
         return {"Authorization": f"token {self.token.get_secret_value()}"}
+
+    def server(self, user: str) -> "HubApi":
+        """Return the API of a user's server, which the hub's proxy passes on to it."""
+        return replace(self, path=f"/user/{user}/api/", who=f"the server of {user}")
+
+    def users(self) -> Iterator[Json]:
+        """Yield every user; the hub gives them in pages."""
+        offset = 0
+        while page := self.get(f"users?offset={offset}&limit={PAGE}"):
+            yield from page
+            offset += len(page)
 
     def get(self, path: str) -> Json:
         """Return the answer to a GET."""
@@ -95,17 +109,31 @@ class HubApi:
     def _answer(self, method: str, path: str, body: Json = None) -> Iterator[http.client.HTTPResponse]:
         content = None if body is None else json.dumps(body).encode()
         headers = {**self.headers, "Content-Type": "application/json"}
-        url = f"/hub/api/{path}"
+        url = f"{self.path}{path}"
         try:
             with https.asked(
                 method, self.host, self.port, url, self.trust, body=content, headers=headers, timeout=TIMEOUT_SECONDS
             ) as answer:
                 if answer.status >= http.HTTPStatus.BAD_REQUEST:
-                    raise _refused(self.host, answer.status, answer.read())
+                    raise self._refused(answer.status, answer.read())
                 yield answer
         except (OSError, http.client.HTTPException, ValueError) as error:
-            cause = f"the hub's API does not answer {method} {url}: {getattr(error, 'strerror', None) or error}"
+            cause = f"{self.who} does not answer {method} {url}: {getattr(error, 'strerror', None) or error}"
             raise StepError(self.host, cause, "Does the hub run? fab status") from error
+
+    def _refused(self, status: int, content: bytes) -> ApiError:
+        try:
+            said = str(json.loads(content)["message"])
+        except (ValueError, KeyError, TypeError):
+            said = http.client.responses.get(status, "")
+        remedies: dict[int, str] = {
+            http.HTTPStatus.UNAUTHORIZED: "Was the hub just replaced? Run this again",
+            http.HTTPStatus.FORBIDDEN: "Was the hub just replaced? Run this again",
+            http.HTTPStatus.NOT_FOUND: "Is it spelt as in the hub's admin page?",
+            http.HTTPStatus.TOO_MANY_REQUESTS: "Wait a little: [limits] in hosts.toml says how much at once",
+        }
+        remedy = remedies.get(status, "The hub's log says more: fab logs")
+        return ApiError(self.host, status, f"{self.who} answers {status}: {said}", remedy)
 
 
 def connect(run: "Run") -> HubApi:
@@ -136,18 +164,3 @@ def fetch_token(host: Host, container: str) -> SecretStr:
             host.name, cause, "A hub of an older release has none, and one that starts none yet. Deploy: fab deploy"
         )
     return SecretStr(read.out.strip())
-
-
-def _refused(host: str, status: int, content: bytes) -> ApiError:
-    try:
-        said = str(json.loads(content)["message"])
-    except (ValueError, KeyError, TypeError):
-        said = http.client.responses.get(status, "")
-    remedies: dict[int, str] = {
-        http.HTTPStatus.UNAUTHORIZED: "Was the hub just replaced? Run this again",
-        http.HTTPStatus.FORBIDDEN: "Was the hub just replaced? Run this again",
-        http.HTTPStatus.NOT_FOUND: "Is it spelt as in the hub's admin page?",
-        http.HTTPStatus.TOO_MANY_REQUESTS: "Wait a little: [limits] in hosts.toml says how much at once",
-    }
-    remedy = remedies.get(status, "The hub's log says more: fab logs")
-    return ApiError(host, status, f"the hub answers {status}: {said}", remedy)

@@ -8,8 +8,10 @@ from swarmhub import certs, homes, hub_image, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
+from swarmhub.nodes import IMAGE
 from swarmhub.notebooks import LABEL as NOTEBOOKS
 from swarmhub.service import LABEL as SERVICE
+from swarmhub.service import images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
@@ -60,6 +62,8 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     services, configs = engine.get("/services"), _records(engine, "configs", hub)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
+    others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
+    theirs = {IMAGE + image for spec in others for image in images_of(spec)}
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
     network = next((one for one in listed if one["Name"] == settings.network.name), None)
     return OnCluster(
@@ -72,7 +76,11 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
         labels={
             node["ID"]: names
             for node in engine.get("/nodes")
-            if (names := tuple(name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX)))
+            if (
+                names := tuple(
+                    name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX) and name not in theirs
+                )
+            )
         },
         strangers=frozenset(one["ID"] for one in strangers),
     )
@@ -129,7 +137,7 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
 
 def _references(image: Json, host: str, settings: Settings) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
-    named = [settings.notebook.image]
+    named = [*settings.images]
     if host in settings.hosts.managers:
         named += [settings.certs.image, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]

@@ -97,9 +97,18 @@ def _wipe(lab: Lab) -> None:
             machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
     for node in topology.NODES:
-        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook", node=node.name).split()
+        _unlabel(lab, node.name)
+        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook*", node=node.name).split()
         for image in set(held):
             lab.docker("image", "rm", "-f", image, node=node.name)
+
+
+def _unlabel(lab: Lab, node: str) -> None:
+    """Remove our labels from a node."""
+    labels = lab.docker("node", "inspect", node, "--format", "{{range $name, $_ := .Spec.Labels}}{{$name}} {{end}}").split()
+    ours = [word for label in labels if label.startswith("swarmhub.") for word in ("--label-rm", label)]
+    if ours:
+        lab.docker("node", "update", *ours, node)
 
 
 def _try(lab: Lab, *command: str) -> bool:

@@ -58,6 +58,20 @@ def test_every_request_shows_the_token(answering: Answering, asked: list[Asked])
     ]
 
 
+def test_a_users_server_is_asked_the_same_way(answering: Answering, asked: list[Asked]) -> None:
+    """The proxy passes it on; what the server refuses is told as the server's words."""
+    with pytest.raises(ApiError, match="the server of ada answers 404: no such kernel"):
+        answering({"message": "no such kernel"}, 404).server("ada").get("kernels/k1")
+    assert asked == [Asked("GET", "/user/ada/api/kernels/k1", "token hush", "")]
+
+
+def test_all_users_are_given(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub gives so many at a time: it is asked until it gives none."""
+    pages = {f"users?offset={offset}&limit=200": page for offset, page in enumerate([[{"name": "a"}], [{"name": "b"}], []])}
+    monkeypatch.setattr(HubApi, "get", lambda _, path: pages[path])
+    assert [user["name"] for user in answering().users()] == ["a", "b"]
+
+
 def test_an_answer_may_be_empty(answering: Answering) -> None:
     """A start that is under way answers nothing."""
     assert answering(status=202).post("users/ada/server") is None
@@ -96,7 +110,7 @@ def test_what_a_start_tells_is_yielded_as_it_comes(answering: Answering) -> None
 
 def test_an_answer_that_is_no_json_is_an_error(answering: Answering) -> None:
     """Somebody else answers on the hub's address."""
-    with pytest.raises(StepError, match="the hub's API does not answer GET /hub/api/users"):
+    with pytest.raises(StepError, match="the hub does not answer GET /hub/api/users"):
         answering("<html>").get("users")
 
 

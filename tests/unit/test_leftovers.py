@@ -68,6 +68,19 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
     assert found.labels == {"n2": ("swarmhub.waits",)}
 
 
+def test_labels_that_another_hub_needs_stay() -> None:
+    """Its servers would find no node any more."""
+    pinned = f"quay.io/x@sha256:{'b' * 64}"
+    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"{pinned}"}}}}']
+    other = listed("s2", "other", {"swarmhub.service": "other"})
+    other["Spec"]["TaskTemplate"]["ContainerSpec"] = {"Env": environment}
+    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "held"}
+    answers = {"GET /services": [other], "GET /nodes": [{"ID": "n2", "Spec": {"Labels": labels}}]}
+    answers |= {f"GET /{kind}": [] for kind in ("secrets", "configs", "networks")}
+    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    assert found.labels == {"n2": ("swarmhub.image.aaaaaaaaaaaa",)}
+
+
 def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return an image as an engine lists it."""
     return {"Id": id_, "RepoTags": list(tags), "RepoDigests": list(digests), "Labels": labels, "Size": 1_000_000}
