@@ -2,9 +2,11 @@
 
 import os
 
-from hub.config import configure
+from hub import groups, settings
+from hub.config import DATA, DATABASE, configure
 from hub.engine import ensure_config, wait_until_it_answers
 
 wait_until_it_answers()
 mounted = ensure_config(os.environ["DOCKER_SERVICE_NAME"])
 configure(get_config(), mounted=mounted)  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
+groups.drop_members(DATA, DATA / DATABASE, settings.load(os.environ)["groups"])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from swarmhub import (
     availability,
     certs,
+    hub_check,
     hub_image,
     images,
     network,
@@ -78,7 +79,8 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     names = service.secret_names(run.settings, run.secrets, parts.cluster)
     found, before = run.look.service(), run.look.releases()
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
-    return releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
+    plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
+    return hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
 
 
 def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
