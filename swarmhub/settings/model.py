@@ -1,6 +1,6 @@
 """What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -141,6 +141,9 @@ class Hub(Table):
         "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
     )
     userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
+    conf: FilePath | None = Field(
+        None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
+    )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
 
@@ -187,7 +190,27 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
-    return [*found, *_unknown_profiles(data)]
+    return [*found, *_unknown_profiles(data), *_unknown_secrets(data)]
+
+
+def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return each `{secret = "NAME"}` in [jupyterhub] whose name is not in secrets.names."""
+    table = data.get("secrets")
+    names = table.get("names", []) if isinstance(table, dict) else []
+    return [
+        (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
+        for key, name in _secrets_in(data.get("jupyterhub"), ("jupyterhub",))
+        if name not in names
+    ]
+
+
+def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:
+    if isinstance(value, dict) and set(value) == {"secret"}:
+        yield key, value["secret"]
+    elif isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for part, inner in parts:
+            yield from _secrets_in(inner, (*key, part))
 
 
 def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
