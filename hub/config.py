@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import settings
+from hub import profiles, settings
 from hub.engine import CONFIG_FOLDER
 from hub.userlist import Users, parse
 
@@ -54,6 +54,7 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.cleanup_servers = False
     # A newer JupyterHub refuses an older schema; every deploy has copied the database before it starts another hub.
     c.JupyterHub.upgrade_db = True
+    c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:
@@ -72,6 +73,9 @@ def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> N
 def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
     c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
     c.SwarmSpawner.image = settings.load(environ)["notebook"]["image"]
+    c.Spawner.options_form = profiles.options_form
+    c.Spawner.options_from_form = profiles.options_from_form
+    c.Spawner.apply_user_options = profiles.apply_user_options
     c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
     c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
     c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
