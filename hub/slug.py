@@ -1,4 +1,4 @@
-"""Make a profile's name fit for an address, a label and a volume's name."""
+"""Make a profile's name fit for links and the API."""
 
 import hashlib
 import re

@@ -19,7 +19,7 @@ from hub.slug import slug
     ],
 )
 def test_a_name_becomes_small_letters_and_hyphens(name: str, short: str) -> None:
-    """What an address, a label and a volume's name can hold stays; a slug is its own slug."""
+    """What an address can hold stays; a slug is its own slug."""
     assert slug(name) == short
     assert slug(short) == short
 
