@@ -115,7 +115,7 @@ def test_a_last_choice_that_is_gone_brings_the_page() -> None:
     """JupyterHub starts with the last options where there is no page: who lost a profile could never start again."""
     form = page(SMALL, GPU, last={"profile": "gpu"})
     assert 'value="small" required checked' in form
-    assert "no longer offered to you" in form
+    assert "is not offered to you" in form
 
 
 def test_what_settings_say_is_text() -> None:
