@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import culling, extra, groups, settings, spawner
+from hub import culling, extra, groups, profiles, settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
@@ -64,6 +64,7 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []
+    c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:
