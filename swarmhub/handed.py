@@ -35,6 +35,11 @@ def images(text: str) -> list[str]:
     return [server["image"] for server in servers if "image" in server]
 
 
+def tables(settings: Settings) -> Json:
+    """Return what the hub reads in it, with the images as hosts.toml names them."""
+    return json.loads(document(settings, {image: image for image in settings.images}))
+
+
 def read(text: str) -> Json:
     """Return the document as values; as it is, where it is none."""
     try:

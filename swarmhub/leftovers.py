@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmhub import certs, hub_image, removal
+from swarmhub import certs, homes, hub_image, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
@@ -29,11 +29,15 @@ class Thing:
 
 @dataclass(frozen=True)
 class OnCluster:
-    """What the swarm keeps. `strangers` are the ids of the services that are not ours, `on_network` those on our network."""
+    """What the swarm keeps; `homes` are the records of where people's are.
+
+    `strangers` are the ids of the services that are not ours, `on_network` those on our network.
+    """
 
     services: tuple[Thing, ...]
     secrets: tuple[Thing, ...]
     configs: tuple[Thing, ...]
+    homes: tuple[Thing, ...]
     network: Thing | None
     on_network: tuple[str, ...]
     labels: Mapping[str, tuple[str, ...]]
@@ -48,13 +52,14 @@ class OnNode:
     images: tuple[Thing, ...]
     in_use: tuple[str, ...]
     volumes: tuple[Thing, ...]
+    homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
 
 
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services = engine.get("/services")
+    services, configs = engine.get("/services"), _records(engine, "configs", hub)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
     others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
@@ -63,8 +68,9 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     network = next((one for one in listed if one["Name"] == settings.network.name), None)
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=_records(engine, "secrets", hub),
-        configs=_records(engine, "configs", hub),
+        secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
+        configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
+        homes=tuple(one for one, labels in configs if homes.LABEL in labels),
         network=Thing(f"network {network['Name']}", f"/networks/{network['Id']}") if network else None,
         on_network=tuple(one["Spec"]["Name"] for one in strangers if network and network["Id"] in str(one["Spec"])),
         labels={
@@ -80,15 +86,17 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     )
 
 
-def _records(engine: Engine, kind: str, hub: str) -> tuple[Thing, ...]:
+def _records(engine: Engine, kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
+    """Return what is ours of a kind, by name, each with its labels."""
     ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
-    return tuple(sorted((Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}") for one in ours), key=lambda one: one.name))
+    found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
+    return sorted(found, key=lambda one: one[0].name)
 
 
 def is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
     """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own."""
     ours = {name: value for name, value in (labels or {}).items() if name.startswith(PREFIX)}
-    return bool(ours) and LOCK not in ours and {ours.get(SERVICE, hub), ours.get(NOTEBOOKS, hub)} == {hub}
+    return bool(ours) and LOCK not in ours and {ours.get(label, hub) for label in (SERVICE, NOTEBOOKS, homes.LABEL)} == {hub}
 
 
 def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> OnNode:
@@ -96,7 +104,8 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
     containers = host.engine.get("/containers/json", all=True)
     foreign = {one["ImageID"] for one in containers if _is_foreign(one, strangers)}
     images = [(one, names) for one in host.engine.get("/images/json") if (names := _references(one, host.name, settings))]
-    volumes = host.engine.get("/volumes").get("Volumes") or []
+    listed = host.engine.get("/volumes").get("Volumes") or []
+    volumes = [one for one in listed if removal.is_ours(one, settings)]
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
@@ -110,9 +119,8 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
             if one["Id"] not in foreign
         ),
         in_use=tuple(_short(name) for one, names in images for name in names if one["Id"] in foreign),
-        volumes=tuple(
-            Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if removal.is_ours(one, settings)
-        ),
+        volumes=tuple(Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if not homes.is_one(one)),
+        homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in volumes if homes.is_one(one)),
         certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
     )
 

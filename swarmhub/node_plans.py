@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from swarmhub import availability, drain, images, leftovers, notebooks, removal, swarm, teardown, work
+from swarmhub import availability, drain, homes, images, leftovers, notebooks, removal, swarm, teardown, work
 from swarmhub.errors import StepError
 from swarmhub.images import Holding
 from swarmhub.nodes import Member, SwarmNode
@@ -64,6 +64,12 @@ def node_of(run: Run, host: str) -> SwarmNode:
 def work_on(run: Run, host: str) -> Work:
     """Return what runs on a node, asked anew."""
     return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
+
+
+def homes_on(run: Run, host: str) -> tuple[str, ...]:
+    """Return whose homes are on a node."""
+    node, places = node_of(run, host).id, homes.places(run.hosts[run.manager], run.settings.hub.service)
+    return tuple(place.user for place in places if place.node == node)
 
 
 def pause_plan(run: Run, host: str) -> Plan:

@@ -140,6 +140,9 @@ class FakeEngine:
     def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
 
+    def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
+        yield from self._answer(Request("GET", path, params))
+
     def _answer(self, request: Request) -> Json:
         self.requests.append(copy.deepcopy(request))
         if str(request) not in self.answers:
