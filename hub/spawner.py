@@ -61,6 +61,8 @@ def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any =
     c.Spawner.start_timeout = tables["notebook"]["start_timeout"] + MARGIN_SECONDS
     c.Spawner.http_timeout = 60
     c.Spawner.options_form = profiles.options_form
+    c.Spawner.options_from_form = profiles.options_from_form
+    c.Spawner.apply_user_options = profiles.apply_user_options
 
 
 @dataclass(frozen=True)

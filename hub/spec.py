@@ -8,6 +8,7 @@ from typing import Any
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
 from hub import mounts
+from hub.profiles import amount
 
 Arguments = Mapping[str, Any]
 
@@ -74,17 +75,9 @@ def needs(server: Arguments) -> str:
     """Return what a node must have free for it, as people read it."""
     cpus, memory = server.get("cpu_guarantee"), server.get("memory_guarantee")
     parts = [f"{cpus:g} CPU{'s' if cpus > 1 else ''}"] if cpus else []
-    parts += [f"{size(memory)} of memory"] if memory else []
+    parts += [f"{amount(memory)} of memory"] if memory else []
     parts += [f"{count} {name}" for name, count in server["generic_resources"].items()]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as people read it."""
-    for unit, power in (("TB", 40), ("GB", 30), ("MB", 20)):
-        if count >= 2**power:
-            return f"{count / 2**power:.4g} {unit}"
-    return f"{count / 2**10:.4g} KB"
 
 
 def _cpus(count: float | None) -> int | None:

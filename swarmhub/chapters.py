@@ -8,6 +8,7 @@ from functools import partial
 from swarmhub import (
     availability,
     certs,
+    hub_check,
     hub_image,
     images,
     network,
@@ -82,6 +83,7 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     found, before = run.look.service(), run.look.releases()
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
+    plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
     # Only now: until it has been updated, the hub places servers by the labels of the images before.
     return replace(plan, changes=(*plan.changes, *_forgetting(run, parts)))
 

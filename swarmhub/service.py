@@ -75,7 +75,12 @@ def images_of(spec: Json) -> set[str]:
 def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
     """Map the names of the secrets that are mounted to their names in the swarm."""
     service = settings.hub.service
-    return {name: swarm_name(service, name, value, cluster) for name, value in secrets.items() if name != IN_ENVIRONMENT}
+    return {name: swarm_name(service, name, value, cluster) for name, value in mounted(secrets).items()}
+
+
+def mounted(secrets: Secrets) -> Secrets:
+    """Return the secrets that the hub reads from files."""
+    return {name: value for name, value in secrets.items() if name != IN_ENVIRONMENT}
 
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:

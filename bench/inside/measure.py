@@ -108,9 +108,9 @@ def _stop(kind: str, client: docker.APIClient, name: str) -> None:
 def _bare(client: docker.APIClient, name: str) -> float:
     started = time.monotonic()
     template = docker.types.TaskTemplate(
-        docker.types.ContainerSpec(IMAGE, env=_environment(name), healthcheck={"Test": ["NONE"]}),
+        docker.types.ContainerSpec(IMAGE, env=_environment(name), healthcheck=docker.types.Healthcheck(test=["NONE"])),
         networks=[os.environ["DOCKER_NETWORK_NAME"]],
-        restart_policy={"Condition": "none"},
+        restart_policy=docker.types.RestartPolicy("none"),
     )
     mode = docker.types.EndpointSpec(mode=os.environ["DOCKER_ENDPOINT_MODE"])
     client.create_service(template, name=name, endpoint_spec=mode)
@@ -137,12 +137,9 @@ def _remove(client: docker.APIClient, name: str) -> None:
 
 
 def _is_quiet(client: docker.APIClient) -> bool:
-    names = {service["ID"] for service in client.services() if service["Spec"]["Name"].startswith("b")}
-    return not any(task["ServiceID"] in names for task in client.tasks()) and not _ended(client)
-
-
-def _ended(client: docker.APIClient) -> bool:
-    return False
+    """Tell whether all tasks have ended but those of services that are still there."""
+    there = {service["ID"] for service in client.services()}
+    return all(task["ServiceID"] in there for task in client.tasks())
 
 
 def _environment(name: str) -> dict[str, str]:

@@ -81,7 +81,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, "Spec": kept},
         "GET /tasks": [_task(kept)],
         "POST /containers/create": {"Id": "once"},
-        "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2})],
+        "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2}), '{"problems": []}'],
         "POST /containers/once/wait": {"StatusCode": 0},
     }
     first = releases.draft(settings, kept, parts, ())

@@ -96,7 +96,12 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
-        "service": [*[f"create secret on {MANAGER}"] * 2, f"create service on {MANAGER}", f"record release on {MANAGER}"],
+        "service": [
+            f"check the on {MANAGER}",
+            *[f"create secret on {MANAGER}"] * 2,
+            f"create service on {MANAGER}",
+            f"record release on {MANAGER}",
+        ],
     }
 
 
@@ -139,9 +144,10 @@ def test_a_new_network_is_known_after_its_step_in_a_service_that_is_there(run: R
 
 
 def test_a_certificate_that_is_due_restarts_the_hub(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What certs costs shows in the service's plan, with the copy of the database before it."""
+    """What certs costs shows in the service's plan, with the check and the copy of the database before it."""
     monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: True)
     assert words(every(run)["service"]) == [
+        f"check the on {MANAGER}",
         f"copy the on {MANAGER}",
         f"update service on {MANAGER}",
         f"record release on {MANAGER}",
