@@ -161,7 +161,8 @@ def _shortages(settings: Settings, outlook: Outlook) -> list[tuple[str, str]]:
     for node in seen.nodes:
         if outlook.disk[node.id] > seen.disk.get(node.id, outlook.disk[node.id]):
             number, quota = len(_newcomers(packing, node.id)), size(settings.home.quota)
-            cause = f"{node.name} has {size(seen.disk[node.id])} of disk free for {number} new home{'' if number == 1 else 's'} of up to {quota}"
+            coming = f"{number} new home{'' if number == 1 else 's'} of up to {quota}"
+            cause = f"{node.name} has {size(seen.disk[node.id])} of disk free for {coming}"
             found.append((cause, REMEDIES["disk"]))
     return found
 
