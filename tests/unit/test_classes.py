@@ -1,23 +1,28 @@
 """What a class will need, and whether the nodes have it."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swarmhub import classes
+from swarmhub import classes, swarm_config
 from swarmhub.capacity import Node
 from swarmhub.classes import Seen
 from swarmhub.doctor.addresses import Use
+from swarmhub.host import Output
+from swarmhub.machine import FACTS
+from swarmhub.nodes import Member
 from swarmhub.roster import Person
 from swarmhub.settings import Settings
+from tests.unit.cluster import Hosts
 from tests.unit.fakes import MANAGER, WORKER1, WORKER2, settings
+from tests.unit.test_servers import service
 
 GB = 1 << 30
 NODES = (Node("n1", MANAGER, 4 * GB, 4), Node("n2", WORKER1, 4 * GB, 4), Node("n3", WORKER2, 2 * GB, 4))
 DISK = {"n1": 50 * GB, "n2": 50 * GB, "n3": 10 * GB}
 SEEN = Seen(NODES, DISK, Use("10.20.0.0/16", 1, 0), {}, frozenset())
+TASK = {"ServiceID": "grace", "NodeID": "n2", "CreatedAt": "2026-11-15T10:00:00Z", "DesiredState": "running", "Spec": {}}
 CLASS = tuple(Person(name) for name in ("ada", "grace", "hopper", "knuth", "turing"))
 
 
@@ -28,7 +33,7 @@ def configured(tables: dict[str, Any] | None = None, **notebook: Any) -> Setting
 
 def verdict(given: Settings, seen: Seen = SEEN, people: tuple[Person, ...] = CLASS) -> str:
     """Return the verdict on a class."""
-    return classes.verdict(classes.judge(given, people, seen))
+    return classes.verdict(classes.judge(given, people, {}, seen))
 
 
 def test_a_class_that_fits_is_enough() -> None:
@@ -96,62 +101,35 @@ def test_new_homes_need_disk() -> None:
     assert verdict(configured()).startswith("enough")
 
 
-PROFILED = {
-    "profiles": [
-        {"name": "Large", "groups": ["ml"], "memory_guarantee": "4G"},
-        {"name": "Small", "memory_guarantee": "1G"},
-    ],
-    "overrides": [{"users": ["turing"], "memory_guarantee": "2G"}],
-    "groups": {"ml": ["knuth"]},
-}
+def test_a_limit_of_the_hub_counts_too() -> None:
+    """Whatever the nodes have room for."""
+    limited = configured({"limits": {"active_servers": 7}})
+    said = verdict(limited, replace(SEEN, use=Use("10.20.0.0/16", 3, 3)))
+    assert said.startswith("not enough: limits.active_servers = 7 allows 4 servers more. Raise it in hosts.toml")
+    assert verdict(limited).startswith("enough")
 
 
-def test_everybody_counts_with_what_they_get_by_default() -> None:
-    """The first profile offered to their groups, of the roster and of hosts.toml, and the overrides for them."""
-    given = Settings.model_validate(settings().model_dump(mode="json", exclude_unset=True) | PROFILED)
-    people = (Person("ada", "ml"), Person("grace"), Person("knuth"), Person("turing"))
-    seen = replace(SEEN, nodes=(Node("n1", MANAGER, 64 * GB, 4),))
-    wanted = {server.user: server.memory // GB for server in classes.judge(given, people, seen).packing.placed}
-    assert wanted == {"ada": 4, "grace": 1, "knuth": 4, "turing": 2}
+def test_the_cluster_is_asked(hosts: Hosts, given: Settings) -> None:
+    """For nodes, disks, addresses, homes and servers of those on the roster; a node that hosts.toml does not name is closed."""
+    manager = hosts[MANAGER]
+    labels = {"swarmhub.home": "jupyterhub", "swarmhub.node": "n2"}
+    for user in ("ada", "zuse"):
+        swarm_config.create(manager, f"home-{user}", labels | {"swarmhub.user": user}, {})
+    task = {**TASK, "Status": {"State": "running", "Timestamp": "2026-11-15T10:00:00Z"}}
+    manager.engine.answers |= {"GET /services": [service("grace"), service("zuse")], "GET /tasks": [task]}
+    machine = "0.1 0.1 0.1 1/1 1\n4\nMemTotal: 8 kB\nMemAvailable: 4 kB\n/dev/sda1 100 40 60 40% /\n"
+    members = []
+    for id_, host in (("n1", manager), ("n2", hosts[WORKER1])):
+        host.commands[f"sh -c {FACTS} sh /var/lib/docker"] = Output(0, machine, "")
+        members.append((Member(id_, "active", id_ == "n1", "29"), host))
+    seen = classes.observe(given, CLASS, manager, members)
+    assert {node.id: node.closed for node in seen.nodes} == {"n1": "", "n2": "", "n3": "not in hosts.toml"}
+    assert (seen.disk, seen.homes, seen.running) == ({"n1": 61440, "n2": 61440}, {"ada": "n2"}, frozenset({"grace"}))
 
 
 def test_the_table_says_what_each_node_has_then() -> None:
     """Servers, memory, CPUs, homes of the roster, new homes and free disk."""
     given = configured({"home": {"quota": "1G"}}, memory_guarantee="1G", cpu_guarantee=0.5)
-    rows = classes.rows(classes.judge(given, CLASS, replace(SEEN, homes={"ada": "n3"})))
+    rows = classes.rows(classes.judge(given, CLASS, {}, replace(SEEN, homes={"ada": "n3"})))
     assert rows[0] == (MANAGER, "2", "4.3 GB", "2.1 GB", "4", "3", "0", "2, 2.1 GB", "53.7 GB")
     assert rows[2] == (WORKER2, "1", "2.1 GB", "1.1 GB", "4", "3.5", "1", "0", "10.7 GB")
-
-
-@pytest.fixture
-def class_of(folder: Path) -> Settings:
-    """Return settings whose userlist names Ada, and where a group decides on a profile."""
-    (folder / "hosts.toml").write_text((folder / "hosts.toml").read_text() + '\n[[profiles]]\nname = "x"\ngroups = ["ml"]\n')
-    from swarmhub import settings as file
-
-    return file.load(folder / "hosts.toml")
-
-
-def test_who_may_not_log_in_is_named(class_of: Settings) -> None:
-    """Neither on the userlist nor known to the hub."""
-    lines = classes.warnings(class_of, CLASS[:3], {"ada": {"groups": []}, "grace": {"groups": []}})
-    assert [line.partition(". ")[0] for line in lines] == ["may not log in: hopper"]
-
-
-def test_who_waits_for_a_deploy_is_named(class_of: Settings) -> None:
-    """The userlist has changed since."""
-    assert classes.warnings(class_of, CLASS[:1], {}) == ["on the userlist, and not at the hub yet: ada. Next: fab deploy"]
-
-
-def test_without_a_hub_it_is_said_that_its_users_are_not_known(class_of: Settings) -> None:
-    """The first deploy may be still to come."""
-    assert classes.warnings(class_of, CLASS[:1], None)[0].startswith("the hub does not run")
-
-
-@pytest.mark.parametrize(("group", "has", "warns"), [("ml", [], True), ("ml", ["ml"], False), ("3b", [], False)])
-def test_a_group_that_only_the_roster_knows_is_told(class_of: Settings, group: str, has: list[str], warns: bool) -> None:
-    """Where it decides on what somebody gets."""
-    lines = classes.warnings(class_of, [Person("ada", group)], {"ada": {"groups": has}})
-    assert lines == (
-        ["in group ml on the roster only: ada. Add them in hosts.toml, below [groups], or at the hub"] if warns else []
-    )
