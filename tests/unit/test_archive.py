@@ -119,8 +119,8 @@ def test_homes_that_cannot_be_found_are_refused(home: dict[str, Any], said: str)
 
 def planned(found: Found, to: Path = Path("archives/x"), *, keep: bool = False) -> list[str]:
     """Return what is done."""
-    api: Any = object()
-    plan = archive.plan(found, settings(), to, FakeHost(), api if found.working else None, keep=keep)
+    stop: Any = (lambda user: None) if found.working else None
+    plan = archive.plan(found, settings(), to, FakeHost(), stop, keep=keep)
     return [change.sentence for change in plan.changes]
 
 
