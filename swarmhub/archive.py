@@ -1,5 +1,6 @@
 """After the term: people's homes saved on the operator's machine and, once they are whole there, freed on the cluster."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -121,7 +122,9 @@ def size(count: int) -> str:
 def _on_volumes(settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[Place]) -> list[Home]:
     hub = settings.hub.service
     here = [one for one in homes.volumes(host, hub) if one.user in names]
-    folders = {one: one.name.removeprefix(f"{hub}-home-") for one in here}
+    homes_of = Counter(one.user for one in here)
+    # A user may have one for each named server; of the volume's name only the end tells them apart.
+    folders = {one: one.user if homes_of[one.user] == 1 else one.name.removeprefix(f"{hub}-home-") for one in here}
     mounts = [_of_volume(one, name) for one, name in folders.items()]
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
     configs = {one.volume: one.config for one in places if one.node == node}
