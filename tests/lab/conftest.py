@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> Settings:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium; a test tool's own download is not to be had everywhere."""
     machine.install_missing({"chromium": "chromium"}, print)
