@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import settings
-from hub.engine import CONFIG_FOLDER
+from hub import culling, extra, groups, profiles, settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
-DATABASE = DATA / "jupyterhub.sqlite"
 SECRETS = Path("/run/secrets")
 USERLIST = Path("/srv/jupyterhub/userlist")
+CONF = Path("/srv/jupyterhub/conf.d")
+DATABASE = "jupyterhub.sqlite"
 API_PORT = 8081
 
 
@@ -23,9 +23,10 @@ def configure(
     data: Path = DATA,
     secrets: Path = SECRETS,
     userlist: Path = USERLIST,
+    conf: Path = CONF,
     mounted: Any = None,
 ) -> None:
-    """Set on `c` (a `traitlets.Config`) all that the deployment decides.
+    """Set on `c` (a `traitlets.Config`) all that the deployment decides, then what [jupyterhub] and conf.d add.
 
     `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
 
@@ -37,9 +38,15 @@ def configure(
     users, mistakes = parse(userlist.read_text())
     if mistakes:
         raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
+    tables = settings.load(environ)
     _hub(c, environ, data)
     _login(c, environ, secrets, users)
-    _spawner(c, environ, mounted)
+    _limits(c, tables["limits"])
+    groups.configure(c, tables["groups"])
+    culling.configure(c, environ, data / DATABASE)
+    spawner.configure(c, tables, environ, mounted)
+    extra.apply(c, tables["jupyterhub"], secrets)
+    extra.load(c, conf)
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
@@ -49,12 +56,15 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{API_PORT}"
     # The service's name, not its address: a restarted hub has another one.
     c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{API_PORT}"
-    c.JupyterHub.db_url = f"sqlite:///{data}/jupyterhub.sqlite"
+    c.JupyterHub.db_url = f"sqlite:///{data / DATABASE}"
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
     # A new hub finds the running servers in its database: an update must not stop them.
     c.JupyterHub.cleanup_servers = False
     # A newer JupyterHub refuses an older schema; every deploy has copied the database before it starts another hub.
     c.JupyterHub.upgrade_db = True
+    c.JupyterHub.services = []
+    c.JupyterHub.load_roles = []
+    c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:
@@ -70,20 +80,9 @@ def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> N
     c.GitHubOAuthenticator.allow_existing_users = True
 
 
-def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
-    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
-    c.SwarmSpawner.image = settings.load(environ)["notebook"]["image"]
-    c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
-    c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
-    c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
-    c.SwarmSpawner.extra_create_kwargs = {"labels": {"swarmhub.notebooks": environ["DOCKER_SERVICE_NAME"]}}
-    # Swarm's default is to start a server again that its user has shut down.
-    c.SwarmSpawner.extra_task_spec = {"restart_policy": {"Condition": "none"}}
-    # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly.
-    c.SwarmSpawner.extra_container_spec = {"healthcheck": {"Test": ["NONE"]}}
-    if mounted:
-        c.SwarmSpawner.extra_container_spec["configs"] = [mounted]
-        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
-    c.Spawner.start_timeout = 180
-    c.Spawner.http_timeout = 60
-    c.Spawner.default_url = "/lab"
+def _limits(c: Any, limits: Mapping[str, int]) -> None:
+    c.JupyterHub.concurrent_spawn_limit = limits["concurrent_spawns"]
+    c.JupyterHub.active_server_limit = limits["active_servers"]
+    # JupyterHub's 0 is no limit; ours is none of them.
+    c.JupyterHub.allow_named_servers = limits["named_servers"] > 0
+    c.JupyterHub.named_server_limit_per_user = limits["named_servers"]

@@ -32,7 +32,9 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         SettingsError: the userlist has mistakes, or a file is missing.
 
     """
-    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b""}
+    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
+    if settings.hub.conf:
+        files = {name: content for name, content in files.items() if not name.startswith("conf.d/")} | _conf(settings.hub.conf)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
@@ -71,6 +73,12 @@ class _Builder:
             for line in event.get("stream", "").splitlines():
                 if line.strip():
                     progress.log(host.name, line.rstrip())
+
+
+def _conf(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
+    return {f"conf.d/{name}": content for name, content in context.read(folder).items()} | {"conf.d/.keep": b""}
 
 
 def _userlist(file: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import certs, hub_image
+from swarmhub import certs, hub_image, members
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
@@ -174,7 +174,12 @@ class Run:
         """
         problems: list[Problem] = []
         _ = self.settings
-        for read in (lambda: self.secrets, lambda: hub_image.desired(self.settings), lambda: certs.desired(self.settings)):
+        reads: tuple[Callable[[], object], ...] = (
+            lambda: self.secrets,
+            lambda: members.check(self.settings, settings_file.path(), hub_image.desired(self.settings).files["userlist"]),
+            lambda: certs.desired(self.settings),
+        )
+        for read in reads:
             try:
                 read()
             except SettingsError as error:

@@ -29,8 +29,9 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
 
     """
     given = _given(settings, file)
-    values = {name: (environ.get(name) or given.get(name) or "").strip() for name in NAMES}
-    missing = [name for name in NAMES if not values[name]]
+    names = dict.fromkeys([*NAMES, *settings.secrets.names])
+    values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
+    missing = [name for name in names if not values[name]]
     problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings, name == missing[0])) for name in missing]
     callback = values["OAUTH_CALLBACK_URL"]
     if callback and not _fits(callback, settings.hub.domain):
@@ -45,7 +46,8 @@ def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:
     """Return a Swarm secret's name: it changes with the value, and a guess at the value is dear to check."""
     salt = f"{cluster}/{service}/{name}".encode()
     version = hashlib.scrypt(value.get_secret_value().encode(), salt=salt, n=2**12, r=8, p=1, dklen=6)
-    return f"{service}-{name.lower()}-{version.hex()}"
+    # Docker's limit is 64 characters; the salt tells apart names that begin alike.
+    return f"{service}-{name.lower()[:20]}-{version.hex()}"
 
 
 def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
@@ -80,7 +82,7 @@ def _missing(name: str, settings: Settings, is_first: bool) -> str:
     callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
     value = callback if name == "OAUTH_CALLBACK_URL" else "…"
     register = f"register the hub at {settings.github.web_url}/settings/applications/new with the callback {callback}, then: "
-    return f"is not set; {register if is_first else ''}export {name}={value}"
+    return f"is not set; {register if is_first and name in NAMES else ''}export {name}={value}"
 
 
 def _fits(callback: str, domain: str) -> bool:

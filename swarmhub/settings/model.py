@@ -1,11 +1,12 @@
 """What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
+from hub.slug import slug
 from swarmhub.settings.grammar import (
     Domain,
     Email,
@@ -141,6 +142,9 @@ class Hub(Table):
         "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
     )
     userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
+    conf: FilePath | None = Field(
+        None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
+    )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
 
@@ -187,26 +191,55 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
-    return [*found, *_unknown_profiles(data)]
+    return [*found, *_unknown_profiles(data), *_unknown_secrets(data)]
+
+
+def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return each `{secret = "NAME"}` in [jupyterhub] whose name is not in secrets.names."""
+    table = data.get("secrets")
+    names = table.get("names", []) if isinstance(table, dict) else []
+    return [
+        (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
+        for key, name in _secrets_in(data.get("jupyterhub"), ("jupyterhub",))
+        if name not in names
+    ]
+
+
+def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:
+    if isinstance(value, dict) and set(value) == {"secret"}:
+        yield key, value["secret"]
+    elif isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for part, inner in parts:
+            yield from _secrets_in(inner, (*key, part))
 
 
 def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each profile that is named twice, and each name of one that there is not."""
+    """Return each profile whose name does not tell it from another, and each name of one that there is not."""
     tables = {
         key: [one for one in rows if isinstance(one, dict)] for key in PROFILED if isinstance(rows := data.get(key), list)
     }
-    names = [one["name"] for one in tables.get("profiles", []) if isinstance(one.get("name"), str)]
-    found: list[tuple[Key, str]] = [
-        (("profiles", index, "name"), f"{name!r} is the name of another profile; give each its own")
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
+    places = [(place, one["name"]) for place, one in enumerate(tables.get("profiles", [])) if isinstance(one.get("name"), str)]
+    names = [name for _, name in places]
+    found = _same_names(places)
     for key in ("overrides", "folders"):
         for index, one in enumerate(tables.get(key, [])):
             named = one.get("profiles") if isinstance(one.get("profiles"), list) else []
             wrongs = [(place, name) for place, name in enumerate(named or []) if name not in names]
             known = ", ".join(map(repr, names)) or "none"
             found += [((key, index, "profiles", place), f"{name!r} is no profile; there is {known}") for place, name in wrongs]
+    return found
+
+
+def _same_names(places: list[tuple[int, str]]) -> list[tuple[Key, str]]:
+    first: dict[str, str] = {}
+    found: list[tuple[Key, str]] = []
+    for place, name in places:
+        short = slug(name)
+        if short in first:
+            wrong = f"{name!r} is {short!r} in addresses and in the API, as {first[short]!r} is; give each its own"
+            found.append((("profiles", place, "name"), wrong))
+        first.setdefault(short, name)
     return found
 
 

@@ -30,12 +30,13 @@ def desired(folder: Path, **table: Any) -> HubImage:
 
 
 def test_the_image_holds_the_folder_and_the_operators_userlist(folder: Path) -> None:
-    """The userlist that hosts.toml names takes the place of the project's own; ca/ is there even if it is empty."""
+    """The userlist that hosts.toml names takes the place of the project's own; ca/ and conf.d/ are there, even empty."""
     assert desired(folder).files == {
         "Dockerfile": b"the project's Dockerfile\n",
         "config.py": b"the project's config.py\n",
         "userlist": b"ada admin\ngrace\n",
         "ca/.keep": b"",
+        "conf.d/.keep": b"",
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyterhub import orm, scopes  # type: ignore[import-untyped]
+from jupyterhub import orm, scopes
 from traitlets.config import Config
 
 from hub.access import NAME, SCOPES, let_in

@@ -1,0 +1,47 @@
+"""Options of JupyterHub beyond ours: [jupyterhub] of `hosts.toml`, then the files in conf.d."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SECRET = "secret"  # noqa: S105 - the key of a reference to one
+
+
+def apply(c: Any, classes: Mapping[str, Mapping[str, Any]], secrets: Path) -> None:
+    """Set the options of `hosts.toml` on `c`: a list goes behind ours, a table is merged into ours, else it replaces ours."""
+    for name, options in classes.items():
+        for trait, value in options.items():
+            c[name][trait] = _joined(c[name].get(trait), _revealed(value, secrets))
+
+
+def load(c: Any, folder: Path) -> None:
+    """Run the files of conf.d in the order of their names, each as a configuration file of JupyterHub's."""
+    for file in files(folder):
+        code = compile(file.read_bytes(), file, "exec")
+        exec(code, {"__file__": str(file), "c": c, "get_config": lambda: c})  # noqa: S102 - that is what they are for
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of conf.d in the order in which they are run."""
+    return sorted(folder.glob("*.py"))
+
+
+def _joined(ours: Any, value: Any) -> Any:
+    if isinstance(ours, list) and isinstance(value, list):
+        return [*ours, *value]
+    if isinstance(ours, set) and isinstance(value, list):
+        return ours | set(value)
+    if isinstance(ours, dict) and isinstance(value, dict):
+        return {**ours, **value}
+    return value
+
+
+def _revealed(value: Any, secrets: Path) -> Any:
+    """Return a value with each `{secret = "NAME"}` in it replaced by what the secret holds."""
+    if isinstance(value, list):
+        return [_revealed(one, secrets) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {SECRET}:
+        return (secrets / value[SECRET]).read_text()
+    return {key: _revealed(one, secrets) for key, one in value.items()}

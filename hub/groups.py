@@ -1,0 +1,51 @@
+"""The groups of `hosts.toml` in the hub's database, beside those of the admin console."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+RECORD = "groups.json"
+LEAVE = """
+delete from user_group_map
+where group_id = (select id from groups where name = ?) and user_id = (select id from users where name = ?)
+"""
+MEMBERS = """
+select users.name from users
+join user_group_map on users.id = user_id join groups on groups.id = group_id
+where groups.name in ({})
+"""
+
+Groups = Mapping[str, Iterable[str]]
+
+
+def configure(c: Any, groups: Groups) -> None:
+    """Let JupyterHub make the groups and add their members."""
+    c.JupyterHub.load_groups = {name: {"users": list(users)} for name, users in groups.items()}
+
+
+def drop_members(data: Path, database: Path, groups: Groups) -> None:
+    """Take out of the groups who was named in `hosts.toml` at the hub's last start, and is no more.
+
+    JupyterHub only ever adds. A record in `data` tells apart who was added in the
+    admin console: they stay.
+    """
+    record = data / RECORD
+    before: Groups = json.loads(record.read_text()) if record.exists() else {}
+    gone = [(name, user) for name, users in before.items() for user in users if user not in groups.get(name, ())]
+    if gone and database.exists() and database.stat().st_size:
+        with closing(sqlite3.connect(database)) as db, db:
+            db.executemany(LEAVE, gone)
+    written = record.with_suffix(".new")
+    written.write_text(json.dumps(groups))
+    written.replace(record)
+
+
+def members(database: Path, names: Iterable[str]) -> set[str]:
+    """Return who is in one of the groups, however they got there."""
+    wanted = list(names)
+    query = MEMBERS.format(", ".join("?" * len(wanted)))
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return {name for (name,) in db.execute(query, wanted)}
