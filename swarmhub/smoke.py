@@ -1,6 +1,7 @@
 """Prove that notebooks work: a user of its own for each node starts a server there and works with it."""
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,10 +10,11 @@ from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.hub_api import HubApi
 from swarmhub.nodes import Member
 from swarmhub.parallel import at_once
+from swarmhub.report import Report
 from swarmhub.run import Run
 from swarmhub.settings import Settings
 from swarmhub.settings.notebook import Profile
-from swarmhub.trial import MARGIN_SECONDS, Trial
+from swarmhub.trial import Trial
 
 STEP = "smoke"
 # More at once would compete for the hub, and be no faster.
@@ -29,7 +31,7 @@ def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
         StepErrors: nodes do not do what they should.
 
     """
-    chosen = choose(run.settings, profile)
+    chosen, started = choose(run.settings, profile), time.monotonic()
     run.journal.open(run.look.holder())
     run.journal.lock()
     api = hub_api.connect(run)
@@ -40,15 +42,16 @@ def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
     try:
         errors += _clear(run, api, reached)
         _introduce(api, [one.user for one in trials], chosen)
-        errors += _try(trials)
+        errors += _try(trials, run.report)
     finally:
         errors += (left := _clear(run, api, reached))
         if left:  # after Ctrl-C, too
             raise StepErrors(*errors)
     if errors:
         raise StepErrors(*errors)
-    count = f"{len(trials)} of {len(targets)} nodes"
-    run.report.line(STEP, f"{count} start servers, run code and keep files, {run.seconds:.1f} s", style="bold green")
+    what = "start servers, run code and keep files" if run.settings.home.keep else "start servers and run code"
+    seconds = time.monotonic() - started
+    run.report.line(STEP, f"{len(trials)} of {len(targets)} nodes {what}, {seconds:.1f} s", style="bold green")
 
 
 def choose(settings: Settings, name: str) -> Profile | None:
@@ -79,7 +82,6 @@ def _trials(run: Run, api: HubApi, reached: Mapping[str, str], profile: str) -> 
             host=host,
             node=node,
             profile=profile,
-            patience=run.settings.notebook.start_timeout + MARGIN_SECONDS,
             keeps_files=run.settings.home.keep,
             progress=run.report,
             is_over=is_over,
@@ -96,7 +98,7 @@ def _introduce(api: HubApi, users: Sequence[str], profile: Profile | None) -> No
         api.post(f"groups/{profile.groups[0]}/users", {"users": users})
 
 
-def _try(trials: Sequence[Trial]) -> list[StepError]:
+def _try(trials: Sequence[Trial], report: Report) -> list[StepError]:
     """Run the trials, some at once; return what went wrong."""
     # Its end waits for those that still act as a user: nothing is made any more when the traces are removed.
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -104,6 +106,7 @@ def _try(trials: Sequence[Trial]) -> list[StepError]:
         try:
             answers = [future.exception() for future in futures]
         except KeyboardInterrupt:
+            report.line(STEP, "interrupted; what was made for it is removed", style="yellow")
             pool.shutdown(wait=False, cancel_futures=True)
             at_once([one.give_up for one in trials])
             raise

@@ -3,24 +3,22 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from hub.mounts import HOMES
 from swarmhub import notebooks, shell, trial
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.hub_api import HubApi
+from swarmhub.leftovers import Thing
 from swarmhub.look import Look
 from swarmhub.parallel import at_once
 from swarmhub.plan import remedy
 from swarmhub.settings import Settings
-from swarmhub.wait import until
+from swarmhub.teardown import remove_soon
 
 # GitHub has no names with two hyphens, and the userlist takes none: nobody can log in as one of these.
 PREFIX = "smoke--"
 # As the hub writes it in the names of volumes, configs and services.
 ESCAPED = PREFIX.replace("-", "-2d")
-# Where the hub's container has the folder above the homes.
-HOMES = "/srv/homes"
-SECONDS = 30
-CONFLICT = 409
 
 
 def remove(settings: Settings, look: Look, api: HubApi, manager: Host, hosts: Mapping[str, Host]) -> list[StepError]:
@@ -29,7 +27,7 @@ def remove(settings: Settings, look: Look, api: HubApi, manager: Host, hosts: Ma
     errors = _each(partial(_user, api, user["name"]) for user in api.users() if user["name"].startswith(PREFIX))
     # A hub whose database was put back knows nothing of a server that still runs.
     left = [one for one in notebooks.observe(manager, hub) if one.user.startswith(PREFIX)]
-    errors += _each(partial(_delete, manager, f"/services/{one.service}") for one in left)
+    errors += _each(partial(_remove, manager, "service", one.service, one.service) for one in left)
     errors += _each(partial(_volumes, host, f"{hub}-home-") for host in hosts.values())
     errors += _each([partial(_configs, manager, f"{hub}-home-")])
     if settings.home.keep and settings.home.type != "volume":
@@ -45,13 +43,13 @@ def _user(api: HubApi, name: str) -> None:
 def _volumes(host: Host, prefix: str) -> None:
     for one in host.engine.get("/volumes").get("Volumes") or []:
         if _is_ours(one["Name"], prefix):
-            _delete(host, f"/volumes/{one['Name']}")
+            _remove(host, "volume", one["Name"], one["Name"])
 
 
 def _configs(manager: Host, prefix: str) -> None:
     for one in manager.engine.get("/configs"):
         if _is_ours(one["Spec"]["Name"], prefix):
-            _delete(manager, f"/configs/{one['ID']}")
+            _remove(manager, "config", one["Spec"]["Name"], one["ID"])
 
 
 def _is_ours(name: str, prefix: str) -> bool:
@@ -71,19 +69,8 @@ def _folders(settings: Settings, look: Look, manager: Host, hosts: Mapping[str, 
         raise StepError(place.host, f"homes of smoke tests stay: {done.err.strip()}", f"Remove {name} there by hand")
 
 
-def _delete(host: Host, path: str) -> None:
-    """Remove something of an engine's; what a container uses is free when that is gone."""
-
-    def is_gone() -> bool:
-        try:
-            host.engine.delete(path)
-        except EngineError as error:
-            if error.status != CONFLICT:
-                raise
-            return False
-        return True
-
-    until(is_gone, SECONDS, lambda: StepError(host.name, f"{path} is still used", "The next fab smoke removes it"))
+def _remove(host: Host, kind: str, name: str, id_: str) -> None:
+    remove_soon(host, Thing(f"{kind} {name}", f"/{kind}s/{id_}"))
 
 
 def _each(jobs: Iterable[Callable[[], None]]) -> list[StepError]:

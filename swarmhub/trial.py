@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from swarmhub import kernel, notebooks
+from swarmhub import kernel, notebooks, servers
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.hub_api import HubApi
@@ -17,8 +17,6 @@ FILE = "swarmhub-smoke.txt"
 # Python, R and Julia understand it.
 CODE, ANSWER = "6 * 7", "42"
 STOP_SECONDS = 60
-# The hub gives a start up by itself, and says why.
-MARGIN_SECONDS = 60
 PAUSE_SECONDS = 0.5
 LOOK = "The hub's log says more: fab logs"
 
@@ -38,7 +36,6 @@ class Trial:
     host: str
     node: str
     profile: str
-    patience: float
     keeps_files: bool
     progress: Progress
     is_over: threading.Event
@@ -89,18 +86,9 @@ class Trial:
         self.progress.log(self.host, f"{name}: {time.monotonic() - started:.1f} s")
 
     def _start(self) -> None:
-        options: Mapping[str, str] = {"node": self.node} | ({"profile": self.profile} if self.profile else {})
-        self.api.post(f"users/{self.user}/server", {"user_options": options})
-
-        def is_settled() -> bool:
-            if self.is_over.is_set():
-                raise Interrupted
-            return not self.api.get(f"users/{self.user}").get("pending")
-
-        until(is_settled, self.patience, lambda: StepError(self.host, "the hub goes on starting it", LOOK), PAUSE_SECONDS)
-        told = list(self.api.events(f"users/{self.user}/server/progress"))[-1]
-        if not told.get("ready"):
-            raise StepError(self.host, told["message"], LOOK)
+        options = {"node": self.node} | ({"profile": self.profile} if self.profile else {})
+        if not servers.start(self.api, self.user, self.is_over, options):
+            raise Interrupted
         where = notebooks.named(notebooks.observe(self.manager, self.hub), self.user, self.host)
         if where.node != self.node:
             cause = f"the server runs on another node ({where.node or where.state})"
