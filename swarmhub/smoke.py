@@ -102,9 +102,8 @@ def _try(trials: Sequence[Trial], report: Report) -> list[StepError]:
     """Run the trials, some at once; return what went wrong."""
     # Its end waits for those that still act as a user: nothing is made any more when the traces are removed.
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(one.run) for one in trials]
         try:
-            answers = [future.exception() for future in futures]
+            answers = [future.exception() for future in [pool.submit(one.run) for one in trials]]
         except KeyboardInterrupt:
             report.line(STEP, "interrupted; what was made for it is removed", style="yellow")
             pool.shutdown(wait=False, cancel_futures=True)
