@@ -96,7 +96,7 @@ class Lab:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
         said = self.ask_for_server(user, **options)
         self.wait(
-            lambda: '"ready": true' in self._hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start: {said}"
+            lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start: {said}"
         )
         return f"{HUB}-{user}"
 
@@ -104,8 +104,8 @@ class Lab:
         """Ask for a user's server, with what the page of choices would send, and `on` a node; return what the hub says."""
         if "on" in options:
             options["node"] = self.docker("node", "inspect", options.pop("on"), "--format", "{{.ID}}")
-        self._hub_api("POST", f"users/{user}")
-        answer = self._hub_api("POST", f"users/{user}/server", json.dumps(options))
+        self.hub_api("POST", f"users/{user}")
+        answer = self.hub_api("POST", f"users/{user}/server", json.dumps(options))
         return str(json.loads(answer)["message"]) if answer else ""
 
     def node_of(self, user: str) -> str:
@@ -121,14 +121,14 @@ class Lab:
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
-        self._hub_api("DELETE", f"users/{user}/server")
+        self.hub_api("DELETE", f"users/{user}/server")
         listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
         self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
 
     def hub_answers(self) -> bool:
         """Tell whether the hub answers in its container."""
         with contextlib.suppress(machine.LabError):
-            return '"version"' in self._hub_api("GET", "")
+            return '"version"' in self.hub_api("GET", "")
         return False
 
     def homes(self, node: str) -> list[str]:
@@ -149,7 +149,7 @@ class Lab:
             return True
         return False
 
-    def _hub_api(self, method: str, path: str, body: str = "") -> str:
+    def hub_api(self, method: str, path: str, body: str = "") -> str:
         """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
         container = self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
         return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path, body)
