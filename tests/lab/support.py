@@ -92,18 +92,18 @@ class Lab:
 
     def start_server(self, user: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
-        self._hub_api("POST", f"users/{user}")
-        self._hub_api("POST", f"users/{user}/server")
-        self.wait(lambda: '"ready": true' in self._hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
+        self.ask_hub("POST", f"users/{user}")
+        self.ask_hub("POST", f"users/{user}/server")
+        self.wait(lambda: '"ready": true' in self.ask_hub("GET", f"users/{user}"), 120, f"{user}'s server does not start")
         return f"{HUB}-{user}"
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
-        self._hub_api("DELETE", f"users/{user}/server")
+        self.ask_hub("DELETE", f"users/{user}/server")
         listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
         self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
 
-    def _hub_api(self, method: str, path: str) -> str:
+    def ask_hub(self, method: str, path: str) -> str:
         """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
         container = self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
         return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path)
