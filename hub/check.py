@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from docker.types import ConfigReference
-from jupyterhub import app as jupyterhub_app  # type: ignore[import-untyped]
+from jupyterhub import app as jupyterhub_app
 from traitlets import TraitError
 from traitlets.config import Config
 

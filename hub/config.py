@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import culling, extra, groups, settings
-from hub.engine import CONFIG_FOLDER
+from hub import culling, extra, groups, profiles, settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
@@ -45,7 +44,7 @@ def configure(
     _limits(c, tables["limits"])
     groups.configure(c, tables["groups"])
     culling.configure(c, environ, data / DATABASE)
-    _spawner(c, environ, mounted)
+    spawner.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
 
@@ -65,6 +64,7 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []
+    c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:
@@ -86,22 +86,3 @@ def _limits(c: Any, limits: Mapping[str, int]) -> None:
     # JupyterHub's 0 is no limit; ours is none of them.
     c.JupyterHub.allow_named_servers = limits["named_servers"] > 0
     c.JupyterHub.named_server_limit_per_user = limits["named_servers"]
-
-
-def _spawner(c: Any, environ: Mapping[str, str], mounted: Any) -> None:
-    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
-    c.SwarmSpawner.image = settings.load(environ)["notebook"]["image"]
-    c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
-    c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
-    c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
-    c.SwarmSpawner.extra_create_kwargs = {"labels": {"swarmhub.notebooks": environ["DOCKER_SERVICE_NAME"]}}
-    # Swarm's default is to start a server again that its user has shut down.
-    c.SwarmSpawner.extra_task_spec = {"restart_policy": {"Condition": "none"}}
-    # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly.
-    c.SwarmSpawner.extra_container_spec = {"healthcheck": {"Test": ["NONE"]}}
-    if mounted:
-        c.SwarmSpawner.extra_container_spec["configs"] = [mounted]
-        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
-    c.Spawner.start_timeout = 180
-    c.Spawner.http_timeout = 60
-    c.Spawner.default_url = "/lab"

@@ -1,25 +1,323 @@
-"""Start single-user servers as services of the swarm."""
+"""Start single-user servers as services of the swarm, and follow them until they answer."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
 
 import dockerspawner
+from docker.errors import APIError, DockerException
+from docker.types import EndpointSpec
+from jupyterhub import orm
+from jupyterhub.spawner import SpawnException
+from requests.exceptions import RequestException
+from tornado.httpclient import AsyncHTTPClient, HTTPError
+from traitlets import Dict, List, default
+
+from hub import homes, mounts, profiles, spec
+from hub import news as reading
+from hub.choice import server_for
+from hub.engine import CONFIG_FOLDER
+from hub.mounts import Home
+from hub.names import Names
+from hub.news import News
+from hub.settings import Tables
+from hub.spec import Extra
+
+# On every server's service: the hub's service, whose server it is, its profile and its name.
+LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
+NOT_FOUND = 404
+THREADS = 8
+ENGINE_SECONDS = 30
+TASK_SECONDS = 0.2
+ANSWER_SECONDS = 0.1
+ANSWERS_A_LOOK = 10
+LOG_LINES = 10
+# A task that gets no address stays "new" without a word.
+ADDRESS_SECONDS = 6.0
+# JupyterHub's own patience ends later than ours, which knows more.
+MARGIN_SECONDS = 30
+ENGINE_ERRORS = (DockerException, RequestException, OSError)
+
+
+def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any = None) -> None:
+    """Set on `c` (a `traitlets.Config`) all that the deployment decides about servers.
+
+    `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
+    """
+    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
+    c.SwarmSpawner.tables = dict(tables)
+    c.SwarmSpawner.image = tables["notebook"]["image"]
+    c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
+    c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
+    c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
+    c.SwarmSpawner.client_kwargs = {"timeout": ENGINE_SECONDS}
+    if mounted:
+        c.SwarmSpawner.configs = [mounted]
+        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
+    c.Spawner.start_timeout = tables["notebook"]["start_timeout"] + MARGIN_SECONDS
+    c.Spawner.http_timeout = 60
+    c.Spawner.options_form = profiles.options_form
+    c.Spawner.options_from_form = profiles.options_from_form
+    c.Spawner.apply_user_options = profiles.apply_user_options
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the start under way is made of: [notebook]'s keys, the profile's name, mounts and constraints."""
+
+    server: Mapping[str, Any]
+    profile: str
+    mounts: list[Any]
+    placed: list[str]
 
 
 class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockerspawner has no types
-    """dockerspawner's SwarmSpawner, with servers reached by address instead of by name.
+    """dockerspawner's SwarmSpawner, with specs from hosts.toml, that follows the engine instead of sleeping.
 
-    A server that is stopped and started again keeps its name and gets another
-    address. JupyterHub 6 resolves names through aiodns, which keeps an answer for
-    as long as Docker's DNS lets it, 600 s: the hub would go on asking the old
-    server, and would give the new one up after `http_timeout`.
+    Servers are reached by address instead of by name. A server that is stopped and
+    started again keeps its name and gets another address. JupyterHub 6 resolves names
+    through aiodns, which keeps an answer for as long as Docker's DNS lets it, 600 s: the
+    hub would go on asking the old server, and would give the new one up after `http_timeout`.
     """
 
-    async def get_ip_and_port(self) -> tuple[str, int]:
-        """Return the server's address on the overlay network: the service's own, or its only task's."""
-        service = await self.get_object()
-        addresses = service["Endpoint"].get("VirtualIPs") or (await self.get_task())["NetworksAttachments"]
-        return _first_address(addresses), self.port
+    tables: Any = Dict(config=True, help="The tables of hosts.toml that the hub is handed.")
+    configs: Any = List(config=True, help="Swarm configs that every server gets, as docker-py's ConfigReference.")
 
+    _threads: ThreadPoolExecutor | None = None
+    _news: Sequence[News] = ()
+    # The record of a home that the start under way has made, until a container has run on it.
+    _new_home = ""
 
-def _first_address(attached: list[dict[str, object]]) -> str:
-    first = attached[0]
-    found = first.get("Addr") or first["Addresses"]
-    return str(found[0] if isinstance(found, list) else found).partition("/")[0]
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Return the threads in which all spawners ask the engine; dockerspawner has one, where every start waits."""
+        cls = type(self)
+        if cls._threads is None:
+            cls._threads = ThreadPoolExecutor(THREADS)
+        return cls._threads
+
+    @default("object_name")
+    def _object_name_default(self) -> str:
+        return mounts.short(super()._object_name_default())
+
+    async def start(self) -> tuple[str, int]:
+        """Start the server and return its address when it answers.
+
+        Raises:
+            SpawnException: it does not come; the message is for the person who waits.
+
+        """
+        self._news, self._new_home = [], ""
+        try:
+            return await self._start()
+        except homes.NotHere as error:
+            raise self._failure(error.words, error.reason, error.detail) from None
+        except ENGINE_ERRORS as error:
+            words = "The cluster does not answer as it should at the moment. Try again in a minute."
+            raise self._failure(words, "engine", str(error)) from error
+
+    async def poll(self) -> int | None:
+        """Return None while the server runs or is being placed, else its exit code."""
+        if not self.object_id:
+            return 0
+        try:
+            tasks = await self._tasks()
+        except ENGINE_ERRORS as error:
+            # To JupyterHub, an exception here means that the server has stopped.
+            self.log.warning("The engine does not say how %s is, which counts as running: %s", self.object_name, error)
+            return None
+        code = reading.status(tasks)
+        if code is not None:
+            await self._clear_away(tasks)
+        return code
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens as it happens, until JupyterHub has heard enough."""
+        told = 0
+        while True:
+            for news in self._news[told:]:
+                told += 1
+                yield {"progress": news.progress, "message": news.message}
+            await asyncio.sleep(TASK_SECONDS)
+
+    async def create_object(self) -> dict[str, Any]:
+        """Create the service and return the engine's answer."""
+        args = await self.get_command() if self.cmd or self.get_args() else None
+        container = {
+            # Without arguments of ours the image's own command runs: nobody has to ask for it.
+            "args": args,
+            "env": self.get_env() | self._given.server["environment"],
+            "mounts": self._given.mounts,
+            "configs": list(self.configs),
+        }
+        extra = Extra(self.extra_container_spec, self.extra_resources_spec, self.extra_placement_spec, self.extra_task_spec)
+        values = (self.prefix, self.user.name, self._given.profile, self.name)
+        created: dict[str, Any] = await self.docker(
+            "create_service",
+            task_template=spec.task_template(self._given.server, container, self._given.placed, self.network_name, extra),
+            endpoint_spec=EndpointSpec(**self.extra_endpoint_spec),
+            name=self.object_name,
+            labels=dict(zip(LABELS, values, strict=True)),
+        )
+        return created
+
+    async def _start(self) -> tuple[str, int]:
+        groups = [group.name for group in self.user.groups]
+        chosen = profiles.chosen(self.tables, groups, self.user_options)
+        server = server_for(self.tables, self.user.name, groups, chosen)
+        names = Names(self.user.name, self.name, chosen["name"] if chosen else "")
+        home = mounts.home(self.tables, self.prefix, names)
+        node = await self._find(home) if home else None
+        mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
+        placed = [*spec.constraints(server), *self._wish(), *([f"node.id=={node}"] if node else [])]
+        self._given = Given(server, names.profile, mounted, placed)
+        self._tell_jupyterhub(server)
+        if await self.get_object():
+            self.log.warning("Removing %s, which an earlier start has left", self.object_name)
+            await self.remove_object()
+        self.object_id = (await self.create_object())[self.object_id_key]
+        self.log.info("Created service %s (%s)", self.object_name, self.object_id)
+        return await self._follow("" if node or not home else home.volume)
+
+    def _tell_jupyterhub(self, server: Mapping[str, Any]) -> None:
+        """Set the traits that JupyterHub itself reads: it tells the server its limits and its first page."""
+        self.image = server["image"]
+        self.mem_limit, self.mem_guarantee = server.get("memory_limit"), server.get("memory_guarantee")
+        self.cpu_limit, self.cpu_guarantee = server.get("cpu_limit"), server.get("cpu_guarantee")
+        self.default_url = server.get("default_url", "")
+
+    def _wish(self) -> list[str]:
+        """Return the constraint to the node that an administrator or a service asks for."""
+        asker = getattr(self.handler, "current_user", None)
+        wish = str(self.user_options.get("node", ""))
+        may = isinstance(asker, orm.Service) or bool(getattr(asker, "admin", False))
+        return [f"node.id=={wish}"] if may and wish.isalnum() else []
+
+    async def _find(self, home: Home) -> str | None:
+        """Make the home's folder where one is needed; return the node that has the home, if one has."""
+        if home.folder:
+            owner = self.tables["home"]["owner"]
+            try:
+                await asyncio.wrap_future(self.executor.submit(homes.make_folder, home.folder, owner))
+            except OSError as error:
+                words = f"Your home cannot be made on the file server. {reading.ASK}"
+                raise homes.NotHere(words, "home", f"{home.folder}: {error}") from None
+        node = await homes.find(self.docker, home.volume) if home.volume else None
+        if node:
+            await homes.node_up(self.docker, node, home.volume)
+        return node
+
+    async def _follow(self, volume: str) -> tuple[str, int]:
+        """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
+        hosts = {node["ID"]: node["Description"]["Hostname"] for node in await self.docker("nodes")}
+        needs, started = spec.needs(self._given.server), time.monotonic()
+        while True:
+            tasks = await self._tasks()
+            news = reading.read(tasks, hosts, needs)
+            if volume and news.node and not self._new_home:
+                await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
+                self._new_home = volume
+            if not news.failed:
+                news = await self._out_of_time(news, time.monotonic() - started)
+            if news.failed:
+                raise await self._ended(news)
+            if not self._news or self._news[-1].message != news.message:
+                self._news = [*self._news, news]
+            where = await self._address(tasks) if news.is_running else None
+            if where and await self._answers(where):
+                return where
+            if not where:
+                await asyncio.sleep(TASK_SECONDS)
+
+    async def _out_of_time(self, news: News, seconds: float) -> News:
+        """Return the news, or that the server does not come, if it has been long enough on its way."""
+        if news.state == "new" and seconds > ADDRESS_SECONDS and await self._addresses_are_used_up():
+            words = f"The cluster has no network address left for your server. {reading.ASK}"
+            return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
+        limit = self.tables["notebook"]["start_timeout"]
+        if seconds > limit:
+            words = f"Your server did not answer within {limit} seconds. The last that was heard: {news.message}."
+            return replace(news, failed=words, reason="timeout", detail=f"the task is {news.state}")
+        return news
+
+    async def _addresses_are_used_up(self) -> bool:
+        network = await self.docker("inspect_network", self.network_name)
+        tasks, services = await self.docker("tasks"), await self.docker("services")
+        nodes = await self.docker("nodes")
+        return reading.addresses_left(network, tasks, services, len(nodes)) <= 0
+
+    async def _ended(self, news: News) -> SpawnException:
+        """Log what is known of a server that has ended before it answered, take it away, and return what to raise."""
+        lines = await self._last_lines() if news.ran else []
+        said = "".join(f"\n    {line}" for line in lines)
+        if self._new_home and not news.ran:
+            await homes.forget(self.docker, self._new_home)  # nothing was written there
+        # JupyterHub stops only what runs; the service of a task that has ended would stay.
+        await self.remove_object()
+        words = f"{news.failed} It said: {lines[-1]}" if lines and news.reason == "exit" else news.failed
+        return self._failure(words, news.reason, f"{news.detail}{said}")
+
+    def _failure(self, words: str, reason: str, detail: str) -> SpawnException:
+        log = f"{self.object_name} does not start ({reason}): {detail}"
+        failure = SpawnException(words, reason=reason, log_message=log)
+        failure.jupyterhub_message = words
+        return failure
+
+    async def _clear_away(self, tasks: Sequence[Mapping[str, Any]]) -> None:
+        """Remove the service of a server that has ended; its last words go into the log."""
+        news = reading.read(tasks, {})
+        with contextlib.suppress(*ENGINE_ERRORS):
+            lines = await self._last_lines() if tasks else []
+            self.log.warning("%s has ended: %s %s", self.object_name, news.failed, news.detail)
+            for line in lines:
+                self.log.warning("    %s", line)
+            await self.remove_object()
+
+    async def remove_object(self) -> None:
+        """Remove the service; that it is gone already is no error."""
+        try:
+            await super().remove_object()
+        except APIError as error:
+            if error.status_code != NOT_FOUND:
+                raise
+
+    async def _tasks(self) -> list[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = await self.docker("tasks", filters={"service": self.object_id})
+        except APIError as error:
+            if error.status_code != NOT_FOUND:
+                raise
+            return []
+        return found
+
+    async def _last_lines(self) -> list[str]:
+        output = await self.docker("service_logs", self.object_id, stdout=True, stderr=True, tail=LOG_LINES, is_tty=False)
+        text = b"".join(output).decode(errors="replace")
+        return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
+
+    async def _address(self, tasks: Sequence[Mapping[str, Any]]) -> tuple[str, int] | None:
+        """Return the server's address on the overlay network: the service's own, or its task's; None while it has none."""
+        service = await self.docker("inspect_service", self.object_id)
+        task = reading.newest(tasks) or {}
+        for one in (service["Endpoint"].get("VirtualIPs"), task.get("NetworksAttachments")):
+            if one:
+                found = one[0].get("Addr") or one[0]["Addresses"][0]
+                return str(found).partition("/")[0], self.port
+        return None
+
+    async def _answers(self, where: tuple[str, int]) -> bool:
+        """Ask the server for a second whether it answers: then JupyterHub's own first question is answered, too."""
+        url = f"http://{where[0]}:{where[1]}{self.server.base_url}api"
+        for _ in range(ANSWERS_A_LOOK):
+            with contextlib.suppress(HTTPError, OSError):
+                answer = await AsyncHTTPClient().fetch(
+                    url, raise_error=False, follow_redirects=False, connect_timeout=2, request_timeout=10
+                )
+                if answer.code < 500:
+                    return True
+            await asyncio.sleep(ANSWER_SECONDS)
+        return False

@@ -23,6 +23,8 @@ NESTED_ENGINE = {
     "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
     "device_cgroup_rules": ["a *:* rwm"],
 }
+# Where each node finds the volume that all of them share; it mounts it on /mnt/shared, as it would a file server's.
+EXPORT = "/srv/export"
 
 
 def ensure(client: docker.APIClient, images: Images, state: State, say: Say) -> None:
@@ -45,12 +47,14 @@ def ensure(client: docker.APIClient, images: Images, state: State, say: Say) -> 
 
 
 def remove(client: docker.APIClient) -> list[str]:
-    """Remove every container of a lab with its volumes, and the network; return the names."""
+    """Remove every container of a lab with its volumes, the shared volume and the network; return the names."""
     ours = client.containers(all=True, filters={"label": topology.LABEL})
     for container in ours:
         client.remove_container(container["Id"], force=True, v=True)
     with contextlib.suppress(NotFound):
         client.remove_network(topology.NETWORK)
+    with contextlib.suppress(NotFound):
+        client.remove_volume(topology.SHARED)
     return [container["Names"][0].lstrip("/") for container in ours]
 
 
@@ -114,6 +118,7 @@ def _create(client: docker.APIClient, part: Node | Service, images: Images, stat
         port_bindings={inside: ("127.0.0.1", outside) for inside, outside in part.ports.items()},
         dns=None if part.name == "dns" else [topology.DNS],
         restart_policy={"Name": "unless-stopped"},
+        binds=[f"{topology.SHARED}:{EXPORT}"] if is_node else None,
         **nested,
     )
     if is_node:

@@ -28,6 +28,7 @@ class Images:
     services: str
     certbot: str
     notebook: str
+    extra: str
 
     def published(self) -> dict[str, str]:
         """Map a local tag to the repository and tag under which the nodes find it."""
@@ -35,6 +36,7 @@ class Images:
             OUR_BASE: "library/debian:trixie-slim",
             self.certbot: "certbot:lab",
             self.notebook: "notebook:lab",
+            self.extra: "notebook-extra:lab",
         }
 
 
@@ -44,8 +46,9 @@ def ensure(client: docker.APIClient, say: Say) -> Images:
     trusted = {"ca/machine.crt": keys.machine_roots()}
     folders: dict[str, dict[str, bytes]] = {"node": {}, "services": {}, "certbot": {}, "notebook": trusted}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = {name: pool.submit(_build, client, name, more, say) for name, more in folders.items()}
-    return Images(**{name: job.result() for name, job in jobs.items()})
+        jobs = {name: pool.submit(_build, client, name, OUR_BASE, more, say) for name, more in folders.items()}
+    built = {name: job.result() for name, job in jobs.items()}
+    return Images(**built, extra=_build(client, "notebook-extra", built["notebook"], {}, say))
 
 
 def publish(client: docker.APIClient, images: Images, say: Say) -> None:
@@ -92,15 +95,14 @@ def _make_base(client: docker.APIClient, say: Say) -> None:
         client.import_image_from_file(str(tar), repository, tag)
 
 
-def _build(client: docker.APIClient, name: str, more: dict[str, bytes], say: Say) -> str:
+def _build(client: docker.APIClient, name: str, base: str, more: dict[str, bytes], say: Say) -> str:
     files = context.read(topology.ROOT / name) | more
-    base = client.inspect_image(OUR_BASE)["Id"]
-    tag = f"swarmhub-lab/{name}:{context.digest(files, base)}"
+    tag = f"swarmhub-lab/{name}:{context.digest(files, client.inspect_image(base)['Id'])}"
     if not _has(client, tag):
         say(f"building the {name} image")
         archive = context.archive(files)
         output = client.build(
-            fileobj=io.BytesIO(archive), custom_context=True, tag=tag, buildargs={"BASE": OUR_BASE}, rm=True, decode=True
+            fileobj=io.BytesIO(archive), custom_context=True, tag=tag, buildargs={"BASE": base}, rm=True, decode=True
         )
         _follow(output, f"build of the {name} image")
     return tag

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parent
 STATE = ROOT / "state"
 LABEL = "swarmhub.lab"
 NETWORK = "swarmhub-lab"
+SHARED = "swarmhub-lab-shared"
 SUBNET = "10.213.0.0/24"
 DOMAIN = "hub.localhost"
 GITHUB = "github.localhost"

@@ -1,15 +1,16 @@
-"""Where notebooks may be placed: a node that has joined waits for its image; one that was drained comes back."""
+"""Where servers may be placed: on nodes whose labels say that they hold the image, and that neither wait nor are drained."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from swarmhub import images
+from swarmhub import commands
+from swarmhub.differences import Difference
 from swarmhub.errors import StepError
-from swarmhub.images import Held
+from swarmhub.images import short
 from swarmhub.node_update import Update
-from swarmhub.nodes import WAITS, Member, Swarm, SwarmNode
+from swarmhub.nodes import HELD, IMAGE, WAITS, Member, Swarm, SwarmNode
 from swarmhub.plan import Change, Plan
 
-ACTIVATE = "activate"
+PLACEMENT = "placement"
 UNDRAIN = "undrain"
 
 
@@ -33,29 +34,83 @@ def require(swarm: Swarm, host: str, member: Member | StepError) -> SwarmNode:
     return node
 
 
-def plan_activation(nodes: Mapping[str, SwarmNode], manager: str) -> Plan:
-    """Return what opens the nodes that only waited for their image; what an operator has paused or drained stays so."""
-    waiting = {host: node for host, node in nodes.items() if node.waits}
-    changes = tuple(
-        Change("activate", f"{host} (its image is there)", manager, _activation(node)) for host, node in waiting.items()
-    )
-    return Plan(ACTIVATE, "no node waits for its image", changes)
+def plan_placement(nodes: Mapping[str, SwarmNode], wanted: Iterable[str], manager: str) -> Plan:
+    """Return what opens nodes that hold all `wanted` digests: labels, and an end to the wait of those that waited.
+
+    What an operator has paused or drained stays so.
+    """
+    labels = {IMAGE + short(one) for one in wanted}
+    missing = {host: labels - {IMAGE + one for one in node.images} for host, node in nodes.items()}
+    changes = [_opening(host, node, missing[host], manager) for host, node in nodes.items() if node.waits or missing[host]]
+    return Plan(PLACEMENT, f"images are labelled on {len(nodes)} of {len(nodes)} nodes", tuple(changes))
 
 
-def plan_undrain(host: str, node: SwarmNode, held: Held | None, wanted: str | None, manager: str) -> Plan:
+def plan_undrain(host: str, node: SwarmNode, wanted: Iterable[str], lacking: Sequence[str], manager: str) -> Plan:
     """Return what opens a node for notebooks again.
 
     Raises:
-        StepError: it does not hold the image that the others hold.
+        StepError: it lacks images that the others hold.
 
     """
     if node.availability == "active":
         return Plan(UNDRAIN, f"{host} is active already")
-    if wanted is None or not images.holds(held, wanted):
-        raise StepError(host, "does not hold the notebook image that the others hold", f"Pull it first: fab -H {host} prepull")
-    update = Update(node.id, availability="active", labels={WAITS: None})
-    return Plan(UNDRAIN, "", (Change("activate", host, manager, update),))
+    if lacking:
+        raise StepError(host, f"does not hold {', '.join(lacking)} as the others do", f"Pull first: fab -H {host} prepull")
+    labels = {IMAGE + short(one) for one in wanted} - {IMAGE + one for one in node.images}
+    return Plan(UNDRAIN, "", (_change("activate", host, node, manager, gains=labels, availability="active"),))
 
 
-def _activation(node: SwarmNode) -> Update:
-    return Update(node.id, availability="active" if node.availability == "pause" else None, labels={WAITS: None})
+def closing(nodes: Mapping[str, SwarmNode], lacking: Mapping[str, Collection[str]], manager: str) -> list[Change]:
+    """Return what keeps servers away from nodes that lack what their labels say they hold; `lacking` has its digests."""
+    gone = {host: {IMAGE + short(one) for one in lacking[host] if short(one) in node.images} for host, node in nodes.items()}
+    return [
+        _change("unlabel", f"{host} (an image is missing)", node, manager, loses=gone[host])
+        for host, node in nodes.items()
+        if gone[host]
+    ]
+
+
+def forgetting(nodes: Iterable[SwarmNode], kept: Collection[str], manager: str) -> list[Change]:
+    """Return what takes the labels of all images but the `kept` ones, by their short digests, off the nodes."""
+    return [
+        _change("unlabel", f"{node.hostname} (not wanted any more)", node, manager, loses={IMAGE + one for one in stale})
+        for node in nodes
+        if (stale := node.images - set(kept))
+    ]
+
+
+def _opening(host: str, node: SwarmNode, labels: Collection[str], manager: str) -> Change:
+    verb, availability = ("activate", "active") if node.waits and node.availability == "pause" else ("label", None)
+    return _change(verb, f"{host} (its images are there)", node, manager, gains=labels, availability=availability)
+
+
+def _change(
+    verb: str,
+    what: str,
+    node: SwarmNode,
+    manager: str,
+    *,
+    gains: Collection[str] = (),
+    loses: Collection[str] = (),
+    availability: str | None = None,
+) -> Change:
+    """Return a change of a node's labels and availability; one that gains something has waited long enough."""
+    waits = [WAITS] if node.waits and not loses else []
+    labels: dict[str, str | None] = dict.fromkeys(sorted(gains), HELD) | dict.fromkeys([*sorted(loses), *waits])
+    fields = [Difference(f"Labels.{name}", None if value else _was(name), value) for name, value in labels.items()]
+    words = [
+        word
+        for name, value in labels.items()
+        for word in (("--label-add", f"{name}={value}") if value else ("--label-rm", name))
+    ]
+    if availability:
+        fields.append(Difference("Availability", node.availability, availability))
+        words += ["--availability", availability]
+    command = commands.line("node", "update", *words, node.id)
+    return Change(
+        verb, what, manager, Update(node.id, availability=availability, labels=labels), tuple(fields), command=command
+    )
+
+
+def _was(label: str) -> str:
+    return "image" if label == WAITS else HELD

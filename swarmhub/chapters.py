@@ -1,7 +1,9 @@
 """The plan of each step of the document, from one look; a step alone and `fab plan` make it the same way."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from swarmhub import (
     availability,
@@ -20,7 +22,8 @@ from swarmhub import (
 )
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
-from swarmhub.plan import Plan, remedy
+from swarmhub.parallel import every
+from swarmhub.plan import Change, Plan, remedy
 from swarmhub.releases import Release
 from swarmhub.run import Run
 from swarmhub.service import Parts
@@ -54,17 +57,17 @@ def certs_plan(run: Run) -> Plan:
 
 
 def images_plan(run: Run, targets: Sequence[str]) -> Plan:
-    """Plan the pull of the notebook image on the `targets`."""
-    held = images.reached(run.look.images(run.settings.hosts.all), targets)
-    wanted = notebook_digest(run, targets)
-    return images.plan(run.settings.notebook.image, wanted, {node: held[node] for node in targets if node in held})
+    """Plan the pulls of the notebook images on the `targets`."""
+    return node_plans.images_plan(run, targets, wanted_images(run, targets))
 
 
-def notebook_digest(run: Run, targets: Sequence[str]) -> str:
-    """Return the digest or id of the notebook image that all nodes shall hold."""
-    image = run.settings.notebook.image
+def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
+    """Map each notebook image to the digest or id that all nodes shall hold."""
     held = images.reached(run.look.images(run.settings.hosts.all), targets)
-    return images.chosen(image, held) or run.look.registry_digest()
+    found = {image: images.chosen(image, images.of(image, held)) for image in run.settings.images}
+    unknown = [image for image, digest in found.items() if digest is None]
+    asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
+    return {image: digest or asked[image] for image, digest in found.items()}
 
 
 def hub_image_plan(run: Run) -> Plan:
@@ -80,7 +83,17 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     found, before = run.look.service(), run.look.releases()
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
-    return hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
+    plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
+    # Only now: until it has been updated, the hub places servers by the labels of the images before.
+    return replace(plan, changes=(*plan.changes, *_forgetting(run, parts)))
+
+
+def _forgetting(run: Run, parts: Parts) -> list[Change]:
+    nodes = run.look.swarm().nodes
+    kept = {images.short(images.digest_of(one)) for one in parts.images.values()}
+    if all(node.images <= kept for node in nodes):
+        return []
+    return availability.forgetting(nodes, kept | service.images_of_others(run.hosts[run.manager], run.settings), run.manager)
 
 
 def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
@@ -88,7 +101,8 @@ def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
     found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
     for error in found.unreached:
         run.report.log(error.host, f"left as it is: {error.cause}")
-    return rollback.plan(target, run.look.releases(), found, run.manager, with_database=with_database)
+    nodes = node_plans.nodes_of(run, list(found.held))
+    return rollback.plan(target, run.look.releases(), found, nodes, run.manager, with_database=with_database)
 
 
 def every_plan(run: Run) -> list[Plan]:
@@ -107,14 +121,19 @@ def every_plan(run: Run) -> list[Plan]:
     for step, make in steps.items():
         plans[step] = _attempt(step, make)
         if step == images.STEP:
-            opened = _attempt(availability.ACTIVATE, lambda: node_plans.activation_plan(run, run.settings.hosts.all))
-            plans |= {availability.ACTIVATE: opened} if opened.changes or opened.error else {}
+            opened = _attempt(availability.PLACEMENT, lambda: _placement_plan(run))
+            plans |= {availability.PLACEMENT: opened} if opened.changes else {}
     return list(plans.values())
 
 
+def _placement_plan(run: Run) -> Plan:
+    hosts = run.settings.hosts.all
+    return node_plans.placement_plan(run, hosts, wanted_images(run, hosts))
+
+
 def _foreseen(run: Run, before: Mapping[str, Plan]) -> Parts:
-    digest = notebook_digest(run, run.settings.hosts.all)
-    return prerequisites.foresee(run.settings, run.look, run.manager, before, digest)
+    wanted = wanted_images(run, run.settings.hosts.all)
+    return prerequisites.foresee(run.settings, run.look, run.manager, before, wanted)
 
 
 def _attempt(step: str, make: Callable[[], Plan]) -> Plan:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from swarmhub import homes
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.node_update import Update
@@ -54,11 +55,13 @@ def rows(work: Work) -> list[tuple[str, str, str]]:
     return [(one.user, f"{one.since:%Y-%m-%d %H:%M} UTC", one.state) for one in work.notebooks]
 
 
-def question(host: str, people: Sequence[str], minutes: int) -> str:
-    """Return what to ask before people lose their servers."""
+def question(host: str, people: Sequence[str], at_home: Sequence[str], minutes: int) -> str:
+    """Return what to ask before people lose their servers, and those whose homes are there the way to them."""
     after = f"After {minutes} minutes the servers that still run" if minutes else "Their servers"
     work = "works" if len(people) == 1 else "work"
-    return f"{', '.join(people)} {work} on {host}. {after} stop; what is not saved is lost. Drain it?"
+    parts = [f"{', '.join(people)} {work} on {host}. {after} stop; what is not saved is lost." if people else ""]
+    parts.append(f"Until it is back, no server starts for {homes.names(at_home)}: their homes are there." if at_home else "")
+    return " ".join([*(part for part in parts if part), "Drain it?"])
 
 
 def wait(ask: Callable[[], tuple[str, ...]], minutes: int, say: Callable[[str], object]) -> None:

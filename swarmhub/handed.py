@@ -26,6 +26,20 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
     return json.dumps(tables, sort_keys=True, separators=(",", ":"))
 
 
+def images(text: str) -> list[str]:
+    """Return the images of a document, none where it is none."""
+    tables = read(text)
+    if not isinstance(tables, dict):
+        return []
+    servers = [tables.get("notebook", {}), *(server for part in PARTS for server in tables.get(part, []))]
+    return [server["image"] for server in servers if "image" in server]
+
+
+def tables(settings: Settings) -> Json:
+    """Return what the hub reads in it, with the images as hosts.toml names them."""
+    return json.loads(document(settings, {image: image for image in settings.images}))
+
+
 def read(text: str) -> Json:
     """Return the document as values; as it is, where it is none."""
     try:

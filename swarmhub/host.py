@@ -54,6 +54,9 @@ class Engine(Protocol):
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a log; `patience` is how many seconds it may be silent."""
 
+    def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
+        """Yield the bytes of an answer that may be larger than the memory."""
+
 
 class Host(Protocol):
     """One host of `hosts.toml`."""

@@ -1,8 +1,9 @@
-"""The notebook image: the same one on every node, before the hub is told to use it."""
+"""The notebook images: the same ones on every node, before the hub is told to use them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from swarmhub import commands
 from swarmhub.differences import Difference
@@ -12,13 +13,20 @@ from swarmhub.plan import Change, Plan, Progress, remedy
 
 STEP = "images"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Held:
-    """An image that a node holds: its id there, and the digests under which registries know it."""
+    """An image that a node holds: its id there, the digests under which registries know it, and its bytes."""
 
     id: str
     digests: frozenset[str]
+    size: int = field(default=0, compare=False)
+
+
+# What a node holds of each image that servers may run.
+Holding = Mapping[str, Held | None]
 
 
 def split(image: str) -> tuple[str, str]:
@@ -30,13 +38,23 @@ def split(image: str) -> tuple[str, str]:
 
 
 def observe(host: Host, image: str) -> Held | None:
-    """Ask a node for the image."""
+    """Ask a node for an image."""
     found = host.engine.find(f"/images/{image}/json")
     if found is None:
         return None
     digests = (digest.partition("@") for digest in found.get("RepoDigests") or [])
     names = _same_names(split(image)[0])
-    return Held(found["Id"], frozenset(digest for name, _, digest in digests if name in names))
+    return Held(found["Id"], frozenset(digest for name, _, digest in digests if name in names), found.get("Size") or 0)
+
+
+def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
+    """Ask a node for each of several images, in turn."""
+    return {image: observe(host, image) for image in images}
+
+
+def of(image: str, held: Mapping[str, Holding]) -> dict[str, Held | None]:
+    """Return what each node holds of one image."""
+    return {host: one[image] for host, one in held.items()}
 
 
 def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
@@ -68,8 +86,8 @@ def ask_registry(manager: Host, image: str) -> str:
         raise StepError(manager.name, cause, remedy(error)) from error
 
 
-def reached(seen: Mapping[str, Held | BaseException | None], needed: Sequence[str]) -> dict[str, Held | None]:
-    """Return what the nodes hold that could be asked.
+def reached(seen: Mapping[str, T | BaseException], needed: Sequence[str]) -> dict[str, T]:
+    """Return what the nodes answered that could be asked.
 
     Raises:
         StepErrors: none of the `needed` ones could; a pull on the others would be in vain.
@@ -84,11 +102,11 @@ def reached(seen: Mapping[str, Held | BaseException | None], needed: Sequence[st
     return held
 
 
-def verify(image: str, wanted: str, seen: Mapping[str, Held | BaseException | None]) -> None:
-    """Make sure that every node holds the same image.
+def verify(wanted: Mapping[str, str], seen: Mapping[str, Holding | BaseException]) -> None:
+    """Make sure that every node holds the same images.
 
     Raises:
-        StepErrors: with each node that could not be asked, or holds another image.
+        StepErrors: with each node that could not be asked, or lacks one of them.
 
     """
     unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
@@ -96,11 +114,20 @@ def verify(image: str, wanted: str, seen: Mapping[str, Held | BaseException | No
         raise unexpected[0]
     errors = [one for one in seen.values() if isinstance(one, StepError)]
     for host, one in seen.items():
-        if not isinstance(one, BaseException) and not holds(one, wanted):
-            cause = f"holds {'no ' + image if one is None else f'another {image}: ' + short(one.id)}, wanted {short(wanted)}"
-            errors.append(StepError(host, cause, f"Try there: docker pull {image}"))
+        if not isinstance(one, BaseException):
+            errors += [_not_held(host, image, wanted[image], one[image]) for image in lacking(wanted, one)]
     if errors:
         raise StepErrors(*errors)
+
+
+def _not_held(host: str, image: str, wanted: str, held: Held | None) -> StepError:
+    has = f"no {image}" if held is None else f"another {image}: {short(held.id)}"
+    return StepError(host, f"holds {has}, wanted {short(wanted)}", f"Try there: docker pull {image}")
+
+
+def lacking(wanted: Mapping[str, str], holding: Holding) -> list[str]:
+    """Return the images that a node does not hold as wanted: by the digest or id that `wanted` has for each."""
+    return [image for image, digest in wanted.items() if not holds(holding[image], digest)]
 
 
 def holds(held: Held | None, wanted: str) -> bool:
@@ -108,16 +135,19 @@ def holds(held: Held | None, wanted: str) -> bool:
     return held is not None and wanted in {held.id, *held.digests}
 
 
-def plan(image: str, wanted: str, held: Mapping[str, Held | None]) -> Plan:
-    """Return the pulls that the nodes in `held` need, independent of each other."""
-    command = commands.line("pull", f"{split(image)[0]}@{wanted}")
+def plan(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> Plan:
+    """Return the pulls that the nodes in `held` need, all nodes at once."""
     changes = tuple(
-        Change("pull", image, host, _Puller(image, wanted), (_lack(one, wanted),), command=command)
-        for host, one in held.items()
-        if not holds(one, wanted)
+        _pull(host, image, wanted[image], one[image]) for host, one in held.items() for image in lacking(wanted, one)
     )
-    same = f"{image}: {short(wanted)} on {len(held)} of {len(held)} nodes"
+    count = f"on {len(held)} of {len(held)} nodes"
+    same = "; ".join(f"{image}: {short(digest)} {count}" for image, digest in wanted.items())
     return Plan(STEP, same, changes, at_once=True)
+
+
+def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
+    command = commands.line("pull", f"{split(image)[0]}@{wanted}")
+    return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command)
 
 
 def _lack(held: Held | None, wanted: str) -> Difference:
@@ -127,6 +157,11 @@ def _lack(held: Held | None, wanted: str) -> Difference:
 def pinned(image: str, wanted: str, held: Held | None) -> str:
     """Return the reference that names exactly this image on every node, for the hub."""
     return f"{split(image)[0]}@{wanted}" if held and wanted in held.digests else wanted
+
+
+def digest_of(pinned: str) -> str:
+    """Return the digest or id of a pinned reference."""
+    return pinned.rpartition("@")[2]
 
 
 def short(digest: str) -> str:

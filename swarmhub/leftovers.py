@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmhub import certs, hub_image, removal
+from swarmhub import certs, homes, hub_image, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
+from swarmhub.nodes import IMAGE
 from swarmhub.notebooks import LABEL as NOTEBOOKS
 from swarmhub.service import LABEL as SERVICE
+from swarmhub.service import images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
@@ -27,11 +29,15 @@ class Thing:
 
 @dataclass(frozen=True)
 class OnCluster:
-    """What the swarm keeps. `strangers` are the ids of the services that are not ours, `on_network` those on our network."""
+    """What the swarm keeps; `homes` are the records of where people's are.
+
+    `strangers` are the ids of the services that are not ours, `on_network` those on our network.
+    """
 
     services: tuple[Thing, ...]
     secrets: tuple[Thing, ...]
     configs: tuple[Thing, ...]
+    homes: tuple[Thing, ...]
     network: Thing | None
     on_network: tuple[str, ...]
     labels: Mapping[str, tuple[str, ...]]
@@ -46,41 +52,51 @@ class OnNode:
     images: tuple[Thing, ...]
     in_use: tuple[str, ...]
     volumes: tuple[Thing, ...]
+    homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
 
 
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services = engine.get("/services")
+    services, configs = engine.get("/services"), _records(engine, "configs", hub)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
+    others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
+    theirs = {IMAGE + image for spec in others for image in images_of(spec)}
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
     network = next((one for one in listed if one["Name"] == settings.network.name), None)
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=_records(engine, "secrets", hub),
-        configs=_records(engine, "configs", hub),
+        secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
+        configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
+        homes=tuple(one for one, labels in configs if homes.LABEL in labels),
         network=Thing(f"network {network['Name']}", f"/networks/{network['Id']}") if network else None,
         on_network=tuple(one["Spec"]["Name"] for one in strangers if network and network["Id"] in str(one["Spec"])),
         labels={
             node["ID"]: names
             for node in engine.get("/nodes")
-            if (names := tuple(name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX)))
+            if (
+                names := tuple(
+                    name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX) and name not in theirs
+                )
+            )
         },
         strangers=frozenset(one["ID"] for one in strangers),
     )
 
 
-def _records(engine: Engine, kind: str, hub: str) -> tuple[Thing, ...]:
+def _records(engine: Engine, kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
+    """Return what is ours of a kind, by name, each with its labels."""
     ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
-    return tuple(sorted((Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}") for one in ours), key=lambda one: one.name))
+    found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
+    return sorted(found, key=lambda one: one[0].name)
 
 
 def is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
     """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own."""
     ours = {name: value for name, value in (labels or {}).items() if name.startswith(PREFIX)}
-    return bool(ours) and LOCK not in ours and {ours.get(SERVICE, hub), ours.get(NOTEBOOKS, hub)} == {hub}
+    return bool(ours) and LOCK not in ours and {ours.get(label, hub) for label in (SERVICE, NOTEBOOKS, homes.LABEL)} == {hub}
 
 
 def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> OnNode:
@@ -88,7 +104,8 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
     containers = host.engine.get("/containers/json", all=True)
     foreign = {one["ImageID"] for one in containers if _is_foreign(one, strangers)}
     images = [(one, names) for one in host.engine.get("/images/json") if (names := _references(one, host.name, settings))]
-    volumes = host.engine.get("/volumes").get("Volumes") or []
+    listed = host.engine.get("/volumes").get("Volumes") or []
+    volumes = [one for one in listed if removal.is_ours(one, settings)]
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
@@ -102,9 +119,8 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
             if one["Id"] not in foreign
         ),
         in_use=tuple(_short(name) for one, names in images for name in names if one["Id"] in foreign),
-        volumes=tuple(
-            Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if removal.is_ours(one, settings)
-        ),
+        volumes=tuple(Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if not homes.is_one(one)),
+        homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in volumes if homes.is_one(one)),
         certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
     )
 
@@ -121,7 +137,7 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
 
 def _references(image: Json, host: str, settings: Settings) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
-    named = [settings.notebook.image]
+    named = [*settings.images]
     if host in settings.hosts.managers:
         named += [settings.certs.image, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]

@@ -1,6 +1,6 @@
 """One look at the cluster: every question is asked once, until something has changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from swarmhub import certs, hub_image, images, lock, network, nodes, releases, s
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.images import Held
+from swarmhub.images import Held, Holding
 from swarmhub.lock import Holder
 from swarmhub.network import Found as FoundNetwork
 from swarmhub.nodes import Member, Swarm
@@ -31,7 +31,7 @@ class Look:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
         manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
-        jobs += [partial(_in_turn, partial(self.member, host), partial(self.image, host)) for host in self._settings.hosts.all]
+        jobs += [partial(_in_turn, partial(self.member, host), partial(self.held, host)) for host in self._settings.hosts.all]
         at_once(jobs)
 
     def forget(self) -> None:
@@ -51,18 +51,18 @@ class Look:
         """Return what a host's engine says of itself."""
         return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
 
-    def images(self, hosts: tuple[str, ...]) -> dict[str, Held | BaseException | None]:
-        """Return the notebook image that each of the hosts holds, or why that cannot be told."""
-        answers = at_once([partial(self.image, host) for host in hosts])
+    def images(self, hosts: Sequence[str]) -> dict[str, Holding | BaseException]:
+        """Return the notebook images that each of the hosts holds, or why that cannot be told."""
+        answers = at_once([partial(self.held, host) for host in hosts])
         return dict(zip(hosts, answers, strict=True))
 
-    def image(self, host: str) -> Held | None:
-        """Return the notebook image that a host holds."""
-        return self._once(("image", host), partial(images.observe, self._hosts[host], self._settings.notebook.image))
+    def held(self, host: str) -> dict[str, Held | None]:
+        """Return the notebook images that a host holds."""
+        return self._once(("images", host), partial(images.observe_all, self._hosts[host], self._settings.images))
 
-    def registry_digest(self) -> str:
-        """Return the digest that the notebook image's tag has in its registry now."""
-        return self._once("registry", partial(images.ask_registry, self._manager, self._settings.notebook.image))
+    def registry_digest(self, image: str) -> str:
+        """Return the digest that a notebook image's tag has in its registry now."""
+        return self._once(("registry", image), partial(images.ask_registry, self._manager, image))
 
     def swarm(self) -> Swarm:
         """Return the swarm; the manager must be one."""

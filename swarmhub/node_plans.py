@@ -1,10 +1,12 @@
 """The plans of what keeps the nodes: joining, draining, removing, and taking it all away; each from one look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from swarmhub import availability, drain, images, leftovers, notebooks, removal, swarm, teardown, work
+from swarmhub import availability, drain, homes, images, leftovers, notebooks, removal, swarm, teardown, work
 from swarmhub.errors import StepError
+from swarmhub.images import Holding
 from swarmhub.nodes import Member, SwarmNode
 from swarmhub.parallel import every
 from swarmhub.plan import Plan
@@ -12,13 +14,33 @@ from swarmhub.run import Run
 from swarmhub.work import Work
 
 
-def activation_plan(run: Run, targets: Sequence[str]) -> Plan:
-    """Plan the opening of the `targets` that only waited for their image."""
+def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
+    """Return the nodes that some hosts are; none before there is a swarm, as images may be pulled before."""
     if not run.look.member(run.manager).is_manager:
-        return availability.plan_activation({}, run.manager)
+        return {}
     found, members = run.look.swarm(), run.look.members()
-    here = {host: node for host in targets if (node := availability.find(found, host, members[host]))}
-    return availability.plan_activation(here, run.manager)
+    return {host: node for host in hosts if (node := availability.find(found, host, members[host]))}
+
+
+def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
+    """Plan the pulls on the `targets`; a node's label of an image that it turns out to lack goes meanwhile."""
+    held = images.reached(run.look.images(run.settings.hosts.all), targets)
+    there = {host: held[host] for host in targets if host in held}
+    closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
+    pulls = images.plan(wanted, there)
+    return replace(pulls, changes=(*closed, *pulls.changes))
+
+
+def placement_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
+    """Plan what opens the `targets` for servers, when they hold what is `wanted`."""
+    held = images.reached(run.look.images(targets), targets)
+    gone = {host: {images.short(one) for one in lacking} for host, lacking in _lacking(held, wanted).items()}
+    nodes = {host: replace(node, images=node.images - gone[host]) for host, node in nodes_of(run, list(held)).items()}
+    return availability.plan_placement(nodes, wanted.values(), run.manager)
+
+
+def _lacking(held: Mapping[str, Holding], wanted: Mapping[str, str]) -> dict[str, list[str]]:
+    return {host: [wanted[image] for image in images.lacking(wanted, one)] for host, one in held.items()}
 
 
 def joins_plan(run: Run) -> Plan:
@@ -44,6 +66,12 @@ def work_on(run: Run, host: str) -> Work:
     return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
 
 
+def homes_on(run: Run, host: str) -> tuple[str, ...]:
+    """Return whose homes are on a node."""
+    node, places = node_of(run, host).id, homes.places(run.hosts[run.manager], run.settings.hub.service)
+    return tuple(place.user for place in places if place.node == node)
+
+
 def pause_plan(run: Run, host: str) -> Plan:
     """Plan what keeps new servers away from a node."""
     return drain.plan_pause(host, node_of(run, host), run.manager)
@@ -56,10 +84,12 @@ def drain_plan(run: Run, host: str) -> Plan:
 
 def undrain_plan(run: Run, host: str) -> Plan:
     """Plan the opening of a node."""
-    seen = run.look.images(run.settings.hosts.all)
-    held = images.reached(seen, [host])
-    wanted = images.chosen(run.settings.notebook.image, {name: one for name, one in held.items() if name != host} or held)
-    return availability.plan_undrain(host, node_of(run, host), held[host], wanted, run.manager)
+    held = images.reached(run.look.images(run.settings.hosts.all), [host])
+    others = {name: one for name, one in held.items() if name != host} or held
+    # An image that nobody holds has a name that nobody holds.
+    wanted = {image: images.chosen(image, images.of(image, others)) or image for image in run.settings.images}
+    lacking = images.lacking(wanted, held[host])
+    return availability.plan_undrain(host, node_of(run, host), wanted.values(), lacking, run.manager)
 
 
 def removal_plan(run: Run, host: str) -> Plan:

@@ -11,6 +11,9 @@ STEP = "nodes"
 DOCKER_ROOT = "/var/lib/docker"
 # A node that has joined gets its images before notebooks are placed on it: this label says that it waits for them.
 WAITS = "swarmhub.waits"
+# With an image's digest or id behind it: the node holds it. Servers are placed by these labels.
+IMAGE = "swarmhub.image."
+HELD = "held"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Member:
 
 @dataclass(frozen=True)
 class SwarmNode:
-    """What the swarm says of a node."""
+    """What the swarm says of a node; `images` are those that its labels say it holds, by their short digests."""
 
     id: str
     hostname: str
@@ -37,6 +40,7 @@ class SwarmNode:
     is_reachable: bool = True
     waits: bool = False
     address: str = ""
+    images: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,15 @@ def observe_swarm(manager: Host) -> Swarm:
             is_reachable=(node.get("ManagerStatus") or {}).get("Reachability") != "unreachable",
             waits=WAITS in (node["Spec"].get("Labels") or {}),
             address=node["Status"].get("Addr", ""),
+            images=_labelled(node["Spec"].get("Labels") or {}),
         )
         for node in manager.engine.get("/nodes")
     )
     return Swarm(manager.engine.get("/swarm")["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)))
+
+
+def _labelled(labels: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.removeprefix(IMAGE) for name, value in labels.items() if name.startswith(IMAGE) and value == HELD)
 
 
 def check_manager(host: str, member: Member) -> None:

@@ -10,7 +10,7 @@ from swarmhub import containers, images, machine, nodes, notebooks
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
-from swarmhub.images import Held
+from swarmhub.images import Held, Holding
 from swarmhub.look import Look
 from swarmhub.machine import Machine
 from swarmhub.nodes import DOCKER_ROOT, Member, Swarm
@@ -29,7 +29,7 @@ class _Seen:
 
     member: Member | StepError
     machine: Machine | None = None
-    image: Held | StepError | None = None
+    images: Holding | StepError | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _ask_host(look: Look, host: Host) -> _Seen:
         return _Seen(member, found)
     if member.root != DOCKER_ROOT:
         found = _or_error(partial(machine.observe, host, member.root))
-    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.image, host.name)))
+    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.held, host.name)))
 
 
 def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:
@@ -114,15 +114,20 @@ def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _R
 
 
 def _images(settings: Settings, hosts: Mapping[str, Host], hub: Hub | None, seen: Mapping[str, _Seen]) -> tuple[Image, ...]:
-    held = {host: one.image if isinstance(one.member, Member) else one.member for host, one in seen.items()}
-    known = {host: one for host, one in held.items() if not isinstance(one, StepError)}
-    notebook = Image(settings.notebook.image, images.chosen(settings.notebook.image, known) or "", held)
+    held = {host: one.images if isinstance(one.member, Member) else one.member for host, one in seen.items()}
+    errors = {host: one for host, one in held.items() if isinstance(one, StepError)}
+    known = {host: one for host, one in held.items() if one is not None and not isinstance(one, StepError)}
+    notebooks = tuple(_image(image, images.of(image, known), errors) for image in settings.images)
     if hub is None:
-        return (notebook,)
+        return notebooks
     managers = [host for host in settings.hosts.managers if host in known]
     answers = at_once([partial(_or_error, partial(images.observe, hosts[host], hub.image)) for host in managers])
     of_hub = {host: one for host, one in zip(managers, answers, strict=True) if isinstance(one, Held | StepError | None)}
-    return (notebook, Image(hub.image, "", of_hub))
+    return (*notebooks, Image(hub.image, "", of_hub))
+
+
+def _image(name: str, held: Mapping[str, Held | None], errors: Mapping[str, StepError]) -> Image:
+    return Image(name, images.chosen(name, held) or "", {**held, **errors})
 
 
 def _or_error(ask: Callable[[], T]) -> T | StepError:

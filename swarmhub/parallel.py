@@ -12,10 +12,10 @@ AT_ONCE = 30
 T = TypeVar("T")
 
 
-def at_once(jobs: Sequence[Callable[[], T]]) -> list[T | BaseException]:
-    """Run jobs in parallel and return what each returned or raised, in their order."""
+def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | BaseException]:
+    """Run jobs in parallel, at most so many at a time, and return what each returned or raised, in their order."""
     # Not as a context manager: that would wait for running pulls after a Ctrl-C.
-    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, max(1, len(jobs))))
+    pool = ThreadPoolExecutor(max_workers=min(most, max(1, len(jobs))))
     futures = [pool.submit(job) for job in jobs]
     try:
         return [future.exception() or future.result() for future in futures]

@@ -125,18 +125,25 @@ class Journal(Protocol):
 
 
 def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
-    """Apply the changes in order, or all at once where the plan says that they are independent.
+    """Apply the changes in order, or each host's in order and all hosts at once where the plan says so.
 
     Raises:
         StepError: a change failed; those before it stay done.
-        StepErrors: several of those at once failed; the others were finished.
+        StepErrors: several of those at once failed; the other hosts' were finished.
 
     """
     if not plan.at_once:
-        for change in plan.changes:
-            _apply(change, hosts, progress, journal)
+        _in_order(plan.changes, hosts, progress, journal)
         return
-    every([partial(_apply, change, hosts, progress, journal) for change in plan.changes])
+    lanes: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        lanes.setdefault(change.host, []).append(change)
+    every([partial(_in_order, lane, hosts, progress, journal) for lane in lanes.values()])
+
+
+def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+    for change in changes:
+        _apply(change, hosts, progress, journal)
 
 
 def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:

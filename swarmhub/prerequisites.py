@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from swarmhub import certs, hub_image, images, network
 from swarmhub.differences import known_after
 from swarmhub.errors import StepError
+from swarmhub.images import Held
 from swarmhub.look import Look
+from swarmhub.nodes import Member
 from swarmhub.plan import Plan
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
+
+PULL = "First: fab prepull-all"
 
 
 def require(settings: Settings, look: Look, manager: str) -> Parts:
@@ -27,20 +31,33 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     tag = hub_image.desired(settings).tag
     if not look.hub_image(tag):
         raise StepError(manager, f"there is no image {tag}", "Build it first: fab build-hub")
-    image, held = settings.notebook.image, images.reached(look.images(settings.hosts.all), settings.hosts.all)
+    held = images.reached(look.images(settings.hosts.all), settings.hosts.all)
+    pinned = {image: _pinned(settings, image, images.of(image, held), manager) for image in settings.images}
+    _require_labels(look, pinned)
+    node = look.member(manager).node
+    return Parts(node, found.id, tag, pinned, certificate.fingerprint, swarm.cluster)
+
+
+def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:
+    """Return the reference of an image that every node holds."""
     wanted = images.chosen(image, held)
     lacking = [host for host in settings.hosts.all if wanted is None or not images.holds(held.get(host), wanted)]
     if wanted is None or lacking:
-        raise StepError(
-            lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", "First: fab prepull-all"
-        )
-    pinned = images.pinned(image, wanted, held[manager])
-    node = look.member(manager).node
-    return Parts(node, found.id, tag, {image: pinned}, certificate.fingerprint, swarm.cluster)
+        raise StepError(lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", PULL)
+    return images.pinned(image, wanted, held[manager])
 
 
-def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, Plan], digest: str) -> Parts:
-    """Return what the service will stand on once the steps `before` it are done; `digest` is the notebook image's.
+def _require_labels(look: Look, pinned: Mapping[str, str]) -> None:
+    """Make sure that the hub finds nodes to place servers on."""
+    wanted = {images.short(images.digest_of(one)) for one in pinned.values()}
+    by_id = {node.id: node for node in look.swarm().nodes}
+    for host, member in look.members().items():
+        if isinstance(member, Member) and member.node in by_id and not wanted <= by_id[member.node].images:
+            raise StepError(host, "the swarm does not know which images it holds", PULL)
+
+
+def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, Plan], wanted: Mapping[str, str]) -> Parts:
+    """Return what the service will stand on once the steps `before` it are done; `wanted` has the images' digests.
 
     What such a step makes and nobody can know yet reads "known after" it.
     """
@@ -48,14 +65,13 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     network_id = known_after(network.STEP) if found is None or before[network.STEP].changes else found.id
     is_new = certificate is None or before[certs.STEP].changes
     fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
-    image, held = settings.notebook.image, look.images(settings.hosts.all)[manager]
-    there = images.Held("", frozenset({digest})) if before[images.STEP].changes else held
-    pinned = images.pinned(image, digest, there if isinstance(there, images.Held) else None)
+    held = look.held(manager)
+    pulled = {image: Held("", frozenset({wanted[image]})) for image in images.lacking(wanted, held)}
     return Parts(
         look.member(manager).node,
         network_id,
         hub_image.desired(settings).tag,
-        {image: pinned},
+        {image: images.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
         fingerprint,
         look.swarm().cluster,
     )

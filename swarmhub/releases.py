@@ -11,7 +11,7 @@ from swarmhub import service as services
 from swarmhub.database import Database
 from swarmhub.differences import Difference, differences
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import short
+from swarmhub.images import digest_of, short
 from swarmhub.plan import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings
 
@@ -22,7 +22,7 @@ IN_USE = 409
 
 @dataclass(frozen=True)
 class Release:
-    """The hub's image, the whole service, the settings, the notebook image by digest.
+    """The hub's image, the whole service, the settings, the notebook images by digest, that of [notebook] first.
 
     `copy` is the database from before it, in the volume's folder `backups`; `schema` is the
     revision of the database that its hub works with.
@@ -31,7 +31,7 @@ class Release:
     number: int
     service: str
     hub_image: str
-    notebook_image: str
+    notebook_images: tuple[str, ...]
     spec: Json
     settings: Json
     copy: str
@@ -45,8 +45,14 @@ class Release:
 def observe(manager: Host, service: str) -> tuple[Release, ...]:
     """Ask for the releases of a service, the oldest first."""
     found = swarm_config.listed(manager, f"{LABEL}={service}")
-    releases = (Release(**swarm_config.known(Release, record.data | {"id": record.id})) for record in found)
+    releases = (_read(record.data | {"id": record.id}) for record in found)
     return tuple(sorted(releases, key=lambda release: release.number))
+
+
+def _read(data: Json) -> Release:
+    # A release from before profiles has one image.
+    images = tuple(data["notebook_images"] if "notebook_images" in data else [data["notebook_image"]])
+    return Release(**swarm_config.known(Release, data | {"notebook_images": images}))
 
 
 def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequence[Release]) -> Release:
@@ -55,7 +61,8 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     # The table of the secrets' source may hold a command line; nobody needs it for a way back.
     dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
-    return Release(number, settings.hub.service, parts.hub_image, parts.images[settings.notebook.image], spec, dumped, copied)
+    pinned = tuple(parts.images[image] for image in settings.images)
+    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
 
 
 def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
@@ -92,11 +99,16 @@ def rows(releases: Sequence[Release], running: Json | None) -> list[tuple[str, .
             one.who,
             one.commit or "-",
             one.hub_image,
-            short(one.notebook_image.rpartition("@")[2]),
+            _told(one.notebook_images),
             one.copy or "-",
         )
         for one in reversed(releases)
     ]
+
+
+def _told(pinned: Sequence[str]) -> str:
+    more = f" and {len(pinned) - 1} more" if len(pinned) > 1 else ""
+    return f"{short(digest_of(pinned[0]))}{more}"
 
 
 def _current(releases: Sequence[Release], running: Json | None) -> Release | None:

@@ -1,10 +1,10 @@
 """Take a node out of the swarm, unless that would lose the quorum, the only copy of data, or somebody's work."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from swarmhub import quorum
+from swarmhub import homes, quorum
 from swarmhub.drain import Drainer
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
@@ -24,9 +24,10 @@ SERVICE = "com.docker.swarm.service.name"
 
 @dataclass(frozen=True)
 class Volumes:
-    """The volumes on a host that hold what the hub or people keep; None where the host cannot be asked."""
+    """The volumes on a host that hold what the hub or services keep, and whose homes it has; None where it cannot be asked."""
 
     names: tuple[str, ...] | None
+    homes: tuple[str, ...] = ()
 
 
 def observe(host: Host, settings: Settings) -> Volumes:
@@ -38,12 +39,16 @@ def observe(host: Host, settings: Settings) -> Volumes:
         if mount.get("Type") == "volume" and SERVICE in (container.get("Labels") or {})
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
-    names = {one["Name"] for one in listed if one["Name"] in mounted or is_ours(one, settings)}
-    return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))))
+    others = [one for one in listed if not homes.is_one(one)]
+    names = {one["Name"] for one in others if one["Name"] in mounted or is_ours(one, settings)}
+    users = {one["Labels"].get(homes.USER, one["Name"]) for one in listed if homes.is_one(one)}
+    return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))), tuple(sorted(users)))
 
 
 def is_ours(volume: Json, settings: Settings) -> bool:
-    """Tell whether a volume is the hub's or its users', by its name or by its labels."""
+    """Tell whether a volume is the hub's or its users', by its name or by its labels; another hub's homes are not."""
+    if homes.is_one(volume):
+        return bool(volume["Labels"][homes.LABEL] == settings.hub.service)
     by_name = volume["Name"] == settings.volume.name or volume["Name"].startswith(f"{settings.hub.service}-")
     return by_name or any(label.startswith("swarmhub.") for label in volume.get("Labels") or {})
 
@@ -69,9 +74,11 @@ def plan(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Volumes,
     return Plan(STEP, "", tuple(changes))
 
 
-def unknown(host: str) -> str:
-    """Return what cannot be known of a node that does not answer, as a question."""
-    return f"{host} does not answer: what data is on it cannot be known, and what it runs it may go on running. Take it out?"
+def unknown(host: str, users: Sequence[str]) -> str:
+    """Return what cannot be known of a node that does not answer, and whose homes are lost with it, as a question."""
+    lost = f" The homes of {homes.names(users)} are there, and lost with it." if users else ""
+    doubt = "what data is on it cannot be known, and what it runs it may go on running"
+    return f"{host} does not answer: {doubt}.{lost} Take it out?"
 
 
 def _refusals(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Volumes, *, inside: bool) -> Iterable[StepError]:
@@ -86,6 +93,9 @@ def _refusals(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Vol
     elif volumes.names:
         cause = f"holds volumes, of which there may be no other copy: {', '.join(volumes.names)}"
         yield StepError(host, cause, f"Copy what is needed, then there: docker volume rm {' '.join(volumes.names)}")
+    if volumes.homes:
+        cause = f"holds the only copies of the homes of {homes.names(volumes.homes)}"
+        yield StepError(host, cause, "Save and free them: fab class-archive ROSTER.csv")
     if node.state == "ready" and work.people:
         yield StepError(host, f"people work there: {', '.join(work.people)}", f"First: fab drain {host}")
     if node.state == "ready" and not inside and volumes.names is None:

@@ -1,4 +1,4 @@
-"""The way back to a release: its hub image, its service, its notebook image, and on demand its database."""
+"""The way back to a release: its hub image, its service, its notebook images, and on demand its database."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import database, hub_image, images, releases
+from swarmhub import availability, database, hub_image, images, releases
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
-from swarmhub.images import Held
+from swarmhub.images import Holding
 from swarmhub.inside.database import DAMAGED
+from swarmhub.nodes import SwarmNode
 from swarmhub.parallel import at_once
 from swarmhub.plan import Change, Plan
 from swarmhub.releases import Release
@@ -22,7 +23,7 @@ STEP = "rollback"
 
 @dataclass(frozen=True)
 class Found:
-    """What there is to go back with: the running service, the database, the hub's image, the notebook image by node.
+    """What there is to go back with: the running service, the database, the hub's image, the notebook images by node.
 
     A node that does not answer is in `unreached`, with the reason.
     """
@@ -30,7 +31,7 @@ class Found:
     service: Json
     database: State
     has_hub_image: bool
-    held: Mapping[str, Held | None]
+    held: Mapping[str, Holding]
     unreached: tuple[StepError, ...] = ()
 
 
@@ -51,8 +52,16 @@ def choose(known: Sequence[Release], number: str) -> Release:
     return found
 
 
-def plan(target: Release, known: Sequence[Release], found: Found, manager: str, *, with_database: bool) -> Plan:
-    """Return the way back to `target`.
+def plan(
+    target: Release,
+    known: Sequence[Release],
+    found: Found,
+    nodes: Mapping[str, SwarmNode],
+    manager: str,
+    *,
+    with_database: bool,
+) -> Plan:
+    """Return the way back to `target`; `nodes` are those that say what they hold.
 
     Raises:
         StepError: its image is gone, or the database's schema has moved on and its copy is not asked for.
@@ -70,7 +79,10 @@ def plan(target: Release, known: Sequence[Release], found: Found, manager: str, 
     new = replace(
         target, number=known[-1].number + 1, spec=wanted, copy=f"{target.service}-before-{known[-1].number + 1}.sqlite"
     )
-    changes = list(_pulls(target, found.held))
+    # The release's hub places servers by these labels.
+    wanted_images = {one: images.digest_of(one) for one in target.notebook_images}
+    changes = [*images.plan(wanted_images, found.held).changes]
+    changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
     if differs or with_database:
         changes.append(database.copy(kept, new.copy, manager))
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
@@ -112,11 +124,6 @@ def _refuse_moved_schema(target: Release, now: State, after: Release | None, man
     raise StepError(manager, cause, f"To put back the copy {after.copy} too ({lost}): --with-database")
 
 
-def _pulls(target: Release, held: Mapping[str, Held | None]) -> tuple[Change, ...]:
-    _, _, digest = target.notebook_image.rpartition("@")
-    return images.plan(target.notebook_image, digest or target.notebook_image, held).changes
-
-
 def _restoring(target: Release, service: Json, kept: Database, after: Release | None, manager: str) -> list[Change]:
     if after is None:
         cause = f"there is no copy of the database from the time of release {target.number}"
@@ -134,7 +141,7 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     running = services.observe(manager, service).service
     if running is None:
         raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
-    answers: list[Any] = at_once([partial(images.observe, host, target.notebook_image) for host in hosts.values()])
+    answers: list[Any] = at_once([partial(images.observe_all, host, target.notebook_images) for host in hosts.values()])
     seen = dict(zip(hosts, answers, strict=True))
     errors = [one for host, one in seen.items() if isinstance(one, BaseException) and _must_answer(host, one, manager)]
     if errors:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from swarmhub import commands, converge, handed
+from hub import mounts
+from swarmhub import commands, converge, handed, images
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, differences, flat
@@ -59,6 +60,18 @@ def observe(manager: Host, name: str) -> Found:
     )
 
 
+def images_of_others(manager: Host, settings: Settings) -> set[str]:
+    """Return the images of the other hubs on the swarm, by their short digests."""
+    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
+    return {digest for hub in hubs if hub["Spec"]["Name"] != settings.hub.service for digest in images_of(hub["Spec"])}
+
+
+def images_of(spec: Json) -> set[str]:
+    """Return the images that a hub's service hands out, by their short digests."""
+    handed_out = handed.images(_environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
+    return {images.short(images.digest_of(image)) for image in handed_out}
+
+
 def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
     """Map the names of the secrets that are mounted to their names in the swarm."""
     service = settings.hub.service
@@ -73,6 +86,8 @@ def mounted(secrets: Secrets) -> Secrets:
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
     hub, domain = settings.hub, settings.hub.domain
+    # Where homes are folders of a path or a file server, the hub makes those that are missing.
+    above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
         "SSL_KEY": live(domain, "privkey.pem"),
         "SSL_CERT": live(domain, "fullchain.pem"),
@@ -94,6 +109,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             {"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True},
             {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
             {"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"},
+            *([above] if above else []),
         ],
         "Secrets": [_reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
         "Healthcheck": {
@@ -190,7 +206,7 @@ def _normal(spec: Json) -> Json:
     spec = copy.deepcopy(spec)
     template = spec["TaskTemplate"]
     container = template["ContainerSpec"]
-    environment: dict[str, Any] = dict(line.partition("=")[::2] for line in container.get("Env") or [])
+    environment = _environment(container)
     if handed.VARIABLE in environment:
         environment[handed.VARIABLE] = handed.read(environment[handed.VARIABLE])
     container["Env"] = environment
@@ -206,6 +222,10 @@ def _normal(spec: Json) -> Json:
     if container.get("Isolation") == "default":
         del container["Isolation"]
     return spec
+
+
+def _environment(container: Json) -> dict[str, Any]:
+    return dict(line.partition("=")[::2] for line in container.get("Env") or [])
 
 
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:

@@ -1,6 +1,6 @@
 """Remove what was deployed from every node; data and certificates only on demand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmhub.errors import StepError, UsageError
@@ -40,9 +40,7 @@ def plan(
         update = Update(node_id, labels=dict.fromkeys(labels))
         changes.append(Change("remove", f"labels {', '.join(labels)} of node {node_id}", manager, update))
     if with_data:
-        for host, node in nodes.items():
-            changes += [_remove(thing, host) for thing in node.volumes]
-            changes += [Change("remove", path, host, _FolderRemover(path)) for path in node.certificate]
+        changes += _data(cluster, nodes, manager)
     return Plan(STEP, f"nothing of {settings.hub.service} is left on {len(nodes)} nodes", tuple(changes))
 
 
@@ -50,13 +48,16 @@ def kept(settings: Settings, cluster: OnCluster, nodes: Mapping[str, OnNode], *,
     """Return what stays, and how to remove it."""
     lines = []
     for host, node in nodes.items():
-        data = (*(thing.name for thing in node.volumes), *node.certificate)
+        people = [_named("home", node.homes)] if node.homes else []
+        data = (*(thing.name for thing in node.volumes), *people, *node.certificate)
         if data and not with_data:
             lines.append(f"{', '.join(data)} on {host}; to remove them too: fab teardown --with-data")
         if node.in_use:
             lines.append(f"{', '.join(node.in_use)} on {host}: other containers use them")
     if cluster.on_network:
         lines.append(f"network {settings.network.name}: {', '.join(cluster.on_network)} use it")
+    if settings.home.keep and settings.home.path:
+        lines.append(f"the homes in {settings.home.path} ({settings.home.type}); they are removed by hand")
     return [*lines, "the swarm; to end it, on each node: docker swarm leave --force"]
 
 
@@ -69,6 +70,16 @@ def require_name(typed: str, domain: str) -> None:
     """
     if typed != domain:
         raise UsageError(f"{typed!r} is not the cluster's name, {domain}; nothing was removed")
+
+
+def _data(cluster: OnCluster, nodes: Mapping[str, OnNode], manager: str) -> Iterator[Change]:
+    for host, node in nodes.items():
+        yield from (_remove(thing, host) for thing in node.volumes)
+        if node.homes:
+            yield Change("remove", _named("home", node.homes), host, _Remover(node.homes))
+        yield from (Change("remove", path, host, _FolderRemover(path)) for path in node.certificate)
+    if cluster.homes:
+        yield Change("remove", _named("home record", cluster.homes), manager, _Remover(cluster.homes))
 
 
 def _named(kind: str, things: Sequence[Thing]) -> str:
@@ -94,10 +105,10 @@ class _Remover:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         for thing in self.things:
-            _remove_soon(host, thing)
+            remove_soon(host, thing)
 
 
-def _remove_soon(host: Host, thing: Thing) -> None:
+def remove_soon(host: Host, thing: Thing) -> None:
     """Remove something, which what is ending just now may still use."""
     last: EngineError | None = None
 

@@ -59,7 +59,7 @@ def releases(c: Context, json: bool = False) -> None:
     },
 )
 def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
-    """Go back to an earlier release: its hub image, service and notebook image."""
+    """Go back to an earlier release: its hub image, service and notebook images."""
     with step(c, way_back.STEP) as run:
         known = run.look.releases()
         target = way_back.choose(known, release)

@@ -1,4 +1,4 @@
-"""The document's chapter on the notebook image."""
+"""The document's chapter on the notebook images."""
 
 from invoke.context import Context
 
@@ -10,22 +10,22 @@ from swarmhub.steps import step, step_task
 
 @step_task()
 def prepull(c: Context) -> None:
-    """Pull the notebook image on the nodes that -H names."""
+    """Pull the notebook images on the nodes that -H names, and open these for servers."""
     with step(c, "prepull", on_nodes=True) as run:
         _pull(run, run.nodes)
 
 
 @step_task()
 def prepull_all(c: Context) -> None:
-    """Pull the notebook image on every node."""
+    """Pull the notebook images on every node, and open them for servers."""
     with step(c, "prepull-all") as run:
         _pull(run, run.settings.hosts.all)
 
 
 def _pull(run: Run, nodes: tuple[str, ...]) -> None:
-    wanted = chapters.notebook_digest(run, nodes)
+    wanted = chapters.wanted_images(run, nodes)
     run.apply(chapters.images_plan(run, nodes))
-    chapter.verify(run.settings.notebook.image, wanted, run.look.images(nodes))
-    opened = node_plans.activation_plan(run, nodes)
+    chapter.verify(wanted, run.look.images(nodes))
+    opened = node_plans.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)

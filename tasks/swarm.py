@@ -38,7 +38,9 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
         work, plan = node_plans.work_on(run, host), node_plans.drain_plan(run, host)
         if work.people:
             run.report.table(emptying.HEADS, emptying.rows(work))
-            run.agree(emptying.question(host, work.people, wait))
+        at_home = node_plans.homes_on(run, host) if plan.changes else ()
+        if work.people or at_home:
+            run.agree(emptying.question(host, work.people, at_home, wait))
         if wait and plan.changes:
             run.apply(node_plans.pause_plan(run, host))
             emptying.wait(lambda: node_plans.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
@@ -60,8 +62,8 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
     with step(c, removal.STEP) as run:
         run.require_known(host, host)
         plan = node_plans.removal_plan(run, host)
-        if isinstance(run.look.members()[host], StepError):
-            run.confirm(plan, removal.unknown(host))
+        if plan.changes and isinstance(run.look.members()[host], StepError):
+            run.confirm(plan, removal.unknown(host, node_plans.homes_on(run, host)))
         run.apply(plan)
         run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
 

@@ -52,17 +52,31 @@ def read(subnet: str, network: str, services: Sequence[Json], tasks: Sequence[Js
 
 def judge(use: Use, users: int, nodes: int, settings: Settings, manager: str) -> Finding:
     """Compare what is left with what everybody on the userlist would take, were they all here at once."""
-    each = 2 if settings.network.endpoint_mode == "vip" else 1
-    # Each node takes one as soon as something runs there; the hub takes as many as a server.
-    still = max(0, nodes - 1) + (each if use.taken == 0 else 0)
-    left = ip_network(use.subnet).num_addresses - RESERVED - use.taken - still
-    fit, coming = max(0, left) // each, max(0, users - use.servers)
+    fit, coming = room(use, nodes, settings), max(0, users - use.servers)
     text = f"{use.subnet} has room for {fit} more server{'' if fit == 1 else 's'}, {coming} of {users} users have none now"
-    remedy = 'In hosts.toml, below [network]: subnet = "10.20.0.0/16"'
-    if each == 2:
-        remedy += '; or endpoint_mode = "dnsrr", which takes one address a server instead of two'
+    remedy = larger(settings)
     if coming and fit == 0:
         return failure(CHECK, manager, text, remedy)
     if fit < coming:
         return warning(CHECK, manager, text, remedy)
     return ok(CHECK, manager, text)
+
+
+def room(use: Use, nodes: int, settings: Settings) -> int:
+    """Return how many more servers get an address."""
+    each = _each(settings)
+    # Each node takes one as soon as something runs there; the hub takes as many as a server.
+    still = max(0, nodes - 1) + (each if use.taken == 0 else 0)
+    return max(0, ip_network(use.subnet).num_addresses - RESERVED - use.taken - still) // each
+
+
+def larger(settings: Settings) -> str:
+    """Return what makes room for more."""
+    remedy = 'In hosts.toml, below [network]: subnet = "10.20.0.0/16"'
+    if _each(settings) == 2:
+        remedy += '; or endpoint_mode = "dnsrr", which takes one address a server instead of two'
+    return remedy
+
+
+def _each(settings: Settings) -> int:
+    return 2 if settings.network.endpoint_mode == "vip" else 1

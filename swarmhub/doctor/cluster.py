@@ -18,12 +18,13 @@ from swarmhub.doctor.peers import Node
 from swarmhub.doctor.probe import Probe
 from swarmhub.errors import SettingsError
 from swarmhub.host import Host
-from swarmhub.images import Held
 from swarmhub.nodes import Swarm
 from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
 
 Lane = tuple[str, Callable[[], list[Finding]]]
+# What the labels of the nodes say that they hold, by the nodes' ids.
+Labels = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ def examine(cluster: Cluster) -> list[Finding]:
     if cluster.seen[cluster.manager].info is None:
         text = "not checked without this manager's engine: the swarm, the ports, the overlay, the domain, the certificate"
         missing = warning("swarm", cluster.manager, text, "Mend it first, or name another manager: fab -H MANAGER doctor")
-        return [missing, *_side_by_side(cluster, [("image", partial(_images, cluster))])]
-    lanes, trial = _lanes(cluster), Trial(cluster.manager_host, cluster.id, {})
+        return [missing, *_side_by_side(cluster, [("image", partial(_images, cluster, {}))])]
+    labels: Labels = {}
+    lanes: list[Lane] = []
+    trial = Trial(cluster.manager_host, cluster.id, {})
     try:
         found, managers = swarm.observe(cluster.manager_host, cluster.seen[cluster.manager])
     except Exception as error:  # whatever is broken there, the rest is checked
@@ -57,25 +60,26 @@ def examine(cluster: Cluster) -> list[Finding]:
     else:
         findings = [*swarm.judge(cluster.settings, cluster.seen, found), swarm.quorum(managers, cluster.manager)]
         nodes = _nodes(cluster, found)
+        labels = {node.id: node.images for node in found.nodes}
         trial = _trial(cluster, nodes)
-        lanes += [
+        lanes = [
             ("ports", partial(_ports, cluster, nodes)),
             ("overlay", partial(trial.run, cluster.settings, _with_esp(cluster, nodes))),
             ("addresses", partial(_services, cluster, found)),
         ]
     try:
-        return findings + _side_by_side(cluster, lanes)
+        return findings + _side_by_side(cluster, [*_lanes(cluster, labels), *lanes])
     except KeyboardInterrupt:
         trial.clean_up()
         versions.clean_up(cluster.manager_host, cluster.id)
         raise
 
 
-def _lanes(cluster: Cluster) -> list[Lane]:
+def _lanes(cluster: Cluster, labels: Labels) -> list[Lane]:
     # sshd allows ten sessions a connection: these are few enough, with those above.
     return [
         ("jupyterhub", partial(_versions, cluster)),
-        ("image", partial(_images, cluster)),
+        ("image", partial(_images, cluster, labels)),
         ("certificate", partial(_gate, cluster)),
     ]
 
@@ -156,33 +160,34 @@ def _ports(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
     return broken + peers.judge(nodes, knocks)
 
 
-def _images(cluster: Cluster) -> list[Finding]:
-    """Compare the notebook image of all nodes, and the disk that it needs or will need."""
-    image = cluster.settings.notebook.image
+def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
+    """Compare the notebook images of all nodes, and the disk that they will need."""
+    wanted = cluster.settings.images
     asked = [host for host, one in cluster.seen.items() if one.info]
-    answers = at_once([partial(_held, cluster.hosts[host], image) for host in asked])
-    known = {host: one for host, one in zip(asked, answers, strict=True) if isinstance(one, tuple)}
-    broken = [
-        from_error("image", host, one) for host, one in zip(asked, answers, strict=True) if isinstance(one, BaseException)
-    ]
-    held = {host: one for host, (one, _) in known.items()}
-    size = max((size for _, size in known.values()), default=0)
+    answers = at_once([partial(images.observe_all, cluster.hosts[host], wanted) for host in asked])
+    seen = dict(zip(asked, answers, strict=True))
+    findings = [from_error("image", host, one) for host, one in seen.items() if isinstance(one, BaseException)]
+    held = {host: one for host, one in seen.items() if not isinstance(one, BaseException)}
     free = {host: one.probe.free for host, one in cluster.seen.items() if one.probe}
-    holding = frozenset(host for host, one in held.items() if one)
-    findings = broken + disk.judge(free, holding, size)
-    return findings + (notebook.judge(image, held, cluster.manager) if held else [])
-
-
-def _held(host: Host, image: str) -> tuple[Held | None, int]:
-    return images.observe(host, image), notebook.size(host.engine, image)
+    findings += disk.judge(free, notebook.coming(held))
+    known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
+    judged = [notebook.judge(image, images.of(image, held), known, cluster.manager) for image in wanted if held]
+    return findings + [finding for of_one in judged for finding in of_one]
 
 
 def _versions(cluster: Cluster) -> list[Finding]:
-    head, image = cluster.manager_host, cluster.settings.notebook.image
-    asked = at_once([partial(_hub_version, cluster), partial(versions.observe, head, image, cluster.id)])
+    """Compare the hub's version with those in the notebook images, which are asked in turn: each takes a container."""
+    head, wanted = cluster.manager_host, cluster.settings.images
+
+    def of_notebooks() -> list[str | None]:
+        return [versions.observe(head, image, cluster.id) for image in wanted]
+
+    asked = at_once([lambda: [_hub_version(cluster)], of_notebooks])
     broken = [from_error(versions.CHECK, cluster.manager, one) for one in asked if isinstance(one, BaseException)]
-    hub, inside = (None if isinstance(one, BaseException) else one for one in asked)
-    return broken or [versions.judge(hub, inside, image, cluster.manager)]
+    found = [version for one in asked if not isinstance(one, BaseException) for version in one]
+    return broken or [
+        versions.judge(found[0], one, image, cluster.manager) for image, one in zip(wanted, found[1:], strict=True)
+    ]
 
 
 def _hub_version(cluster: Cluster) -> str | None:

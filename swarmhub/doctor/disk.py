@@ -1,4 +1,4 @@
-"""Free disk where the engine keeps images, against the image still to come."""
+"""Free disk where the engine keeps images, against the images still to come."""
 
 from collections.abc import Mapping
 
@@ -9,23 +9,21 @@ GB = 1_000_000_000
 FAILS, WARNS = 1 * GB, 5 * GB
 
 
-def judge(free: Mapping[str, Mapping[str, int]], holding: frozenset[str], size: int) -> list[Finding]:
-    """Judge the free bytes by host and folder; `size` is that of the notebook image, 0 if no host of `holding` has it."""
-    return [
-        _of(host, folder, left, host in holding, size) for host, folders in free.items() for folder, left in folders.items()
-    ]
+def judge(free: Mapping[str, Mapping[str, int]], coming: Mapping[str, int | None]) -> list[Finding]:
+    """Judge the free bytes by host and folder; `coming` are the bytes of notebook images to come, None where unknown."""
+    return [_of(host, folder, left, coming.get(host)) for host, folders in free.items() for folder, left in folders.items()]
 
 
-def _of(host: str, folder: str, left: int, is_held: bool, size: int) -> Finding:
-    coming = 0 if is_held else size
+def _of(host: str, folder: str, left: int, coming: int | None) -> Finding:
     text = f"{left / GB:.1f} GB free in {folder}"
-    if coming:
-        text += f", and the notebook image of {coming / GB:.1f} GB is still to come"
-    elif not is_held:
-        text += " (no node has the notebook image yet to tell its size)"
+    if coming is None:
+        text += " (no node has the notebook images yet to tell their size)"
+    elif coming:
+        text += f", and notebook images of {coming / GB:.1f} GB are still to come"
     remedy = "Free some there (docker system df, docker image prune), or give it a larger disk"
-    if left - coming < FAILS:
+    rest = left - (coming or 0)
+    if rest < FAILS:
         return failure(CHECK, host, text, remedy)
-    if left - coming < WARNS:
+    if rest < WARNS:
         return warning(CHECK, host, text, remedy)
     return ok(CHECK, host, text)

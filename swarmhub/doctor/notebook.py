@@ -1,34 +1,42 @@
-"""The notebook image: the same one on every node."""
+"""The notebook images: the same ones on every node, and known to the swarm, which places servers by their labels."""
 
 from collections.abc import Mapping
 
 from swarmhub import images
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.host import Engine
-from swarmhub.images import Held
+from swarmhub.images import Held, Holding
 
 CHECK = "image"
 
 
-def size(engine: Engine, image: str) -> int:
-    """Return the bytes that the image takes on a host, 0 if it is not there."""
-    found = engine.find(f"/images/{image}/json")
-    return int((found or {}).get("Size") or 0)
-
-
-def judge(image: str, held: Mapping[str, Held | None], manager: str) -> list[Finding]:
-    """Compare the id or digest on each node with the one that most have."""
+def judge(image: str, held: Mapping[str, Held | None], labels: Mapping[str, frozenset[str]], manager: str) -> list[Finding]:
+    """Compare the id or digest on each node with the one that most have; `labels` has what the swarm knows of the hosts."""
     wanted = images.chosen(image, held)
     if wanted is None or not any(held.values()):
         return [warning(CHECK, manager, f"no node holds {image} yet", "Pull it: fab prepull-all")]
-    return [_of(image, host, one, wanted) for host, one in held.items()]
+    return [_of(image, host, one, wanted, labels.get(host)) for host, one in held.items()]
 
 
-def _of(image: str, host: str, held: Held | None, wanted: str) -> Finding:
+def _of(image: str, host: str, held: Held | None, wanted: str, labels: frozenset[str] | None) -> Finding:
     remedy = f"fab -H {host} prepull"
     if held is None:
         return failure(CHECK, host, f"holds no {image}", remedy)
     if not images.holds(held, wanted):
         text = f"holds another {image} than the other nodes: {images.short(held.id)}, not {images.short(wanted)}"
         return failure(CHECK, host, text, remedy)
+    if labels is not None and images.short(wanted) not in labels:
+        text = f"holds {image}, and its node has no label that says so: no server is placed there"
+        return warning(CHECK, host, text, remedy)
     return ok(CHECK, host, f"{image}, {images.short(wanted)}")
+
+
+def coming(held: Mapping[str, Holding]) -> dict[str, int | None]:
+    """Return the bytes that each host has yet to pull, None where no host can tell how many."""
+    sizes: dict[str, int] = {}
+    for holding in held.values():
+        sizes |= {image: one.size for image, one in holding.items() if one}
+    lacks = {host: [image for image, one in holding.items() if one is None] for host, holding in held.items()}
+    return {
+        host: sum(sizes[image] for image in missing) if sizes.keys() >= set(missing) else None
+        for host, missing in lacks.items()
+    }

@@ -1,4 +1,4 @@
-"""JupyterHub in the hub's image and in the notebook image: they have to be of one major version."""
+"""JupyterHub in the hub's image and in the notebook images: they have to be of one major version."""
 
 from swarmhub import containers
 from swarmhub.doctor.finding import Finding, failure, ok, warning
@@ -36,13 +36,13 @@ def observe(manager: Host, image: str, trial: str) -> str | None:
 
 
 def judge(hub: str | None, notebook: str | None, image: str, manager: str) -> Finding:
-    """Compare the major versions."""
+    """Compare the major versions of the hub and of a notebook image."""
     if notebook == "":
         text = f"{image} has no jupyterhub-singleuser"
         return failure(CHECK, manager, text, "Use an image that has one, such as quay.io/jupyter/base-notebook:hub-6.1.1")
     if not hub or not notebook:
-        lacking = [what for what, version in (("hub", hub), ("notebook", notebook)) if not version]
-        text = f"not compared: the manager has no {' and no '.join(lacking)} image yet"
+        lacking = [what for what, version in (("hub's image", hub), (image, notebook)) if not version]
+        text = f"not compared: the manager has no {' and no '.join(lacking)} yet"
         return warning(CHECK, manager, text, "Get them: fab deploy")
     if hub.partition(".")[0] != notebook.partition(".")[0]:
         text = f"the hub has JupyterHub {hub}, {image} has {notebook}: servers would not start"
@@ -50,4 +50,4 @@ def judge(hub: str | None, notebook: str | None, image: str, manager: str) -> Fi
         return failure(
             CHECK, manager, text, f"Use a notebook image with JupyterHub {major}: its tag names it, such as hub-{hub}"
         )
-    return ok(CHECK, manager, f"{hub} in the hub's image, {notebook} in the notebook image")
+    return ok(CHECK, manager, f"{hub} in the hub's image, {notebook} in {image}")

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
+from hub.slug import slug
 from swarmhub.settings.grammar import (
     Domain,
     Email,
@@ -214,22 +215,31 @@ def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:
 
 
 def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each profile that is named twice, and each name of one that there is not."""
+    """Return each profile whose name does not tell it from another, and each name of one that there is not."""
     tables = {
         key: [one for one in rows if isinstance(one, dict)] for key in PROFILED if isinstance(rows := data.get(key), list)
     }
-    names = [one["name"] for one in tables.get("profiles", []) if isinstance(one.get("name"), str)]
-    found: list[tuple[Key, str]] = [
-        (("profiles", index, "name"), f"{name!r} is the name of another profile; give each its own")
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
+    places = [(place, one["name"]) for place, one in enumerate(tables.get("profiles", [])) if isinstance(one.get("name"), str)]
+    names = [name for _, name in places]
+    found = _same_names(places)
     for key in ("overrides", "folders"):
         for index, one in enumerate(tables.get(key, [])):
             named = one.get("profiles") if isinstance(one.get("profiles"), list) else []
             wrongs = [(place, name) for place, name in enumerate(named or []) if name not in names]
             known = ", ".join(map(repr, names)) or "none"
             found += [((key, index, "profiles", place), f"{name!r} is no profile; there is {known}") for place, name in wrongs]
+    return found
+
+
+def _same_names(places: list[tuple[int, str]]) -> list[tuple[Key, str]]:
+    first: dict[str, str] = {}
+    found: list[tuple[Key, str]] = []
+    for place, name in places:
+        short = slug(name)
+        if short in first:
+            wrong = f"{name!r} is {short!r} in addresses and in the API, as {first[short]!r} is; give each its own"
+            found.append((("profiles", place, "name"), wrong))
+        first.setdefault(short, name)
     return found
 
 

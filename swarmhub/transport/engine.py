@@ -3,8 +3,8 @@
 import json
 import struct
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 import requests
@@ -20,6 +20,7 @@ from swarmhub.host import STREAM_SECONDS, EngineError, Json
 from swarmhub.transport.connection import Connections
 
 TIMEOUT_SECONDS = 60
+CHUNK = 1 << 20
 BASE_URL = "http://engine"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
@@ -95,6 +96,12 @@ class SshEngine:
             while len(header := response.raw.read(8)) == 8:
                 payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
                 yield from payload.decode(errors="replace").splitlines()
+
+    def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
+        """Yield the bytes of an answer that may be larger than the memory, such as a tar of a container's files."""
+        response = self._call("GET", path, params=_query(params), stream=True, timeout=STREAM_SECONDS)
+        with self._losing(), closing(response):
+            yield from response.iter_content(CHUNK)
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         session = self._connected()

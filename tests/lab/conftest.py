@@ -1,13 +1,16 @@
 """The lab that all tests here share: up once, wiped once, left as it was found."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from lab import machine, topology, up
+from tests.lab.browsing import FLAGS
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 
@@ -74,6 +77,26 @@ def settings(tmp_path: Path) -> Settings:
     return make
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium; a test tool's own download is not to be had everywhere."""
+    machine.install_missing({"chromium": "chromium"}, print)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Give a test a browser that nobody is logged in with."""
+    # Chromium has no per-profile trust on the command line; that TLS verifies is test_deploy's matter.
+    fresh = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
+    fresh.set_default_timeout(30_000)
+    yield fresh
+    fresh.close()
+
+
 def _deployed(lab: Lab, first_deploy: Done) -> Lab:
     assert first_deploy.code == 0, first_deploy.text
     left = lab.fab("plan", "--exit-code")
@@ -97,9 +120,18 @@ def _wipe(lab: Lab) -> None:
             machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
     for node in topology.NODES:
-        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook", node=node.name).split()
+        _unlabel(lab, node.name)
+        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook*", node=node.name).split()
         for image in set(held):
             lab.docker("image", "rm", "-f", image, node=node.name)
+
+
+def _unlabel(lab: Lab, node: str) -> None:
+    """Remove our labels from a node."""
+    labels = lab.docker("node", "inspect", node, "--format", "{{range $name, $_ := .Spec.Labels}}{{$name}} {{end}}").split()
+    ours = [word for label in labels if label.startswith("swarmhub.") for word in ("--label-rm", label)]
+    if ours:
+        lab.docker("node", "update", *ours, node)
 
 
 def _try(lab: Lab, *command: str) -> bool:

@@ -81,10 +81,9 @@ class Lab:
             "hub image": self.docker("image", "inspect", self._hub_image(), "--format", "{{.Id}} {{.RepoTags}}"),
         }
         for node in topology.NODES:
-            image = self.docker(
-                "image", "ls", "--no-trunc", "--format", "{{.ID}}", "registry.lab:5000/notebook", node=node.name
-            )
-            objects[f"notebook image on {node.name}"] = image
+            for name in ("notebook", "notebook-extra"):
+                listed = ("image", "ls", "--no-trunc", "--format", "{{.ID}}", f"registry.lab:5000/{name}")
+                objects[f"{name} image on {node.name}"] = self.docker(*listed, node=node.name)
         return objects
 
     def _hub_image(self) -> str:

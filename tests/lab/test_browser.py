@@ -1,75 +1,13 @@
 """What people see: log in, run a notebook, be refused, be let in; in headless Chromium."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from lab import machine, topology
+from lab import topology
+from tests.lab.browsing import log_in, start_server, stop_server
 from tests.lab.support import HUB, ROOT, Lab, Settings
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SPAWN_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium; a test tool's own download is not to be had everywhere."""
-    machine.install_missing({"chromium": "chromium"}, print)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def context(browser: Browser, tmp_path: Path) -> Iterator[BrowserContext]:
-    """Give a test a browser that nobody is logged in with."""
-    # Chromium has no per-profile trust on the command line; that TLS verifies is test_deploy's matter.
-    fresh = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
-    fresh.set_default_timeout(30_000)
-    yield fresh
-    fresh.close()
-
-
-def log_in(context: BrowserContext, name: str) -> Page:
-    """Go through the GitHub stand-in as `name`, from the hub's front page."""
-    page = context.new_page()
-    page.goto(f"{topology.HUB_URL}/hub/home")
-    page.get_by_role("button", name="Sign in with GitHub").or_(page.get_by_role("link", name="Sign in with GitHub")).click()
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url(f"{topology.HUB_URL}/**")
-    return page
-
-
-def start_server(page: Page, name: str) -> None:
-    """Start a user's server from the home page, and wait until JupyterLab is there."""
-    page.goto(f"{topology.HUB_URL}/hub/home")
-    page.locator("#start").click()
-    page.wait_for_url(f"**/user/{name}/lab**", timeout=SPAWN_MS)
-
-
-def stop_server(page: Page, name: str) -> None:
-    """Stop a user's server through the hub, with the page's own login."""
-    page.goto(f"{topology.HUB_URL}/hub/home")
-    script = """async name => {
-        const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
-        const options = {method: 'DELETE', headers: {'X-XSRFToken': xsrf}};
-        return (await fetch(`/hub/api/users/${name}/server`, options)).status;
-    }"""
-    assert page.evaluate(script, name) in (202, 204)
 
 
 def test_listed_user_runs_a_cell_on_a_worker(deployed: Lab, context: BrowserContext) -> None:

@@ -3,7 +3,7 @@
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,17 +62,39 @@ class Authority:
         return leaf.public_bytes(serialization.Encoding.PEM).decode() + self.pem, private.decode()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request, as the server got it."""
+
+    method: str
+    path: str
+    authorization: str
+    body: str
+
+
 @contextmanager
-def serving(chain: str, key: str, *, status: int = 200, body: str = "{}") -> Iterator[int]:
-    """Serve HTTPS with this certificate on 127.0.0.1 and yield the port."""
+def serving(
+    chain: str,
+    key: str,
+    *,
+    status: int = 200,
+    body: str = "{}",
+    answer: Callable[[Asked], tuple[int, str]] | None = None,
+) -> Iterator[int]:
+    """Serve HTTPS with this certificate on 127.0.0.1 and yield the port; without an `answer`, `body` and the path are it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content = f"{body}{self.path}".encode()
-            self.send_response(status)
+            sent = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+            asked = Asked(self.command, self.path, self.headers["Authorization"] or "", sent)
+            code, text = answer(asked) if answer else (status, f"{body}{self.path}")
+            content = text.encode()
+            self.send_response(code)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
             """Say nothing."""

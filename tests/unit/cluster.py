@@ -19,6 +19,7 @@ from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, NOW, WORKER1, 
 
 NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 DIGEST = f"sha256:{'a' * 64}"
+LABELS = {"swarmhub.image.aaaaaaaaaaaa": "held"}
 HOSTS_TOML = f"""\
 [hosts]
 managers = ["{MANAGER}"]
@@ -70,6 +71,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
     name = settings.hub.service
     hosts[MANAGER].engine.answers |= {
         "GET /nodes": [_listed(host) for host in NODES],
+        **_nodes(hosts[MANAGER]),
         "GET /swarm": {"ID": "cluster"},
         "GET /networks": [_network(settings)],
         "GET /services": [],
@@ -105,7 +107,9 @@ def wipe(hosts: Hosts, settings: Settings) -> None:
         host.engine.answers["POST /images/create"] = _making(host, {image: held})
     hosts[MANAGER].commands.clear()
     manager.configs.kept.clear()
-    stays = ("GET /info", "GET /nodes", "GET /swarm", "GET /services")
+    stays = ("GET /info", "GET /nodes", "GET /swarm", "GET /services", *_nodes(hosts[MANAGER]))
+    for node in was["GET /nodes"]:
+        node["Spec"]["Labels"] = {}
     made = {"POST /containers/create", "GET /containers/once/logs", "POST /containers/once/wait", "POST /images/create"}
     manager.answers = {call: was[call] for call in (*stays, *made)} | {
         "GET /networks": [],
@@ -153,10 +157,30 @@ def _listed(name: str) -> dict[str, Any]:
     is_manager = name == MANAGER
     return {
         "ID": NODES[name],
-        "Spec": {"Role": "manager" if is_manager else "worker", "Availability": "active"},
+        "Version": {"Index": 3},
+        "Spec": {"Role": "manager" if is_manager else "worker", "Availability": "active", "Labels": dict(LABELS)},
         "Description": {"Hostname": name},
         "Status": {"State": "ready"},
     } | ({"ManagerStatus": {"Leader": True}} if is_manager else {})
+
+
+def _nodes(manager: FakeHost) -> dict[str, Any]:
+    """Return how a manager answers what is asked of one node, and what changes it: it keeps the change."""
+
+    def node(request: Request) -> dict[str, Any]:
+        found: dict[str, Any] = next(
+            one for one in manager.engine.answers["GET /nodes"] if one["ID"] == request.path.split("/")[2]
+        )
+        return found
+
+    def update(request: Request) -> None:
+        node(request)["Spec"] = request.body
+
+    return {
+        call: answer
+        for id_ in NODES.values()
+        for call, answer in ((f"GET /nodes/{id_}", node), (f"POST /nodes/{id_}/update", update))
+    }
 
 
 def _network(settings: Settings) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import Any
 from swarmhub.host import EngineError, Json, Output
 from swarmhub.plan import Change
 from swarmhub.settings import Settings
+from swarmhub.settings.notebook import Profile
 
 DOMAIN = "hub.example.org"
 MANAGER, WORKER1, WORKER2 = "swarm-manager1", "swarm-worker1", "swarm-worker2"
 NOTEBOOK = "quay.io/jupyter/base-notebook:hub-6.1.1"
+EXTRA = "quay.io/jupyter/scipy-notebook:hub-6.1.1"
 CALLBACK = f"https://{DOMAIN}/hub/oauth_callback"
 NOW = datetime(2026, 11, 15, 10, tzinfo=UTC)
 
@@ -138,6 +140,9 @@ class FakeEngine:
     def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
 
+    def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
+        yield from self._answer(Request("GET", path, params))
+
     def _answer(self, request: Request) -> Json:
         self.requests.append(copy.deepcopy(request))
         if str(request) not in self.answers:
@@ -232,6 +237,11 @@ def in_turn(*answers: Any) -> Callable[[Request], Any]:
         return left.pop(0) if len(left) > 1 else left[0]
 
     return answer
+
+
+def with_extra(given: Settings) -> Settings:
+    """Return settings with a profile that has another image."""
+    return given.model_copy(update={"profiles": (Profile(name="Extra", image=EXTRA),)})
 
 
 def settings(**tables: dict[str, Any]) -> Settings:

@@ -15,9 +15,10 @@ from swarmhub.run import Run
 from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.cluster import DIGEST, Hosts
-from tests.unit.fakes import MANAGER, NOTEBOOK, WORKER1, WORKER2
+from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, with_extra
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
+EXTRA_DIGEST = f"sha256:{'b' * 64}"
 STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "service"]
 
 
@@ -93,6 +94,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "volume": [f"create volume on {MANAGER}"],
         "certs": [f"issue staging on {MANAGER}"],
         "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
+        "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
         "service": [
             f"check the on {MANAGER}",
@@ -186,8 +188,62 @@ def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Host
     plans = every(run)
     assert ([step for step, plan in plans.items() if plan.error], words(plans["images"])) == (
         ["volume"],
-        [f"pull {NOTEBOOK} on {WORKER2}"],
+        [f"unlabel {WORKER2} on {MANAGER}", f"pull {NOTEBOOK} on {WORKER2}"],
     )
+
+
+@pytest.fixture
+def two(run: Run) -> Run:
+    """Let a profile have an image that no node holds yet."""
+    run.__dict__["settings"] = with_extra(run.settings)
+    answer = {"Descriptor": {"digest": EXTRA_DIGEST}}
+    run.hosts[MANAGER].engine.answers[f"GET /distribution/{EXTRA}/json"] = answer  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_profiles_image_is_pulled_labelled_and_handed_out(two: Run) -> None:
+    """On every node, as the first one is; the hub gets it by its digest."""
+    plans = every(two)
+    assert words(plans["images"]) == [f"pull {EXTRA} on {host}" for host in (MANAGER, WORKER1, WORKER2)]
+    assert [change.differences for change in plans["placement"].changes] == [
+        (Difference(f"Labels.swarmhub.image.{'b' * 12}", None, "held"),)
+    ] * 3
+    pinned = f"quay.io/jupyter/scipy-notebook@{EXTRA_DIGEST}"
+    assert field(plans["service"], "profiles").wanted == [{"image": pinned, "name": "Extra"}]
+
+
+def labelled(hosts: Hosts, *digests: str) -> None:
+    """Give every node the labels of these images."""
+    for node in hosts[MANAGER].engine.answers["GET /nodes"]:
+        node["Spec"]["Labels"] = {f"swarmhub.image.{one[7:19]}": "held" for one in digests}
+
+
+def test_the_label_of_an_image_that_a_node_lacks_goes_until_it_is_back(run: Run, hosts: Hosts) -> None:
+    """No server is placed there while it is pulled."""
+    del hosts[WORKER2].engine.answers[IMAGE]
+    plans = every(run)
+    label = f"Labels.swarmhub.image.{'a' * 12}"
+    assert plans["images"].changes[0].differences == (Difference(label, "held", None),)
+    assert [change.differences for change in plans["placement"].changes] == [(Difference(label, None, "held"),)]
+
+
+def test_labels_go_when_the_hub_that_needs_them_has_gone(run: Run, hosts: Hosts) -> None:
+    """After the service's update, and from every node of the swarm."""
+    labelled(hosts, DIGEST, EXTRA_DIGEST)
+    hosts[MANAGER].engine.answers["GET /networks"] = []
+    assert words(every(run)["service"])[-4:] == [
+        f"record release on {MANAGER}",
+        *[f"unlabel {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
+    ]
+
+
+def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts) -> None:
+    """It places its servers by them."""
+    labelled(hosts, DIGEST, EXTRA_DIGEST)
+    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}']
+    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": {"Env": environment}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
+    assert every(run)["service"].changes == ()
 
 
 def test_an_error_of_a_step_names_it(run: Run, hosts: Hosts) -> None:

@@ -53,8 +53,14 @@ def test_a_node_is_paused_once(before: str, count: int) -> None:
 )
 def test_the_question_names_people_and_when(minutes: int, part: str) -> None:
     """It says what happens to their servers."""
-    asked = drain.question(WORKER1, ["ada", "grace"], minutes)
+    asked = drain.question(WORKER1, ["ada", "grace"], [], minutes)
     assert (asked.startswith(f"ada, grace work on {WORKER1}"), part in asked) == (True, True)
+
+
+def test_the_question_names_whose_homes_are_there() -> None:
+    """They cannot work elsewhere meanwhile, whether they do now or not."""
+    asked = drain.question(WORKER1, [], ["knuth", "ada"], 0)
+    assert asked == "Until it is back, no server starts for ada, knuth: their homes are there. Drain it?"
 
 
 def test_people_are_listed_with_the_time_since_when() -> None:

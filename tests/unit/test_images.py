@@ -1,4 +1,4 @@
-"""The notebook image: which one it shall be, who holds it, and the pulls that are needed."""
+"""The notebook images: which ones they shall be, who holds them, and the pulls that are needed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,8 @@ from swarmhub import images
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.images import Held
-from tests.unit.fakes import MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
+from swarmhub.plan import Plan
+from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
 
 NAME = "quay.io/jupyter/base-notebook"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -159,10 +160,23 @@ def test_a_node_holds_an_image_by_its_digest_or_its_id(held: Held | None, wanted
     assert images.holds(held, wanted) is answer
 
 
+def test_a_node_is_asked_for_each_image() -> None:
+    """What it does not hold is among the answers."""
+    assert images.observe_all(node(NOTEBOOK, f"{NAME}@{OLD}"), [NOTEBOOK, EXTRA]) == {NOTEBOOK: HOLDS_OLD, EXTRA: None}
+
+
+def test_what_a_node_lacks_is_what_it_does_not_hold_as_wanted() -> None:
+    """In the order of the settings."""
+    assert images.lacking({NOTEBOOK: OLD, EXTRA: NEW}, {NOTEBOOK: HOLDS_OLD, EXTRA: None}) == [EXTRA]
+    assert images.lacking({NOTEBOOK: NEW, EXTRA: OLD}, {NOTEBOOK: HOLDS_OLD, EXTRA: None}) == [NOTEBOOK, EXTRA]
+
+
 def refused(seen: Mapping[str, Held | BaseException | None]) -> dict[str, str]:
     """Return the nodes that verification refuses, and what it says of them."""
     try:
-        images.verify(NOTEBOOK, OLD, seen)
+        images.verify(
+            {NOTEBOOK: OLD}, {host: one if isinstance(one, BaseException) else {NOTEBOOK: one} for host, one in seen.items()}
+        )
     except StepErrors as error:
         return {one.host: str(error) for one in error.errors}
     return {}
@@ -191,22 +205,47 @@ def test_every_node_that_lacks_it_is_named() -> None:
     assert set(refused({MANAGER: None, WORKER1: LOST, WORKER2: HOLDS_NEW})) == {MANAGER, WORKER1, WORKER2}
 
 
+def test_every_image_that_a_node_lacks_is_named() -> None:
+    """One line for each."""
+    with pytest.raises(StepErrors) as error:
+        images.verify({NOTEBOOK: OLD, EXTRA: NEW}, {WORKER1: {NOTEBOOK: None, EXTRA: HOLDS_OLD}})
+    assert [(one.host, image in one.cause) for one, image in zip(error.value.errors, (NOTEBOOK, EXTRA), strict=True)] == [
+        (WORKER1, True),
+        (WORKER1, True),
+    ]
+
+
 def test_a_node_whose_engine_answers_with_an_error_does_not_pass() -> None:
     """An engine that cannot tell what it holds is no proof that it holds the image."""
     with pytest.raises((StepErrors, EngineError)):
-        images.verify(NOTEBOOK, OLD, {MANAGER: HOLDS_OLD, WORKER1: EngineError(WORKER1, 500, "layer store is broken")})
+        images.verify({NOTEBOOK: OLD}, {WORKER1: EngineError(WORKER1, 500, "layer store is broken")})
+
+
+def planned(wanted: str, held: Mapping[str, Held | None]) -> Plan:
+    """Return the pulls of one image."""
+    return images.plan({NOTEBOOK: wanted}, {host: {NOTEBOOK: one} for host, one in held.items()})
 
 
 def test_only_nodes_that_lack_the_image_pull_it() -> None:
     """The plan has a pull for each node that holds none or another one, and they are independent of each other."""
-    plan = images.plan(NOTEBOOK, OLD, {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: HOLDS_NEW})
+    plan = planned(OLD, {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: HOLDS_NEW})
     assert ([(one.verb, one.host) for one in plan.changes], plan.at_once) == ([("pull", WORKER1), ("pull", WORKER2)], True)
 
 
 def test_where_every_node_holds_it_the_plan_says_so() -> None:
-    """With nothing to pull, the summary names the image and on how many nodes it is."""
-    plan = images.plan(NOTEBOOK, OLD, {MANAGER: HOLDS_OLD, WORKER1: HOLDS_OLD})
-    assert (plan.changes, plan.summary) == ((), f"{NOTEBOOK}: aaaaaaaaaaaa on 2 of 2 nodes")
+    """With nothing to pull, the summary names each image and on how many nodes it is."""
+    holding = {NOTEBOOK: HOLDS_OLD, EXTRA: HOLDS_NEW}
+    plan = images.plan({NOTEBOOK: OLD, EXTRA: NEW}, {MANAGER: holding, WORKER1: holding})
+    same = f"{NOTEBOOK}: aaaaaaaaaaaa on 2 of 2 nodes; {EXTRA}: bbbbbbbbbbbb on 2 of 2 nodes"
+    assert (plan.changes, plan.summary) == ((), same)
+
+
+def test_each_missing_image_is_a_pull() -> None:
+    """By node, in the order of the settings."""
+    plan = images.plan(
+        {NOTEBOOK: OLD, EXTRA: NEW}, {MANAGER: {NOTEBOOK: None, EXTRA: None}, WORKER1: {NOTEBOOK: HOLDS_OLD, EXTRA: None}}
+    )
+    assert [(one.what, one.host) for one in plan.changes] == [(NOTEBOOK, MANAGER), (EXTRA, MANAGER), (EXTRA, WORKER1)]
 
 
 @pytest.mark.parametrize(("wanted", "held", "reference"), [(OLD, HOLDS_OLD, f"{NAME}@{OLD}"), (ID, LOADED, ID), (ID, None, ID)])
@@ -218,7 +257,7 @@ def test_the_hub_is_given_a_reference_that_cannot_move(wanted: str, held: Held |
 def pull(image: str, wanted: str, events: list[dict[str, Any]]) -> tuple[FakeHost, FakeProgress]:
     """Pull an image on a worker whose engine reports these events."""
     host, progress = FakeHost(WORKER1, {"POST /images/create": events}), FakeProgress()
-    (change,) = images.plan(image, wanted, {WORKER1: None}).changes
+    (change,) = images.plan({image: wanted}, {WORKER1: {image: None}}).changes
     change.apply(host, progress)
     return host, progress
 
@@ -263,11 +302,11 @@ def test_progress_is_the_sum_of_the_layers() -> None:
 def test_a_pull_says_what_is_there_and_what_is_wanted() -> None:
     """Short digests, or the id of an image that no registry knows."""
     held: dict[str, Held | None] = {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: LOADED}
-    shown = [change.differences[0] for change in images.plan(NOTEBOOK, NEW, held).changes]
+    shown = [change.differences[0] for change in planned(NEW, held).changes]
     assert [(item.found, item.wanted) for item in shown] == [("a" * 12, "b" * 12), (None, "b" * 12), ("1" * 12, "b" * 12)]
 
 
 def test_a_person_can_type_a_pull() -> None:
     """By the digest, which cannot move."""
-    (change,) = images.plan(NOTEBOOK, NEW, {MANAGER: None}).changes
+    (change,) = planned(NEW, {MANAGER: None}).changes
     assert change.command == f"docker pull {NAME}@{NEW}"

@@ -23,6 +23,7 @@ SERVICE = {"swarmhub.service": HUB}
         ({"swarmhub.notebooks": HUB}, True),
         ({"swarmhub.history": "entry"}, True),
         ({"swarmhub.service": "another-hub"}, False),
+        ({"swarmhub.home": "another-hub", "swarmhub.user": "ada"}, False),
         ({"swarmhub.notebooks": "another-hub"}, False),
         ({"swarmhub.lock": "x", "swarmhub.lock.at": "y"}, False),
     ],
@@ -48,7 +49,12 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
             listed("s4", "other"),
         ],
         "GET /secrets": [listed("x2", "b", SERVICE), listed("x1", "a", SERVICE), listed("x3", "theirs")],
-        "GET /configs": [listed("c1", "history", {"swarmhub.history": "entry"}), listed("c2", "lock", {"swarmhub.lock": "x"})],
+        "GET /configs": [
+            listed("c1", "history", {"swarmhub.history": "entry"}),
+            listed("c2", "lock", {"swarmhub.lock": "x"}),
+            listed("c3", "home-ada", {"swarmhub.home": HUB}),
+            listed("c4", "theirs", {"swarmhub.home": "another"}),
+        ],
         "GET /networks": [{"Name": "jupyter2", "Id": "no"}, {"Name": "jupyter", "Id": "net"}],
         "GET /nodes": [{"ID": "n1", "Spec": {}}, node],
     }
@@ -56,9 +62,23 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
     assert [one.name for one in found.services] == [HUB, "jupyterhub-ada"]
     assert found.secrets == (Thing("a", "/secrets/x1"), Thing("b", "/secrets/x2"))
     assert found.configs == (Thing("history", "/configs/c1"),)
+    assert found.homes == (Thing("home-ada", "/configs/c3"),)
     assert found.network == Thing("network jupyter", "/networks/net")
     assert (found.on_network, found.strangers) == (("registry",), frozenset({"s3", "s4"}))
     assert found.labels == {"n2": ("swarmhub.waits",)}
+
+
+def test_labels_that_another_hub_needs_stay() -> None:
+    """Its servers would find no node any more."""
+    pinned = f"quay.io/x@sha256:{'b' * 64}"
+    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"{pinned}"}}}}']
+    other = listed("s2", "other", {"swarmhub.service": "other"})
+    other["Spec"]["TaskTemplate"]["ContainerSpec"] = {"Env": environment}
+    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "held"}
+    answers = {"GET /services": [other], "GET /nodes": [{"ID": "n2", "Spec": {"Labels": labels}}]}
+    answers |= {f"GET /{kind}": [] for kind in ("secrets", "configs", "networks")}
+    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    assert found.labels == {"n2": ("swarmhub.image.aaaaaaaaaaaa",)}
 
 
 def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -128,6 +148,14 @@ def test_volumes_of_the_hub_and_its_users_are_ours() -> None:
     volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-user-ada", "registry")]
     found = on_node(WORKER1, volumes=volumes)
     assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data", "/volumes/jupyterhub-user-ada"]
+
+
+def test_homes_are_told_from_other_volumes() -> None:
+    """By their label, which says whose hub's they are, too; a name alone does not make one."""
+    homes = [{"Name": f"jupyterhub-home-{hub}", "Labels": {"swarmhub.home": hub}} for hub in (HUB, "another")]
+    found = on_node(WORKER1, volumes=[*homes, {"Name": "jupyterhub-home-x", "Labels": None}])
+    assert [thing.name for thing in found.homes] == [f"jupyterhub-home-{HUB}"]
+    assert [thing.name for thing in found.volumes] == ["volume jupyterhub-home-x"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ HEALTHY = Swarm("cluster", (node("n1", MANAGER, "manager", is_leader=True), node
 MEMBERS: dict[str, Member | StepError] = {MANAGER: member("n1", is_manager=True), WORKER1: member("n2"), WORKER2: member("n3")}
 
 
+def test_the_labels_of_a_node_say_what_it_holds() -> None:
+    """Only with the value that servers are placed by."""
+    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "no", "rack": "4"}
+    answer = listed("n2", WORKER1, "worker")
+    answer["Spec"]["Labels"] = labels
+    host = FakeHost(answers={"GET /nodes": [answer], "GET /swarm": {"ID": "cluster"}})
+    assert nodes.observe_swarm(host).nodes[0].images == frozenset({"a" * 12})
+
+
 def swarm(*changed: SwarmNode) -> Swarm:
     """Return the healthy swarm with some of its nodes in another state."""
     by_id = {one.id: one for one in (*HEALTHY.nodes, *changed)}

@@ -15,7 +15,7 @@ from swarmhub.settings import Settings
 from swarmhub.status import Server, Status
 from tests.unit import cluster
 from tests.unit.authority import Authority
-from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request, settings
+from tests.unit.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request, settings, with_extra
 from tests.unit.test_machine import PRINTED
 
 SECRETS = {
@@ -90,6 +90,13 @@ def test_each_node_has_its_images(given: Settings, hosts: Hosts) -> None:
     """The notebook image is asked for on every node, the hub's on the managers."""
     notebook, hub = observed(given, hosts).images
     assert (notebook.name, list(notebook.held), list(hub.held)) == (NOTEBOOK, [MANAGER, WORKER1, WORKER2], [MANAGER])
+
+
+def test_every_image_has_its_column(given: Settings, hosts: Hosts) -> None:
+    """A profile's image that a node lacks shows as missing there."""
+    hosts[WORKER1].engine.answers[f"GET /images/{EXTRA}/json"] = {"Id": "sha256:x", "RepoDigests": []}
+    _, extra, _ = observed(with_extra(given), hosts).images
+    assert (extra.name, [bool(one) for one in extra.held.values()]) == (EXTRA, [False, True, False])
 
 
 def test_a_host_that_cannot_be_reached_leaves_the_rest(given: Settings, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,20 @@ def test_independent_changes_run_at_the_same_time() -> None:
     assert not together.broken
 
 
+def test_a_hosts_changes_are_made_in_their_order_beside_the_other_hosts() -> None:
+    """A host pulls one image after the other; what fails there ends the rest there, and nowhere else."""
+    done: list[str] = []
+    changes = (
+        change(WORKER1, lambda *_: done.append("first")),
+        change(WORKER2, lambda *_: done.append("elsewhere")),
+        change(WORKER1, breaks(StepError(WORKER1, "cause", "remedy"))),
+        change(WORKER1, lambda *_: done.append("third")),
+    )
+    with pytest.raises(StepErrors, match="cause"):
+        plans.apply(Plan("step", "", changes, at_once=True), HOSTS, FakeProgress(), FakeJournal())
+    assert sorted(done) == ["elsewhere", "first"]
+
+
 def test_independent_changes_are_finished_though_some_fail() -> None:
     """Every failure is reported, and the hosts that did not fail have done their work."""
     done: list[str] = []

@@ -11,7 +11,7 @@ from swarmhub.look import Look
 from swarmhub.plan import Change, Plan
 from swarmhub.settings import Settings
 from tests.unit.cluster import DIGEST, NETWORK, Hosts
-from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2
+from tests.unit.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, with_extra
 
 
 def require(given: Settings, hosts: Hosts) -> Any:
@@ -45,6 +45,11 @@ def another_image(hosts: Hosts) -> None:
     hosts[WORKER1].engine.answers[f"GET /images/{NOTEBOOK}/json"] = answer
 
 
+def unlabelled(hosts: Hosts) -> None:
+    """Take a worker's labels away."""
+    hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Labels"] = {}
+
+
 def unreachable(*names: str) -> Callable[[Hosts], None]:
     """Let these hosts not answer for their image."""
 
@@ -70,9 +75,10 @@ def unreachable(*names: str) -> Callable[[Hosts], None]:
         (another_image, f"not the same {NOTEBOOK} on every node: {WORKER1} differ. First: fab prepull-all"),
         (without_image(WORKER2), f"{WORKER2}: not the same {NOTEBOOK} on every node: {WORKER2} differ"),
         (without_image(MANAGER, WORKER1, WORKER2), f"not the same {NOTEBOOK} on every node"),
+        (unlabelled, f"{WORKER1}: the swarm does not know which images it holds. First: fab prepull-all"),
         (unreachable(WORKER1), f"not the same {NOTEBOOK} on every node: {WORKER1} differ"),
     ],
-    ids=["network", "volume", "certificate", "another image", "no image", "no image anywhere", "unreachable"],
+    ids=["network", "volume", "certificate", "another image", "no image", "no image anywhere", "unlabelled", "unreachable"],
 )
 def test_a_step_that_has_not_been_done_is_named(
     given: Settings, hosts: Hosts, undo: Callable[[Hosts], object], said: str
@@ -82,6 +88,12 @@ def test_a_step_that_has_not_been_done_is_named(
     with pytest.raises(StepError) as error:
         require(given, hosts)
     assert said in str(error.value)
+
+
+def test_every_image_is_required(given: Settings, hosts: Hosts) -> None:
+    """A profile's image that a node lacks is named as the first one would be."""
+    with pytest.raises(StepError, match=f"not the same {EXTRA} on every node"):
+        require(with_extra(given), hosts)
 
 
 def test_a_hub_image_that_is_not_built_is_named_with_its_tag(given: Settings, hosts: Hosts) -> None:
@@ -118,7 +130,7 @@ CHANGE = Change("make", "it", MANAGER, lambda *_: None)
 def foresee(given: Settings, hosts: Hosts, *changing: str) -> Any:
     """Return what the service will stand on when the steps that have something to do are done."""
     before = {step: Plan(step, "", (CHANGE,) * (step in changing)) for step in ("network", "volume", "certs", "images")}
-    return prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, DIGEST)
+    return prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, {NOTEBOOK: DIGEST})
 
 
 def test_where_all_is_there_what_is_foreseen_is_what_is_required(given: Settings, hosts: Hosts) -> None:
@@ -161,5 +173,5 @@ def test_an_image_that_no_registry_knows_is_foreseen_by_its_id(given: Settings, 
     for host in hosts.values():
         host.engine.answers[f"GET /images/{NOTEBOOK}/json"] = {"Id": image, "RepoDigests": []}
     before = {step: Plan(step, "") for step in ("network", "certs", "images")}
-    parts = prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, image)
+    parts = prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, {NOTEBOOK: image})
     assert parts.images[NOTEBOOK] == image

@@ -15,7 +15,7 @@ from swarmhub.plan import Change, Cost, Plan
 from swarmhub.releases import LABEL, Release
 from swarmhub.service import Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, FakeHost, FakeProgress, settings
+from tests.unit.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, FakeHost, FakeProgress, settings, with_extra
 
 NAME = "jupyterhub"
 SECRETS = {name: SecretStr(value) for name, value in {"GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}.items()}
@@ -41,7 +41,7 @@ def release(number: int, image: str = "", **more: Any) -> Release:
     image = image or f"jupyterhub:{number}"
     values: dict[str, Any] = {"settings": settings().model_dump(mode="json", exclude={"secrets"})}
     values |= {"copy": f"{NAME}-before-{number}.sqlite", "made": f"2026-11-{number:02}T10:00:00+00:00", "who": "ada@desk"}
-    return Release(number, NAME, image, PARTS.images[NOTEBOOK], spec=spec(image), **(values | more))
+    return Release(number, NAME, image, (PARTS.images[NOTEBOOK],), spec=spec(image), **(values | more))
 
 
 @pytest.fixture
@@ -106,6 +106,22 @@ def test_a_release_of_a_newer_version_is_read(host: FakeHost) -> None:
     assert numbers(host) == [1]
 
 
+def test_a_release_from_before_profiles_is_read(host: FakeHost) -> None:
+    """It names its one image in a field of its own."""
+    data = {key: value for key, value in asdict(release(1)).items() if key not in ("id", "notebook_images")}
+    swarm_config.create(host, "x", {LABEL: NAME}, data | {"notebook_image": PARTS.images[NOTEBOOK]})
+    assert releases.observe(host, NAME) == (replace(release(1), id="c1"),)
+
+
+def test_a_release_holds_all_images(host: FakeHost) -> None:
+    """As the settings order them."""
+    parts = replace(PARTS, images={EXTRA: "quay.io/extra@sha256:2", NOTEBOOK: "quay.io/x@sha256:1"})
+    new = releases.draft(with_extra(settings()), spec(), parts, ())
+    keep(host, new)
+    assert releases.observe(host, NAME)[0].notebook_images == ("quay.io/x@sha256:1", "quay.io/extra@sha256:2")
+    assert releases.rows([new], None)[0][5] == "1 and 1 more"
+
+
 def test_the_releases_of_another_hub_are_not_this_ones(host: FakeHost) -> None:
     """Two hubs on one swarm have numbers of their own."""
     keep(host, release(1), replace(release(7), service="other"))
@@ -122,9 +138,9 @@ def test_a_new_release_has_the_next_number(before: tuple[int, ...], number: int)
 def test_a_release_holds_what_it_takes_to_go_back(host: FakeHost) -> None:
     """Both images, the whole service, and the settings, with plain values."""
     new = releases.draft(settings(), spec(), PARTS, ())
-    assert (new.hub_image, new.notebook_image, new.spec, new.settings["hub"]["domain"]) == (
+    assert (new.hub_image, new.notebook_images, new.spec, new.settings["hub"]["domain"]) == (
         "jupyterhub:2",
-        PARTS.images[NOTEBOOK],
+        (PARTS.images[NOTEBOOK],),
         spec(),
         "hub.example.org",
     )
@@ -326,7 +342,7 @@ def test_the_star_is_at_the_newest_that_is_as_what_runs(running: Callable[[], An
 
 def test_an_image_known_by_its_id_is_shown_by_it() -> None:
     """An image that no registry knows has no digest."""
-    known = [replace(release(1), notebook_image=f"sha256:{'b' * 64}")]
+    known = [replace(release(1), notebook_images=(f"sha256:{'b' * 64}",))]
     assert releases.rows(known, None)[0][5] == "b" * 12
 
 

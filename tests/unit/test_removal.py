@@ -84,6 +84,18 @@ def test_what_would_be_lost_is_named(work: Work, volumes: tuple[str, ...], said:
         steps(node("n2", WORKER1), work=work, volumes=Volumes(volumes))
 
 
+def test_homes_are_in_the_way_with_the_way_to_save_them() -> None:
+    """Whose they are stands there."""
+    with pytest.raises(StepErrors, match=r"only copies of the homes of ada, grace\. .*fab class-archive"):
+        steps(node("n2", WORKER1), volumes=Volumes((), ("ada", "grace")))
+
+
+@pytest.mark.parametrize(("users", "said"), [([], "go on running. Take it out?"), (["ada"], "The homes of ada are there, and")])
+def test_what_is_lost_with_a_node_is_asked(users: list[str], said: str) -> None:
+    """What is known of it: the swarm knows whose homes were there."""
+    assert said in removal.unknown(WORKER1, users)
+
+
 def test_all_that_is_in_the_way_is_told_at_once() -> None:
     """A line each."""
     both = Work((notebook("ada"),), (), holds_hub=False)
@@ -112,8 +124,10 @@ def test_the_volumes_that_count_are_found() -> None:
     plain = {"Labels": None, "Mounts": [{"Type": "volume", "Name": "plain"}, {"Type": "bind"}]}
     names = ("db", anonymous, "plain", "jupyterhub-data", "jupyterhub-user-ada", "jupyterhubs")
     volumes = [{"Name": name, "Labels": None} for name in names] + [{"Name": "kept", "Labels": {"swarmhub.backup": "1"}}]
+    volumes += [{"Name": f"home-{user}", "Labels": {"swarmhub.home": "any", "swarmhub.user": user}} for user in ("b", "a")]
     host = FakeHost(answers={"GET /containers/json": [in_service, plain], "GET /volumes": {"Volumes": volumes}})
-    assert removal.observe(host, settings()).names == ("db", "jupyterhub-data", "jupyterhub-user-ada", "kept")
+    kept = ("db", "jupyterhub-data", "jupyterhub-user-ada", "kept")
+    assert removal.observe(host, settings()) == Volumes(kept, ("a", "b"))
 
 
 def leaving(host: FakeHost, progress: FakeProgress) -> None:

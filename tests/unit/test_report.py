@@ -364,7 +364,7 @@ def test_an_empty_history_says_so(said: Said) -> None:
 
 def test_a_way_back_says_what_it_did_not_change() -> None:
     """The files on the operator's machine lead forward again: what differs in the settings is named."""
-    old = Release(1, "hub", "hub:1", "x", {}, {"hub": {"port": 443}}, "")
+    old = Release(1, "hub", "hub:1", ("x",), {}, {"hub": {"port": 443}}, "")
     said = Said()
     said.report.way_back(old, replace(old, number=2, settings={"hub": {"port": 8443}}), 4.2)
     assert said.lines == [

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +13,21 @@ from swarmhub import rollback, service
 from swarmhub.database import State
 from swarmhub.errors import StepError, UsageError
 from swarmhub.images import Held
+from swarmhub.nodes import SwarmNode
 from swarmhub.plan import Cost, Plan
 from swarmhub.releases import Release
 from swarmhub.rollback import Found
 from swarmhub.service import Parts
 from tests.unit.cluster import as_kept
 from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+from tests.unit.swarms import node
 
 NAME = "jupyterhub"
 DIGEST, OLD_DIGEST = f"sha256:{'b' * 64}", f"sha256:{'a' * 64}"
+X, X_OLD, LOCAL = f"quay.io/x@{DIGEST}", f"quay.io/x@{OLD_DIGEST}", f"sha256:{'c' * 64}"
+Y = f"quay.io/y@{DIGEST}"
+LABELLED = frozenset({"a" * 12, "b" * 12, "c" * 12})
+NODES = {MANAGER: node("n1", MANAGER, images=LABELLED), WORKER1: node("n2", WORKER1, images=LABELLED)}
 PARTS = Parts("n1", "net-now", "", {}, "cert-now", "cluster")
 NEW, OLD = "4621fec11365", "833da8570507"
 
@@ -39,7 +46,7 @@ def release(number: int, **more: Any) -> Release:
     """Return a release; the first has another schema and another notebook image than the later ones."""
     values: dict[str, Any] = {
         "hub_image": f"jupyterhub:{number}",
-        "notebook_image": f"quay.io/x@{OLD_DIGEST if number == 1 else DIGEST}",
+        "notebook_images": (X_OLD if number == 1 else X,),
         "spec": spec(number),
         "settings": settings().model_dump(mode="json", exclude={"secrets"}),
         "copy": f"{NAME}-before-{number}.sqlite" if number > 1 else "",
@@ -67,17 +74,23 @@ def found(
     has_hub_image: bool = True,
     held: dict[str, Held | None] | None = None,
 ) -> Found:
-    """Return a cluster on which everything is there for a way back."""
-    everywhere = dict.fromkeys((MANAGER, WORKER1), Held("id", frozenset({DIGEST, OLD_DIGEST})))
-    return Found(now or running(), State(4096, schema, 2), has_hub_image, held or everywhere)
+    """Return a cluster on which everything is there for a way back, or on which each node has one image under all names."""
+    everywhere: dict[str, Held | None] = dict.fromkeys((MANAGER, WORKER1), Held("id", frozenset({DIGEST, OLD_DIGEST})))
+    holding = {host: dict.fromkeys((X, X_OLD, Y, LOCAL), one) for host, one in (held or everywhere).items()}
+    return Found(now or running(), State(4096, schema, 2), has_hub_image, holding)
 
 
 def plan(
-    to: int | Release, there: Found | None = None, known: tuple[Release, ...] = KNOWN, *, with_database: bool = False
+    to: int | Release,
+    there: Found | None = None,
+    known: tuple[Release, ...] = KNOWN,
+    *,
+    nodes: Mapping[str, SwarmNode] = NODES,
+    with_database: bool = False,
 ) -> Plan:
     """Return the way back."""
     target = to if isinstance(to, Release) else next(one for one in known if one.number == to)
-    return rollback.plan(target, known, there or found(), MANAGER, with_database=with_database)
+    return rollback.plan(target, known, there or found(), nodes, MANAGER, with_database=with_database)
 
 
 def words(made: Plan) -> list[str]:
@@ -237,9 +250,22 @@ def test_the_notebook_image_is_pulled_where_it_is_missing() -> None:
 
 def test_an_image_known_by_its_id_is_not_pulled_where_it_is() -> None:
     """One that no registry knows is the same on every node by its id."""
-    image = f"sha256:{'c' * 64}"
-    held: dict[str, Held | None] = {MANAGER: Held(image, frozenset()), WORKER1: Held(image, frozenset())}
-    assert "pull" not in {one.verb for one in plan(release(1, notebook_image=image), found(held=held)).changes}
+    held: dict[str, Held | None] = {MANAGER: Held(LOCAL, frozenset()), WORKER1: Held(LOCAL, frozenset())}
+    assert "pull" not in {one.verb for one in plan(release(1, notebook_images=(LOCAL,)), found(held=held)).changes}
+
+
+def test_all_images_of_a_release_are_pulled_and_labelled_before_its_hub_runs() -> None:
+    """Its hub places servers by the labels, on those nodes that have them."""
+    nodes = {MANAGER: NODES[MANAGER], WORKER1: node("n2", WORKER1)}
+    made = plan(release(2, notebook_images=(X, Y)), found(held={MANAGER: LACKS[MANAGER], WORKER1: None}), nodes=nodes)
+    assert [one.sentence for one in made.changes][:5] == [
+        f"pull {X} on {MANAGER}",
+        f"pull {Y} on {MANAGER}",
+        f"pull {X} on {WORKER1}",
+        f"pull {Y} on {WORKER1}",
+        f"label {WORKER1} (its images are there) on {MANAGER}",
+    ]
+    assert "update" in {one.verb for one in made.changes[5:]}
 
 
 @pytest.mark.parametrize("schema", [NEW, ""])
@@ -341,7 +367,7 @@ def observe(given: dict[str, FakeHost]) -> Found:
 
 def test_all_that_the_way_back_needs_is_asked_for() -> None:
     """The service, the database, the hub's image, and the notebook image on every node."""
-    held = Held("id", frozenset({OLD_DIGEST}))
+    held = {X_OLD: Held("id", frozenset({OLD_DIGEST}))}
     assert observe(hosts()) == Found(running(), State(4096, NEW, 2), True, {MANAGER: held, WORKER1: held})
 
 

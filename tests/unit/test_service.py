@@ -4,6 +4,7 @@ import base64
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,16 @@ NAMES = service.secret_names(settings(), SECRETS, PARTS.cluster)
 def desired(secrets: Secrets = SECRETS, parts: Parts = PARTS, **tables: dict[str, Any]) -> dict[str, Any]:
     """Return the wanted spec."""
     return service.desired(settings(**tables), secrets, parts)
+
+
+def test_the_images_of_other_hubs_are_known() -> None:
+    """By what their services hand out; one without such a document, from before profiles, has none."""
+    other = service.desired(settings(hub={"domain": DOMAIN, "service": "other"}), SECRETS, PARTS)
+    mine = desired(parts=replace(PARTS, images={NOTEBOOK: f"quay.io/x@sha256:{'b' * 64}"}))
+    old = {"Name": "old", "TaskTemplate": {"ContainerSpec": {"Env": ["DOCKER_NOTEBOOK_IMAGE=quay.io/x:1"]}}}
+    host = FakeHost(answers={"GET /services": [{"Spec": spec} for spec in (mine, other, old)]})
+    assert service.images_of_others(host, settings()) == {"a" * 12}
+    assert host.engine.sent("GET /services").params == {"filters": {"label": ["swarmhub.service"]}}
 
 
 def container(spec: dict[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,14 @@ CLUSTER = OnCluster(
     services=(HUB, ADA),
     secrets=(Thing("id", "/secrets/x1"), Thing("secret", "/secrets/x2")),
     configs=tuple(Thing(f"history-{number}", f"/configs/c{number}") for number in range(3)),
+    homes=(Thing("home-ada", "/configs/h1"),),
     network=Thing("network jupyter", "/networks/net"),
     on_network=(),
     labels={"n2": ("swarmhub.waits",)},
     strangers=frozenset(),
 )
-EMPTY = OnNode((), (), (), (), ())
+EMPTY = OnNode((), (), (), (), (), ())
+HOMES = tuple(Thing(f"home-{user}", f"/volumes/home-{user}") for user in ("ada", "grace", "knuth"))
 NODES = {
     MANAGER: replace(
         EMPTY,
@@ -32,9 +34,9 @@ NODES = {
         volumes=(Thing("volume jupyterhub-data", "/volumes/jupyterhub-data"),),
         certificate=("/etc/letsencrypt",),
     ),
-    WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",)),
+    WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",), homes=HOMES),
 }
-NOTHING = OnCluster((), (), (), None, (), {}, frozenset())
+NOTHING = OnCluster((), (), (), (), None, (), {}, frozenset())
 
 
 def planned(cluster: OnCluster = CLUSTER, nodes: Any = NODES, *, with_data: bool = False) -> Plan:
@@ -63,9 +65,14 @@ def test_people_are_named() -> None:
 
 
 def test_data_go_only_on_demand_and_last() -> None:
-    """Volumes and certificates."""
+    """Volumes, certificates, and people's homes with the records of where they are."""
     more = [change.sentence for change in planned(with_data=True).changes[len(planned().changes) :]]
-    assert more == [f"remove volume jupyterhub-data on {MANAGER}", f"remove /etc/letsencrypt on {MANAGER}"]
+    assert more == [
+        f"remove volume jupyterhub-data on {MANAGER}",
+        f"remove /etc/letsencrypt on {MANAGER}",
+        f"remove 3 homes (home-ada, home-grace, …) on {WORKER1}",
+        f"remove 1 home record (home-ada) on {MANAGER}",
+    ]
 
 
 def test_a_network_that_others_use_stays() -> None:
@@ -79,6 +86,7 @@ def test_what_stays_is_said_with_how_to_remove_it() -> None:
     """Data, images in use, and the swarm."""
     assert teardown.kept(settings(), CLUSTER, NODES, with_data=False) == [
         f"volume jupyterhub-data, /etc/letsencrypt on {MANAGER}; to remove them too: fab teardown --with-data",
+        f"3 homes (home-ada, home-grace, …) on {WORKER1}; to remove them too: fab teardown --with-data",
         f"notebook:1 on {WORKER1}: other containers use them",
         "the swarm; to end it, on each node: docker swarm leave --force",
     ]
@@ -88,6 +96,13 @@ def test_where_nothing_is_left_there_is_nothing_to_do() -> None:
     """A second teardown says so."""
     plan = planned(NOTHING, {MANAGER: EMPTY, WORKER1: EMPTY})
     assert (plan.changes, plan.summary) == ((), "nothing of jupyterhub is left on 2 nodes")
+
+
+def test_homes_elsewhere_are_told_and_stay() -> None:
+    """Swarmhub has not made a file server's folder, and does not remove it."""
+    shared = settings(home={"type": "path", "path": "/srv/homes"})
+    kept = teardown.kept(shared, NOTHING, {MANAGER: EMPTY}, with_data=True)
+    assert kept[0] == "the homes in /srv/homes (path); they are removed by hand"
 
 
 @pytest.mark.parametrize("typed", ["", "hub.example.com", "HUB.example.org"])

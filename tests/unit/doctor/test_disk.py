@@ -1,4 +1,4 @@
-"""Free disk against the image still to come."""
+"""Free disk against the images still to come."""
 
 import pytest
 
@@ -8,23 +8,23 @@ GB = disk.GB
 
 
 @pytest.mark.parametrize(
-    ("free", "held", "size", "level"),
+    ("free", "coming", "level"),
     [
-        (20 * GB, True, 4 * GB, "ok"),
-        (20 * GB, False, 4 * GB, "ok"),
-        (8 * GB, False, 4 * GB, "warning"),
-        (4.5 * GB, False, 4 * GB, "failure"),
-        (4.5 * GB, True, 4 * GB, "warning"),
-        (0.5 * GB, True, 0, "failure"),
+        (20 * GB, 0, "ok"),
+        (20 * GB, 4 * GB, "ok"),
+        (8 * GB, 4 * GB, "warning"),
+        (4.5 * GB, 4 * GB, "failure"),
+        (4.5 * GB, 0, "warning"),
+        (0.5 * GB, 0, "failure"),
     ],
 )
-def test_what_is_left_after_the_image_counts(free: int, held: bool, size: int, level: str) -> None:
+def test_what_is_left_after_the_images_counts(free: int, coming: int, level: str) -> None:
     """Below 1 GB fails, below 5 GB warns."""
-    (found,) = disk.judge({"a": {"/var/lib/docker": int(free)}}, frozenset({"a"} if held else ()), size)
+    (found,) = disk.judge({"a": {"/var/lib/docker": int(free)}}, {"a": coming})
     assert found.level == level
 
 
 def test_unknown_size_is_said() -> None:
     """Before the first pull nobody can tell how much is to come."""
-    (found,) = disk.judge({"a": {"/var/lib/docker": 20 * GB}}, frozenset(), 0)
-    assert "no node has the notebook image yet" in found.text
+    (found,) = disk.judge({"a": {"/var/lib/docker": 20 * GB}}, {"a": None})
+    assert "no node has the notebook images yet" in found.text

@@ -13,7 +13,7 @@ from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.authority import Authority
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings
+from tests.unit.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
 
 GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
 Hosts = dict[str, SpeakingHost]
@@ -109,6 +109,16 @@ def test_cluster_before_the_first_deploy_only_warns(wanted: Settings, hosts: Hos
         del engine.answers[f"GET {path}"]
     engine.answers |= {"GET /networks": [], "GET /secrets": [], "GET /tasks": []}
     assert {level for level, _, _ in bad(examine(wanted, hosts))} == {"warning"}
+
+
+def test_a_profiles_image_is_examined_like_the_first(wanted: Settings, hosts: Hosts) -> None:
+    """A node that lacks it fails, one that lacks the label warns; its JupyterHub is compared with the hub's."""
+    for name in (MANAGER, WORKER1):
+        hosts[name].engine.answers[f"GET /images/{EXTRA}/json"] = {"Id": f"sha256:{'e' * 64}", "RepoDigests": []}
+    hosts[MANAGER].engine.answers["GET /nodes"][0]["Spec"]["Labels"][f"swarmhub.image.{'e' * 12}"] = "held"
+    found = examine(with_extra(wanted), hosts)
+    assert bad(found) == [("warning", "image", WORKER1), ("failure", "image", WORKER2)]
+    assert [EXTRA in one.text for one in found if one.check == "jupyterhub"] == [False, True]
 
 
 def test_unforeseen_answer_is_a_finding(wanted: Settings, hosts: Hosts) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from docker.types import ConfigReference
 from dockerspawner import SwarmSpawner
-from jupyterhub.app import JupyterHub  # type: ignore[import-untyped]
-from jupyterhub.spawner import Spawner  # type: ignore[import-untyped]
+from jupyterhub.app import JupyterHub
+from jupyterhub.spawner import Spawner
 from oauthenticator.github import GitHubOAuthenticator
 from traitlets.config import Config
 

@@ -458,6 +458,23 @@ def test_secrets_come_from_one_place(file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("second", "wrong"),
+    [
+        ("Extra tools", "'Extra tools' is 'extra-tools' in addresses and in the API, as 'Extra tools' is"),
+        ("extra_tools!", "'extra_tools!' is 'extra-tools' in addresses and in the API, as 'Extra tools' is"),
+    ],
+)
+def test_profiles_are_told_apart_by_their_names(file: Path, second: str, wrong: str) -> None:
+    """Two names that are one in addresses are refused at the second one's line."""
+    more = f'[[profiles]]\nname = "Extra tools"\n\n[[profiles]]\nname = "{second}"'
+    (problem,) = problems(file, edited(more))
+    line = (
+        edited(more).splitlines().index(f'name = "{second}"', edited(more).splitlines().index('name = "Extra tools"') + 1) + 1
+    )
+    assert problem == f"hosts.toml:{line}: profiles[1].name: {wrong}; give each its own"
+
+
 def test_every_mistake_is_told_at_once_with_its_own_line(file: Path) -> None:
     """One run shows all that is wrong, in the order of the lines."""
     content = textwrap.dedent("""\

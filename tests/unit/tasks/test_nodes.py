@@ -1,13 +1,14 @@
 """The nodes' tasks as they are typed, on a cluster in memory."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from invoke.exceptions import Exit
 
 from swarmhub import steps
-from tests.unit.cluster import NODES, Hosts, Type, changes
-from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, Request
+from tests.unit.cluster import LABELS, NODES, Hosts, Type, changes
+from tests.unit.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request
 from tests.unit.tasks.test_steps import IMAGE, hosted
 
 ADA = {
@@ -121,7 +122,16 @@ def test_a_node_that_waits_is_opened_when_it_has_its_image(
     hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
     type_("prepull-all")
     sent = hosts[MANAGER].engine.sent(f"POST /nodes/{NODES[WORKER2]}/update").body
-    assert (sent["Availability"], sent["Labels"]) == ("active", {})
+    assert (sent["Availability"], sent["Labels"]) == ("active", LABELS)
+
+
+def test_a_node_has_no_label_while_its_image_is_pulled(type_: Type, hosts: Hosts) -> None:
+    """A server that is placed there then would wait, or fail; afterwards it is as it was."""
+    held = hosts[WORKER2].engine.answers.pop(IMAGE)
+    hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
+    type_("prepull", WORKER2)
+    updates = [one for one in hosts[MANAGER].engine.requests if str(one) == f"POST /nodes/{NODES[WORKER2]}/update"]
+    assert [one.body["Labels"] for one in updates] == [{}, LABELS]
 
 
 def test_a_node_that_waits_stays_closed_if_the_pull_fails(
@@ -136,6 +146,16 @@ def test_a_node_that_waits_stays_closed_if_the_pull_fails(
     with pytest.raises(Exit):
         type_("prepull-all")
     assert f"POST /nodes/{NODES[WORKER2]}/update" not in hosts[MANAGER].engine.asked()
+
+
+def test_a_node_that_lacks_an_image_is_not_undrained(type_: Type, hosts: Hosts) -> None:
+    """Whichever of the images it is: every one of them may be chosen there."""
+    hosts[MANAGER].engine.answers["GET /nodes"][2]["Spec"]["Availability"] = "drain"
+    file = Path("hosts.toml")
+    file.write_text(f'{file.read_text()}\n[[profiles]]\nname = "Extra"\nimage = "{EXTRA}"\n')
+    hosts[WORKER1].engine.answers[f"GET /images/{EXTRA}/json"] = {"Id": "sha256:x", "RepoDigests": []}
+    with pytest.raises(Exit, match=f"{WORKER2}: undrain: does not hold {EXTRA} as the others do"):
+        type_("undrain", host=WORKER2)
 
 
 @pytest.mark.usefixtures("ada")

@@ -47,6 +47,9 @@ class Broken:
         yield self.content
         raise self.error
 
+    def close(self) -> None:
+        self.content = b""
+
 
 class Packets:
     """A socket from which an answer can be read."""
@@ -253,6 +256,7 @@ CALLS: dict[str, Callable[[SshEngine], Any]] = {
     "delete": lambda engine: engine.delete("/x"),
     "stream": lambda engine: list(engine.stream("/x")),
     "logs": lambda engine: list(engine.logs("/x")),
+    "download": lambda engine: list(engine.download("/x")),
 }
 
 
@@ -383,12 +387,19 @@ TIMED_OUT = ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-ty
 
 
 @pytest.mark.parametrize("error", [ProtocolError("Connection broken"), TIMED_OUT], ids=["broken", "silent"])
-@pytest.mark.parametrize("call", ["stream", "logs"])
+@pytest.mark.parametrize("call", ["stream", "logs", "download"])
 def test_a_stream_that_breaks_off_is_an_error_of_the_host(engine: SshEngine, wire: Wire, call: str, error: Exception) -> None:
     """A connection that is lost during a pull or while a log is followed is a line with the host's name, no traceback."""
     wire.answers = [answer(200, Broken(EVENTS if call == "stream" else frame(b"line\n"), error))]
     with pytest.raises(StepError, match="the connection broke"):
         CALLS[call](engine)
+
+
+def test_a_download_is_given_in_parts(engine: SshEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is larger than the memory never is in it as a whole."""
+    monkeypatch.setattr(module, "CHUNK", 4)
+    wire.answers = [answer(200, b"0123456789")]
+    assert list(engine.download("/containers/c1/archive", path="/ada")) == [b"0123", b"4567", b"89"]
 
 
 def test_a_build_is_sent_as_a_tar(engine: SshEngine, wire: Wire) -> None:

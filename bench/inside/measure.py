@@ -1,0 +1,166 @@
+"""Measure, inside the hub's container, how long servers take until they answer; print the seconds as JSON, a line a round.
+
+Arguments: rounds, and how many servers at once. Each round takes the three kinds in turn: `bare` is a
+`service create` of the same image and command, polled until its HTTP answers; `stock` is dockerspawner's
+SwarmSpawner; `ours` is swarmhub's. Both of the latter count from the request to the hub's API until it says "ready".
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import docker
+
+PORTS = {"stock": 18000, "ours": 19000}
+TOKEN = os.environ["BENCH_TOKEN"]
+IMAGE = json.loads(os.environ["SWARMHUB_SETTINGS"])["notebook"]["image"]
+PATIENCE_SECONDS = 180
+PAUSE_SECONDS = 0.05
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main(rounds: int, at_once: int) -> None:
+    """Start the two hubs, measure, and stop them."""
+    hubs = [_hub(kind, port) for kind, port in PORTS.items()]
+    try:
+        for kind in PORTS:
+            until(partial(_is_up, kind), f"the {kind} hub")
+        client = docker.APIClient(version="auto")
+        for number in range(rounds):
+            taken = {}
+            for kind in ("bare", "stock", "ours"):
+                names = [f"b{kind}{number}x{at_once}x{one}" for one in range(at_once)]
+                start, stop = (_bare, _remove) if kind == "bare" else (partial(_spawn, kind), partial(_stop, kind))
+                with ThreadPoolExecutor(at_once) as pool:
+                    taken[kind] = list(pool.map(partial(start, client), names))
+                    list(pool.map(partial(stop, client), names))
+                until(partial(_is_quiet, client), "tasks that end")
+            print(json.dumps(taken), flush=True)
+    finally:
+        for process in hubs:
+            process.terminate()
+            process.wait(30)
+
+
+def until(holds: Callable[[], object], what: str) -> float:
+    """Wait until something holds and return the seconds that it took."""
+    started = time.monotonic()
+    while not holds():
+        if time.monotonic() - started > PATIENCE_SECONDS:
+            sys.exit(f"{what}: not within {PATIENCE_SECONDS} s")
+        time.sleep(PAUSE_SECONDS)
+    return time.monotonic() - started
+
+
+def _hub(kind: str, port: int) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "BENCH_KIND": kind, "BENCH_PORT": str(port), "PYTHONPATH": HERE}
+    with open(f"/tmp/bench-{kind}.log", "wb") as log:  # noqa: S108
+        return subprocess.Popen(["jupyterhub", "-f", f"{HERE}/hub_config.py"], env=environment, stdout=log, stderr=log)
+
+
+def _ask(kind: str, method: str, path: str) -> tuple[int, Any]:
+    url = f"http://127.0.0.1:{PORTS[kind] + 1}/hub/api/{path}"
+    request = urllib.request.Request(url, method=method, headers={"Authorization": f"token {TOKEN}"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body = answer.read()
+            return answer.status, json.loads(body) if body else None
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except OSError:
+        return 0, None
+
+
+def _is_up(kind: str) -> bool:
+    return _ask(kind, "GET", "")[0] == 200
+
+
+def _spawn(kind: str, client: docker.APIClient, name: str) -> float:
+    _ask(kind, "POST", f"users/{name}")
+    started = time.monotonic()
+    code, said = _ask(kind, "POST", f"users/{name}/server")
+    if code not in (201, 202):
+        sys.exit(f"{kind}: {code} {said}")
+
+    def ready() -> bool:
+        server = _ask(kind, "GET", f"users/{name}")[1]["servers"].get("")
+        if server is None:
+            sys.exit(f"{kind}: the server of {name} has failed; see /tmp/bench-{kind}.log")
+        return bool(server["ready"])
+
+    until(ready, f"{kind} {name}")
+    return time.monotonic() - started
+
+
+def _stop(kind: str, client: docker.APIClient, name: str) -> None:
+    until(lambda: _ask(kind, "DELETE", f"users/{name}/server")[0] in (204, 404), f"{kind} {name} stops")
+
+
+def _bare(client: docker.APIClient, name: str) -> float:
+    started = time.monotonic()
+    template = docker.types.TaskTemplate(
+        docker.types.ContainerSpec(IMAGE, env=_environment(name), healthcheck=docker.types.Healthcheck(test=["NONE"])),
+        networks=[os.environ["DOCKER_NETWORK_NAME"]],
+        restart_policy=docker.types.RestartPolicy("none"),
+    )
+    mode = docker.types.EndpointSpec(mode=os.environ["DOCKER_ENDPOINT_MODE"])
+    client.create_service(template, name=name, endpoint_spec=mode)
+    until(partial(_answers, client, name), name)
+    return time.monotonic() - started
+
+
+def _answers(client: docker.APIClient, name: str) -> bool:
+    running = [task for task in client.tasks(filters={"service": name}) if task["Status"]["State"] == "running"]
+    if not running:
+        return False
+    address = running[0]["NetworksAttachments"][0]["Addresses"][0].partition("/")[0]
+    try:
+        urllib.request.urlopen(f"http://{address}:8888/user/{name}/api", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+    return True
+
+
+def _remove(client: docker.APIClient, name: str) -> None:
+    client.remove_service(name)
+
+
+def _is_quiet(client: docker.APIClient) -> bool:
+    """Tell whether all tasks have ended but those of services that are still there."""
+    there = {service["ID"] for service in client.services()}
+    return all(task["ServiceID"] in there for task in client.tasks())
+
+
+def _environment(name: str) -> dict[str, str]:
+    """Return what JupyterHub sets, but for a token that is worth something."""
+    prefix, hub = f"/user/{name}/", f"http://{socket.gethostbyname(socket.gethostname())}:{PORTS['ours'] + 1}"
+    return {
+        "JUPYTERHUB_API_TOKEN": "none",
+        "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{name}",
+        "JUPYTERHUB_API_URL": f"{hub}/hub/api",
+        "JUPYTERHUB_ACTIVITY_URL": f"{hub}/hub/api/users/{name}/activity",
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_HOST": "",
+        "JUPYTERHUB_USER": name,
+        "JUPYTERHUB_SERVER_NAME": "",
+        "JUPYTERHUB_SERVICE_PREFIX": prefix,
+        "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:8888{prefix}",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{prefix}oauth_callback",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": json.dumps([f"access:servers!user={name}"]),
+        "JUPYTERHUB_DEFAULT_URL": "/lab",
+    }
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,46 @@
+"""Let the operator's tools into the hub's API, as a service with a token that only root in this container can read."""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+NAME = "swarmhub"
+FILE = Path("/run/swarmhub/token")
+SCOPES = ("admin:users", "admin:servers", "admin:groups", "access:servers")
+
+
+def let_in(c: Any, *, database: Path, file: Path = FILE) -> None:
+    """Add the service and its role to `c` (a `traitlets.Config`), whatever else has added some.
+
+    Every container makes its own token once. Commands that are run in it, such as
+    `jupyterhub token`, load the configuration too: they must not change what the hub goes by.
+    """
+    try:
+        token = file.read_text()
+    except FileNotFoundError:
+        token = _made(file)
+        _forget(database)
+    c.JupyterHub.services.append({"name": NAME, "api_token": token})
+    c.JupyterHub.load_roles.append({"name": NAME, "scopes": list(SCOPES), "services": [NAME]})
+
+
+def _made(file: Path) -> str:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    token = secrets.token_hex(32)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(token)
+    return token
+
+
+def _forget(database: Path) -> None:
+    """Take back the tokens of the containers before: JupyterHub honours every one that ever stood in its configuration."""
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection, connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if {"api_tokens", "services"} <= tables:
+            owner = "(SELECT id FROM services WHERE name = ?)"
+            connection.execute(f"DELETE FROM api_tokens WHERE service_id = {owner}", (NAME,))  # noqa: S608 - no input in it

@@ -1,0 +1,105 @@
+"""Start and stop people's servers through the hub, as the admin console does."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote
+
+from swarmhub import notebooks
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.hub_api import ApiError, HubApi
+from swarmhub.parallel import at_once
+from swarmhub.plan import Progress
+from swarmhub.wait import until
+
+STOP_SECONDS = 60
+
+
+def find(api: HubApi, names: Sequence[str]) -> dict[str, Json]:
+    """Ask the hub for those whom it knows."""
+    answers = at_once([partial(api.find, f"users/{quote(name)}") for name in names])
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
+
+
+def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str], object]) -> dict[str, StepError]:
+    """Start servers, at most so many at a time; return who got none, and why.
+
+    After a Ctrl-C no other is started, and who has one by then is said.
+    """
+    over, started = threading.Event(), list[str]()
+
+    def begin(name: str) -> None:
+        if not over.is_set() and start(api, name, over):
+            started.append(name)
+            say(f"{name}'s server runs ({len(started)} of {len(names)})")
+
+    try:
+        answers = at_once([partial(begin, name) for name in names], most)
+    except KeyboardInterrupt:
+        over.set()
+        say(f"started so far: {', '.join(started) or 'nobody'}; what was starting may still come")
+        raise
+    failed = {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
+    unexpected = next((one for one in failed.values() if not isinstance(one, StepError)), None)
+    if unexpected:
+        raise unexpected
+    return {name: one for name, one in failed.items() if isinstance(one, StepError)}
+
+
+def start(api: HubApi, name: str, over: threading.Event) -> bool:
+    """Start a user's server and wait until it answers; return False if it is `over` before.
+
+    Raises:
+        StepError: it does not come; the cause is the hub's own.
+
+    """
+    path = f"users/{quote(name)}/server"
+    try:
+        api.post(path)
+    except ApiError as error:
+        if "already running" in error.cause:
+            return True
+        raise
+    for event in api.events(f"{path}/progress"):
+        if over.is_set():
+            return False
+        if event.get("failed"):
+            raise StepError(api.host, str(event["message"]), "Its log: fab logs")
+        if event.get("ready"):
+            return True
+    raise StepError(api.host, "the hub does not say what became of the start", "See: fab status")
+
+
+@dataclass(frozen=True)
+class Stopper:
+    """Stop all servers of a user, and wait until their services are gone."""
+
+    api: HubApi
+    user: str
+    hub: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        """Do it; `host` is a manager.
+
+        Raises:
+            StepError: they do not stop in time.
+
+        """
+        model = self.api.find(f"users/{quote(self.user)}") or {}
+        for server in model.get("servers") or {}:
+            path = f"servers/{quote(server)}" if server else "server"
+            self.api.delete(f"users/{quote(self.user)}/{path}")
+        cause = f"{self.user}'s server still runs after {STOP_SECONDS} s"
+        until(
+            lambda: not self._runs(host),
+            STOP_SECONDS,
+            lambda: StepError(host.name, cause, "See: fab status; then run this again"),
+        )
+
+    def _runs(self, manager: Host) -> bool:
+        return any(one.user == self.user for one in notebooks.observe(manager, self.hub))

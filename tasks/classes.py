@@ -1,0 +1,93 @@
+"""A class: its nodes made ready before nine o'clock, its files saved after the term."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from swarmhub import archive, classes, hub_api, servers
+from swarmhub import roster as rosters
+from swarmhub.errors import FAILED, StepError, StepErrors, UsageError
+from swarmhub.host import Host, Json
+from swarmhub.hub_api import HubApi
+from swarmhub.nodes import Member
+from swarmhub.roster import Person
+from swarmhub.run import Run
+from swarmhub.steps import step, step_task
+from tasks.images import prepull_all
+
+HELP = {"roster": "CSV with the header name,group; the group may be empty.", "yes": "Do not ask."}
+
+
+@step_task(
+    positional=["roster"], help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many of them at a time."}
+)
+def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
+    """Pull all images, and say whether the nodes have room for a class; start its servers on demand."""
+    with step(c, classes.PREPARE) as run:
+        people = rosters.load(Path(roster))
+        if at_once < 1:
+            raise UsageError("--at-once says how many servers start at a time: at least 1")
+        run.check()
+        prepull_all(c)
+        api, known = _hub(run, people, is_needed=start)
+        for line in classes.warnings(run.settings, people, known if api else None):
+            run.report.line(classes.STEP, line, style="yellow")
+        seen = classes.observe(run.settings, people, run.hosts[run.manager], list(_members(run).values()))
+        outlook = classes.judge(run.settings, people, seen)
+        run.report.table(classes.HEADS, classes.rows(outlook))
+        run.report.line(classes.STEP, classes.verdict(outlook), style="bold red" if outlook.shortages else "bold green")
+        if outlook.shortages:
+            raise Exit(code=FAILED)
+        if start and api:
+            _start(run, api, [server.user for server in outlook.packing.placed if server.user in known], at_once)
+
+
+@step_task(
+    positional=["roster"],
+    help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
+)
+def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
+    """Save the homes of a class on this machine, and free them on the nodes."""
+    with step(c, archive.STEP) as run:
+        names = [person.name for person in rosters.load(Path(roster))]
+        manager = run.hosts[run.manager]
+        found = archive.observe(run.settings, names, manager, {node: host for node, (_, host) in _members(run).items()})
+        api = hub_api.connect(run) if found.working else None
+        plan = archive.plan(found, run.settings, Path(to) / date.today().isoformat(), manager, api, keep=keep)
+        if without := found.without(names):
+            run.report.line(archive.STEP, f"no home: {', '.join(without)}")
+        if plan.changes and not (keep and api is None):
+            run.confirm(plan, archive.question(found, keep=keep))
+        run.apply(plan)
+
+
+def _members(run: Run) -> dict[str, tuple[Member, Host]]:
+    """Return the hosts that answer, by the ids of their nodes."""
+    members = run.look.members()
+    return {one.node: (one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)}
+
+
+def _hub(run: Run, people: Sequence[Person], *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json]]:
+    """Ask the hub whom of the roster it knows; one that does not run yet knows nobody."""
+    try:
+        api = hub_api.connect(run)
+        return api, servers.find(api, [person.name for person in people])
+    except StepError:
+        if is_needed:
+            raise
+        return None, {}
+
+
+def _start(run: Run, api: HubApi, names: Sequence[str], most: int) -> None:
+    if not names:
+        run.report.line(classes.STEP, "everybody's server runs already")
+        return
+    run.agree(f"Start {len(names)} server{'' if len(names) == 1 else 's'}, {most} at a time?")
+    failed = servers.start_all(api, names, most, lambda text: run.report.line(classes.STEP, text))
+    if failed:
+        raise StepErrors(
+            *(StepError(one.host, f"{name} has no server: {one.cause}", one.remedy) for name, one in failed.items())
+        )

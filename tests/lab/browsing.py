@@ -1,0 +1,57 @@
+"""What the browser tests share: how a person logs in, starts a server and stops it."""
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page
+
+from lab import topology
+from tests.lab.support import ROOT
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SPAWN_MS = 120_000
+
+
+def log_in(context: BrowserContext, name: str) -> Page:
+    """Go through the GitHub stand-in as `name`, from the hub's front page."""
+    page = context.new_page()
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    page.get_by_role("button", name="Sign in with GitHub").or_(page.get_by_role("link", name="Sign in with GitHub")).click()
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url(f"{topology.HUB_URL}/**")
+    return page
+
+
+def start_server(page: Page, name: str) -> None:
+    """Start a user's server from the home page, with the choice that is preselected, and wait until JupyterLab is there."""
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    page.locator("#start").click()
+    if page.locator("#spawn_form").count():
+        page.get_by_role("button", name="Start").click()
+    page.wait_for_url(f"**/user/{name}/lab**", timeout=SPAWN_MS)
+
+
+def stop_server(page: Page, name: str) -> None:
+    """Stop a user's server through the hub, with the page's own login."""
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    script = """async name => {
+        const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
+        const options = {method: 'DELETE', headers: {'X-XSRFToken': xsrf}};
+        return (await fetch(`/hub/api/users/${name}/server`, options)).status;
+    }"""
+    assert page.evaluate(script, name) in (202, 204)
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a screenshot for the docs, where it is asked for: SCREENSHOTS=docs/images pytest …."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(ROOT, folder, f"{name}.png"))

@@ -1,0 +1,48 @@
+"""Every image that servers may run is on every node, and the swarm knows where."""
+
+import json
+
+from lab import topology
+from swarmhub import settings as settings_file
+from tests.lab.support import ROOT, Lab
+
+IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
+NODES = tuple(node.name for node in topology.NODES)
+WORKER = topology.WORKERS[0].name
+
+
+def digest(lab: Lab, image: str, node: str) -> str:
+    """Return the first digits of the digest under which a node knows an image."""
+    listed = lab.docker("image", "inspect", image, "--format", "{{index .RepoDigests 0}}", node=node)
+    return listed.partition("@sha256:")[2][:12]
+
+
+def labels(lab: Lab, node: str) -> set[str]:
+    """Return the labels by which servers are placed on a node."""
+    found = json.loads(lab.docker("node", "inspect", node, "--format", "{{json .Spec.Labels}}"))
+    return {name for name, value in found.items() if name.startswith("swarmhub.image.") and value == "held"}
+
+
+def test_every_node_holds_every_image_and_says_so(deployed: Lab) -> None:
+    """The same digest everywhere, and a label for each."""
+    held = {node: [digest(deployed, image, node) for image in IMAGES] for node in NODES}
+    assert len({tuple(digests) for digests in held.values()}) == 1
+    assert {node: labels(deployed, node) for node in NODES} == {
+        node: {f"swarmhub.image.{one}" for one in digests} for node, digests in held.items()
+    }
+
+
+def test_a_missing_image_is_told_and_brought_back_where_it_is_missing(deployed: Lab) -> None:
+    """The plan has the label that goes, the pull, and the label that comes; `prepull` does them; the plan is empty then."""
+    image = IMAGES[-1]
+    label = f"swarmhub.image.{digest(deployed, image, WORKER)}"
+    before, known = deployed.fingerprint(), labels(deployed, WORKER)
+    deployed.docker("image", "rm", "--force", image, node=WORKER)
+    shown = deployed.fab("plan")
+    told = (f"unlabel {WORKER}", f"{label}: held → nothing", f"pull {image} on {WORKER}", f"{label}: nothing → held")
+    places = [shown.out.index(part) for part in told]
+    assert places == sorted(places)
+    done = deployed.fab("-H", WORKER, "prepull")
+    assert done.code == 0, done.text
+    assert (deployed.fingerprint(), labels(deployed, WORKER)) == (before, known)
+    assert deployed.fab("plan", "--exit-code").code == 0

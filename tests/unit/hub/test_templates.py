@@ -1,0 +1,76 @@
+"""What people read on JupyterHub's pages when a server did not start."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jupyterhub._data import DATA_FILES_PATH
+
+from hub.profiles import TEMPLATES, NotOffered
+
+STOCK = f"{DATA_FILES_PATH}/templates"
+WORDS = "No node has <64 GB> of memory."
+ESCAPED = "No node has &lt;64 GB&gt; of memory."
+
+
+def page(name: str, **variables: Any) -> str:
+    """Return a page as JupyterHub makes it: our templates before its own."""
+    loader = ChoiceLoader([PrefixLoader({"templates": FileSystemLoader(STOCK)}), FileSystemLoader([TEMPLATES, STOCK])])
+    template = Environment(loader=loader, autoescape=True).get_template(name)
+    return template.render(base_url="/hub/", static_url=lambda path, **_: path, no_spawner_check=True, **variables)
+
+
+def not_running(**variables: Any) -> str:
+    """Return the page that the pending page leads to, and every later visit."""
+    return page("not_running.html", spawn_url="/hub/spawn/ada/", server_name="", **variables)
+
+
+def test_the_reason_of_a_failed_start_is_on_the_page_with_a_way_back() -> None:
+    """The reason stands there as text, below it the way to another try and the way home."""
+    shown = not_running(failed=True, failed_message=WORDS, exception=NotOffered(WORDS, status_code=400))
+    assert ESCAPED in shown
+    assert 'href="/hub/spawn/ada/"' in shown
+    assert 'href="/hub/home"' in shown
+
+
+@pytest.mark.parametrize(
+    ("exception", "words"),
+    [(SimpleNamespace(reason="timeout"), "It did not answer in time."), (ValueError("x"), "The hub&#39;s log has the cause.")],
+)
+def test_a_failure_without_words_of_its_own_is_not_left_without_any(exception: Any, words: str) -> None:
+    """JupyterHub's own time-outs and errors carry no message for people."""
+    assert words in not_running(failed=True, failed_message=None, exception=exception)
+
+
+def test_a_server_that_does_not_run_has_the_stock_page() -> None:
+    """Nothing failed: JupyterHub's page stays as it is."""
+    assert "is not running" in not_running()
+
+
+def test_a_start_that_fails_at_once_looks_the_same() -> None:
+    """Within the first second JupyterHub answers with its error page; there too the words come first, and no status."""
+    shown = page("error.html", status_code=403, message=WORDS, exception=NotOffered(WORDS, status_code=403))
+    assert ESCAPED in shown
+    assert "403" not in shown
+
+
+@pytest.mark.parametrize("more", [{}, {"exception": None}, {"exception": ValueError("x")}], ids=["proxy", "none", "other"])
+def test_other_errors_have_the_stock_page(more: dict[str, Any]) -> None:
+    """JupyterHub shows its error page with an exception and without one."""
+    assert "503 : Service Unavailable" in page("error.html", status_code=503, status_message="Service Unavailable", **more)
+
+
+def test_the_pending_page_leaves_a_failure_to_the_page_for_it() -> None:
+    """The stock page marks a failure by its bar's colour; seeing that, ours loads the page of a failed start."""
+    shown = page("spawn_pending.html", spawner=SimpleNamespace(name=""), progress_url="/progress", user=None)
+    assert "progressBar.addClass('bg-danger')" in shown
+    assert 'classList.contains("bg-danger") && location.reload()' in shown
+
+
+@pytest.mark.parametrize(("name", "count"), [("", 0), ("lab", 1)])
+def test_a_named_server_has_no_button_that_stops_another(name: str, count: int) -> None:
+    """The stock button on the pending page stops the user's unnamed server, whichever is starting."""
+    shown = page("spawn_pending.html", spawner=SimpleNamespace(name=name), progress_url="/progress", user=None)
+    assert "api.stop_server(user, {" in shown
+    assert shown.count('getElementById("stop-server-btn").remove()') == count
