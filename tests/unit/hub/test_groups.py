@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from jupyterhub import orm  # type: ignore[import-untyped]
+from jupyterhub import orm
 from traitlets.config import Config
 
 from hub import groups
