@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from swarmhub import notebooks
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import Host, Json
 from swarmhub.hub_api import ApiError, HubApi
 from swarmhub.parallel import at_once
 from swarmhub.plan import Progress
@@ -43,8 +43,10 @@ def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str],
     return {name: one for name, one in failed.items() if isinstance(one, StepError)}
 
 
-def start(api: HubApi, name: str, over: threading.Event) -> bool:
+def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -> bool:
     """Start a user's server and wait until it answers; return False if it is `over` before.
+
+    `options` are what the page before a start asks for, and "node": the id of the node to take.
 
     Raises:
         StepError: it does not come; the cause is the hub's own.
@@ -52,7 +54,7 @@ def start(api: HubApi, name: str, over: threading.Event) -> bool:
     """
     path = f"users/{quote(name)}/server"
     try:
-        api.post(path)
+        api.post(path, {"user_options": options} if options else None)
     except ApiError as error:
         if "already running" in error.cause:
             return True
