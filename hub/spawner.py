@@ -231,7 +231,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     async def _out_of_time(self, news: News, seconds: float) -> News:
         """Return the news, or that the server does not come, if it has been long enough on its way."""
         if news.state == "new" and seconds > ADDRESS_SECONDS and not await has_addresses(self.docker, self.network_name):
-            words = f"The cluster has no network address left for your server. {reading.ASK}"
+            words = f"{reading.NO_ADDRESS} {reading.ASK}"
             return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
         limit = self.tables["notebook"]["start_timeout"]
         if seconds > limit:
