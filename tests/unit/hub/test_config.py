@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from docker.types import ConfigReference
-from dockerspawner import SwarmSpawner
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from oauthenticator.github import GitHubOAuthenticator
@@ -14,6 +13,7 @@ from traitlets.config import Config
 
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
+from hub.spawner import SwarmSpawner
 from swarmhub import handed
 from tests.unit.fakes import NOTEBOOK, settings
 
@@ -79,8 +79,6 @@ def configured(inside: Path, **environ: str) -> Any:
         ("SwarmSpawner", "network_name", "jupyter"),
         ("SwarmSpawner", "prefix", "jupyterhub"),
         ("SwarmSpawner", "extra_endpoint_spec", {"mode": "vip"}),
-        ("SwarmSpawner", "extra_task_spec", {"restart_policy": {"Condition": "none"}}),
-        ("SwarmSpawner", "extra_container_spec", {"healthcheck": {"Test": ["NONE"]}}),
     ],
 )
 def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: str, trait: str, value: object) -> None:
@@ -89,10 +87,10 @@ def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: 
 
 
 def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
-    """The Swarm config that the servers get stands in their spec, and its folder in their environment."""
+    """The spawner has the Swarm config that the servers get, and its folder is in their environment."""
     c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
     configure(c, environ=ENVIRON, secrets=inside, userlist=inside / "userlist", mounted=mounted)
-    assert c.SwarmSpawner.extra_container_spec == {"healthcheck": {"Test": ["NONE"]}, "configs": [mounted]}
+    assert c.SwarmSpawner.configs == [mounted]
     assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
 
 
