@@ -85,6 +85,10 @@ class HubApi:
         """Return the answer to a POST."""
         return self._ask("POST", path, body)
 
+    def put(self, path: str, body: Json) -> Json:
+        """Return the answer to a PUT."""
+        return self._ask("PUT", path, body)
+
     def delete(self, path: str, body: Json = None) -> None:
         """Remove something; that it is gone already is no error."""
         try:

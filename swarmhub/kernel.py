@@ -54,7 +54,7 @@ def _ask(server: HubApi, kernel: str, code: str) -> str:
         remedy = "Does something between here and the hub block websockets?"
         raise StepError(server.host, f"its kernel's websocket breaks: {error}", remedy) from error
     if answer.failed:
-        raise StepError(server.host, f"its kernel answers: {answer.failed}", "Try the image by hand: fab shell --user NAME")
+        raise StepError(server.host, f"its kernel answers: {answer.failed}", "Does a notebook of this image run code?")
     return answer.text
 
 

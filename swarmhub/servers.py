@@ -17,15 +17,6 @@ from swarmhub.wait import until
 STOP_SECONDS = 60
 
 
-def find(api: HubApi, names: Sequence[str]) -> dict[str, Json]:
-    """Ask the hub for those whom it knows."""
-    answers = at_once([partial(api.find, f"users/{quote(name)}") for name in names])
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
-
-
 def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str], object]) -> dict[str, StepError]:
     """Start servers, at most so many at a time; return who got none, and why.
 
@@ -51,8 +42,10 @@ def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str],
     return {name: one for name, one in failed.items() if isinstance(one, StepError)}
 
 
-def start(api: HubApi, name: str, over: threading.Event) -> bool:
+def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -> bool:
     """Start a user's server and wait until it answers; return False if it is `over` before.
+
+    `options` are what the page before a start asks for, and "node": the id of the node to take.
 
     Raises:
         StepError: it does not come; the cause is the hub's own.
@@ -60,7 +53,7 @@ def start(api: HubApi, name: str, over: threading.Event) -> bool:
     """
     path = f"users/{quote(name)}/server"
     try:
-        api.post(path)
+        api.post(path, {"user_options": options} if options else None)
     except ApiError as error:
         if "already running" in error.cause:
             return True

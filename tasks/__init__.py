@@ -8,10 +8,26 @@ from invoke.collection import Collection
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tasks import certs, classes, completion, doctor, history, hub, images, lab, network, plan, status, swarm, teardown, volume
+from tasks import (
+    certs,
+    classes,
+    completion,
+    doctor,
+    history,
+    hub,
+    images,
+    lab,
+    network,
+    plan,
+    smoke,
+    status,
+    swarm,
+    teardown,
+    volume,
+)
 
 ns = Collection()
-for module in (network, volume, certs, images, hub, plan, doctor, status, history, swarm, classes, teardown, completion):
+for module in (network, volume, certs, images, hub, smoke, plan, doctor, status, history, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor "agree", which is a part of deploy.
         if found.body.__module__ == module.__name__ and found is not plan.agree:

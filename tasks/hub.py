@@ -5,6 +5,7 @@ from invoke.context import Context
 from swarmhub import certs as certificates
 from swarmhub import chapters, converge, health, hub_image, prerequisites
 from swarmhub import service as chapter
+from swarmhub import smoke as proof
 from swarmhub.steps import step, step_task
 from tasks.certs import certs
 from tasks.images import prepull_all
@@ -40,12 +41,18 @@ def service(c: Context) -> None:
 
 @step_task(
     pre=[check, nodes, agree, network, volume, certs, prepull_all, build_hub, service],
-    help={"yes": "Answer the question before what costs people something."},
+    help={
+        "yes": "Answer the question before what costs people something.",
+        "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",
+    },
 )
-def deploy(c: Context, yes: bool = False) -> None:
+def deploy(c: Context, yes: bool = False, smoke: bool = False) -> None:
     """Show the plan, run all of the document's steps, and ask the hub whether it is well."""
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
         health.check(address, health.trust(certificates.desired(run.settings), certificate))
         run.report.done(address, run.changed, run.seconds)
+    if smoke:
+        with step(c, proof.STEP) as run:
+            proof.prove(run, run.settings.hosts.all)

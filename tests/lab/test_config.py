@@ -68,7 +68,7 @@ def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Setting
     assert TOKEN not in deployed.docker("service", "inspect", HUB)
 
     deployed.start_server("ada")
-    deployed.ask_hub("POST", "users/grace/server")
+    deployed.hub_api("POST", "users/grace/server")
     deployed.wait(lambda: f"{HUB}-grace" in servers(deployed), 60, "grace's server does not start")
     deployed.wait(lambda: f"{HUB}-grace" not in servers(deployed), 60, "grace's idle server is not culled")
     assert f"{HUB}-ada" in servers(deployed)

@@ -22,14 +22,14 @@ def tables(**given: Any) -> dict[str, Any]:
 
 def refused(status: int, text: str = "no") -> APIError:
     """Return the error that an engine answers with a status."""
-    answer = type("Answer", (), {"status_code": status, "reason": text})()
+    answer = type("Answer", (), {"status_code": status, "reason": text, "url": "/"})()
     return APIError(text, response=answer, explanation=text)
 
 
-def task(state: str, error: str = "", **more: Any) -> dict[str, Any]:
+def task(state: str, error: str = "", *, code: int = 0, **more: Any) -> dict[str, Any]:
     """Return a task; a node is given where Swarm has placed it."""
     ended = state in ("failed", "rejected", "complete", "shutdown")
-    status = {"State": state, "Err": error, "ContainerStatus": {"ExitCode": more.pop("code", 0)}}
+    status = {"State": state, "Err": error, "ContainerStatus": {"ExitCode": code}}
     node = "" if state in ("new", "pending") else "n1"
     values = {"NodeID": node, "DesiredState": "shutdown" if ended else "running", "CreatedAt": "2026-11-25T09:00:00Z"}
     return {"Status": status, **values, **more}

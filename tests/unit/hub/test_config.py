@@ -79,6 +79,8 @@ def configured(inside: Path, **environ: str) -> Any:
         ("SwarmSpawner", "network_name", "jupyter"),
         ("SwarmSpawner", "prefix", "jupyterhub"),
         ("SwarmSpawner", "extra_endpoint_spec", {"mode": "vip"}),
+        ("SwarmSpawner", "client_kwargs", {"timeout": 30}),
+        ("Spawner", "start_timeout", 210),
     ],
 )
 def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: str, trait: str, value: object) -> None:

@@ -123,8 +123,8 @@ def test_a_server_that_is_being_placed_is_not_dead(tasks: list[dict[str, Any]], 
 def test_addresses_are_counted(running: int, left: int) -> None:
     """Without the subnet's own three, one a node, and one a task."""
     network = {"Id": "net", "IPAM": {"Config": [{"Subnet": "10.99.0.0/29"}]}}
-    attached = {"NetworksAttachments": [{"Network": {"ID": "net"}}]}
-    elsewhere = {"NetworksAttachments": [{"Network": {"ID": "other"}}]}
+    attached: dict[str, Any] = {"NetworksAttachments": [{"Network": {"ID": "net"}}]}
+    elsewhere: dict[str, Any] = {"NetworksAttachments": [{"Network": {"ID": "other"}}]}
     tasks = [task("running", **attached) for _ in range(running)] + [task("failed", **attached), task("running", **elsewhere)]
     assert news.addresses_left(network, tasks, [], 3) == left
 
@@ -132,5 +132,8 @@ def test_addresses_are_counted(running: int, left: int) -> None:
 def test_a_service_with_an_address_of_its_own_takes_one_more() -> None:
     """In the mode `vip`."""
     network = {"Id": "net", "IPAM": {"Config": [{"Subnet": "10.99.0.0/29"}]}}
-    services = [{"Endpoint": {"VirtualIPs": [{"NetworkID": "net", "Addr": "10.99.0.5/29"}]}}, {"Endpoint": {}}]
+    services: list[dict[str, Any]] = [
+        {"Endpoint": {"VirtualIPs": [{"NetworkID": "net", "Addr": "10.99.0.5/29"}]}},
+        {"Endpoint": {}},
+    ]
     assert news.addresses_left(network, [], services, 3) == 1

@@ -48,7 +48,7 @@ def test_last_lines_are_lines_that_say_something() -> None:
 @pytest.mark.parametrize(("room", "left"), [("10.99.0.0/24", True), ("10.99.0.0/29", False)])
 def test_a_network_is_asked_for_room(room: str, left: bool) -> None:
     """By its subnet, its tasks, its services and the nodes."""
-    attached = {"NetworksAttachments": [{"Network": {"ID": "net"}}]}
+    attached: dict[str, Any] = {"NetworksAttachments": [{"Network": {"ID": "net"}}]}
     answers = {
         "inspect_network": {"Id": "net", "IPAM": {"Config": [{"Subnet": room}]}},
         "tasks": [task("running", **attached), task("running", **attached)],
