@@ -1,17 +1,14 @@
 """On which node a user's home is: a Swarm config for each, which outlives the hub's database."""
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from docker.errors import APIError
 
 from hub.mounts import HOME, HOMES, NODE, USER
+from hub.service import NOT_FOUND, Docker
 
-# As a spawner's `docker`: a method of docker-py's client and its arguments, off the hub's own thread.
-Docker = Callable[..., Awaitable[Any]]
-CONFLICT, NOT_FOUND = 409, 404
+CONFLICT = 409
 
 
 class NotHere(Exception):  # noqa: N818 - it is a message for people

@@ -1,6 +1,5 @@
 """What people choose from before a server starts: the page, and the check at the start."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from jupyterhub.spawner import SpawnException
 
-from hub import settings
+from hub.choice import is_for, server_for
 from hub.settings import Tables
 from hub.slug import slug
 
@@ -30,7 +29,7 @@ class NotOffered(SpawnException):  # type: ignore[misc]
 
 def offered(tables: Tables, groups: Collection[str]) -> tuple[Profile, ...]:
     """Return the profiles that members of `groups` may choose, in the order of the settings."""
-    return tuple(one for one in tables["profiles"] if not one.get("groups") or set(one["groups"]) & set(groups))
+    return tuple(one for one in tables["profiles"] if is_for(one, groups, one["name"]))
 
 
 def chosen(tables: Tables, groups: Collection[str], user_options: Mapping[str, Any]) -> Profile | None:
@@ -57,10 +56,10 @@ def chosen(tables: Tables, groups: Collection[str], user_options: Mapping[str, A
     raise NotOffered(f"There is no choice {str(said)[:60]!r}. {there_is}", status_code=400)
 
 
-def options_form(spawner: Any, environ: Mapping[str, str] = os.environ) -> str:
+def options_form(spawner: Any) -> str:
     """Return the inner part of the page's form; nothing where there is nothing to choose, and then no page is shown."""
-    tables = settings.load(environ)
-    choices = offered(tables, [group.name for group in spawner.user.groups])
+    groups = [group.name for group in spawner.user.groups]
+    choices = offered(spawner.tables, groups)
     last = (spawner.orm_spawner.user_options or {}).get("profile")
     selected = _named(choices, last)
     # JupyterHub starts a server with its last options where it shows no page: one that is gone could never be left.
@@ -72,7 +71,7 @@ def options_form(spawner: Any, environ: Mapping[str, str] = os.environ) -> str:
             "slug": slug(one["name"]),
             "name": one["name"],
             "description": one.get("description", ""),
-            "sizes": sizes({**tables["notebook"], **one}),
+            "sizes": sizes(server_for(spawner.tables, spawner.user.name, groups, one)),
             "is_selected": one is (selected or choices[0]),
         }
         for one in choices
@@ -94,7 +93,7 @@ def sizes(server: Mapping[str, Any]) -> tuple[str, ...]:
     """Say what a server gets, in words for people who choose: "up to 2 CPUs", "4 GB memory"."""
     cpus = _range(server, "cpu", lambda number: f"{number:g}", lambda number: "CPU" if number == 1 else "CPUs")
     memory = _range(server, "memory", amount, lambda _: "memory")
-    devices = [f"{count} {name.replace('-', ' ')}" for name, count in server.get("generic_resources", {}).items()]
+    devices = [f"{count} {name.replace('-', ' ')}" for name, count in server["generic_resources"].items()]
     return tuple(part for part in (cpus, memory, *devices) if part)
 
 

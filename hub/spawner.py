@@ -14,7 +14,6 @@ from docker.types import EndpointSpec
 from jupyterhub import orm
 from jupyterhub.spawner import SpawnException
 from requests.exceptions import RequestException
-from tornado.httpclient import AsyncHTTPClient, HTTPError
 from traitlets import Dict, List, default
 
 from hub import homes, mounts, profiles, spec
@@ -24,18 +23,15 @@ from hub.engine import CONFIG_FOLDER
 from hub.mounts import Home
 from hub.names import Names
 from hub.news import News
+from hub.service import NOT_FOUND, Service, answers, has_addresses
 from hub.settings import Tables
 from hub.spec import Extra
 
 # On every server's service: the hub's service, whose server it is, its profile and its name.
 LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
-NOT_FOUND = 404
 THREADS = 8
 ENGINE_SECONDS = 30
 TASK_SECONDS = 0.2
-ANSWER_SECONDS = 0.1
-ANSWERS_A_LOOK = 10
-LOG_LINES = 10
 # A task that gets no address stays "new" without a word.
 ADDRESS_SECONDS = 6.0
 # JupyterHub's own patience ends later than ours, which knows more.
@@ -104,6 +100,10 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     def _object_name_default(self) -> str:
         return mounts.short(super()._object_name_default())
 
+    @property
+    def _service(self) -> Service:
+        return Service(self.docker, self.object_id)
+
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address when it answers.
 
@@ -125,7 +125,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         if not self.object_id:
             return 0
         try:
-            tasks = await self._tasks()
+            tasks = await self._service.tasks()
         except ENGINE_ERRORS as error:
             # To JupyterHub, an exception here means that the server has stopped.
             self.log.warning("The engine does not say how %s is, which counts as running: %s", self.object_name, error)
@@ -216,7 +216,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         hosts = {node["ID"]: node["Description"]["Hostname"] for node in await self.docker("nodes")}
         needs, started = spec.needs(self._given.server), time.monotonic()
         while True:
-            tasks = await self._tasks()
+            tasks = await self._service.tasks()
             news = reading.read(tasks, hosts, needs)
             if volume and news.node and not self._new_home:
                 await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
@@ -227,15 +227,15 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
                 raise await self._ended(news)
             if not self._news or self._news[-1].message != news.message:
                 self._news = [*self._news, news]
-            where = await self._address(tasks) if news.is_running else None
-            if where and await self._answers(where):
-                return where
-            if not where:
+            address = await self._service.address(tasks) if news.is_running else None
+            if address and await answers((address, self.port), f"{self.server.base_url}api"):
+                return address, self.port
+            if not address:
                 await asyncio.sleep(TASK_SECONDS)
 
     async def _out_of_time(self, news: News, seconds: float) -> News:
         """Return the news, or that the server does not come, if it has been long enough on its way."""
-        if news.state == "new" and seconds > ADDRESS_SECONDS and await self._addresses_are_used_up():
+        if news.state == "new" and seconds > ADDRESS_SECONDS and not await has_addresses(self.docker, self.network_name):
             words = f"The cluster has no network address left for your server. {reading.ASK}"
             return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
         limit = self.tables["notebook"]["start_timeout"]
@@ -244,15 +244,9 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             return replace(news, failed=words, reason="timeout", detail=f"the task is {news.state}")
         return news
 
-    async def _addresses_are_used_up(self) -> bool:
-        network = await self.docker("inspect_network", self.network_name)
-        tasks, services = await self.docker("tasks"), await self.docker("services")
-        nodes = await self.docker("nodes")
-        return reading.addresses_left(network, tasks, services, len(nodes)) <= 0
-
     async def _ended(self, news: News) -> SpawnException:
         """Log what is known of a server that has ended before it answered, take it away, and return what to raise."""
-        lines = await self._last_lines() if news.ran else []
+        lines = await self._service.last_lines() if news.ran else []
         said = "".join(f"\n    {line}" for line in lines)
         if self._new_home and not news.ran:
             await homes.forget(self.docker, self._new_home)  # nothing was written there
@@ -271,7 +265,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         """Remove the service of a server that has ended; its last words go into the log."""
         news = reading.read(tasks, {})
         with contextlib.suppress(*ENGINE_ERRORS):
-            lines = await self._last_lines() if tasks else []
+            lines = await self._service.last_lines() if tasks else []
             self.log.warning("%s has ended: %s %s", self.object_name, news.failed, news.detail)
             for line in lines:
                 self.log.warning("    %s", line)
@@ -284,40 +278,3 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         except APIError as error:
             if error.status_code != NOT_FOUND:
                 raise
-
-    async def _tasks(self) -> list[dict[str, Any]]:
-        try:
-            found: list[dict[str, Any]] = await self.docker("tasks", filters={"service": self.object_id})
-        except APIError as error:
-            if error.status_code != NOT_FOUND:
-                raise
-            return []
-        return found
-
-    async def _last_lines(self) -> list[str]:
-        output = await self.docker("service_logs", self.object_id, stdout=True, stderr=True, tail=LOG_LINES, is_tty=False)
-        text = b"".join(output).decode(errors="replace")
-        return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
-
-    async def _address(self, tasks: Sequence[Mapping[str, Any]]) -> tuple[str, int] | None:
-        """Return the server's address on the overlay network: the service's own, or its task's; None while it has none."""
-        service = await self.docker("inspect_service", self.object_id)
-        task = reading.newest(tasks) or {}
-        for one in (service["Endpoint"].get("VirtualIPs"), task.get("NetworksAttachments")):
-            if one:
-                found = one[0].get("Addr") or one[0]["Addresses"][0]
-                return str(found).partition("/")[0], self.port
-        return None
-
-    async def _answers(self, where: tuple[str, int]) -> bool:
-        """Ask the server for a second whether it answers: then JupyterHub's own first question is answered, too."""
-        url = f"http://{where[0]}:{where[1]}{self.server.base_url}api"
-        for _ in range(ANSWERS_A_LOOK):
-            with contextlib.suppress(HTTPError, OSError):
-                answer = await AsyncHTTPClient().fetch(
-                    url, raise_error=False, follow_redirects=False, connect_timeout=2, request_timeout=10
-                )
-                if answer.code < 500:
-                    return True
-            await asyncio.sleep(ANSWER_SECONDS)
-        return False

@@ -14,6 +14,9 @@ from swarmhub.settings import Settings, read_text
 
 STEP = "certs"
 FOLDER = "/etc/letsencrypt"
+# RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
+STALE_NONCE = "invalid anti-replay nonce"
+ATTEMPTS = 3
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
 
@@ -201,6 +204,15 @@ class _Certbot:
     def __call__(self, host: Host, progress: Progress) -> None:
         self._require_port(host)
         self._require_image(host, progress)
+        for attempt in range(ATTEMPTS):
+            code, said = self._run(host, progress)
+            if not code:
+                return
+            if STALE_NONCE not in "\n".join(said) or attempt == ATTEMPTS - 1:
+                raise StepError(host.name, f"certbot failed: {_reason(said)}", _remedy(self.wanted, said))
+
+    def _run(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
+        """Run certbot to its end and return its exit code and what it said."""
         said: list[str] = []
 
         def say(line: str) -> None:
@@ -210,8 +222,7 @@ class _Certbot:
 
         files = {CA_IN_CONTAINER[1:]: self.wanted.ca.encode()} if self.wanted.ca else None
         done = containers.once(host, container(self.wanted, self.directory, force=self.force), files=files, say=say)
-        if done.code:
-            raise StepError(host.name, f"certbot failed: {_reason(said)}", _remedy(self.wanted, said))
+        return done.code, said
 
     def _require_image(self, host: Host, progress: Progress) -> None:
         if host.engine.find(f"/images/{self.wanted.image}/json") is None:

@@ -8,22 +8,13 @@ from urllib.parse import quote
 
 from swarmhub import notebooks
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
+from swarmhub.host import Host
 from swarmhub.hub_api import ApiError, HubApi
 from swarmhub.parallel import at_once
 from swarmhub.plan import Progress
 from swarmhub.wait import until
 
 STOP_SECONDS = 60
-
-
-def find(api: HubApi, names: Sequence[str]) -> dict[str, Json]:
-    """Ask the hub for those whom it knows."""
-    answers = at_once([partial(api.find, f"users/{quote(name)}") for name in names])
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
 
 
 def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str], object]) -> dict[str, StepError]:

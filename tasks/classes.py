@@ -7,13 +7,12 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import archive, classes, hub_api, servers
+from swarmhub import archive, classes, hub_api, people, servers
 from swarmhub import roster as rosters
 from swarmhub.errors import FAILED, StepError, StepErrors, UsageError
 from swarmhub.host import Host, Json
 from swarmhub.hub_api import HubApi
 from swarmhub.nodes import Member
-from swarmhub.roster import Person
 from swarmhub.run import Run
 from swarmhub.steps import step, step_task
 from tasks.images import prepull_all
@@ -27,16 +26,16 @@ HELP = {"roster": "CSV with the header name,group; the group may be empty.", "ye
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and say whether the nodes have room for a class; start its servers on demand."""
     with step(c, classes.PREPARE) as run:
-        people = rosters.load(Path(roster))
+        class_ = rosters.load(Path(roster))
         if at_once < 1:
             raise UsageError("--at-once says how many servers start at a time: at least 1")
         run.check()
         prepull_all(c)
-        api, known = _hub(run, people, is_needed=start)
-        for line in classes.warnings(run.settings, people, known if api else None):
+        api, known = _hub(run, is_needed=start)
+        for line in people.warnings(run.settings, class_, known if api else None):
             run.report.line(classes.STEP, line, style="yellow")
-        seen = classes.observe(run.settings, people, run.hosts[run.manager], list(_members(run).values()))
-        outlook = classes.judge(run.settings, people, seen)
+        seen = classes.observe(run.settings, class_, run.hosts[run.manager], list(_members(run).values()))
+        outlook = classes.judge(run.settings, class_, known, seen)
         run.report.table(classes.HEADS, classes.rows(outlook))
         run.report.line(classes.STEP, classes.verdict(outlook), style="bold red" if outlook.shortages else "bold green")
         if outlook.shortages:
@@ -70,11 +69,11 @@ def _members(run: Run) -> dict[str, tuple[Member, Host]]:
     return {one.node: (one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)}
 
 
-def _hub(run: Run, people: Sequence[Person], *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json]]:
-    """Ask the hub whom of the roster it knows; one that does not run yet knows nobody."""
+def _hub(run: Run, *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json]]:
+    """Ask the hub whom it knows; one that does not run yet knows nobody."""
     try:
         api = hub_api.connect(run)
-        return api, servers.find(api, [person.name for person in people])
+        return api, {user["name"]: user for user in api.users()}
     except StepError:
         if is_needed:
             raise

@@ -142,10 +142,10 @@ def _is_quiet(client: docker.APIClient) -> bool:
     return all(task["ServiceID"] in there for task in client.tasks())
 
 
-def _environment(name: str) -> dict[str, str]:
+def _environment(name: str) -> list[str]:
     """Return what JupyterHub sets, but for a token that is worth something."""
     prefix, hub = f"/user/{name}/", f"http://{socket.gethostbyname(socket.gethostname())}:{PORTS['ours'] + 1}"
-    return {
+    values = {
         "JUPYTERHUB_API_TOKEN": "none",
         "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{name}",
         "JUPYTERHUB_API_URL": f"{hub}/hub/api",
@@ -160,6 +160,7 @@ def _environment(name: str) -> dict[str, str]:
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": json.dumps([f"access:servers!user={name}"]),
         "JUPYTERHUB_DEFAULT_URL": "/lab",
     }
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 if __name__ == "__main__":

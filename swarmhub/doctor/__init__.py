@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from swarmhub.doctor import clock, cluster, hosts, kernel, local, mtu
+from swarmhub.doctor import clock, cluster, homes, hosts, kernel, local, mtu
 from swarmhub.doctor.finding import HERE, Finding, from_error
 from swarmhub.doctor.hosts import Seen
 from swarmhub.host import Host
@@ -13,7 +13,7 @@ from swarmhub.settings import Settings
 
 STEP = "doctor"
 OF_THIS_MACHINE = ("settings", "secrets", "callback")
-OF_EACH_HOST = ("ssh", "docker", "clock", "disk", "kernel", "mtu")
+OF_EACH_HOST = ("ssh", "docker", "clock", "disk", "kernel", "mtu", "homes")
 OF_THE_CLUSTER = ("swarm", "quorum", "ports", "overlay", "addresses", "published", "dns", "certificate", "image", "jupyterhub")
 ORDER = (*OF_THIS_MACHINE, *OF_EACH_HOST, *OF_THE_CLUSTER)
 
@@ -26,6 +26,7 @@ def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manag
     probes = {host: one.probe for host, one in seen.items() if one.probe}
     findings = hosts.judge(seen, settings.ssh.sudo)
     findings += clock.judge(probes) + kernel.judge(probes, settings) + mtu.judge(seen, settings)
+    findings += homes.examine(settings, all_hosts, seen)
     findings += cluster.examine(cluster.Cluster(settings, file, all_hosts, manager, seen))
     findings += local.observe(settings, file)
     place = {name: number for number, name in enumerate((HERE, *names))}

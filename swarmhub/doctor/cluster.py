@@ -184,10 +184,10 @@ def _versions(cluster: Cluster) -> list[Finding]:
 
     asked = at_once([lambda: [_hub_version(cluster)], of_notebooks])
     broken = [from_error(versions.CHECK, cluster.manager, one) for one in asked if isinstance(one, BaseException)]
-    found = [version for one in asked if not isinstance(one, BaseException) for version in one]
-    return broken or [
-        versions.judge(found[0], one, image, cluster.manager) for image, one in zip(wanted, found[1:], strict=True)
-    ]
+    if broken:
+        return broken
+    hub, *inside = (version for one in asked if not isinstance(one, BaseException) for version in one)
+    return versions.judge(hub, dict(zip(wanted, inside, strict=True)), cluster.manager)
 
 
 def _hub_version(cluster: Cluster) -> str | None:

@@ -19,7 +19,7 @@ def _of(host: str, folder: str, left: int, coming: int | None) -> Finding:
     if coming is None:
         text += " (no node has the notebook images yet to tell their size)"
     elif coming:
-        text += f", and notebook images of {coming / GB:.1f} GB are still to come"
+        text += f", and notebook images of up to {coming / GB:.1f} GB are still to come"
     remedy = "Free some there (docker system df, docker image prune), or give it a larger disk"
     rest = left - (coming or 0)
     if rest < FAILS:

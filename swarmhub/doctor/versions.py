@@ -1,5 +1,7 @@
 """JupyterHub in the hub's image and in the notebook images: they have to be of one major version."""
 
+from collections.abc import Mapping
+
 from swarmhub import containers
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host
@@ -35,18 +37,24 @@ def observe(manager: Host, image: str, trial: str) -> str | None:
     return said[-1].strip() if said and said[-1][:1].isdigit() else ""
 
 
-def judge(hub: str | None, notebook: str | None, image: str, manager: str) -> Finding:
-    """Compare the major versions of the hub and of a notebook image."""
-    if notebook == "":
+def judge(hub: str | None, notebooks: Mapping[str, str | None], manager: str) -> list[Finding]:
+    """Compare the major version of the hub with that in each notebook image; what is not there yet is one warning."""
+    lacking = [*([] if hub else ["the hub's image"]), *(image for image, version in notebooks.items() if version is None)]
+    text = f"not compared: the manager does not hold {', '.join(lacking)} yet"
+    missing = [warning(CHECK, manager, text, "Get them: fab deploy")] if lacking else []
+    judged = (_of(hub, version, image, manager) for image, version in notebooks.items() if version is not None)
+    return [*missing, *(one for one in judged if one)]
+
+
+def _of(hub: str | None, notebook: str, image: str, manager: str) -> Finding | None:
+    if not notebook:
         text = f"{image} has no jupyterhub-singleuser"
         return failure(CHECK, manager, text, "Use an image that has one, such as quay.io/jupyter/base-notebook:hub-6.1.1")
-    if not hub or not notebook:
-        lacking = [what for what, version in (("hub's image", hub), (image, notebook)) if not version]
-        text = f"not compared: the manager has no {' and no '.join(lacking)} yet"
-        return warning(CHECK, manager, text, "Get them: fab deploy")
-    if hub.partition(".")[0] != notebook.partition(".")[0]:
+    if not hub:
+        return None
+    major = hub.partition(".")[0]
+    if major != notebook.partition(".")[0]:
         text = f"the hub has JupyterHub {hub}, {image} has {notebook}: servers would not start"
-        major = hub.partition(".")[0]
         return failure(
             CHECK, manager, text, f"Use a notebook image with JupyterHub {major}: its tag names it, such as hub-{hub}"
         )

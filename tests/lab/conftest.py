@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> Settings:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium; a test tool's own download is not to be had everywhere."""
     machine.install_missing({"chromium": "chromium"}, print)
@@ -118,6 +118,7 @@ def _wipe(lab: Lab) -> None:
         listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
         for name in set(listed) & {"jupyter", "jupyterhub-data"}:
             machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
+    lab.forget_homes()
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
     for node in topology.NODES:
         _unlabel(lab, node.name)

@@ -1,5 +1,7 @@
 """What the tests on the lab share: the real `fab`, and a look at the engines that is not swarmhub's own."""
 
+import contextlib
+import json
 import os
 import pty
 import signal
@@ -8,6 +10,7 @@ import sys
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -20,7 +23,7 @@ HUB = "jupyterhub"
 ROWS, COLUMNS = 30, 200
 HUB_API = """
 [ -s /tmp/token ] || jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > /tmp/token 2>/dev/null
-curl -sS -X "$1" -H "Authorization: token $(cat /tmp/token)" "http://127.0.0.1:8081/hub/api/$2"
+curl -sS -X "$1" -H "Authorization: token $(cat /tmp/token)" -H "Content-Type: application/json" -d "$3" "http://127.0.0.1:8081/hub/api/$2"
 """
 
 
@@ -89,12 +92,32 @@ class Lab:
     def _hub_image(self) -> str:
         return self.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
 
-    def start_server(self, user: str) -> str:
+    def start_server(self, user: str, **options: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
-        self.hub_api("POST", f"users/{user}")
-        self.hub_api("POST", f"users/{user}/server")
-        self.wait(lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
+        said = self.ask_for_server(user, **options)
+        self.wait(
+            lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start: {said}"
+        )
         return f"{HUB}-{user}"
+
+    def ask_for_server(self, user: str, **options: str) -> str:
+        """Ask for a user's server, with what the page of choices would send, and `on` a node; return what the hub says."""
+        if "on" in options:
+            options["node"] = self.docker("node", "inspect", options.pop("on"), "--format", "{{.ID}}")
+        self.hub_api("POST", f"users/{user}")
+        answer = self.hub_api("POST", f"users/{user}/server", json.dumps(options))
+        return str(json.loads(answer)["message"]) if answer else ""
+
+    def node_of(self, user: str) -> str:
+        """Return the node on which a user's server runs."""
+        tasks = ("service", "ps", f"{HUB}-{user}", "--filter", "desired-state=running", "--format", "{{.Node}}")
+        return self.docker(*tasks)
+
+    def in_server(self, user: str, command: str) -> str:
+        """Run a shell command in a user's server, as the user, and return its output."""
+        node, label = self.node_of(user), f"label=com.docker.swarm.service.name={HUB}-{user}"
+        container = self.docker("ps", "-q", "--filter", label, node=node)
+        return self.docker("exec", container, "sh", "-c", command, node=node)
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
@@ -102,10 +125,34 @@ class Lab:
         listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
         self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
 
-    def hub_api(self, method: str, path: str) -> str:
+    def hub_answers(self) -> bool:
+        """Tell whether the hub answers in its container."""
+        with contextlib.suppress(machine.LabError):
+            return '"version"' in self.hub_api("GET", "")
+        return False
+
+    def homes(self, node: str) -> list[str]:
+        """Return the volumes of homes that a node has."""
+        return self.docker("volume", "ls", "-q", "--filter", "label=swarmhub.home", node=node).split()
+
+    def forget_homes(self) -> None:
+        """Remove all homes that are volumes, and where they are; the containers of servers that were stopped may still go."""
+        for config in self.docker("config", "ls", "-q", "--filter", "label=swarmhub.home").split():
+            self.docker("config", "rm", config)
+        for node in topology.NODES:
+            self.wait(partial(self._without_homes, node.name), 30, f"homes on {node.name} cannot be removed")
+
+    def _without_homes(self, node: str) -> bool:
+        with contextlib.suppress(machine.LabError):
+            for volume in self.homes(node):
+                self.docker("volume", "rm", volume, node=node)
+            return True
+        return False
+
+    def hub_api(self, method: str, path: str, body: str = "") -> str:
         """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
         container = self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
-        return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path)
+        return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path, body)
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until something holds; fail with `what` when it does not."""

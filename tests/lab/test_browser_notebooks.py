@@ -19,7 +19,8 @@ memory_limit = "512M"
 
 [[profiles]]
 name = "Projects"
-description = "More room for your own project. Please stop it when you are done."
+description = "More room and packages for your own project. Please stop it when you are done."
+image = "registry.lab:5000/notebook-extra:lab"
 cpu_limit = 2
 memory_guarantee = "256M"
 memory_limit = "1G"
@@ -84,7 +85,9 @@ def test_the_server_that_was_chosen_starts_and_the_page_says_how_far_it_is(profi
     spec = json.loads(profiled.docker("service", "inspect", f"{HUB}-grace", "--format", "{{json .Spec}}"))
     assert spec["Labels"]["swarmhub.profile"] == "Projects"
     assert spec["TaskTemplate"]["Resources"]["Limits"] == {"NanoCPUs": 2_000_000_000, "MemoryBytes": 2**30}
-    assert "COURSE=projects" in spec["TaskTemplate"]["ContainerSpec"]["Env"]
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    assert container["Image"].startswith("registry.lab:5000/notebook-extra@sha256:")
+    assert "COURSE=projects" in container["Env"]
     stop_server(page, "grace")
 
 

@@ -140,6 +140,16 @@ def promoted(lab: Lab, node: str) -> Iterator[None]:
         lab.wait(lambda: lab.docker(*is_manager, node=node) == "false", 60, f"{node} stays a manager")
 
 
+HOMES = """
+[home]
+quota = "5G"
+
+[[folders]]
+type = "path"
+path = "/mnt/shared"
+mount = "/srv/shared"
+
+"""
 EXTRA = f"""
 Host gone
   HostName 127.0.0.1
@@ -182,6 +192,7 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
         ('"userlist"', f'"{folder / "crowd"}"'),
         ('publish = "host" ', 'publish = "ingress" '),
         ('endpoint_mode = "dnsrr"', 'endpoint_mode = "vip"\nencrypted = true'),
+        ("[network]", f"{HOMES}[network]"),
         ssh=lambda config: config + EXTRA,
     )
     with ExitStack() as faults:
@@ -196,6 +207,7 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
             led_elsewhere(lab),
             expired(lab),
             listening(lab, 80),
+            undone(lab, LAST, "umount /mnt/shared", "mount /mnt/shared"),
             image_gone(lab, LAST),
             image_gone(lab, MANAGER, instead=older),
         ):
@@ -277,6 +289,9 @@ def _left(lab: Lab, node: str) -> str:
         ("kernel", WORKER, r"failure: kernel \S+ has no ESP, which the settings need \| .*encrypted = false"),
         ("mtu", LAST, r'failure: eth0 takes 1400 bytes, .* \| .*"com\.docker\.network\.driver\.mtu" = "1400"'),
         ("mtu", WORKER, r"ok: "),
+        ("homes", LAST, r"failure: /mnt/shared is on this host's own disk \| Mount it there"),
+        ("homes", WORKER, r"ok: /mnt/shared is there"),
+        ("homes", WORKER, r"(ok: Docker's volumes take quotas|failure: Docker's volumes are not on XFS .* \| Mount XFS)"),
         ("ports", MANAGER, rf"failure: 2377/tcp at 10\.213\.0\.11 does not answer {WORKER}, {LAST} \| Open it there"),
         ("ports", LAST, rf"failure: 7946/tcp at 10\.213\.0\.22 refuses {MANAGER}, {WORKER} \| Open it there"),
         ("ports", WORKER, r"ok: 7946/tcp"),

@@ -244,7 +244,7 @@ def with_extra(given: Settings) -> Settings:
     return given.model_copy(update={"profiles": (Profile(name="Extra", image=EXTRA),)})
 
 
-def settings(**tables: dict[str, Any]) -> Settings:
+def settings(**tables: Any) -> Settings:
     """Return the settings of the document's cluster, with `tables` changed in them."""
     base: dict[str, dict[str, Any]] = {
         "hosts": {"managers": [MANAGER], "workers": [WORKER1, WORKER2]},
@@ -252,4 +252,6 @@ def settings(**tables: dict[str, Any]) -> Settings:
         "notebook": {"image": NOTEBOOK},
         "certs": {"email": f"admin@{DOMAIN}"},
     }
-    return Settings.model_validate({name: base.get(name, {}) | tables.get(name, {}) for name in {*base, *tables}})
+    lists = {name: table for name, table in tables.items() if isinstance(table, list)}
+    merged = {name: base.get(name, {}) | tables.get(name, {}) for name in {*base, *tables} - {*lists}}
+    return Settings.model_validate(merged | lists)

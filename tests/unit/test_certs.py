@@ -15,7 +15,7 @@ from swarmhub.errors import SettingsError, StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.plan import Cost, Plan
 from tests.unit.authority import NOW, Authority
-from tests.unit.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, settings
+from tests.unit.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, in_turn, settings
 
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
@@ -433,3 +433,29 @@ def test_a_person_can_type_certbots_command() -> None:
     """With the arguments that it gets here."""
     (change,) = planned(None).changes
     assert (change.command.startswith("docker run --rm "), f" --domain {DOMAIN} " in change.command) == (True, True)
+
+
+NONCE = "JWS has an invalid anti-replay nonce: q5TPYUt6kG0-eba_GDrFmg"
+
+
+def test_a_nonce_that_is_refused_is_asked_for_again() -> None:
+    """Authorities refuse one now and then, as RFC 8555 lets them; certbot alone gives up after the second."""
+    host = certbot(NONCE, answers={"POST /containers/c1/wait": in_turn({"StatusCode": 1}, {"StatusCode": 0})})
+    get_certificate(host)
+    assert host.engine.asked().count("POST /containers/create") == 2
+
+
+def test_an_authority_that_always_refuses_nonces_is_told() -> None:
+    """The third time is the last."""
+    host = certbot(NONCE, code=1)
+    with pytest.raises(StepError, match="anti-replay nonce"):
+        get_certificate(host)
+    assert host.engine.asked().count("POST /containers/create") == 3
+
+
+def test_another_failure_is_not_tried_again() -> None:
+    """It would only burn the rate limit."""
+    host = certbot(*REFUSED, code=1)
+    with pytest.raises(StepError):
+        get_certificate(host)
+    assert host.engine.asked().count("POST /containers/create") == 1

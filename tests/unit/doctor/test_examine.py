@@ -121,6 +121,12 @@ def test_a_profiles_image_is_examined_like_the_first(wanted: Settings, hosts: Ho
     assert [EXTRA in one.text for one in found if one.check == "jupyterhub"] == [False, True]
 
 
+def test_an_engine_that_runs_no_container_is_a_finding(wanted: Settings, hosts: Hosts) -> None:
+    """The versions cannot be compared, and that is said."""
+    hosts[MANAGER].engine.answers["POST /containers/create"] = EngineError(MANAGER, 500, "no space left on device")
+    assert ("failure", "jupyterhub", MANAGER) in bad(examine(wanted, hosts))
+
+
 def test_unforeseen_answer_is_a_finding(wanted: Settings, hosts: Hosts) -> None:
     """An engine that answers nonsense ends one check, not the doctor."""
     hosts[MANAGER].engine.answers["GET /networks"] = [{"Name": "jupyter", "Scope": "swarm"}]

@@ -1,25 +1,33 @@
-"""JupyterHub in both images."""
+"""JupyterHub in the hub's image and in those of notebooks."""
 
 import pytest
 
 from swarmhub.doctor import versions
-from tests.unit.fakes import MANAGER, NOTEBOOK, FakeHost
+from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, FakeHost
 
 
 @pytest.mark.parametrize(
-    ("hub", "notebook", "level"),
+    ("hub", "notebook", "levels"),
     [
-        ("6.1.1", "6.0.0", "ok"),
-        ("6.1.1", "5.4.0", "failure"),
-        ("6.1.1", "", "failure"),
-        (None, "6.1.1", "warning"),
-        ("6.1.1", None, "warning"),
-        (None, None, "warning"),
+        ("6.1.1", "6.0.0", ["ok"]),
+        ("6.1.1", "5.4.0", ["failure"]),
+        ("6.1.1", "", ["failure"]),
+        (None, "6.1.1", ["warning"]),
+        ("6.1.1", None, ["warning"]),
+        (None, None, ["warning"]),
+        (None, "", ["warning", "failure"]),
     ],
 )
-def test_major_versions_are_compared(hub: str | None, notebook: str | None, level: str) -> None:
+def test_major_versions_are_compared(hub: str | None, notebook: str | None, levels: list[str]) -> None:
     """Another major and no single-user server fail; what is still to come warns."""
-    assert versions.judge(hub, notebook, NOTEBOOK, MANAGER).level == level
+    assert [one.level for one in versions.judge(hub, {NOTEBOOK: notebook}, MANAGER)] == levels
+
+
+def test_each_image_is_compared_and_what_lacks_is_said_once() -> None:
+    """A class with five images reads one line about all that were not pulled yet."""
+    said = versions.judge("6.1.1", {NOTEBOOK: None, EXTRA: None, "x:1": "6.0.0"}, MANAGER)
+    assert [one.level for one in said] == ["warning", "ok"]
+    assert f"does not hold {NOTEBOOK}, {EXTRA} yet" in said[0].text
 
 
 @pytest.mark.parametrize(("log", "version"), [(["6.1.1"], "6.1.1"), (["none"], ""), ([], ""), (["sh: not found"], "")])

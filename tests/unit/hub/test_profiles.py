@@ -1,6 +1,5 @@
 """What people may choose before a server starts, what they read, and what the start makes of it."""
 
-import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -14,20 +13,22 @@ SMALL = {"name": "Small", "description": "For most exercises."}
 LARGE = {"name": "Extra tools", "memory_limit": 4 * 2**30, "cpu_limit": 2.0}
 GPU = {"name": "GPU", "groups": ["ml", "staff"], "generic_resources": {"NVIDIA-GPU": 1}}
 ALL = (SMALL, LARGE, GPU)
+NOTEBOOK: dict[str, Any] = {"environment": {}, "node_labels": {}, "generic_resources": {}}
 
 
-def tables(*some: dict[str, Any], **notebook: Any) -> dict[str, Any]:
-    """Return what the hub is handed where these are the profiles."""
-    return {"profiles": list(some), "notebook": notebook}
+def tables(*some: dict[str, Any], overrides: tuple[dict[str, Any], ...] = (), **notebook: Any) -> dict[str, Any]:
+    """Return what the hub is handed where these are the profiles and the overrides."""
+    return {"profiles": list(some), "overrides": list(overrides), "notebook": NOTEBOOK | notebook}
 
 
-def page(*some: dict[str, Any], groups: tuple[str, ...] = (), last: dict[str, Any] | None = None, **notebook: Any) -> str:
+def page(*some: dict[str, Any], groups: tuple[str, ...] = (), last: dict[str, Any] | None = None, **more: Any) -> str:
     """Return the form that a user in these groups gets, who has had these options the last time."""
     spawner = SimpleNamespace(
-        user=SimpleNamespace(groups=[SimpleNamespace(name=group) for group in groups]),
+        tables=tables(*some, **more),
+        user=SimpleNamespace(name="ada", groups=[SimpleNamespace(name=group) for group in groups]),
         orm_spawner=SimpleNamespace(user_options=last),
     )
-    return profiles.options_form(spawner, {"SWARMHUB_SETTINGS": json.dumps(tables(*some, **notebook))})
+    return profiles.options_form(spawner)
 
 
 def refused(groups: tuple[str, ...], said: Any, *some: dict[str, Any]) -> tuple[int, str]:
@@ -126,9 +127,11 @@ def test_what_settings_say_is_text() -> None:
 
 
 def test_the_sizes_are_those_that_the_server_gets() -> None:
-    """A profile's sizes stand over those that all get."""
-    shown = re.findall(r'<span class="text-nowrap">([^<]+)</span>', page(SMALL, LARGE, memory_limit=2**30))
-    assert shown == ["up to 1 GB memory", "up to 2 CPUs", "up to 4 GB memory"]
+    """A profile's sizes stand over those that all get, and an override of the user's over both."""
+    more = {"users": ["ada"], "profiles": ["Small"], "cpu_limit": 8.0}
+    form = page(SMALL, LARGE, memory_limit=2**30, overrides=(more,))
+    shown = re.findall(r'<span class="text-nowrap">([^<]+)</span>', form)
+    assert shown == ["up to 8 CPUs", "up to 1 GB memory", "up to 2 CPUs", "up to 4 GB memory"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_the_sizes_are_those_that_the_server_gets() -> None:
 )
 def test_sizes_are_said_in_words(server: dict[str, Any], words: tuple[str, ...]) -> None:
     """People read what they get and what others leave them."""
-    assert profiles.sizes(server) == words
+    assert profiles.sizes(NOTEBOOK | server) == words
 
 
 @pytest.mark.parametrize(

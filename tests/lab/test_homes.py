@@ -1,0 +1,210 @@
+"""Files that stay: through stops, other images and a hub's restart, on one node or on all; never an empty home instead."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lab import topology
+from tests.lab.support import HUB, Lab, variant
+
+WORKER, LAST = (worker.name for worker in topology.WORKERS)
+NODES = tuple(node.name for node in topology.NODES)
+USER, FOREIGNER = "grace", "ada"
+FOLDERS = "/mnt/shared/homes /mnt/shared/course /mnt/shared/team"
+EXTRA = "registry.lab:5000/notebook-extra:lab"
+TWO_IMAGES = f"""
+[[profiles]]
+name = "Plain"
+
+[[profiles]]
+name = "Extra"
+image = "{EXTRA}"
+
+"""
+SHARED = """
+[home]
+type = "path"
+path = "/mnt/shared/homes"
+
+[[folders]]
+type = "path"
+path = "/mnt/shared/course"
+mount = "/home/jovyan/course"
+
+[[folders]]
+type = "path"
+path = "/mnt/shared"
+name = "team"
+mount = "/srv/team"
+read_only = false
+groups = ["team"]
+
+[groups]
+team = ["grace"]
+
+"""
+LIMITED = """
+[home]
+quota = "20M"
+
+"""
+
+
+@pytest.fixture(scope="module")
+def tidy(settled: Lab) -> Iterator[Lab]:
+    """Leave the lab as it was found: no homes, nothing on the shared path, lab/hosts.toml deployed."""
+    yield settled
+    for user in (USER, FOREIGNER):
+        settled.stop_server(user)
+    settled.forget_homes()
+    done = settled.fab("deploy")
+    assert done.code == 0, done.text
+    settled.on(LAST, "sh", "-c", f"rm -rf {FOLDERS}")
+
+
+@pytest.fixture(scope="module")
+def volumes(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Deploy two images to choose from; homes are volumes, each on its node. The user has one on a worker, with a file."""
+    deploy(tidy, tmp_path_factory, TWO_IMAGES)
+    tidy.start_server(USER, profile="Plain", on=WORKER)
+    tidy.in_server(USER, "echo mine > kept")
+    tidy.stop_server(USER)
+    return tidy
+
+
+@pytest.fixture(scope="module")
+def shared(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Deploy homes and folders on a path that every node mounts."""
+    tidy.on(LAST, "sh", "-c", f"mkdir {FOLDERS}; echo lesson > /mnt/shared/course/one; chown 1000 /mnt/shared/team")
+    deploy(tidy, tmp_path_factory, SHARED)
+    return tidy
+
+
+@pytest.fixture(scope="module")
+def limited(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Deploy homes of 20 MB."""
+    deploy(tidy, tmp_path_factory, LIMITED)
+    return tidy
+
+
+def deploy(lab: Lab, folders: pytest.TempPathFactory, tables: str) -> None:
+    """Deploy lab/hosts.toml with more tables."""
+    done = lab.fab("deploy", hosts=variant(folders.mktemp("homes"), ("[network]", f"{tables}[network]")))
+    assert done.code == 0, done.text
+
+
+@contextmanager
+def away(lab: Lab, node: str, how: str) -> Iterator[None]:
+    """Drain a node, or stop its engine, for a while."""
+    state = ("node", "inspect", node, "--format", "{{.Status.State}} {{.Spec.Availability}}")
+    if how == "drained":
+        lab.docker("node", "update", "--availability", "drain", node)
+    else:
+        lab.on(node, "sv", "-w", "30", "stop", "docker")
+        lab.wait(lambda: "down" in lab.docker(*state), 60, f"{node} does not go down")
+    try:
+        yield
+    finally:
+        lab.on(node, "sv", "start", "docker")
+        lab.docker("node", "update", "--availability", "active", node)
+        lab.wait(lambda: lab.docker(*state) == "ready active", 60, f"{node} does not come back")
+
+
+@contextmanager
+def unmounted(lab: Lab, node: str) -> Iterator[None]:
+    """Let a node lose the folder that all share, for a while."""
+    lab.on(node, "umount", "/mnt/shared")
+    try:
+        yield
+    finally:
+        lab.on(node, "mount", "/mnt/shared")
+
+
+def restart_hub(lab: Lab) -> None:
+    """End the hub's container; Swarm starts another one."""
+    hub = ("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    before = lab.docker(*hub)
+    lab.docker("kill", before)
+    lab.wait(lambda: lab.docker(*hub) not in ("", before) and lab.hub_answers(), 60, "the hub does not come back")
+
+
+def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab) -> None:
+    """Without any wish for a node, the user returns to the one that has the files, whatever image was chosen."""
+    volumes.start_server(USER, profile="Extra")
+    assert volumes.in_server(USER, "cat kept $LAB_EXTRA_TOOLS").splitlines()[0] == "mine"
+    assert volumes.node_of(USER) == WORKER
+    volumes.stop_server(USER)
+
+
+def test_a_home_outlives_the_hub(volumes: Lab) -> None:
+    """A server goes on while its hub restarts; the new hub knows it, stops it, and knows where its home is."""
+    volumes.start_server(USER, profile="Plain")
+    restart_hub(volumes)
+    assert volumes.in_server(USER, "cat kept") == "mine"
+    volumes.stop_server(USER)
+    volumes.start_server(USER, profile="Plain")
+    assert (volumes.node_of(USER), volumes.in_server(USER, "cat kept")) == (WORKER, "mine")
+    volumes.stop_server(USER)
+
+
+@pytest.mark.parametrize(("how", "why"), [("drained", "is being serviced"), ("stopped", "does not answer at the moment")])
+def test_a_home_whose_node_is_away_is_not_replaced_by_an_empty_one(volumes: Lab, how: str, why: str) -> None:
+    """The user is told where the files are and that they are kept; no other node makes a home; later it is there again."""
+    with away(volumes, WORKER, how):
+        said = volumes.ask_for_server(USER, profile="Plain")
+        made = [node for node in NODES if node != WORKER and volumes.homes(node)]
+    assert said == f"Your files are on {WORKER}, which {why}. They are kept; try again when it is back."
+    assert made == []
+    volumes.start_server(USER, profile="Plain")
+    assert volumes.in_server(USER, "cat kept") == "mine"
+    volumes.stop_server(USER)
+
+
+def test_a_home_on_a_shared_path_follows_its_user(shared: Lab) -> None:
+    """What was written on one node is there on another, and belongs to the user."""
+    shared.start_server(USER, on=WORKER)
+    shared.in_server(USER, "echo mine > kept")
+    shared.stop_server(USER)
+    shared.start_server(USER, on=LAST)
+    assert (shared.node_of(USER), shared.in_server(USER, "cat kept")) == (LAST, "mine")
+    assert shared.on(LAST, "stat", "-c", "%u %a", f"/mnt/shared/homes/{USER}") == "1000 700"
+    shared.stop_server(USER)
+
+
+def test_shared_folders_are_read_by_all_and_written_by_a_group(shared: Lab) -> None:
+    """Course material cannot be changed; what a member of the group writes is there on every node; others do not have it."""
+    shared.start_server(USER, on=WORKER)
+    found = shared.in_server(USER, "cat course/one; touch course/two 2>&1; echo ours > /srv/team/plan")
+    assert found.splitlines()[0] == "lesson"
+    assert "Read-only file system" in found
+    assert shared.on(LAST, "cat", "/mnt/shared/team/plan") == "ours"
+    shared.start_server(FOREIGNER, on=LAST)
+    assert shared.in_server(FOREIGNER, "cat course/one; ls /srv") == "lesson"
+    for user in (USER, FOREIGNER):
+        shared.stop_server(user)
+
+
+def test_a_node_that_lost_the_shared_folder_makes_no_empty_home(shared: Lab) -> None:
+    """The user is told which node does not have the files; nothing is made there; with the mount back, it works again."""
+    with unmounted(shared, LAST):
+        said = shared.ask_for_server(USER, on=LAST)
+        made = shared.on(LAST, "ls", "/mnt/shared")
+    assert said.startswith(f"{LAST} does not have the folder with your files: it is not mounted there.")
+    assert made == ""
+    shared.start_server(USER, on=LAST)
+    shared.stop_server(USER)
+
+
+def test_a_home_with_a_quota_takes_no_more(limited: Lab) -> None:
+    """20 MB fit into a home of 20M, the 21st is refused. Where the lab's kernel has no quotas, the user is told so instead."""
+    mounted = limited.on(WORKER, "findmnt", "--noheadings", "--output", "OPTIONS", "--target", "/var/lib/docker/volumes")
+    if "prjquota" not in mounted:
+        said = limited.ask_for_server(FOREIGNER, on=WORKER)
+        assert said.startswith(f"{WORKER} cannot limit the size of your home, as the settings ask.")
+        pytest.skip("this kernel has no XFS with project quotas (docs/lab.md): no home could be filled")
+    limited.start_server(FOREIGNER, on=WORKER)
+    fill = "head -c {} /dev/zero > {} 2>&1 || echo refused"
+    assert limited.in_server(FOREIGNER, fill.format("19M", "fits")) == ""
+    assert "refused" in limited.in_server(FOREIGNER, fill.format("2M", "does-not"))
+    limited.stop_server(FOREIGNER)
