@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from swarmhub import notebooks
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import Host, Json
 from swarmhub.hub_api import ApiError, HubApi
 from swarmhub.parallel import at_once
 from swarmhub.plan import Progress
