@@ -57,7 +57,7 @@ def kernel_that(says: Says, authority: Authority, heard: list[Any]) -> Iterator[
         thread.start()
         port = server.socket.getsockname()[1]
         trust = ssl.create_default_context(cadata=authority.pem)
-        yield HubApi(f"https://{HUB}:{port}", trust, SecretStr("hush")).server("ada")
+        yield HubApi(f"https://{HUB}:{port}", trust, SecretStr("hush"), "/user/ada/api/")
         server.shutdown()
         thread.join()
 
