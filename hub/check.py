@@ -38,7 +38,6 @@ STAGES = {
 
 def main() -> int:
     """Print the problems as a line of JSON, without any secret; return whether there are some."""
-    logging.disable(logging.INFO)
     origins = Origins(CONF, os.environ)
     problems = [_without_secrets(problem, SECRETS) for problem in check(origins)]
     print(json.dumps({"problems": problems}), flush=True)

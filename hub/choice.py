@@ -6,7 +6,7 @@ from typing import Any
 from hub.settings import Tables
 
 # Of these tables' entries each counts on its own: one that a profile sets leaves the others.
-MERGED = ("environment", "node_labels", "generic_resources")
+MERGED = ("environment", "labels", "node_labels", "generic_resources")
 
 
 def server_for(tables: Tables, user: str, groups: Collection[str], profile: Mapping[str, Any] | None) -> dict[str, Any]:

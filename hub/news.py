@@ -11,6 +11,7 @@ Json = Mapping[str, Any]
 ALIVE = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
 WANTED = frozenset({"running", "ready"})
 ASK = "Tell your administrator if it stays so."
+NO_ADDRESS = "The cluster has no network address left for your server."
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "failed to mount local volume": (f"{host} cannot reach the file server with your files.", "home"),
         "no quota support": (f"{host} cannot limit the size of your home, as the settings ask.", "home"),
         "no space left on device": (f"{host} has no disk space left.", "disk"),
+        "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
     }
     for part, (words, reason) in known.items():
         if part in error:

@@ -150,7 +150,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         container = {
             # Without arguments of ours the image's own command runs: nobody has to ask for it.
             "args": args,
-            "env": self.get_env() | self._given.server["environment"],
+            "env": self.get_env() | spec.environment(self._given.server),
             "mounts": self._given.mounts,
             "configs": list(self.configs),
         }
@@ -161,34 +161,29 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             task_template=spec.task_template(self._given.server, container, self._given.placed, self.network_name, extra),
             endpoint_spec=EndpointSpec(**self.extra_endpoint_spec),
             name=self.object_name,
-            labels=dict(zip(LABELS, values, strict=True)),
+            labels={**self._given.server["labels"], **dict(zip(LABELS, values, strict=True))},
         )
         return created
 
     async def _start(self) -> tuple[str, int]:
         groups = [group.name for group in self.user.groups]
         chosen = profiles.chosen(self.tables, groups, self.user_options)
-        server = server_for(self.tables, self.user.name, groups, chosen)
+        # What JupyterHub's own options, its group overrides or a hook of conf.d say holds where hosts.toml is silent.
+        own = {key: value for key, trait in spec.SIZES.items() if (value := getattr(self, trait))}
+        server = own | server_for(self.tables, self.user.name, groups, chosen)
         names = Names(self.user.name, self.name, chosen["name"] if chosen else "")
         home = mounts.home(self.tables, self.prefix, names)
         node = await self._find(home) if home else None
         mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
         placed = [*spec.constraints(server), *self._wish(), *([f"node.id=={node}"] if node else [])]
         self._given = Given(server, names.profile, mounted, placed)
-        self._tell_jupyterhub(server)
+        self.image, self.default_url = server["image"], server["default_url"]
         if await self.get_object():
             self.log.warning("Removing %s, which an earlier start has left", self.object_name)
             await self.remove_object()
         self.object_id = (await self.create_object())[self.object_id_key]
         self.log.info("Created service %s (%s)", self.object_name, self.object_id)
         return await self._follow("" if node or not home else home.volume)
-
-    def _tell_jupyterhub(self, server: Mapping[str, Any]) -> None:
-        """Set the traits that JupyterHub itself reads: it tells the server its limits and its first page."""
-        self.image = server["image"]
-        self.mem_limit, self.mem_guarantee = server.get("memory_limit"), server.get("memory_guarantee")
-        self.cpu_limit, self.cpu_guarantee = server.get("cpu_limit"), server.get("cpu_guarantee")
-        self.default_url = server.get("default_url", "")
 
     def _wish(self) -> list[str]:
         """Return the constraint to the node that an administrator or a service asks for."""
@@ -236,7 +231,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     async def _out_of_time(self, news: News, seconds: float) -> News:
         """Return the news, or that the server does not come, if it has been long enough on its way."""
         if news.state == "new" and seconds > ADDRESS_SECONDS and not await has_addresses(self.docker, self.network_name):
-            words = f"The cluster has no network address left for your server. {reading.ASK}"
+            words = f"{reading.NO_ADDRESS} {reading.ASK}"
             return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
         limit = self.tables["notebook"]["start_timeout"]
         if seconds > limit:

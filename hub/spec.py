@@ -16,6 +16,13 @@ Arguments = Mapping[str, Any]
 IMAGE_LABEL = "swarmhub.image"
 DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
 CPU = 1_000_000_000
+# JupyterHub's option for each of our keys; its name in capitals is the variable by which a server learns of it.
+SIZES = {
+    "memory_limit": "mem_limit",
+    "memory_guarantee": "mem_guarantee",
+    "cpu_limit": "cpu_limit",
+    "cpu_guarantee": "cpu_guarantee",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,12 @@ def resources(server: Arguments, extra: Arguments) -> Resources:
     if server.get("processes"):  # docker-py has no argument for it
         found.setdefault("Limits", {})["Pids"] = server["processes"]
     return found
+
+
+def environment(server: Arguments) -> dict[str, str]:
+    """Return the variables that a server gets besides JupyterHub's own: its sizes, for what shows them, and the settings'."""
+    sizes = {trait.upper(): str(server[key]) for key, trait in SIZES.items() if server.get(key)}
+    return {**sizes, **server["environment"]}
 
 
 def constraints(server: Arguments) -> list[str]:

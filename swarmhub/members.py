@@ -5,7 +5,6 @@ from pathlib import Path
 from hub.userlist import parse
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings, read_text
-from swarmhub.settings.lines import line_of, positions
 
 
 def check(settings: Settings, file: Path, userlist: bytes) -> None:
@@ -25,6 +24,8 @@ def check(settings: Settings, file: Path, userlist: bytes) -> None:
         if user not in allowed
     ]
     if strangers:
+        from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
+
         lines = positions(read_text(file, ""))
         wrong = "is not in the userlist, and a group would let them in; add them there, or make the group in the admin console"
         problems = (

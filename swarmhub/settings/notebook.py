@@ -59,6 +59,7 @@ class Server(Table):
         {}, description='Only on nodes with these labels (`docker node update --label-add`): `{gpu = "true"}`.'
     )
     environment: dict[Variable, Text] = Field({}, description="Environment variables.")
+    labels: dict[Name, Text] = Field({}, description="More labels of its service, for monitoring and the like.")
     default_url: ServerPath | None = Field(None, description="The page to open.")
 
 

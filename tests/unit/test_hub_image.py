@@ -46,6 +46,21 @@ def test_the_cas_to_trust_go_into_the_image(folder: Path) -> None:
     assert desired(folder, ca=str(folder / "company.pem")).files["ca/settings.crt"] == b"the CA"
 
 
+def test_the_folder_of_more_configuration_can_be_another(folder: Path) -> None:
+    """The one that hub.conf names takes the place of the project's own."""
+    for name in ("hub/conf.d", "mine"):
+        (folder / name).mkdir()
+        (folder / name / f"of-{Path(name).name}.py").write_text("c = get_config()\n")
+    files = desired(folder, conf=str(folder / "mine")).files
+    assert [name for name in sorted(files) if name.startswith("conf.d/")] == ["conf.d/.keep", "conf.d/of-mine.py"]
+
+
+def test_a_folder_of_more_configuration_that_is_none_is_told(folder: Path) -> None:
+    """A misspelt path is not an empty folder."""
+    with pytest.raises(SettingsError, match=r"none:1: is no folder; hub\.conf names it"):
+        desired(folder, conf=str(folder / "none"))
+
+
 def test_the_tag_is_stable(folder: Path) -> None:
     """The same inputs have the same tag: nothing is built."""
     assert desired(folder).tag == desired(folder).tag

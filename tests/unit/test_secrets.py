@@ -65,6 +65,22 @@ def test_all_missing_secrets_are_named_at_once() -> None:
     assert set(problems({})) == {f"secrets.{name}" for name in secrets.NAMES}
 
 
+def test_more_secrets_come_from_the_same_places() -> None:
+    """What secrets.names lists is loaded besides the three."""
+    assert load(GIVEN | {"REPORT_TOKEN": "hush"}, names=["REPORT_TOKEN"])["REPORT_TOKEN"] == "hush"
+
+
+def test_a_missing_secret_of_ones_own_is_named() -> None:
+    """There is nothing to register for it."""
+    assert problems(GIVEN, names=["REPORT_TOKEN"]) == {"secrets.REPORT_TOKEN": "is not set; export REPORT_TOKEN=…"}
+
+
+def test_a_long_name_fits_into_a_swarm_secrets() -> None:
+    """Docker takes 64 characters; names that begin alike stay apart."""
+    names = {secrets.swarm_name("s" * 30, "A" * 40 + end, SecretStr("x"), "c") for end in "xy"}
+    assert (len(names), max(map(len, names)) <= 64) == (2, True)
+
+
 def test_on_an_enterprises_github_one_registers_there() -> None:
     """The address at which to register is that of the GitHub in hosts.toml."""
     with pytest.raises(SettingsError, match=r"register the hub at https://git\.example\.org/settings/applications/new"):

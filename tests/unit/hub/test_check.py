@@ -1,5 +1,6 @@
 """The check of the whole configuration: what is wrong with it, and where that comes from."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,15 @@ def test_a_mistake_in_hosts_toml_is_told_with_its_key(problems: Any, tables: dic
     """What JupyterHub would refuse at its start, or not notice, is told with the key that set it."""
     (found,) = problems(**tables)
     assert found.startswith(problem)
+
+
+def test_no_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not as it is, not as Python shows it, not the beginning that JupyterHub shows of a short token."""
+    (tmp_path / "TOKEN").write_text("first\nsecond")
+    problems = ["it is first\nsecond", "not the str " + repr("first\nsecond"), "got 5: firs..."]
+    monkeypatch.setattr(check, "check", lambda _: problems)
+    monkeypatch.setattr(check, "SECRETS", tmp_path)
+    monkeypatch.setenv("SWARMHUB_SETTINGS", ENVIRON["SWARMHUB_SETTINGS"])
+    assert check.main() == 1
+    told = ["it is <TOKEN>", "not the str '<TOKEN>'", "got 5: <TOKEN>"]
+    assert capsys.readouterr().out == json.dumps({"problems": told}) + "\n"

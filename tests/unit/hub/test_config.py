@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from docker.types import ConfigReference
-from dockerspawner import SwarmSpawner
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from oauthenticator.github import GitHubOAuthenticator
@@ -14,6 +13,7 @@ from traitlets.config import Config
 
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
+from hub.spawner import SwarmSpawner
 from swarmhub import handed
 from tests.unit.fakes import NOTEBOOK, settings
 
@@ -71,12 +71,16 @@ def configured(inside: Path, **environ: str) -> Any:
         ("GitHubOAuthenticator", "allowed_users", {"ada", "grace"}),
         ("GitHubOAuthenticator", "admin_users", {"ada"}),
         ("GitHubOAuthenticator", "allow_existing_users", True),
+        ("JupyterHub", "concurrent_spawn_limit", 64),
+        ("JupyterHub", "active_server_limit", 0),
+        ("JupyterHub", "allow_named_servers", False),
+        ("JupyterHub", "load_groups", {}),
         ("SwarmSpawner", "image", IMAGE),
         ("SwarmSpawner", "network_name", "jupyter"),
         ("SwarmSpawner", "prefix", "jupyterhub"),
         ("SwarmSpawner", "extra_endpoint_spec", {"mode": "vip"}),
-        ("SwarmSpawner", "extra_task_spec", {"restart_policy": {"Condition": "none"}}),
-        ("SwarmSpawner", "extra_container_spec", {"healthcheck": {"Test": ["NONE"]}}),
+        ("SwarmSpawner", "client_kwargs", {"timeout": 30}),
+        ("Spawner", "start_timeout", 210),
     ],
 )
 def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: str, trait: str, value: object) -> None:
@@ -88,7 +92,7 @@ def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) 
     """The Swarm config that the servers get stands in their spec, and its folder in their environment."""
     c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
     configure(c, environ=ENVIRON, secrets=inside, userlist=inside / "userlist", mounted=mounted)
-    assert c.SwarmSpawner.extra_container_spec == {"healthcheck": {"Test": ["NONE"]}, "configs": [mounted]}
+    assert c.SwarmSpawner.configs == [mounted]
     assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
 
 
@@ -96,6 +100,24 @@ def test_the_hub_is_reached_by_the_services_name(inside: Path) -> None:
     """Notebooks, prefixes and the hub's address follow the service's name."""
     c = configured(inside, DOCKER_SERVICE_NAME="hub")
     assert (c.JupyterHub.hub_connect_url, c.SwarmSpawner.prefix) == ("http://hub:8081", "hub")
+
+
+def test_named_servers_are_allowed_where_there_may_be_some(inside: Path) -> None:
+    """JupyterHub takes 0 for "without limit"; hosts.toml means none."""
+    document = handed.document(settings(limits={"named_servers": 2}), {NOTEBOOK: IMAGE})
+    c = configured(inside, SWARMHUB_SETTINGS=document)
+    assert (c.JupyterHub.allow_named_servers, c.JupyterHub.named_server_limit_per_user) == (True, 2)
+
+
+def test_what_hosts_toml_and_conf_d_add_has_the_last_word(inside: Path) -> None:
+    """First ours, then [jupyterhub], then conf.d."""
+    tables = {"Spawner": {"start_timeout": 200, "http_timeout": 200}}
+    (inside / "conf.d").mkdir()
+    (inside / "conf.d" / "10.py").write_text("c.Spawner.http_timeout += 1\n")
+    c, document = Config(), handed.document(settings(jupyterhub=tables), {NOTEBOOK: IMAGE})
+    environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
+    configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", conf=inside / "conf.d")
+    assert (c.Spawner.start_timeout, c.Spawner.http_timeout) == (200, 201)
 
 
 def test_the_endpoint_mode_is_the_deployments(inside: Path) -> None:

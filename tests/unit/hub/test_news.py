@@ -54,6 +54,11 @@ def test_the_bar_only_moves_on() -> None:
             "home",
         ),
         (task("rejected", "create v: quota size requested but no quota support"), "cannot limit the size of your home", "home"),
+        (
+            task("rejected", "node is missing network attachments, ip addresses may be exhausted"),
+            "The cluster has no network address left",
+            "addresses",
+        ),
         (task("rejected", "write /x: no space left on device"), "worker1 has no disk space left", "disk"),
         (task("failed", "task: non-zero exit (3)", code=3), "Your server ended while it started (exit code 3)", "exit"),
         (task("failed", "task: non-zero exit (137)", code=137), "most often for want of memory (exit code 137)", "memory"),

@@ -74,7 +74,7 @@ def placed(docker: Docker) -> list[str]:
 def test_a_server_is_started_and_its_address_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a service with the labels by which swarmhub finds it, on its network, with its home."""
     docker = engine(task("new"), task("preparing"), RUNNING)
-    assert asyncio.run(made(docker, monkeypatch).start()) == ("10.0.1.9", 8888)
+    assert asyncio.run(made(docker, monkeypatch, notebook={"labels": {"team": "ml"}}).start()) == ("10.0.1.9", 8888)
     request = sent(docker)
     template = request["task_template"]
     assert (request["name"], request["endpoint_spec"]) == ("jupyterhub-ada", {"Mode": "dnsrr"})
@@ -83,6 +83,7 @@ def test_a_server_is_started_and_its_address_returned(monkeypatch: pytest.Monkey
         "swarmhub.user": "ada",
         "swarmhub.profile": "",
         "swarmhub.server": "",
+        "team": "ml",
     }
     assert (template["ContainerSpec"]["Image"], template["Networks"]) == (IMAGE, [{"Target": "jupyter"}])
     assert [one["Source"] for one in template["ContainerSpec"]["Mounts"]] == [HOME]
@@ -241,14 +242,27 @@ def test_a_node_is_a_wish_of_administrators(
     assert (f"node.id=={wish}" in placed(docker)) is is_granted
 
 
-def test_a_profile_decides_image_sizes_and_what_jupyterhub_hears(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The label names it; the traits that JupyterHub tells the server are set."""
+def test_a_profile_decides_sizes_and_the_server_hears_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label names it; JupyterHub's variables hold them."""
     docker = engine()
     spawner = made(docker, monkeypatch, profiles=[{"name": "Small"}, {"name": "Big", "memory_limit": "2G", "cpu_limit": 2}])
     spawner.user_options = {"profile": "big"}
     asyncio.run(spawner.start())
     assert sent(docker)["labels"]["swarmhub.profile"] == "Big"
-    assert (spawner.mem_limit, spawner.cpu_limit, spawner.default_url) == (2**31, 2, "/lab")
+    environment = sent(docker)["task_template"]["ContainerSpec"]["Env"]
+    assert {f"MEM_LIMIT={2**31}", "CPU_LIMIT=2.0"} <= set(environment)
+
+
+@pytest.mark.parametrize(("table", "limit"), [({}, 2**30), ({"memory_limit": "2G"}, 2**31)], ids=["silent", "says"])
+def test_hosts_toml_wins_over_jupyterhubs_own_options(
+    table: dict[str, Any], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is silent, what [jupyterhub.Spawner], group overrides or a hook say holds."""
+    docker = engine()
+    spawner = made(docker, monkeypatch, notebook=table)
+    spawner.mem_limit = "1G"
+    asyncio.run(spawner.start())
+    assert sent(docker)["task_template"]["Resources"]["Limits"] == {"MemoryBytes": limit}
 
 
 def polled(docker: Docker, monkeypatch: pytest.MonkeyPatch, object_id: str = "s1") -> int | None:

@@ -557,3 +557,19 @@ def test_the_file_in_use_is_the_one_that_the_environment_names(
     if environ is not None:
         monkeypatch.setenv("SWARMHUB_HOSTS", environ)
     assert settings_file.path() == Path(path)
+
+
+def test_a_secret_that_is_not_listed_is_told_with_its_line(file: Path) -> None:
+    """However deep in [jupyterhub] it stands; one that secrets.names lists is taken."""
+    more = (
+        '[secrets]\nnames = ["KNOWN"]\n\n[jupyterhub.JupyterHub]\nservices = [\n'
+        '  { name = "a", api_token = { secret = "KNOWN" } },\n'
+        '  { name = "b", api_token = { secret = "KNOWM" } },\n]\n'
+    )
+    content = edited(more)
+    line = content.splitlines().index('  { name = "b", api_token = { secret = "KNOWM" } },') + 1
+    assert problems(file, content) == [
+        f"hosts.toml:{line}: jupyterhub.JupyterHub.services[1].api_token: "
+        "'KNOWM' is not in secrets.names: add it there, and set it where the other secrets are"
+    ]
+    assert good(file, more.replace("KNOWM", "KNOWN")).secrets.names == ("KNOWN",)

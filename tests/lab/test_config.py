@@ -1,0 +1,75 @@
+"""The hub's own configuration: mistakes that never reach it, services of one's own, and servers that are culled."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab.support import HUB, Lab, Settings
+
+TOKEN = "a-token-of-the-report-service"
+ASK = 'curl -sS -o /dev/null -w %{http_code} -H "Authorization: token $1" "http://127.0.0.1:8081/hub/api/$2"'
+WITH_CONF = 'publish = "host"\nconf = "{}"'
+SERVICE = """
+[jupyterhub.JupyterHub]
+services = [{ name = "report", api_token = { secret = "REPORT_TOKEN" } }]
+load_roles = [{ name = "report", scopes = ["list:users"], services = ["report"] }]
+
+[groups]
+staff = ["ada"]
+
+[culling]
+idle = "5s"
+every = "2s"
+except_groups = ["staff"]
+
+[notebook]
+"""
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """Return an empty folder for conf.d."""
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    return folder
+
+
+def status(lab: Lab, path: str) -> str:
+    """Ask the hub's API as the report service does, and return the answer's status."""
+    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    return lab.docker("exec", container, "sh", "-c", ASK, "sh", TOKEN, path)
+
+
+def servers(lab: Lab) -> set[str]:
+    """Return the services of people's servers."""
+    return set(lab.docker("service", "ls", "--format", "{{.Name}}").split()) - {HUB}
+
+
+def test_typos_never_reach_the_running_hub(deployed: Lab, settings: Settings, conf: Path) -> None:
+    """One in conf.d and one in hosts.toml: the deploy names both with their places, and the hub runs as before."""
+    (conf / "10-hooks.py").write_text("c = get_config()\n\nc.Spawner.pre_spawn_hok = print\n")
+    typo = ("[notebook]", "[jupyterhub.Spawner]\nargss = []\n\n[notebook]")
+    before = deployed.service_version(), deployed.docker("service", "ps", "-q", HUB)
+    done = deployed.fab("deploy", hosts=settings(('publish = "host"', WITH_CONF.format(conf)), typo))
+    assert (done.code, done.err.count("\n")) == (1, 1), done.text
+    assert "jupyterhub.Spawner.argss: Spawner has no option argss; did you mean args?" in done.err
+    assert "conf.d/10-hooks.py:3: Spawner has no option pre_spawn_hok; did you mean pre_spawn_hook?" in done.err
+    assert (deployed.service_version(), deployed.docker("service", "ps", "-q", HUB)) == before
+
+
+def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Settings) -> None:
+    """A service with a secret token may do what its role says; an idle server stops, unless its user's group is excepted."""
+    hosts = settings(("[secrets]", '[secrets]\nnames = ["REPORT_TOKEN"]'), ("[notebook]\n", SERVICE))
+    missing = deployed.fab("deploy", hosts=hosts)
+    assert (missing.code, "secrets.REPORT_TOKEN: is not set" in missing.err) == (2, True), missing.text
+    done = deployed.fab("deploy", hosts=hosts, REPORT_TOKEN=TOKEN)
+    assert done.code == 0, done.text
+    assert (status(deployed, "users"), status(deployed, "groups")) == ("200", "403")
+    assert TOKEN not in deployed.docker("service", "inspect", HUB)
+
+    deployed.start_server("ada")
+    deployed.hub_api("POST", "users/grace/server")
+    deployed.wait(lambda: f"{HUB}-grace" in servers(deployed), 60, "grace's server does not start")
+    deployed.wait(lambda: f"{HUB}-grace" not in servers(deployed), 60, "grace's idle server is not culled")
+    assert f"{HUB}-ada" in servers(deployed)
+    deployed.stop_server("ada")

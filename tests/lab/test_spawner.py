@@ -1,0 +1,142 @@
+"""Servers that do not come say why, and none is lost: on real engines, with what they really answer."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import topology
+from tests.lab.support import HUB, Lab, variant
+
+MANAGER, WORKER = topology.MANAGER.name, topology.WORKERS[0].name
+USER = "grace"
+TINY = "lab-tiny"
+# Each user's server fails in a way of its own.
+HOOKS = """
+c = get_config()
+
+
+async def fail(spawner):
+    if spawner.user.name == "no-image":
+        spawner.extra_container_spec = {"image": "registry.lab:5000/none:such"}
+    elif spawner.user.name == "no-address":
+        spawner.network_name = "lab-tiny"
+    elif spawner.user.name == "ends":
+        spawner.extra_container_spec = {"args": ["sh", "-c", "echo the last words; exit 7"]}
+    elif spawner.user.name == "too-big":
+        spawner.mem_guarantee = "900G"
+    elif spawner.user.name == "killed":
+        spawner.mem_limit = "16M"
+
+
+c.Spawner.pre_spawn_hook = fail
+"""
+WAITS = """
+import sys
+sys.path.insert(0, "/srv/jupyterhub")
+from hub.engine import wait_until_it_answers
+print("asked", flush=True)
+wait_until_it_answers()
+print("answers", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def failing(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Deploy a hub on which some users' servers fail; a small network has no address left."""
+    folder = tmp_path_factory.mktemp("failing")
+    (folder / "10-fail.py").write_text(HOOKS)
+    hosts = variant(folder, ('publish = "host"', f'publish = "host"\nconf = "{folder}"'))
+    done = settled.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    settled.docker("network", "create", "--driver", "overlay", "--subnet", "10.99.0.0/29", TINY)
+    image = settled.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+    occupy = ("--network", TINY, "--replicas", "4", "--endpoint-mode", "dnsrr", "--entrypoint", "sleep", "--detach")
+    at = ("--constraint", "node.role==manager", "--no-resolve-image")
+    settled.docker("service", "create", "--name", TINY, *occupy, *at, image, "600")
+    listed = ("service", "ls", "--filter", f"name={TINY}", "--format", "{{.Replicas}}")
+    settled.wait(lambda: settled.docker(*listed) == "4/4", 60, "the small network stays empty")
+    yield settled
+    settled.docker("service", "rm", TINY)
+    settled.wait(lambda: TINY not in _removed(settled), 60, "the small network stays")
+    settled.forget_homes()
+
+
+def _removed(lab: Lab) -> str:
+    """Try to remove the small network, and return the networks that are there."""
+    lab.on(MANAGER, "sh", "-c", f"docker network rm {TINY} || true")
+    return lab.docker("network", "ls", "--format", "{{.Name}}")
+
+
+def failure(lab: Lab, user: str) -> str:
+    """Ask for a server that fails, and return what the user is told."""
+    said = lab.ask_for_server(user, profile="small")
+
+    def told() -> str:
+        events = lab.hub_api("GET", f"users/{user}/server/progress").splitlines()
+        last = json.loads(events[-1].removeprefix("data: ")) if events and events[-1].startswith("data: ") else {}
+        return str(last.get("message", "")) if last.get("failed") else ""
+
+    if not said:
+        lab.wait(told, 60, f"the server of {user} neither fails nor starts")
+        said = told()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("user", "words", "detail"),
+    [
+        (
+            "no-image",
+            "does not have the image of your server, and cannot pull it.",
+            "No such image: registry.lab:5000/none:such",
+        ),
+        ("no-address", "The cluster has no network address left for your server.", f"network {TINY} is full"),
+        ("ends", "Your server ended while it started (exit code 7). It said: the last words", "task: non-zero exit (7)"),
+        ("too-big", "No node has 900 GB of memory free at the moment.", "insufficient resources on 3 nodes"),
+        ("killed", "most often for want of memory (exit code 137)", "task: non-zero exit (137)"),
+    ],
+)
+def test_a_server_that_fails_says_why_and_leaves_nothing(failing: Lab, user: str, words: str, detail: str) -> None:
+    """The user reads plain words, the hub's log has the engine's; no service stays."""
+    said = failure(failing, user)
+    assert words in said
+    assert detail in failing.fab("logs").out
+    assert failing.docker("service", "ls", "-q", "--filter", f"name={HUB}-{user}") == ""
+
+
+def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> None:
+    """It says so and goes on as soon as the engine answers: before that it would take every server for stopped."""
+    hub = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    script = f"""
+        rm -f /tmp/engine.sock
+        DOCKER_HOST=unix:///tmp/engine.sock python3 -u -c '{WAITS}' > /tmp/waits 2>&1 &
+        for _ in $(seq 100); do grep -q waiting /tmp/waits && break; sleep 0.1; done
+        ln -s /var/run/docker.sock /tmp/engine.sock
+        wait
+        cat /tmp/waits
+    """
+    said = deployed.docker("exec", hub, "sh", "-c", script).splitlines()
+    assert said == ["asked", "the Docker Engine does not answer; waiting for it before the hub starts", "answers"]
+
+
+def test_an_engine_that_fails_loses_no_server(deployed: Lab, tmp_path: Path) -> None:
+    """While the manager's engine does not answer, a server is not taken for stopped; it is there when the engine is back."""
+    service = deployed.start_server(USER)
+    before = deployed.docker("service", "ps", service, "--format", "{{.ID}}")
+    hub = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    poll = f"""
+import asyncio, os
+os.environ["DOCKER_HOST"] = "unix:///tmp/none.sock"
+from types import SimpleNamespace
+from traitlets.config import Config
+from hub import settings, spawner
+c = Config()
+spawner.configure(c, settings.load(os.environ), os.environ)
+one = spawner.SwarmSpawner(config=c, user=SimpleNamespace(name="{USER}", url="/user/{USER}/"))
+one.object_id = "{before}"
+print(asyncio.run(one.poll()))
+"""
+    assert deployed.docker("exec", hub, "python3", "-c", poll).splitlines()[-1] == "None"
+    deployed.stop_server(USER)
