@@ -9,11 +9,12 @@ import pytest
 
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
+from swarmhub.settings.table import Table
 from tests.unit.fakes import NOTEBOOK, settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "notebooks.md"
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-TABLES = {
+TABLES: dict[str, type[Table]] = {
     "notebook": Notebook,
     "profiles": Profile,
     "overrides": Override,
