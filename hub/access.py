@@ -9,7 +9,7 @@ from typing import Any
 
 NAME = "swarmhub"
 FILE = Path("/run/swarmhub/token")
-SCOPES = ("admin:users", "admin:servers", "admin:groups", "access:servers")
+SCOPES = ("admin:users", "admin:servers", "admin:groups", "tokens")
 
 
 def let_in(c: Any, *, database: Path, file: Path = FILE) -> None:

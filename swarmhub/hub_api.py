@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from swarmhub.run import Run
 
 PAGE = 200
+TOKEN_SECONDS = 3600
 # The hub answers a start or a stop after 10 s at the latest, and says something on a start's progress every 8 s.
 TIMEOUT_SECONDS = 30
 
@@ -54,12 +55,16 @@ class HubApi:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return what shows a request to be the operator's: to the hub, and to people's servers."""
+        """Return what shows who asks."""
         return {"Authorization": f"token {self.token.get_secret_value()}"}
 
     def server(self, user: str) -> "HubApi":
-        """Return the API of a user's server, which the hub's proxy passes on to it."""
-        return replace(self, path=f"/user/{user}/api/", who=f"the server of {user}")
+        """Return the API of a user's server, with a token of the user's own.
+
+        The proxy passes every header on: what a server is sent, whoever has a hand in that server can read.
+        """
+        token = self.post(f"users/{user}/tokens", {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
+        return replace(self, token=SecretStr(token), path=f"/user/{user}/api/", who=f"the server of {user}")
 
     def users(self) -> Iterator[Json]:
         """Yield every user; the hub gives them in pages."""

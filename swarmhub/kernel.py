@@ -1,6 +1,7 @@
 """Run code in a kernel of a user's server, over its websocket, as JupyterLab does."""
 
 import json
+import logging
 import time
 import uuid
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ def _ask(server: HubApi, kernel: str, code: str) -> str:
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
 
+    # With `fab --debug` it would print every header, and the token is one.
+    logging.getLogger("websockets").setLevel(logging.WARNING)
     url = f"wss://{urlsplit(server.address).netloc}{server.path}kernels/{kernel}/channels"
     deadline = time.monotonic() + SECONDS
     request = _request(code)

@@ -47,11 +47,11 @@ class Trial:
             StepError: the node does not do what it should; the cause begins with the phase.
 
         """
-        server = self.api.server(self.user)
         file = {"type": "file", "format": "text", "content": f"of {self.user}"}
         try:
             with self._phase("start"):
                 self._start()
+                server = self.api.server(self.user)
             with self._phase("kernel"):
                 self._run_code(server)
             if self.keeps_files:

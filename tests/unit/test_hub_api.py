@@ -58,11 +58,16 @@ def test_every_request_shows_the_token(answering: Answering, asked: list[Asked])
     ]
 
 
-def test_a_users_server_is_asked_the_same_way(answering: Answering, asked: list[Asked]) -> None:
-    """The proxy passes it on; what the server refuses is told as the server's words."""
+def test_a_users_server_never_sees_the_operators_token(answering: Answering, asked: list[Asked]) -> None:
+    """The proxy passes headers on, so the hub is asked for a token of the user's own, which ends by itself."""
+    server = answering({"token": "of-ada"}).server("ada")
+    answering({"message": "no such kernel"}, 404)
     with pytest.raises(ApiError, match="the server of ada answers 404: no such kernel"):
-        answering({"message": "no such kernel"}, 404).server("ada").get("kernels/k1")
-    assert asked == [Asked("GET", "/user/ada/api/kernels/k1", "token hush", "")]
+        server.get("kernels/k1")
+    assert asked == [
+        Asked("POST", "/hub/api/users/ada/tokens", "token hush", '{"note": "swarmhub", "expires_in": 3600}'),
+        Asked("GET", "/user/ada/api/kernels/k1", "token of-ada", ""),
+    ]
 
 
 def test_all_users_are_given(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Running code in a kernel, over a websocket as JupyterLab does."""
 
 import json
+import logging
 import ssl
 import tempfile
 import threading
@@ -56,7 +57,7 @@ def kernel_that(says: Says, authority: Authority, heard: list[Any]) -> Iterator[
         thread.start()
         port = server.socket.getsockname()[1]
         trust = ssl.create_default_context(cadata=authority.pem)
-        yield HubApi(f"https://{HUB}:{port}", trust, SecretStr("hush")).server("ada")
+        yield HubApi(f"https://{HUB}:{port}", trust, SecretStr("hush"), "/user/ada/api/")
         server.shutdown()
         thread.join()
 
@@ -77,6 +78,15 @@ def test_a_kernel_is_started_asked_and_ended(authority: Authority, heard: list[A
         assert kernel.run(server, "6 * 7") == "42"
     path = "/user/ada/api/kernels/k1/channels"
     assert heard == ["POST kernels", (path, "token hush"), "6 * 7", "DELETE kernels/k1"]
+
+
+def test_the_token_is_not_logged(authority: Authority, heard: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+    """`fab --debug` shows what the libraries log."""
+    caplog.set_level(logging.DEBUG)
+    with kernel_that(lambda request: [idle(request)], authority, heard) as server:
+        kernel.run(server, "6 * 7")
+    assert "token hush" in str(heard)
+    assert "hush" not in caplog.text
 
 
 def test_what_it_prints_is_an_answer_and_what_it_says_to_others_is_not(authority: Authority, heard: list[Any]) -> None:

@@ -121,7 +121,11 @@ def test_ctrl_c_removes_what_was_made(run: Run, hub: FakeHub, monkeypatch: pytes
         os.kill(os.getpid(), signal.SIGINT)
         given_up.wait(10)
 
-    monkeypatch.setattr(Trial, "give_up", lambda trial: (give_up(trial), given_up.set()))
+    def end(trial: Trial) -> None:
+        give_up(trial)
+        given_up.set()
+
+    monkeypatch.setattr(Trial, "give_up", end)
     hub.on_start = interrupt
     with pytest.raises(KeyboardInterrupt):
         smoke.prove(run, (WORKER1,))
