@@ -4,10 +4,12 @@ import hashlib
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException
 from docker.types import ConfigReference
+from docker.utils import kwargs_from_env
 
 # Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
 CONFIG_FOLDER = "/etc/swarmhub"
@@ -33,7 +35,7 @@ def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
     """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
     content = file.read_bytes()
     name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:12]}"
-    client = docker.APIClient(version="auto")
+    client = _client()
     try:
         try:
             client.create_config(name, content, labels={"swarmhub.service": service})
@@ -46,9 +48,14 @@ def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
     return ConfigReference(found["ID"], name, filename=f"{CONFIG_FOLDER}/{file.name}")
 
 
+def _client(**options: Any) -> docker.APIClient:
+    """Return a client of the engine that the spawner uses, too: DOCKER_HOST's, if that is set."""
+    return docker.APIClient(version="auto", **kwargs_from_env(), **options)
+
+
 def _answers() -> bool:
     try:
-        client = docker.APIClient(version="auto", timeout=5)
+        client = _client(timeout=5)
         try:
             # Any engine answers a ping; only a manager with a quorum lists services.
             client.services(filters={"name": "none"})

@@ -1,6 +1,7 @@
 """After the term: people's homes saved on the operator's machine and, once they are whole there, freed on the cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count as numbers
@@ -12,7 +13,6 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.home_files import Content
 from swarmhub.homes import Place, Volume
 from swarmhub.host import Host, Json
-from swarmhub.hub_api import HubApi
 from swarmhub.leftovers import Thing
 from swarmhub.parallel import every
 from swarmhub.plan import Change, Cost, Plan, Progress
@@ -74,12 +74,14 @@ def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapp
     return Found(found, lost, working)
 
 
-def plan(found: Found, settings: Settings, to: Path, manager: Host, api: HubApi | None, *, keep: bool) -> Plan:
-    """Return what saves homes in a folder, and frees them unless they are kept; through `api`, people's servers stop before."""
+def plan(
+    found: Found, settings: Settings, to: Path, manager: Host, stop: Callable[[str], Stopper] | None, *, keep: bool
+) -> Plan:
+    """Return what saves homes in a folder, and frees them unless they are kept; `stop` gives what stops a user's servers."""
     changes = [
-        Change("stop", f"{user}'s server", manager.name, stop, cost=Cost.NOTEBOOKS_STOP, people=(user,))
+        Change("stop", f"{user}'s server", manager.name, stop(user), cost=Cost.NOTEBOOKS_STOP, people=(user,))
         for user in found.working
-        if api and (stop := Stopper(api, user, settings.hub.service))
+        if stop
     ]
     for home, file in files(found.homes, to):
         act = _Archiver(home, file, settings.notebook.image, settings.hub.service, manager, keep)
@@ -120,7 +122,9 @@ def size(count: int) -> str:
 def _on_volumes(settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[Place]) -> list[Home]:
     hub = settings.hub.service
     here = [one for one in homes.volumes(host, hub) if one.user in names]
-    folders = {one: one.name.removeprefix(f"{hub}-home-") for one in here}
+    homes_of = Counter(one.user for one in here)
+    # A user may have one for each named server; of the volume's name only the end tells them apart.
+    folders = {one: one.user if homes_of[one.user] == 1 else one.name.removeprefix(f"{hub}-home-") for one in here}
     mounts = [_of_volume(one, name) for one, name in folders.items()]
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
     configs = {one.volume: one.config for one in places if one.node == node}

@@ -92,6 +92,8 @@ def verdict(outlook: Outlook) -> str:
         causes, remedies = zip(*outlook.shortages, strict=True)
         return f"not enough: {'; '.join(causes)}. {'. '.join(dict.fromkeys(remedies))}"
     fit, run = len(outlook.packing.placed), len(outlook.seen.running)
+    if not fit:
+        return "enough: everybody's server runs already"
     return f"enough: {_servers(fit)} fit{'s' if fit == 1 else ''}" + (
         f", {run} run{'s' if run == 1 else ''} already" if run else ""
     )

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from swarmhub import author, commands, database, settings, swarm_config
+from swarmhub import author, commands, database, settings, specs, swarm_config
 from swarmhub import service as services
 from swarmhub.database import Database
 from swarmhub.differences import Difference, differences
@@ -73,7 +73,7 @@ def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | No
         changes = (database.copy(Database(new.settings["volume"]["name"], new.hub_image), new.copy, manager), *changes)
     else:
         new = replace(new, copy="")
-    if not before or services.compare(new.spec, before[-1].spec):
+    if not before or specs.compare(new.spec, before[-1].spec):
         changes = (*changes, record(new, manager))
     return replace(plan, changes=changes)
 
@@ -112,7 +112,7 @@ def _told(pinned: Sequence[str]) -> str:
 
 
 def _current(releases: Sequence[Release], running: Json | None) -> Release | None:
-    fits = (one for one in reversed(releases) if running and not services.compare(one.spec, running["Spec"]))
+    fits = (one for one in reversed(releases) if running and not specs.compare(one.spec, running["Spec"]))
     return next(fits, None)
 
 

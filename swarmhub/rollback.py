@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import availability, database, hub_image, images, releases
+from swarmhub import availability, database, hub_image, images, releases, specs
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
@@ -71,7 +71,7 @@ def plan(
         remedy = f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
         raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
     wanted = _spec(target, found.service["Spec"])
-    differs = services.compare(wanted, found.service["Spec"])
+    differs = specs.compare(wanted, found.service["Spec"])
     kept = _database(target)
     after = _after(target, known)
     if not with_database:

@@ -12,6 +12,7 @@ from swarmhub.host import Host, Json
 from swarmhub.hub_api import ApiError, HubApi
 from swarmhub.parallel import at_once
 from swarmhub.plan import Progress
+from swarmhub.removal import SERVICE
 from swarmhub.wait import until
 
 STOP_SECONDS = 60
@@ -70,11 +71,12 @@ def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -
 
 @dataclass(frozen=True)
 class Stopper:
-    """Stop all servers of a user, and wait until their services are gone."""
+    """Stop all servers of a user, and wait until nothing of them runs on any node."""
 
     api: HubApi
     user: str
     hub: str
+    nodes: Sequence[Host]
 
     def __call__(self, host: Host, progress: Progress) -> None:
         """Do it; `host` is a manager.
@@ -83,16 +85,21 @@ class Stopper:
             StepError: they do not stop in time.
 
         """
+        services = [one.service for one in notebooks.observe(host, self.hub) if one.user == self.user]
         model = self.api.find(f"users/{quote(self.user)}") or {}
         for server in model.get("servers") or {}:
             path = f"servers/{quote(server)}" if server else "server"
             self.api.delete(f"users/{quote(self.user)}/{path}")
         cause = f"{self.user}'s server still runs after {STOP_SECONDS} s"
         until(
-            lambda: not self._runs(host),
+            lambda: not self._runs(host, services),
             STOP_SECONDS,
             lambda: StepError(host.name, cause, "See: fab status; then run this again"),
         )
 
-    def _runs(self, manager: Host) -> bool:
-        return any(one.user == self.user for one in notebooks.observe(manager, self.hub))
+    def _runs(self, manager: Host, services: Sequence[str]) -> bool:
+        if any(one.user == self.user for one in notebooks.observe(manager, self.hub)):
+            return True
+        # A container ends after its service is gone, and may write until then.
+        label = [f"{SERVICE}={name}" for name in services]
+        return any(node.engine.get("/containers/json", filters={"label": [one]}) for node in self.nodes for one in label)

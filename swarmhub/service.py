@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub import mounts
-from swarmhub import commands, converge, handed, images
+from swarmhub import commands, converge, handed, images, specs
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
-from swarmhub.differences import Difference, differences, flat
+from swarmhub.differences import Difference, flat
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.plan import Change, Cost, Plan, Progress
@@ -68,7 +68,7 @@ def images_of_others(manager: Host, settings: Settings) -> set[str]:
 
 def images_of(spec: Json) -> set[str]:
     """Return the images that a hub's service hands out, by their short digests."""
-    handed_out = handed.images(_environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
+    handed_out = handed.images(specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
     return {images.short(images.digest_of(image)) for image in handed_out}
 
 
@@ -166,7 +166,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
         changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None), flat(wanted), command=command))
     else:
         _refuse_to_move(wanted, found.service, manager)
-    differs = compare(wanted, found.service["Spec"]) if found.service else ()
+    differs = specs.compare(wanted, found.service["Spec"]) if found.service else ()
     if found.service and differs:
         changes.append(update(wanted, found.service, manager, differs))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
@@ -195,37 +195,6 @@ def update(
         # Swarm starts a new task for a template that only says the same in other words.
         wanted = {**wanted, "TaskTemplate": found["Spec"]["TaskTemplate"]}
     return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
-
-
-def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
-    """Compare two whole specs; what an engine fills in by itself is no difference."""
-    return differences(_normal(wanted), _normal(spec))
-
-
-def _normal(spec: Json) -> Json:
-    spec = copy.deepcopy(spec)
-    template = spec["TaskTemplate"]
-    container = template["ContainerSpec"]
-    environment = _environment(container)
-    if handed.VARIABLE in environment:
-        environment[handed.VARIABLE] = handed.read(environment[handed.VARIABLE])
-    container["Env"] = environment
-    container["Secrets"] = sorted(
-        ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
-        key=lambda one: str(one["File"]["Name"]),
-    )
-    container["Mounts"] = sorted(container.get("Mounts") or [], key=lambda mount: str(mount["Target"]))
-    filled_in = {"Runtime": "container", "ForceUpdate": template.get("ForceUpdate")}
-    for key, value in filled_in.items():
-        if template.get(key) == value:
-            template.pop(key, None)
-    if container.get("Isolation") == "default":
-        del container["Isolation"]
-    return spec
-
-
-def _environment(container: Json) -> dict[str, Any]:
-    return dict(line.partition("=")[::2] for line in container.get("Env") or [])
 
 
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:

@@ -1,6 +1,6 @@
 """A class: its nodes made ready before nine o'clock, its files saved after the term."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from swarmhub.host import Host, Json
 from swarmhub.hub_api import HubApi
 from swarmhub.nodes import Member
 from swarmhub.run import Run
+from swarmhub.servers import Stopper
 from swarmhub.steps import step, step_task
 from tasks.images import prepull_all
 
@@ -53,12 +54,13 @@ def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = Fa
     with step(c, archive.STEP) as run:
         names = [person.name for person in rosters.load(Path(roster))]
         manager = run.hosts[run.manager]
-        found = archive.observe(run.settings, names, manager, {node: host for node, (_, host) in _members(run).items()})
-        api = hub_api.connect(run) if found.working else None
-        plan = archive.plan(found, run.settings, Path(to) / date.today().isoformat(), manager, api, keep=keep)
+        nodes = {node: host for node, (_, host) in _members(run).items()}
+        found = archive.observe(run.settings, names, manager, nodes)
+        stop = _stopper(run, list(nodes.values())) if found.working else None
+        plan = archive.plan(found, run.settings, Path(to) / date.today().isoformat(), manager, stop, keep=keep)
         if without := found.without(names):
             run.report.line(archive.STEP, f"no home: {', '.join(without)}")
-        if plan.changes and not (keep and api is None):
+        if plan.changes and not (keep and stop is None):
             run.confirm(plan, archive.question(found, keep=keep))
         run.apply(plan)
 
@@ -67,6 +69,11 @@ def _members(run: Run) -> dict[str, tuple[Member, Host]]:
     """Return the hosts that answer, by the ids of their nodes."""
     members = run.look.members()
     return {one.node: (one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)}
+
+
+def _stopper(run: Run, nodes: Sequence[Host]) -> Callable[[str], Stopper]:
+    api, hub = hub_api.connect(run), run.settings.hub.service
+    return lambda user: Stopper(api, user, hub, nodes)
 
 
 def _hub(run: Run, *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json]]:
@@ -82,7 +89,6 @@ def _hub(run: Run, *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json
 
 def _start(run: Run, api: HubApi, names: Sequence[str], most: int) -> None:
     if not names:
-        run.report.line(classes.STEP, "everybody's server runs already")
         return
     run.agree(f"Start {len(names)} server{'' if len(names) == 1 else 's'}, {most} at a time?")
     failed = servers.start_all(api, names, most, lambda text: run.report.line(classes.STEP, text))

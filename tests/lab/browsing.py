@@ -1,6 +1,7 @@
 """What the browser tests share: how a person logs in, starts a server and stops it."""
 
 import os
+import re
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
@@ -35,6 +36,7 @@ def start_server(page: Page, name: str) -> None:
     """Start a user's server from the home page, with the choice that is preselected, and wait until JupyterLab is there."""
     page.goto(f"{topology.HUB_URL}/hub/home")
     page.locator("#start").click()
+    page.wait_for_url(re.compile("/(hub/spawn|user/)"))  # the choices, or how far the server is
     if page.locator("#spawn_form").count():
         page.get_by_role("button", name="Start").click()
     page.wait_for_url(f"**/user/{name}/lab**", timeout=SPAWN_MS)

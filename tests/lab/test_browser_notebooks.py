@@ -39,8 +39,8 @@ staff = ["ada"]
 
 """
 START = """async profile => {
-    const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
-    const options = {method: 'POST', headers: {'X-XSRFToken': xsrf}, body: JSON.stringify({profile})};
+    const headers = {'X-XSRFToken': jhdata.xsrf_token, 'Content-Type': 'application/json'};
+    const options = {method: 'POST', headers, body: JSON.stringify({profile})};
     const answer = await fetch(`/hub/api/users/${jhdata.user}/server`, options);
     return [answer.status, (await answer.json()).message];
 }"""

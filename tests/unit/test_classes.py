@@ -40,6 +40,8 @@ def test_a_class_that_fits_is_enough() -> None:
     """Whoever has a server already needs no other."""
     seen = replace(SEEN, running=frozenset({"ada"}))
     assert verdict(configured(memory_guarantee="1G"), seen) == "enough: 4 servers fit, 1 runs already"
+    everybody = replace(SEEN, running=frozenset(person.name for person in CLASS))
+    assert verdict(configured(memory_guarantee="1G"), everybody) == "enough: everybody's server runs already"
 
 
 @pytest.mark.parametrize("key", ["memory_guarantee", "memory_limit"])

@@ -9,7 +9,7 @@ import pytest
 from swarmhub import servers
 from swarmhub.errors import StepError
 from swarmhub.hub_api import ApiError
-from tests.unit.fakes import DOMAIN, Clock, FakeHost, FakeProgress, in_turn
+from tests.unit.fakes import DOMAIN, WORKER1, Clock, FakeHost, FakeProgress, in_turn
 
 READY = [{"progress": 50, "message": "Starting"}, {"progress": 100, "ready": True, "message": "Ready"}]
 FAILED = [{"progress": 100, "failed": True, "message": "No node has 4 GB of memory free."}]
@@ -115,19 +115,21 @@ def service(user: str) -> dict[str, Any]:
 
 
 def test_all_servers_of_a_user_stop(progress: FakeProgress, clock: Clock) -> None:
-    """It is waited for until their services are gone."""
-    manager = FakeHost(
-        answers={"GET /services": in_turn([service("ada"), service("grace")], [service("grace")]), "GET /tasks": []}
-    )
+    """It is waited for until their services are gone, and then until no container of them writes any more."""
+    both = [service("ada"), service("grace")]
+    manager = FakeHost(answers={"GET /services": in_turn(both, both, [service("grace")]), "GET /tasks": []})
+    node = FakeHost(WORKER1, {"GET /containers/json": in_turn([{}], [])})
     api = FakeApi()
-    servers.Stopper(api, "ada", "jupyterhub")(manager, progress)  # type: ignore[arg-type]
+    servers.Stopper(api, "ada", "jupyterhub", [node])(manager, progress)  # type: ignore[arg-type]
     assert api.asked == ["DELETE users/ada/server", "DELETE users/ada/servers/second%20one"]
-    assert len(clock.slept) == 1
+    label = "com.docker.swarm.service.name=jupyterhub-ada"
+    assert [one.params["filters"] for one in node.engine.requests] == [{"label": [label]}] * 2
+    assert len(clock.slept) == 2
 
 
 def test_a_server_that_does_not_stop_is_an_error(progress: FakeProgress, clock: Clock) -> None:
     """Its home is not touched then."""
     manager = FakeHost(answers={"GET /services": [service("ada")], "GET /tasks": []})
     with pytest.raises(StepError, match="ada's server still runs after 60 s"):
-        servers.Stopper(FakeApi(), "ada", "jupyterhub")(manager, progress)  # type: ignore[arg-type]
+        servers.Stopper(FakeApi(), "ada", "jupyterhub", [])(manager, progress)  # type: ignore[arg-type]
     assert clock.slept

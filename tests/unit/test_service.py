@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import service
+from swarmhub import service, specs
 from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
@@ -400,7 +400,7 @@ def test_an_update_sends_the_whole_spec_and_keeps_the_count_of_forced_restarts(c
     host = running()
     applied(planned(found), host, "service")
     sent = host.engine.sent("POST /services/s1/update").body
-    assert (sent["TaskTemplate"]["ForceUpdate"], service.compare(desired(), sent)) == (3, ())
+    assert (sent["TaskTemplate"]["ForceUpdate"], specs.compare(desired(), sent)) == (3, ())
 
 
 @pytest.mark.parametrize("found", [None, drift("image")], ids=["create", "update"])

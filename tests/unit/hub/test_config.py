@@ -89,7 +89,7 @@ def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: 
 
 
 def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
-    """The Swarm config that the servers get stands in their spec, and its folder in their environment."""
+    """The spawner has the Swarm config that the servers get, and its folder is in their environment."""
     c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
     configure(c, environ=ENVIRON, secrets=inside, userlist=inside / "userlist", mounted=mounted)
     assert c.SwarmSpawner.configs == [mounted]

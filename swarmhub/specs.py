@@ -1,0 +1,40 @@
+"""Compare the specs of two services, whatever an engine fills in by itself."""
+
+import copy
+from typing import Any
+
+from swarmhub import handed
+from swarmhub.differences import Difference, differences
+from swarmhub.host import Json
+
+
+def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
+    """Compare two whole specs; what an engine fills in by itself is no difference."""
+    return differences(_normal(wanted), _normal(spec))
+
+
+def _normal(spec: Json) -> Json:
+    spec = copy.deepcopy(spec)
+    template = spec["TaskTemplate"]
+    container = template["ContainerSpec"]
+    values: dict[str, Any] = environment(container)
+    if handed.VARIABLE in values:
+        values[handed.VARIABLE] = handed.read(values[handed.VARIABLE])
+    container["Env"] = values
+    container["Secrets"] = sorted(
+        ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
+        key=lambda one: str(one["File"]["Name"]),
+    )
+    container["Mounts"] = sorted(container.get("Mounts") or [], key=lambda mount: str(mount["Target"]))
+    filled_in = {"Runtime": "container", "ForceUpdate": template.get("ForceUpdate")}
+    for key, value in filled_in.items():
+        if template.get(key) == value:
+            template.pop(key, None)
+    if container.get("Isolation") == "default":
+        del container["Isolation"]
+    return spec
+
+
+def environment(container: Json) -> dict[str, str]:
+    """Return the variables of a container's part of a spec."""
+    return dict(line.partition("=")[::2] for line in container.get("Env") or [])

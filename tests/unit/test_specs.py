@@ -1,0 +1,57 @@
+"""Two specs of a service, compared by what they say."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from swarmhub import specs
+from swarmhub.differences import Difference
+
+SPEC: dict[str, Any] = {
+    "Name": "jupyterhub",
+    "TaskTemplate": {
+        "ContainerSpec": {
+            "Image": "jupyterhub:1",
+            "Env": ["A=1", 'SWARMHUB_SETTINGS={"culling":{"idle":3600},"profiles":[]}'],
+            "Mounts": [{"Target": "/a"}, {"Target": "/b"}],
+            "Secrets": [{"SecretName": "x-1", "File": {"Name": "X"}}],
+        }
+    },
+}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """Return the spec with other parts of its container."""
+    spec = copy.deepcopy(SPEC)
+    spec["TaskTemplate"]["ContainerSpec"] |= parts
+    return spec
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        changed(Env=list(reversed(SPEC["TaskTemplate"]["ContainerSpec"]["Env"]))),
+        changed(Env=["A=1", f"SWARMHUB_SETTINGS={json.dumps({'profiles': [], 'culling': {'idle': 3600}}, indent=1)}"]),
+        changed(Mounts=[{"Target": "/b"}, {"Target": "/a"}]),
+        changed(Secrets=[{"SecretName": "x-1", "SecretID": "id", "File": {"Name": "X"}}], Isolation="default"),
+    ],
+    ids=["the order of variables", "the document's spelling", "the order of mounts", "what an engine fills in"],
+)
+def test_other_words_for_the_same_are_no_difference(same: dict[str, Any]) -> None:
+    """A plan is empty after a deploy."""
+    assert specs.compare(SPEC, same) == ()
+
+
+def test_the_settings_differ_field_by_field() -> None:
+    """Not as two long lines."""
+    other = changed(Env=["A=1", 'SWARMHUB_SETTINGS={"culling":{"idle":60},"profiles":[]}'])
+    path = "TaskTemplate.ContainerSpec.Env.SWARMHUB_SETTINGS.culling.idle"
+    assert specs.compare(SPEC, other) == (Difference(path, 60, 3600),)
+
+
+def test_a_document_that_is_none_is_compared_as_it_is() -> None:
+    """Whoever has put it there by hand."""
+    other = changed(Env=["A=1", "SWARMHUB_SETTINGS=broken"])
+    assert specs.compare(SPEC, other)[0].found == "broken"
