@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from lab import topology
 from tests.lab.browsing import SPAWN_MS, log_in, picture, stop_server
-from tests.lab.support import HUB, Lab, variant
+from tests.lab.support import HUB, ROOT, Lab, variant
 
 PROFILES = """
 [[profiles]]
@@ -49,7 +49,8 @@ START = """async profile => {
 @pytest.fixture(scope="module")
 def profiled(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Deploy profiles on the lab: two for all, one for staff."""
-    hosts = variant(tmp_path_factory.mktemp("profiled"), ("[network]", f"{PROFILES}[network]"))
+    own = (ROOT / "lab" / "hosts.toml").read_text().partition("[[profiles]]")[2].partition("[network]")[0]
+    hosts = variant(tmp_path_factory.mktemp("profiled"), (f"[[profiles]]{own}", PROFILES))
     done = settled.fab("deploy", hosts=hosts)
     assert done.code == 0, done.text
     return settled
