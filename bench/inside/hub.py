@@ -4,6 +4,9 @@ import os
 import socket
 from typing import Any
 
+import aiohttp.connector
+from aiohttp.resolver import ThreadedResolver
+
 from hub import settings, spawner
 
 KIND, PORT = os.environ["BENCH_KIND"], int(os.environ["BENCH_PORT"])
@@ -27,6 +30,8 @@ c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.services = [{"name": "bench", "api_token": os.environ["BENCH_TOKEN"]}]
 c.JupyterHub.load_roles = [{"name": "bench", "scopes": ["admin:users", "admin:servers", "list:users"], "services": ["bench"]}]
 if KIND == "stock":
+    # JupyterHub 6 keeps even "no such name" as long as Docker's DNS lets it: without this, stock gives many servers up.
+    aiohttp.connector.DefaultResolver = ThreadedResolver  # type: ignore[attr-defined]
     c.JupyterHub.spawner_class = "dockerspawner.SwarmSpawner"
     c.SwarmSpawner.extra_task_spec = {"restart_policy": {"Condition": "none"}}
     c.SwarmSpawner.extra_container_spec = {"healthcheck": {"Test": ["NONE"]}}

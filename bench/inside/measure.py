@@ -16,7 +16,6 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import docker
 
@@ -67,17 +66,16 @@ def _hub(kind: str, port: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(["jupyterhub", "-f", f"{HERE}/hub_config.py"], env=environment, stdout=log, stderr=log)
 
 
-def _ask(kind: str, method: str, path: str) -> tuple[int, Any]:
+def _ask(kind: str, method: str, path: str) -> tuple[int, str]:
     url = f"http://127.0.0.1:{PORTS[kind] + 1}/hub/api/{path}"
     request = urllib.request.Request(url, method=method, headers={"Authorization": f"token {TOKEN}"})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            body = answer.read()
-            return answer.status, json.loads(body) if body else None
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+            return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
     except OSError:
-        return 0, None
+        return 0, ""
 
 
 def _is_up(kind: str) -> bool:
@@ -87,17 +85,12 @@ def _is_up(kind: str) -> bool:
 def _spawn(kind: str, client: docker.APIClient, name: str) -> float:
     _ask(kind, "POST", f"users/{name}")
     started = time.monotonic()
+    # The hub answers when the server is ready, or after 10 s; then its progress tells. Nobody has to ask again and again.
     code, said = _ask(kind, "POST", f"users/{name}/server")
-    if code not in (201, 202):
-        sys.exit(f"{kind}: {code} {said}")
-
-    def ready() -> bool:
-        server = _ask(kind, "GET", f"users/{name}")[1]["servers"].get("")
-        if server is None:
-            sys.exit(f"{kind}: the server of {name} has failed; see /tmp/bench-{kind}.log")
-        return bool(server["ready"])
-
-    until(ready, f"{kind} {name}")
+    if code == 202:
+        code, said = _ask(kind, "GET", f"users/{name}/server/progress")
+    if code != 201 and "Server ready" not in str(said):
+        sys.exit(f"{kind}: {code} {said}; see /tmp/bench-{kind}.log")
     return time.monotonic() - started
 
 
