@@ -24,6 +24,8 @@ image = "registry.lab:5000/notebook-extra:lab"
 cpu_limit = 2
 memory_guarantee = "256M"
 memory_limit = "1G"
+shared_memory = "128M"
+processes = 500
 environment = {COURSE = "projects"}
 
 [[profiles]]
@@ -85,7 +87,8 @@ def test_the_server_that_was_chosen_starts_and_the_page_says_how_far_it_is(profi
     page.wait_for_url("**/user/grace/lab**", timeout=SPAWN_MS)
     spec = json.loads(profiled.docker("service", "inspect", f"{HUB}-grace", "--format", "{{json .Spec}}"))
     assert spec["Labels"]["swarmhub.profile"] == "Projects"
-    assert spec["TaskTemplate"]["Resources"]["Limits"] == {"NanoCPUs": 2_000_000_000, "MemoryBytes": 2**30}
+    assert spec["TaskTemplate"]["Resources"]["Limits"] == {"NanoCPUs": 2_000_000_000, "MemoryBytes": 2**30, "Pids": 500}
+    assert profiled.in_server("grace", "df --block-size=1M --output=size /dev/shm").split()[-1] == "128"
     container = spec["TaskTemplate"]["ContainerSpec"]
     assert container["Image"].startswith("registry.lab:5000/notebook-extra@sha256:")
     assert "COURSE=projects" in container["Env"]

@@ -1,5 +1,6 @@
 """Files that stay: through stops, other images and a hub's restart, on one node or on all; never an empty home instead."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ USER, FOREIGNER = "grace", "ada"
 FOLDERS = "/mnt/shared/homes /mnt/shared/course /mnt/shared/team"
 EXTRA = "registry.lab:5000/notebook-extra:lab"
 TWO_IMAGES = f"""
+[limits]
+named_servers = 1
+
 [[profiles]]
 name = "Plain"
 
@@ -135,6 +139,26 @@ def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab)
     assert volumes.in_server(USER, "cat kept $LAB_EXTRA_TOOLS").splitlines()[0] == "mine"
     assert volumes.node_of(USER) == WORKER
     volumes.stop_server(USER)
+
+
+def test_a_named_server_has_the_same_home(volumes: Lab) -> None:
+    """It runs beside the other, on the node with the files; one more than the limit is refused."""
+    profile = json.dumps({"profile": "Plain"})
+    volumes.hub_api("POST", f"users/{USER}/servers/second", profile)
+    named = f"{USER}--second"
+    volumes.wait(lambda: named in _ready(volumes), 120, "the named server does not start")
+    assert (volumes.node_of(named), volumes.in_server(named, "cat kept")) == (WORKER, "mine")
+    refused = volumes.hub_api("POST", f"users/{USER}/servers/third", profile)
+    assert "already has the maximum of 1 named servers" in json.loads(refused)["message"]
+    volumes.hub_api("DELETE", f"users/{USER}/servers/second", json.dumps({"remove": True}))
+    gone = ("service", "ls", "-q", "--filter", f"name={HUB}-{named}")
+    volumes.wait(lambda: not volumes.docker(*gone), 60, "the named server does not stop")
+
+
+def _ready(lab: Lab) -> list[str]:
+    """Return the user's servers that are ready, as in the names of their services."""
+    servers = json.loads(lab.hub_api("GET", f"users/{USER}"))["servers"]
+    return [f"{USER}--{name}" for name, server in servers.items() if server["ready"]]
 
 
 def test_a_home_outlives_the_hub(volumes: Lab) -> None:
