@@ -84,7 +84,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     configs: Any = List(config=True, help="Swarm configs that every server gets, as docker-py's ConfigReference.")
 
     _threads: ThreadPoolExecutor | None = None
-    _news: Sequence[News] = ()
+    _news: tuple[News, ...] = ()
     # The record of a home that the start under way has made, until a container has run on it.
     _new_home = ""
 
@@ -111,7 +111,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             SpawnException: it does not come; the message is for the person who waits.
 
         """
-        self._news, self._new_home = [], ""
+        self._new_home = ""
         try:
             return await self._start()
         except homes.NotHere as error:
@@ -119,6 +119,11 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         except ENGINE_ERRORS as error:
             words = "The cluster does not answer as it should at the moment. Try again in a minute."
             raise self._failure(words, "engine", str(error)) from error
+
+    def clear_state(self) -> None:
+        """Forget the last start: JupyterHub calls this before each one, and somebody may ask for its progress at once."""
+        super().clear_state()
+        self._news = ()
 
     async def poll(self) -> int | None:
         """Return None while the server runs or is being placed, else its exit code."""
@@ -221,7 +226,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             if news.failed:
                 raise await self._ended(news)
             if not self._news or self._news[-1].message != news.message:
-                self._news = [*self._news, news]
+                self._news = (*self._news, news)
             address = await self._service.address(tasks) if news.is_running else None
             if address and await answers((address, self.port), f"{self.server.base_url}api"):
                 return address, self.port

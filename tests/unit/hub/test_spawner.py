@@ -117,6 +117,16 @@ def test_what_happens_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_what_the_last_start_told_is_forgotten_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the page early reads nothing of it, and misses nothing of the new one."""
+    spawner = made(engine(), monkeypatch)
+    asyncio.run(spawner.start())
+    spawner.clear_state()
+    first = asyncio.wait_for(anext(spawner.progress()), 0.05)
+    with pytest.raises(TimeoutError):
+        asyncio.run(first)
+
+
 def failed(docker: Docker, monkeypatch: pytest.MonkeyPatch, **given: Any) -> SpawnException:
     """Return what a start raises."""
     with pytest.raises(SpawnException) as told:
