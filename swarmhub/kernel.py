@@ -1,8 +1,8 @@
 """Run code in a kernel of a user's server, over its websocket, as JupyterLab does."""
 
+import asyncio
 import json
 import logging
-import time
 import uuid
 from urllib.parse import urlsplit
 
@@ -29,27 +29,13 @@ def run(server: HubApi, code: str) -> str:
 
 
 def _ask(server: HubApi, kernel: str, code: str) -> str:
-    # `fab --list` does not wait for them.
+    # `fab --list` does not wait for it.
     from websockets.exceptions import WebSocketException
-    from websockets.sync.client import connect
 
     # With `fab --debug` it would print every header, and the token is one.
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    url = f"wss://{urlsplit(server.address).netloc}{server.path}kernels/{kernel}/channels"
-    deadline = time.monotonic() + SECONDS
-    request = _request(code)
     try:
-        with connect(
-            url,
-            sock=https.connect(server.host, server.port, timeout=SECONDS),
-            ssl=server.trust,
-            additional_headers=server.headers,
-            proxy=None,
-        ) as socket:
-            socket.send(json.dumps(request))
-            answer = Answer(request["header"]["msg_id"])
-            while not answer.is_whole:
-                answer.hear(json.loads(socket.recv(timeout=deadline - time.monotonic())))
+        answer = asyncio.run(_answer(server, f"{server.path}kernels/{kernel}/channels", _request(code)))
     except TimeoutError as error:
         cause = f"its kernel does not answer within {SECONDS} s"
         raise StepError(server.host, cause, "Is the node overloaded? fab status") from error
@@ -59,6 +45,22 @@ def _ask(server: HubApi, kernel: str, code: str) -> str:
     if answer.failed:
         raise StepError(server.host, f"its kernel answers: {answer.failed}", "Does a notebook of this image run code?")
     return answer.text
+
+
+async def _answer(server: HubApi, path: str, request: Json) -> "Answer":
+    # Not the client with threads: on Python 3.11 one of a thousand of its TLS handshakes hangs.
+    from websockets.asyncio.client import connect
+
+    answer = Answer(request["header"]["msg_id"])
+    plain = https.connect(server.host, server.port, timeout=SECONDS)
+    plain.setblocking(False)
+    async with asyncio.timeout(SECONDS):
+        url = f"wss://{urlsplit(server.address).netloc}{path}"
+        async with connect(url, sock=plain, ssl=server.trust, additional_headers=server.headers, proxy=None) as socket:
+            await socket.send(json.dumps(request))
+            while not answer.is_whole:
+                answer.hear(json.loads(await socket.recv()))
+    return answer
 
 
 class Answer:

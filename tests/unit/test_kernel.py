@@ -1,11 +1,13 @@
 """Running code in a kernel, over a websocket as JupyterLab does."""
 
+import asyncio
 import json
 import logging
 import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from websockets.sync.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 
 from swarmhub import kernel
 from swarmhub.errors import StepError
@@ -38,13 +40,18 @@ def idle(request: str) -> dict[str, Any]:
 def kernel_that(says: Says, authority: Authority, heard: list[Any]) -> Iterator[HubApi]:
     """Serve a kernel's websocket, and give the API of the server that has it."""
 
-    def handle(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         assert connection.request is not None
         heard.append((connection.request.path, connection.request.headers["Authorization"]))
-        asked = json.loads(connection.recv())
+        asked = json.loads(await connection.recv())
         heard.append(asked["content"]["code"])
-        for one in says(asked["header"]["msg_id"]):
-            connection.send(json.dumps(one))
+        for one in await asyncio.to_thread(says, asked["header"]["msg_id"]):
+            await connection.send(json.dumps(one))
+
+    async def run() -> None:
+        async with serve(handle, "127.0.0.1", 0, ssl=context) as server:
+            port.set_result(server.sockets[0].getsockname()[1])
+            await asyncio.to_thread(is_over.wait)
 
     chain, key = authority.issue(HUB, start=datetime.now(UTC) - timedelta(days=1))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -52,13 +59,14 @@ def kernel_that(says: Says, authority: Authority, heard: list[Any]) -> Iterator[
         file = Path(folder) / "chain.pem"
         file.write_text(chain + key)
         context.load_cert_chain(file)
-    with serve(handle, "127.0.0.1", 0, ssl=context) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        port = server.socket.getsockname()[1]
-        trust = ssl.create_default_context(cadata=authority.pem)
-        yield HubApi(f"https://{HUB}:{port}", trust, SecretStr("hush"), "/user/ada/api/")
-        server.shutdown()
+    port, is_over = Future[int](), threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    trust = ssl.create_default_context(cadata=authority.pem)
+    try:
+        yield HubApi(f"https://{HUB}:{port.result(10)}", trust, SecretStr("hush"), "/user/ada/api/")
+    finally:
+        is_over.set()
         thread.join()
 
 
