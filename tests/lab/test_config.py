@@ -22,6 +22,9 @@ idle = "5s"
 every = "2s"
 except_groups = ["staff"]
 
+[limits]
+active_servers = 2
+
 [notebook]
 """
 
@@ -58,7 +61,7 @@ def test_typos_never_reach_the_running_hub(deployed: Lab, settings: Settings, co
 
 
 def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Settings) -> None:
-    """A service with a secret token may do what its role says; an idle server stops, unless its user's group is excepted."""
+    """A service with a secret token may do what its role says; a third server is too many; an idle one stops, unless excepted."""
     hosts = settings(("[secrets]", '[secrets]\nnames = ["REPORT_TOKEN"]'), ("[notebook]\n", SERVICE))
     missing = deployed.fab("deploy", hosts=hosts)
     assert (missing.code, "secrets.REPORT_TOKEN: is not set" in missing.err) == (2, True), missing.text
@@ -70,6 +73,8 @@ def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Setting
     deployed.start_server("ada")
     deployed.hub_api("POST", "users/grace/server")
     deployed.wait(lambda: f"{HUB}-grace" in servers(deployed), 60, "grace's server does not start")
+    assert "Active user limit exceeded" in deployed.ask_for_server("third")
     deployed.wait(lambda: f"{HUB}-grace" not in servers(deployed), 60, "grace's idle server is not culled")
     assert f"{HUB}-ada" in servers(deployed)
     deployed.stop_server("ada")
+    deployed.hub_api("DELETE", "users/third")
