@@ -13,7 +13,6 @@ SECRETS = Path("/run/secrets")
 USERLIST = Path("/srv/jupyterhub/userlist")
 CONF = Path("/srv/jupyterhub/conf.d")
 DATABASE = "jupyterhub.sqlite"
-API_PORT = 8081
 
 
 def configure(
@@ -53,9 +52,9 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.bind_url = "https://:443"
     c.JupyterHub.ssl_key = environ["SSL_KEY"]
     c.JupyterHub.ssl_cert = environ["SSL_CERT"]
-    c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{API_PORT}"
+    c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{settings.API_PORT}"
     # The service's name, not its address: a restarted hub has another one.
-    c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{API_PORT}"
+    c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{settings.API_PORT}"
     c.JupyterHub.db_url = f"sqlite:///{data / DATABASE}"
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
     # A new hub finds the running servers in its database: an update must not stop them.

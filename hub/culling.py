@@ -12,6 +12,7 @@ NAME = "idle-culler"
 FILE = Path(__file__).with_name("idle_culler_config.py")
 SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 DATABASE = "HUB_DATABASE"
+HUB = f"http://127.0.0.1:{settings.API_PORT}/hub/api"
 
 Arbiter = Callable[..., bool]
 
@@ -34,6 +35,8 @@ def configure(c: Any, environ: Mapping[str, str], database: Path) -> None:
 def configure_culler(c: Any, environ: Mapping[str, str]) -> None:
     """Set on `c` what the culler is to do: in its own process, with what `configure` hands to it."""
     culling = settings.load(environ)["culling"]
+    # The hub is in the same container; its name has no address before Swarm takes it for healthy.
+    c.IdleCuller.url = HUB
     c.IdleCuller.timeout = culling["idle"]
     c.IdleCuller.cull_every = culling["every"]
     c.IdleCuller.remove_named_servers = culling["remove_named"]

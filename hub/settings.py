@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 VARIABLE = "SWARMHUB_SETTINGS"
+API_PORT = 8081
 
 # Tables as in hosts.toml, whole, with images pinned, sizes in bytes and times in seconds:
 # notebook, home, folders, groups, culling, limits, jupyterhub; profiles and overrides hold only what they set.

@@ -278,3 +278,5 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         except APIError as error:
             if error.status_code != NOT_FOUND:
                 raise
+        # Whoever polls from now on, such as JupyterHub after a start that was refused, is not to ask for it again.
+        self.object_id = ""

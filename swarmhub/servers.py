@@ -54,7 +54,8 @@ def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -
     """
     path = f"users/{quote(name)}/server"
     try:
-        api.post(path, {"user_options": options} if options else None)
+        # Without any, JupyterHub takes those of the last time: a profile that may be gone.
+        api.post(path, {"user_options": options or {}})
     except ApiError as error:
         if "already running" in error.cause:
             return True

@@ -105,7 +105,7 @@ class Lab:
         if "on" in options:
             options["node"] = self.docker("node", "inspect", options.pop("on"), "--format", "{{.ID}}")
         self.hub_api("POST", f"users/{user}")
-        answer = self.hub_api("POST", f"users/{user}/server", json.dumps(options))
+        answer = self.hub_api("POST", f"users/{user}/server", json.dumps({"user_options": options}))
         return str(json.loads(answer)["message"]) if answer else ""
 
     def node_of(self, user: str) -> str:

@@ -23,11 +23,13 @@ class FakeApi:
     def __init__(self, progress: dict[str, Any] | None = None, refusals: dict[str, ApiError] | None = None) -> None:
         self.progress, self.refusals = progress or {}, refusals or {}
         self.asked: list[str] = []
+        self.options: Any = None
         self.starting = self.most = 0
         self._lock = threading.Lock()
 
     def post(self, path: str, body: Any = None) -> None:
         self.asked.append(f"POST {path}")
+        self.options = body["user_options"]
         if error := self.refusals.get(path.split("/")[1]):
             raise error
 
@@ -133,3 +135,11 @@ def test_a_server_that_does_not_stop_is_an_error(progress: FakeProgress, clock: 
     with pytest.raises(StepError, match="ada's server still runs after 60 s"):
         servers.Stopper(FakeApi(), "ada", "jupyterhub", [])(manager, progress)  # type: ignore[arg-type]
     assert clock.slept
+
+
+@pytest.mark.parametrize(("options", "sent"), [(None, {}), ({"profile": "Big"}, {"profile": "Big"})])
+def test_a_start_never_takes_the_options_of_the_last_time(options: Any, sent: Any) -> None:
+    """JupyterHub takes those where none are sent, and the profile in them may be gone."""
+    api = FakeApi()
+    servers.start(api, "ada", threading.Event(), options)  # type: ignore[arg-type]
+    assert api.options == sent

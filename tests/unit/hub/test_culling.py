@@ -64,6 +64,7 @@ def test_the_culler_does_what_hosts_toml_says() -> None:
     c = Config()
     handed_on = configured(idle="2h", every="5m", remove_named=True).services[0]["environment"]
     culling.configure_culler(c, handed_on)
+    assert c.IdleCuller.url == "http://127.0.0.1:8081/hub/api"
     assert (c.IdleCuller.timeout, c.IdleCuller.cull_every, c.IdleCuller.remove_named_servers) == (7200, 300, True)
 
 
