@@ -61,7 +61,7 @@ def test_typos_never_reach_the_running_hub(deployed: Lab, settings: Settings, co
 
 
 def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Settings) -> None:
-    """A service with a secret token may do what its role says; a third server is refused; an idle one stops, unless excepted."""
+    """A service with a secret token may do what its role says; a third server is refused; an idle one stops unless excepted."""
     hosts = settings(("[secrets]", '[secrets]\nnames = ["REPORT_TOKEN"]'), ("[notebook]\n", SERVICE))
     missing = deployed.fab("deploy", hosts=hosts)
     assert (missing.code, "secrets.REPORT_TOKEN: is not set" in missing.err) == (2, True), missing.text
