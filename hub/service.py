@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 from hub import news
@@ -17,6 +18,7 @@ Where = tuple[str, int]
 
 NOT_FOUND = 404
 LOG_LINES = 10
+LOG_SECONDS = 5
 ANSWER_SECONDS = 0.1
 ANSWERS_A_LOOK = 10
 
@@ -39,8 +41,12 @@ class Service:
         return found
 
     async def last_lines(self) -> list[str]:
-        """Return the last lines that it printed."""
-        output = await self.docker("service_logs", self.id, stdout=True, stderr=True, tail=LOG_LINES, is_tty=False)
+        """Return the last lines that it printed, or none where the engine does not tell them soon."""
+        asked = self.docker("service_logs", self.id, stdout=True, stderr=True, tail=LOG_LINES, is_tty=False)
+        try:
+            output = await asyncio.wait_for(asked, LOG_SECONDS)
+        except (TimeoutError, DockerException, RequestException):
+            return []
         text = b"".join(output).decode(errors="replace")
         return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
 

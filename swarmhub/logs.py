@@ -10,6 +10,7 @@ from swarmhub.host import Host
 from swarmhub.settings import Settings
 
 STEP = "logs"
+SILENT_SECONDS = 10
 TAIL = 100
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 NO_LOG = 3
@@ -88,7 +89,9 @@ def of_service(manager: Host, name: str, wanted: Wanted) -> Iterator[str]:
         raise StepError(manager.name, f"there is no service {name}", "Deploy it first: fab deploy")
     path = f"/services/{service['ID']}/logs"
     start = wanted.since.timestamp() if wanted.since else 0
-    past = by_time(manager.engine.logs(path, timestamps=True, tail=wanted.tail, since=f"{start:.6f}"))
+    past = by_time(
+        _come(manager.engine.logs(path, patience=SILENT_SECONDS, timestamps=True, tail=wanted.tail, since=f"{start:.6f}"))
+    )
     past = past if wanted.since else past[-TAIL:]
     yield from past
     if wanted.follow:
@@ -114,6 +117,18 @@ def of_engine(host: Host, wanted: Wanted) -> Iterator[str]:
         )
     if code:
         raise StepError(host.name, f"its engine's log broke off (exit code {code})", "Its last lines are above")
+
+
+def _come(lines: Iterable[str]) -> list[str]:
+    """Return the lines that come; Swarm never ends the answer where it removes an old task while it is asked."""
+    found: list[str] = []
+    try:
+        for line in lines:
+            found.append(line)
+    except StepError:
+        if not found:
+            raise
+    return found
 
 
 def by_time(lines: Iterable[str]) -> list[str]:

@@ -45,6 +45,17 @@ def test_last_lines_are_lines_that_say_something() -> None:
     assert asyncio.run(Service(docker, "s1").last_lines()) == ["one", "two", "thr�ee"]
 
 
+def test_an_engine_that_does_not_tell_the_last_lines_hides_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm may never end the answer; why a server ended is known without."""
+    monkeypatch.setattr(service, "LOG_SECONDS", 0.01)
+
+    async def silent(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    assert asyncio.run(Service(silent, "s1").last_lines()) == []
+    assert asyncio.run(Service(Docker({"service_logs": refused(500)}), "s1").last_lines()) == []
+
+
 @pytest.mark.parametrize(("room", "left"), [("10.99.0.0/24", True), ("10.99.0.0/29", False)])
 def test_a_network_is_asked_for_room(room: str, left: bool) -> None:
     """By its subnet, its tasks, its services and the nodes."""
