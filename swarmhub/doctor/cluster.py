@@ -169,7 +169,7 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     findings = [from_error("image", host, one) for host, one in seen.items() if isinstance(one, BaseException)]
     held = {host: one for host, one in seen.items() if not isinstance(one, BaseException)}
     free = {host: one.probe.free for host, one in cluster.seen.items() if one.probe}
-    findings += disk.judge(free, notebook.coming(held))
+    findings += disk.judge(free, notebook.coming(free, held))
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
     judged = [notebook.judge(image, images.of(image, held), known, cluster.manager) for image in wanted if held]
     return findings + [finding for of_one in judged for finding in of_one]

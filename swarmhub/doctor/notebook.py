@@ -1,6 +1,6 @@
 """The notebook images: the same ones on every node, and known to the swarm, which places servers by their labels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from swarmhub import images
 from swarmhub.doctor.finding import Finding, failure, ok, warning
@@ -30,13 +30,17 @@ def _of(image: str, host: str, held: Held | None, wanted: str, labels: frozenset
     return ok(CHECK, host, f"{image}, {images.short(wanted)}")
 
 
-def coming(held: Mapping[str, Holding]) -> dict[str, int | None]:
-    """Return the bytes that each host has yet to pull, None where no host can tell how many."""
+def coming(hosts: Iterable[str], held: Mapping[str, Holding]) -> dict[str, int | None]:
+    """Return the bytes that each host has yet to pull, None where no host can tell how many.
+
+    One whose engine does not answer may lack all of them.
+    """
     sizes: dict[str, int] = {}
     for holding in held.values():
         sizes |= {image: one.size for image, one in holding.items() if one}
-    lacks = {host: [image for image, one in holding.items() if one is None] for host, holding in held.items()}
+    wanted = {image for holding in held.values() for image in holding}
+    lacks = {host: [image for image in wanted if not held.get(host, {}).get(image)] for host in hosts}
     return {
-        host: sum(sizes[image] for image in missing) if sizes.keys() >= set(missing) else None
+        host: sum(sizes[image] for image in missing) if held and sizes.keys() >= set(missing) else None
         for host, missing in lacks.items()
     }

@@ -36,4 +36,12 @@ def test_every_node_holds_the_same(held: dict[str, Held | None], labels: dict[st
 )
 def test_what_is_still_to_come_is_counted(held: dict[str, Holding], coming: dict[str, int | None]) -> None:
     """By what other nodes say of its size, where one holds it."""
-    assert notebook.coming(held) == coming
+    assert notebook.coming(held, held) == coming
+
+
+@pytest.mark.parametrize(
+    ("held", "coming"), [({"a": {"x": ONE, "y": OTHER}}, 8), ({"a": {"x": ONE, "y": None}}, None), ({}, None)]
+)
+def test_a_host_whose_engine_is_silent_may_lack_all(held: dict[str, Holding], coming: int | None) -> None:
+    """Its disk is judged as if everything were still to come; where nobody knows how much that is, it is said so."""
+    assert notebook.coming(["b"], held) == {"b": coming}
