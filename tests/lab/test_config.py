@@ -78,3 +78,4 @@ def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Setting
     assert f"{HUB}-ada" in servers(deployed)
     deployed.stop_server("ada")
     deployed.hub_api("DELETE", "users/third")
+    deployed.forget_homes()

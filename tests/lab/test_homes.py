@@ -57,7 +57,8 @@ quota = "20M"
 
 @pytest.fixture(scope="module")
 def tidy(settled: Lab) -> Iterator[Lab]:
-    """Leave the lab as it was found: no homes, nothing on the shared path, lab/hosts.toml deployed."""
+    """Give a lab without homes, and leave it as it was found: none, nothing on the shared path, lab/hosts.toml deployed."""
+    settled.forget_homes()
     yield settled
     for user in (USER, FOREIGNER):
         settled.stop_server(user)
