@@ -213,7 +213,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _follow(self, volume: str) -> tuple[str, int]:
         """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
-        hosts = {node["ID"]: node["Description"]["Hostname"] for node in await self.docker("nodes")}
+        hosts = {node["ID"]: (node.get("Description") or {}).get("Hostname", node["ID"]) for node in await self.docker("nodes")}
         needs, started = spec.needs(self._given.server), time.monotonic()
         while True:
             tasks = await self._service.tasks()

@@ -79,7 +79,8 @@ def observe_swarm(manager: Host) -> Swarm:
     nodes = (
         SwarmNode(
             id=node["ID"],
-            hostname=node["Description"]["Hostname"],
+            # A node that has just joined has not yet described itself.
+            hostname=(node.get("Description") or {}).get("Hostname", ""),
             role=node["Spec"]["Role"],
             state=node["Status"]["State"],
             availability=node["Spec"]["Availability"],
