@@ -203,3 +203,16 @@ def test_a_node_that_hosts_toml_does_not_name_is_listed_last() -> None:
         "is in the swarm, not in hosts.toml",
         False,
     )
+
+
+def test_a_node_that_has_just_joined_has_no_name_yet() -> None:
+    """The swarm lists it before it has described itself."""
+    node = {
+        "ID": "n1",
+        "Description": {},
+        "Spec": {"Role": "worker", "Availability": "active"},
+        "Status": {"State": "unknown"},
+    }
+    manager = FakeHost(MANAGER, {"GET /nodes": [node], "GET /swarm": {"ID": "cluster"}})
+    (found,) = nodes.observe_swarm(manager).nodes
+    assert (found.id, found.hostname) == ("n1", "")
