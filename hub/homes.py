@@ -6,6 +6,7 @@ from pathlib import Path
 from docker.errors import APIError
 
 from hub.mounts import HOME, HOMES, NODE, USER
+from hub.nodes import hostname
 from hub.service import NOT_FOUND, Docker
 
 CONFLICT = 409
@@ -42,7 +43,7 @@ async def node_up(docker: Docker, node: str, volume: str) -> None:
             raise
         words = "Your files are on a node that is no longer part of the cluster. Ask your administrator for them."
         raise NotHere(words, "home-gone", f"{volume} is on node {node}, which has left the swarm; {how}") from None
-    name, state, availability = found["Description"]["Hostname"], found["Status"]["State"], found["Spec"]["Availability"]
+    name, state, availability = hostname(found), found["Status"]["State"], found["Spec"]["Availability"]
     if state != "ready":
         words = f"Your files are on {name}, which does not answer at the moment. They are kept; try again when it is back."
         raise NotHere(words, "home-down", f"{volume} is on {name}, which is {state}; {how}")

@@ -45,10 +45,14 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
         options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
         mount = _volume(volume, table, options) | {"Target": table["mount"]}
         mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
-        is_on_one_node = table["driver"] == "local" and "device" not in table["options"]
-        return Home(mount, volume=volume if is_on_one_node else "")
+        return Home(mount, volume=volume if is_on_one_node(table["driver"], table["options"]) else "")
     folder = table["name"].format(**names.folder)
     return Home(_below(table, folder, of_volume) | {"Target": table["mount"]}, folder=folder)
+
+
+def is_on_one_node(driver: str, options: Mapping[str, str]) -> bool:
+    """Tell whether a volume's files are on the node that has it, and not mounted there from elsewhere."""
+    return driver == "local" and not options.get("device")
 
 
 def above_homes(home: Mapping[str, Any], service: str) -> Json | None:

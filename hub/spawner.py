@@ -23,6 +23,7 @@ from hub.engine import CONFIG_FOLDER
 from hub.mounts import Home
 from hub.names import Names
 from hub.news import News
+from hub.nodes import hostname
 from hub.service import NOT_FOUND, Service, answers, has_addresses
 from hub.settings import Tables
 from hub.spec import Extra
@@ -213,7 +214,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _follow(self, volume: str) -> tuple[str, int]:
         """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
-        hosts = {node["ID"]: (node.get("Description") or {}).get("Hostname", node["ID"]) for node in await self.docker("nodes")}
+        hosts = {node["ID"]: hostname(node) for node in await self.docker("nodes")}
         needs, started = spec.needs(self._given.server), time.monotonic()
         while True:
             tasks = await self._service.tasks()

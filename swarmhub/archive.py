@@ -7,7 +7,10 @@ from functools import partial
 from itertools import count as numbers
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from hub.mounts import HOMES, above_homes
+from hub.nodes import hostname
 from swarmhub import handed, home_files, homes, notebooks
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.home_files import Content
@@ -64,7 +67,7 @@ def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapp
     if not settings.home.is_on_one_node:
         return Found(_in_folders(settings, names, manager), (), working)
     places = [one for one in homes.places(manager, hub) if one.user in names]
-    in_swarm = {node["ID"]: node["Description"]["Hostname"] for node in manager.engine.get("/nodes")}
+    in_swarm = {node["ID"]: hostname(node) for node in manager.engine.get("/nodes")}
     if silent := [one for one in places if one.node in in_swarm and one.node not in nodes]:
         raise StepErrors(*(_silent(one, in_swarm[one.node]) for one in silent))
     asked = every([partial(_on_volumes, settings, names, host, node, places) for node, host in nodes.items()])
@@ -86,7 +89,7 @@ def plan(
     for home, file in files(found.homes, to):
         act = _Archiver(home, file, settings.notebook.image, settings.hub.service, manager, keep)
         verb = "save" if keep else "save and free"
-        changes.append(Change(verb, f"the home of {home.user}, {size(home.content.bytes)}, to {file}", home.host, act))
+        changes.append(Change(verb, f"the home of {home.user}, {decimal(home.content.bytes)}, to {file}", home.host, act))
     for place in () if keep else found.lost:
         what = f"the home of {place.user}, which is gone"
         changes.append(Change("forget", what, manager.name, partial(_forget, place.config)))
@@ -111,12 +114,6 @@ def question(found: Found, *, keep: bool) -> str:
         parts.append(f"Then {number} home{'' if number == 1 else 's'} will be on this machine only." if number else "")
         parts.append(f"Gone already, and forgotten: the homes of {lost}." if lost else "")
     return " ".join([*(part for part in parts if part), "Go on?"])
-
-
-def size(count: int) -> str:
-    """Return bytes as people read them."""
-    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if count >= unit), (1e3, "kB"))
-    return f"{count / unit:.1f} {name}"
 
 
 def _on_volumes(settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[Place]) -> list[Home]:
@@ -172,7 +169,7 @@ class _Archiver:
         for folder in (self.file.parent.parent, self.file.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         saved = home_files.save(host, self.image, home.mount, home.name, self.file, partial(progress.amount, host.name))
-        progress.log(host.name, f"{self.file} is whole: {saved.files} files, {size(saved.bytes)}")
+        progress.log(host.name, f"{self.file} is whole: {saved.files} files, {decimal(saved.bytes)}")
         if not self.keep:
             self._free(host)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hub.nodes import hostname
 from swarmhub.converge import HOLDING
 from swarmhub.host import Json
 
@@ -95,7 +96,7 @@ def _node(one: Json, held: Sequence[Json]) -> Node:
     state, availability = one["Status"]["State"], one["Spec"]["Availability"]
     return Node(
         id=one["ID"],
-        name=one["Description"]["Hostname"],
+        name=hostname(one),
         memory=resources.get("MemoryBytes", 0) - sum(reserved.get("MemoryBytes", 0) for reserved in held),
         cpus=(resources.get("NanoCPUs", 0) - sum(reserved.get("NanoCPUs", 0) for reserved in held)) / NANO,
         generic=dict(generic),

@@ -8,6 +8,7 @@ from functools import partial
 from swarmhub import (
     availability,
     certs,
+    homes,
     hub_check,
     hub_image,
     images,
@@ -22,6 +23,7 @@ from swarmhub import (
 )
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
+from swarmhub.nodes import Member
 from swarmhub.parallel import every
 from swarmhub.plan import Change, Plan, remedy
 from swarmhub.releases import Release
@@ -84,8 +86,17 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
     plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
-    # Only now: until it has been updated, the hub places servers by the labels of the images before.
-    return replace(plan, changes=(*plan.changes, *_forgetting(run, parts)))
+    # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
+    # updated, the hub places servers by the labels of the images before.
+    return replace(plan, changes=(*_recording(run), *plan.changes, *_forgetting(run, parts)))
+
+
+def _recording(run: Run) -> list[Change]:
+    hosts = {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
+    held = {node: run.look.homes(host) for node, host in hosts.items()}
+    known, nodes = run.look.places(), {node.id for node in run.look.swarm().nodes}
+    found = homes.unrecorded(known, held, nodes)
+    return homes.recording(known, found, hosts, run.settings.hub.service, run.manager)
 
 
 def _forgetting(run: Run, parts: Parts) -> list[Change]:

@@ -1,13 +1,20 @@
-"""Homes on the nodes' local volumes: whose, and where. The hub makes both; a Swarm config says on which node one is."""
+"""Homes on the nodes' local volumes: whose, and where. The hub makes both; a Swarm config says on which node one is.
 
-from collections.abc import Iterable
+The records go with the swarm, and a node that joins anew has another id. The volumes stay: the records are made from them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from hub import mounts
+from hub.mounts import is_on_one_node
 from swarmhub import swarm_config
 from swarmhub.host import Host, Json
+from swarmhub.plan import Change, Progress
 
 # On the volume and on the config of its name; their values are the hub's service, the user and the node's id.
-LABEL, USER, NODE = "swarmhub.home", "swarmhub.user", "swarmhub.node"
+LABEL, USER, NODE = mounts.HOME, mounts.USER, mounts.NODE
 MOST = 5
 
 
@@ -23,10 +30,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Volume:
-    """A home's volume on a node."""
+    """A home's volume on a node, and when it was made."""
 
     name: str
     user: str
+    made: datetime
 
 
 def is_one(volume: Json) -> bool:
@@ -47,6 +55,59 @@ def places(manager: Host, hub: str) -> tuple[Place, ...]:
 
 
 def volumes(host: Host, hub: str) -> tuple[Volume, ...]:
-    """Ask a node for the homes of a hub that it holds, by name."""
+    """Ask a node for the homes of a hub that it holds, by name; what is elsewhere and only mounted there is none."""
     found = host.engine.get("/volumes", filters={"label": [f"{LABEL}={hub}"]}).get("Volumes") or []
-    return tuple(sorted((Volume(one["Name"], one["Labels"].get(USER, "")) for one in found), key=lambda one: one.name))
+    here = (one for one in found if is_on_one_node(one["Driver"], one.get("Options") or {}))
+    return tuple(sorted((_volume(one) for one in here), key=lambda one: one.name))
+
+
+def unrecorded(known: Iterable[Place], held: Mapping[str, Iterable[Volume]], nodes: Collection[str]) -> dict[str, list[Volume]]:
+    """Return by node the homes of which no record says that they are on a node of the swarm; `held` and `nodes` go by ids.
+
+    Of several nodes that hold one, it is the newest volume's: an operator has given the others up.
+    """
+    recorded = {one.volume for one in known if one.node in nodes}
+    newest: dict[str, tuple[Volume, str]] = {}
+    for node, there in held.items():
+        for one in there:
+            if one.name not in recorded and (one.name not in newest or one.made > newest[one.name][0].made):
+                newest[one.name] = (one, node)
+    found: dict[str, list[Volume]] = {}
+    for one, node in newest.values():
+        found.setdefault(node, []).append(one)
+    return found
+
+
+def recording(
+    known: Iterable[Place], found: Mapping[str, Collection[Volume]], hosts: Mapping[str, str], hub: str, manager: str
+) -> list[Change]:
+    """Return what records the homes that were `found` on nodes; `hosts` are the names of these."""
+    ids = {one.volume: one.config for one in known}
+    return [
+        Change(
+            "record",
+            f"the homes of {names(one.user for one in there)}, which {hosts[node]} has,",
+            manager,
+            _Recorder(tuple((one, ids.get(one.name)) for one in there), node, hub),
+        )
+        for node, there in found.items()
+    ]
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    volumes: tuple[tuple[Volume, str | None], ...]
+    node: str
+    hub: str
+
+    def __call__(self, manager: Host, _: Progress) -> None:
+        for volume, config in self.volumes:
+            labels = {LABEL: self.hub, USER: volume.user, NODE: self.node}
+            if config is None:
+                swarm_config.create(manager, volume.name, labels, {})
+            else:
+                swarm_config.relabel(manager, config, labels)
+
+
+def _volume(one: Json) -> Volume:
+    return Volume(one["Name"], one["Labels"].get(USER, ""), datetime.fromisoformat(one["CreatedAt"]))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, hub_image, images, lock, network, nodes, releases, service, volume
+from swarmhub import certs, homes, hub_image, images, lock, network, nodes, releases, service, volume
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
+from swarmhub.homes import Place, Volume
 from swarmhub.host import Host, Json
 from swarmhub.images import Held, Holding
 from swarmhub.lock import Holder
@@ -29,9 +30,10 @@ class Look:
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder]
+        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder, self.places]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
-        jobs += [partial(_in_turn, partial(self.member, host), partial(self.held, host)) for host in self._settings.hosts.all]
+        of_host = (self.member, self.held, self.homes)
+        jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
         at_once(jobs)
 
     def forget(self) -> None:
@@ -59,6 +61,16 @@ class Look:
     def held(self, host: str) -> dict[str, Held | None]:
         """Return the notebook images that a host holds."""
         return self._once(("images", host), partial(images.observe_all, self._hosts[host], self._settings.images))
+
+    def homes(self, host: str) -> tuple[Volume, ...]:
+        """Return the homes that a host holds; none are sought where the settings keep them on no one node."""
+        if not self._settings.home.is_on_one_node:
+            return ()
+        return self._once(("homes", host), partial(homes.volumes, self._hosts[host], self._settings.hub.service))
+
+    def places(self) -> tuple[Place, ...]:
+        """Return on which nodes the homes are, by the swarm's records."""
+        return self._once("places", partial(homes.places, self._manager, self._settings.hub.service))
 
     def registry_digest(self, image: str) -> str:
         """Return the digest that a notebook image's tag has in its registry now."""

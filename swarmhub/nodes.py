@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.nodes import hostname
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.settings import Settings
@@ -79,8 +80,7 @@ def observe_swarm(manager: Host) -> Swarm:
     nodes = (
         SwarmNode(
             id=node["ID"],
-            # A node that has just joined has not yet described itself.
-            hostname=(node.get("Description") or {}).get("Hostname", ""),
+            hostname=hostname(node),
             role=node["Spec"]["Role"],
             state=node["Status"]["State"],
             availability=node["Spec"]["Availability"],

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.filesize import decimal
 from rich.text import Text
 
 from swarmhub import images
@@ -47,9 +48,7 @@ def age(since: datetime, now: datetime) -> str:
 
 def size(count: int | None) -> str:
     """Return bytes as people read them."""
-    if count is None:
-        return "-"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return "-" if count is None else decimal(count, precision=int(count >= 1e9))
 
 
 def _section(heading: str, body: Sequence[Text]) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from hub.nodes import hostname
 from swarmhub import nodes
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.doctor.hosts import Seen
@@ -79,4 +80,4 @@ def _member(info: Json | None) -> Member:
 
 
 def _names(listed: Iterable[Json]) -> tuple[str, ...]:
-    return tuple(sorted(str(node["Description"]["Hostname"]) for node in listed))
+    return tuple(sorted(hostname(node) for node in listed))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
+from hub.mounts import is_on_one_node
 from swarmhub.settings.grammar import (
     ContainerPath,
     Count,
@@ -112,7 +113,7 @@ class Storage(Table):
     @property
     def is_on_one_node(self) -> bool:
         """Tell whether the files are on one node only."""
-        return self.type == "volume" and self.driver == "local" and not self.options.get("device")
+        return self.type == "volume" and is_on_one_node(self.driver, self.options)
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:

@@ -55,8 +55,32 @@ def whole(deployed: Lab) -> Iterator[Lab]:
     set_availability(deployed, "active", *NODES)
 
 
-def test_a_host_that_joins_gets_its_image_before_notebooks(whole: Lab) -> None:
+HOME = f"{HUB}-home-ada"
+
+
+def node_id(lab: Lab, node: str) -> str:
+    """Return the id that a node has in the swarm."""
+    return lab.docker("info", "--format", "{{.Swarm.NodeID}}", node=node)
+
+
+@pytest.fixture
+def home(whole: Lab) -> Iterator[str]:
+    """Let Ada have a home on the last node, with a file in it; return its volume."""
+    whole.start_server("ada", on=LAST)
+    whole.in_server("ada", "echo thesis > thesis.txt")
+    whole.stop_server("ada")
+    yield HOME
+    whole.forget_homes()
+
+
+def recorded(lab: Lab, volume: str) -> str:
+    """Return the node that the swarm's record of a home names."""
+    return lab.docker("config", "inspect", volume, "--format", '{{index .Spec.Labels "swarmhub.node"}}')
+
+
+def test_a_host_that_joins_gets_its_image_before_notebooks(whole: Lab, home: str) -> None:
     """A host in no swarm joins as what hosts.toml says; it is opened for notebooks by the step that gives it the image."""
+    before = recorded(whole, home)
     whole.docker("swarm", "leave", node=LAST)
     # Under another name its layers stay, and the pull is quick.
     whole.docker("tag", NOTEBOOK, KEPT, node=LAST)
@@ -75,6 +99,10 @@ def test_a_host_that_joins_gets_its_image_before_notebooks(whole: Lab) -> None:
     assert opened.out.index(f"pull {NOTEBOOK} on {LAST}") < opened.out.index(f"activate {LAST}")
     assert availability(whole, LAST) == "Active"
     whole.docker("image", "rm", KEPT, node=LAST)
+    # It is another node to the swarm now, and has the homes that it had.
+    known = whole.fab("service")
+    assert (known.code, f"record the homes of ada, which {LAST} has" in known.out) == (0, True), known.text
+    assert before != recorded(whole, home) == node_id(whole, LAST)
 
 
 def test_a_swarm_as_wanted_is_left_alone(deployed: Lab) -> None:
@@ -85,8 +113,9 @@ def test_a_swarm_as_wanted_is_left_alone(deployed: Lab) -> None:
     assert deployed.docker("node", "ls") == before
 
 
+@pytest.mark.usefixtures("home")
 def test_a_swarm_is_made_from_nothing(whole: Lab) -> None:
-    """On hosts that are in no swarm `swarm-init` makes it, and a deploy brings the hub back on it, with its data."""
+    """On hosts that are in no swarm `swarm-init` makes it; a deploy brings back the hub with its data, and homes to people."""
     for node in reversed(NODES):
         whole.docker("swarm", "leave", "--force", node=node)
     created = whole.docker("volume", "inspect", "jupyterhub-data", "--format", "{{.CreatedAt}}")
@@ -97,6 +126,9 @@ def test_a_swarm_is_made_from_nothing(whole: Lab) -> None:
     assert deploy.code == 0, deploy.text
     assert [availability(whole, node) for node in NODES] == ["Active"] * 3
     assert whole.docker("volume", "inspect", "jupyterhub-data", "--format", "{{.CreatedAt}}") == created
+    whole.start_server("ada")
+    assert (whole.node_of("ada"), whole.in_server("ada", "cat thesis.txt")) == (LAST, "thesis")
+    whole.stop_server("ada")
 
 
 def test_a_host_of_another_swarm_is_refused(whole: Lab) -> None:

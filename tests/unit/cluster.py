@@ -107,7 +107,7 @@ def wipe(hosts: Hosts, settings: Settings) -> None:
         host.engine.answers["POST /images/create"] = _making(host, {image: held})
     hosts[MANAGER].commands.clear()
     manager.configs.kept.clear()
-    stays = ("GET /info", "GET /nodes", "GET /swarm", "GET /services", *_nodes(hosts[MANAGER]))
+    stays = ("GET /info", "GET /volumes", "GET /nodes", "GET /swarm", "GET /services", *_nodes(hosts[MANAGER]))
     for node in was["GET /nodes"]:
         node["Spec"]["Labels"] = {}
     made = {"POST /containers/create", "GET /containers/once/logs", "POST /containers/once/wait", "POST /images/create"}
@@ -149,6 +149,7 @@ def _node(name: str, settings: Settings) -> dict[str, Any]:
     swarm = {"NodeID": NODES[name], "LocalNodeState": "active", "ControlAvailable": name == MANAGER}
     return {
         "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm, "SystemTime": NOW.isoformat()},
+        "GET /volumes": {"Volumes": []},
         f"GET /images/{image}/json": {"Id": "sha256:nb", "RepoDigests": [f"{image.rpartition(':')[0]}@{DIGEST}"]},
     }
 

@@ -186,6 +186,12 @@ class FakeHost:
         return self.run(*argv).code
 
 
+def home_volume(user: str, *, hub: str = "jupyterhub", name: str = "", made: str = "2026-11-02T08:00:00Z") -> dict[str, Any]:
+    """Return the volume of a user's home as an engine lists it."""
+    labels = {"swarmhub.home": hub, "swarmhub.user": user}
+    return {"Name": name or f"jupyterhub-home-{user}", "Driver": "local", "Options": None, "Labels": labels, "CreatedAt": made}
+
+
 @dataclass
 class FakeProgress:
     """A `Progress` that remembers what it was told."""

@@ -14,7 +14,7 @@ from swarmhub.home_files import Content
 from swarmhub.homes import Place
 from swarmhub.host import Host
 from swarmhub.settings import Settings
-from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+from tests.unit.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume, settings
 from tests.unit.test_servers import service
 
 HUB = "jupyterhub"
@@ -24,16 +24,13 @@ LOST = Place("c9", f"{HUB}-home-zuse", "zuse", "gone")
 IDS = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
 
 
-def volume(user: str, of: str = HUB) -> dict[str, Any]:
-    """Return a home's volume as an engine lists it."""
-    return {"Name": f"{HUB}-home-{user}", "Labels": {homes.LABEL: of, homes.USER: user}}
-
-
 class Cluster:
     """Three nodes; `held` are the homes that each has, `at` those that the swarm's records place there."""
 
     def __init__(self, held: Mapping[str, list[str]], at: Mapping[str, str], working: tuple[str, ...] = ()) -> None:
-        self.hosts = {name: FakeHost(name, {"GET /volumes": {"Volumes": [*map(volume, held.get(name, []))]}}) for name in IDS}
+        self.hosts = {
+            name: FakeHost(name, {"GET /volumes": {"Volumes": [*map(home_volume, held.get(name, []))]}}) for name in IDS
+        }
         self.manager = self.hosts[MANAGER]
         nodes = [{"ID": id_, "Description": {"Hostname": name}} for name, id_ in IDS.items()]
         self.manager.engine.answers |= {"GET /nodes": nodes, "GET /tasks": [], "GET /services": [*map(service, working)]}
@@ -74,8 +71,8 @@ def test_the_homes_of_a_roster_are_found_on_their_nodes() -> None:
 def test_several_homes_of_a_user_are_told_apart() -> None:
     """In the archive each has a folder of its own; a single one is named like its user, whatever the volume is."""
     cluster = Cluster({}, {})
-    two = [{"Name": f"{HUB}-home-ada{end}", "Labels": {homes.LABEL: HUB, homes.USER: "ada"}} for end in ("", "-lab")]
-    one = {"Name": f"{HUB}-home-grace-2dh", "Labels": {homes.LABEL: HUB, homes.USER: "grace-h"}}
+    two = [home_volume("ada", name=f"{HUB}-home-ada{end}") for end in ("", "-lab")]
+    one = home_volume("grace-h", name=f"{HUB}-home-grace-2dh")
     cluster.hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [*two, one]}
     found = cluster.observe("ada", "grace-h").homes
     assert [home.name for home in found] == ["ada", "ada-lab", "grace-h"]

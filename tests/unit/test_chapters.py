@@ -15,7 +15,7 @@ from swarmhub.run import Run
 from swarmhub.settings import Settings
 from tests.unit import cluster
 from tests.unit.cluster import DIGEST, Hosts
-from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, with_extra
+from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_volume, with_extra
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
@@ -109,6 +109,22 @@ def field(plan: Plan, path: str) -> Difference:
     """Return what the service's change says of a field."""
     (found,) = [item for change in plan.changes for item in change.differences if item.path.endswith(path)]
     return found
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> None:
+    """On a swarm that was made anew they are recorded first: a hub that did not know of one would make an empty one."""
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
+    done = words(every(run)["service"])
+    assert (done[0], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+
+
+def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
+    """A file server has them, whatever volumes there are."""
+    shared = run.settings.home.model_copy(update={"type": "path", "path": "/mnt/homes"})
+    run.__dict__["settings"] = run.settings.model_copy(update={"home": shared})
+    chapters.every_plan(run)
+    assert [name for name, host in hosts.items() if "GET /volumes" in host.engine.asked()] == []
 
 
 @pytest.mark.usefixtures("empty")

@@ -205,7 +205,7 @@ def test_a_node_that_hosts_toml_does_not_name_is_listed_last() -> None:
     )
 
 
-def test_a_node_that_has_just_joined_has_no_name_yet() -> None:
+def test_a_node_that_has_just_joined_is_called_by_its_id() -> None:
     """The swarm lists it before it has described itself."""
     node = {
         "ID": "n1",
@@ -215,4 +215,4 @@ def test_a_node_that_has_just_joined_has_no_name_yet() -> None:
     }
     manager = FakeHost(MANAGER, {"GET /nodes": [node], "GET /swarm": {"ID": "cluster"}})
     (found,) = nodes.observe_swarm(manager).nodes
-    assert (found.id, found.hostname) == ("n1", "")
+    assert (found.id, found.hostname) == ("n1", "n1")

@@ -160,7 +160,7 @@ def test_an_age_is_said_in_one_unit(seconds: int, shown: str) -> None:
     assert screen.age(NOW - timedelta(seconds=seconds), NOW) == shown
 
 
-@pytest.mark.parametrize(("count", "shown"), [(None, "-"), (0, "0 MB"), (140_400_000, "140 MB"), (1_250_000_000, "1.2 GB")])
+@pytest.mark.parametrize(("count", "shown"), [(None, "-"), (0, "0 bytes"), (140_400_000, "140 MB"), (1_250_000_000, "1.2 GB")])
 def test_a_size_is_said_as_people_read_it(count: int | None, shown: str) -> None:
     """What nobody knows is a dash."""
     assert screen.size(count) == shown

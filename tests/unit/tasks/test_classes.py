@@ -10,7 +10,7 @@ from swarmhub import hub_api, machine, servers
 from swarmhub.errors import StepError
 from swarmhub.machine import Machine
 from tests.unit.cluster import NODES, Hosts, Type, changes
-from tests.unit.fakes import DOMAIN, MANAGER, WORKER1
+from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, home_volume
 
 GB = 1 << 30
 
@@ -144,7 +144,7 @@ def homes(hosts: Hosts, roster: str) -> None:
     for host in hosts.values():
         host.engine.answers["GET /volumes"] = {"Volumes": []}
     hosts[WORKER1].engine.answers |= {
-        "GET /volumes": {"Volumes": [{"Name": "jupyterhub-home-ada", "Labels": labels}]},
+        "GET /volumes": {"Volumes": [home_volume("ada")]},
         "POST /containers/create": {"Id": "once"},
         "GET /containers/once/logs": ['{"/srv/homes/ada": {"files": 3, "bytes": 2000}}'],
         "POST /containers/once/wait": {"StatusCode": 0},
