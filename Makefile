@@ -31,9 +31,10 @@ docs: $(VENV)/.dev
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-dev.in -o requirements-dev.lock
-	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate hub/requirements.in -o hub/requirements.lock
-	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate lab/notebook/requirements.in -o lab/notebook/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in requirements-dev.in -o requirements-dev.lock
+	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in hub/requirements.in -o hub/requirements.lock
+	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate hub/requirements-build.in -o hub/requirements-build.lock
+	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in lab/notebook/requirements.in -o lab/notebook/requirements.lock
 
 clean:
 	@if [ -x $(VENV)/bin/fab ]; then $(VENV)/bin/fab lab.down --images; fi
@@ -51,5 +52,5 @@ $(VENV)/.run: requirements.lock | $(VENV)/bin/pip
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/pip
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.run

@@ -11,7 +11,7 @@ from swarmhub.plan import Change, Plan, Progress
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
-# hub/Dockerfile sets it on every stage: what a build leaves besides the image is found by it.
+# hub/Dockerfile sets it: what an interrupted build has left is found by it.
 LABEL = "swarmhub.image"
 FOLDER = Path(__file__).resolve().parent.parent / "hub"
 

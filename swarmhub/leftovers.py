@@ -144,10 +144,10 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
     if tags:
         built = re.compile(rf"{re.escape(settings.hub.service)}:[0-9a-f]{{12}}")
         return [tag for tag in tags if tag in named or built.fullmatch(tag)]
-    is_stage = hub_image.LABEL in (image.get("Labels") or {})
+    is_built = hub_image.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
-    return [image["Id"]] if is_stage or is_untagged else []
+    return [image["Id"]] if is_built or is_untagged else []
 
 
 def _certificate(host: Host, settings: Settings) -> tuple[str, ...]:

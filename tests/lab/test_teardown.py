@@ -32,15 +32,21 @@ def listing(lab: Lab) -> dict[str, list[str]]:
     return {name: sorted(text.splitlines()) for name, text in found.items()}
 
 
+def packages(lab: Lab) -> str:
+    """Return the image below the hub's in which its packages have just been installed."""
+    image = lab.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+    while lab.docker("image", "inspect", image, "--format", "{{.Config.WorkingDir}}") != "/opt/proxy":
+        image = lab.docker("image", "inspect", image, "--format", "{{.Parent}}")
+    return image
+
+
 @pytest.fixture
 def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
     """Give a test a lab as before the first deploy, but for foreign tags that keep layers which are slow to come by.
 
     Whatever has such a tag is somebody else's, and a teardown has to leave it alone.
     """
-    stage = deployed.docker("image", "ls", "--quiet", "--filter", "label=swarmhub.image=build", "--filter", "dangling=true")
-    if stage:
-        deployed.docker("tag", stage.split()[0], f"{CACHE}:build")
+    deployed.docker("tag", packages(deployed), f"{CACHE}:packages")
     for node in NODES:
         deployed.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
     wipe()

@@ -105,8 +105,8 @@ def on_node(name: str, images: Any = (), containers: Any = (), volumes: Any = No
         (image("i", "debian:trixie-slim"), ["image debian:trixie-slim"], []),
         (image("i", f"{HUB}:0123456789ab", f"{HUB}:mine"), [f"image {HUB}:0123456789ab"], [f"image {HUB}:0123456789ab"]),
         (image("i", f"other-{HUB}:0123456789ab"), [], []),
-        (image("sha256:" + "b" * 64, labels={"swarmhub.image": "build"}), [f"image {'b' * 12}"], [f"image {'b' * 12}"]),
-        (image("i", "kept:build", labels={"swarmhub.image": "build"}), [], []),
+        (image("sha256:" + "b" * 64, labels={"swarmhub.image": "hub"}), [f"image {'b' * 12}"], [f"image {'b' * 12}"]),
+        (image("i", "kept:hub", labels={"swarmhub.image": "hub"}), [], []),
         (image("sha256:" + "c" * 64), [], []),
         (
             image("sha256:" + "d" * 64, "<none>:<none>", digests=("quay.io/jupyter/base-notebook@sha256:e",)),
