@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp.connector
+from aiohttp.resolver import ThreadedResolver
+
 from hub import culling, extra, groups, profiles, settings, spawner
 from hub.userlist import Users, parse
 
@@ -39,6 +42,7 @@ def configure(
         raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
     tables = settings.load(environ)
     _hub(c, environ, data)
+    _proxy(c, environ, secrets)
     _login(c, environ, secrets, users)
     _limits(c, tables["limits"])
     groups.configure(c, tables["groups"])
@@ -49,9 +53,6 @@ def configure(
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
-    c.JupyterHub.bind_url = "https://:443"
-    c.JupyterHub.ssl_key = environ["SSL_KEY"]
-    c.JupyterHub.ssl_cert = environ["SSL_CERT"]
     c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{settings.API_PORT}"
     # The service's name, not its address: a restarted hub has another one.
     c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{settings.API_PORT}"
@@ -64,6 +65,21 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []
     c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
+
+
+def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
+    if "PROXY_API_URL" not in environ:
+        c.JupyterHub.bind_url = "https://:443"
+        c.JupyterHub.ssl_key = environ["SSL_KEY"]
+        c.JupyterHub.ssl_cert = environ["SSL_CERT"]
+        return
+    c.JupyterHub.bind_url = "http://:8000"
+    c.JupyterHub.cleanup_proxy = False
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = environ["PROXY_API_URL"]
+    c.ConfigurableHTTPProxy.auth_token = (secrets / "PROXY_TOKEN").read_text()
+    # A proxy that was replaced has another address; aiodns would keep the one before for ten minutes.
+    aiohttp.connector.DefaultResolver = ThreadedResolver  # type: ignore[attr-defined]  # it is imported there, not exported
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:

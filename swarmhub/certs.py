@@ -18,6 +18,7 @@ FOLDER = "/etc/letsencrypt"
 STALE_NONCE = "invalid anti-replay nonce"
 ATTEMPTS = 3
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
+HTTP = 80
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
 
 
@@ -49,7 +50,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A certificate to have, and how to get it."""
+    """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80."""
 
     domain: str
     email: str | None
@@ -58,6 +59,7 @@ class Wanted:
     is_staging: bool
     image: str
     ca: str | None
+    by_proxy: bool = False
 
     def directory(self, found: Certificate | None) -> str:
         """Return the ACME directory to ask: never staging again once there is a real certificate."""
@@ -159,7 +161,8 @@ def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
     return [
         "certonly",
         "--non-interactive",
-        "--standalone",
+        # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
+        *(("--webroot", "--webroot-path", FOLDER) if wanted.by_proxy else ("--standalone",)),
         "--preferred-challenges=http",
         "--agree-tos",
         "--server",
@@ -175,22 +178,20 @@ def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
 
 def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
     """Return the body of the request that makes certbot's container."""
+    published = {} if wanted.by_proxy else {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
     return {
         "Image": wanted.image,
         "Cmd": arguments(wanted, directory, force=force),
         "Env": [f"REQUESTS_CA_BUNDLE={CA_IN_CONTAINER}"] if wanted.ca else [],
-        "ExposedPorts": {"80/tcp": {}},
+        "ExposedPorts": {} if wanted.by_proxy else {"80/tcp": {}},
         "Labels": {"swarmhub": STEP},
-        "HostConfig": {
-            "Binds": [f"{FOLDER}:{FOLDER}"],
-            "PortBindings": {"80/tcp": [{"HostPort": "80"}]},
-        },
+        "HostConfig": {"Binds": [f"{FOLDER}:{FOLDER}"], **published},
     }
 
 
 def _change(verb: str, what: str, manager: str, certbot: "_Certbot", differs: tuple[Difference, ...] = ()) -> Change:
-    # A certificate that replaces another one reaches people when the hub has restarted.
-    cost = Cost.NOTHING if verb == "issue" else Cost.HUB_RESTART
+    # A certificate that replaces another one reaches people when the hub has restarted; a separate proxy takes it as it runs.
+    cost = Cost.NOTHING if verb == "issue" or certbot.wanted.by_proxy else Cost.HUB_RESTART
     body = container(certbot.wanted, certbot.directory, force=certbot.force)
     return Change(verb, what, manager, certbot, differs, cost, command=commands.container(body))
 
@@ -232,7 +233,9 @@ class _Certbot:
                 pass
 
     def _require_port(self, host: Host) -> None:
-        holder = ports.observe(host, 80)
+        if self.wanted.by_proxy:
+            return
+        holder = ports.observe(host, HTTP)
         if holder:
             cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
             raise StepError(host.name, cause, "Stop it for the moment, and run this again")

@@ -16,6 +16,7 @@ from swarmhub import (
     node_plans,
     nodes,
     prerequisites,
+    proxy,
     releases,
     rollback,
     service,
@@ -28,6 +29,7 @@ from swarmhub.parallel import every
 from swarmhub.plan import Change, Plan, remedy
 from swarmhub.releases import Release
 from swarmhub.run import Run
+from swarmhub.secrets import PROXY_TOKEN
 from swarmhub.service import Parts
 
 
@@ -45,7 +47,11 @@ def nodes_plan(run: Run) -> Plan:
 
 def network_plan(run: Run, *, recreate: bool = False) -> Plan:
     """Plan the step `network`."""
-    return network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
+    plan = network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
+    if not run.settings.proxy.separate:
+        return plan
+    inner = network.plan(network.of_proxy(run.settings), run.look.proxy_network(), run.manager, recreate=recreate)
+    return replace(plan, summary=f"{plan.summary}; {inner.summary}", changes=(*plan.changes, *inner.changes))
 
 
 def volume_plan(run: Run) -> Plan:
@@ -55,7 +61,8 @@ def volume_plan(run: Run) -> Plan:
 
 def certs_plan(run: Run) -> Plan:
     """Plan the step `certs`."""
-    return certs.plan(certs.desired(run.settings), run.look.certificate(), run.manager, datetime.now(UTC))
+    wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(run.look.proxy()))
+    return certs.plan(wanted, run.look.certificate(), run.manager, datetime.now(UTC))
 
 
 def images_plan(run: Run, targets: Sequence[str]) -> Plan:
@@ -78,11 +85,26 @@ def hub_image_plan(run: Run) -> Plan:
     return hub_image.plan(wanted, run.look.hub_image(wanted.tag), run.manager)
 
 
+def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:
+    """Plan the step `proxy`, on what the steps before it left, where there has to be one."""
+    found, hub = run.look.proxy(), run.look.service()
+    if not run.settings.proxy.separate:
+        return proxy.plan_removal(found, run.manager)
+    parts = stands_on()
+    in_swarm = proxy.secret_name(run.settings, run.secrets, parts.cluster)
+    value = run.secrets[PROXY_TOKEN]
+    is_missing = in_swarm not in hub.secrets
+    token = service.secret(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
+    return proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
+
+
 def service_plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service`, on what the steps before it left."""
     wanted = service.desired(run.settings, run.secrets, parts)
     names = service.secret_names(run.settings, run.secrets, parts.cluster)
     found, before = run.look.service(), run.look.releases()
+    if run.settings.proxy.separate:  # the step before has made its token
+        found = replace(found, secrets={names[PROXY_TOKEN]: "", **found.secrets})
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
     plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
@@ -127,6 +149,7 @@ def every_plan(run: Run) -> list[Plan]:
         certs.STEP: lambda: certs_plan(run),
         images.STEP: lambda: images_plan(run, run.settings.hosts.all),
         hub_image.STEP: lambda: hub_image_plan(run),
+        proxy.STEP: lambda: proxy_plan(run, lambda: _foreseen(run, plans)),
         service.STEP: lambda: service_plan(run, _foreseen(run, plans)),
     }
     for step, make in steps.items():

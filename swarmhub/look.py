@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, homes, hub_image, images, lock, network, nodes, releases, service, volume
+from swarmhub import certs, homes, hub_image, images, lock, network, nodes, proxy, releases, service, volume
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.homes import Place, Volume
@@ -30,7 +30,17 @@ class Look:
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder, self.places]
+        manager = [
+            self.swarm,
+            self.network,
+            self.proxy_network,
+            self.proxy,
+            self.volume,
+            self.service,
+            self.releases,
+            self.holder,
+            self.places,
+        ]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
         of_host = (self.member, self.held, self.homes)
         jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
@@ -84,6 +94,16 @@ class Look:
     def network(self) -> FoundNetwork | None:
         """Return the overlay network."""
         return self._once("network", partial(network.observe, self._manager, self._settings.network.name))
+
+    def proxy_network(self) -> FoundNetwork | None:
+        """Return the network of the hub and a separate proxy; it is not sought where there is none."""
+        if not self._settings.proxy.separate:
+            return None
+        return self._once("proxy network", partial(network.observe, self._manager, network.of_proxy(self._settings)["Name"]))
+
+    def proxy(self) -> Json | None:
+        """Return the separate proxy's service."""
+        return self._once("proxy", partial(proxy.observe, self._manager, self._settings))
 
     def volume(self) -> Json | None:
         """Return the hub's volume."""

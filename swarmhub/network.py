@@ -27,6 +27,11 @@ class Found:
     services: tuple[str, ...]
     people: tuple[str, ...] = ()
 
+    @property
+    def subnet(self) -> str:
+        """Return its addresses."""
+        return str(self.fields["IPAM"]["Config"][0]["Subnet"])
+
 
 def desired(settings: Settings) -> dict[str, Any]:
     """Return the body of the request that makes the network."""
@@ -42,6 +47,14 @@ def desired(settings: Settings) -> dict[str, Any]:
         "Options": options,
         "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}] if subnet else []},
     }
+
+
+def of_proxy(settings: Settings) -> dict[str, Any]:
+    """Return the body of the request that makes the network which only the hub and a separate proxy are on."""
+    of_notebooks = desired(settings)
+    options = {name: value for name, value in of_notebooks["Options"].items() if name == "encrypted"}
+    name = f"{settings.network.name}-proxy"
+    return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
 
 
 def observe(manager: Host, name: str) -> Found | None:

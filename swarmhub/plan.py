@@ -17,6 +17,7 @@ class Cost(Enum):
 
     NOTHING = "nobody notices"
     HUB_RESTART = "the hub restarts, notebooks go on"
+    RECONNECT = "connections to notebooks break for a moment"
     HUB_STOP = "the hub stops"
     NOTEBOOKS_STOP = "notebooks stop"
 

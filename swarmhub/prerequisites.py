@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from swarmhub import certs, hub_image, images, network
+from swarmhub import certs, hub_image, images, network, proxy
 from swarmhub.differences import known_after
 from swarmhub.errors import StepError
 from swarmhub.images import Held
@@ -34,8 +34,23 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     held = images.reached(look.images(settings.hosts.all), settings.hosts.all)
     pinned = {image: _pinned(settings, image, images.of(image, held), manager) for image in settings.images}
     _require_labels(look, pinned)
-    node = look.member(manager).node
-    return Parts(node, found.id, tag, pinned, certificate.fingerprint, swarm.cluster)
+    node, inner = look.member(manager).node, look.proxy_network()
+    if settings.proxy.separate and inner is None:
+        name = network.of_proxy(settings)["Name"]
+        raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
+    of_proxy = (inner.id, inner.subnet) if inner else ("", "")
+    return Parts(node, found.id, tag, pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
+
+
+def require_proxy(settings: Settings, look: Look, manager: str) -> None:
+    """Make sure that a hub without a proxy of its own finds one: it would wait for it, and end.
+
+    Raises:
+        StepError: there is none.
+
+    """
+    if settings.proxy.separate and look.proxy() is None:
+        raise StepError(manager, f"there is no service {proxy.name(settings)}", "Run it first: fab proxy")
 
 
 def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:
@@ -65,7 +80,8 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     network_id = known_after(network.STEP) if found is None or before[network.STEP].changes else found.id
     is_new = certificate is None or before[certs.STEP].changes
     fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
-    held = look.held(manager)
+    held, inner = look.held(manager), look.proxy_network()
+    of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
     pulled = {image: Held("", frozenset({wanted[image]})) for image in images.lacking(wanted, held)}
     return Parts(
         look.member(manager).node,
@@ -74,4 +90,5 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
         {image: images.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
         fingerprint,
         look.swarm().cluster,
+        *(of_proxy if settings.proxy.separate else ()),
     )

@@ -1,6 +1,7 @@
 """Collect the secrets, check them, and give them names that tell nothing but whether they changed."""
 
 import hashlib
+import hmac
 import io
 import os
 import re
@@ -15,6 +16,8 @@ from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings
 
 NAMES = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL")
+# A separate proxy takes routes from whoever has it. Nobody has to keep it: it follows from the OAuth client's secret.
+PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 CALLBACK_PATH = "/hub/oauth_callback"
 COMMAND_SECONDS = 60
 
@@ -39,7 +42,13 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
         problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
     if problems:
         raise SettingsError(*problems)
+    if settings.proxy.separate:
+        values[PROXY_TOKEN] = _derived(values["GITHUB_CLIENT_SECRET"], PROXY_TOKEN)
     return {name: SecretStr(value) for name, value in values.items()}
+
+
+def _derived(secret: str, name: str) -> str:
+    return hmac.new(secret.encode(), name.encode(), hashlib.sha256).hexdigest()
 
 
 def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:

@@ -43,6 +43,8 @@ class Parts:
     images: Mapping[str, str]
     certificate: str
     cluster: str
+    proxy_network: str = ""
+    proxy_subnet: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,11 @@ def mounted(secrets: Secrets) -> Secrets:
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
-    hub, domain = settings.hub, settings.hub.domain
+    hub, is_alone = settings.hub, not settings.proxy.separate
     # Where homes are folders of a path or a file server, the hub makes those that are missing.
     above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
-        "SSL_KEY": live(domain, "privkey.pem"),
-        "SSL_CERT": live(domain, "fullchain.pem"),
+        **_proxy_environment(settings),
         "DOCKER_NETWORK_NAME": settings.network.name,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
@@ -103,28 +104,20 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
     container = {
         "Image": parts.hub_image,
-        # The proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
-        "Labels": {CERTIFICATE_LABEL: parts.certificate},
+        # JupyterHub's proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
+        "Labels": {CERTIFICATE_LABEL: parts.certificate} if is_alone else {},
         "Env": [f"{name}={value}" for name, value in environment.items()],
         "Mounts": [
             # live/ holds links into archive/: the whole folder or nothing.
-            {"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True},
+            *([{"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True}] if is_alone else []),
             {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
             {"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"},
             *([above] if above else []),
         ],
-        "Secrets": [_reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
-        "Healthcheck": {
-            "Test": ["CMD-SHELL", HEALTHY],
-            "Interval": 2 * SECOND,
-            "Timeout": 5 * SECOND,
-            "StartPeriod": 60 * SECOND,
-            "Retries": 5,
-        },
+        "Secrets": [reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
+        "Healthcheck": healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
     }
-    # Two hubs must never have the database open, and the port is taken until the old one is gone.
-    rollout = {"Parallelism": 1, "Monitor": 2 * SECOND, "Order": "stop-first"}
     return {
         "Name": hub.service,
         "Labels": {LABEL: hub.service},
@@ -132,16 +125,45 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "ContainerSpec": container,
             "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
-            "Networks": [{"Target": parts.network}],
+            "Networks": [{"Target": target} for target in (parts.network, parts.proxy_network) if target],
         },
-        "Mode": {"Replicated": {"Replicas": 1}},
-        "UpdateConfig": {**rollout, "FailureAction": "rollback"},
-        "RollbackConfig": {**rollout, "FailureAction": "pause"},
+        **rollout(),
         "EndpointSpec": {
             "Mode": settings.network.endpoint_mode,
-            "Ports": [{"Protocol": "tcp", "TargetPort": 443, "PublishedPort": hub.port, "PublishMode": hub.publish}],
+            **({"Ports": [port(443, hub.port, hub.publish)]} if is_alone else {}),
         },
     }
+
+
+def _proxy_environment(settings: Settings) -> dict[str, str]:
+    if settings.proxy.separate:
+        # By its name on the network that notebooks are not on.
+        return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
+    return {name: live(settings.hub.domain, file) for name, file in (("SSL_KEY", "privkey.pem"), ("SSL_CERT", "fullchain.pem"))}
+
+
+def healthcheck(script: str) -> dict[str, Any]:
+    """Return how Docker asks a container of ours whether it is well."""
+    times = {"Interval": 2 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SECOND}
+    return {"Test": ["CMD-SHELL", script], **times, "Retries": 5}
+
+
+def rollout() -> dict[str, Any]:
+    """Return how a service with one replica is replaced.
+
+    Two hubs must never have the database open, and a port is taken until the old task is gone.
+    """
+    how = {"Parallelism": 1, "Monitor": 2 * SECOND, "Order": "stop-first"}
+    return {
+        "Mode": {"Replicated": {"Replicas": 1}},
+        "UpdateConfig": {**how, "FailureAction": "rollback"},
+        "RollbackConfig": {**how, "FailureAction": "pause"},
+    }
+
+
+def port(inside: int, outside: int, publish: str) -> dict[str, Any]:
+    """Return a published port."""
+    return {"Protocol": "tcp", "TargetPort": inside, "PublishedPort": outside, "PublishMode": publish}
 
 
 def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[str, str], manager: str) -> Plan:
@@ -153,19 +175,9 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     """
     name = wanted["Name"]
     missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
-    changes = [
-        Change(
-            "create",
-            f"secret {names[short]}",
-            manager,
-            _SecretMaker(names[short], secrets[short], name),
-            command=commands.secret(short, names[short], f"{LABEL}={name}"),
-        )
-        for short in missing
-    ]
+    changes = [secret(short, names[short], secrets[short], name, manager) for short in missing]
     if found.service is None:
-        command = commands.service_create(wanted)
-        changes.append(Change("create", f"service {name}", manager, _Sender(wanted, None), flat(wanted), command=command))
+        changes.append(create(wanted, manager))
     else:
         _refuse_to_move(wanted, found.service, manager)
     differs = specs.compare(wanted, found.service["Spec"]) if found.service else ()
@@ -177,6 +189,18 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
         for left, id_ in stale
     ]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
+
+
+def secret(short: str, in_swarm: str, value: SecretStr, hub: str, manager: str) -> Change:
+    """Return what makes a secret of a hub."""
+    command = commands.secret(short, in_swarm, f"{LABEL}={hub}")
+    return Change("create", f"secret {in_swarm}", manager, _SecretMaker(in_swarm, value, hub), command=command)
+
+
+def create(wanted: dict[str, Any], manager: str) -> Change:
+    """Return what makes a service."""
+    command = commands.service_create(wanted)
+    return Change("create", f"service {wanted['Name']}", manager, _Sender(wanted, None), flat(wanted), command=command)
 
 
 def stop(found: Json, manager: str) -> Change:
@@ -215,7 +239,8 @@ def _restarts(path: str) -> bool:
     return path.startswith(("TaskTemplate", "EndpointSpec", "Mode"))
 
 
-def _reference(name: str, in_swarm: str) -> dict[str, Any]:
+def reference(name: str, in_swarm: str) -> dict[str, Any]:
+    """Return how a secret is mounted."""
     return {"SecretName": in_swarm, "File": {"Name": name, "UID": "0", "GID": "0", "Mode": 0o400}}
 
 
@@ -247,7 +272,7 @@ class _Sender:
     def __call__(self, host: Host, progress: Progress) -> None:
         name = self.wanted["Name"]
         spec = copy.deepcopy(self.wanted)
-        ids = observe(host, name).secrets
+        ids = observe(host, self.wanted["Labels"][LABEL]).secrets
         for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
             reference["SecretID"] = ids[reference["SecretName"]]
         if self.found is None:

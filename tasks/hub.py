@@ -4,6 +4,7 @@ from invoke.context import Context
 
 from swarmhub import certs as certificates
 from swarmhub import chapters, converge, health, hub_image, prerequisites
+from swarmhub import proxy as front
 from swarmhub import service as chapter
 from swarmhub import smoke as proof
 from swarmhub.steps import step, step_task
@@ -30,17 +31,28 @@ def build_hub(c: Context) -> None:
 
 
 @step_task()
+def proxy(c: Context) -> None:
+    """Run the proxy as a service of its own, where hosts.toml says so."""
+    with step(c, front.STEP) as run:
+        run.check()
+        run.apply(chapters.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
+        if run.settings.proxy.separate:
+            converge.ensure(run.hosts[run.manager], front.name(run.settings), run.report)
+
+
+@step_task()
 def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
     with step(c, chapter.STEP) as run:
         run.check()
         parts = prerequisites.require(run.settings, run.look, run.manager)
+        prerequisites.require_proxy(run.settings, run.look, run.manager)
         run.apply(chapters.service_plan(run, parts))
         converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, prepull_all, build_hub, service],
+    pre=[check, nodes, agree, network, volume, certs, prepull_all, build_hub, proxy, service],
     help={
         "yes": "Answer the question before what costs people something.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",

@@ -19,7 +19,7 @@ from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_vo
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
-STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "service"]
+STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "proxy", "service"]
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
+        "proxy": [],
         "service": [
             f"check the on {MANAGER}",
             *[f"create secret on {MANAGER}"] * 2,

@@ -1,0 +1,122 @@
+"""The proxy as a service of its own: people stay connected while the hub is replaced."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from swarmhub import certs, commands, service, specs
+from swarmhub.certs import live
+from swarmhub.host import Host, Json
+from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.secrets import PROXY_TOKEN, Secrets
+from swarmhub.service import IN_ENVIRONMENT, LABEL, SECOND, Parts
+from swarmhub.settings import Settings
+
+STEP = "proxy"
+HEALTHY = (
+    "until curl --fail --silent --insecure --max-time 2 --output /dev/null https://127.0.0.1/_chp_healthz; do sleep 0.1; done"
+)
+
+
+def name(settings: Settings) -> str:
+    """Return the name of the proxy's service."""
+    return f"{settings.hub.service}-proxy"
+
+
+def observe(manager: Host, settings: Settings) -> Json | None:
+    """Ask for the proxy's service."""
+    return manager.engine.find(f"/services/{name(settings)}")
+
+
+def answers_http(found: Json | None) -> bool:
+    """Tell whether the proxy's service has port 80, where certificate authorities ask."""
+    ports = (found or {}).get("Spec", {}).get("EndpointSpec", {}).get("Ports") or []
+    return any(one["PublishedPort"] == certs.HTTP for one in ports)
+
+
+def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
+    """Return the name of the token's secret in the swarm."""
+    return service.secret_names(settings, secrets, cluster)[PROXY_TOKEN]
+
+
+def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
+    """Return the proxy's whole spec."""
+    hub, domain = settings.hub, settings.hub.domain
+    callback = urlsplit(secrets[IN_ENVIRONMENT].get_secret_value())
+    environment = {
+        "SSL_KEY": live(domain, "privkey.pem"),
+        "SSL_CERT": live(domain, "fullchain.pem"),
+        "ACME_FOLDER": certs.FOLDER,
+        "PUBLIC_URL": f"https://{callback.netloc}",
+        # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
+        "HSTS": "0" if settings.certs.staging else "1",
+        "HUB_URL": f"http://{hub.service}:8081",
+        "PROXY_SUBNET": parts.proxy_subnet,
+    }
+    container = {
+        "Image": parts.hub_image,
+        "Command": ["tini", "--", "python3", "-m", "hub.proxy"],
+        "Env": [f"{key}={value}" for key, value in environment.items()],
+        "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
+        "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
+        "Healthcheck": service.healthcheck(HEALTHY),
+        "StopGracePeriod": 10 * SECOND,
+    }
+    ports = [(443, hub.port), *([(80, settings.proxy.http_port)] if settings.proxy.http_port else [])]
+    return {
+        "Name": name(settings),
+        "Labels": {LABEL: hub.service},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            "Networks": [
+                {"Target": parts.network},
+                {"Target": parts.proxy_network, "Aliases": [f"{name(settings)}-api"]},
+            ],
+        },
+        **service.rollout(),
+        "EndpointSpec": {
+            "Mode": settings.network.endpoint_mode,
+            "Ports": [service.port(inside, outside, hub.publish) for inside, outside in ports],
+        },
+    }
+
+
+def plan(wanted: dict[str, Any], found: Json | None, hub: Json | None, token: Change | None, manager: str) -> Plan:
+    """Return what makes the service as wanted; `token` makes its secret, where that is missing.
+
+    A hub that still publishes the port gives it up first.
+    """
+    changes = [token] if token else []
+    if found is None:
+        changes += [*_closing(hub, wanted, manager), service.create(wanted, manager)]
+    elif differs := specs.compare(wanted, found["Spec"]):
+        changes.append(replace(service.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
+    return Plan(STEP, f"{wanted['Name']}: as wanted", tuple(changes))
+
+
+def plan_removal(found: Json | None, manager: str) -> Plan:
+    """Return what takes the service away, so that the hub can run the proxy itself."""
+    if found is None:
+        return Plan(STEP, "it runs in the hub's container")
+    service_name = found["Spec"]["Name"]
+    command = commands.line("service", "rm", service_name)
+    remove = Change(
+        "remove", f"service {service_name}", manager, partial(_remove, found["ID"]), cost=Cost.RECONNECT, command=command
+    )
+    return Plan(STEP, "", (remove,))
+
+
+def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:
+    """Return what takes the ports off a hub that runs its proxy itself."""
+    if hub is None or not (hub["Spec"].get("EndpointSpec") or {}).get("Ports"):
+        return []
+    spec = {**hub["Spec"], "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
+    return [service.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]
+
+
+def _remove(id_: str, host: Host, _: Progress) -> None:
+    host.engine.delete(f"/services/{id_}")
