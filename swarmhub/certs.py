@@ -151,7 +151,7 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
         return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True), differs),))
     if found.is_due(now):
         left = Difference("days left", found.days_left(now), f"more than a third of {found.days}")
-        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=False), (left,)),))
+        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=True), (left,)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 
@@ -210,7 +210,7 @@ class _Certbot:
             if not code:
                 return
             if STALE_NONCE not in "\n".join(said) or attempt == ATTEMPTS - 1:
-                raise StepError(host.name, f"certbot failed: {_reason(said)}", _remedy(self.wanted, said))
+                raise StepError(host.name, f"certbot failed: {reason(said)}", _remedy(self.wanted, said))
 
     def _run(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
         """Run certbot to its end and return its exit code and what it said."""
@@ -246,7 +246,8 @@ def _is_noise(said: list[str]) -> bool:
     return "NEXT STEPS:" in said or said[-1].startswith(NOISE)
 
 
-def _reason(said: list[str]) -> str:
+def reason(said: list[str]) -> str:
+    """Return why certbot failed, of all that it said."""
     details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
     lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(NOISE)]
     return (details or lines[-1:] or ["it says nothing"])[0]

@@ -18,6 +18,7 @@ from swarmhub import (
     prerequisites,
     proxy,
     releases,
+    renewal,
     rollback,
     service,
     volume,
@@ -89,13 +90,23 @@ def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:
     """Plan the step `proxy`, on what the steps before it left, where there has to be one."""
     found, hub = run.look.proxy(), run.look.service()
     if not run.settings.proxy.separate:
-        return proxy.plan_removal(found, run.manager)
+        plan = proxy.plan_removal(found, run.manager)
+        return replace(plan, changes=(*plan.changes, *renewal.removal(run.look.renewal(), run.manager)))
     parts = stands_on()
     in_swarm = proxy.secret_name(run.settings, run.secrets, parts.cluster)
     value = run.secrets[PROXY_TOKEN]
     is_missing = in_swarm not in hub.secrets
     token = service.secret(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
-    return proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
+    plan = proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
+    return replace(plan, changes=(*plan.changes, *_renewing(run, parts.node)))
+
+
+def _renewing(run: Run, node: str) -> list[Change]:
+    if not renewal.is_wanted(run.settings):
+        return renewal.removal(run.look.renewal(), run.manager)
+    wanted = replace(certs.desired(run.settings), by_proxy=True)
+    spec = renewal.desired(run.settings, wanted, wanted.directory(run.look.certificate()), node)
+    return renewal.changes(run.settings, wanted, spec, run.look.renewal(), run.manager)
 
 
 def service_plan(run: Run, parts: Parts) -> Plan:

@@ -34,7 +34,7 @@ def container(body: Json) -> str:
     binds = [word for bind in host["Binds"] for word in ("--volume", bind)]
     ports = [
         word
-        for inside, outside in host["PortBindings"].items()
+        for inside, outside in host.get("PortBindings", {}).items()
         for word in ("--publish", f"{outside[0]['HostPort']}:{inside.removesuffix('/tcp')}")
     ]
     environment = [word for value in body["Env"] for word in ("--env", value)]
@@ -49,8 +49,9 @@ def secret(variable: str, name: str, label: str) -> str:
 def service_create(spec: Json) -> str:
     """Return what makes a service."""
     words = [word for flag in _flags(spec) for word in flag]
-    image = spec["TaskTemplate"]["ContainerSpec"]["Image"]
-    return line("service", "create", "--no-resolve-image", "--name", spec["Name"], *words, image)
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    arguments = container.get("Args") or []
+    return line("service", "create", "--no-resolve-image", "--name", spec["Name"], *words, container["Image"], *arguments)
 
 
 def service_update(wanted: Json, found: Json) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, homes, hub_image, images, lock, network, nodes, proxy, releases, service, volume
+from swarmhub import certs, homes, hub_image, images, lock, network, nodes, proxy, releases, renewal, service, volume
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.homes import Place, Volume
@@ -15,6 +15,7 @@ from swarmhub.network import Found as FoundNetwork
 from swarmhub.nodes import Member, Swarm
 from swarmhub.parallel import at_once
 from swarmhub.releases import Release
+from swarmhub.renewal import State as RenewalState
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings
 
@@ -35,6 +36,7 @@ class Look:
             self.network,
             self.proxy_network,
             self.proxy,
+            self.renewal,
             self.volume,
             self.service,
             self.releases,
@@ -104,6 +106,16 @@ class Look:
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
         return self._once("proxy", partial(proxy.observe, self._manager, self._settings))
+
+    def renewal(self) -> Json | None:
+        """Return the service that renews the certificate."""
+        return self._once("renewal", partial(self._manager.engine.find, f"/services/{renewal.name(self._settings)}"))
+
+    def renewed(self) -> RenewalState | None:
+        """Return how the certificate's renewal stands; it is not asked for where there is none."""
+        if not renewal.is_wanted(self._settings):
+            return None
+        return self._once("renewed", partial(renewal.observe, self._manager))
 
     def volume(self) -> Json | None:
         """Return the hub's volume."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from swarmhub import certs, commands, service, specs
 from swarmhub.certs import live
 from swarmhub.host import Host, Json
-from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import PROXY_TOKEN, Secrets
 from swarmhub.service import IN_ENVIRONMENT, LABEL, SECOND, Parts
 from swarmhub.settings import Settings
@@ -57,7 +57,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
     container = {
         "Image": parts.hub_image,
-        "Command": ["tini", "--", "python3", "-m", "hub.proxy"],
+        "Args": ["python3", "-m", "hub.proxy"],
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
         "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
@@ -105,7 +105,7 @@ def plan_removal(found: Json | None, manager: str) -> Plan:
     service_name = found["Spec"]["Name"]
     command = commands.line("service", "rm", service_name)
     remove = Change(
-        "remove", f"service {service_name}", manager, partial(_remove, found["ID"]), cost=Cost.RECONNECT, command=command
+        "remove", f"service {service_name}", manager, partial(service.remove, found["ID"]), cost=Cost.RECONNECT, command=command
     )
     return Plan(STEP, "", (remove,))
 
@@ -116,7 +116,3 @@ def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[
         return []
     spec = {**hub["Spec"], "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
     return [service.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]
-
-
-def _remove(id_: str, host: Host, _: Progress) -> None:
-    host.engine.delete(f"/services/{id_}")

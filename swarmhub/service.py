@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub import mounts
-from swarmhub import commands, converge, handed, images, specs
+from swarmhub import commands, converge, handed, images, specs, swarm_config
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, flat
@@ -223,6 +223,11 @@ def update(
     return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
 
 
+def remove(id_: str, host: Host, _: Progress) -> None:
+    """Remove a service."""
+    host.engine.delete(f"/services/{id_}")
+
+
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:
     pinned = [item for item in _constraints(service["Spec"]) if item.startswith("node.id==")]
     if pinned and pinned[0] not in _constraints(wanted):
@@ -275,6 +280,10 @@ class _Sender:
         ids = observe(host, self.wanted["Labels"][LABEL]).secrets
         for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
             reference["SecretID"] = ids[reference["SecretName"]]
+        if references := spec["TaskTemplate"]["ContainerSpec"].get("Configs"):
+            configs = swarm_config.ids(host)
+            for reference in references:
+                reference["ConfigID"] = configs[reference["ConfigName"]]
         if self.found is None:
             host.engine.post("/services/create", spec)
         else:

@@ -25,6 +25,10 @@ def _normal(spec: Json) -> Json:
         ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
         key=lambda one: str(one["File"]["Name"]),
     )
+    container["Configs"] = sorted(
+        ({"ConfigName": one["ConfigName"], "File": one["File"]} for one in container.get("Configs") or []),
+        key=lambda one: str(one["File"]["Name"]),
+    )
     container["Mounts"] = sorted(container.get("Mounts") or [], key=lambda mount: str(mount["Target"]))
     filled_in = {"Runtime": "container", "ForceUpdate": template.get("ForceUpdate")}
     for key, value in filled_in.items():

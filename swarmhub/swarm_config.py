@@ -32,9 +32,23 @@ def create(manager: Host, name: str, labels: Mapping[str, str], data: Json) -> s
         EngineError: with status 409, there is one of that name: of several who try at once, one succeeds.
 
     """
-    packed = base64.b64encode(json.dumps(data).encode()).decode()
-    body = {"Name": name, "Labels": dict(labels), "Data": packed}
+    return create_file(manager, name, labels, json.dumps(data).encode())
+
+
+def create_file(manager: Host, name: str, labels: Mapping[str, str], content: bytes) -> str:
+    """Make a config of any content and return its id.
+
+    Raises:
+        EngineError: with status 409, there is one of that name.
+
+    """
+    body = {"Name": name, "Labels": dict(labels), "Data": base64.b64encode(content).decode()}
     return str(manager.engine.post("/configs/create", body)["ID"])
+
+
+def ids(manager: Host) -> dict[str, str]:
+    """Map the names of all configs to their ids."""
+    return {one["Spec"]["Name"]: one["ID"] for one in manager.engine.get("/configs")}
 
 
 def listed(manager: Host, label: str) -> tuple[Record, ...]:

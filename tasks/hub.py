@@ -3,7 +3,7 @@
 from invoke.context import Context
 
 from swarmhub import certs as certificates
-from swarmhub import chapters, converge, health, hub_image, prerequisites
+from swarmhub import chapters, converge, health, hub_image, prerequisites, renewal
 from swarmhub import proxy as front
 from swarmhub import service as chapter
 from swarmhub import smoke as proof
@@ -38,6 +38,8 @@ def proxy(c: Context) -> None:
         run.apply(chapters.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
         if run.settings.proxy.separate:
             converge.ensure(run.hosts[run.manager], front.name(run.settings), run.report)
+        if renewal.is_wanted(run.settings):
+            converge.ensure(run.hosts[run.manager], renewal.name(run.settings), run.report)
 
 
 @step_task()

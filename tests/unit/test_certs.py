@@ -171,7 +171,7 @@ def test_an_expired_certificate_is_due(held: Certificate) -> None:
         ("missing", "issue", "--keep-until-expiring", Cost.NOTHING),
         ("another directory", "replace", "--force-renewal", Cost.HUB_RESTART),
         ("another name", "replace", "--force-renewal", Cost.HUB_RESTART),
-        ("due", "renew", "--keep-until-expiring", Cost.HUB_RESTART),
+        ("due", "renew", "--force-renewal", Cost.HUB_RESTART),
     ],
 )
 def test_what_is_done_about_a_certificate(

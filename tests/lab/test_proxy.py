@@ -1,0 +1,161 @@
+"""The proxy as a service of its own: people stay connected, whatever becomes of the hub and of its certificate."""
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from pydantic import SecretStr
+
+from lab import topology
+from swarmhub import https, kernel
+from swarmhub.hub_api import HubApi
+from tests.lab.support import HUB, Lab, variant
+
+MANAGER = topology.MANAGER.name
+PROXY = f"{HUB}-proxy"
+SEPARATE = ("[network]", "[proxy]\nseparate = true\n\n[network]")
+PRODUCTION = ("staging = true", "staging = false")
+COUNTS = 120
+COUNT = f"import time\nfor number in range({COUNTS}):\n    print(number, flush=True)\n    time.sleep(0.2)"
+HTTPS = topology.MANAGER.ports[443]
+ALL_NUMBERS = "".join(f"{number}\n" for number in range(COUNTS))
+
+
+def unverified(most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
+    """Return a context that takes any certificate: that TLS verifies is test_deploy's matter."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, most
+    return context
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the lab's hosts.toml with a separate proxy."""
+    return variant(tmp_path_factory.mktemp("separate"), SEPARATE)
+
+
+@pytest.fixture(scope="module")
+def separate(settled: Lab, hosts: Path) -> Lab:
+    """Deploy with a separate proxy, from a hub that ran its own."""
+    done = settled.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    return settled
+
+
+@pytest.fixture
+def server(separate: Lab) -> Iterator[HubApi]:
+    """Start Ada's server, and ask it as she would."""
+    separate.start_server("ada")
+    token = json.loads(separate.hub_api("POST", "users/ada/tokens", "{}"))["token"]
+    yield HubApi(topology.HUB_URL, unverified(), SecretStr(token)).server("ada")
+    separate.stop_server("ada")
+    separate.forget_homes()
+
+
+@contextmanager
+def counting(server: HubApi) -> Iterator[Future[str]]:
+    """Let a kernel count over one websocket; what it has said is there when it is done."""
+    with ThreadPoolExecutor() as pool:
+        counted = pool.submit(kernel.run, server, COUNT)
+        yield counted
+
+
+def served() -> int:
+    """Return the serial number of the certificate that is served."""
+    with unverified().wrap_socket(socket.create_connection(("127.0.0.1", HTTPS)), server_hostname=topology.DOMAIN) as plain:
+        certificate = plain.getpeercert(binary_form=True)
+    assert certificate is not None
+    return x509.load_der_x509_certificate(certificate).serial_number
+
+
+def test_a_kernel_goes_on_while_the_hub_is_replaced(separate: Lab, server: HubApi) -> None:
+    """Its websocket stays open, and no word of its output is lost."""
+    before = separate.service_version()
+    with counting(server) as counted:
+        separate.docker("service", "update", "--quiet", "--force", HUB)
+        assert not counted.done(), "the hub was not replaced while it counted"
+    assert separate.service_version() != before
+    assert counted.result() == ALL_NUMBERS
+
+
+def test_plain_http_leads_to_https(separate: Lab) -> None:
+    """To the same path of the public address."""
+    connection = http.client.HTTPConnection("127.0.0.1", topology.MANAGER.ports[80], timeout=10)
+    connection.request("GET", "/hub/login?next=%2Fhub%2Fhome", headers={"Host": topology.DOMAIN})
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (301, f"{topology.HUB_URL}/hub/login?next=%2Fhub%2Fhome")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_old_tls_is_refused(separate: Lab) -> None:
+    """TLS 1.1 by the proxy, not only by its clients; 1.2 is taken."""
+
+    def shake(version: ssl.TLSVersion) -> str:
+        with unverified(version).wrap_socket(socket.create_connection(("127.0.0.1", HTTPS))) as plain:
+            return plain.version() or ""
+
+    with pytest.raises(ssl.SSLError, match="protocol version"):
+        shake(ssl.TLSVersion.TLSv1_1)
+    assert shake(ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+
+
+def test_notebooks_do_not_reach_the_proxys_api(separate: Lab, server: HubApi) -> None:
+    """It listens on a network that they are not on; on theirs the port is closed."""
+    container = separate.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={PROXY}")
+    networks = json.loads(separate.docker("inspect", container, "--format", "{{json .NetworkSettings.Networks}}"))
+    addresses = {name: networks[name]["IPAddress"] for name in ("jupyter", "jupyter-proxy")}
+    asked = (
+        "import socket,sys\n"
+        "for address in sys.argv[1:]:\n"
+        "    try: print(socket.create_connection((address, 8001), 3))\n"
+        "    except OSError as error: print(type(error).__name__)\n"
+    )
+    said = separate.in_server("ada", f"python3 -c '{asked}' {addresses['jupyter']} {addresses['jupyter-proxy']}")
+    assert [line in ("ConnectionRefusedError", "TimeoutError", "OSError") for line in said.splitlines()] == [True, True], said
+    token = separate.docker("exec", container, "cat", "/run/secrets/PROXY_TOKEN")
+    hub = separate.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    url = f"http://{PROXY}-api:8001/api/routes"
+    routes = separate.docker("exec", hub, "curl", "-fsS", "-H", f"Authorization: token {token}", url)
+    assert "/user/ada/" in json.loads(routes)
+
+
+def test_a_new_certificate_cuts_nobody_off(separate: Lab, server: HubApi, tmp_path: Path) -> None:
+    """It comes by way of the proxy's port 80, is served within seconds, and the websockets that are open stay so."""
+    before = served()
+    with counting(server) as counted:
+        done = separate.fab("certs", hosts=variant(tmp_path, SEPARATE, PRODUCTION))
+        assert done.code == 0, done.text
+        assert "hub restarts" not in done.out
+        separate.wait(lambda: served() != before, 10, "the new certificate is not served")
+        assert not counted.done(), "the certificate was not replaced while it counted"
+    assert counted.result() == ALL_NUMBERS
+
+
+def test_browsers_are_told_to_come_by_https_only(separate: Lab, tmp_path: Path) -> None:
+    """With a real certificate; who was told so by a staging one could not get past it any more."""
+
+    def told() -> str | None:
+        with https.asked("GET", topology.DOMAIN, HTTPS, "/hub/health", unverified()) as answer:
+            return answer.getheader("Strict-Transport-Security")
+
+    assert told() is None
+    done = separate.fab("deploy", hosts=variant(tmp_path, SEPARATE, PRODUCTION))
+    assert done.code == 0, done.text
+    assert told() == "max-age=31536000"
+    separate.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
+
+
+def test_the_hub_can_run_it_again(separate: Lab) -> None:
+    """An ordinary deploy with the setting off takes the service away, and the hub publishes the port."""
+    done = separate.fab("deploy")
+    assert done.code == 0, done.text
+    assert separate.docker("service", "ls", "--quiet", "--filter", f"name={PROXY}") == ""
