@@ -53,6 +53,9 @@ class Service:
     hostname: str
 
 
+# How long the certificates of one of the ACME servers hold.
+SHORT_SECONDS = 60
+PEBBLE = "pebble -dnsserver 10.213.0.2:53 -config"
 SERVICES = (
     Service(
         "dns",
@@ -67,21 +70,33 @@ SERVICES = (
     Service(
         "acme",
         "10.213.0.4",
-        ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"),
+        (*PEBBLE.split(), "/srv/lab/pebble.json"),
         {15000: 15000},
         "acme.lab",
     ),
     Service(
         "acme-staging",
         "10.213.0.5",
-        ("pebble", "-config", "/srv/lab/pebble.json", "-dnsserver", "10.213.0.2:53"),
+        (*PEBBLE.split(), "/srv/lab/pebble.json"),
         {15000: 15001},
         "acme-staging.lab",
+    ),
+    Service(
+        "acme-short",
+        "10.213.0.7",
+        (
+            "sh",
+            "-c",
+            f"sed s/7776000/{SHORT_SECONDS}/ /srv/lab/pebble.json > /tmp/pebble.json && exec {PEBBLE} /tmp/pebble.json",
+        ),
+        {15000: 15002},
+        "acme-short.lab",
     ),
     Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
 )
 DNS = SERVICES[0].address
 ACME_PRODUCTION = "https://acme.lab:14000/dir"
+ACME_SHORT = "https://acme-short.lab:14000/dir"
 HUB_URL = f"https://{DOMAIN}:{MANAGER.ports[443]}"
 
 

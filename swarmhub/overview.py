@@ -17,6 +17,7 @@ from swarmhub.nodes import DOCKER_ROOT, Member, Swarm
 from swarmhub.notebooks import Notebook
 from swarmhub.parallel import at_once
 from swarmhub.plan import remedy
+from swarmhub.renewal import State
 from swarmhub.settings import Settings
 from swarmhub.status import Hub, Image, Node, Server, Status, read_hub
 
@@ -40,6 +41,7 @@ class _Running:
     hub: Hub | None
     servers: tuple[Notebook, ...]
     certificate: Certificate | StepError | None
+    renewal: State | StepError | None
 
 
 def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: str) -> Status:
@@ -70,6 +72,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         ),
         hub=replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container)) if hub else None,
         certificate=running.certificate,
+        renewal=running.renewal,
         images=_images(settings, hosts, hub, seen),
         servers=tuple(
             Server(one.user, names.get(one.node, one.node), one.state, one.since, memory.get(one.container))
@@ -82,7 +85,7 @@ def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
     swarm, service = look.swarm(), look.service().service
     tasks = manager.engine.get("/tasks", filters={"service": [name]}) if service else []
     hub = read_hub(service, tasks) if service else None
-    return _Running(swarm, hub, notebooks.observe(manager, name), _or_error(look.certificate))
+    return _Running(swarm, hub, notebooks.observe(manager, name), _or_error(look.certificate), _or_error(look.renewed))
 
 
 def _ask_host(look: Look, host: Host) -> _Seen:

@@ -29,6 +29,13 @@ class State:
     reason: str
     next: datetime | None
 
+    @property
+    def told(self) -> str:
+        """Return how often it has failed and why, as people read it."""
+        times = "once" if self.failures == 1 else f"{self.failures} times"
+        again = f"; it is tried again at {self.next:%Y-%m-%d %H:%M} UTC" if self.next else ""
+        return f"{times}: {self.reason}{again}"
+
 
 def name(settings: Settings) -> str:
     """Return the name of the service."""

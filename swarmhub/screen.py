@@ -11,6 +11,7 @@ from swarmhub import images
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.machine import Machine
+from swarmhub.renewal import State
 from swarmhub.status import Hub, Image, Node, Server, Status
 
 WARN, BAD = "yellow", "bold red"
@@ -31,7 +32,7 @@ def lines(status: Status) -> list[Text]:
         title,
         *_section("Nodes", _nodes(status.nodes)),
         *_section("Hub and proxy, in one container", _hub(status.hub, status.at)),
-        *_section("Certificate", [_certificate(status.certificate, status)]),
+        *_section("Certificate", [_certificate(status.certificate, status), *_renewal(status.renewal)]),
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
         *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
     ]
@@ -139,6 +140,12 @@ def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
     return Text.assemble(
         f"  {names}   ", (f"{left} days left{due}", style), f"   until {found.not_after:%Y-%m-%d}   {found.issuer}"
     )
+
+
+def _renewal(found: State | StepError | None) -> list[Text]:
+    if isinstance(found, StepError):
+        return [Text(f"  {found}", BAD, **WRAPPED)]
+    return [Text(f"  its renewal has failed {found.told}", BAD, **WRAPPED)] if found and found.failures else []
 
 
 def _images(found: Sequence[Image], hosts: Sequence[str]) -> list[Text]:

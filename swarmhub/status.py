@@ -12,6 +12,7 @@ from swarmhub.host import Json
 from swarmhub.images import Held
 from swarmhub.machine import Machine
 from swarmhub.nodes import Row
+from swarmhub.renewal import State
 
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
@@ -72,6 +73,7 @@ class Status:
     nodes: tuple[Node, ...]
     hub: Hub | None
     certificate: Certificate | StepError | None
+    renewal: State | StepError | None
     images: tuple[Image, ...]
     servers: tuple[Server, ...]
 
@@ -121,6 +123,7 @@ def _certificate_facts(status: Status) -> Json:
         "not_after": found.not_after.isoformat(),
         "days_left": found.days_left(status.at),
         "due": found.is_due(status.at),
+        "failed_renewals": status.renewal.failures if isinstance(status.renewal, State) else 0,
     }
 
 

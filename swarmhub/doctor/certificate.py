@@ -4,12 +4,15 @@ from datetime import datetime
 
 from swarmhub.certs import Certificate
 from swarmhub.doctor.finding import Finding, failure, ok, warning
+from swarmhub.renewal import State
 from swarmhub.settings import Settings
 
 CHECK = "certificate"
 
 
-def judge(found: Certificate | None, settings: Settings, manager: str, now: datetime) -> list[Finding]:
+def judge(
+    found: Certificate | None, settings: Settings, manager: str, now: datetime, renewal: State | None = None
+) -> list[Finding]:
     """Return how it stands; each of what is wrong with it is a line."""
     domain = settings.hub.domain
     if found is None:
@@ -25,6 +28,9 @@ def judge(found: Certificate | None, settings: Settings, manager: str, now: date
     elif found.is_due(now):
         text = f"it expires in {days} days, and less than a third of its life is left"
         findings.append(warning(CHECK, manager, text, "Renew it: fab certs, then fab deploy"))
+    if renewal and renewal.failures:
+        text = f"its renewal has failed {renewal.told}"
+        findings.append(failure(CHECK, manager, text, f"See: docker service logs {settings.hub.service}-renewal"))
     if found.directory == settings.certs.staging_server:
         text = f"it is a staging certificate, which browsers refuse ({found.issuer})"
         remedy = "Once all works: certs.staging = false in hosts.toml, then fab deploy"

@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hub import userlist
-from swarmhub import certs, hub_image, images, service
+from swarmhub import certs, hub_image, images, renewal, service
 from swarmhub import secrets as secrets_file
 from swarmhub.doctor import addresses, certificate, disk, dns, kernel, local, notebook, peers, published, swarm, versions
 from swarmhub.doctor.finding import Finding, from_error, warning
@@ -109,7 +109,8 @@ def _gate(cluster: Cluster) -> list[Finding]:
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
-        return certificate.judge(certs.observe(head, domain), settings, manager, datetime.now(UTC))
+        found, renewed = certs.observe(head, domain), renewal.observe(head) if renewal.is_wanted(settings) else None
+        return certificate.judge(found, settings, manager, datetime.now(UTC), renewed)
 
     return _one_by_one(
         cluster,

@@ -48,9 +48,8 @@ def pause(failures: int, left: float, life: float) -> float:
 def ages(chain: Path, now: datetime.datetime) -> tuple[float, float]:
     """Return the seconds that are left of a certificate's life, and those of all its life."""
     leaf = x509.load_pem_x509_certificate(chain.read_bytes())
-    # Debian 12's cryptography does not know the names with _utc yet.
-    begin, end = leaf.not_valid_before.replace(tzinfo=datetime.UTC), leaf.not_valid_after.replace(tzinfo=datetime.UTC)
-    return (end - now).total_seconds(), (end - begin).total_seconds()
+    end = leaf.not_valid_after_utc
+    return (end - now).total_seconds(), (end - leaf.not_valid_before_utc).total_seconds()
 
 
 def look(chain: Path, file: Path, certbot: list[str], before: State) -> tuple[State, float]:

@@ -166,5 +166,5 @@ def test_machines_get_times_in_iso_and_sizes_in_bytes(given: Settings, hosts: Ho
     server = {"user": "ada", "node": WORKER1, "state": "running", "memory": len(WORKER1)}
     assert facts["servers"] == [server | {"since": "2026-11-15T10:00:02+00:00"}]
     assert facts["images"][0]["nodes"][WORKER1] == {"id": "sha256:nb", "as_wanted": True}
-    assert set(facts["certificate"]) == {"names", "issuer", "not_after", "days_left", "due"}
+    assert set(facts["certificate"]) == {"names", "issuer", "not_after", "days_left", "due", "failed_renewals"}
     assert Server.__dataclass_fields__.keys() == facts["servers"][0].keys()

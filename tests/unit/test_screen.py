@@ -13,6 +13,7 @@ from swarmhub.errors import StepError
 from swarmhub.images import Held
 from swarmhub.machine import Machine
 from swarmhub.nodes import Row
+from swarmhub.renewal import State
 from swarmhub.status import Hub, Image, Node, Server, Status
 from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1
 
@@ -33,6 +34,7 @@ STATUS = Status(
     ),
     hub=Hub("jupyterhub", "jupyterhub:abc", MANAGER, "c1", "running", NOW - timedelta(hours=3), "", 0, False, 140_000_000),
     certificate=CERTIFICATE,
+    renewal=None,
     images=(Image(NOTEBOOK, GOOD, {MANAGER: HELD, WORKER1: HELD}), Image("jupyterhub:abc", "", {MANAGER: HELD})),
     servers=(Server("ada", WORKER1, "running", NOW - timedelta(minutes=5), 1_250_000_000),),
 )
@@ -119,6 +121,10 @@ def expiring(days: int) -> Status:
         (hub(restarts=4, restarts_or_more=True), ("4+", screen.WARN)),
         (hub(state="pending", error="no suitable node"), ("no suitable node. Its log: fab logs", screen.BAD)),
         (replace(STATUS, hub=None), ("there is no service yet: fab deploy", screen.BAD)),
+        (
+            replace(STATUS, renewal=State(2, "port 80 is closed", NOW)),
+            ("its renewal has failed 2 times: port 80 is closed; it is tried again at 2026-11-15 12:00 UTC", screen.BAD),
+        ),
         (replace(STATUS, certificate=None), ("there is none yet: fab certs", screen.BAD)),
         (replace(STATUS, certificate=StepError(MANAGER, "may not", "Sudo")), (f"{MANAGER}: may not. Sudo", screen.BAD)),
         (expiring(4), ("4 days left; it is due: fab certs", screen.BAD)),
