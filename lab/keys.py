@@ -38,9 +38,9 @@ class State:
 
 
 def ensure(folder: Path = topology.STATE) -> State:
-    """Make what is missing; `id` is written last, so a half-made state is made again."""
+    """Make what is missing; `id` is written last, so a half-made state is made again, and so is one of a smaller lab."""
     state = State(folder)
-    if not (state / "id").exists():
+    if not all((state / name).exists() for name in ("id", *(f"{service.name}.crt" for service in topology.SERVICES))):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         _certificates(state)
