@@ -82,8 +82,8 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
 
 def hub_image_plan(run: Run) -> Plan:
     """Plan the step `build-hub`."""
-    wanted = hub_image.desired(run.settings)
-    return hub_image.plan(wanted, run.look.hub_image(wanted.tag), run.manager)
+    wanted = hub_image.wanted(run.settings)
+    return hub_image.plan(wanted, [one.tag for one in wanted if run.look.hub_image(one.tag)], run.manager)
 
 
 def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:

@@ -1,5 +1,6 @@
 """The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from swarmhub.settings import Settings, read_text
 STEP = "build-hub"
 # hub/Dockerfile sets it: what an interrupted build has left is found by it.
 LABEL = "swarmhub.image"
+# npm's, for JupyterHub's proxy: both images have it.
+SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
 FOLDER = Path(__file__).resolve().parent.parent / "hub"
 
 
@@ -32,13 +35,39 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         SettingsError: the userlist has mistakes, or a file is missing.
 
     """
-    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
+    ours: context.Files = {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
+    files = {**_without(context.read(folder), "proxy/"), **ours}
     if settings.hub.conf:
-        files = {name: content for name, content in files.items() if not name.startswith("conf.d/")} | _conf(settings.hub.conf)
+        files = {**_without(files, "conf.d/"), **_conf(settings.hub.conf)}
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return HubImage(tag, files, settings.hub.base_image)
+
+
+def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
+    """Read what goes into a separate proxy's image: none of what changes with the hub, for a new one cuts people off.
+
+    Raises:
+        SettingsError: a file is missing.
+
+    """
+    shared = {name: (folder / name).read_bytes() for name in SHARED}
+    files = {**context.read(folder / "proxy"), **shared, "ca/.keep": b""}
+    if settings.hub.ca:
+        files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
+    return HubImage(tag, files, settings.hub.base_image)
+
+
+def wanted(settings: Settings) -> tuple[HubImage, ...]:
+    """Return the images to build: the hub's, and a separate proxy's.
+
+    Raises:
+        SettingsError: what goes into one is missing or wrong.
+
+    """
+    return (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
 
 
 def observe(manager: Host, tag: str) -> bool:
@@ -46,12 +75,16 @@ def observe(manager: Host, tag: str) -> bool:
     return manager.engine.find(f"/images/{tag}/json") is not None
 
 
-def plan(wanted: HubImage, exists: bool, manager: str) -> Plan:
-    """Return the build, if its inputs have changed."""
-    command = commands.line("build", "--build-arg", f"BASE={wanted.base}", "--tag", wanted.tag, "hub")
-    differs = flat({"tag": wanted.tag, "base": wanted.base})
-    changes = () if exists else (Change("build", wanted.tag, manager, _Builder(wanted), differs, command=command),)
-    return Plan(STEP, f"{wanted.tag}: built already", changes)
+def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Plan:
+    """Return the builds of what is not in `held`, by its tag: its inputs have changed."""
+    changes = tuple(_build(image, manager) for image in images if image.tag not in held)
+    return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes)
+
+
+def _build(image: HubImage, manager: str) -> Change:
+    command = commands.line("build", "--build-arg", f"BASE={image.base}", "--tag", image.tag, "hub")
+    differs = flat({"tag": image.tag, "base": image.base})
+    return Change("build", image.tag, manager, _Builder(image), differs, command=command)
 
 
 @dataclass(frozen=True)
@@ -73,6 +106,10 @@ class _Builder:
             for line in event.get("stream", "").splitlines():
                 if line.strip():
                     progress.log(host.name, line.rstrip())
+
+
+def _without(files: context.Files, beginning: str) -> context.Files:
+    return {name: content for name, content in files.items() if not name.startswith(beginning)}
 
 
 def _conf(folder: Path) -> dict[str, bytes]:

@@ -28,9 +28,9 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     if look.volume() is None:
         raise StepError(manager, f"there is no volume {settings.volume.name}", "Create it first: fab volume")
     certificate = certs.require(look.certificate(), manager)
-    tag = hub_image.desired(settings).tag
-    if not look.hub_image(tag):
-        raise StepError(manager, f"there is no image {tag}", "Build it first: fab build-hub")
+    tags = [one.tag for one in hub_image.wanted(settings)]
+    if lacking := [tag for tag in tags if not look.hub_image(tag)]:
+        raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
     held = images.reached(look.images(settings.hosts.all), settings.hosts.all)
     pinned = {image: _pinned(settings, image, images.of(image, held), manager) for image in settings.images}
     _require_labels(look, pinned)
@@ -38,8 +38,8 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     if settings.proxy.separate and inner is None:
         name = network.of_proxy(settings)["Name"]
         raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
-    of_proxy = (inner.id, inner.subnet) if inner else ("", "")
-    return Parts(node, found.id, tag, pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
+    of_proxy = (tags[1], inner.id, inner.subnet) if inner else ()
+    return Parts(node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
 
 
 def require_proxy(settings: Settings, look: Look, manager: str) -> None:
@@ -81,14 +81,15 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     is_new = certificate is None or before[certs.STEP].changes
     fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
     held, inner = look.held(manager), look.proxy_network()
+    tags = [one.tag for one in hub_image.wanted(settings)]
     of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
     pulled = {image: Held("", frozenset({wanted[image]})) for image in images.lacking(wanted, held)}
     return Parts(
         look.member(manager).node,
         network_id,
-        hub_image.desired(settings).tag,
+        tags[0],
         {image: images.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
         fingerprint,
         look.swarm().cluster,
-        *(of_proxy if settings.proxy.separate else ()),
+        *((tags[1], *of_proxy) if settings.proxy.separate else ()),
     )

@@ -56,8 +56,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "PROXY_SUBNET": parts.proxy_subnet,
     }
     container = {
-        "Image": parts.hub_image,
-        "Args": ["python3", "-m", "hub.proxy"],
+        "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
         "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],

@@ -43,6 +43,7 @@ class Parts:
     images: Mapping[str, str]
     certificate: str
     cluster: str
+    proxy_image: str = ""
     proxy_network: str = ""
     proxy_subnet: str = ""
 

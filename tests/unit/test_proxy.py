@@ -14,7 +14,8 @@ from tests.unit.cluster import SECRETS, as_kept
 from tests.unit.fakes import MANAGER, NOTEBOOK, settings
 
 WITH_TOKEN: Secrets = {**SECRETS, PROXY_TOKEN: SecretStr("token")}
-PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: "x@sha256:a"}, "c0ffee", "cluster", "inner", "10.0.9.0/24")
+INNER = ("jupyterhub-proxy:1", "inner", "10.0.9.0/24")
+PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: "x@sha256:a"}, "c0ffee", "cluster", *INNER)
 
 
 def given(**table: Any) -> Settings:

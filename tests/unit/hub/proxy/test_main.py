@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.proxy import __main__ as proxy
+from hub.proxy import main as proxy
 
 ENVIRON = {
     "SSL_KEY": "/tls/privkey.pem",
@@ -18,6 +18,11 @@ ENVIRON = {
     "HUB_URL": "http://jupyterhub:8081",
     "PROXY_SUBNET": "127.0.0.0/8",
 }
+
+
+def test_every_place_in_nginx_configuration_is_filled() -> None:
+    """None is left as it stands in the file."""
+    assert "{{" not in proxy.config(ENVIRON)
 
 
 def test_plain_http_leads_to_the_public_address() -> None:

@@ -16,11 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template
-
 TEMPLATE = Path(__file__).with_name("nginx.conf")
 CONFIG = Path("/run/nginx.conf")
 TOKEN = Path("/run/secrets/PROXY_TOKEN")
+HSTS = 'add_header Strict-Transport-Security "max-age=31536000" always;'
 PORT, API_PORT = 8000, 8001
 LOOK_SECONDS = 2
 
@@ -43,15 +42,17 @@ def address_in(subnet: str) -> str:
 
 def config(environ: Mapping[str, str]) -> str:
     """Return nginx's configuration."""
-    template = Template(TEMPLATE.read_text(), trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    text: str = template.render(
-        certificate=environ["SSL_CERT"],
-        key=environ["SSL_KEY"],
-        challenges=environ["ACME_FOLDER"],
-        public=environ["PUBLIC_URL"],
-        hsts=environ["HSTS"] == "1",
-        port=PORT,
-    )
+    text = TEMPLATE.read_text()
+    values = {
+        "certificate": environ["SSL_CERT"],
+        "key": environ["SSL_KEY"],
+        "challenges": environ["ACME_FOLDER"],
+        "public": environ["PUBLIC_URL"],
+        "headers": HSTS if environ["HSTS"] == "1" else "",
+        "port": str(PORT),
+    }
+    for name, value in values.items():
+        text = text.replace(f"{{{{ {name} }}}}", value)
     return text
 
 
