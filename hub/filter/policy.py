@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from hub.settings import Tables
 
@@ -89,7 +89,12 @@ def load(environ: Mapping[str, str]) -> Policy:
         ValueError: it is not one.
 
     """
-    return _JSON.validate_json(environ[VARIABLE], strict=True)
+    try:
+        return _JSON.validate_json(environ[VARIABLE], strict=True)
+    except ValidationError as error:
+        # Its own text shows what was given.
+        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise ValueError("; ".join(wrong)) from None
 
 
 _JSON = TypeAdapter(Policy)

@@ -52,7 +52,7 @@ class Call:
     """What the engine is asked.
 
     `owned` is the path of what first has to be found to be the hub's, by `is_ours`; its id goes where the call says {id}.
-    `shape` is what is shown of the answer, and of a list only what `lists` says; without one, the answer is passed on as it comes.
+    `shape` is what is shown of the answer, and of a list only what `lists` says; without one, it is passed on as it comes.
     """
 
     method: str

@@ -90,7 +90,7 @@ class _Filter:
 
     def _ask(self, call: Call) -> Any:
         body = None if call.body is None else json.dumps(call.body).encode()
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Content-Type": "application/json"} if body else {})
         url = URL(f"http://docker{call.target}", encoded=True)
         return self.session.request(call.method, url, data=body, headers=headers, allow_redirects=False)
 
@@ -102,7 +102,7 @@ async def _body(request: web.BaseRequest) -> bytes:
         Refused: it is too long, or does not come.
 
     """
-    body = b""
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
@@ -111,7 +111,7 @@ async def _body(request: web.BaseRequest) -> bytes:
                     raise Refused(f"the body is longer than {LARGEST_BODY} bytes")
     except TimeoutError:
         raise Refused("the body does not come") from None
-    return body
+    return bytes(body)
 
 
 async def _values(answer: ClientResponse) -> Any:
@@ -121,7 +121,7 @@ async def _values(answer: ClientResponse) -> Any:
         ValueError: it is none, or too long.
 
     """
-    text = b""
+    text = bytearray()
     async for part in answer.content.iter_any():
         text += part
         if len(text) > LARGEST_ANSWER:
