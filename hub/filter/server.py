@@ -70,7 +70,8 @@ class _Filter:
             return _no(403, f"swarmhub's filter refuses {asked}: {error}")
         except TimeoutError:
             return _no(TIMEOUT, f"swarmhub's filter: {asked}: the Docker Engine does not answer")
-        except (ClientError, OSError, ValueError) as error:
+        except Exception as error:
+            # Whatever it is: nothing was allowed, and dockerspawner takes a 500 for a server that is gone.
             return _no(BAD_GATEWAY, f"swarmhub's filter: {asked}: the Docker Engine cannot be asked: {type(error).__name__}")
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:

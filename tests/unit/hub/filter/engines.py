@@ -70,7 +70,7 @@ async def beside(engine: Engine, made: rules.Rules, act: Act, seconds: float = 5
     """Return what `act` does with the socket of a filter before the engine."""
     with TemporaryDirectory() as folder:
         behind, before, stop = Path(folder, "engine.sock"), Path(folder, "filter.sock"), asyncio.Event()
-        runner = web.ServerRunner(web.Server(engine.handle, access_log=None), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(engine.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0)
         await runner.setup()
         await web.UnixSite(runner, str(behind)).start()
         serving = asyncio.create_task(serve(made, behind, before, stop, seconds))

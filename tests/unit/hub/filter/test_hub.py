@@ -26,7 +26,8 @@ from tests.unit.hub.filter.engines import ADA, OTHERS, OURS, Engine, allowed, fi
 ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
 RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
 NODE = {"ID": "n1", "Description": {"Hostname": "worker1"}, "Status": {"State": "ready"}, "Spec": {"Availability": "active"}}
-RECORD = {"ID": "c9", "Spec": {"Name": "jupyterhub-home-ada", "Labels": {"swarmhub.home": "jupyterhub", "swarmhub.node": "n1"}}}
+OF_HOME = {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada", "swarmhub.node": "n1"}
+RECORD = {"ID": "c9", "Spec": {"Name": "jupyterhub-home-ada", "Labels": OF_HOME}}
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "nothing but an image": {},
@@ -194,7 +195,7 @@ def test_a_home_is_recorded_and_its_record_taken_back(spawned: Spawned) -> None:
     engine = swarm({"GET /tasks": [rejected]} | home)
     with pytest.raises(SpawnException, match="No such image"):
         asyncio.run(spawned(engine).start())
-    record = {"Name": "jupyterhub-home-ada", "Data": "e30=", "Labels": RECORD["Spec"]["Labels"]}
+    record = {"Name": "jupyterhub-home-ada", "Data": "e30=", "Labels": OF_HOME}
     assert engine.bodies("POST /configs/create")[1:] == [record]
     assert [asked for asked, _ in engine.asked][-2:] == ["GET /services/s1", "DELETE /services/s1"]
     assert "DELETE /configs/c9" in [asked for asked, _ in engine.asked]
