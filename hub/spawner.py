@@ -28,8 +28,6 @@ from hub.service import NOT_FOUND, Service, answers, has_addresses
 from hub.settings import Tables
 from hub.spec import Extra
 
-# On every server's service: the hub's service, whose server it is, its profile and its name.
-LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
 THREADS = 8
 ENGINE_SECONDS = 30
 TASK_SECONDS = 0.2
@@ -167,7 +165,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             task_template=spec.task_template(self._given.server, container, self._given.placed, self.network_name, extra),
             endpoint_spec=EndpointSpec(**self.extra_endpoint_spec),
             name=self.object_name,
-            labels={**self._given.server["labels"], **dict(zip(LABELS, values, strict=True))},
+            labels={**self._given.server["labels"], **dict(zip(spec.LABELS, values, strict=True))},
         )
         return created
 

@@ -12,6 +12,8 @@ from hub.profiles import amount
 
 Arguments = Mapping[str, Any]
 
+# On every server's service: the hub's service, whose server it is, its profile and its name.
+LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
 # swarmhub labels each node that holds an image so, by the first digits of its digest or id.
 IMAGE_LABEL = "swarmhub.image"
 DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")

@@ -1,0 +1,1 @@
+"""Stand between the hub and the Docker Engine: what the hub does not need is refused."""

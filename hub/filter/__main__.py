@@ -1,0 +1,29 @@
+"""Run the filter: python -m hub.filter, with the policy in SWARMHUB_FILTER."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from hub.filter import policy, rules
+from hub.filter.server import serve, until_terminated
+
+ENGINE = Path("/var/run/docker.sock")
+SOCKET = Path("/run/swarmhub/docker.sock")
+
+
+def main() -> int:
+    """Serve until the container is stopped; return whether the policy is none."""
+    try:
+        made = rules.made(policy.load(os.environ))
+    except (KeyError, TypeError, ValueError) as error:
+        print(f"{policy.VARIABLE} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    # Who may open the socket may ask: root, as which the hub runs.
+    os.umask(0o177)
+    asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, SOCKET, stop)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What the hub may ask of the engine, as values: made from the settings, handed over as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from hub.settings import Tables
+
+VARIABLE = "SWARMHUB_FILTER"
+# What [jupyterhub.SwarmSpawner] may add to a server's spec, by the part of hub.spec.Extra (or the endpoint) that it goes to.
+EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "placement", "task", "endpoint")}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a hub may ask for.
+
+    In SWARMHUB_FILTER it is one JSON object with just these keys, all of them:
+
+    - `service`: the hub's service. Services and configs of its servers are named `SERVICE-…` and have its name in their labels.
+    - `networks`: the networks that servers may be on, as the hub names them.
+    - `images`: the images that servers may run, by digest, as the hub is handed them.
+    - `profiles`: the profiles' names.
+    - `labels`: labels that a server's service may have besides the hub's own: a name, and its values.
+    - `node_labels`: labels by which a server may be placed: a name, and its values.
+    - `generic_resources`: what a server may reserve of a node by name, such as `NVIDIA-GPU`.
+    - `shared_memory`: the sizes that /dev/shm may have, in bytes.
+    - `home`, `folders`: the tables of hosts.toml. From them, and from the user and the profile that its labels name, the filter
+      makes the mounts that a server may have: volumes with their drivers and options, and paths.
+    - `reserved`: volumes that no server may mount, whatever `home` and `folders` say: the hub's own.
+    - `extra`: docker-py's keyword arguments from [jupyterhub.SwarmSpawner], by part: `container`, `resources`, `placement`,
+      `task`, `endpoint`. A field that they make is allowed with just their value. Their placement's constraints every
+      server must have: `node.role==worker` keeps servers off the managers.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    service: str
+    networks: tuple[str, ...]
+    images: tuple[str, ...]
+    profiles: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    node_labels: Mapping[str, tuple[str, ...]]
+    generic_resources: tuple[str, ...]
+    shared_memory: tuple[int, ...]
+    home: Mapping[str, Any]
+    folders: tuple[Mapping[str, Any], ...]
+    reserved: tuple[str, ...]
+    extra: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """Return the constraints that every server must have."""
+        return tuple(self.extra.get("placement", {}).get("constraints", ()))
+
+
+def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = ()) -> Policy:
+    """Return what a hub needs that is handed these tables; `reserved` are the volumes of its own."""
+    servers = (tables["notebook"], *tables["profiles"], *tables["overrides"])
+    spawner = tables["jupyterhub"].get("SwarmSpawner", {})
+    return Policy(
+        service=service,
+        networks=(network,),
+        images=_unlike(server["image"] for server in servers if "image" in server),
+        profiles=_unlike(one["name"] for one in tables["profiles"]),
+        labels=_merged(server.get("labels", {}) for server in servers),
+        node_labels=_merged(server.get("node_labels", {}) for server in servers),
+        generic_resources=_unlike(kind for server in servers for kind in server.get("generic_resources", ())),
+        shared_memory=_unlike(server["shared_memory"] for server in servers if server.get("shared_memory")),
+        home=tables["home"],
+        folders=tuple(tables["folders"]),
+        reserved=reserved,
+        extra={part: spawner[trait] for part, trait in EXTRAS.items() if spawner.get(trait)},
+    )
+
+
+def document(policy: Policy) -> str:
+    """Return the policy as JSON; the same policy is the same text."""
+    return _JSON.dump_json(policy).decode()
+
+
+def load(environ: Mapping[str, str]) -> Policy:
+    """Return the policy.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it is not one.
+
+    """
+    try:
+        return _JSON.validate_json(environ[VARIABLE], strict=True)
+    except ValidationError as error:
+        # Its own text shows what was given.
+        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise ValueError("; ".join(wrong)) from None
+
+
+_JSON = TypeAdapter(Policy)
+
+
+def _unlike(values: Any) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _merged(tables: Any) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for table in tables:
+        for name, value in table.items():
+            found[name] = _unlike((*found.get(name, ()), value))
+    return found

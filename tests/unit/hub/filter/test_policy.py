@@ -1,0 +1,53 @@
+"""What the filter is handed: made from the settings, and read without guessing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hub.filter import policy
+from hub.filter.policy import VARIABLE
+from tests.unit.hub.asked import IMAGE
+from tests.unit.hub.filter.engines import allowed
+
+GIVEN: dict[str, Any] = {
+    "notebook": {"labels": {"team": "physics"}, "shared_memory": "64M"},
+    "profiles": [
+        {"name": "Small", "labels": {"team": "ml"}},
+        {"name": "GPU", "generic_resources": {"NVIDIA-GPU": 1}, "node_labels": {"gpu": "true"}, "shared_memory": "1G"},
+    ],
+    "jupyterhub": {"SwarmSpawner": {"extra_placement_spec": {"constraints": ["node.role==worker"]}, "debug": True}},
+}
+
+
+def test_a_policy_holds_what_any_server_may_have() -> None:
+    """[notebook]'s, the profiles' and the overrides', each once."""
+    made = allowed(**GIVEN)
+    assert (made.images, made.profiles, made.networks) == ((IMAGE,), ("Small", "GPU"), ("jupyter",))
+    assert (made.labels, made.node_labels) == ({"team": ("physics", "ml")}, {"gpu": ("true",)})
+    assert (made.generic_resources, made.shared_memory) == (("NVIDIA-GPU",), (2**26, 2**30))
+    assert (made.extra, made.constraints) == ({"placement": {"constraints": ["node.role==worker"]}}, ("node.role==worker",))
+
+
+def test_a_policy_is_handed_over_whole() -> None:
+    """The same policy is the same text, which is no reason for an update."""
+    text = policy.document(allowed(**GIVEN))
+    assert policy.document(policy.load({VARIABLE: text})) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("images", None, "images: Field required"),
+        ("networks", "jupyter", "networks: Input should be a valid array"),
+        ("privileged", True, "privileged: Unexpected keyword argument"),
+        ("shared_memory", ["hush"], "shared_memory.0: Input should be a valid integer"),
+    ],
+    ids=["a key is missing", "a text for a list", "an unknown key", "a text for a number"],
+)
+def test_what_is_no_policy_is_refused(key: str, value: Any, why: str) -> None:
+    """A text where a list belongs would let its parts in; what was given is not shown."""
+    given = json.loads(policy.document(allowed())) | {key: value}
+    with pytest.raises(ValueError, match=why) as told:
+        policy.load({VARIABLE: json.dumps({name: one for name, one in given.items() if one is not None})})
+    assert "hush" not in str(told.value)

@@ -1,0 +1,221 @@
+"""What the hub may ask, and what it may not: each request of the corpus is refused for its own reason."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from docker.types import ConfigReference, EndpointSpec
+
+from hub import mounts, spec
+from hub.choice import server_for
+from hub.filter.fields import Refused
+from hub.filter.rules import Call, Request, Rules, pick
+from hub.names import Names
+from tests.unit.hub.asked import tables
+from tests.unit.hub.filter.engines import ADA, VERSION, ruled
+from tests.unit.hub.filter.hostile import CONFIGS, FIELDS, LINES, TEXTS
+
+SETTINGS: dict[str, Any] = {
+    "notebook": {"memory_limit": "1G", "shared_memory": "256M", "labels": {"team": "physics"}},
+    "folders": [{"type": "path", "path": "/mnt/shared/course", "mount": "/course"}],
+    "profiles": [{"name": "Big", "generic_resources": {"NVIDIA-GPU": 1}, "node_labels": {"gpu": "true"}}],
+}
+CREATE, CONFIG = f"{VERSION}/services/create", f"{VERSION}/configs/create"
+RECORD = {
+    "Name": "jupyterhub-home-ada",
+    "Data": "e30=",
+    "Labels": {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada", "swarmhub.node": "n1"},
+}
+
+
+def service() -> dict[str, Any]:
+    """Return the body by which the hub makes ada's server."""
+    given, names = tables(**SETTINGS), Names("ada", "", "Big")
+    server = server_for(given, "ada", (), given["profiles"][0])
+    home = mounts.home(given, "jupyterhub", names)
+    assert home
+    container = {
+        "args": None,
+        "env": {"JUPYTERHUB_API_TOKEN": "hush"},
+        "mounts": [home.mount, *mounts.folders(given, "jupyterhub", names, ())],
+        "configs": [
+            ConfigReference("cfg1", "jupyterhub-notebook-0123456789ab", filename="/etc/swarmhub/jupyter_server_config.py")
+        ],
+    }
+    body = {
+        "Name": ADA,
+        "Labels": {"team": "physics", **dict(zip(spec.LABELS, ("jupyterhub", "ada", "Big", ""), strict=True))},
+        "TaskTemplate": spec.task_template(server, container, spec.constraints(server), "jupyter", spec.Extra()),
+        "EndpointSpec": EndpointSpec(mode="vip"),
+    }
+    made: dict[str, Any] = json.loads(json.dumps(body))
+    return made
+
+
+def judged(method: str, target: str, body: Any = None, rules: Rules | None = None) -> Call:
+    """Return what the engine is asked for a request."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
+    return (rules or RULES).judge(Request(method, target, (), sent))
+
+
+def refused(method: str, target: str, body: Any = None, rules: Rules | None = None) -> str:
+    """Return why a request is refused."""
+    with pytest.raises(Refused) as told:
+        judged(method, target, body, rules)
+    return str(told.value)
+
+
+RULES = ruled(**SETTINGS)
+
+
+def changed(body: Any, where: str, value: Any) -> Any:
+    """Return a body with another value somewhere; the names of labels have dots."""
+    top, dot, rest = where.partition(".")
+    key: Any = int(top) if isinstance(body, list) else top
+    if not dot or top == "Labels":
+        other = {rest: value} | {key: value for key, value in body[key].items() if key != rest} if dot else value
+    else:
+        other = changed(body[key] if isinstance(body, list) else body.get(key, {}), rest, value)
+    made = copy.copy(body)
+    made[key] = other
+    return made
+
+
+def test_what_the_corpus_starts_from_is_allowed() -> None:
+    """Each hostile request differs from these by one thing."""
+    assert judged("POST", CREATE, service()).body == service()
+    assert judged("POST", CONFIG, RECORD).body == RECORD
+
+
+@pytest.mark.parametrize(("method", "target", "why"), LINES, ids=[f"{method} {target[:60]}" for method, target, _ in LINES])
+def test_another_call_is_refused(method: str, target: str, why: str) -> None:
+    """By its method, its path, the way it is written, or its query."""
+    assert why in refused(method, target)
+
+
+@pytest.mark.parametrize(("where", "value", "why"), FIELDS, ids=[f"{where} {str(value)[:30]}" for where, value, _ in FIELDS])
+def test_another_service_is_refused(where: str, value: Any, why: str) -> None:
+    """By one field that the hub would never send so."""
+    assert why in refused("POST", CREATE, changed(service(), where, value))
+
+
+@pytest.mark.parametrize(("text", "why"), TEXTS, ids=[str(text[:40]) for text, _ in TEXTS])
+def test_a_body_that_can_be_read_in_two_ways_is_refused(text: bytes, why: str) -> None:
+    """Or in none."""
+    assert why in refused("POST", CREATE, text)
+
+
+@pytest.mark.parametrize(("differs", "why"), CONFIGS, ids=[str(differs)[:60] for differs, _ in CONFIGS])
+def test_another_config_is_refused(differs: dict[str, Any], why: str) -> None:
+    """The hub makes records of homes, and the file that servers are given."""
+    assert why in refused("POST", CONFIG, RECORD | differs)
+
+
+@pytest.mark.parametrize("header", ["Upgrade", "HTTP2-Settings", "Content-Encoding"])
+def test_a_connection_is_not_taken_over(header: str) -> None:
+    """Nor is anything unpacked."""
+    with pytest.raises(Refused, match=f"the header {header.lower()} is not allowed"):
+        RULES.judge(Request("GET", f"{VERSION}/services", ("Host", header)))
+
+
+def test_only_what_makes_something_has_a_body() -> None:
+    """A body behind anything else could be the next request."""
+    assert refused("GET", f"{VERSION}/services", b"GET / HTTP/1.1") == "GET has a body"
+
+
+def test_no_secret_is_in_a_reason() -> None:
+    """Variables and arguments of a server are never shown."""
+    for where in ("Env", "Args"):
+        hidden = changed(service(), f"TaskTemplate.ContainerSpec.{where}", ["hush", 7])
+        assert "hush" not in refused("POST", CREATE, hidden)
+
+
+def test_a_reason_is_one_short_line() -> None:
+    """Whatever somebody writes into a field's name."""
+    why = refused("POST", CREATE, service() | {"a\n\x1b[31m" + "b" * 1000: 1})
+    assert (why.isprintable(), len(why) < 120) == (True, True)
+
+
+@pytest.mark.parametrize("missing", ["Name", "Labels", "TaskTemplate"])
+def test_a_service_has_what_is_checked(missing: str) -> None:
+    """What is not there cannot be right."""
+    body = service()
+    del body[missing]
+    assert "missing" in refused("POST", CREATE, body) or "not an object" in refused("POST", CREATE, body)
+
+
+def test_a_volume_of_the_hubs_own_is_nobodys_folder() -> None:
+    """A folder whose name is made from the user's would lead there."""
+    rules = ruled(folders=[{"name": "jupyterhub-{username}", "mount": "/x"}])
+    names = Names("data")
+    (folder,) = mounts.folders(tables(folders=[{"name": "jupyterhub-{username}", "mount": "/x"}]), "jupyterhub", names, ())
+    body = changed(service(), "Labels.swarmhub.user", "data")
+    del body["Labels"]["team"]
+    body["Labels"]["swarmhub.profile"] = ""
+    body["TaskTemplate"]["ContainerSpec"]["Mounts"] = [folder]
+    assert "'jupyterhub-data' is no mount" in refused("POST", CREATE, body, rules)
+
+
+def test_a_folder_on_a_file_server_is_the_users_own() -> None:
+    """The server, the options and the folder are checked, and the name that stands for them."""
+    given = {"type": "nfs", "server": "files.example.org", "path": "/homes"}
+    rules = ruled(**{**SETTINGS, "home": given})
+    home = mounts.home(tables(home=given), "jupyterhub", Names("ada"))
+    assert home
+    body = changed(service(), "TaskTemplate.ContainerSpec.Mounts.0", home.mount)
+    assert judged("POST", CREATE, body, rules).body == body
+    options = "TaskTemplate.ContainerSpec.Mounts.0.VolumeOptions.DriverConfig.Options"
+    for key, value in {"device": ":/", "o": "addr=10.6.6.6", "type": "none"}.items():
+        assert "is no mount" in refused("POST", CREATE, changed(body, f"{options}.{key}", value), rules)
+
+
+def test_servers_are_kept_off_the_managers_where_the_settings_say_so() -> None:
+    """A constraint of [jupyterhub.SwarmSpawner] may not be left out."""
+    spawner = {"extra_placement_spec": {"constraints": ["node.role==worker"]}}
+    rules = ruled(**SETTINGS, jupyterhub={"SwarmSpawner": spawner})
+    assert "lacks 'node.role==worker'" in refused("POST", CREATE, service(), rules)
+    body = service()
+    body["TaskTemplate"]["Placement"]["Constraints"].append("node.role==worker")
+    assert judged("POST", CREATE, body, rules).body == body
+
+
+def test_what_the_operator_adds_is_allowed_as_it_is() -> None:
+    """A user that [jupyterhub.SwarmSpawner] names, and no other."""
+    rules = ruled(**SETTINGS, jupyterhub={"SwarmSpawner": {"extra_container_spec": {"user": "1000"}}})
+    user = "TaskTemplate.ContainerSpec.User"
+    assert judged("POST", CREATE, changed(service(), user, "1000"), rules)
+    assert "User' is not allowed" in refused("POST", CREATE, changed(service(), user, "root"), rules)
+
+
+def test_the_engine_is_asked_in_the_filters_words() -> None:
+    """No parameter goes on as it came."""
+    call = judged("GET", f'{VERSION}/tasks?filters={{ "service": ["{ADA}"] }}')
+    assert call.of("s1").target == f"{VERSION}/tasks?filters=%7B%22service%22%3A+%5B%22s1%22%5D%7D"
+    assert (call.owned, call.method) == (f"{VERSION}/services/{ADA}", "GET")
+
+
+def test_of_others_only_addresses_are_shown() -> None:
+    """Their variables stay with the engine."""
+    others = {
+        "ID": "t1",
+        "Spec": {"ContainerSpec": {"Env": ["PASSWORD=hush"]}},
+        "Status": {"State": "running", "ContainerStatus": {"PID": 7}},
+        "NetworksAttachments": [{"Network": {"ID": "net", "Spec": {"Name": "jupyter"}}, "Addresses": ["10.0.1.9/24"]}],
+    }
+    shown = RULES.show(judged("GET", f"{VERSION}/tasks"), [others])
+    assert shown == [{"ID": "t1", "Status": {"State": "running"}, "NetworksAttachments": [{"Network": {"ID": "net"}}]}]
+
+
+def test_of_configs_only_the_hubs_are_shown_and_none_of_their_content() -> None:
+    """A name that begins alike is not enough."""
+    ours = {"ID": "c1", "Spec": RECORD}
+    others = {"ID": "c2", "Spec": {"Name": "jupyterhub-home-ada", "Labels": {"swarmhub.release": "jupyterhub"}, "Data": "eA=="}}
+    call = judged("GET", f'{VERSION}/configs?filters={{"name":["jupyterhub-home-ada"]}}')
+    assert RULES.show(call, [ours, others]) == [{"ID": "c1", "Spec": {"Name": RECORD["Name"], "Labels": RECORD["Labels"]}}]
+
+
+@pytest.mark.parametrize("value", [None, "text", 7], ids=str)
+def test_what_has_no_parts_is_shown_as_it_is(value: object) -> None:
+    """An engine writes null for an empty list."""
+    assert pick({"a": value, "b": 1}, {"a": {"c": {}}}) == {"a": value}
