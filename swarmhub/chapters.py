@@ -8,6 +8,7 @@ from functools import partial
 from swarmhub import (
     availability,
     certs,
+    engine_filter,
     homes,
     hub_check,
     hub_image,
@@ -121,7 +122,10 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
     # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
     # updated, the hub places servers by the labels of the images before.
-    return replace(plan, changes=(*_recording(run), *plan.changes, *_forgetting(run, parts)))
+    of_filter = engine_filter.desired(run.settings, parts) if run.settings.hub.engine == "filter" else None
+    first = [*_recording(run), *engine_filter.before(of_filter, run.look.engine_filter(), run.manager)]
+    last = [*engine_filter.after(of_filter, run.look.engine_filter(), run.manager), *_forgetting(run, parts)]
+    return replace(plan, changes=(*first, *plan.changes, *last))
 
 
 def _recording(run: Run) -> list[Change]:

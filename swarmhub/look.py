@@ -4,7 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, homes, hub_image, images, lock, network, nodes, proxy, releases, renewal, service, volume
+from swarmhub import (
+    certs,
+    engine_filter,
+    homes,
+    hub_image,
+    images,
+    lock,
+    network,
+    nodes,
+    proxy,
+    releases,
+    renewal,
+    service,
+    volume,
+)
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.homes import Place, Volume
@@ -37,6 +51,7 @@ class Look:
             self.proxy_network,
             self.proxy,
             self.renewal,
+            self.engine_filter,
             self.volume,
             self.service,
             self.releases,
@@ -106,6 +121,10 @@ class Look:
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
         return self._once("proxy", partial(proxy.observe, self._manager, self._settings))
+
+    def engine_filter(self) -> Json | None:
+        """Return the service of the filter between the hub and the engine."""
+        return self._once("filter", partial(self._manager.engine.find, f"/services/{engine_filter.name(self._settings)}"))
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""

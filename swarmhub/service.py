@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub import mounts
+from hub.filter import policy
 from swarmhub import commands, converge, handed, images, specs, swarm_config
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
@@ -26,6 +27,7 @@ CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SECOND = 1_000_000_000
 STOP_SECONDS = 60
+SOCKET = "/var/run/docker.sock"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081/hub/health; do sleep 0.1; done"
 
@@ -95,6 +97,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
         **_proxy_environment(settings),
+        **({"DOCKER_HOST": f"unix://{policy.SOCKET}"} if hub.engine == "filter" else {}),
         "DOCKER_NETWORK_NAME": settings.network.name,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
@@ -112,7 +115,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             # live/ holds links into archive/: the whole folder or nothing.
             *([{"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True}] if is_alone else []),
             {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
-            {"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"},
+            _engine_mount(settings),
             *([above] if above else []),
         ],
         "Secrets": [reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
@@ -134,6 +137,18 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             **({"Ports": [port(443, hub.port, hub.publish)]} if is_alone else {}),
         },
     }
+
+
+def engine_volume(hub: str) -> str:
+    """Return the name of the volume in which the filter offers its socket."""
+    return f"{hub}-engine"
+
+
+def _engine_mount(settings: Settings) -> dict[str, Any]:
+    if settings.hub.engine == "socket":
+        return {"Type": "bind", "Source": SOCKET, "Target": SOCKET}
+    # Who breaks into the hub could otherwise put another socket there.
+    return {"Type": "volume", "Source": engine_volume(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
 
 
 def _proxy_environment(settings: Settings) -> dict[str, str]:

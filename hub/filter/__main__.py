@@ -9,7 +9,6 @@ from hub.filter import policy, rules
 from hub.filter.server import serve, until_terminated
 
 ENGINE = Path("/var/run/docker.sock")
-SOCKET = Path("/run/swarmhub/docker.sock")
 
 
 def main() -> int:
@@ -21,7 +20,7 @@ def main() -> int:
         return 1
     # Who may open the socket may ask: root, as which the hub runs.
     os.umask(0o177)
-    asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, SOCKET, stop)))
+    asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, Path(policy.SOCKET), stop)))
     return 0
 
 

@@ -9,6 +9,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from hub.settings import Tables
 
 VARIABLE = "SWARMHUB_FILTER"
+# The socket that is offered, in a volume that the hub mounts without writing to it.
+FOLDER = "/run/engine"
+SOCKET = f"{FOLDER}/docker.sock"
 # What [jupyterhub.SwarmSpawner] may add to a server's spec, by the part of hub.spec.Extra (or the endpoint) that it goes to.
 EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "placement", "task", "endpoint")}
 

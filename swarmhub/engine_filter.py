@@ -1,0 +1,69 @@
+"""The filter between the hub and the engine: a service with the socket, which the hub then is without."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from hub.filter import policy
+from swarmhub import commands, handed, service, specs
+from swarmhub.host import Json
+from swarmhub.plan import Change, Cost
+from swarmhub.service import LABEL, SECOND, SOCKET, Parts
+from swarmhub.settings import Settings
+
+# The engine's ping is no question that the hub has.
+HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
+
+
+def name(settings: Settings) -> str:
+    """Return the name of the service, and of the volume in which its socket is."""
+    return service.engine_volume(settings.hub.service)
+
+
+def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
+    """Return the filter's whole spec."""
+    hub = settings.hub.service
+    tables = json.loads(handed.document(settings, parts.images))
+    allowed = policy.of(tables, hub, settings.network.name, (settings.volume.name, name(settings)))
+    container = {
+        "Image": parts.hub_image,
+        "Args": ["python3", "-m", "hub.filter"],
+        "Env": [f"{policy.VARIABLE}={policy.document(allowed)}"],
+        "Mounts": [
+            {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
+            {"Type": "volume", "Source": name(settings), "Target": policy.FOLDER},
+        ],
+        "Healthcheck": service.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
+        "StopGracePeriod": 10 * SECOND,
+    }
+    return {
+        "Name": name(settings),
+        "Labels": {LABEL: hub},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "RestartPolicy": {"Condition": "any", "Delay": SECOND},
+        },
+        **service.rollout(),
+    }
+
+
+def before(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> list[Change]:
+    """Return what makes the filter as the hub will need it."""
+    if wanted is None:
+        return []
+    if found is None:
+        return [service.create(wanted, manager)]
+    differs = specs.compare(wanted, found["Spec"])
+    # The hub waits for its answers, and nobody else asks.
+    return [replace(service.update(wanted, found, manager, differs), cost=Cost.NOTHING)] if differs else []
+
+
+def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> list[Change]:
+    """Return what takes a filter away that no hub needs any more."""
+    if wanted is not None or found is None:
+        return []
+    of_filter = found["Spec"]["Name"]
+    command = commands.line("service", "rm", of_filter)
+    return [Change("remove", f"service {of_filter}", manager, partial(service.remove, found["ID"]), command=command)]
