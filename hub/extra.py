@@ -13,8 +13,7 @@ def apply(c: Any, classes: Mapping[str, Mapping[str, Any]], secrets: Path) -> No
     """Set the options of `hosts.toml` on `c`: a list goes behind ours, a table is merged into ours, else it replaces ours."""
     for name, options in classes.items():
         for trait, value in options.items():
-            joined = _joined(c[name].get(trait), _revealed(value, secrets), trait in SEARCHED)
-            c[name][trait] = joined
+            c[name][trait] = _joined(c[name].get(trait), _revealed(value, secrets), trait in SEARCHED)
 
 
 def load(c: Any, folder: Path) -> None:

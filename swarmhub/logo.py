@@ -28,7 +28,7 @@ def kind(content: bytes) -> str:
 def _check_svg(content: bytes) -> None:
     try:
         root = ElementTree.fromstring(content)  # noqa: S314 - the operator's own file, and expat limits what entities grow to
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an encoding that nobody knows
         root = None
     if root is None or root.tag != f"{SVG}svg":
         raise ValueError("is no PNG, JPEG or SVG image")

@@ -31,8 +31,17 @@ def test_the_kind_is_what_the_content_says(content: bytes, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"GIF89a", b"a picture", b"<html><svg/></html>", b"<svg/>", SVG.encode()[:-3], b"\x89PNG"],
-    ids=["empty", "gif", "text", "html", "svg without its namespace", "half an svg", "half a png"],
+    [
+        b"",
+        b"GIF89a",
+        b"a picture",
+        b"<html><svg/></html>",
+        b"<svg/>",
+        SVG.encode()[:-3],
+        b"\x89PNG",
+        b'<?xml version="1.0" encoding="hex"?><svg/>',
+    ],
+    ids=["empty", "gif", "text", "html", "svg without its namespace", "half an svg", "half a png", "no encoding"],
 )
 def test_what_is_no_image_is_refused(content: bytes) -> None:
     """A page with a broken picture is found before it is deployed."""
