@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmhub import commands, context
+from swarmhub import commands, context, logo
 from swarmhub.differences import flat
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Host
@@ -16,6 +16,8 @@ STEP = "build-hub"
 LABEL = "swarmhub.image"
 # npm's, for JupyterHub's proxy: both images have it.
 SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
+# The Dockerfile copies these folders, whether something is in them or not.
+FOLDERS = ("ca", "conf.d", "logo")
 FOLDER = Path(__file__).resolve().parent.parent / "hub"
 
 
@@ -32,15 +34,18 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
     """Read and check what goes into the image.
 
     Raises:
-        SettingsError: the userlist has mistakes, or a file is missing.
+        SettingsError: the userlist has mistakes, a file is missing, or the logo is none.
 
     """
-    ours: context.Files = {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
-    files = {**_without(context.read(folder), "proxy/"), **ours}
+    own = {"userlist": _userlist(settings.hub.userlist).encode()}
+    files = {**_without(context.read(folder), "proxy/"), **own}
     if settings.hub.conf:
         files = {**_without(files, "conf.d/"), **_conf(settings.hub.conf)}
+    if settings.page.logo:
+        files |= _logo(settings.page.logo)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    files |= {f"{name}/.keep": b"" for name in FOLDERS}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return HubImage(tag, files, settings.hub.base_image)
 
@@ -115,7 +120,18 @@ def _without(files: context.Files, beginning: str) -> context.Files:
 def _conf(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
-    return {f"conf.d/{name}": content for name, content in context.read(folder).items()} | {"conf.d/.keep": b""}
+    return {f"conf.d/{name}": content for name, content in context.read(folder).items()}
+
+
+def _logo(file: Path) -> dict[str, bytes]:
+    try:
+        content = file.read_bytes()
+        return {f"logo/logo.{logo.kind(content)}": content}
+    except OSError as error:
+        wrong = (error.strerror or str(error)).lower()
+    except ValueError as error:
+        wrong = str(error)
+    raise SettingsError(Problem(_shown(file), 1, "", f"{wrong}; page.logo names it"))
 
 
 def _userlist(file: Path) -> str:

@@ -33,6 +33,7 @@ from swarmhub.settings.notebook import (
     TaggedImage,
     differences_of,
 )
+from swarmhub.settings.page import Page
 from swarmhub.settings.proxy import Proxy
 from swarmhub.settings.table import Table
 
@@ -167,6 +168,7 @@ class Settings(Table):
     volume: Volume = Volume()
     hub: Hub
     proxy: Proxy = Proxy()
+    page: Page = Page()
     notebook: Notebook
     profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
     overrides: tuple[Override, ...] = Field((), description="What differs for some people.")

@@ -9,12 +9,15 @@ import pytest
 
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
+from swarmhub.settings.page import Page
 from swarmhub.settings.table import Table
 from tests.unit.fakes import NOTEBOOK, settings
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "notebooks.md"
-EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
+    "page": Page,
     "notebook": Notebook,
     "profiles": Profile,
     "overrides": Override,
@@ -29,7 +32,7 @@ OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "gr
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_loads(example: str) -> None:
-    """Each TOML block of docs/notebooks.md, put into the document's hosts.toml, is a cluster's settings."""
+    """Each TOML block of docs/, put into the document's hosts.toml, is a cluster's settings."""
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
@@ -47,7 +50,7 @@ def shown(table: str) -> set[str]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_setting_has_an_example(table: str) -> None:
-    """Each key of the notebook side's tables stands in one."""
+    """Each key of the tables that people notice stands in one."""
     keys = OWN.get(table) or set(TABLES[table].model_fields)
     if table in ("home", "folders"):
         keys -= shown("home") | shown("folders")
