@@ -55,6 +55,8 @@ def _is_known(value: Any, shown: Any) -> bool:
         return value.keys() == shown.keys() and all(_is_known(part, shown[key]) for key, part in value.items())
     if isinstance(value, list) and isinstance(shown, list):
         return len(value) == len(shown) and all(_is_known(left, right) for left, right in zip(value, shown, strict=True))
+    if isinstance(value, str) and isinstance(shown, str) and LATER in shown:  # NAME=value, too
+        return value.startswith(shown.partition(LATER)[0])
     return bool(value == shown) or (isinstance(shown, str) and shown.startswith(LATER))
 
 

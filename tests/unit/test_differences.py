@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.differences import Difference, differences, flat
+from swarmhub.differences import Difference, became, differences, flat
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,17 @@ def test_each_field_that_differs_is_named(wanted: Any, found: Any, expected: lis
 def test_what_is_about_to_be_made_is_shown_field_by_field(wanted: Any, fields: list[tuple[str, Any]]) -> None:
     """Each field is a difference from nothing, by the path that a later difference would have."""
     assert flat(wanted) == tuple(Difference(path, None, value) for path, value in fields)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown", "is_it"),
+    [
+        ("n1", "known after network", True),
+        (["A=1", "B=10.0.0.0/24"], ["A=1", "B=known after network"], True),
+        (["A=1", "C=10.0.0.0/24"], ["A=1", "B=known after network"], False),
+        ("n1", "n2", False),
+    ],
+)
+def test_what_could_only_be_known_later_may_have_become_known(wanted: Any, shown: Any, is_it: bool) -> None:
+    """Whole, or as a variable's value; nothing else may be another than was shown."""
+    assert became(Difference("A", None, wanted), Difference("A", None, shown)) == is_it
