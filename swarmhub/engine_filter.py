@@ -1,5 +1,6 @@
 """The filter between the hub and the engine: a service with the socket, which the hub then is without."""
 
+import copy
 import json
 from dataclasses import replace
 from functools import partial
@@ -16,29 +17,29 @@ from swarmhub.settings import Settings
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
 
 
-def name(settings: Settings) -> str:
-    """Return the name of the service, and of the volume in which its socket is."""
-    return service.engine_volume(settings.hub.service)
+def name(hub: str) -> str:
+    """Return the name of a hub's filter: of the service, and of the volume in which its socket is."""
+    return service.engine_volume(hub)
 
 
 def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
     """Return the filter's whole spec."""
     hub = settings.hub.service
     tables = json.loads(handed.document(settings, parts.images))
-    allowed = policy.of(tables, hub, settings.network.name, (settings.volume.name, name(settings)))
+    allowed = policy.of(tables, hub, settings.network.name, (settings.volume.name, name(hub)))
     container = {
         "Image": parts.hub_image,
         "Args": ["python3", "-m", "hub.filter"],
         "Env": [f"{policy.VARIABLE}={policy.document(allowed)}"],
         "Mounts": [
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
-            {"Type": "volume", "Source": name(settings), "Target": policy.FOLDER},
+            {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},
         ],
         "Healthcheck": service.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
         "StopGracePeriod": 10 * SECOND,
     }
     return {
-        "Name": name(settings),
+        "Name": name(hub),
         "Labels": {LABEL: hub},
         "TaskTemplate": {
             "ContainerSpec": container,
@@ -58,6 +59,19 @@ def before(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> l
     differs = specs.compare(wanted, found["Spec"])
     # The hub waits for its answers, and nobody else asks.
     return [replace(service.update(wanted, found, manager, differs), cost=Cost.NOTHING)] if differs else []
+
+
+def allowing(hub: Json, found: Json | None, manager: str) -> list[Change]:
+    """Return what makes the filter let a hub's spec have what it hands out, such as the images of another release."""
+    if found is None:
+        return []
+    spec = copy.deepcopy(found["Spec"])
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    now = policy.load(specs.environment(container))
+    tables = json.loads(specs.environment(hub["TaskTemplate"]["ContainerSpec"])[handed.VARIABLE])
+    allowed = policy.of(tables, now.service, now.networks[0], now.reserved)
+    container["Env"] = [f"{policy.VARIABLE}={policy.document(allowed)}"]
+    return before(spec, found, manager)
 
 
 def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> list[Change]:

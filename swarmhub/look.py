@@ -124,7 +124,9 @@ class Look:
 
     def engine_filter(self) -> Json | None:
         """Return the service of the filter between the hub and the engine."""
-        return self._once("filter", partial(self._manager.engine.find, f"/services/{engine_filter.name(self._settings)}"))
+        return self._once(
+            "filter", partial(self._manager.engine.find, f"/services/{engine_filter.name(self._settings.hub.service)}")
+        )
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import availability, database, hub_image, images, releases, specs
+from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
@@ -25,7 +25,7 @@ STEP = "rollback"
 class Found:
     """What there is to go back with: the running service, the database, the hub's image, the notebook images by node.
 
-    A node that does not answer is in `unreached`, with the reason.
+    A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any.
     """
 
     service: Json
@@ -33,6 +33,7 @@ class Found:
     has_hub_image: bool
     held: Mapping[str, Holding]
     unreached: tuple[StepError, ...] = ()
+    filter: Json | None = None
 
 
 def choose(known: Sequence[Release], number: str) -> Release:
@@ -70,6 +71,7 @@ def plan(
     if not found.has_hub_image:
         remedy = f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
         raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
+    _refuse_another_arrangement(target, found.service["Spec"], manager)
     wanted = _spec(target, found.service["Spec"])
     differs = specs.compare(wanted, found.service["Spec"])
     kept = _database(target)
@@ -86,6 +88,7 @@ def plan(
     if differs or with_database:
         changes.append(database.copy(kept, new.copy, manager))
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
+        changes += engine_filter.allowing(wanted, found.filter, manager)
         changes.append(services.update(wanted, found.service, manager, differs, is_stopped=with_database))
         changes.append(releases.record(new, manager))
     return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
@@ -100,6 +103,23 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
     spec["TaskTemplate"]["Networks"] = copy.deepcopy(running["TaskTemplate"].get("Networks") or [])
     spec["TaskTemplate"]["Placement"] = copy.deepcopy(running["TaskTemplate"].get("Placement") or {})
     return spec
+
+
+def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
+    """Refuse a hub that stood on other services: a proxy and a filter of its own, or none."""
+    for setting, stands in (("proxy.separate", _publishes), ("hub.engine", _has_socket)):
+        if stands(target.spec) != stands(running):
+            cause = f"release {target.number} ran with another {setting}"
+            raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")
+
+
+def _publishes(spec: Json) -> bool:
+    return bool((spec.get("EndpointSpec") or {}).get("Ports"))
+
+
+def _has_socket(spec: Json) -> bool:
+    mounts = spec["TaskTemplate"]["ContainerSpec"].get("Mounts") or []
+    return any(mount["Source"] == services.SOCKET for mount in mounts)
 
 
 def _certificate(container: Json) -> dict[str, str]:
@@ -148,8 +168,9 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
         raise errors[0]
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     has_image = hub_image.observe(manager, target.hub_image)
+    of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
     state = database.observe(manager, _database(target)) if has_image else State(0, "", 0)
-    return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)))
+    return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter)
 
 
 def _must_answer(host: str, error: BaseException, manager: Host) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import rollback, service
+from swarmhub import engine_filter, rollback, service
 from swarmhub.database import State
 from swarmhub.errors import StepError, UsageError
 from swarmhub.images import Held
@@ -19,7 +19,7 @@ from swarmhub.releases import Release
 from swarmhub.rollback import Found
 from swarmhub.service import Parts
 from tests.unit.cluster import as_kept
-from tests.unit.fakes import CALLBACK, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
 from tests.unit.swarms import node
 
 NAME = "jupyterhub"
@@ -401,3 +401,33 @@ def test_an_image_that_is_gone_is_an_answer() -> None:
     given = hosts()
     del given[MANAGER].engine.answers["GET /images/jupyterhub:1/json"]
     assert observe(given).has_hub_image is False
+
+
+@pytest.mark.parametrize(
+    ("table", "setting"),
+    [({"proxy": {"separate": True}}, "proxy.separate"), ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine")],
+)
+def test_a_hub_that_stood_on_other_services_is_refused(table: dict[str, Any], setting: str) -> None:
+    """It would find neither proxy nor engine: the setting is the way back."""
+    secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
+    other = service.desired(settings(**table), secrets, replace(PARTS, images={NOTEBOOK: X}))
+    with pytest.raises(StepError, match=f"release 2 ran with another {setting}"):
+        plan(release(2, spec=other), found(running(spec(3))))
+
+
+def test_the_filter_lets_the_releases_hub_have_its_images() -> None:
+    """Before the hub is told of them."""
+    given = settings(hub={"domain": DOMAIN, "engine": "filter"})
+    secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
+
+    def of(image: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        parts = replace(PARTS, images={NOTEBOOK: image})
+        return service.desired(given, secrets, parts), engine_filter.desired(given, parts)
+
+    (old, _), (now, of_filter) = of(X_OLD), of(X)
+    there = replace(found(running(now)), filter={"ID": "s2", "Version": {"Index": 1}, "Spec": of_filter})
+    changes = plan(release(1, spec=old, schema=NEW), there).changes
+    first = next(change for change in changes if change.what == "service jupyterhub-engine")
+    (differs,) = first.differences
+    assert (X_OLD in str(differs.wanted), X in str(differs.found)) == (True, True)
+    assert changes.index(first) < [change.what for change in changes].index("service jupyterhub")
