@@ -1,0 +1,89 @@
+"""The hub behind the engine's filter: servers come and go as before, and nothing else gets through."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.support import HUB, Lab, variant
+
+FILTER = ("[hub]\ndomain", '[hub]\nengine = "filter"\ndomain')
+SOCKET = "/run/engine/docker.sock"
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the lab's hosts.toml with the filter."""
+    return variant(tmp_path_factory.mktemp("filter"), FILTER)
+
+
+@pytest.fixture(scope="module")
+def filtered(settled: Lab, hosts: Path) -> Iterator[Lab]:
+    """Deploy with the filter."""
+    done = settled.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    yield settled
+    settled.forget_homes()
+
+
+def in_hub(lab: Lab, *command: str) -> str:
+    """Run a command in the hub's container."""
+    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    return lab.docker("exec", container, *command)
+
+
+def ask(lab: Lab, method: str, path: str, body: object = None) -> str:
+    """Ask the filter as somebody who has broken into the hub would; return the message of what it answers."""
+    given = ("-H", "Content-Type: application/json", "-d", json.dumps(body)) if body is not None else ()
+    said = in_hub(lab, "curl", "-sS", "--unix-socket", SOCKET, "-X", method, *given, f"http://engine/v1.44{path}")
+    return str(json.loads(said)["message"])
+
+
+@pytest.mark.parametrize("profile", ["Small", "Extra tools"])
+def test_servers_start_stop_and_keep_their_files(filtered: Lab, profile: str) -> None:
+    """Of every image, on the node that has the home."""
+    for content in ("one", "two"):
+        filtered.start_server("ada", profile=profile)
+        filtered.in_server("ada", f"echo {content} >> kept")
+        kept = filtered.in_server("ada", "cat kept")
+        filtered.stop_server("ada")
+    assert kept.split()[-2:] == ["one", "two"]
+
+
+def test_the_operators_tools_work(filtered: Lab, hosts: Path) -> None:
+    """A smoke test on one node, which starts a server where it is told to."""
+    done = filtered.fab("-H", "swarm-worker1", "smoke", hosts=hosts)
+    assert done.code == 0, done.text
+
+
+def test_the_hub_has_no_other_socket(filtered: Lab) -> None:
+    """And cannot put another one in the filter's place."""
+    assert in_hub(filtered, "sh", "-c", "ls /var/run/docker.sock 2>&1 || true").endswith("No such file or directory")
+    assert "Read-only file system" in in_hub(filtered, "sh", "-c", f"rm {SOCKET} 2>&1 || true")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/containers/create", {"Image": "x", "HostConfig": {"Privileged": True}}),
+        ("GET", "/secrets", None),
+        ("POST", "/services/create", {"Name": f"{HUB}-ada", "TaskTemplate": {"ContainerSpec": {"Image": "x"}}}),
+        ("DELETE", f"/services/{HUB}", None),
+        ("DELETE", f"/services/{HUB}-engine", None),
+        ("POST", "/swarm/leave?force=true", None),
+    ],
+)
+def test_what_no_server_needs_is_refused(filtered: Lab, method: str, path: str, body: object) -> None:
+    """By the filter, with the reason; the cluster is as it was."""
+    before = filtered.docker("service", "ls", "--format", "{{.ID}} {{.Name}}")
+    assert ask(filtered, method, path, body).startswith("swarmhub's filter refuses")
+    assert filtered.docker("service", "ls", "--format", "{{.ID}} {{.Name}}") == before
+
+
+def test_the_plain_socket_is_an_ordinary_deploy_away(filtered: Lab) -> None:
+    """The filter goes when the hub is without it."""
+    done = filtered.fab("deploy")
+    assert done.code == 0, done.text
+    assert filtered.docker("service", "ls", "-q", "--filter", f"name={HUB}-engine") == ""
+    assert in_hub(filtered, "ls", "/var/run/docker.sock") == "/var/run/docker.sock"
