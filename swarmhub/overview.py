@@ -18,6 +18,7 @@ from swarmhub.notebooks import Notebook
 from swarmhub.parallel import at_once
 from swarmhub.plan import remedy
 from swarmhub.renewal import State
+from swarmhub.service import LABEL
 from swarmhub.settings import Settings
 from swarmhub.status import Hub, Image, Node, Server, Status, read_hub
 
@@ -42,6 +43,7 @@ class _Running:
     servers: tuple[Notebook, ...]
     certificate: Certificate | StepError | None
     renewal: State | StepError | None
+    beside: tuple[Hub, ...] = ()
 
 
 def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: str) -> Status:
@@ -70,7 +72,8 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
             Node(row, seen[row.host].machine if row.expected != "-" else None)
             for row in nodes.compare(settings, members, running.swarm)
         ),
-        hub=replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container)) if hub else None,
+        hub=_placed(running.hub, names, memory) if running.hub else None,
+        beside=tuple(_placed(one, names, memory) for one in running.beside),
         certificate=running.certificate,
         renewal=running.renewal,
         images=_images(settings, hosts, hub, seen),
@@ -81,11 +84,24 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     )
 
 
+def _placed(hub: Hub, names: Mapping[str, str], memory: Mapping[str, int | None]) -> Hub:
+    return replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container))
+
+
 def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
     swarm, service = look.swarm(), look.service().service
     tasks = manager.engine.get("/tasks", filters={"service": [name]}) if service else []
     hub = read_hub(service, tasks) if service else None
-    return _Running(swarm, hub, notebooks.observe(manager, name), _or_error(look.certificate), _or_error(look.renewed))
+    certificate, renewed = _or_error(look.certificate), _or_error(look.renewed)
+    return _Running(swarm, hub, notebooks.observe(manager, name), certificate, renewed, _beside(manager, name))
+
+
+def _beside(manager: Host, hub: str) -> tuple[Hub, ...]:
+    """Ask for the services that stand beside a hub's, by name."""
+    listed = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
+    ours = [one for one in listed if (one["Spec"].get("Labels") or {}).get(LABEL) == hub and one["Spec"]["Name"] != hub]
+    found = (read_hub(one, manager.engine.get("/tasks", filters={"service": [one["Spec"]["Name"]]})) for one in ours)
+    return tuple(sorted(found, key=lambda one: one.service))
 
 
 def _ask_host(look: Look, host: Host) -> _Seen:
@@ -104,7 +120,7 @@ def _ask_host(look: Look, host: Host) -> _Seen:
 def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:
     """Return the memory of each container; a host is asked in turn, as sshd bounds the channels of a connection."""
     places: dict[str, list[str]] = {}
-    everything: list[Notebook | Hub] = [*running.servers, *([running.hub] if running.hub else [])]
+    everything: list[Notebook | Hub] = [*running.servers, *running.beside, *([running.hub] if running.hub else [])]
     for one in everything:
         if one.container and one.node in named:
             places.setdefault(named[one.node], []).append(one.container)

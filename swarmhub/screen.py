@@ -31,7 +31,7 @@ def lines(status: Status) -> list[Text]:
     return [
         title,
         *_section("Nodes", _nodes(status.nodes)),
-        *_section("Hub and proxy, in one container", _hub(status.hub, status.at)),
+        *_section("Hub" if status.has_proxy else "Hub and proxy, in one container", _hub(status)),
         *_section("Certificate", [_certificate(status.certificate, status), *_renewal(status.renewal)]),
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
         *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
@@ -111,21 +111,32 @@ def _share(used: int, total: int) -> Cell:
     return f"{percent:>2}% of {total / 1e9:.0f} GB", style
 
 
-def _hub(hub: Hub | None, now: datetime) -> list[Text]:
-    if hub is None:
+def _hub(status: Status) -> list[Text]:
+    if status.hub is None:
         return [Text("  there is no service yet: fab deploy", BAD)]
-    count = f"{hub.restarts}{'+' if hub.restarts_or_more else ''}"
     heads = ("SERVICE", "STATE", "SINCE", "RESTARTS", "MEMORY", "NODE", "IMAGE")
-    row = [
+    found = (status.hub, *status.beside)
+    errors = [
+        Text(f"  {one.service}: {one.error}. Its log: {_log(one, status.hub)}", BAD, **WRAPPED) for one in found if one.error
+    ]
+    return [*_grid(heads, [_service(one, status.at) for one in found]), *errors]
+
+
+def _log(one: Hub, hub: Hub) -> str:
+    return "fab logs" if one is hub else f"docker service logs {one.service}"
+
+
+def _service(hub: Hub, now: datetime) -> list[Cell]:
+    count = f"{hub.restarts}{'+' if hub.restarts_or_more else ''}"
+    return [
         (hub.service, ""),
         (hub.state, "" if hub.state == "running" else BAD),
         (age(hub.since, now), ""),
         (count, WARN if hub.restarts else ""),
         (size(hub.memory), ""),
         (hub.node or "-", ""),
-        (hub.image, ""),
+        (hub.image.partition("@")[0], ""),
     ]
-    return [*_grid(heads, [row]), *([Text(f"  {hub.error}. Its log: fab logs", BAD, **WRAPPED)] if hub.error else [])]
 
 
 def _certificate(found: Certificate | StepError | None, status: Status) -> Text:

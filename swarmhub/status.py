@@ -29,7 +29,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Hub:
-    """The hub's service and its newest task; the proxy runs in the same container."""
+    """The hub's service and its newest task, or those of a service beside it: a proxy, a filter, the renewal."""
 
     service: str
     image: str
@@ -76,6 +76,12 @@ class Status:
     renewal: State | StepError | None
     images: tuple[Image, ...]
     servers: tuple[Server, ...]
+    beside: tuple[Hub, ...] = ()
+
+    @property
+    def has_proxy(self) -> bool:
+        """Tell whether the proxy is a service of its own."""
+        return any(self.hub and one.service == f"{self.hub.service}-proxy" for one in self.beside)
 
 
 def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
@@ -106,11 +112,16 @@ def as_json(status: Status) -> Json:
         "at": status.at.isoformat(),
         "manager": status.manager,
         "nodes": [asdict(node.row) | {"machine": asdict(node.machine) if node.machine else None} for node in status.nodes],
-        "hub": asdict(status.hub) | {"since": status.hub.since.isoformat()} if status.hub else None,
+        "hub": _hub_facts(status.hub) if status.hub else None,
+        "beside": [_hub_facts(one) for one in status.beside],
         "certificate": _certificate_facts(status),
         "images": [_image_facts(image) for image in status.images],
         "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
     }
+
+
+def _hub_facts(hub: Hub) -> Json:
+    return asdict(hub) | {"since": hub.since.isoformat()}
 
 
 def _certificate_facts(status: Status) -> Json:

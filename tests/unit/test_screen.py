@@ -107,6 +107,19 @@ def expiring(days: int) -> Status:
     return replace(STATUS, certificate=replace(CERTIFICATE, not_after=NOW + timedelta(days=days, hours=1)))
 
 
+def beside(**changes: Any) -> Status:
+    """Return a status with a proxy of its own."""
+    assert STATUS.hub is not None
+    return replace(STATUS, beside=(replace(STATUS.hub, service="jupyterhub-proxy", **changes),))
+
+
+def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
+    """And the heading does not say that it is the hub's."""
+    shown = [str(line) for line in screen.lines(beside())]
+    assert "Hub" in shown
+    assert [line.split()[0] for line in shown if line.startswith("  jupyterhub")] == ["jupyterhub", "jupyterhub-proxy"]
+
+
 @pytest.mark.parametrize(
     ("status", "alarm"),
     [
@@ -119,7 +132,11 @@ def expiring(days: int) -> Status:
         (row(problem="is odd", remedy="Look"), (f"{MANAGER}: is odd. Look", screen.WARN)),
         (row(problem="is away", remedy="Look", blocks=True), (f"{MANAGER}: is away. Look", screen.BAD)),
         (hub(restarts=4, restarts_or_more=True), ("4+", screen.WARN)),
-        (hub(state="pending", error="no suitable node"), ("no suitable node. Its log: fab logs", screen.BAD)),
+        (hub(state="pending", error="no suitable node"), ("jupyterhub: no suitable node. Its log: fab logs", screen.BAD)),
+        (
+            beside(state="failed", error="exit 1"),
+            ("jupyterhub-proxy: exit 1. Its log: docker service logs jupyterhub-proxy", screen.BAD),
+        ),
         (replace(STATUS, hub=None), ("there is no service yet: fab deploy", screen.BAD)),
         (
             replace(STATUS, renewal=State(2, "port 80 is closed", NOW)),
