@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -107,17 +108,20 @@ def expiring(days: int) -> Status:
     return replace(STATUS, certificate=replace(CERTIFICATE, not_after=NOW + timedelta(days=days, hours=1)))
 
 
+FRONT = "jupyterhub-proxy"
+
+
 def beside(**changes: Any) -> Status:
     """Return a status with a proxy of its own."""
     assert STATUS.hub is not None
-    return replace(STATUS, beside=(replace(STATUS.hub, service="jupyterhub-proxy", **changes),))
+    return replace(STATUS, beside=(replace(STATUS.hub, service=FRONT, **changes),))
 
 
 def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
     """And the heading does not say that it is the hub's."""
     shown = [str(line) for line in screen.lines(beside())]
     assert "Hub" in shown
-    assert [line.split()[0] for line in shown if line.startswith("  jupyterhub")] == ["jupyterhub", "jupyterhub-proxy"]
+    assert [line.split()[0] for line in shown if line.startswith("  jupyterhub")] == ["jupyterhub", FRONT]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
         (hub(state="pending", error="no suitable node"), ("jupyterhub: no suitable node. Its log: fab logs", screen.BAD)),
         (
             beside(state="failed", error="exit 1"),
-            ("jupyterhub-proxy: exit 1. Its log: docker service logs jupyterhub-proxy", screen.BAD),
+            (f"{FRONT}: exit 1. Its log: docker service logs {FRONT}", screen.BAD),
         ),
         (replace(STATUS, hub=None), ("there is no service yet: fab deploy", screen.BAD)),
         (
