@@ -9,6 +9,7 @@ import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
 from hub import culling, extra, groups, page, settings, spawner
+from hub.separate_proxy import SeparateProxy
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
@@ -77,7 +78,8 @@ def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
         return
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.cleanup_proxy = False
-    c.ConfigurableHTTPProxy.should_start = False
+    c.JupyterHub.proxy_class = SeparateProxy
+    c.SeparateProxy.check_running_interval = 2
     c.ConfigurableHTTPProxy.api_url = environ["PROXY_API_URL"]
     c.ConfigurableHTTPProxy.auth_token = (secrets / "PROXY_TOKEN").read_text()
     # A proxy that was replaced has another address; aiodns would keep the one before for ten minutes.

@@ -1,0 +1,28 @@
+"""JupyterHub's proxy where it runs as a service of its own: started and stopped by Swarm, told its routes by the hub."""
+
+from typing import Any
+
+from jupyterhub.proxy import ConfigurableHTTPProxy
+from tornado.ioloop import PeriodicCallback
+
+
+class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no types
+    """A proxy that may start anew at any time, and then knows no route; stock JupyterHub finds out after five minutes."""
+
+    _watch: Any = None
+
+    async def start(self) -> None:
+        """Begin to look after its routes."""
+        self._watch = PeriodicCallback(self.check_running, 1000 * self.check_running_interval)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Look no longer; it goes on."""
+        if self._watch:
+            self._watch.stop()
+
+    async def check_running(self) -> None:
+        """Tell it all routes if it has not the hub's own."""
+        if self.app.hub.routespec not in await self.get_all_routes():
+            self.log.warning("The proxy has started anew: telling it the routes")
+            await self.restore_routes()

@@ -1,0 +1,44 @@
+"""A proxy that runs as a service of its own, as the hub looks after it."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hub.separate_proxy import SeparateProxy
+
+
+class Proxy(SeparateProxy):
+    """One whose API answers with these routes, and that counts how often it was told all of them."""
+
+    def __init__(self, *routes: str) -> None:
+        super().__init__(auth_token="token", app=SimpleNamespace(hub=SimpleNamespace(routespec="/")))
+        self.routes, self.told = {route: {} for route in routes}, 0
+
+    async def get_all_routes(self) -> dict[str, Any]:
+        return self.routes
+
+    async def restore_routes(self) -> None:
+        self.told += 1
+
+
+@pytest.mark.parametrize(("routes", "told"), [((), 1), (("/user/ada/",), 1), (("/", "/user/ada/"), 0)])
+def test_one_that_has_started_anew_is_told_the_routes(routes: tuple[str, ...], told: int) -> None:
+    """It knows none then, not even the hub's own."""
+    proxy = Proxy(*routes)
+    asyncio.run(proxy.check_running())
+    assert proxy.told == told
+
+
+def test_the_hub_neither_starts_nor_ends_it() -> None:
+    """It only looks, from its start to its end."""
+
+    async def run() -> list[bool]:
+        proxy = Proxy("/")
+        await proxy.start()
+        running = [proxy._watch.is_running()]
+        proxy.stop()
+        return [*running, proxy._watch.is_running()]
+
+    assert asyncio.run(run()) == [True, False]
