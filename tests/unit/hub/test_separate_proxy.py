@@ -14,7 +14,8 @@ class Proxy(SeparateProxy):
 
     def __init__(self, *routes: str) -> None:
         super().__init__(auth_token="token", app=SimpleNamespace(hub=SimpleNamespace(routespec="/")))
-        self.routes, self.told = {route: {} for route in routes}, 0
+        self.routes: dict[str, Any] = {route: {} for route in routes}
+        self.told = 0
 
     async def get_all_routes(self) -> dict[str, Any]:
         return self.routes
