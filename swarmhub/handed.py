@@ -7,7 +7,7 @@ from swarmhub.host import Json
 from swarmhub.settings import Settings
 
 VARIABLE = "SWARMHUB_SETTINGS"
-WHOLE = {"notebook", "home", "folders", "groups", "culling", "limits", "jupyterhub"}
+WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
 

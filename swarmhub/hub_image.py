@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.userlist import parse
 from swarmhub import commands, context
 from swarmhub.differences import flat
 from swarmhub.errors import Problem, SettingsError
@@ -32,7 +33,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         SettingsError: the userlist has mistakes, or a file is missing.
 
     """
-    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
+    files = context.read(folder) | {"userlist": userlist(settings).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
     if settings.hub.conf:
         files = {name: content for name, content in files.items() if not name.startswith("conf.d/")} | _conf(settings.hub.conf)
     if settings.hub.ca:
@@ -75,20 +76,25 @@ class _Builder:
                     progress.log(host.name, line.rstrip())
 
 
+def userlist(settings: Settings) -> str:
+    """Read and check the userlist.
+
+    Raises:
+        SettingsError: with every mistake.
+
+    """
+    file = settings.hub.userlist
+    text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
+    _, mistakes = parse(text, settings.access.provider)
+    if mistakes:
+        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
+    return text
+
+
 def _conf(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
     return {f"conf.d/{name}": content for name, content in context.read(folder).items()} | {"conf.d/.keep": b""}
-
-
-def _userlist(file: Path) -> str:
-    from hub.userlist import parse
-
-    text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
-    _, mistakes = parse(text)
-    if mistakes:
-        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
-    return text
 
 
 def _shown(file: Path) -> str:

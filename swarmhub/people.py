@@ -21,7 +21,7 @@ def server(tables: Json, person: Person, known: Known) -> Json:
 
 def warnings(settings: Settings, people: Sequence[Person], known: Known | None) -> list[str]:
     """Return who may not log in, and who would not get what the roster says; `known` is whom the hub knows, if it runs."""
-    listed, _ = userlist.parse(settings.hub.userlist.read_text())
+    listed, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
     names, tables = [one.name for one in people], handed.tables(settings)
     lines = []
     if known is None:

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings
 
-NAMES = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL")
+CALLBACK = "OAUTH_CALLBACK_URL"
+OF_GITHUB = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
 CALLBACK_PATH = "/hub/oauth_callback"
 COMMAND_SECONDS = 60
 
@@ -29,17 +30,22 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
 
     """
     given = _given(settings, file)
-    names = dict.fromkeys([*NAMES, *settings.secrets.names])
+    names = dict.fromkeys([*needed(settings), *settings.secrets.names])
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
     missing = [name for name in names if not values[name]]
     problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings, name == missing[0])) for name in missing]
-    callback = values["OAUTH_CALLBACK_URL"]
+    callback = values[CALLBACK]
     if callback and not _fits(callback, settings.hub.domain):
         wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
         problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
     if problems:
         raise SettingsError(*problems)
     return {name: SecretStr(value) for name, value in values.items()}
+
+
+def needed(settings: Settings) -> tuple[str, ...]:
+    """Return the secrets without which nobody could log in, whatever secrets.names lists."""
+    return (*(OF_GITHUB if settings.access.is_github else ()), CALLBACK)
 
 
 def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:
@@ -80,9 +86,10 @@ def _run(command: tuple[str, ...], file: Path) -> str:
 
 def _missing(name: str, settings: Settings, is_first: bool) -> str:
     callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
-    value = callback if name == "OAUTH_CALLBACK_URL" else "…"
-    register = f"register the hub at {settings.github.web_url}/settings/applications/new with the callback {callback}, then: "
-    return f"is not set; {register if is_first and name in NAMES else ''}export {name}={value}"
+    value = callback if name == CALLBACK else "…"
+    where = f"{settings.github.web_url}/settings/applications/new" if settings.access.is_github else "your provider"
+    register = f"register the hub at {where} with the callback {callback}, then: "
+    return f"is not set; {register if is_first and name in needed(settings) else ''}export {name}={value}"
 
 
 def _fits(callback: str, domain: str) -> bool:

@@ -46,7 +46,7 @@ def test_blanks_around_a_value_are_taken_off() -> None:
     assert load(GIVEN | {"GITHUB_CLIENT_SECRET": " hush\n"})["GITHUB_CLIENT_SECRET"] == "hush"
 
 
-@pytest.mark.parametrize("name", secrets.NAMES)
+@pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize("value", [None, "", "  "], ids=["unset", "empty", "blank"])
 def test_a_missing_secret_is_named_with_how_to_get_it(name: str, value: str | None) -> None:
     """What is not set is named, with where to register the hub, with which callback, and what to export."""
@@ -62,7 +62,7 @@ def test_a_missing_secret_is_named_with_how_to_get_it(name: str, value: str | No
 
 def test_all_missing_secrets_are_named_at_once() -> None:
     """With nothing set, each of the three is a problem."""
-    assert set(problems({})) == {f"secrets.{name}" for name in secrets.NAMES}
+    assert set(problems({})) == {f"secrets.{name}" for name in GIVEN}
 
 
 def test_more_secrets_come_from_the_same_places() -> None:
