@@ -1,5 +1,6 @@
 """Who may log in, and by which provider: an authenticator of JupyterHub's that goes by the userlist in force."""
 
+import difflib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -53,7 +54,10 @@ def provider_class(name: str) -> type[Any]:
     try:
         found: type[Any] = known[name].load() if name in known else import_item(name)
     except ImportError:
-        raise ValueError(f"access.provider: {name!r} is none; there is {', '.join(sorted(known))}") from None
+        names = sorted(known)
+        close = [one for one in names if one.startswith(name)] or difflib.get_close_matches(name, names, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
+        raise ValueError(f"access.provider: {name!r} is no provider; {meant}") from None
     return found
 
 

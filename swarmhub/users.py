@@ -4,7 +4,7 @@ import http.client
 import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -126,7 +126,16 @@ def styles(found: Sequence[Person]) -> list[str]:
 
 def as_json(found: Sequence[Person]) -> Json:
     """Return the same facts for machines: times in ISO 8601, the default server's name empty."""
-    return [asdict(one) | {"last_seen": one.last_seen.isoformat() if one.last_seen else None} for one in found]
+    return [
+        {
+            "name": one.name,
+            "admin": one.admin,
+            "from": one.source,
+            "last_seen": one.last_seen.isoformat() if one.last_seen else None,
+            "servers": list(one.servers),
+        }
+        for one in found
+    ]
 
 
 def _person(name: str, found: Found, access: Access) -> Person:
