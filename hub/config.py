@@ -53,7 +53,7 @@ def _users(folder: Path, userlist: Path, provider: str) -> Listed:
     if mistakes:
         raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
     kept = listed.load(folder, provider)
-    return kept if kept.current.allowed else Listed(users, users, frozenset())
+    return kept if kept.current.allowed else Listed(users, users)
 
 
 def _of_listed(groups: Mapping[str, Iterable[str]], users: Listed) -> dict[str, list[str]]:

@@ -27,11 +27,15 @@ where user_id = (select id from users where name = ?) and role_id = (select id f
 
 @dataclass(frozen=True)
 class Listed:
-    """Who stands in the userlist in force, who was let in by one at all, and who by the provider's rules."""
+    """Who stands in the userlist in force, who was let in by one at all, and who by the provider's rules.
+
+    `image` is the text of the image's list at the hub's last start.
+    """
 
     current: Users
     let_in: Users
-    by_provider: frozenset[str]
+    by_provider: frozenset[str] = frozenset()
+    image: str = ""
 
     @property
     def removed(self) -> frozenset[str]:
@@ -42,12 +46,12 @@ class Listed:
 def read(files: Mapping[str, str], provider: str = GITHUB) -> Listed:
     """Read the files of the folder, by name; what is not there is empty."""
     current, let_in = (parse(files.get(name, ""), provider)[0] for name in (CURRENT, LET_IN))
-    return Listed(current, let_in, frozenset(files.get(BY_PROVIDER, "").splitlines()))
+    return Listed(current, let_in, frozenset(files.get(BY_PROVIDER, "").splitlines()), files.get(IMAGE, ""))
 
 
 def load(folder: Path, provider: str = GITHUB) -> Listed:
     """Read the folder."""
-    files = (folder / name for name in (CURRENT, LET_IN, BY_PROVIDER))
+    files = (folder / name for name in (CURRENT, LET_IN, BY_PROVIDER, IMAGE))
     return read({file.name: file.read_text() for file in files if file.exists()}, provider)
 
 
@@ -56,10 +60,11 @@ def adopt(folder: Path, image: str, database: Path, provider: str = GITHUB) -> N
 
     JupyterHub only ever gives the admin bit: who had it by the list before has it taken here.
     """
-    if (folder / IMAGE).exists() and (folder / IMAGE).read_text() == image:
+    kept, (users, _) = load(folder, provider), parse(image, provider)
+    if kept.image == image:
         return
     folder.mkdir(mode=0o700, exist_ok=True)
-    before, (users, _) = load(folder, provider).let_in, parse(image, provider)
+    before = kept.let_in
     _write(folder / LET_IN, render(Users(before.allowed | users.allowed, users.admins)))
     _write(folder / CURRENT, image)
     _take_admin(database, before.admins - users.admins)

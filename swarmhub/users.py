@@ -49,8 +49,8 @@ class Person:
     servers: tuple[str, ...]
 
 
-def observe(host: Host, place: Place, api: HubApi, provider: str) -> Found:
-    """Ask the hub; `place` is its container, `host` the one that runs it.
+def read(host: Host, place: Place, provider: str) -> Listed:
+    """Return what the hub keeps; `place` is its container, `host` the one that runs it.
 
     Raises:
         StepError: it is a hub of an older release.
@@ -63,7 +63,7 @@ def observe(host: Host, place: Place, api: HubApi, provider: str) -> Found:
             raise
         cause = "the hub keeps no userlist that could be changed while it runs"
         raise StepError(host.name, cause, "It is one of an older release. Deploy: fab deploy") from error
-    return Found(listed.read(_files(tar), provider), {user["name"]: user for user in api.users()})
+    return listed.read(_files(tar), provider)
 
 
 def plan(userlist: str, found: Found, access: Access, api: HubApi, place: Place) -> Plan:
@@ -84,9 +84,13 @@ def plan(userlist: str, found: Found, access: Access, api: HubApi, place: Place)
     if before != wanted:
         record = partial(_send, place.container, {listed.LET_IN: render(wanted)})
         changes.append(Change("record", "that the hub is in line with it", place.host, record))
+    return Plan(STEP, summary(wanted), tuple(changes))
+
+
+def summary(wanted: Users) -> str:
+    """Return how a hub is that has nothing to be changed."""
     count = len(wanted.allowed)
-    summary = f"the hub is in line with the userlist: {count} {'person' if count == 1 else 'people'}"
-    return Plan(STEP, summary, tuple(changes))
+    return f"the hub is in line with the userlist: {count} {'person' if count == 1 else 'people'}"
 
 
 def gone(wanted: Users, found: Found) -> list[str]:

@@ -229,3 +229,16 @@ def test_a_secrets_name_tells_whose_it_is_and_nothing_of_its_value() -> None:
     """The name starts with the service and the secret, fits Swarm's 64 characters, and does not hold the value."""
     name = swarm_name(name="GITHUB_CLIENT_SECRET", value="hush")
     assert (name.startswith("jupyterhub-github_client_secret-"), "hush" in name, len(name) <= 64) == (True, False, True)
+
+
+def test_another_provider_needs_no_secrets_of_githubs() -> None:
+    """Its own are listed in secrets.names; the callback leads to the hub whoever the provider is."""
+    given = settings(access={"provider": "google"}, secrets={"names": ["GOOGLE_SECRET"]})
+    environ = {"OAUTH_CALLBACK_URL": CALLBACK, "GOOGLE_SECRET": "hush"}
+    assert set(secrets.load(given, HOSTS, environ)) == {"OAUTH_CALLBACK_URL", "GOOGLE_SECRET"}
+
+
+def test_at_another_provider_one_registers_there() -> None:
+    """Where that is, only they know."""
+    with pytest.raises(SettingsError, match="register the hub at your provider with the callback"):
+        secrets.load(settings(access={"provider": "google"}), HOSTS, {})
