@@ -39,6 +39,11 @@ class Access(Table):
         """Tell whether people log in by GitHub."""
         return self.provider == GITHUB
 
+    @property
+    def vouches(self) -> bool:
+        """Tell whether the provider may let in people whom no userlist names."""
+        return not self.is_github or bool(self.organizations or self.teams)
+
     @model_validator(mode="after")
     def _fits_provider(self) -> Self:
         for key in ("organizations", "teams"):

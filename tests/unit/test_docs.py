@@ -7,14 +7,21 @@ from typing import Any
 
 import pytest
 
+from swarmhub.settings.access import Access
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.table import Table
 from tests.unit.fakes import NOTEBOOK, settings
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "notebooks.md"
-EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = ("notebooks.md", "access.md")
+EXAMPLES = [
+    example
+    for page in PAGES
+    for example in re.findall(r"^```toml\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+]
 TABLES: dict[str, type[Table]] = {
+    "access": Access,
     "notebook": Notebook,
     "profiles": Profile,
     "overrides": Override,
@@ -29,7 +36,7 @@ OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "gr
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_loads(example: str) -> None:
-    """Each TOML block of docs/notebooks.md, put into the document's hosts.toml, is a cluster's settings."""
+    """Each TOML block of these pages, put into the document's hosts.toml, is a cluster's settings."""
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
@@ -47,7 +54,7 @@ def shown(table: str) -> set[str]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_setting_has_an_example(table: str) -> None:
-    """Each key of the notebook side's tables stands in one."""
+    """Each key of these tables stands in one."""
     keys = OWN.get(table) or set(TABLES[table].model_fields)
     if table in ("home", "folders"):
         keys -= shown("home") | shown("folders")
