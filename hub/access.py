@@ -9,11 +9,10 @@ from typing import Any
 
 NAME = "swarmhub"
 FILE = Path("/run/swarmhub/token")
-SCOPES = ("admin:users", "admin:servers", "admin:groups", "tokens")
 
 
 def let_in(c: Any, *, database: Path, file: Path = FILE) -> None:
-    """Add the service and its role to `c` (a `traitlets.Config`), whatever else has added some.
+    """Add the service to `c` (a `traitlets.Config`), whatever else has added some.
 
     Every container makes its own token once. Commands that are run in it, such as
     `jupyterhub token`, load the configuration too: they must not change what the hub goes by.
@@ -23,8 +22,8 @@ def let_in(c: Any, *, database: Path, file: Path = FILE) -> None:
     except FileNotFoundError:
         token = _made(file)
         _forget(database)
-    c.JupyterHub.services.append({"name": NAME, "api_token": token})
-    c.JupyterHub.load_roles.append({"name": NAME, "scopes": list(SCOPES), "services": [NAME]})
+    # No scope is enough to give and to take the admin bit, and the admin role cannot name a service without naming all users.
+    c.JupyterHub.services.append({"name": NAME, "api_token": token, "admin": True})
 
 
 def _made(file: Path) -> str:

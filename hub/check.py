@@ -93,7 +93,8 @@ def _told(error: BaseException, said: _Said, origins: Origins) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     stages = [STAGES[frame.name] for frame in frames if frame.name in STAGES]
     where = origins.raised(error, frames)
-    where = where or (origins.of("JupyterHub", stages[0]) if stages else origins.of_message(text))
+    # What a trait refuses comes first: some are made only when such a stage asks for them.
+    where = where or origins.of_message(text) or (origins.of("JupyterHub", stages[0]) if stages else "")
     return f"{where}: {text}" if where else text
 
 

@@ -1,16 +1,17 @@
 """Turn the service's environment and secrets into JupyterHub's configuration."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub import culling, extra, groups, page, settings, spawner
+from hub import culling, extra, groups, listed, login, page, settings, spawner
+from hub.listed import Listed
 from hub.separate_proxy import SeparateProxy
-from hub.userlist import Users, parse
+from hub.userlist import parse
 
 DATA = Path("/data")
 SECRETS = Path("/run/secrets")
@@ -36,24 +37,36 @@ def configure(
     `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
 
     Raises:
-        ValueError: the userlist has a mistake.
+        ValueError: the userlist has a mistake, or there is no such provider.
         KeyError: a variable of the service is missing.
 
     """
-    users, mistakes = parse(userlist.read_text())
-    if mistakes:
-        raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
     tables = settings.load(environ)
+    users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
-    _login(c, environ, secrets, users)
+    login.configure(c, tables["access"], environ, secrets, data / listed.FOLDER, users)
     _limits(c, tables["limits"])
     page.configure(c, tables["page"], logo)
-    groups.configure(c, tables["groups"])
+    groups.configure(c, _of_listed(tables["groups"], users))
     culling.configure(c, environ, data / DATABASE)
     spawner.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
+
+
+def _users(folder: Path, userlist: Path, provider: str) -> Listed:
+    """Return who is in: the image's userlist decides until the hub has started with it."""
+    users, mistakes = parse(userlist.read_text(), provider)
+    if mistakes:
+        raise ValueError("; ".join(f"{userlist}:{mistake.line}: {mistake.wrong}" for mistake in mistakes))
+    kept = listed.load(folder, provider)
+    return kept if kept.current.allowed else Listed(users, users)
+
+
+def _of_listed(groups: Mapping[str, Iterable[str]], users: Listed) -> dict[str, list[str]]:
+    """Return the groups without whom `fab users-sync` has removed: JupyterHub lets in whoever it puts into a group."""
+    return {name: [user for user in members if user not in users.removed] for name, members in groups.items()}
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
@@ -84,19 +97,6 @@ def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
     c.ConfigurableHTTPProxy.auth_token = (secrets / "PROXY_TOKEN").read_text()
     # A proxy that was replaced has another address; aiodns would keep the one before for ten minutes.
     aiohttp.connector.DefaultResolver = ThreadedResolver  # type: ignore[attr-defined]  # it is imported there, not exported
-
-
-def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:
-    c.JupyterHub.authenticator_class = "github"
-    c.GitHubOAuthenticator.github_url = environ["GITHUB_URL"]
-    c.GitHubOAuthenticator.github_api = environ["GITHUB_API"]
-    c.GitHubOAuthenticator.oauth_callback_url = environ["OAUTH_CALLBACK_URL"]
-    c.GitHubOAuthenticator.client_id = (secrets / "GITHUB_CLIENT_ID").read_text()
-    c.GitHubOAuthenticator.client_secret = (secrets / "GITHUB_CLIENT_SECRET").read_text()
-    c.GitHubOAuthenticator.allowed_users = set(users.allowed)
-    c.GitHubOAuthenticator.admin_users = set(users.admins)
-    # Off by default with GitHub; without it, whom an admin adds in the console cannot log in.
-    c.GitHubOAuthenticator.allow_existing_users = True
 
 
 def _limits(c: Any, limits: Mapping[str, int]) -> None:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hub import extra, settings
+from hub import extra, login, settings
 
 # How traitlets names what it refuses.
 TRAIT = re.compile(r"The '(\w+)' trait of (?:an? |<)(\w+)")
@@ -17,13 +17,16 @@ class Origins:
 
     def __init__(self, conf: Path, environ: Mapping[str, str]) -> None:
         self.conf = conf
-        self._tables = settings.load(environ)["jupyterhub"]
+        tables = settings.load(environ)
+        self._tables, self._access = tables["jupyterhub"], tables["access"]
 
     def of(self, section: str, trait: str) -> str:
         """Return the places that set an option of a class, the last first; nothing if none is found."""
         lines = [place for file in reversed(extra.files(self.conf)) for place in _lines(file, section, trait)]
-        is_set = trait in self._tables.get(section, {})
-        return ", ".join([*lines, *([f"jupyterhub.{section}.{trait}"] if is_set else [])])
+        tables = {f"jupyterhub.{section}": self._tables.get(section, {})}
+        if section == self._provider(trait):
+            tables["access.options"] = self._access["options"]
+        return ", ".join([*lines, *(f"{name}.{trait}" for name, table in tables.items() if trait in table)])
 
     def of_message(self, text: str) -> str:
         """Return the places that set the option that a message of traitlets names, in its class or another."""
@@ -41,8 +44,13 @@ class Origins:
     def _anywhere(self, trait: str, section: str) -> str:
         """Return where an option is set in a class, or in one of those that it inherits from or is inherited by."""
         named = [name for name, options in self._tables.items() if trait in options]
+        named += [provider] if (provider := self._provider(trait)) else []
         names = dict.fromkeys([section, *named, *(name for file in extra.files(self.conf) for name in _sections(file, trait))])
         return next((place for name in names if (place := self.of(name, trait))), "")
+
+    def _provider(self, trait: str) -> str:
+        """Return the class whose options [access] holds, if this is one of them."""
+        return login.provider_class(self._access["provider"]).__name__ if trait in self._access["options"] else ""
 
 
 def _lines(file: Path, section: str, trait: str) -> list[str]:

@@ -22,6 +22,8 @@ from swarmhub import (
     renewal,
     rollback,
     service,
+    user_plans,
+    users,
     volume,
 )
 from swarmhub.errors import StepError, StepErrors
@@ -165,10 +167,13 @@ def every_plan(run: Run) -> list[Plan]:
         images.STEP: lambda: images_plan(run, run.settings.hosts.all),
         hub_image.STEP: lambda: hub_image_plan(run),
         proxy.STEP: lambda: proxy_plan(run, lambda: _foreseen(run, plans)),
+        users.STEP: lambda: user_plans.before_service(run),
         service.STEP: lambda: service_plan(run, _foreseen(run, plans)),
     }
     for step, make in steps.items():
         plans[step] = _attempt(step, make)
+        if step == users.STEP and not plans[step].changes:
+            del plans[step]
         if step == images.STEP:
             opened = _attempt(availability.PLACEMENT, lambda: _placement_plan(run))
             plans |= {availability.PLACEMENT: opened} if opened.changes else {}

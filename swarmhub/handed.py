@@ -7,7 +7,7 @@ from swarmhub.host import Json
 from swarmhub.settings import Settings
 
 VARIABLE = "SWARMHUB_SETTINGS"
-WHOLE = {"notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
+WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
 ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."

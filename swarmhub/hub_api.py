@@ -94,6 +94,10 @@ class HubApi:
         """Return the answer to a PUT."""
         return self._ask("PUT", path, body)
 
+    def patch(self, path: str, body: Json) -> Json:
+        """Return the answer to a PATCH."""
+        return self._ask("PATCH", path, body)
+
     def delete(self, path: str, body: Json = None) -> None:
         """Remove something; that it is gone already is no error."""
         try:

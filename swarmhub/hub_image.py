@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.userlist import parse
 from swarmhub import commands, context, logo
 from swarmhub.differences import flat
 from swarmhub.errors import Problem, SettingsError
@@ -37,7 +38,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         SettingsError: the userlist has mistakes, a file is missing, or the logo is none.
 
     """
-    own = {"userlist": _userlist(settings.hub.userlist).encode()}
+    own = {"userlist": userlist(settings).encode()}
     files = {**_without(context.read(folder), "proxy/"), **own}
     if settings.hub.conf:
         files = {**_without(files, "conf.d/"), **_conf(settings.hub.conf)}
@@ -113,6 +114,21 @@ class _Builder:
                     progress.log(host.name, line.rstrip())
 
 
+def userlist(settings: Settings) -> str:
+    """Read and check the userlist.
+
+    Raises:
+        SettingsError: with every mistake.
+
+    """
+    file = settings.hub.userlist
+    text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
+    _, mistakes = parse(text, settings.access.provider)
+    if mistakes:
+        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
+    return text
+
+
 def _without(files: context.Files, beginning: str) -> context.Files:
     return {name: content for name, content in files.items() if not name.startswith(beginning)}
 
@@ -132,16 +148,6 @@ def _logo(file: Path) -> dict[str, bytes]:
     except ValueError as error:
         wrong = str(error)
     raise SettingsError(Problem(_shown(file), 1, "", f"{wrong}; page.logo names it"))
-
-
-def _userlist(file: Path) -> str:
-    from hub.userlist import parse
-
-    text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
-    _, mistakes = parse(text)
-    if mistakes:
-        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
-    return text
 
 
 def _shown(file: Path) -> str:

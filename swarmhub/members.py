@@ -16,7 +16,7 @@ def check(settings: Settings, file: Path, userlist: bytes) -> None:
         SettingsError: with each member that the userlist does not name.
 
     """
-    allowed = parse(userlist.decode())[0].allowed
+    allowed = parse(userlist.decode(), settings.access.provider)[0].allowed
     strangers = [
         (("groups", name, place), user)
         for name, users in settings.groups.items()

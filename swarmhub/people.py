@@ -21,17 +21,18 @@ def server(tables: Json, person: Person, known: Known) -> Json:
 
 def warnings(settings: Settings, people: Sequence[Person], known: Known | None) -> list[str]:
     """Return who may not log in, and who would not get what the roster says; `known` is whom the hub knows, if it runs."""
-    listed, _ = userlist.parse(settings.hub.userlist.read_text())
+    listed, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
     names, tables = [one.name for one in people], handed.tables(settings)
     lines = []
     if known is None:
         lines.append("the hub does not run: whom its admins have added there is not counted as able to log in")
     strangers = [name for name in names if name not in listed.allowed and name not in (known or {})]
     if strangers:
-        lines.append(f"may not log in: {', '.join(strangers)}. Add them to {settings.hub.userlist}, then: fab deploy")
+        wrong = "on no userlist; their provider decides" if settings.access.vouches else "may not log in"
+        lines.append(f"{wrong}: {', '.join(strangers)}. Add them to {settings.hub.userlist}, then: fab users-sync")
     coming = [name for name in names if known is not None and name in listed.allowed and name not in known]
     if coming:
-        lines.append(f"on the userlist, and not at the hub yet: {', '.join(coming)}. Next: fab deploy")
+        lines.append(f"on the userlist, and not at the hub yet: {', '.join(coming)}. Next: fab users-sync")
     if nothing := [one.name for one in people if not _is_offered_something(tables, one, known or {})]:
         lines.append(f"in no group that a profile is for: {', '.join(nothing)}. No server starts for them")
     for group, members in _misgrouped(tables, people, known or {}).items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.userlist import LOGIN
+from hub.userlist import GITHUB, wrong_name
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings.grammar import NAME
 
@@ -23,8 +23,8 @@ class Person:
     group: str = ""
 
 
-def load(file: Path) -> tuple[Person, ...]:
-    """Read a roster.
+def load(file: Path, provider: str = GITHUB) -> tuple[Person, ...]:
+    """Read a roster; `provider` is access.provider, whose names they are.
 
     Raises:
         SettingsError: with every mistake and its line.
@@ -38,13 +38,13 @@ def load(file: Path) -> tuple[Person, ...]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SettingsError(Problem(str(file), line, "", "is not UTF-8; in Excel, save it as CSV UTF-8")) from None
-    people, mistakes = parse(text)
+    people, mistakes = parse(text, provider)
     if mistakes:
         raise SettingsError(*(Problem(str(file), line, "", wrong) for line, wrong in mistakes))
     return people
 
 
-def parse(text: str) -> tuple[tuple[Person, ...], list[tuple[int, str]]]:
+def parse(text: str, provider: str = GITHUB) -> tuple[tuple[Person, ...], list[tuple[int, str]]]:
     """Return the people and every mistake with its line; with a mistake, the people are not to be used."""
     header = text.partition("\n")[0]
     delimiter = next((one for one in DELIMITERS if one in header), ",")
@@ -63,7 +63,7 @@ def parse(text: str) -> tuple[tuple[Person, ...], list[tuple[int, str]]]:
         if not any(row):
             continue
         person = Person(*(dict(zip(heads, row, strict=False)).get(column, "") for column in COLUMNS))
-        mistakes += [(line, wrong) for wrong in _wrongs(person, row, heads, seen)]
+        mistakes += [(line, wrong) for wrong in _wrongs(person, row, heads, seen, provider)]
         seen.setdefault(person.name.lower(), line)
         people.append(Person(person.name.lower(), person.group))
     if not people:
@@ -79,11 +79,11 @@ def _wrong_heads(heads: Sequence[str]) -> str:
     return "" if len(set(heads)) == len(heads) else "has a column twice; the header is: name,group"
 
 
-def _wrongs(person: Person, row: Sequence[str], heads: Sequence[str], seen: dict[str, int]) -> Iterator[str]:
+def _wrongs(person: Person, row: Sequence[str], heads: Sequence[str], seen: dict[str, int], provider: str) -> Iterator[str]:
     if len(row) > len(heads) and any(row[len(heads) :]):
         yield f"has {len(row)} cells, and the header {len(heads)}"
-    if not LOGIN.fullmatch(person.name):
-        yield f"{person.name!r} is no GitHub user name: letters, digits and single hyphens between them, at most 39"
+    if wrong := wrong_name(person.name, provider):
+        yield wrong
     elif person.name.lower() in seen:
         yield f"{person.name!r} is on line {seen[person.name.lower()]} already; keep one"
     if person.group and not NAME.fullmatch(person.group):

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings
 
-NAMES = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL")
-# A separate proxy takes routes from whoever has it. Nobody has to keep it: it follows from the OAuth client's secret.
+CALLBACK = "OAUTH_CALLBACK_URL"
+OF_GITHUB = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
+# A separate proxy takes routes from whoever has it. Nobody has to keep it: it follows from the other secrets.
 PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 CALLBACK_PATH = "/hub/oauth_callback"
 COMMAND_SECONDS = 60
@@ -32,23 +33,28 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
 
     """
     given = _given(settings, file)
-    names = dict.fromkeys([*NAMES, *settings.secrets.names])
+    names = dict.fromkeys([*needed(settings), *settings.secrets.names])
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
     missing = [name for name in names if not values[name]]
     problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings, name == missing[0])) for name in missing]
-    callback = values["OAUTH_CALLBACK_URL"]
+    callback = values[CALLBACK]
     if callback and not _fits(callback, settings.hub.domain):
         wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
         problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
+    known = [value for name, value in values.items() if name != CALLBACK]
+    if settings.proxy.separate and not known:
+        wrong = "proxy.separate needs a secret that its token follows from: name one here, and set it where the others are"
+        problems.append(Problem(str(file), 1, "secrets.names", wrong))
     if problems:
         raise SettingsError(*problems)
     if settings.proxy.separate:
-        values[PROXY_TOKEN] = _derived(values["GITHUB_CLIENT_SECRET"], PROXY_TOKEN)
+        values[PROXY_TOKEN] = hmac.new("\0".join(known).encode(), PROXY_TOKEN.encode(), hashlib.sha256).hexdigest()
     return {name: SecretStr(value) for name, value in values.items()}
 
 
-def _derived(secret: str, name: str) -> str:
-    return hmac.new(secret.encode(), name.encode(), hashlib.sha256).hexdigest()
+def needed(settings: Settings) -> tuple[str, ...]:
+    """Return the secrets without which nobody could log in, whatever secrets.names lists."""
+    return (*(OF_GITHUB if settings.access.is_github else ()), CALLBACK)
 
 
 def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:
@@ -89,9 +95,10 @@ def _run(command: tuple[str, ...], file: Path) -> str:
 
 def _missing(name: str, settings: Settings, is_first: bool) -> str:
     callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
-    value = callback if name == "OAUTH_CALLBACK_URL" else "…"
-    register = f"register the hub at {settings.github.web_url}/settings/applications/new with the callback {callback}, then: "
-    return f"is not set; {register if is_first and name in NAMES else ''}export {name}={value}"
+    value = callback if name == CALLBACK else "…"
+    where = f"{settings.github.web_url}/settings/applications/new" if settings.access.is_github else "your provider"
+    register = f"register the hub at {where} with the callback {callback}, then: "
+    return f"is not set; {register if is_first and name in needed(settings) else ''}export {name}={value}"
 
 
 def _fits(callback: str, domain: str) -> bool:

@@ -23,11 +23,28 @@ from tasks import (
     status,
     swarm,
     teardown,
+    users,
     volume,
 )
 
 ns = Collection()
-for module in (network, volume, certs, images, hub, smoke, plan, doctor, status, history, swarm, classes, teardown, completion):
+for module in (
+    network,
+    volume,
+    certs,
+    images,
+    hub,
+    smoke,
+    plan,
+    doctor,
+    status,
+    history,
+    users,
+    swarm,
+    classes,
+    teardown,
+    completion,
+):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor "agree", which is a part of deploy.
         if found.body.__module__ == module.__name__ and found is not plan.agree:

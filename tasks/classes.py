@@ -27,7 +27,7 @@ HELP = {"roster": "CSV with the header name,group; the group may be empty.", "ye
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and say whether the nodes have room for a class; start its servers on demand."""
     with step(c, classes.PREPARE) as run:
-        class_ = rosters.load(Path(roster))
+        class_ = rosters.load(Path(roster), run.settings.access.provider)
         if at_once < 1:
             raise UsageError("--at-once says how many servers start at a time: at least 1")
         run.check()
@@ -52,7 +52,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
     """Save the homes of a class on this machine, and free them on the nodes."""
     with step(c, archive.STEP) as run:
-        names = [person.name for person in rosters.load(Path(roster))]
+        names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider)]
         manager = run.hosts[run.manager]
         nodes = {node: host for node, (_, host) in _members(run).items()}
         found = archive.observe(run.settings, names, manager, nodes)

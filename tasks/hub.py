@@ -3,7 +3,7 @@
 from invoke.context import Context
 
 from swarmhub import certs as certificates
-from swarmhub import chapters, converge, health, hub_image, prerequisites, renewal
+from swarmhub import chapters, converge, health, hub_image, prerequisites, renewal, user_plans
 from swarmhub import proxy as front
 from swarmhub import service as chapter
 from swarmhub import smoke as proof
@@ -47,6 +47,9 @@ def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
     with step(c, chapter.STEP) as run:
         run.check()
+        people = user_plans.before_service(run)
+        if people.changes:
+            run.apply(people)
         parts = prerequisites.require(run.settings, run.look, run.manager)
         prerequisites.require_proxy(run.settings, run.look, run.manager)
         run.apply(chapters.service_plan(run, parts))

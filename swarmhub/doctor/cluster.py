@@ -131,7 +131,7 @@ def _services(cluster: Cluster, found: Swarm) -> list[Finding]:
 
     def room() -> list[Finding]:
         try:
-            users, _ = userlist.parse(settings.hub.userlist.read_text())
+            users, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
         except (OSError, UnicodeDecodeError):
             return []  # said among the settings
         use = addresses.observe(head, settings, settings.hub.service)

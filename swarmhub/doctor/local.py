@@ -24,7 +24,7 @@ def judge(files: Sequence[Problem], secrets: Sequence[Problem], domain: str) -> 
     findings = [_of("settings", one) for one in files] or [ok("settings", HERE, "hosts.toml and the files that it names")]
     about_callback = [one for one in secrets if one.key == CALLBACK_KEY]
     others = [one for one in secrets if one.key != CALLBACK_KEY]
-    findings += [_of("secrets", one) for one in others] or [ok("secrets", HERE, "GitHub's client id and secret are set")]
+    findings += [_of("secrets", one) for one in others] or [ok("secrets", HERE, "all are set")]
     if not any(one.key in ("secrets.file", "secrets.command") for one in others):
         findings += [_of("callback", one) for one in about_callback] or [ok("callback", HERE, f"leads to {domain}")]
     return findings

@@ -38,7 +38,9 @@ ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
 
 
-def _word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
+def word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
+    """Return what makes sure that a value is `right`."""
+
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
             raise ValueError(f"{value!r} is not {right}")
@@ -49,18 +51,18 @@ def _word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
 
 Host = Annotated[
     str,
-    AfterValidator(_word(HOST, "a host name: letters, digits, hyphens and dots; user, port and key belong in the ssh_config")),
+    AfterValidator(word(HOST, "a host name: letters, digits, hyphens and dots; user, port and key belong in the ssh_config")),
 ]
-Domain = Annotated[str, AfterValidator(_word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
+Domain = Annotated[str, AfterValidator(word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
 ServiceName = Annotated[
-    str, AfterValidator(_word(SERVICE, "a service's name: lower case, digits, and single '-' or '_' between them, at most 30"))
+    str, AfterValidator(word(SERVICE, "a service's name: lower case, digits, and single '-' or '_' between them, at most 30"))
 ]
-Name = Annotated[str, AfterValidator(_word(NAME, "a Docker name: letters, digits, '_', '.', '-', at most 63"))]
-Image = Annotated[str, AfterValidator(_word(IMAGE, "an image, such as quay.io/jupyter/base-notebook:hub-6.1.1"))]
-Interface = Annotated[str, AfterValidator(_word(INTERFACE, "a network interface that all hosts have, such as eth1"))]
-Email = Annotated[str, AfterValidator(_word(EMAIL, "an e-mail address"))]
-HttpsUrl = Annotated[str, AfterValidator(_word(URL, "an https:// address without query or password"))]
-Option = Annotated[str, AfterValidator(_word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
+Name = Annotated[str, AfterValidator(word(NAME, "a Docker name: letters, digits, '_', '.', '-', at most 63"))]
+Image = Annotated[str, AfterValidator(word(IMAGE, "an image, such as quay.io/jupyter/base-notebook:hub-6.1.1"))]
+Interface = Annotated[str, AfterValidator(word(INTERFACE, "a network interface that all hosts have, such as eth1"))]
+Email = Annotated[str, AfterValidator(word(EMAIL, "an e-mail address"))]
+HttpsUrl = Annotated[str, AfterValidator(word(URL, "an https:// address without query or password"))]
+Option = Annotated[str, AfterValidator(word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
 
 
 def _subnet(value: str) -> str:
@@ -119,13 +121,13 @@ Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)
 Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
 Count = Annotated[StrictInt, Field(ge=1)]
 Template = Annotated[str, AfterValidator(_template)]
-Text = Annotated[str, AfterValidator(_word(TEXT, "a line of text"))]
-Lines = Annotated[str, AfterValidator(_word(LINES, "text without control characters")), AfterValidator(str.strip)]
-User = Annotated[str, AfterValidator(_word(USER, "a user's name")), AfterValidator(str.lower)]
-Variable = Annotated[str, AfterValidator(_word(VARIABLE, "a variable's name: letters, digits and '_'"))]
-Owner = Annotated[str, AfterValidator(_word(OWNER, "a user's and a group's number, such as 1000:100"))]
-ContainerPath = Annotated[str, AfterValidator(_word(ABSOLUTE, "an absolute path, such as /home/jovyan"))]
-ServerPath = Annotated[str, AfterValidator(_word(ABSOLUTE, "an absolute path, such as /srv/homes"))]
+Text = Annotated[str, AfterValidator(word(TEXT, "a line of text"))]
+Lines = Annotated[str, AfterValidator(word(LINES, "text without control characters")), AfterValidator(str.strip)]
+User = Annotated[str, AfterValidator(word(USER, "a user's name")), AfterValidator(str.lower)]
+Variable = Annotated[str, AfterValidator(word(VARIABLE, "a variable's name: letters, digits and '_'"))]
+Owner = Annotated[str, AfterValidator(word(OWNER, "a user's and a group's number, such as 1000:100"))]
+ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /home/jovyan"))]
+ServerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /srv/homes"))]
 
 
 def _file(value: object, info: ValidationInfo) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from hub.slug import slug
+from swarmhub.settings.access import Access
 from swarmhub.settings.grammar import (
     Domain,
     Email,
@@ -82,7 +83,7 @@ class Network(Table):
 
 
 class Github(Table):
-    """Where people log in."""
+    """Which GitHub people log in at."""
 
     url: HttpsUrl = Field("https://github.com", description="GitHub, or your GitHub Enterprise.")
     api: HttpsUrl | None = Field(None, description="Its API. Default: GitHub's, or `URL/api/v3` on Enterprise.")
@@ -104,7 +105,9 @@ class Secrets(Table):
 
     file: FilePath | None = Field(None, description="A file with NAME=value lines.")
     command: tuple[str, ...] = Field((), description="A program and its arguments that prints NAME=value lines.")
-    names: tuple[Variable, ...] = Field((), description='More secrets, for [jupyterhub] and conf.d: `{secret = "NAME"}`.')
+    names: tuple[Variable, ...] = Field(
+        (), description='More secrets, for [access.options], [jupyterhub] and conf.d: `{secret = "NAME"}`.'
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -163,6 +166,7 @@ class Settings(Table):
     ssh: Ssh = Ssh()
     network: Network = Network()
     github: Github = Github()
+    access: Access = Access()
     secrets: Secrets = Secrets()
     certs: Certs = Certs()
     volume: Volume = Volume()
@@ -204,12 +208,16 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each `{secret = "NAME"}` in [jupyterhub] whose name is not in secrets.names."""
+    """Return each `{secret = "NAME"}` in [jupyterhub] or [access.options] whose name is not in secrets.names."""
     table = data.get("secrets")
     names = table.get("names", []) if isinstance(table, dict) else []
+    access = data.get("access")
+    options = access.get("options") if isinstance(access, dict) else None
+    places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): options}
     return [
         (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
-        for key, name in _secrets_in(data.get("jupyterhub"), ("jupyterhub",))
+        for place, value in places.items()
+        for key, name in _secrets_in(value, place)
         if name not in names
     ]
 

@@ -69,6 +69,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
     ids = {name: f"id-of-{name}" for name in service.secret_names(settings, secrets, "cluster").values()}
     kept = as_kept(spec, ids)
     name = settings.hub.service
+    times = {"CreatedAt": "2026-11-15T10:00:00Z", "UpdatedAt": "2026-11-15T10:00:00Z"}
     hosts[MANAGER].engine.answers |= {
         "GET /nodes": [_listed(host) for host in NODES],
         **_nodes(hosts[MANAGER]),
@@ -78,7 +79,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"GET /volumes/{settings.volume.name}": {"Name": settings.volume.name, "Driver": "local", "Options": None},
         f"GET /images/{tag}/json": {"Id": "sha256:hub"},
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
-        f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, "Spec": kept},
+        f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, **times, "Spec": kept},
         "GET /tasks": [_task(kept)],
         "POST /containers/create": {"Id": "once"},
         "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2}), '{"problems": []}'],
@@ -201,6 +202,7 @@ def _task(spec: dict[str, Any]) -> dict[str, Any]:
         "ID": "t1",
         "CreatedAt": "2026-11-15T10:00:01Z",
         "DesiredState": "running",
-        "Status": {"State": "running"},
+        "Status": {"State": "running", "Timestamp": "2026-11-15T10:00:01Z"},
+        "NodeID": "n1",
         "Spec": spec["TaskTemplate"],
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swarmhub.settings.access import Access
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.page import Page
@@ -17,6 +18,7 @@ PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
+    "access": Access,
     "page": Page,
     "notebook": Notebook,
     "profiles": Profile,

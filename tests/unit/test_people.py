@@ -56,7 +56,7 @@ def test_who_may_not_log_in_is_named(class_of: Settings) -> None:
 
 def test_who_waits_for_a_deploy_is_named(class_of: Settings) -> None:
     """The userlist has changed since."""
-    assert people.warnings(class_of, CLASS[:1], {}) == ["on the userlist, and not at the hub yet: ada. Next: fab deploy"]
+    assert people.warnings(class_of, CLASS[:1], {}) == ["on the userlist, and not at the hub yet: ada. Next: fab users-sync"]
 
 
 def test_without_a_hub_it_is_said_that_its_users_are_not_known(class_of: Settings) -> None:

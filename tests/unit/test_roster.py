@@ -63,3 +63,10 @@ def test_a_file_that_cannot_be_read_is_told(content: bytes | None, said: str, tm
         (tmp_path / "class.csv").write_bytes(content)
     with pytest.raises(SettingsError, match=said):
         roster.load(tmp_path / "class.csv")
+
+
+def test_another_providers_names_are_taken() -> None:
+    """Mail addresses, for one; GitHub has none in names."""
+    text = "name\nada@example.org\n"
+    assert roster.parse(text, "google") == ((Person("ada@example.org"),), [])
+    assert roster.parse(text)[1] != []

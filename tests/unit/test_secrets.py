@@ -46,7 +46,7 @@ def test_blanks_around_a_value_are_taken_off() -> None:
     assert load(GIVEN | {"GITHUB_CLIENT_SECRET": " hush\n"})["GITHUB_CLIENT_SECRET"] == "hush"
 
 
-@pytest.mark.parametrize("name", secrets.NAMES)
+@pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize("value", [None, "", "  "], ids=["unset", "empty", "blank"])
 def test_a_missing_secret_is_named_with_how_to_get_it(name: str, value: str | None) -> None:
     """What is not set is named, with where to register the hub, with which callback, and what to export."""
@@ -62,7 +62,7 @@ def test_a_missing_secret_is_named_with_how_to_get_it(name: str, value: str | No
 
 def test_all_missing_secrets_are_named_at_once() -> None:
     """With nothing set, each of the three is a problem."""
-    assert set(problems({})) == {f"secrets.{name}" for name in secrets.NAMES}
+    assert set(problems({})) == {f"secrets.{name}" for name in GIVEN}
 
 
 def test_more_secrets_come_from_the_same_places() -> None:
@@ -229,3 +229,16 @@ def test_a_secrets_name_tells_whose_it_is_and_nothing_of_its_value() -> None:
     """The name starts with the service and the secret, fits Swarm's 64 characters, and does not hold the value."""
     name = swarm_name(name="GITHUB_CLIENT_SECRET", value="hush")
     assert (name.startswith("jupyterhub-github_client_secret-"), "hush" in name, len(name) <= 64) == (True, False, True)
+
+
+def test_another_provider_needs_no_secrets_of_githubs() -> None:
+    """Its own are listed in secrets.names; the callback leads to the hub whoever the provider is."""
+    given = settings(access={"provider": "google"}, secrets={"names": ["GOOGLE_SECRET"]})
+    environ = {"OAUTH_CALLBACK_URL": CALLBACK, "GOOGLE_SECRET": "hush"}
+    assert set(secrets.load(given, HOSTS, environ)) == {"OAUTH_CALLBACK_URL", "GOOGLE_SECRET"}
+
+
+def test_at_another_provider_one_registers_there() -> None:
+    """Where that is, only they know."""
+    with pytest.raises(SettingsError, match="register the hub at your provider with the callback"):
+        secrets.load(settings(access={"provider": "google"}), HOSTS, {})

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyterhub import orm, scopes
+from jupyterhub import orm
 from traitlets.config import Config
 
-from hub.access import NAME, SCOPES, let_in
+from hub.access import NAME, let_in
 
 
 @pytest.fixture
@@ -49,19 +49,18 @@ def test_a_command_in_the_container_changes_nothing(file: Path) -> None:
     assert given(configured(file)) == given(configured(file))
 
 
-def test_other_services_and_roles_stay(file: Path) -> None:
-    """The service and the role are added to those that are there."""
+def test_other_services_stay(file: Path) -> None:
+    """The service is added to those that are there."""
     c = Config()
     c.JupyterHub.services = [{"name": "culler"}]
-    c.JupyterHub.load_roles = [{"name": "culler"}]
     let_in(c, database=file.with_name("none.sqlite"), file=file)
     assert [one["name"] for one in c.JupyterHub.services] == ["culler", NAME]
-    assert c.JupyterHub.load_roles == [{"name": "culler"}, {"name": NAME, "scopes": list(SCOPES), "services": [NAME]}]
 
 
-def test_the_scopes_are_known_to_jupyterhub() -> None:
-    """A scope that JupyterHub does not know would end the hub at its start."""
-    assert set(SCOPES) <= set(scopes.scope_definitions)
+def test_the_operator_is_an_admin(file: Path) -> None:
+    """JupyterHub lets nobody else give or take the admin bit."""
+    (service,) = configured(file).JupyterHub.services.get_value([])
+    assert service["admin"] is True
 
 
 def database_with(folder: Path, *services: str) -> Path:

@@ -22,10 +22,10 @@ def problems(tmp_path: Path) -> Any:
     conf = tmp_path / "conf.d"
     conf.mkdir()
 
-    def find(files: dict[str, str] | None = None, **jupyterhub: Any) -> list[str]:
+    def find(files: dict[str, str] | None = None, *, access: Any = None, **jupyterhub: Any) -> list[str]:
         for name, text in (files or {}).items():
             (conf / name).write_text(text)
-        document = handed.document(settings(jupyterhub=jupyterhub), {NOTEBOOK: IMAGE})
+        document = handed.document(settings(jupyterhub=jupyterhub, access=access or {}), {NOTEBOOK: IMAGE})
         environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
         return check.check(Origins(conf, environ), environ=environ, secrets=tmp_path, userlist=tmp_path / "userlist")
 
@@ -115,3 +115,24 @@ def test_no_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert check.main() == 1
     told = ["it is <TOKEN>", "not the str '<TOKEN>'", "got 5: <TOKEN>"]
     assert capsys.readouterr().out == json.dumps({"problems": told}) + "\n"
+
+
+OIDC = {"client_id": "hub", "client_secret": {"secret": "TOKEN"}, "authorize_url": "https://id.example.org/authorize"}
+BAD_ACCESS = {
+    "in order": ({"provider": "generic-oauth", "options": OIDC}, []),
+    "provider": ({"provider": "generic"}, ["access.provider: 'generic' is no provider; did you mean 'generic-oauth'?"]),
+    "option": (
+        {"provider": "generic-oauth", "options": {"client_idd": "hub"}},
+        ["access.options.client_idd: GenericOAuthenticator has no option client_idd; did you mean client_id?"],
+    ),
+    "type": (
+        {"provider": "google", "options": {"scope": 3}},
+        ["access.options.scope: The 'scope' trait of a ListedGoogleOAuthenticator instance expected a list, not the int 3."],
+    ),
+}
+
+
+@pytest.mark.parametrize(("access", "told"), BAD_ACCESS.values(), ids=BAD_ACCESS)
+def test_a_provider_is_checked_with_its_options(problems: Any, access: Any, told: list[str]) -> None:
+    """What is wrong with them is told by their keys in hosts.toml."""
+    assert problems(access=access) == told

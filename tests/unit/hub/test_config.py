@@ -11,6 +11,7 @@ from jupyterhub.spawner import Spawner
 from oauthenticator.github import GitHubOAuthenticator
 from traitlets.config import Config
 
+from hub import listed
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
 from hub.page import TEMPLATES
@@ -166,7 +167,8 @@ def test_what_is_set_are_values_that_the_options_take(inside: Path) -> None:
 def test_the_authenticator_is_githubs_and_the_spawner_swarms(inside: Path) -> None:
     """The classes that are named are those that the other sections configure."""
     hub = JupyterHub(config=configured(inside))
-    assert (hub.authenticator_class, issubclass(hub.spawner_class, SwarmSpawner)) == (GitHubOAuthenticator, True)
+    assert issubclass(hub.authenticator_class, GitHubOAuthenticator)
+    assert issubclass(hub.spawner_class, SwarmSpawner)
 
 
 def test_a_userlist_with_a_mistake_ends_the_start(inside: Path) -> None:
@@ -201,3 +203,28 @@ def test_what_the_deployment_sends_is_what_the_hub_reads() -> None:
     spec = service.desired(settings(), secrets, service.Parts("n", "n", "i", {NOTEBOOK: IMAGE}, "c", "c"))
     sent = {line.partition("=")[0] for line in spec["TaskTemplate"]["ContainerSpec"]["Env"]}
     assert sent == set(ENVIRON)
+
+
+def kept(inside: Path, current: str, let_in: str) -> Any:
+    """Return the configuration of a hub whose userlist was changed since the image's was put into force."""
+    folder = inside / "data" / listed.FOLDER
+    folder.mkdir(parents=True)
+    (folder / listed.CURRENT).write_text(current)
+    (folder / listed.LET_IN).write_text(let_in)
+    c = Config()
+    document = handed.document(settings(groups={"gpu": ["ada", "grace"]}), {NOTEBOOK: IMAGE})
+    environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
+    configure(c, environ=environ, data=inside / "data", secrets=inside, userlist=inside / "userlist")
+    return c
+
+
+def test_the_list_that_is_kept_counts(inside: Path) -> None:
+    """Whom it has removed is shut out, whatever the database says of them."""
+    section = kept(inside, "ada admin\nlinus\n", "ada admin\ngrace\nlinus\n").GitHubOAuthenticator
+    assert (section.allowed_users, section.admin_users) == ({"ada", "linus"}, {"ada"})
+    assert section.blocked_users == {"grace"}
+
+
+def test_who_was_removed_is_in_no_group(inside: Path) -> None:
+    """JupyterHub would let them in again, by making them a member."""
+    assert kept(inside, "ada admin\n", "ada admin\ngrace\n").JupyterHub.load_groups == {"gpu": {"users": ["ada"]}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.userlist import Users, parse
+from hub.userlist import Users, parse, render
 
 
 def mistakes(text: str) -> list[tuple[int, str]]:
@@ -103,3 +103,22 @@ def test_somebody_has_to_be_the_admin(text: str) -> None:
 def test_every_mistake_is_told() -> None:
     """All lines that are wrong are told, in their order."""
     assert [line for line, _ in mistakes("ada admin\na b c\nok\n-x\nADA\n")] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["ada@example.org", "ada.lovelace", "Ada_L+1", "a"])
+def test_other_providers_call_people_otherwise(name: str) -> None:
+    """Mail addresses and names with dots are taken; JupyterHub tells no upper from lower case."""
+    assert parse(f"{name} admin", "google") == (Users(frozenset({name.lower()}), frozenset({name.lower()})), ())
+
+
+@pytest.mark.parametrize("name", ["@ada", "ada/..", "$(id)", "a" * 64, "ädä"])
+def test_what_no_provider_takes_is_told(name: str) -> None:
+    """What would lead out of a path or into a shell is a mistake there, too."""
+    (mistake,) = parse(f"{name} admin", "google")[1]
+    assert mistake.wrong == f"{name!r} is no user name: letters, digits and any of _.@+- behind the first, at most 63"
+
+
+def test_what_is_rendered_is_read_again() -> None:
+    """A list that was written by a program is the list that it was made of."""
+    users = Users(frozenset({"ada", "grace"}), frozenset({"ada"}))
+    assert parse(render(users)) == (users, ())

@@ -573,3 +573,10 @@ def test_a_secret_that_is_not_listed_is_told_with_its_line(file: Path) -> None:
         "'KNOWM' is not in secrets.names: add it there, and set it where the other secrets are"
     ]
     assert good(file, more.replace("KNOWM", "KNOWN")).secrets.names == ("KNOWN",)
+
+
+def test_a_secret_of_a_providers_that_is_not_listed_is_told(file: Path) -> None:
+    """As one of [jupyterhub]."""
+    more = '[access]\nprovider = "google"\n\n[access.options]\nclient_secret = { secret = "GOOGLE" }\n'
+    (problem,) = problems(file, edited(more))
+    assert "access.options.client_secret: 'GOOGLE' is not in secrets.names" in problem

@@ -58,7 +58,7 @@ def test_what_a_deploy_asks_first_cannot_be_typed() -> None:
     assert "agree" not in every(ns)
 
 
-@pytest.mark.parametrize("name", ["deploy", "network", "unlock", "rollback"])
+@pytest.mark.parametrize("name", ["deploy", "network", "unlock", "rollback", "users-sync"])
 def test_what_asks_can_be_answered_before(name: str) -> None:
     """A task that may ask a question takes --yes."""
     # Not by its arguments: Invoke gives a task's help away with the first look at them.

@@ -1,0 +1,155 @@
+"""Who is let in and who is out, at a hub that goes on running: over its API, and in the browser."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from lab import topology
+from tests.lab.browsing import log_in, start_server
+from tests.lab.support import HUB, Lab, Settings, typed
+
+MAX_SECONDS = 60
+STATUS = """
+curl -sS -o /dev/null -w '%{http_code}' -H "Authorization: token $1" http://127.0.0.1:8081/hub/api/user
+"""
+FILES = "async () => (await fetch('/user/grace/api/contents')).url"
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator[Write]:
+    """Return what writes a userlist, and gives the settings that name it; in the end the lab's own is in force again."""
+    file = tmp_path / "users"
+
+    def put(text: str) -> Path:
+        file.write_text(text)
+        return settings(('"userlist"', f'"{file}"'))
+
+    yield put
+    done = deployed.fab("users-sync", "--yes")
+    assert done.code == 0, done.text
+    deployed.forget_homes()
+
+
+def status_of(lab: Lab, token: str) -> int:
+    """Return what the hub's API answers to a token."""
+    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    return int(lab.docker("exec", container, "sh", "-c", STATUS, "sh", token))
+
+
+def token_of(lab: Lab, name: str) -> str:
+    """Return a new token of somebody's own."""
+    return str(json.loads(lab.hub_api("POST", f"users/{name}/tokens", "{}"))["token"])
+
+
+def of_grace(lab: Lab) -> str:
+    """Return the ids of Grace's services."""
+    return lab.docker("service", "ls", "-q", "--filter", f"name={HUB}-grace")
+
+
+def shown(lab: Lab, hosts: Path | str = "lab/hosts.toml") -> dict[str, dict[str, object]]:
+    """Return what `fab users` says, by name."""
+    done = lab.fab("users", "--json", hosts=hosts)
+    assert done.code == 0, done.text
+    return {one["name"]: one for one in json.loads(done.out)}
+
+
+def test_who_is_added_and_removed_is_so_within_a_minute(deployed: Lab, write: Write) -> None:
+    """Grace's token, admin rights and server are gone, her home is not; Linus is in; the hub is the same."""
+    service, hosts = deployed.service_version(), write("ada admin\ngrace admin\n")
+    assert deployed.fab("users-sync", hosts=hosts).code == 0
+    deployed.start_server("grace")
+    node, token = deployed.node_of("grace"), token_of(deployed, "grace")
+    home = deployed.homes(node)
+    assert (shown(deployed, hosts)["grace"]["admin"], status_of(deployed, token), len(home)) == (True, 200, 1)
+    started = time.monotonic()
+    done = deployed.fab("users-sync", "--yes", hosts=write("ada admin\nlinus\n"))
+    assert (done.code, time.monotonic() - started < MAX_SECONDS) == (0, True), done.text
+    assert "remove grace from the hub on swarm-manager1 (notebooks stop: 1 (grace))" in done.out
+    assert (status_of(deployed, token), of_grace(deployed)) == (403, "")
+    assert (deployed.homes(node), deployed.service_version()) == (home, service)
+    after = shown(deployed, hosts)
+    assert (after["linus"]["from"], after["linus"]["last_seen"], "grace" in after) == ("userlist", None, False)
+    again = deployed.fab("users-sync", hosts=hosts)
+    assert (again.code, "the hub is in line with the userlist: 2 people" in again.out) == (0, True), again.text
+
+
+def test_who_is_removed_stays_out_over_a_restart(deployed: Lab, write: Write) -> None:
+    """The image still names Grace; the list that was sent is the newer one."""
+    assert deployed.fab("users-sync", "--yes", hosts=write("ada admin\nlinus\n")).code == 0
+    container = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    deployed.docker("rm", "--force", container)
+    deployed.wait(deployed.hub_answers, 60, "the hub does not come back")
+    assert {one["name"] for one in json.loads(deployed.hub_api("GET", "users"))} == {"ada", "linus"}
+
+
+def test_nobody_is_removed_unasked(deployed: Lab, write: Write) -> None:
+    """Who it would be is said first; without an answer, or with a no, Grace stays."""
+    hosts = write("ada admin\n")
+    unasked = deployed.fab("users-sync", hosts=hosts)
+    assert (unasked.code, "Remove grace? Their servers stop" in unasked.err) == (2, True), unasked.text
+    declined = typed("users-sync", when="their files stay", keys=b"n\n", hosts=hosts)
+    assert (declined.code, "grace" in shown(deployed)) == (2, True), declined.text
+
+
+def test_whom_the_console_added_stays(deployed: Lab, write: Write) -> None:
+    """No list has named Linus."""
+    deployed.hub_api("POST", "users/linus")
+    try:
+        assert deployed.fab("users-sync", "--yes", hosts=write("ada admin\n")).code == 0
+        assert {name: one["from"] for name, one in shown(deployed).items()} == {"ada": "userlist", "linus": "console"}
+    finally:
+        deployed.hub_api("DELETE", "users/linus")
+
+
+def refused(page: Page) -> None:
+    """Make sure that the page says that one may not log in."""
+    page.wait_for_url(f"{topology.HUB_URL}/hub/oauth_callback**")
+    expect(page.locator("body")).to_contain_text("403")
+
+
+def test_in_the_browser_who_is_removed_is_out_and_who_is_added_gets_in(
+    deployed: Lab, write: Write, browser: Browser, context: BrowserContext
+) -> None:
+    """Grace's open notebook page stops working and she is refused; Linus, who was refused, gets in."""
+    refused(log_in(context, "linus"))
+    with browser.new_context(ignore_https_errors=True) as of_grace:
+        page = log_in(of_grace, "grace")
+        start_server(page, "grace")
+        assert str(page.evaluate(FILES)).endswith("/user/grace/api/contents")
+        done = deployed.fab("users-sync", "--yes", hosts=write("ada admin\nlinus\n"))
+        assert done.code == 0, done.text
+        # As the page itself asks for her files: the hub sends it to the login.
+        assert "/hub/login" in page.evaluate(FILES)
+        page.goto(f"{topology.HUB_URL}/hub/home")
+        expect(page.get_by_text("Sign in with GitHub").first).to_be_visible()
+        refused(log_in(of_grace, "grace"))
+    expect(log_in(context, "linus").locator("#start")).to_be_visible()
+
+
+def test_members_of_an_organisation_get_in_by_a_deploy(
+    deployed: Lab, settings: Settings, tmp_path: Path, browser: Browser, context: BrowserContext
+) -> None:
+    """Whom the list names no more the deploy removes, as it has shown; Grace gets in again as a member, Mallory is none."""
+    users = tmp_path / "users"
+    users.write_text("ada admin\n")
+    hosts = settings(
+        ('"userlist"', f'"{users}"'), ("[certs]", '[access]\norganizations = ["lab"]\nteams = ["lab:staff"]\n\n[certs]')
+    )
+    try:
+        done = deployed.fab("deploy", "--yes", hosts=hosts)
+        assert (done.code, done.out.count("remove grace from the hub")) == (0, 2), done.text
+        assert "grace" not in shown(deployed, hosts)
+        expect(log_in(context, "grace").locator("#start")).to_be_visible()
+        with browser.new_context(ignore_https_errors=True) as elsewhere:
+            refused(log_in(elsewhere, "mallory"))
+        assert shown(deployed, hosts)["grace"]["from"] == "organisation"
+        assert deployed.fab("users-sync", hosts=hosts).code == 0
+        assert "grace" in shown(deployed, hosts)
+    finally:
+        assert deployed.fab("deploy", "--yes").code == 0
