@@ -29,7 +29,7 @@ def digest(files: Files, *more: str) -> str:
 
 
 def archive(files: Files, links: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """Pack `files`, and symbolic `links` by where they lead, into a tar whose bytes depend on nothing else: no owner, no time."""
+    """Pack files, and links by where they lead, into a tar whose bytes depend on nothing else: no owner, no time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, to in sorted(links.items()):

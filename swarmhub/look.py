@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from swarmhub import certs, homes, hub_image, images, lock, network, nodes, releases, service, volume
+from swarmhub import certs, homes, hub_image, images, lock, network, nodes, releases, service, volume, walls, walls_image
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.homes import Place, Volume
@@ -17,6 +17,8 @@ from swarmhub.parallel import at_once
 from swarmhub.releases import Release
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings
+from swarmhub.wall_rules import Endpoints
+from swarmhub.walls import Found as FoundWalls
 
 T = TypeVar("T")
 
@@ -30,9 +32,9 @@ class Look:
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder, self.places]
+        manager = [self.swarm, self.network, self.volume, self.service, self.releases, self.holder, self.places, self.walls]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
-        of_host = (self.member, self.held, self.homes)
+        of_host = (self.member, self.held, self.homes, self.endpoints)
         jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
         at_once(jobs)
 
@@ -100,6 +102,20 @@ class Look:
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(service.observe, self._manager, self._settings.hub.service))
+
+    def walls(self) -> FoundWalls:
+        """Return the walls' service and its tasks."""
+        return self._once("walls", partial(walls.observe, self._manager, self._settings.hub.service))
+
+    def walls_image(self, host: str) -> str | None:
+        """Return the id of the walls' image on a host."""
+        return self._once(("walls' image", host), partial(walls_image.observe, self._hosts[host], self._settings.hub.service))
+
+    def endpoints(self, host: str) -> Endpoints:
+        """Return by which addresses a host is reached; nobody asks where no walls are wanted."""
+        if not self._settings.walls.enabled:
+            return Endpoints()
+        return self._once(("endpoints", host), partial(walls.observe_host, self._hosts[host]))
 
     def releases(self) -> tuple[Release, ...]:
         """Return the releases of the hub's service, the oldest first."""

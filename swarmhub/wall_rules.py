@@ -56,10 +56,14 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
 def _addresses(texts: Iterable[str]) -> list[Address]:
     # A node that has just joined has no address yet, or 0.0.0.0.
     found = {ip_address(text) for text in texts if text}
-    return sorted((one for one in found if not (one.is_unspecified or one.is_loopback)), key=lambda one: (one.version, int(one)))
+    return sorted(
+        (one for one in found if not (one.is_unspecified or one.is_loopback)), key=lambda one: (one.version, int(one))
+    )
 
 
 def _rules(version: int, ports: Mapping[str, set[int]], addresses: Sequence[Address], deny: Sequence[str]) -> Iterator[str]:
+    # What answers somebody outside, as the hub does, is no attempt to reach them.
+    yield "-m conntrack --ctdir REPLY -j RETURN"
     for address in METADATA:
         if ip_address(address).version == version:
             yield f"-d {ip_network(address)} -j REJECT"

@@ -1,7 +1,6 @@
 """The walls: a service whose container on every node keeps rules in its firewall, so that notebooks cannot reach the nodes."""
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from swarmhub.converge import HOLDING
 from swarmhub.differences import flat
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.nodes import Swarm
 from swarmhub.plan import Change, Plan, Progress
 from swarmhub.service import LABEL, SECOND
 from swarmhub.wait import until
@@ -26,8 +24,6 @@ SECONDS = 60
 # So many tasks of a node in a row end by themselves: it will not get better by waiting.
 FAILURES = 2
 LOG_SECONDS = 5
-REMEDY = "See there: docker service ps"
-# A user's server may be called jupyterhub-walls; no user's name becomes one with "_".
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
 SCRIPT = r"""
 PATH=$PATH:/usr/sbin:/sbin
@@ -78,7 +74,7 @@ class Found:
 
 
 def name(hub: str) -> str:
-    """Return the service's name, which no user's server can have."""
+    """Return the service's name, which no user's server can have: theirs are jupyterhub-NAME."""
     return f"{hub}_walls"
 
 
@@ -118,7 +114,7 @@ def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
     container = {
         "Image": image,
         "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
-        "Env": [f"CHAIN={rules.chain}", *(f"{key}={'\n'.join(of)}" for key, of in (("IPV4", rules.ipv4), ("IPV6", rules.ipv6)))],
+        "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
         # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
         "Mounts": [_mount("/"), _mount("/usr"), _mount("/run")],
         "CapabilityDrop": ["ALL"],
@@ -164,7 +160,9 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
         return Plan(STEP, "", (Change("create", _what(wanted["Name"]), manager, _Sender(wanted, None), flat(wanted)),))
     there = copy.deepcopy(found.service["Spec"])
     if LABEL not in (there.get("Labels") or {}):
-        raise StepError(manager, f"service {wanted['Name']} is somebody else's", "Rename it, or name the hub otherwise: hub.service")
+        raise StepError(
+            manager, f"service {wanted['Name']} is somebody else's", "Rename it, or name the hub otherwise: hub.service"
+        )
     # The engine keeps the id of the network "host" in the swarm, which it does not list.
     there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
     differs = specs.compare(wanted, there)
@@ -175,20 +173,14 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
 
 def plan_none(hub: str, found: Found, manager: str) -> Plan:
     """Return what takes the walls away where they are not wanted."""
-    gone = Change("remove", _what(name(hub)), manager, _Remover(name(hub)))
-    return Plan(STEP, "none are wanted", (gone,) if found.service else ())
+    if found.service is None:
+        return Plan(STEP, "none are wanted")
+    gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
+    return Plan(STEP, "none are wanted", (gone,))
 
 
 def _what(service: str) -> str:
     return f"service {service}"
-
-
-def nodes(swarm: Swarm, hosts: Mapping[str, str]) -> dict[str, str]:
-    """Return the nodes, by id, on which the rules have to stand; `hosts` are names by node."""
-    return {node.id: hosts[node.id] for node in swarm.nodes if node.id in hosts and (node.state, node.availability) == READY}
-
-
-READY = ("ready", "active")
 
 
 def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> None:
@@ -208,7 +200,9 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
 
     with suppress(TimeoutError):
         until(settled, SECONDS, TimeoutError, pause=0.3)
-    missing = [_missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.standing]
+    missing = [
+        _missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.standing
+    ]
     if missing:
         raise StepErrors(*missing)
 
@@ -252,16 +246,14 @@ class _Sender:
 
 @dataclass(frozen=True)
 class _Remover:
-    name: str
+    service: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        host.engine.delete(f"/services/{self.name}")
+        host.engine.delete(f"/services/{self.service}")
 
-        def is_down() -> bool:
-            return not any(task["Status"]["State"] in HOLDING for task in self._tasks(host))
+        def are_down() -> bool:
+            tasks = [task for task in host.engine.get("/tasks") if task["ServiceID"] == self.service]
+            return not any(task["Status"]["State"] in HOLDING for task in tasks)
 
-        remedy = "See there: docker ps; what is left goes with the next restart of the machine"
-        until(is_down, SECONDS, lambda: StepError(host.name, f"containers of service {self.name} stay", remedy))
-
-    def _tasks(self, host: Host) -> list[Json]:
-        return [task for task in host.engine.get("/tasks") if self.name in str(task.get("Name", ""))]
+        remedy = "What is left of it on a node goes when that restarts"
+        until(are_down, SECONDS, lambda: StepError(host.name, "the walls' containers do not end", remedy))

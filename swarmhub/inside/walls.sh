@@ -1,6 +1,6 @@
 # Keep a chain of rules in the firewall of the node that this runs on, by the host's own iptables.
 # CHAIN is its name, IPV4 and IPV6 are its rules as `iptables -S` writes them; usage: sh walls.sh keep|check|list
-PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+PATH=$PATH:/usr/sbin:/sbin
 BRIDGE=docker_gwbridge  # by it, containers of services reach whatever is not on their overlay networks
 SECONDS_BETWEEN=5
 
@@ -17,7 +17,7 @@ forward() {
 
 stands() {
   found=$("$1" -w 5 -S "$CHAIN" 2>/dev/null)
-  [ -n "$found" ] && [ "$found" = "$(cat "/$1.stands" 2>/dev/null)" ] || return 1
+  [ -n "$found" ] && [ "$found" = "$(cat "$1.stands" 2>/dev/null)" ] || return 1
   for from in INPUT "$(forward "$1")"; do
     "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || return 1
   done
@@ -32,7 +32,7 @@ raise() {
     "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || "$1" -w 5 -I "$from" -i "$BRIDGE" -j "$CHAIN" || return 1
   done
   # The kernel's words for them, which are compared from here on.
-  "$1" -w 5 -S "$CHAIN" >"/$1.stands"
+  "$1" -w 5 -S "$CHAIN" >"$1.stands"
 }
 
 lower() {
