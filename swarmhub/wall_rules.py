@@ -1,6 +1,7 @@
 """The rules that keep notebooks away from the nodes and from a cloud's metadata, as `iptables -S` writes them."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -96,10 +97,12 @@ def target(text: str) -> tuple[str, int | None]:
         ValueError: it is none of these.
 
     """
-    inside, bracket, rest = text.removeprefix("[").partition("]") if text.startswith("[") else (text, "", "")
-    if not bracket and text.count(":") == 1:
-        inside, _, rest = text.partition(":")
-        rest = f":{rest}"
-    if rest and not (rest.startswith(":") and rest[1:].isdecimal() and 0 < int(rest[1:]) < 65536):
-        raise ValueError(f"{rest!r} is no port")
-    return str(ip_network(inside)), int(rest[1:]) if rest else None
+    # An IPv6 address has several colons of its own.
+    found = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+):(\d+)|(.+)", text)
+    if not found:
+        raise ValueError("it is none")
+    bracketed, port, plain, its_port, alone = found.groups()
+    number = int(port or its_port) if port or its_port else None
+    if number is not None and not 0 < number < 65536:
+        raise ValueError(f"{number} is no port")
+    return str(ip_network(bracketed or plain or alone)), number
