@@ -10,10 +10,13 @@ import pytest
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.table import Table
+from swarmhub.settings.walls import Walls
 from tests.unit.fakes import NOTEBOOK, settings
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "notebooks.md"
-EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = ("notebooks.md", "walls.md")
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = [example for page in PAGES for example in TOML.findall((DOCS / page).read_text())]
 TABLES: dict[str, type[Table]] = {
     "notebook": Notebook,
     "profiles": Profile,
@@ -22,6 +25,7 @@ TABLES: dict[str, type[Table]] = {
     "folders": Folder,
     "culling": Culling,
     "limits": Limits,
+    "walls": Walls,
 }
 # What a profile or an override may set besides is what [notebook] shows.
 OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "groups", "profiles"}}
@@ -29,7 +33,7 @@ OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "gr
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_loads(example: str) -> None:
-    """Each TOML block of docs/notebooks.md, put into the document's hosts.toml, is a cluster's settings."""
+    """Each TOML block of these pages, put into the document's hosts.toml, is a cluster's settings."""
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
