@@ -116,7 +116,7 @@ def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
         "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
         "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
         # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
-        "Mounts": [_mount("/"), _mount("/usr"), _mount("/run")],
+        "Mounts": [_mount(folder) for folder in walls_image.FOLDERS],
         "CapabilityDrop": ["ALL"],
         # The older kind of iptables opens a raw socket.
         "CapabilityAdd": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
@@ -144,9 +144,15 @@ def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _mount(path: str) -> dict[str, Any]:
-    target = f"{walls_image.HOST}{path}".rstrip("/")
-    return {"Type": "bind", "Source": path, "Target": target, "ReadOnly": True, "BindOptions": {"NonRecursive": True}}
+def _mount(folder: str) -> dict[str, Any]:
+    alone = {"Propagation": "rprivate", "NonRecursive": True}
+    return {
+        "Type": "bind",
+        "Source": f"/{folder}",
+        "Target": f"{walls_image.HOST}/{folder}",
+        "ReadOnly": True,
+        "BindOptions": alone,
+    }
 
 
 def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:

@@ -10,9 +10,14 @@ from swarmhub.plan import Change, Progress
 
 SCRIPT = Path(__file__).parent / "inside" / "walls.sh"
 IN_CONTAINER = "/walls.sh"
-# Where the host's folders are mounted. Its own iptables is used, with what the host has chosen behind it.
+# Where the host's folders are mounted, which every host has. Its own iptables is used, with what the host has chosen behind it.
 HOST = "/host"
-FOLDERS = ("bin", "sbin", "usr", "lib", "lib64", "run", "etc/alternatives")
+FOLDERS = ("bin", "sbin", "usr", "lib", "etc", "run")
+LINKS = {
+    **{name: f"{HOST}/{name}" for name in ("bin", "sbin", "usr", "lib", "run", "etc/alternatives")},
+    # Not every host has it as a folder; the loader of programs is there.
+    "lib64": f"{HOST}/usr/lib64",
+}
 
 
 def tag(hub: str) -> str:
@@ -33,8 +38,7 @@ def load(host: str, hub: str) -> Change:
 
 def layer() -> bytes:
     """Return the image's files."""
-    links = {folder: f"{HOST}/{folder}" for folder in FOLDERS}
-    return context.archive({IN_CONTAINER.lstrip("/"): SCRIPT.read_bytes()}, links)
+    return context.archive({IN_CONTAINER.lstrip("/"): SCRIPT.read_bytes()}, LINKS)
 
 
 @cache

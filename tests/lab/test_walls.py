@@ -27,15 +27,19 @@ import json, socket, sys
 found = {}
 for kind, address, port in json.loads(sys.argv[1]):
     one = socket.socket(type=getattr(socket, kind))
-    one.settimeout(2)
-    try:
-        one.connect((address, port))
-        if kind == "SOCK_DGRAM":
-            one.send(b"?")
-            one.recv(1)
-        found[f"{address}:{port}"] = "reached"
-    except OSError as error:
-        found[f"{address}:{port}"] = type(error).__name__
+    one.settimeout(1)
+    # A kernel answers no more than some packets a second with a refusal.
+    for _ in range(5 if kind == "SOCK_DGRAM" else 1):
+        try:
+            one.connect((address, port))
+            if kind == "SOCK_DGRAM":
+                one.send(b"?")
+                one.recv(1)
+            found[f"{address}:{port}"] = "reached"
+        except OSError as error:
+            found[f"{address}:{port}"] = type(error).__name__
+        if found[f"{address}:{port}"] != "TimeoutError":
+            break
 print(json.dumps(found))
 """
 
@@ -104,11 +108,10 @@ def test_a_notebook_sends_nothing_to_gossip_and_overlay(servers: Lab, user: str)
 
 @pytest.mark.parametrize("user", USERS)
 def test_all_else_is_reached(servers: Lab, user: str) -> None:
-    """The world outside, SSH to other hosts of it included, and the hub by its public address."""
-    outside = [(service.address, port) for service, port in zip(topology.SERVICES[1:2], (5000,), strict=True)]
-    outside += [(topology.SERVICES[4].address, 8444), (ADDRESSES[MANAGER], 443)]
+    """Hosts beside the swarm, and the hub by its public address on a node."""
+    registry, github = (one.address for one in topology.SERVICES if one.name in ("registry", "github"))
+    outside = [(registry, 5000), (github, 8444), (ADDRESSES[MANAGER], 443)]
     assert tried(servers, user, *outside) == all_(outside, "reached")
-    assert tried(servers, user, (topology.SERVICES[0].address, 22)) != {}
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -116,6 +119,7 @@ def test_a_notebook_has_no_capability(servers: Lab, user: str) -> None:
     """Neither now nor after a program that would give it one."""
     status = dict(line.split(":", 1) for line in servers.in_server(user, "cat /proc/1/status").splitlines())
     assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")} == {0}
+    assert status["NoNewPrivs"].strip() == "1"
 
 
 def test_every_node_has_the_rules_once(settled: Lab) -> None:
