@@ -149,6 +149,22 @@ def test_rules_come_back_with_the_engine(settled: Lab) -> None:
     assert (done.code, "nothing to change" in done.out) == (0, True), done.text
 
 
+def test_a_node_whose_firewall_is_not_to_be_had_is_named(settled: Lab) -> None:
+    """A deploy fails with it, though all else is as wanted; when it is mended, the walls stand again by themselves."""
+    there = "/usr/sbin/iptables"
+    settled.on(LAST, "mv", there, f"{there}.away")
+    try:
+        kept = settled.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={WALLS}", node=LAST)
+        settled.docker("kill", kept, node=LAST)
+        done = settled.fab("walls")
+    finally:
+        settled.on(LAST, "mv", f"{there}.away", there)
+    assert done.code == 1
+    assert f"{LAST}: walls: the walls do not stand: this host has no iptables" in done.err
+    assert WORKER not in done.err
+    assert settled.fab("walls").code == 0
+
+
 def test_a_second_deploy_leaves_the_walls_alone(deployed: Lab) -> None:
     """The service has the version that it had."""
     before = deployed.service_version(WALLS)
