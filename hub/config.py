@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hub import culling, extra, groups, profiles, settings, spawner
+from hub import culling, extra, groups, page, settings, spawner
 from hub.userlist import Users, parse
 
 DATA = Path("/data")
 SECRETS = Path("/run/secrets")
 USERLIST = Path("/srv/jupyterhub/userlist")
 CONF = Path("/srv/jupyterhub/conf.d")
+LOGO = Path("/srv/jupyterhub/logo")
 DATABASE = "jupyterhub.sqlite"
 
 
@@ -23,6 +24,7 @@ def configure(
     secrets: Path = SECRETS,
     userlist: Path = USERLIST,
     conf: Path = CONF,
+    logo: Path = LOGO,
     mounted: Any = None,
 ) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides, then what [jupyterhub] and conf.d add.
@@ -41,6 +43,7 @@ def configure(
     _hub(c, environ, data)
     _login(c, environ, secrets, users)
     _limits(c, tables["limits"])
+    page.configure(c, tables["page"], logo)
     groups.configure(c, tables["groups"])
     culling.configure(c, environ, data / DATABASE)
     spawner.configure(c, tables, environ, mounted)
@@ -63,7 +66,6 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []
-    c.JupyterHub.template_paths = [str(profiles.TEMPLATES)]
 
 
 def _login(c: Any, environ: Mapping[str, str], secrets: Path, users: Users) -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 SECRET = "secret"  # noqa: S105 - the key of a reference to one
+# Searched from the front: behind ours, an operator's own page would never be found.
+SEARCHED = {"template_paths"}
 
 
 def apply(c: Any, classes: Mapping[str, Mapping[str, Any]], secrets: Path) -> None:
     """Set the options of `hosts.toml` on `c`: a list goes behind ours, a table is merged into ours, else it replaces ours."""
     for name, options in classes.items():
         for trait, value in options.items():
-            c[name][trait] = _joined(c[name].get(trait), _revealed(value, secrets))
+            c[name][trait] = _joined(c[name].get(trait), _revealed(value, secrets), trait in SEARCHED)
 
 
 def load(c: Any, folder: Path) -> None:
@@ -26,9 +28,9 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.py"))
 
 
-def _joined(ours: Any, value: Any) -> Any:
+def _joined(ours: Any, value: Any, is_searched: bool) -> Any:
     if isinstance(ours, list) and isinstance(value, list):
-        return [*ours, *value]
+        return [*value, *ours] if is_searched else [*ours, *value]
     if isinstance(ours, set) and isinstance(value, list):
         return ours | set(value)
     if isinstance(ours, dict) and isinstance(value, dict):

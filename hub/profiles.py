@@ -1,17 +1,16 @@
 """What people choose from before a server starts: the page, and the check at the start."""
 
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from jupyterhub.spawner import SpawnException
 
 from hub.choice import is_for, server_for
+from hub.page import TEMPLATES
 from hub.settings import Tables
 from hub.slug import slug
 
-TEMPLATES = Path(__file__).with_name("templates")
 PAGES = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 UNITS = (("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 

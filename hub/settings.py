@@ -8,7 +8,7 @@ VARIABLE = "SWARMHUB_SETTINGS"
 API_PORT = 8081
 
 # Tables as in hosts.toml, whole, with images pinned, sizes in bytes and times in seconds:
-# notebook, home, folders, groups, culling, limits, jupyterhub; profiles and overrides hold only what they set.
+# notebook, home, folders, groups, culling, limits, page, jupyterhub; profiles and overrides hold only what they set.
 Tables = Mapping[str, Any]
 
 

@@ -92,6 +92,8 @@ def _ensure_swarm(client: docker.APIClient, say: Say) -> None:
     if swarm_state(MANAGER.name) == "inactive":
         say("making the swarm")
         containers.run(client, MANAGER.name, "docker", "swarm", "init", "--advertise-addr", MANAGER.address)
+        # Beyond its limit of five, an engine removes the oldest task before it stops the last one: here 2.5 s an update.
+        containers.run(client, MANAGER.name, "docker", "swarm", "update", "--task-history-limit", "50")
     token = containers.run(client, MANAGER.name, "docker", "swarm", "join-token", "-q", "worker")
     for worker in WORKERS:
         if swarm_state(worker.name) == "inactive":

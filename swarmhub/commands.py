@@ -100,7 +100,7 @@ def _single(spec: Json) -> Iterator[Flag]:
     found: dict[str, Any] = {
         "--replicas": (spec.get("Mode") or {}).get("Replicated", {}).get("Replicas"),
         "--endpoint-mode": (spec.get("EndpointSpec") or {}).get("Mode"),
-        "--health-cmd": shlex.join((check.get("Test") or [""])[1:]),
+        "--health-cmd": _script(check.get("Test") or [""]),
         "--health-interval": _time(check.get("Interval")),
         "--health-timeout": _time(check.get("Timeout")),
         "--health-start-period": _time(check.get("StartPeriod")),
@@ -116,6 +116,11 @@ def _single(spec: Json) -> Iterator[Flag]:
         "--rollback-failure-action": rollback.get("FailureAction"),
     }
     return ((flag, str(value)) for flag, value in found.items() if value)
+
+
+def _script(test: list[str]) -> str:
+    """Return a health check as a shell takes it: a script is one already, the words of a command are not."""
+    return test[1] if test[0] == "CMD-SHELL" else shlex.join(test[1:])
 
 
 def _mount(mount: Json) -> str:

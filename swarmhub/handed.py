@@ -7,9 +7,10 @@ from swarmhub.host import Json
 from swarmhub.settings import Settings
 
 VARIABLE = "SWARMHUB_SETTINGS"
-WHOLE = {"notebook", "home", "folders", "groups", "culling", "limits", "jupyterhub"}
+WHOLE = {"notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
+ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."
 
 
 def document(settings: Settings, images: Mapping[str, str]) -> str:
@@ -18,6 +19,8 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
     All but profiles and overrides is spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
     """
     tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
+    tables["page"].pop("logo", None)  # it is in the image
+    tables["page"].setdefault("about", ABOUT.format(domain=settings.hub.domain))
     tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
     servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]
     for server in servers:

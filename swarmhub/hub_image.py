@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmhub import commands, context
+from swarmhub import commands, context, logo
 from swarmhub.differences import flat
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Host
@@ -13,6 +13,8 @@ from swarmhub.settings import Settings, read_text
 STEP = "build-hub"
 # hub/Dockerfile sets it: what an interrupted build has left is found by it.
 LABEL = "swarmhub.image"
+# The Dockerfile copies these folders, whether something is in them or not.
+FOLDERS = ("ca", "conf.d", "logo")
 FOLDER = Path(__file__).resolve().parent.parent / "hub"
 
 
@@ -29,14 +31,17 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
     """Read and check what goes into the image.
 
     Raises:
-        SettingsError: the userlist has mistakes, or a file is missing.
+        SettingsError: the userlist has mistakes, a file is missing, or the logo is none.
 
     """
-    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode(), "ca/.keep": b"", "conf.d/.keep": b""}
+    files = context.read(folder) | {"userlist": _userlist(settings.hub.userlist).encode()}
     if settings.hub.conf:
         files = {name: content for name, content in files.items() if not name.startswith("conf.d/")} | _conf(settings.hub.conf)
+    if settings.page.logo:
+        files |= _logo(settings.page.logo)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    files |= {f"{name}/.keep": b"" for name in FOLDERS}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return HubImage(tag, files, settings.hub.base_image)
 
@@ -78,7 +83,18 @@ class _Builder:
 def _conf(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
-    return {f"conf.d/{name}": content for name, content in context.read(folder).items()} | {"conf.d/.keep": b""}
+    return {f"conf.d/{name}": content for name, content in context.read(folder).items()}
+
+
+def _logo(file: Path) -> dict[str, bytes]:
+    try:
+        content = file.read_bytes()
+        return {f"logo/logo.{logo.kind(content)}": content}
+    except OSError as error:
+        wrong = (error.strerror or str(error)).lower()
+    except ValueError as error:
+        wrong = str(error)
+    raise SettingsError(Problem(_shown(file), 1, "", f"{wrong}; page.logo names it"))
 
 
 def _userlist(file: Path) -> str:

@@ -28,6 +28,7 @@ EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
 TEXT = re.compile(r"[^\0-\x1f\x7f]*")
+LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
@@ -119,6 +120,7 @@ Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
 Count = Annotated[StrictInt, Field(ge=1)]
 Template = Annotated[str, AfterValidator(_template)]
 Text = Annotated[str, AfterValidator(_word(TEXT, "a line of text"))]
+Lines = Annotated[str, AfterValidator(_word(LINES, "text without control characters")), AfterValidator(str.strip)]
 User = Annotated[str, AfterValidator(_word(USER, "a user's name")), AfterValidator(str.lower)]
 Variable = Annotated[str, AfterValidator(_word(VARIABLE, "a variable's name: letters, digits and '_'"))]
 Owner = Annotated[str, AfterValidator(_word(OWNER, "a user's and a group's number, such as 1000:100"))]

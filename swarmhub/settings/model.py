@@ -33,6 +33,7 @@ from swarmhub.settings.notebook import (
     TaggedImage,
     differences_of,
 )
+from swarmhub.settings.page import Page
 from swarmhub.settings.table import Table
 from swarmhub.settings.walls import Walls
 
@@ -161,6 +162,7 @@ class Settings(Table):
     certs: Certs = Certs()
     volume: Volume = Volume()
     hub: Hub
+    page: Page = Page()
     notebook: Notebook
     profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
     overrides: tuple[Override, ...] = Field((), description="What differs for some people.")

@@ -116,7 +116,8 @@ class Lab:
     def in_server(self, user: str, command: str) -> str:
         """Run a shell command in a user's server, as the user, and return its output."""
         node, label = self.node_of(user), f"label=com.docker.swarm.service.name={HUB}-{user}"
-        container = self.docker("ps", "-q", "--filter", label, node=node)
+        # The newest: one that was just stopped may still be ending.
+        container = self.docker("ps", "-q", "--filter", label, node=node).split()[0]
         return self.docker("exec", container, "sh", "-c", command, node=node)
 
     def stop_server(self, user: str) -> None:

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from lab import topology
 from swarmhub import health
-from tests.lab.support import Done, Lab, Settings
+from tests.lab.support import Done, Lab, Settings, variant
 
 MANAGER = topology.MANAGER.name
 LIVE = f"/etc/letsencrypt/live/{topology.DOMAIN}"
@@ -26,30 +26,6 @@ def test_certificate_that_holds_is_kept(deployed: Lab) -> None:
     done = deployed.fab("certs")
     assert done.code == 0, done.text
     assert re.search(r"certs +staging certificate for hub\.localhost: 8\d days left", done.out)
-    assert certificate(deployed).serial_number == before
-
-
-@pytest.fixture
-def real_certificate(deployed: Lab, settings: Settings) -> Iterator[Done]:
-    """Deploy with staging = false; at the end the certificate is gone and the staging one can come back."""
-    yield deployed.fab("deploy", hosts=settings(PRODUCTION))
-    deployed.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
-
-
-def test_staging_certificate_is_replaced_when_staging_ends(deployed: Lab, real_certificate: Done, settings: Settings) -> None:
-    """With staging off the certificate comes from the other server, the hub serves it, and the next deploy changes nothing."""
-    assert real_certificate.code == 0, real_certificate.text
-    assert "replace certificate for hub.localhost" in real_certificate.out
-    assert "nothing to change" in deployed.fab("deploy", hosts=settings(PRODUCTION)).out
-    renewal = deployed.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
-    assert f"server = {topology.ACME_PRODUCTION}" in renewal
-
-
-def test_real_certificate_outlives_a_return_to_staging(deployed: Lab, real_certificate: Done) -> None:
-    """Staging set again by mistake does not put a certificate that browsers refuse in a real one's place."""
-    assert real_certificate.code == 0, real_certificate.text
-    before = certificate(deployed).serial_number
-    assert deployed.fab("certs").code == 0
     assert certificate(deployed).serial_number == before
 
 
@@ -121,3 +97,27 @@ def test_public_url_is_verified(deployed: Lab) -> None:
 
     with pytest.raises(StepError, match="not trusted"):
         health.check(topology.HUB_URL, ssl.create_default_context())
+
+
+@pytest.fixture(scope="module")
+def real_certificate(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """Deploy with staging = false; at the end the certificate is gone and the staging one can come back."""
+    yield settled.fab("deploy", hosts=variant(tmp_path_factory.mktemp("production"), PRODUCTION))
+    settled.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
+
+
+def test_staging_certificate_is_replaced_when_staging_ends(deployed: Lab, real_certificate: Done, settings: Settings) -> None:
+    """With staging off the certificate comes from the other server, the hub serves it, and the next deploy changes nothing."""
+    assert real_certificate.code == 0, real_certificate.text
+    assert "replace certificate for hub.localhost" in real_certificate.out
+    assert "nothing to change" in deployed.fab("deploy", hosts=settings(PRODUCTION)).out
+    renewal = deployed.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
+    assert f"server = {topology.ACME_PRODUCTION}" in renewal
+
+
+def test_real_certificate_outlives_a_return_to_staging(deployed: Lab, real_certificate: Done) -> None:
+    """Staging set again by mistake does not put a certificate that browsers refuse in a real one's place."""
+    assert real_certificate.code == 0, real_certificate.text
+    before = certificate(deployed).serial_number
+    assert deployed.fab("certs").code == 0
+    assert certificate(deployed).serial_number == before

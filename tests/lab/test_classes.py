@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab import topology
-from lab.machine import LabError
 from tests.lab.support import HUB, Lab, Settings, Started
 
 NODES = tuple(node.name for node in topology.NODES)
 NOTEBOOK = 'image = "registry.lab:5000/notebook:lab"'
-CONTAINER = f"label=com.docker.swarm.service.name={HUB}-grace"
 
 
 @pytest.fixture
@@ -33,38 +31,18 @@ def of_homes(lab: Lab) -> dict[str, str]:
     return {kind: names for kind, names in kinds.items() if names}
 
 
-def in_server(lab: Lab, script: str) -> str:
-    """Run a script in Grace's server."""
-    node = lab.docker("service", "ps", f"{HUB}-grace", "--format", "{{.Node}}", "--filter", "desired-state=running")
-    container = lab.docker("ps", "--quiet", "--filter", CONTAINER, node=node)
-    return lab.docker("exec", container, "sh", "-c", script, node=node)
-
-
-def _removed(lab: Lab, volume: str, node: str) -> bool:
-    """Remove a volume; a container that has just ended may still hold it."""
-    try:
-        lab.docker("volume", "rm", volume, node=node)
-    except LabError:
-        return False
-    return True
-
-
 def empty(lab: Lab) -> None:
-    """Remove all homes, past swarmhub."""
+    """Stop their servers and remove all homes, past swarmhub."""
     for user in ("ada", "grace"):
         lab.stop_server(user)
-    for node in NODES:
-        for volume in lab.docker("volume", "ls", "-q", "--filter", "label=swarmhub.home", node=node).split():
-            lab.wait(lambda volume=volume, node=node: _removed(lab, volume, node), 60, f"{volume} stays in use")  # type: ignore[misc]
-    for record in lab.docker("config", "ls", "-q", "--filter", "label=swarmhub.home").split():
-        lab.docker("config", "rm", record)
+    lab.forget_homes()
 
 
 @pytest.fixture
 def grace(deployed: Lab) -> Iterator[Lab]:
     """Let Grace work, with a file and much more in her home."""
     deployed.start_server("grace")
-    in_server(deployed, "echo term > notes.txt && head -c 60000000 /dev/urandom > data.bin")
+    deployed.in_server("grace", "echo term > notes.txt && head -c 60000000 /dev/urandom > data.bin")
     yield deployed
     empty(deployed)
 
@@ -128,4 +106,4 @@ def test_a_home_is_saved_and_freed(grace: Lab, roster: Path, tmp_path: Path) -> 
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert of_homes(grace) == {}
     grace.start_server("grace")
-    assert in_server(grace, "ls") == ""
+    assert grace.in_server("grace", "ls") == ""

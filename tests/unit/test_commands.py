@@ -121,6 +121,10 @@ CHECK = {"Test": ["CMD", "curl", "a b"], "Interval": 2_000_000_000, "Timeout": 5
         (spec() | {"EndpointSpec": {"Mode": "dnsrr"}}, ("--endpoint-mode", "dnsrr")),
         (spec(), ("--replicas", "1")),
         (spec(Healthcheck=CHECK), ("--health-cmd", "curl 'a b'")),
+        (
+            spec(Healthcheck=CHECK | {"Test": ["CMD-SHELL", "until curl 'a b'; do :; done"]}),
+            ("--health-cmd", "until curl 'a b'; do :; done"),
+        ),
         (spec(Healthcheck=CHECK), ("--health-interval", "2s")),
         (spec(Healthcheck=CHECK), ("--health-timeout", "0.5s")),
         (spec(Healthcheck=CHECK), ("--health-start-period", "60s")),

@@ -9,15 +9,16 @@ import pytest
 
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
+from swarmhub.settings.page import Page
 from swarmhub.settings.table import Table
 from swarmhub.settings.walls import Walls
 from tests.unit.fakes import NOTEBOOK, settings
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ("notebooks.md", "walls.md")
-TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLES = [example for page in PAGES for example in TOML.findall((DOCS / page).read_text())]
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
+    "page": Page,
     "notebook": Notebook,
     "profiles": Profile,
     "overrides": Override,
@@ -33,7 +34,7 @@ OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "gr
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_loads(example: str) -> None:
-    """Each TOML block of these pages, put into the document's hosts.toml, is a cluster's settings."""
+    """Each TOML block of docs/, put into the document's hosts.toml, is a cluster's settings."""
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
@@ -51,7 +52,7 @@ def shown(table: str) -> set[str]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_setting_has_an_example(table: str) -> None:
-    """Each key of the notebook side's tables stands in one."""
+    """Each key of the tables that people notice stands in one."""
     keys = OWN.get(table) or set(TABLES[table].model_fields)
     if table in ("home", "folders"):
         keys -= shown("home") | shown("folders")

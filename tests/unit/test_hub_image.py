@@ -30,13 +30,14 @@ def desired(folder: Path, **table: Any) -> HubImage:
 
 
 def test_the_image_holds_the_folder_and_the_operators_userlist(folder: Path) -> None:
-    """The userlist that hosts.toml names takes the place of the project's own; ca/ and conf.d/ are there, even empty."""
+    """The userlist that hosts.toml names takes the place of the project's own; ca/, conf.d/ and logo/ are there, even empty."""
     assert desired(folder).files == {
         "Dockerfile": b"the project's Dockerfile\n",
         "config.py": b"the project's config.py\n",
         "userlist": b"ada admin\ngrace\n",
         "ca/.keep": b"",
         "conf.d/.keep": b"",
+        "logo/.keep": b"",
     }
 
 
@@ -59,6 +60,39 @@ def test_a_folder_of_more_configuration_that_is_none_is_told(folder: Path) -> No
     """A misspelt path is not an empty folder."""
     with pytest.raises(SettingsError, match=r"none:1: is no folder; hub\.conf names it"):
         desired(folder, conf=str(folder / "none"))
+
+
+def with_logo(folder: Path, content: bytes) -> HubImage:
+    """Return the image to build with a logo of this content."""
+    (folder / "logo.any").write_bytes(content)
+    given = settings(hub={"userlist": str(folder / "users")}, page={"logo": str(folder / "logo.any")})
+    return hub_image.desired(given, folder / "hub")
+
+
+def test_the_logo_goes_into_the_image_named_by_what_it_is(folder: Path) -> None:
+    """Whatever its own name: the hub and browsers go by the ending."""
+    content = b"\x89PNG\r\n\x1a\n..."
+    assert with_logo(folder, content).files["logo/logo.png"] == content
+
+
+def test_another_logo_is_another_image(folder: Path) -> None:
+    """It is a file like any other."""
+    assert len({desired(folder).tag, with_logo(folder, b"\xff\xd8\xff1").tag, with_logo(folder, b"\xff\xd8\xff2").tag}) == 3
+
+
+def test_a_logo_that_is_none_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is built, under the path that the operator would type."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(SettingsError, match=r"^logo\.any:1: is no PNG, JPEG or SVG image; page\.logo names it$"):
+        with_logo(folder, b"GIF89a")
+
+
+@pytest.mark.parametrize(("name", "said"), [("none.svg", "no such file or directory"), ("", "is a directory")])
+def test_a_logo_that_cannot_be_read_is_told(folder: Path, name: str, said: str) -> None:
+    """A misspelt path is not JupyterHub's own logo."""
+    given = settings(hub={"userlist": str(folder / "users")}, page={"logo": str(folder / name)})
+    with pytest.raises(SettingsError, match=f":1: {said}; page.logo names it"):
+        hub_image.desired(given, folder / "hub")
 
 
 def test_the_tag_is_stable(folder: Path) -> None:

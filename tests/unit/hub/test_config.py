@@ -13,6 +13,7 @@ from traitlets.config import Config
 
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
+from hub.page import TEMPLATES
 from hub.spawner import SwarmSpawner
 from swarmhub import handed
 from tests.unit.fakes import NOTEBOOK, settings
@@ -75,6 +76,7 @@ def configured(inside: Path, **environ: str) -> Any:
         ("JupyterHub", "active_server_limit", 0),
         ("JupyterHub", "allow_named_servers", False),
         ("JupyterHub", "load_groups", {}),
+        ("JupyterHub", "template_paths", [str(TEMPLATES)]),
         ("SwarmSpawner", "image", IMAGE),
         ("SwarmSpawner", "network_name", "jupyter"),
         ("SwarmSpawner", "prefix", "jupyterhub"),
@@ -118,6 +120,22 @@ def test_what_hosts_toml_and_conf_d_add_has_the_last_word(inside: Path) -> None:
     environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
     configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", conf=inside / "conf.d")
     assert (c.Spawner.start_timeout, c.Spawner.http_timeout) == (200, 201)
+
+
+def test_the_pages_of_hosts_toml_and_conf_d_have_the_last_word(inside: Path) -> None:
+    """Their variables, their logo and their templates, each alone; the rest of ours stays."""
+    tables = {"JupyterHub": {"template_vars": {"announcement": "<b>theirs</b>"}, "template_paths": ["/theirs"]}}
+    (inside / "conf.d").mkdir()
+    (inside / "conf.d" / "10.py").write_text(
+        "c.JupyterHub.template_vars['page_about'] = 'of conf.d'\nc.JupyterHub.logo_file = '/conf.svg'\n"
+    )
+    (inside / "logo.svg").write_text("ours")
+    document = handed.document(settings(jupyterhub=tables, page={"name": "Physics"}), {NOTEBOOK: IMAGE})
+    c, environ = Config(), ENVIRON | {"SWARMHUB_SETTINGS": document}
+    configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", conf=inside / "conf.d", logo=inside)
+    said = c.JupyterHub.template_vars
+    assert (said["announcement"], said["page_about"], said["page_name"]) == ("<b>theirs</b>", "of conf.d", "Physics")
+    assert (c.JupyterHub.logo_file, c.JupyterHub.template_paths) == ("/conf.svg", ["/theirs", str(TEMPLATES)])
 
 
 def test_the_endpoint_mode_is_the_deployments(inside: Path) -> None:

@@ -29,6 +29,14 @@ def test_lists_and_tables_join_ours_and_all_else_replaces_it(tmp_path: Path, our
     assert c.Some.option == joined
 
 
+def test_an_operators_templates_are_found_before_ours(tmp_path: Path) -> None:
+    """JupyterHub takes the first page of a name."""
+    c = Config()
+    c.JupyterHub.template_paths = ["/ours"]
+    extra.apply(c, {"JupyterHub": {"template_paths": ["/theirs"]}}, tmp_path)
+    assert c.JupyterHub.template_paths == ["/theirs", "/ours"]
+
+
 def test_a_secret_is_what_its_file_holds(tmp_path: Path) -> None:
     """However deep in a value its name stands."""
     (tmp_path / "TOKEN").write_text("hush")

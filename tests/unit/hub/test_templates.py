@@ -1,13 +1,17 @@
-"""What people read on JupyterHub's pages when a server did not start."""
+"""What people read on JupyterHub's pages: before they log in, and when a server did not start."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
+from traitlets.config import Config
 
-from hub.profiles import TEMPLATES, NotOffered
+from hub.page import TEMPLATES, configure
+from hub.profiles import NotOffered
 
 STOCK = f"{DATA_FILES_PATH}/templates"
 WORDS = "No node has <64 GB> of memory."
@@ -74,3 +78,68 @@ def test_a_named_server_has_no_button_that_stops_another(name: str, count: int) 
     shown = page("spawn_pending.html", spawner=SimpleNamespace(name=name), progress_url="/progress", user=None)
     assert "api.stop_server(user, {" in shown
     assert shown.count('getElementById("stop-server-btn").remove()') == count
+
+
+def login(**variables: Any) -> str:
+    """Return the login page, with the button of a service."""
+    given = {"login_service": "GitHub", "authenticator_login_url": "/hub/oauth_login"}
+    return page("login.html", **given, user=None, **variables)
+
+
+def told(**changed: str) -> dict[str, Any]:
+    """Return what the templates are handed by the settings of a page."""
+    c = Config()
+    texts = {"name": "Physics", "about": "For physicists.", "announcement": ""} | changed
+    configure(c, texts, Path("/no-logo"))
+    return dict(c.JupyterHub.template_vars)
+
+
+def test_the_login_page_says_what_this_is_above_the_button() -> None:
+    """The name as the one heading, what it is, and then JupyterHub's own button; the title has the name too."""
+    shown = login(**told())
+    assert re.findall("<h[1-6]>.*</h[1-6]>", shown.partition('class="modal')[0]) == ["<h1>Physics</h1>"]
+    assert shown.index("<h1>Physics</h1>") < shown.index("For physicists.") < shown.index("Sign in with GitHub")
+    assert "<title>Physics</title>" in re.sub(r">\s+|\s+<", lambda space: space[0].strip(), shown)
+
+
+def test_what_looks_like_html_is_text_on_the_page() -> None:
+    """In the name, in the sentence below it and in the announcement, wherever they stand."""
+    script = "<script>alert(1)</script>"
+    shown = login(**told(name=script, about=script, announcement=script))
+    assert script not in shown
+    assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5  # title, beside the logo, heading, below it, announcement
+
+
+@pytest.mark.parametrize("name", ["login.html", "home.html", "spawn.html", "spawn_pending.html", "error.html"])
+def test_the_announcement_is_on_every_page(name: str) -> None:
+    """Once, with its link."""
+    more = {"spawner": SimpleNamespace(name=""), "default_server": SimpleNamespace(active=False), "login_service": "GitHub"}
+    shown = page(name, user=None, **more, **told(announcement="See https://status.example.org."))
+    link = '<a href="https://status.example.org">https://status.example.org</a>'
+    assert len(re.findall(f'<div class="[^"]*announcement[^"]*">See {link}.</div>', shown)) == 1
+
+
+def test_without_an_announcement_there_is_no_empty_box() -> None:
+    """Nothing to say takes no room."""
+    assert "alert alert-warning" not in page("home.html", user=None, default_server=SimpleNamespace(active=False), **told())
+
+
+def test_the_logo_is_read_out_as_the_name() -> None:
+    """Beside its name the picture is decoration; alone it is JupyterHub's own, with JupyterHub's words."""
+    named, nameless = login(**told()), login(**told(name=""))
+    assert re.findall('alt="[^"]*"', named) == ['alt=""']
+    assert re.findall('alt="[^"]*"', nameless) == ['alt="JupyterHub logo"']
+    assert "<h1>JupyterHub</h1>" in nameless
+
+
+def test_a_logo_of_ones_own_is_large_on_the_login_page() -> None:
+    """Once beside the name on top, once above the heading; JupyterHub's own is only on top."""
+    assert login(**told() | {"page_has_logo": True}).count('src="/hub/logo"') == 2
+    assert login(**told()).count('src="/hub/logo"') == 1
+
+
+def test_the_pages_do_without_our_variables() -> None:
+    """A file of conf.d may set `template_vars` to its own."""
+    shown = login()
+    assert "<h1>JupyterHub</h1>" in shown
+    assert "Sign in with GitHub" in shown
