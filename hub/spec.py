@@ -40,8 +40,11 @@ class Extra:
 def task_template(server: Arguments, container: Arguments, placed: list[str], network: str, extra: Extra) -> TaskTemplate:
     """Return what the task is made from; `container` is what differs from start to start, `placed` constraints."""
     shared_memory = [mounts.memory(server["shared_memory"])] if server.get("shared_memory") else []
+    # Older engines do not know the privilege, and leave it out.
+    locked = {"cap_drop": ["ALL"], "privileges": {"NoNewPrivileges": True}} if server["drop_capabilities"] else {}
     inside = {
         **container,
+        **locked,
         "image": server["image"],
         "mounts": [*container["mounts"], *shared_memory],
         # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly; the hub asks by itself.

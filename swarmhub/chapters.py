@@ -25,7 +25,11 @@ from swarmhub import (
     user_plans,
     users,
     volume,
+    wall_rules,
+    walls,
+    walls_image,
 )
+from swarmhub.differences import known_after
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.nodes import Member
@@ -112,6 +116,32 @@ def _renewing(run: Run, node: str) -> list[Change]:
     return renewal.changes(run.settings, wanted, spec, run.look.renewal(), run.manager)
 
 
+def walls_plan(run: Run, *, foresee: bool = False) -> Plan:
+    """Plan the step `walls`; `foresee` tells that the step before it will have given every node the image.
+
+    Raises:
+        StepError: a node lacks the image.
+
+    """
+    hub, found = run.settings.hub.service, run.look.walls()
+    if not run.settings.walls.enabled:
+        return walls.plan_none(hub, found, run.manager)
+    lacking = node_plans.without_walls(run, run.settings.hosts.all)
+    image = walls.image(hub, found, [run.look.walls_image(host) for host in lacking])
+    if image is None and not foresee:
+        bare = next(host for host in lacking if run.look.walls_image(host) is None)
+        raise StepError(bare, f"has no image {walls_image.tag(hub)}", prerequisites.PULL)
+    wanted = walls.desired(hub, image or known_after(images.STEP), _rules(run))
+    return walls.plan(wanted, found, run.manager)
+
+
+def _rules(run: Run) -> wall_rules.Rules:
+    swarm, settings = run.look.swarm(), run.settings
+    hosts = every([partial(run.look.endpoints, host) for host in settings.hosts.all])
+    addresses = [node.address for node in swarm.nodes]
+    return wall_rules.desired(settings.hub.service, hosts, addresses, swarm.data_port, settings.walls.deny)
+
+
 def service_plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service`, on what the steps before it left."""
     wanted = service.desired(run.settings, run.secrets, parts)
@@ -165,6 +195,7 @@ def every_plan(run: Run) -> list[Plan]:
         volume.STEP: lambda: volume_plan(run),
         certs.STEP: lambda: certs_plan(run),
         images.STEP: lambda: images_plan(run, run.settings.hosts.all),
+        walls.STEP: lambda: walls_plan(run, foresee=True),
         hub_image.STEP: lambda: hub_image_plan(run),
         proxy.STEP: lambda: proxy_plan(run, lambda: _foreseen(run, plans)),
         users.STEP: lambda: user_plans.before_service(run),

@@ -5,6 +5,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 Files = Mapping[str, bytes]
 
@@ -27,10 +28,14 @@ def digest(files: Files, *more: str) -> str:
     return total.hexdigest()[:12]
 
 
-def archive(files: Files) -> bytes:
-    """Pack `files` into a tar whose bytes depend on nothing else: no owner, no time."""
+def archive(files: Files, links: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """Pack files, and links by where they lead, into a tar whose bytes depend on nothing else: no owner, no time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, to in sorted(links.items()):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, to
+            tar.addfile(entry)
         for name, content in sorted(files.items()):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o644

@@ -142,7 +142,7 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
         named += [settings.certs.image, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
     if tags:
-        built = re.compile(rf"{re.escape(settings.hub.service)}(-proxy)?:[0-9a-f]{{12}}")
+        built = re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_walls)?:[0-9a-f]{{12}}")
         return [tag for tag in tags if tag in named or built.fullmatch(tag)]
     is_built = hub_image.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}

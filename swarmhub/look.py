@@ -18,6 +18,8 @@ from swarmhub import (
     renewal,
     service,
     volume,
+    walls,
+    walls_image,
 )
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
@@ -32,6 +34,8 @@ from swarmhub.releases import Release
 from swarmhub.renewal import State as RenewalState
 from swarmhub.service import Found as FoundService
 from swarmhub.settings import Settings
+from swarmhub.wall_rules import Endpoints
+from swarmhub.walls import Found as FoundWalls
 
 T = TypeVar("T")
 
@@ -57,9 +61,10 @@ class Look:
             self.releases,
             self.holder,
             self.places,
+            self.walls,
         ]
         jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
-        of_host = (self.member, self.held, self.homes)
+        of_host = (self.member, self.held, self.homes, self.endpoints)
         jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
         at_once(jobs)
 
@@ -153,6 +158,20 @@ class Look:
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(service.observe, self._manager, self._settings.hub.service))
+
+    def walls(self) -> FoundWalls:
+        """Return the walls' service and its tasks."""
+        return self._once("walls", partial(walls.observe, self._manager, self._settings.hub.service))
+
+    def walls_image(self, host: str) -> str | None:
+        """Return the id of the walls' image on a host."""
+        return self._once(("walls' image", host), partial(walls_image.observe, self._hosts[host], self._settings.hub.service))
+
+    def endpoints(self, host: str) -> Endpoints:
+        """Return by which addresses a host is reached; nobody asks where no walls are wanted."""
+        if not self._settings.walls.enabled:
+            return Endpoints()
+        return self._once(("endpoints", host), partial(walls.observe_host, self._hosts[host]))
 
     def releases(self) -> tuple[Release, ...]:
         """Return the releases of the hub's service, the oldest first."""

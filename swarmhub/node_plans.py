@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from swarmhub import availability, drain, homes, images, leftovers, notebooks, removal, swarm, teardown, work
+from swarmhub import availability, drain, homes, images, leftovers, notebooks, removal, swarm, teardown, walls_image, work
 from swarmhub.errors import StepError
 from swarmhub.images import Holding
 from swarmhub.nodes import Member, SwarmNode
 from swarmhub.parallel import every
-from swarmhub.plan import Plan
+from swarmhub.plan import Change, Plan
 from swarmhub.run import Run
 from swarmhub.work import Work
 
@@ -28,7 +28,33 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
     there = {host: held[host] for host in targets if host in held}
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
     pulls = images.plan(wanted, there)
-    return replace(pulls, changes=(*closed, *pulls.changes))
+    return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))))
+
+
+def _loads(run: Run, targets: Sequence[str]) -> list[Change]:
+    """Return what gives the `targets` the walls' image: a node that is opened for servers has to have it."""
+    hub, bare = run.settings.hub.service, without_walls(run, targets) if run.settings.walls.enabled else []
+    ids = every([partial(run.look.walls_image, host) for host in bare])
+    return [walls_image.load(host, hub) for host, id_ in zip(bare, ids, strict=True) if id_ is None]
+
+
+def without_walls(run: Run, targets: Sequence[str]) -> list[str]:
+    """Return the hosts on which the walls do not stand, as far as the swarm knows."""
+    if not run.look.member(run.manager).is_manager:
+        return [*targets]
+    found, members = run.look.walls(), run.look.members()
+    if found.tag != walls_image.tag(run.settings.hub.service):
+        return [*targets]
+    nodes = {host: member.node for host, member in members.items() if isinstance(member, Member)}
+    return [host for host in targets if nodes.get(host) not in found.standing]
+
+
+def open_nodes(run: Run) -> dict[str, str]:
+    """Return the hosts that take work, by their nodes' ids."""
+    members = run.look.members()
+    hosts = {member.node: host for host, member in members.items() if isinstance(member, Member)}
+    taking = (node.id for node in run.look.swarm().nodes if (node.state, node.availability) == ("ready", "active"))
+    return {node: hosts[node] for node in taking if node in hosts}
 
 
 def placement_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:

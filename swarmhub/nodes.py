@@ -15,6 +15,8 @@ WAITS = "swarmhub.waits"
 # With an image's digest or id behind it: the node holds it. Servers are placed by these labels.
 IMAGE = "swarmhub.image."
 HELD = "held"
+# The port of overlay networks, unless the swarm was made with another.
+DATA_PORT = 4789
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class SwarmNode:
 
 @dataclass(frozen=True)
 class Swarm:
-    """The swarm that the manager belongs to."""
+    """The swarm that the manager belongs to; its overlay networks use the UDP port `data_port`."""
 
     cluster: str
     nodes: tuple[SwarmNode, ...]
+    data_port: int = DATA_PORT
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def observe_swarm(manager: Host) -> Swarm:
         )
         for node in manager.engine.get("/nodes")
     )
-    return Swarm(manager.engine.get("/swarm")["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)))
+    found = manager.engine.get("/swarm")
+    return Swarm(found["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)), found.get("DataPathPort") or DATA_PORT)
 
 
 def _labelled(labels: Mapping[str, str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmhub import walls
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import EngineError, Host
 from swarmhub.leftovers import OnCluster, OnNode, Thing
@@ -28,7 +29,9 @@ def plan(
 ) -> Plan:
     """Return what removes a deployment: the services first, then what they stood on, on every node."""
     working = {one.service: one.user for one in people}
-    changes = [_service(thing, working, manager) for thing in cluster.services]
+    # The walls last: they stand until nobody works behind them.
+    services = sorted(cluster.services, key=lambda thing: thing.name == walls.name(settings.hub.service))
+    changes = [_service(thing, settings.hub.service, working, manager) for thing in services]
     for kind, things in (("secret", cluster.secrets), ("config", cluster.configs)):
         if things:
             changes.append(Change("remove", _named(kind, things), manager, _Remover(things)))
@@ -88,9 +91,9 @@ def _named(kind: str, things: Sequence[Thing]) -> str:
     return f"{len(things)} {kind}{'s' if len(things) > 1 else ''} ({names})"
 
 
-def _service(thing: Thing, working: Mapping[str, str], manager: str) -> Change:
+def _service(thing: Thing, hub: str, working: Mapping[str, str], manager: str) -> Change:
     user = working.get(thing.name)
-    cost = Cost.NOTEBOOKS_STOP if user else Cost.HUB_STOP
+    cost = Cost.NOTEBOOKS_STOP if user else Cost.HUB_STOP if thing.name == hub else Cost.NOTHING
     return Change("remove", f"service {thing.name}", manager, _Remover((thing,)), cost=cost, people=(user,) if user else ())
 
 

@@ -31,7 +31,9 @@ def observe(manager: Host, hub: str, node: str) -> Work:
     tasks = manager.engine.get("/tasks", filters={"node": [node]})
     here = tuple(one for one in notebooks.running(notebooks.observe(manager, hub)) if one.node == node)
     names = {one.service for one in here}
-    busy = {services[task["ServiceID"]]["Spec"]["Name"] for task in running(tasks) if task["ServiceID"] in services}
+    # Of a global service each node has its own task, which goes nowhere.
+    movable = {id_: one["Spec"]["Name"] for id_, one in services.items() if "Global" not in (one["Spec"].get("Mode") or {})}
+    busy = {movable[task["ServiceID"]] for task in running(tasks) if task["ServiceID"] in movable}
     return Work(here, tuple(sorted(busy - names - {hub})), any(hub_node(one, hub) == node for one in services.values()))
 
 

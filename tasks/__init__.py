@@ -25,26 +25,12 @@ from tasks import (
     teardown,
     users,
     volume,
+    walls,
 )
 
 ns = Collection()
-for module in (
-    network,
-    volume,
-    certs,
-    images,
-    hub,
-    smoke,
-    plan,
-    doctor,
-    status,
-    history,
-    users,
-    swarm,
-    classes,
-    teardown,
-    completion,
-):
+DOCUMENT = (network, volume, certs, images, walls, hub)
+for module in (*DOCUMENT, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor "agree", which is a part of deploy.
         if found.body.__module__ == module.__name__ and found is not plan.agree:

@@ -13,6 +13,7 @@ from tasks.images import prepull_all
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
+from tasks.walls import walls
 
 
 @step_task()
@@ -57,7 +58,7 @@ def service(c: Context) -> None:
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, prepull_all, build_hub, proxy, service],
+    pre=[check, nodes, agree, network, volume, certs, prepull_all, walls, build_hub, proxy, service],
     help={
         "yes": "Answer the question before what costs people something.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",

@@ -22,6 +22,8 @@ ID = "[A-Za-z0-9]{1,64}"
 NOTEBOOKS, OWNER, PROFILE, SERVER = spec.LABELS
 OF_SERVICE = "swarmhub.service"
 MOUNTED = {"Name": f"{CONFIG_FOLDER}/{CONFIG_FILE.name}", "UID": "0", "GID": "0", "Mode": 0o444}
+# What hub.spec gives a server whose settings say drop_capabilities.
+LOCKED = {"CapabilityDrop": ["ALL"], "Privileges": {"NoNewPrivileges": True}}
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,12 @@ def service(policy: Policy, extra: Said, body: Any) -> None:
         "Mounts": _mounts(policy, labels),
         "Configs": each(_config_reference(policy)),
         "Healthcheck": one_of({"Test": ["NONE"]}),
+        **{name: one_of(value) for name, value in LOCKED.items()},
     }
     amounts = {"NanoCPUs": whole, "MemoryBytes": whole}
     reserved = {**amounts, "GenericResources": each(_generic_resource(policy))}
     template = {
-        "ContainerSpec": table(container, extra.container, needs=("Image",)),
+        "ContainerSpec": table(container, extra.container, needs=("Image", *(LOCKED if policy.locked else ()))),
         "Resources": table({"Limits": table({**amounts, "Pids": whole}), "Reservations": table(reserved)}, extra.resources),
         "Placement": table({"Constraints": each(_constraint(policy))}, extra.placement),
         "Networks": one_of(*([{"Target": network}] for network in policy.networks)),

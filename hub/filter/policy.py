@@ -33,6 +33,7 @@ class Policy:
     - `home`, `folders`: the tables of hosts.toml. From them, and from the user and the profile that its labels name, the filter
       makes the mounts that a server may have: volumes with their drivers and options, and paths.
     - `reserved`: volumes that no server may mount, whatever `home` and `folders` say: the hub's own.
+    - `locked`: whether every server has to be without capabilities and new privileges, and not only may be.
     - `extra`: docker-py's keyword arguments from [jupyterhub.SwarmSpawner], by part: `container`, `resources`, `placement`,
       `task`, `endpoint`. A field that they make is allowed with just their value. Their placement's constraints every
       server must have: `node.role==worker` keeps servers off the managers.
@@ -51,6 +52,7 @@ class Policy:
     home: Mapping[str, Any]
     folders: tuple[Mapping[str, Any], ...]
     reserved: tuple[str, ...]
+    locked: bool
     extra: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -75,6 +77,7 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
         home=tables["home"],
         folders=tuple(tables["folders"]),
         reserved=reserved,
+        locked=all(server.get("drop_capabilities", True) for server in servers),
         extra={part: spawner[trait] for part, trait in EXTRAS.items() if spawner.get(trait)},
     )
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from hub import userlist
-from swarmhub import certs, hub_image, images, renewal, service
+from swarmhub import certs, hub_image, images, renewal, service, walls
 from swarmhub import secrets as secrets_file
 from swarmhub.doctor import addresses, certificate, disk, dns, kernel, local, notebook, peers, published, swarm, versions
+from swarmhub.doctor import walls as walls_there
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import Seen
 from swarmhub.doctor.overlay import Participant, Trial
@@ -65,7 +66,7 @@ def examine(cluster: Cluster) -> list[Finding]:
         lanes = [
             ("ports", partial(_ports, cluster, nodes)),
             ("overlay", partial(trial.run, cluster.settings, _with_esp(cluster, nodes))),
-            ("addresses", partial(_services, cluster, found)),
+            ("addresses", partial(_services, cluster, found, nodes)),
         ]
     try:
         return findings + _side_by_side(cluster, [*_lanes(cluster, labels), *lanes])
@@ -125,7 +126,7 @@ def _own_addresses(probe: Probe) -> list[str]:
     return [one.address for one in probe.addresses if not one.device.startswith(("docker", "br-", "veth"))]
 
 
-def _services(cluster: Cluster, found: Swarm) -> list[Finding]:
+def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Node]) -> list[Finding]:
     """Check what hangs on the services that run."""
     settings, head, manager = cluster.settings, cluster.manager_host, cluster.manager
 
@@ -147,7 +148,18 @@ def _services(cluster: Cluster, found: Swarm) -> list[Finding]:
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
 
-    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets))
+    rules = partial(_walls, cluster, nodes)
+    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets), (walls_there.CHECK, rules))
+
+
+def _walls(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+    """Look at the rules, where there is a hub whose notebooks they are for."""
+    hub, head = cluster.settings.hub.service, cluster.manager_host
+    if not cluster.settings.walls.enabled or head.engine.find(f"/services/{hub}") is None:
+        return []
+    if walls.observe(head, hub).service is None:
+        return [walls_there.missing(cluster.manager)]
+    return walls_there.examine([cluster.hosts[node.host] for node in nodes if node.is_active], hub)
 
 
 def _ports(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:

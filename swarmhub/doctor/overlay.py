@@ -12,8 +12,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from swarmhub import network
-from swarmhub.doctor import empty_image
+from swarmhub import empty_image, network
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.peers import NEIGHBOURS
 from swarmhub.errors import StepError

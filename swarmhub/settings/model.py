@@ -37,6 +37,7 @@ from swarmhub.settings.notebook import (
 from swarmhub.settings.page import Page
 from swarmhub.settings.proxy import Proxy
 from swarmhub.settings.table import Table
+from swarmhub.settings.walls import Walls
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -181,6 +182,7 @@ class Settings(Table):
     groups: dict[Name, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
     culling: Culling = Culling()
     limits: Limits = Limits()
+    walls: Walls = Walls()
     jupyterhub: dict[Variable, dict[Variable, Any]] = Field(
         {}, description="Any other option of JupyterHub, by class: `[jupyterhub.Spawner]`, then `args = [...]`."
     )

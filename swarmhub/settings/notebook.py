@@ -59,6 +59,9 @@ class Server(Table):
     node_labels: dict[Name, Option] = Field(
         {}, description='Only on nodes with these labels (`docker node update --label-add`): `{gpu = "true"}`.'
     )
+    drop_capabilities: StrictBool | None = Field(
+        None, description="`false`: it keeps Docker's capabilities, for images that start as root and for `sudo`."
+    )
     environment: dict[Variable, Text] = Field({}, description="Environment variables.")
     labels: dict[Name, Text] = Field({}, description="More labels of its service, for monitoring and the like.")
     default_url: ServerPath | None = Field(None, description="The page to open.")
@@ -69,6 +72,9 @@ class Notebook(Server):
 
     image: TaggedImage = Field(
         description="The image. It holds JupyterLab and a single-user server of the hub's major version."
+    )
+    drop_capabilities: StrictBool = Field(
+        True, description="`false`: they keep Docker's capabilities, for images that start as root and for `sudo`."
     )
     default_url: ServerPath | None = Field("/lab", description="The page to open.")
     start_timeout: Duration = Field("3m", description="How long a server may take until it answers, such as `3m`.")  # type: ignore[assignment]

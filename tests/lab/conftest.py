@@ -113,7 +113,8 @@ def _wipe(lab: Lab) -> None:
     for kind in ("secret", "config"):
         for one in lab.docker(kind, "ls", "-q").split():
             lab.docker(kind, "rm", one)
-    lab.wait(lambda: not lab.docker("ps", "-q"), 60, "containers of a removed service stay")
+    for node in topology.NODES:
+        lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node.name), 60, f"containers stay on {node.name}")  # type: ignore[misc]
     for kind in ("network", "volume"):
         listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
         for name in set(listed) & {"jupyter", "jupyterhub-data"}:
@@ -122,9 +123,15 @@ def _wipe(lab: Lab) -> None:
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
     for node in topology.NODES:
         _unlabel(lab, node.name)
-        held = lab.docker("image", "ls", "-q", "registry.lab:5000/notebook*", node=node.name).split()
-        for image in set(held):
-            lab.docker("image", "rm", "-f", image, node=node.name)
+        _remove_images(lab, node.name)
+
+
+def _remove_images(lab: Lab, node: str) -> None:
+    """Remove the images that a deploy brings to every node."""
+    names = ("registry.lab:5000/notebook*", "jupyterhub_walls")
+    held = [id_ for name in names for id_ in lab.docker("image", "ls", "-q", name, node=node).split()]
+    for image in set(held):
+        lab.docker("image", "rm", "-f", image, node=node)
 
 
 def _unlabel(lab: Lab, node: str) -> None:

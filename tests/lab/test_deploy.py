@@ -5,7 +5,7 @@ import json
 from lab import topology
 from tests.lab.support import HUB, Done, Lab
 
-STEPS = ("check", "network", "volume", "certs", "images", "build-hub", "service", "health", "done")
+STEPS = ("check", "network", "volume", "certs", "images", "walls", "build-hub", "service", "health", "done")
 
 
 def test_first_deploy_succeeds(first_deploy: Done) -> None:

@@ -28,6 +28,7 @@ def listing(lab: Lab) -> dict[str, list[str]]:
     """Return all that nodes and swarm hold, whoever put it there."""
     found = {f"{kind} on {node}": lab.docker(*command, node=node) for node in NODES for kind, command in EVERYTHING.items()}
     found |= {kind: lab.docker(*command) for kind, command in IN_THE_SWARM.items()}
+    found |= {f"rules on {node}": lab.on(node, "sh", "-c", "iptables -S; ip6tables -S") for node in NODES}
     found |= {f"certificates on {node}": lab.on(node, "sh", "-c", "ls -d /etc/letsencrypt || true") for node in NODES}
     return {name: sorted(text.splitlines()) for name, text in found.items()}
 

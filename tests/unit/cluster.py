@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from swarmhub import hub_image, releases, service, swarm_config
+from swarmhub import hub_image, releases, service, swarm_config, wall_rules, walls, walls_image
 from swarmhub.certs import parse
 from swarmhub.host import Output
 from swarmhub.secrets import Secrets
@@ -36,6 +36,7 @@ SECRETS = {
     "GITHUB_CLIENT_SECRET": SecretStr("hush"),
     "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
 }
+WALLS_IMAGE = f"sha256:{'c' * 64}"
 NODES = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
 
 
@@ -51,9 +52,9 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     template["RestartPolicy"]["MaxAttempts"] = 0
     container = template["ContainerSpec"]
     container |= {"DNSConfig": {}, "Isolation": "default"}
-    for reference in container["Secrets"]:
+    for reference in container.get("Secrets", []):
         reference["SecretID"] = secret_ids[reference["SecretName"]]
-    for config in ("UpdateConfig", "RollbackConfig"):
+    for config in {"UpdateConfig", "RollbackConfig"} & {*kept}:
         kept[config]["MaxFailureRatio"] = 0
     return kept
 
@@ -80,7 +81,8 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"GET /images/{tag}/json": {"Id": "sha256:hub"},
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
         f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, **times, "Spec": kept},
-        "GET /tasks": [_task(kept)],
+        f"GET /services/{walls.name(name)}": {"ID": "w1", "Version": {"Index": 7}, "Spec": walls_spec(settings)},
+        "GET /tasks": _tasks(hosts[MANAGER], name),
         "POST /containers/create": {"Id": "once"},
         "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2}), '{"problems": []}'],
         "POST /containers/once/wait": {"StatusCode": 0},
@@ -102,16 +104,22 @@ def wipe(hosts: Hosts, settings: Settings) -> None:
     manager = hosts[MANAGER].engine
     was, certificate = manager.answers, dict(hosts[MANAGER].commands)
     image, tag = f"GET /images/{settings.notebook.image}/json", hub_image.desired(settings).tag
+    wall = f"GET /services/{walls.name(settings.hub.service)}"
+    loaded = f"GET /images/{walls_image.tag(settings.hub.service)}/json"
     service_, volume = f"GET /services/{settings.hub.service}", f"GET /volumes/{settings.volume.name}"
     for host in hosts.values():
         held = host.engine.answers.pop(image)
+        host.engine.answers.pop(loaded)
+        host.engine.answers["POST /images/load"] = _making(host, {loaded: {"Id": WALLS_IMAGE}})
+        host.engine.answers["GET /version"] = {"Arch": "amd64"}
         host.engine.answers["POST /images/create"] = _making(host, {image: held})
     hosts[MANAGER].commands.clear()
     manager.configs.kept.clear()
     stays = ("GET /info", "GET /volumes", "GET /nodes", "GET /swarm", "GET /services", *_nodes(hosts[MANAGER]))
     for node in was["GET /nodes"]:
         node["Spec"]["Labels"] = {}
-    made = {"POST /containers/create", "GET /containers/once/logs", "POST /containers/once/wait", "POST /images/create"}
+    made = {"POST /images/load", "GET /version", "POST /containers/create", "GET /containers/once/logs"}
+    made |= {"POST /containers/once/wait", "POST /images/create", "GET /tasks"}
     manager.answers = {call: was[call] for call in (*stays, *made)} | {
         "GET /networks": [],
         "GET /containers/json": [],
@@ -125,7 +133,7 @@ def wipe(hosts: Hosts, settings: Settings) -> None:
         "POST /volumes/create": _making(hosts[MANAGER], {volume: was[volume]}),
         "POST /containers/once/start": lambda _: hosts[MANAGER].commands.update(certificate),
         "POST /build": _making(hosts[MANAGER], {f"GET /images/{tag}/json": {"Id": "sha256:hub"}}),
-        "POST /services/create": _making(hosts[MANAGER], {service_: was[service_], "GET /tasks": was["GET /tasks"]}),
+        "POST /services/create": _making_services(hosts[MANAGER], {call: was[call] for call in (wall, service_)}),
     }
 
 
@@ -135,6 +143,16 @@ def _making(host: FakeHost, answers: dict[str, Any]) -> Callable[[Request], list
     def make(_: Request) -> list[Any]:
         host.engine.answers |= answers
         return []
+
+    return make
+
+
+def _making_services(host: FakeHost, made: dict[str, Any]) -> Callable[[Request], None]:
+    """Return how a manager answers who creates a service: it has that one from then on."""
+
+    def make(request: Request) -> None:
+        call = f"GET /services/{request.body['Name']}"
+        host.engine.answers[call] = made[call]
 
     return make
 
@@ -151,8 +169,32 @@ def _node(name: str, settings: Settings) -> dict[str, Any]:
     return {
         "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm, "SystemTime": NOW.isoformat()},
         "GET /volumes": {"Volumes": []},
+        f"GET /images/{walls_image.tag(settings.hub.service)}/json": {"Id": WALLS_IMAGE},
         f"GET /images/{image}/json": {"Id": "sha256:nb", "RepoDigests": [f"{image.rpartition(':')[0]}@{DIGEST}"]},
     }
+
+
+def walls_spec(settings: Settings) -> dict[str, Any]:
+    """Return the spec of the walls' service, as an engine answers it."""
+    hub = settings.hub.service
+    rules = wall_rules.desired(hub, [], [], 4789, settings.walls.deny)
+    kept = as_kept(walls.desired(hub, WALLS_IMAGE, rules), {})
+    kept["TaskTemplate"]["Networks"] = [{"Target": "id-of-host"}]
+    return kept
+
+
+def _tasks(manager: FakeHost, hub: str) -> Callable[[Request], list[dict[str, Any]]]:
+    """Return how a manager answers for the tasks of its services as they are: the hub's, and the walls' on every node."""
+
+    def tasks(request: Request) -> list[dict[str, Any]]:
+        name = request.params.get("filters", {}).get("service", [hub])[0]
+        found = manager.engine.answers.get(f"GET /services/{name}")
+        if found is None:
+            return []
+        one = _task(found["Spec"]) | {"ServiceID": found["ID"]}
+        return [one] if name == hub else [one | {"ID": f"w-{node}", "NodeID": node} for node in NODES.values()]
+
+    return tasks
 
 
 def _listed(name: str) -> dict[str, Any]:

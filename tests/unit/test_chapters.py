@@ -19,7 +19,7 @@ from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_vo
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
-STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "proxy", "service"]
+STEPS = ["nodes", "network", "volume", "certs", "images", "walls", "build-hub", "proxy", "service"]
 
 
 @pytest.fixture
@@ -93,8 +93,9 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "network": [f"create network on {MANAGER}"],
         "volume": [f"create volume on {MANAGER}"],
         "certs": [f"issue staging on {MANAGER}"],
-        "images": [f"pull {NOTEBOOK} on {host}" for host in (MANAGER, WORKER1, WORKER2)],
+        "images": [f"{what} on {host}" for what in (f"pull {NOTEBOOK}", "load image") for host in (MANAGER, WORKER1, WORKER2)],
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
+        "walls": [f"create service on {MANAGER}"],
         "build-hub": [f"build {hub_image.desired(run.settings).tag} on {MANAGER}"],
         "proxy": [],
         "service": [

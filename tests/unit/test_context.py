@@ -26,6 +26,14 @@ def test_the_digest_is_twelve_hexadecimal_digits() -> None:
     assert (len(digest), set(digest) <= set("0123456789abcdef")) == (12, True)
 
 
+def test_links_are_packed_with_the_files() -> None:
+    """By where they lead, the same way every time."""
+    packed = context.archive(FILES, {"usr": "/host/usr", "bin": "usr/bin"})
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        assert {one.name: one.linkname for one in tar if one.issym()} == {"bin": "usr/bin", "usr": "/host/usr"}
+    assert packed == context.archive(FILES, {"bin": "usr/bin", "usr": "/host/usr"})
+
+
 def test_the_order_of_files_does_not_matter() -> None:
     """The same files give the same digest in whatever order a file system lists them."""
     assert context.digest(dict(reversed(FILES.items()))) == context.digest(FILES)

@@ -12,6 +12,7 @@ from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.page import Page
 from swarmhub.settings.table import Table
+from swarmhub.settings.walls import Walls
 from tests.unit.fakes import NOTEBOOK, settings
 
 PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
@@ -27,6 +28,7 @@ TABLES: dict[str, type[Table]] = {
     "folders": Folder,
     "culling": Culling,
     "limits": Limits,
+    "walls": Walls,
 }
 # What a profile or an override may set besides is what [notebook] shows.
 OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "groups", "profiles"}}

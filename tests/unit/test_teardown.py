@@ -14,6 +14,7 @@ from tests.unit.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in
 from tests.unit.swarms import notebook
 
 HUB = Thing("jupyterhub", "/services/s1")
+WALLS = Thing("jupyterhub_walls", "/services/s3")
 ADA = Thing("jupyterhub-ada", "/services/s2")
 CLUSTER = OnCluster(
     services=(HUB, ADA),
@@ -62,6 +63,16 @@ def test_people_are_named() -> None:
     """Whoever works loses a server; without the hub nobody can log in."""
     hub, ada = planned().changes[:2]
     assert (hub.cost, ada.cost, ada.people) == (Cost.HUB_STOP, Cost.NOTEBOOKS_STOP, ("ada",))
+
+
+def test_walls_stand_until_nobody_works_behind_them() -> None:
+    """Their service goes last of all, and nobody notices."""
+    services = planned(replace(CLUSTER, services=(WALLS, HUB, ADA))).changes[:3]
+    assert [(one.what.split()[1], one.cost) for one in services] == [
+        ("jupyterhub", Cost.HUB_STOP),
+        ("jupyterhub-ada", Cost.NOTEBOOKS_STOP),
+        ("jupyterhub_walls", Cost.NOTHING),
+    ]
 
 
 def test_data_go_only_on_demand_and_last() -> None:

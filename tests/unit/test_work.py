@@ -29,8 +29,17 @@ SERVICES = [
     service("s2", "jupyterhub-ada", **{"swarmhub.notebooks": HUB}),
     service("s3", "registry"),
     service("s4", "batch"),
+    service("s5", "on-every-node"),
 ]
-TASKS = [task("s1", "n1"), task("s2", "n2"), task("s3", "n2"), task("s4", "n2", "complete"), task("gone", "n2")]
+SERVICES[-1]["Spec"]["Mode"] = {"Global": {}}
+TASKS = [
+    task("s1", "n1"),
+    task("s2", "n2"),
+    task("s3", "n2"),
+    task("s4", "n2", "complete"),
+    task("gone", "n2"),
+    task("s5", "n2"),
+]
 
 
 def manager() -> FakeHost:
@@ -49,7 +58,7 @@ def manager() -> FakeHost:
 
 
 def test_people_and_services_of_a_node_are_told_apart() -> None:
-    """Servers by their user, other services by name; what has ended does not count."""
+    """Servers by their user, other services by name; what has ended does not count, nor what every node has its own of."""
     found = work.observe(manager(), HUB, "n2")
     assert (found.people, found.services, found.holds_hub) == (("ada",), ("registry",), False)
 

@@ -8,13 +8,16 @@ from pydantic import SecretStr
 from swarmhub import doctor, hub_image
 from swarmhub.doctor.finding import Finding
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Host
+from swarmhub.host import EngineError, Host, Output
 from swarmhub.settings import Settings
+from swarmhub.settings.walls import Walls
 from tests.unit import cluster
 from tests.unit.authority import Authority
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
 from tests.unit.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
 
+LISTED = "-N SWARMHUB-jupyterhub\n-A SWARMHUB-jupyterhub -d 169.254.169.254/32 -j REJECT\n"
+WALLS = "com.docker.swarm.service.name=jupyterhub_walls"
 GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
 Hosts = dict[str, SpeakingHost]
 
@@ -37,12 +40,13 @@ def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pyt
     secrets = {name: SecretStr(value) for name, value in GIVEN.items()}
     made = {}
     for name, plain in cluster.deployed(wanted, authority, secrets).items():
-        host = made[name] = SpeakingHost(name, plain.engine.answers, bash="", timeout=f"{ADDRESSES[MANAGER]} STREAM hub\n")
+        said = {"bash": "", "docker": LISTED, "timeout": f"{ADDRESSES[MANAGER]} STREAM hub\n"}
+        host = made[name] = SpeakingHost(name, plain.engine.answers, **said)
         host.commands |= plain.commands
         host.engine.answers |= {
             "GET /info": info(cluster.NODES[name], ADDRESSES[name], manager=name == MANAGER),
             "GET /version": {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"},
-            "GET /containers/json": [],
+            "GET /containers/json": lambda request: [{"Id": "w1"}] if WALLS in str(request.params) else [],
             "POST /containers/create": {"Id": "c1"},
             "GET /containers/c1/logs": ["6.1.1"],
             "POST /containers/c1/wait": {"StatusCode": 0},
@@ -67,6 +71,24 @@ def bad(findings: list[Finding]) -> list[tuple[str, str, str]]:
 def test_deployed_cluster_is_well(wanted: Settings, hosts: Hosts) -> None:
     """No warning, no failure."""
     assert bad(examine(wanted, hosts)) == []
+
+
+def test_a_host_without_rules_is_named(wanted: Settings, hosts: Hosts) -> None:
+    """Its container says that they do not stand, or there is none; a node that takes no work needs none."""
+    hosts[WORKER1].said["docker"] = Output(1, "", "")
+    hosts[WORKER2].engine.answers["GET /containers/json"] = []
+    assert bad(examine(wanted, hosts)) == [("failure", "walls", WORKER1), ("failure", "walls", WORKER2)]
+    for node in hosts[MANAGER].engine.answers["GET /nodes"][1:]:
+        node["Spec"]["Availability"] = "drain"
+    assert "walls" not in {check for _, check, _ in bad(examine(wanted, hosts))}
+
+
+def test_a_hub_without_walls_is_a_failure_unless_none_are_wanted(wanted: Settings, hosts: Hosts) -> None:
+    """Where they are switched off, nobody looks."""
+    del hosts[MANAGER].engine.answers["GET /services/jupyterhub_walls"]
+    assert bad(examine(wanted, hosts)) == [("failure", "walls", MANAGER)]
+    off = wanted.model_copy(update={"walls": Walls(enabled=False)})
+    assert bad(examine(off, hosts)) == []
 
 
 def test_findings_come_in_a_fixed_order(wanted: Settings, hosts: Hosts) -> None:

@@ -37,6 +37,17 @@ def test_the_image_is_the_pinned_one_and_runs_its_own_command() -> None:
     assert (container["Image"], container["Args"], container["Env"]) == (IMAGE, None, ["A=b"])
 
 
+def test_it_has_no_right_over_its_host() -> None:
+    """No capability, and no program gives it one."""
+    container = template()["ContainerSpec"]
+    assert (container["CapabilityDrop"], container["Privileges"]) == (["ALL"], {"NoNewPrivileges": True})
+
+
+def test_an_image_that_needs_dockers_capabilities_keeps_them() -> None:
+    """One that starts as root; its profile or [notebook] says so."""
+    assert {"CapabilityDrop", "Privileges"} & {*template(drop_capabilities=False)["ContainerSpec"]} == set()
+
+
 def test_sizes_become_limits_and_reservations() -> None:
     """CPUs in billionths, memory in bytes, processes as a limit that docker-py has no word for."""
     sizes: dict[str, Any] = {

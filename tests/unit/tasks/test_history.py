@@ -134,7 +134,6 @@ def second(type_: Type, hosts: Hosts, given: Settings, clock: Clock) -> None:
 
     def update(request: Request) -> None:
         manager.answers[SERVICE] |= {"Spec": request.body}
-        manager.answers["GET /tasks"][0]["Spec"] = request.body["TaskTemplate"]
 
     def build(request: Request) -> list[Any]:
         manager.answers[f"GET /images/{request.params['t']}/json"] = {"Id": "sha256:new"}

@@ -15,7 +15,7 @@ from swarmhub.steps import Step
 from tasks import ns
 
 ROOT = Path(__file__).resolve().parents[3]
-STEPS = ("nodes", "network", "volume", "certs", "prepull", "prepull-all", "build-hub", "proxy", "service", "deploy")
+STEPS = ("nodes", "network", "volume", "certs", "prepull", "prepull-all", "walls", "build-hub", "proxy", "service", "deploy")
 
 
 def listed(program: str) -> dict[str, Any]:
@@ -75,7 +75,19 @@ def test_every_task_says_in_a_sentence_what_it_does(name: str) -> None:
 def test_a_deploy_runs_the_documents_steps_in_their_order() -> None:
     """Settings are checked first, then the plan is agreed to; what the service stands on, its image too, comes before it."""
     order = [call.name for call in ns["deploy"].pre]
-    assert order == ["check", "nodes", "agree", "network", "volume", "certs", "prepull_all", "build_hub", "proxy", "service"]
+    assert order == [
+        "check",
+        "nodes",
+        "agree",
+        "network",
+        "volume",
+        "certs",
+        "prepull_all",
+        "walls",
+        "build_hub",
+        "proxy",
+        "service",
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in STEPS if name != "deploy"])

@@ -47,7 +47,7 @@ def test_a_plan_with_nothing_to_do_says_so(type_: Type, capsys: pytest.CaptureFi
     """Each step is a line, and the sum the last."""
     type_("plan")
     said = capsys.readouterr().out.splitlines()
-    assert (len(said), said[-1]) == (9, "plan       nothing to change")
+    assert (len(said), said[-1]) == (10, "plan       nothing to change")
 
 
 def test_a_plan_for_machines_is_json_and_nothing_else(type_: Type, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,17 +102,28 @@ def test_a_worker_given_to_a_plan_is_refused(type_: Type) -> None:
 def test_a_first_deploy_makes_what_it_has_shown(type_: Type, empty: Hosts) -> None:
     """Every step's own plan is found in what was shown, though ids and fingerprints have become known since."""
     type_("deploy")
-    steps = ("/networks/create", "/volumes/create", "/images/create", "/build", "/secrets/create", "/services/create")
+    steps = (
+        "/networks/create",
+        "/volumes/create",
+        "/images/create",
+        "/images/load",
+        "/build",
+        "/secrets/create",
+        "/services/create",
+    )
     made = dict.fromkeys(call for call in cluster.changes(empty) if call.endswith(steps))
     assert list(made) == [
         f"{MANAGER}: POST /networks/create",
         f"{MANAGER}: POST /volumes/create",
         f"{MANAGER}: POST /images/create",
+        f"{MANAGER}: POST /images/load",
+        f"{MANAGER}: POST /services/create",
         f"{MANAGER}: POST /build",
         f"{MANAGER}: POST /secrets/create",
-        f"{MANAGER}: POST /services/create",
         f"{WORKER1}: POST /images/create",
+        f"{WORKER1}: POST /images/load",
         f"{WORKER2}: POST /images/create",
+        f"{WORKER2}: POST /images/load",
     ]
 
 
@@ -127,7 +138,7 @@ def test_what_a_deploy_will_do_is_shown_first(type_: Type, empty: Hosts, capsys:
 
     empty[MANAGER].engine.answers["POST /networks/create"] = create
     type_("deploy")
-    assert ("plan       15 changes" in seen[0], "  service" in seen[0]) == (True, True)
+    assert ("plan       19 changes" in seen[0], "  service" in seen[0]) == (True, True)
 
 
 def test_a_deploy_that_is_not_agreed_to_changes_nothing(

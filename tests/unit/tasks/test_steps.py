@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import health, https
+from swarmhub import health, https, walls_image
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.logs import ENGINE_LOG
@@ -19,7 +19,7 @@ from tests.unit.cluster import DIGEST, Hosts, Type
 from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
-MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "build-hub", "service", "deploy")
+MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "walls", "build-hub", "service", "deploy")
 pytestmark = pytest.mark.usefixtures("clock")
 
 
@@ -220,6 +220,47 @@ def test_a_missing_volume_is_made_by_its_step(type_: Type, hosts: Hosts) -> None
     del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]
     type_("volume")
     assert cluster.changes(hosts) == [f"{MANAGER}: POST /volumes/create"]
+
+
+def test_walls_are_raised_by_their_step_and_waited_for(type_: Type, hosts: Hosts) -> None:
+    """Where every node has the image."""
+    answers, call = hosts[MANAGER].engine.answers, "GET /services/jupyterhub_walls"
+    made = answers.pop(call)
+    answers["POST /services/create"] = lambda _: answers.update({call: made})
+    type_("walls")
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /services/create"]
+
+
+def test_a_node_without_rules_ends_the_step(type_: Type, hosts: Hosts) -> None:
+    """It is named, though there is nothing to change."""
+    answers = hosts[MANAGER].engine.answers
+    tasks = answers["GET /tasks"]
+    answers["GET /tasks"] = lambda request: tasks(request)[:2]
+    with pytest.raises(Exit, match=f"{WORKER2}: walls: the walls do not stand: Swarm has given it no task"):
+        type_("walls")
+
+
+def test_walls_without_their_image_name_the_step(type_: Type, hosts: Hosts) -> None:
+    """On the node that lacks it; `prepull` gives it the image."""
+    call = f"GET /images/{walls_image.tag('jupyterhub')}/json"
+    engine, image = hosts[WORKER1].engine, hosts[WORKER1].engine.answers.pop(call)
+    hosts[MANAGER].engine.answers.pop("GET /services/jupyterhub_walls")
+    with pytest.raises(Exit, match=f"{WORKER1}: walls: has no image jupyterhub_walls:.*First: fab prepull-all"):
+        type_("walls")
+    engine.answers |= {"GET /version": {"Arch": "amd64"}, "POST /images/load": lambda _: engine.answers.update({call: image})}
+    type_("prepull", WORKER1)
+    assert cluster.changes(hosts) == [f"{WORKER1}: POST /images/load"]
+
+
+def test_walls_that_are_switched_off_go(type_: Type, hosts: Hosts, folder: Path) -> None:
+    """And no node is asked for its addresses."""
+    with (folder / "hosts.toml").open("a") as file:
+        file.write("\n[walls]\nenabled = false\n")
+    manager = hosts[MANAGER].engine
+    manager.answers["GET /tasks"] = []
+    type_("walls")
+    assert cluster.changes(hosts) == [f"{MANAGER}: DELETE /services/w1"]
+    assert [host.ran for host in hosts.values()] == [[], [], []]
 
 
 def test_a_changed_userlist_is_another_image(type_: Type, hosts: Hosts, tmp_path: Path) -> None:

@@ -88,6 +88,14 @@ def test_what_the_corpus_starts_from_is_allowed() -> None:
     assert judged("POST", CONFIG, RECORD).body == RECORD
 
 
+@pytest.mark.parametrize("field", ["CapabilityDrop", "Privileges"])
+def test_a_server_is_locked_where_the_settings_lock_all(field: str) -> None:
+    """One that keeps its capabilities, or may gain some, is no server of this hub."""
+    body = service()
+    del body["TaskTemplate"]["ContainerSpec"][field]
+    assert f"{field} is missing" in refused("POST", CREATE, body)
+
+
 @pytest.mark.parametrize(("method", "target", "why"), LINES, ids=[f"{method} {target[:60]}" for method, target, _ in LINES])
 def test_another_call_is_refused(method: str, target: str, why: str) -> None:
     """By its method, its path, the way it is written, or its query."""

@@ -1,14 +1,18 @@
-"""An image with nothing in it: what runs from it is mounted from its host. Nothing has to be pulled."""
+"""An image with nothing in it: what runs from it is its host's. Nothing has to be pulled."""
 
 import hashlib
 import json
 
 from swarmhub import context
 
+NOTHING = context.archive({})
 
-def tar(name: str, architecture: str) -> bytes:
-    """Return the image as `docker save` would: the same bytes, and so the same id, on every node."""
-    layer = context.archive({})
+
+def tar(name: str, architecture: str, layer: bytes = NOTHING) -> bytes:
+    """Return the image as `docker save` would: the same bytes, and so the same id, on every node.
+
+    `name` is one with or without a tag; `layer` is a tar of its files.
+    """
     digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {
@@ -21,5 +25,6 @@ def tar(name: str, architecture: str) -> bytes:
         }
     ).encode()
     config_file = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = [{"Config": config_file, "RepoTags": [f"{name}:latest"], "Layers": ["layer.tar"]}]
+    tag = name if ":" in name else f"{name}:latest"
+    manifest = [{"Config": config_file, "RepoTags": [tag], "Layers": ["layer.tar"]}]
     return context.archive({config_file: config, "layer.tar": layer, "manifest.json": json.dumps(manifest).encode()})

@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 
-from swarmhub.doctor import empty_image
+from swarmhub import empty_image
 
 
 def members(content: bytes) -> dict[str, bytes]:

@@ -1,0 +1,28 @@
+"""What notebooks cannot reach."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from swarmhub import wall_rules
+from swarmhub.settings.table import Table
+
+
+def _target(value: str) -> str:
+    try:
+        wall_rules.target(value)
+    except ValueError as error:
+        raise ValueError(f'{value!r} is no address, such as "10.0.0.5", "10.0.0.0/8" or "10.0.0.5:5432": {error}') from None
+    return value
+
+
+Target = Annotated[str, AfterValidator(_target)]
+
+
+class Walls(Table):
+    """Rules in the nodes' firewalls that keep notebooks away from the nodes and from a cloud's metadata."""
+
+    enabled: StrictBool = Field(True, description="`false`: the rules are taken away; notebooks reach what their node reaches.")
+    deny: tuple[Target, ...] = Field(
+        (), description="More that notebooks cannot reach: addresses and networks, each with a port or with all."
+    )

@@ -1,0 +1,265 @@
+"""The walls: a service whose container on every node keeps rules in its firewall, so that notebooks cannot reach the nodes."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from swarmhub import specs, walls_image
+from swarmhub.converge import HOLDING
+from swarmhub.differences import flat
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.plan import Change, Plan, Progress
+from swarmhub.service import LABEL, SECOND
+from swarmhub.wait import until
+from swarmhub.wall_rules import Endpoints, Rules
+
+STEP = "walls"
+# Its value is the image's tag: the spec itself names the image by its id, which no engine seeks in a registry.
+IMAGE_LABEL = "swarmhub.walls"
+# A restart of the service, and the first check of each container.
+SECONDS = 60
+# So many tasks of a node in a row end by themselves: it will not get better by waiting.
+FAILURES = 2
+LOG_SECONDS = 5
+# Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
+SCRIPT = r"""
+PATH=$PATH:/usr/sbin:/sbin
+ip -o addr show scope global 2>/dev/null | grep -v -e ' temporary ' -e ' deprecated ' | while read -r _ device _ address _; do
+  case $device in docker*|br-*|veth*) ;; *) echo "address ${address%%/*}";; esac
+done
+# sudo takes the variable away, and then may ask sshd itself.
+if [ -n "$SSH_CONNECTION" ]; then echo "ssh ${SSH_CONNECTION##* }"
+else sshd -T 2>/dev/null | sed -n 's/^port /ssh /p'
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and its tasks."""
+
+    service: Json | None
+    tasks: tuple[Json, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """Return the image that the service names, by its id where all nodes have the same."""
+        return str(self._container.get("Image", ""))
+
+    @property
+    def tag(self) -> str:
+        """Return the name of the image that it was made from."""
+        return str(((self.service or {}).get("Spec", {}).get("Labels") or {}).get(IMAGE_LABEL, ""))
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """Return the nodes, by their ids, on which the rules stand as the service wants them."""
+        return frozenset(node for node, tasks in self.by_node.items() if tasks[-1]["Status"]["State"] == "running")
+
+    @property
+    def by_node(self) -> dict[str, list[Json]]:
+        """Return each node's tasks of the service as it is now, the oldest first."""
+        found: dict[str, list[Json]] = {}
+        for task in sorted(self.tasks, key=lambda task: str(task["CreatedAt"])):
+            if task.get("NodeID") and task["Spec"].get("ContainerSpec") == self._container:
+                found.setdefault(task["NodeID"], []).append(task)
+        return found
+
+    @property
+    def _container(self) -> Json:
+        return self.service["Spec"]["TaskTemplate"]["ContainerSpec"] if self.service else {}
+
+
+def name(hub: str) -> str:
+    """Return the service's name, which no user's server can have: theirs are jupyterhub-NAME."""
+    return f"{hub}_walls"
+
+
+def observe(manager: Host, hub: str) -> Found:
+    """Ask for the service and its tasks."""
+    service = manager.engine.find(f"/services/{name(hub)}")
+    if service is None:
+        return Found(None)
+    return Found(service, tuple(manager.engine.get("/tasks", filters={"service": [name(hub)]})))
+
+
+def observe_host(host: Host) -> Endpoints:
+    """Ask a host by which addresses it is reached, and for the ports of its sshd."""
+    return parse(host.run("sh", "-c", SCRIPT).out)
+
+
+def parse(text: str) -> Endpoints:
+    """Read what the script printed."""
+    rows = [line.split() for line in text.splitlines()]
+    addresses = (row[1] for row in rows if row[0] == "address")
+    return Endpoints(tuple(sorted({*addresses})), tuple(sorted({int(row[1]) for row in rows if row[0] == "ssh"})))
+
+
+def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None:
+    """Return how the service names its image; None while a node lacks it.
+
+    `elsewhere` are the ids that the image has on the nodes on which the rules do not stand.
+    """
+    if None in elsewhere:
+        return None
+    ids = {*elsewhere, *([found.image] if found.standing and found.tag == walls_image.tag(hub) else [])}
+    return str(ids.pop()) if len(ids) == 1 else walls_image.tag(hub)
+
+
+def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
+    """Return the service's whole spec."""
+    container = {
+        "Image": image,
+        "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
+        "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
+        # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
+        "Mounts": [_mount(folder) for folder in walls_image.FOLDERS],
+        "CapabilityDrop": ["ALL"],
+        # The older kind of iptables opens a raw socket.
+        "CapabilityAdd": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
+        "Privileges": {"SELinuxContext": {"Disable": True}},
+        "Healthcheck": {
+            "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
+            "Interval": 10 * SECOND,
+            "Timeout": 10 * SECOND,
+            "StartPeriod": 10 * SECOND,
+            "Retries": 3,
+        },
+        "StopGracePeriod": 10 * SECOND,
+    }
+    return {
+        "Name": name(hub),
+        "Labels": {LABEL: hub, IMAGE_LABEL: walls_image.tag(hub)},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Networks": [{"Target": "host"}],
+            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+        },
+        "Mode": {"Global": {}},
+        "UpdateConfig": {"Parallelism": 0, "FailureAction": "continue", "Order": "stop-first"},
+        "EndpointSpec": {"Mode": "dnsrr"},
+    }
+
+
+def _mount(folder: str) -> dict[str, Any]:
+    alone = {"Propagation": "rprivate", "NonRecursive": True}
+    return {
+        "Type": "bind",
+        "Source": f"/{folder}",
+        "Target": f"{walls_image.HOST}/{folder}",
+        "ReadOnly": True,
+        "BindOptions": alone,
+    }
+
+
+def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
+    """Return what makes the service as wanted.
+
+    Raises:
+        StepError: somebody else's service has its name.
+
+    """
+    if found.service is None:
+        return Plan(STEP, "", (Change("create", _what(wanted["Name"]), manager, _Sender(wanted, None), flat(wanted)),))
+    there = copy.deepcopy(found.service["Spec"])
+    if LABEL not in (there.get("Labels") or {}):
+        raise StepError(
+            manager, f"service {wanted['Name']} is somebody else's", "Rename it, or name the hub otherwise: hub.service"
+        )
+    # The engine keeps the id of the network "host" in the swarm, which it does not list.
+    there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
+    differs = specs.compare(wanted, there)
+    if differs:
+        return Plan(STEP, "", (Change("update", _what(wanted["Name"]), manager, _Sender(wanted, found.service), differs),))
+    return Plan(STEP, f"{wanted['Name']}: stand on {len(found.standing)} nodes")
+
+
+def plan_none(hub: str, found: Found, manager: str) -> Plan:
+    """Return what takes the walls away where they are not wanted."""
+    if found.service is None:
+        return Plan(STEP, "none are wanted")
+    gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
+    return Plan(STEP, "none are wanted", (gone,))
+
+
+def _what(service: str) -> str:
+    return f"service {service}"
+
+
+def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> None:
+    """Return when the rules stand on all of the nodes, named by id; `first` is what was seen last.
+
+    Raises:
+        StepErrors: with each node on which they do not.
+
+    """
+    last = first
+
+    def settled() -> bool:
+        nonlocal last
+        if not _is_settled(last, wanted):
+            last = observe(manager, hub)
+        return _is_settled(last, wanted)
+
+    with suppress(TimeoutError):
+        until(settled, SECONDS, TimeoutError, pause=0.3)
+    missing = [
+        _missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.standing
+    ]
+    if missing:
+        raise StepErrors(*missing)
+
+
+def _is_settled(found: Found, wanted: Mapping[str, str]) -> bool:
+    by_node = found.by_node
+    return all(node in found.standing or len(_failed(by_node.get(node, []))) >= FAILURES for node in wanted)
+
+
+def _failed(tasks: Sequence[Json]) -> list[Json]:
+    return [task for task in tasks if task["Status"]["State"] in ("failed", "rejected")]
+
+
+def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
+    bad = (_failed(tasks) or [*tasks])[-1:]
+    if not bad:
+        return StepError(host, "the walls do not stand: Swarm has given it no task", "See on a manager: docker node ls")
+    said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"
+    remedy = "See there: sudo iptables -S; to do without them: walls.enabled = false"
+    return StepError(host, f"the walls do not stand: {said}", remedy)
+
+
+def _last_line(manager: Host, task: str) -> str:
+    with suppress(EngineError, StepError):
+        return next(reversed([*manager.engine.logs(f"/tasks/{task}/logs", tail=1, patience=LOG_SECONDS)]), "").strip()
+    return ""
+
+
+@dataclass(frozen=True)
+class _Sender:
+    wanted: dict[str, Any]
+    found: Json | None
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        if self.found is None:
+            host.engine.post("/services/create", self.wanted)
+            return
+        # The version it was planned on: somebody else's update in between makes this one fail.
+        host.engine.post(f"/services/{self.found['ID']}/update", self.wanted, version=self.found["Version"]["Index"])
+
+
+@dataclass(frozen=True)
+class _Remover:
+    service: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        host.engine.delete(f"/services/{self.service}")
+
+        def are_down() -> bool:
+            tasks = [task for task in host.engine.get("/tasks") if task["ServiceID"] == self.service]
+            return not any(task["Status"]["State"] in HOLDING for task in tasks)
+
+        remedy = "What is left of it on a node goes when that restarts"
+        until(are_down, SECONDS, lambda: StepError(host.name, "the walls' containers do not end", remedy))

@@ -1,0 +1,196 @@
+"""What a notebook cannot reach, tried from inside servers' containers on the manager and on a worker."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lab import topology
+from tests.lab.support import HUB, Lab, Settings
+
+MANAGER = topology.MANAGER.name
+WORKER, LAST = (worker.name for worker in topology.WORKERS)
+USERS = {"ada": MANAGER, "grace": WORKER}
+CHAIN, WALLS = f"SWARMHUB-{HUB}", f"{HUB}_walls"
+ADDRESSES = {node.name: node.address for node in topology.NODES}
+METADATA = "169.254.169.254"
+# Each is a place at which something listens, tried with TCP.
+OPEN = [
+    *((address, 22) for address in ADDRESSES.values()),
+    *((address, 7946) for address in ADDRESSES.values()),
+    *((ADDRESSES[MANAGER], port) for port in (2375, 2376, 2377)),
+    (METADATA, 80),
+]
+# "refused" is what a server that nobody listens at says too: that a place is open otherwise is seen from the node.
+TRY = """
+import json, socket, sys
+found = {}
+for kind, address, port in json.loads(sys.argv[1]):
+    one = socket.socket(type=getattr(socket, kind))
+    one.settimeout(1)
+    # A kernel answers no more than some packets a second with a refusal.
+    for _ in range(5 if kind == "SOCK_DGRAM" else 1):
+        try:
+            one.connect((address, port))
+            if kind == "SOCK_DGRAM":
+                one.send(b"?")
+                one.recv(1)
+            found[f"{address}:{port}"] = "reached"
+        except OSError as error:
+            found[f"{address}:{port}"] = type(error).__name__
+        if found[f"{address}:{port}"] != "TimeoutError":
+            break
+print(json.dumps(found))
+"""
+
+
+def tried(lab: Lab, user: str, *places: tuple[str, int], kind: str = "SOCK_STREAM") -> dict[str, str]:
+    """Return what becomes of a user's connections."""
+    wanted = json.dumps([(kind, *place) for place in places])
+    said = lab.in_server(user, f"python3 -c '{TRY.replace(chr(39), chr(34))}' '{wanted}'")
+    found: dict[str, str] = json.loads(said)
+    return found
+
+
+def all_(places: list[tuple[str, int]], answer: str) -> dict[str, str]:
+    """Return one answer for each place."""
+    return {f"{address}:{port}": answer for address, port in places}
+
+
+def rules(lab: Lab, node: str) -> list[str]:
+    """Return what a node's firewall has of ours."""
+    listed = lab.on(node, "sh", "-c", "iptables -S; ip6tables -S")
+    return [line for line in listed.splitlines() if CHAIN in line]
+
+
+@pytest.fixture(scope="module")
+def listening(settled: Lab) -> Iterator[Lab]:
+    """Let something listen at the engine's ports on the manager, and at a metadata service's address beside it."""
+    ports = (2375, 2376, 80)
+    for port in ports:
+        settled.on(MANAGER, "/usr/sbin/sshd", "-p", str(port), "-o", f"PidFile=/run/sshd-{port}.pid")
+    settled.on(MANAGER, "ip", "address", "add", f"{METADATA}/32", "dev", "lo")
+    for node in (WORKER, LAST):
+        settled.on(node, "ip", "route", "add", METADATA, "via", ADDRESSES[MANAGER])
+    yield settled
+    for node in (WORKER, LAST):
+        settled.on(node, "ip", "route", "del", METADATA)
+    settled.on(MANAGER, "ip", "address", "del", f"{METADATA}/32", "dev", "lo")
+    for port in ports:
+        settled.on(MANAGER, "sh", "-c", f"kill $(cat /run/sshd-{port}.pid)")
+
+
+@pytest.fixture(scope="module")
+def servers(listening: Lab) -> Iterator[Lab]:
+    """Run a server on the manager and one on a worker."""
+    for user, node in USERS.items():
+        listening.start_server(user, on=node)
+    yield listening
+    for user in USERS:
+        listening.stop_server(user)
+    listening.forget_homes()
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_notebook_reaches_no_port_of_a_node_and_no_metadata(servers: Lab, user: str) -> None:
+    """Neither on its own node nor on another; the node itself reaches them all."""
+    for address, port in OPEN:
+        servers.on(USERS[user], "timeout", "2", "bash", "-c", f": </dev/tcp/{address}/{port}")
+    assert tried(servers, user, *OPEN) == all_(OPEN, "ConnectionRefusedError")
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_notebook_sends_nothing_to_gossip_and_overlay(servers: Lab, user: str) -> None:
+    """Its packets are refused; those that arrived would be met with silence."""
+    places = [(address, port) for address in ADDRESSES.values() for port in (7946, 4789)]
+    assert tried(servers, user, *places, kind="SOCK_DGRAM") == all_(places, "ConnectionRefusedError")
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_all_else_is_reached(servers: Lab, user: str) -> None:
+    """Hosts beside the swarm, and the hub by its public address on a node."""
+    registry, github = (one.address for one in topology.SERVICES if one.name in ("registry", "github"))
+    outside = [(registry, 5000), (github, 8444), (ADDRESSES[MANAGER], 443)]
+    assert tried(servers, user, *outside) == all_(outside, "reached")
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_notebook_has_no_capability(servers: Lab, user: str) -> None:
+    """Neither now nor after a program that would give it one."""
+    status = dict(line.split(":", 1) for line in servers.in_server(user, "cat /proc/1/status").splitlines())
+    assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")} == {0}
+    assert status["NoNewPrivs"].strip() == "1"
+
+
+def test_every_node_has_the_rules_once(settled: Lab) -> None:
+    """The same ones; IPv6 has its own metadata address."""
+    found = [rules(settled, node) for node in ADDRESSES]
+    assert [len(set(one)) for one in found] == [len(one) for one in found]
+    assert (found[0], found[0]) == (found[1], found[2])
+    assert any("fd00:ec2::254" in rule for rule in found[0])
+
+
+def test_rules_that_somebody_took_are_put_back(settled: Lab) -> None:
+    """The chain's and the jumps to it, within seconds and once."""
+    before = rules(settled, WORKER)
+    settled.on(WORKER, "sh", "-c", f"iptables -F {CHAIN}; iptables -F DOCKER-USER; ip6tables -F {CHAIN}")
+    assert rules(settled, WORKER) != before
+    settled.wait(lambda: rules(settled, WORKER) == before, 20, "the rules do not come back")
+
+
+def test_rules_come_back_with_the_engine(settled: Lab) -> None:
+    """After a restart, and with a firewall that had nothing, as after one of the machine."""
+    before = rules(settled, LAST)
+    settled.on(LAST, "sv", "-w", "30", "stop", "docker")
+    assert rules(settled, LAST) == []
+    settled.on(LAST, "sv", "-w", "30", "start", "docker")
+    settled.wait(lambda: sorted(rules(settled, LAST)) == sorted(before), 60, "the rules do not come back")
+    done = settled.fab("deploy")
+    assert (done.code, "nothing to change" in done.out) == (0, True), done.text
+
+
+def test_a_node_whose_firewall_is_not_to_be_had_is_named(settled: Lab) -> None:
+    """A deploy fails with it, though all else is as wanted; when it is mended, the walls stand again by themselves."""
+    there = "/usr/sbin/iptables"
+    settled.on(LAST, "mv", there, f"{there}.away")
+    try:
+        kept = settled.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={WALLS}", node=LAST)
+        settled.docker("kill", kept, node=LAST)
+        done = settled.fab("walls")
+    finally:
+        settled.on(LAST, "mv", f"{there}.away", there)
+    assert done.code == 1
+    assert f"{LAST}: walls: the walls do not stand: this host has no iptables" in done.err
+    assert WORKER not in done.err
+    assert settled.fab("walls").code == 0
+
+
+def test_a_second_deploy_leaves_the_walls_alone(deployed: Lab) -> None:
+    """The service has the version that it had."""
+    before = deployed.service_version(WALLS)
+    assert deployed.fab("deploy").code == 0
+    assert deployed.service_version(WALLS) == before
+
+
+def test_the_doctor_lists_the_rules_of_each_host(deployed: Lab) -> None:
+    """What is refused, in words, from each host's own firewall."""
+    findings = json.loads(deployed.fab("doctor", "--json").out)["findings"]
+    found = {one["host"]: one for one in findings if one["check"] == "walls"}
+    assert {host: one["level"] for host, one in found.items()} == dict.fromkeys(ADDRESSES, "ok")
+    for address in (METADATA, *ADDRESSES.values()):
+        assert address in found[WORKER]["text"]
+
+
+def test_walls_go_and_come_and_the_hub_goes_on(servers: Lab, settings: Settings) -> None:
+    """Switched off, a deploy takes the rules from all nodes, and notebooks reach them; more can be denied as well."""
+    before = servers.fingerprint()["task"]
+    off = settings(("[network]", "[walls]\nenabled = false\n\n[network]"))
+    assert servers.fab("deploy", hosts=off).code == 0
+    assert [rules(servers, node) for node in ADDRESSES] == [[], [], []]
+    assert tried(servers, "grace", *OPEN) == all_(OPEN, "reached")
+    registry = topology.SERVICES[1].address
+    more = settings(("[network]", f'[walls]\ndeny = ["{registry}:5000"]\n\n[network]'))
+    assert servers.fab("deploy", hosts=more).code == 0
+    assert tried(servers, "grace", (registry, 5000)) == {f"{registry}:5000": "ConnectionRefusedError"}
+    assert servers.fab("deploy").code == 0
+    assert servers.fingerprint()["task"] == before

@@ -1,0 +1,160 @@
+"""The script that keeps the rules, on a firewall of files."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from swarmhub.walls_image import SCRIPT
+
+CHAIN, JUMP = "SWARMHUB-hub", "-i docker_gwbridge -j SWARMHUB-hub"
+RULES = {"CHAIN": CHAIN, "IPV4": f"-A {CHAIN} -d 10.0.0.1/32 -j REJECT", "IPV6": f"-A {CHAIN} -d fd00::1/128 -j REJECT"}
+# A chain is a file of what stands in it, a line each.
+IPTABLES = r"""#!/bin/sh
+cd "$(dirname "$0")/${0##*/}.chains" 2>/dev/null || { echo "${0##*/}: no such table" >&2; exit 3; }
+shift 2  # -w 5
+act=$1 chain=$2
+[ "$act" != -S ] || { cat "${chain:-INPUT}" 2>/dev/null; exit; }
+shift 2
+case $act in
+  -C) grep -qxF -e "$*" "$chain" 2>/dev/null;;
+  -I) echo "$*" >>"$chain";;
+  -D) grep -qxF -e "$*" "$chain" 2>/dev/null && { grep -vxF -e "$*" "$chain" >new; mv new "$chain"; };;
+  -F) [ -e "$chain" ] && : >"$chain";;
+  -X) rm "$chain";;
+esac
+"""
+RESTORE = r"""#!/bin/sh
+name=${0##*/}
+cd "$(dirname "$0")/${name%-restore}.chains"
+chain=$(sed -n 's/^:\([^ ]*\) .*/\1/p;/^-A/w rules')
+[ -n "$chain" ] && mv rules "$chain"
+"""
+Call = Callable[..., int]
+
+
+@pytest.fixture
+def firewall(tmp_path: Path) -> Path:
+    """Return the folder of a host's iptables: an engine uses DOCKER-USER in IPv4, and IPv6 is there."""
+    for family in ("iptables", "ip6tables"):
+        chains = tmp_path / f"{family}.chains"
+        chains.mkdir()
+        for chain, lines in {
+            "INPUT": "",
+            "FORWARD": "-j DOCKER-USER\n" if family == "iptables" else "",
+            "DOCKER-USER": "",
+        }.items():
+            (chains / chain).write_text(lines)
+        for name, text in ((family, IPTABLES), (f"{family}-restore", RESTORE)):
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+    (tmp_path / "iptables.chains" / "FORWARD").write_text("-j DOCKER-USER\n")
+    return tmp_path
+
+
+@pytest.fixture
+def call(firewall: Path) -> Call:
+    """Return what runs the script and returns its exit code."""
+
+    def run(action: str) -> int:
+        return subprocess.run(["sh", str(SCRIPT), action], cwd=firewall, env=environment(firewall), check=False).returncode
+
+    return run
+
+
+@pytest.fixture
+def keeper(firewall: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the script; it keeps the rules until the test is over."""
+    command = ["sh", str(SCRIPT), "keep"]
+    with (firewall / "said").open("w") as said:
+        started = subprocess.Popen(command, cwd=firewall, env=environment(firewall), stderr=said, start_new_session=True)
+    yield started
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def environment(firewall: Path) -> dict[str, str]:
+    """Return the variables of its container, with the host's programs before this machine's."""
+    return {**RULES, "PATH": f"{firewall}:{os.environ['PATH']}"}
+
+
+def stand(call: Call, keeper: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the rules stand, or the keeper has given up."""
+    while keeper.poll() is None:
+        if call("check") == 0:
+            return True
+    return False
+
+
+def chains(firewall: Path, family: str) -> dict[str, list[str]]:
+    """Return what stands in each chain that has something."""
+    files = sorted((firewall / f"{family}.chains").iterdir())
+    return {file.name: lines for file in files if (lines := file.read_text().splitlines())}
+
+
+def test_rules_are_raised_for_what_is_forwarded_and_for_the_host_itself(
+    firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """By Docker's own place for such rules where its engine uses it, else by FORWARD."""
+    assert stand(call, keeper)
+    assert chains(firewall, "iptables") == {
+        CHAIN: [RULES["IPV4"]],
+        "DOCKER-USER": [JUMP],
+        "FORWARD": ["-j DOCKER-USER"],
+        "INPUT": [JUMP],
+    }
+    assert chains(firewall, "ip6tables") == {CHAIN: [RULES["IPV6"]], "FORWARD": [JUMP], "INPUT": [JUMP]}
+
+
+def test_a_second_run_leaves_no_rule_twice(firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
+    """As after a container that was killed; the rules of others stay."""
+    (firewall / "iptables.chains" / "INPUT").write_text(f"-s 10.9.9.9/32 -j DROP\n{JUMP}\n")
+    (firewall / "iptables.chains" / CHAIN).write_text("-A old\n")
+    assert stand(call, keeper)
+    found = chains(firewall, "iptables")
+    assert (found["INPUT"], found[CHAIN]) == (["-s 10.9.9.9/32 -j DROP", JUMP], [RULES["IPV4"]])
+
+
+@pytest.mark.parametrize("chain", [CHAIN, "INPUT", "DOCKER-USER"])
+def test_what_is_missing_is_seen(firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]", chain: str) -> None:
+    """A flushed chain, and a jump that somebody took."""
+    assert stand(call, keeper)
+    (firewall / "iptables.chains" / chain).write_text("")
+    assert call("check") == 1
+
+
+def test_without_a_keeper_nothing_stands(call: Call) -> None:
+    """Where the rules were never raised."""
+    assert call("check") == 1
+
+
+def test_at_its_end_it_takes_its_rules_away(firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
+    """And no others."""
+    (firewall / "iptables.chains" / "INPUT").write_text("-s 10.9.9.9/32 -j DROP\n")
+    assert stand(call, keeper)
+    keeper.terminate()
+    assert keeper.wait(10) == 0
+    assert chains(firewall, "iptables") == {"FORWARD": ["-j DOCKER-USER"], "INPUT": ["-s 10.9.9.9/32 -j DROP"]}
+    assert chains(firewall, "ip6tables") == {}
+    assert not (firewall / "iptables.chains" / CHAIN).exists()
+
+
+def test_a_host_whose_ipv6_cannot_be_closed_has_its_ipv4_closed(
+    firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """Its kernel has no such tables, or its engine gives containers no IPv6."""
+    (firewall / "ip6tables.chains").rename(firewall / "gone")
+    assert stand(call, keeper)
+    assert chains(firewall, "iptables")[CHAIN] == [RULES["IPV4"]]
+
+
+def test_a_firewall_that_refuses_ends_it_with_its_own_words(firewall: Path, keeper: "subprocess.Popen[bytes]") -> None:
+    """Swarm then says that the task has failed, and the log says why."""
+    (firewall / "iptables-restore").write_text("#!/bin/sh\necho 'iptables-restore: Permission denied' >&2\nexit 4\n")
+    code = keeper.wait(10)
+    assert (code, (firewall / "said").read_text()) == (1, "iptables-restore: Permission denied\n")
