@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from swarmhub import containers, images, machine, nodes, notebooks
 from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Host
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import Held, Holding
 from swarmhub.look import Look
 from swarmhub.machine import Machine
@@ -99,9 +99,15 @@ def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
 def _beside(manager: Host, hub: str) -> tuple[Hub, ...]:
     """Ask for the services that stand beside a hub's, by name."""
     listed = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
-    ours = [one for one in listed if (one["Spec"].get("Labels") or {}).get(LABEL) == hub and one["Spec"]["Name"] != hub]
+    ours = [one for one in listed if _is_beside(one["Spec"], hub)]
     found = (read_hub(one, manager.engine.get("/tasks", filters={"service": [one["Spec"]["Name"]]})) for one in ours)
     return tuple(sorted(found, key=lambda one: one.service))
+
+
+def _is_beside(spec: Json, hub: str) -> bool:
+    """Tell whether a service has one task beside the hub's; those with one on every node, the walls, are the doctor's matter."""
+    is_ours = (spec.get("Labels") or {}).get(LABEL) == hub and spec["Name"] != hub
+    return is_ours and "Global" not in (spec.get("Mode") or {})
 
 
 def _ask_host(look: Look, host: Host) -> _Seen:

@@ -62,11 +62,22 @@ check() {
   done
 }
 
+# Docker takes its own jump away for a moment when a network comes or goes, and what is missing is soon put back.
+settled() {
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    ! check || return 0
+    sleep 1
+  done
+  return 1
+}
+
 list() {
+  settled
+  result=$?
   for one in $(families); do
     "$one" -w 5 -S "$CHAIN"
   done
-  check
+  return $result
 }
 
 "$1"
