@@ -13,6 +13,7 @@ from swarmhub.host import EngineError
 from swarmhub.plan import Plan, is_within
 from swarmhub.run import Run
 from swarmhub.settings import Settings
+from swarmhub.settings.proxy import Proxy
 from tests.unit import cluster
 from tests.unit.cluster import DIGEST, Hosts
 from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_volume, with_extra
@@ -208,6 +209,37 @@ def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Host
         ["volume"],
         [f"unlabel {WORKER2} on {MANAGER}", f"pull {NOTEBOOK} on {WORKER2}"],
     )
+
+
+@pytest.fixture
+def apart(run: Run) -> Run:
+    """Want the proxy to be a service of its own."""
+    run.__dict__["settings"] = run.settings.model_copy(update={"proxy": Proxy(separate=True)})
+    return run
+
+
+def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> None:
+    """With its network, image and token; the hub that has the port gives it up first, and the certificate's renewal follows."""
+    plans = every(apart)
+    assert words(plans["network"]) == [f"create network on {MANAGER}"]
+    assert [word.split(":")[0] for word in words(plans["build-hub"])] == ["build jupyterhub-proxy"]
+    assert words(plans["proxy"]) == [
+        f"create secret on {MANAGER}",
+        f"update service on {MANAGER}",
+        f"create service on {MANAGER}",
+        f"keep the on {MANAGER}",
+        f"create service on {MANAGER}",
+    ]
+    assert field(plans["service"], "Env.PROXY_API_URL").wanted == "http://jupyterhub-proxy-api:8001"
+    assert [word for word in words(plans["service"]) if "secret" in word] == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_a_proxy_stands_on_may_be_known_later(apart: Run) -> None:
+    """Its network's addresses, in a variable."""
+    (create,) = [change for change in every(apart)["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
+    assert "PROXY_SUBNET=known after network" in environment
 
 
 @pytest.fixture
