@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography import x509
 
 LEAST, MOST = 1.0, 3600.0
+ABSENT_SECONDS = 10.0
 LAST_LINES = 20
 
 
@@ -55,6 +56,8 @@ def ages(chain: Path, now: datetime.datetime) -> tuple[float, float]:
 def look(chain: Path, file: Path, certbot: list[str], before: State) -> tuple[State, float]:
     """Renew the certificate if it is due; return how it stands and the seconds until the next look."""
     now = datetime.datetime.now(datetime.UTC)
+    if not chain.exists():  # somebody has taken it away: the next deploy gets another
+        return before, ABSENT_SECONDS
     left, life = ages(chain, now)
     if (due := wait(left, life)) > 0:
         return before, max(due, LEAST)

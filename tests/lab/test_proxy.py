@@ -25,7 +25,7 @@ MANAGER = topology.MANAGER.name
 PROXY = f"{HUB}-proxy"
 SEPARATE = ("[network]", "[proxy]\nseparate = true\n\n[network]")
 PRODUCTION = ("staging = true", "staging = false")
-COUNTS = 120
+COUNTS = 200
 COUNT = f"import time\nfor number in range({COUNTS}):\n    print(number, flush=True)\n    time.sleep(0.2)"
 HTTPS = topology.MANAGER.ports[443]
 ALL_NUMBERS = "".join(f"{number}\n" for number in range(COUNTS))

@@ -67,6 +67,11 @@ def test_one_that_holds_is_left_alone(chain: Path, tmp_path: Path, monkeypatch: 
     assert (state, seconds, (tmp_path / "state").exists()) == (State(), 3600, False)
 
 
+def test_where_there_is_none_it_is_waited_for(tmp_path: Path) -> None:
+    """The first one comes with a deploy."""
+    assert renew.look(tmp_path / "none", tmp_path / "state", ["false"], State()) == (State(), 10)
+
+
 def test_one_that_is_due_is_renewed(chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what failed before is forgotten."""
     at(monkeypatch, NOW + timedelta(days=70))
