@@ -21,7 +21,7 @@ STEP = "walls"
 IMAGE_LABEL = "swarmhub.walls"
 # A restart of the service, and the first check of each container.
 SECONDS = 60
-# So many tasks of a node in a row end by themselves: it will not get better by waiting.
+# So many tasks of a node end by themselves while one waits: it will not get better by waiting.
 FAILURES = 2
 LOG_SECONDS = 5
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
@@ -197,12 +197,14 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
 
     """
     last = first
+    # What failed before may have been mended since.
+    old = frozenset(task["ID"] for task in _failed(first.tasks))
 
     def settled() -> bool:
         nonlocal last
-        if not _is_settled(last, wanted):
+        if not _is_settled(last, wanted, old):
             last = observe(manager, hub)
-        return _is_settled(last, wanted)
+        return _is_settled(last, wanted, old)
 
     with suppress(TimeoutError):
         until(settled, SECONDS, TimeoutError, pause=0.3)
@@ -213,9 +215,9 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
         raise StepErrors(*missing)
 
 
-def _is_settled(found: Found, wanted: Mapping[str, str]) -> bool:
-    by_node = found.by_node
-    return all(node in found.standing or len(_failed(by_node.get(node, []))) >= FAILURES for node in wanted)
+def _is_settled(found: Found, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
+    tasks = {node: [task for task in found.by_node.get(node, []) if task["ID"] not in old] for node in wanted}
+    return all(node in found.standing or len(_failed(of_node)) >= FAILURES for node, of_node in tasks.items())
 
 
 def _failed(tasks: Sequence[Json]) -> list[Json]:

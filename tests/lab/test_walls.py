@@ -59,8 +59,8 @@ def all_(places: list[tuple[str, int]], answer: str) -> dict[str, str]:
 
 def rules(lab: Lab, node: str) -> list[str]:
     """Return what a node's firewall has of ours."""
-    listed = lab.on(node, "sh", "-c", "iptables -S; ip6tables -S")
-    return [line for line in listed.splitlines() if CHAIN in line]
+    families = ("iptables", "ip6tables")
+    return [f"{family} {line}" for family in families for line in lab.on(node, family, "-S").splitlines() if CHAIN in line]
 
 
 @pytest.fixture(scope="module")

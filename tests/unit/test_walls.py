@@ -166,6 +166,18 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
     assert clock.slept == []
 
 
+def test_what_failed_before_does_not_count(clock: Clock) -> None:
+    """It may have been mended since: the task that starts now is waited for."""
+    broken = [task("n2", "failed", at) for at in (1, 2)]
+    first = found(task("n1"), *broken, task("n2", "starting", 3))
+    answers = {
+        "GET /services/jupyterhub_walls": service(),
+        "GET /tasks": in_turn([*first.tasks], [task("n1"), *broken, task("n2", at=3)]),
+    }
+    walls.ensure(FakeHost(answers=answers), HUB, NODES, first)
+    assert len(clock.slept) == 1
+
+
 def test_a_node_that_gets_no_task_is_named(clock: Clock) -> None:
     """When the time is up."""
     answers = {"GET /services/jupyterhub_walls": service(), "GET /tasks": [task("n1")]}
