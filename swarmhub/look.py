@@ -63,9 +63,11 @@ class Look:
             self.places,
             self.walls,
         ]
-        jobs = [partial(_in_turn, self.certificate), partial(_in_turn, *manager)]
-        of_host = (self.member, self.held, self.homes, self.endpoints)
+        jobs: list[Callable[[], object]] = [self.certificate, partial(_in_turn, *manager)]
+        of_host = (self.member, self.held, self.homes)
         jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
+        # A command takes longer than a question to an engine: beside those.
+        jobs += [partial(self.endpoints, host) for host in self._settings.hosts.all]
         at_once(jobs)
 
     def forget(self) -> None:

@@ -257,7 +257,9 @@ def test_healthy_cluster_has_no_failure(healthy: Examined) -> None:
 def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
     """None is left out in silence."""
     made = {one["check"] for one in healthy.findings}
-    words = "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns"
+    words = (
+        "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns walls"
+    )
     assert made == {*words.split(), "certificate", "image", "jupyterhub"}
 
 
