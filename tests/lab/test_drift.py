@@ -50,7 +50,9 @@ def test_network_in_use_is_reported_and_left_alone(deployed: Lab, settings: Sett
 def test_network_in_use_is_recreated_on_demand(deployed: Lab) -> None:
     """`network --recreate` stops what is on a network that differs; a deploy brings the hub back, with all else kept."""
     deployed.docker("service", "rm", HUB)
-    deployed.wait(lambda: not deployed.docker("ps", "-q", "--filter", f"name={HUB}"), 60, "the hub stays")
+    deployed.wait(
+        lambda: not deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}"), 60, "the hub stays"
+    )
     deployed.docker("network", "rm", "jupyter")
     listed = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
     deployed.wait(lambda: not deployed.docker(*listed), 60, "the network stays")
