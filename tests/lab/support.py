@@ -139,6 +139,24 @@ class Lab:
             return '"version"' in self.hub_api("GET", "")
         return False
 
+    def leave_swarm(self, node: str) -> None:
+        """Let a node leave its swarm by force.
+
+        An engine whose farewell the others have not heard within a second (memberlist's "timeout waiting for leave
+        broadcast", Docker 26) keeps its gossip port, and has no overlay in the next swarm before it is restarted.
+        """
+        self.docker("swarm", "leave", "--force", node=node)
+        try:
+            self.wait(lambda: not self.on(node, "ss", "-Hltn", "sport = :7946"), 10, "the gossip port stays taken")
+        except machine.LabError:
+            self.on(node, "sv", "-w", "60", "restart", "docker")
+            self.wait(lambda: self._engine_answers(node), 30, f"the engine of {node} does not come back")
+
+    def _engine_answers(self, node: str) -> bool:
+        with contextlib.suppress(machine.LabError):
+            return bool(self.docker("info", "--format", "{{.ID}}", node=node))
+        return False
+
     def homes(self, node: str) -> list[str]:
         """Return the volumes of homes that a node has."""
         return self.docker("volume", "ls", "-q", "--filter", "label=swarmhub.home", node=node).split()

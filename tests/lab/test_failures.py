@@ -187,7 +187,7 @@ def test_drained_and_unnamed_nodes_are_shown(deployed: Lab, settings: Settings) 
 
 def test_node_outside_the_swarm_stops_a_deploy(deployed: Lab) -> None:
     """A host that left the swarm is named with the way back, and the deploy stops there."""
-    deployed.docker("swarm", "leave", node=LAST)
+    deployed.leave_swarm(LAST)
     try:
         done = deployed.fab("deploy")
         assert done.code == 1

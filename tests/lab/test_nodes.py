@@ -81,7 +81,7 @@ def recorded(lab: Lab, volume: str) -> str:
 def test_a_host_that_joins_gets_its_image_before_notebooks(whole: Lab, home: str) -> None:
     """A host in no swarm joins as what hosts.toml says; it is opened for notebooks by the step that gives it the image."""
     before = recorded(whole, home)
-    whole.docker("swarm", "leave", node=LAST)
+    whole.leave_swarm(LAST)
     # Under another name its layers stay, and the pull is quick.
     whole.docker("tag", NOTEBOOK, KEPT, node=LAST)
     whole.docker("image", "rm", NOTEBOOK, node=LAST)
@@ -117,7 +117,7 @@ def test_a_swarm_as_wanted_is_left_alone(deployed: Lab) -> None:
 def test_a_swarm_is_made_from_nothing(whole: Lab) -> None:
     """On hosts that are in no swarm `swarm-init` makes it; a deploy brings back the hub with its data, and homes to people."""
     for node in reversed(NODES):
-        whole.docker("swarm", "leave", "--force", node=node)
+        whole.leave_swarm(node)
     created = whole.docker("volume", "inspect", "jupyterhub-data", "--format", "{{.CreatedAt}}")
     made = whole.fab("swarm-init")
     assert made.code == 0, made.text
@@ -133,12 +133,12 @@ def test_a_swarm_is_made_from_nothing(whole: Lab) -> None:
 
 def test_a_host_of_another_swarm_is_refused(whole: Lab) -> None:
     """A host that another swarm has is named with the remedy, and stays where it is."""
-    whole.docker("swarm", "leave", node=LAST)
+    whole.leave_swarm(LAST)
     whole.docker("swarm", "init", node=LAST)
     try:
         done = whole.fab("swarm-init")
     finally:
-        whole.docker("swarm", "leave", "--force", node=LAST)
+        whole.leave_swarm(LAST)
     assert done.code == 1
     assert f"{LAST}: swarm-init: is in another swarm" in done.err
     assert "docker swarm leave --force" in done.err
