@@ -44,8 +44,9 @@ def give_another_schema(lab: Lab, release: Any) -> None:
 
 def test_what_ran_before_runs_again_with_its_database(deployed: Lab, settings: Settings, tmp_path: Any) -> None:
     """A deploy makes a release and copies the database; rollback refuses a schema that has moved on, then restores all."""
-    users = in_hub(deployed, USERS)
     assert deployed.fab("deploy", hosts=edited(settings, tmp_path)).code == 0
+    # Before the copy, the hub that ran was told whom the new userlist adds.
+    users = in_hub(deployed, USERS)
     *_, before, last = releases(deployed)
     assert last["hub_image"] != before["hub_image"]
     assert deployed.on(MANAGER, "stat", "-c", "%a", f"{DATA}/backups/{last['copy']}") == "600"
