@@ -8,10 +8,12 @@ from typing import Any
 
 from hub.filter import policy
 from swarmhub import commands, handed, service, specs
-from swarmhub.host import Json
-from swarmhub.plan import Change, Cost
+from swarmhub.host import Host, Json
+from swarmhub.leftovers import Thing
+from swarmhub.plan import Change, Cost, Progress
 from swarmhub.service import LABEL, SECOND, SOCKET, Parts
 from swarmhub.settings import Settings
+from swarmhub.teardown import remove_soon
 
 # The engine's ping is no question that the hub has.
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
@@ -80,4 +82,10 @@ def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> li
         return []
     of_filter = found["Spec"]["Name"]
     command = commands.line("service", "rm", of_filter)
-    return [Change("remove", f"service {of_filter}", manager, partial(service.remove, found["ID"]), command=command)]
+    return [Change("remove", f"service {of_filter}", manager, partial(_remove, found["ID"], of_filter), command=command)]
+
+
+def _remove(id_: str, of_filter: str, host: Host, _: Progress) -> None:
+    """Remove the service, and the volume of its name, which holds nothing but a socket."""
+    host.engine.delete(f"/services/{id_}")
+    remove_soon(host, Thing(f"volume {of_filter}", f"/volumes/{of_filter}"))

@@ -117,7 +117,7 @@ def _wipe(lab: Lab) -> None:
         lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node.name), 60, f"containers stay on {node.name}")  # type: ignore[misc]
     for kind in ("network", "volume"):
         listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
-        for name in set(listed) & {"jupyter", "jupyterhub-data"}:
+        for name in set(listed) & {"jupyter", "jupyter-proxy", "jupyterhub-data", "jupyterhub-engine"}:
             machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
     lab.forget_homes()
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")

@@ -195,7 +195,7 @@ def test_a_certificate_renews_itself(separate: Lab, short_lived: Path) -> None:
 
 def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(separate: Lab, short_lived: Path) -> None:
     """By doctor and status, with the reason; it is tried again, and when that goes well nothing is told any more."""
-    separate.docker("service", "scale", "--quiet", f"{PROXY}=0")
+    separate.docker("service", "scale", "--detach", f"{PROXY}=0")
     try:
         separate.wait(
             lambda: "its renewal has failed" in separate.fab("status", hosts=short_lived).out,
@@ -206,7 +206,7 @@ def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(separate: Lab, s
         assert "its renewal has failed" in doctor.text
         assert separate.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
     finally:
-        separate.docker("service", "scale", "--quiet", f"{PROXY}=1")
+        separate.docker("service", "scale", "--detach", f"{PROXY}=1")
     separate.wait(
         lambda: "its renewal has failed" not in separate.fab("status", hosts=short_lived).out,
         2 * topology.SHORT_SECONDS,
