@@ -193,27 +193,6 @@ def test_a_certificate_renews_itself(separate: Lab, short_lived: Path) -> None:
     assert separate.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}") == services
 
 
-def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(separate: Lab, short_lived: Path) -> None:
-    """By doctor and status, with the reason; it is tried again, and when that goes well nothing is told any more."""
-    separate.docker("service", "scale", "--detach", f"{PROXY}=0")
-    try:
-        separate.wait(
-            lambda: "its renewal has failed" in separate.fab("status", hosts=short_lived).out,
-            2 * topology.SHORT_SECONDS,
-            "status does not tell",
-        )
-        doctor = separate.fab("doctor", hosts=short_lived)
-        assert "its renewal has failed" in doctor.text
-        assert separate.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
-    finally:
-        separate.docker("service", "scale", "--detach", f"{PROXY}=1")
-    separate.wait(
-        lambda: "its renewal has failed" not in separate.fab("status", hosts=short_lived).out,
-        2 * topology.SHORT_SECONDS,
-        "it is not renewed",
-    )
-
-
 def test_the_hub_can_run_it_again(separate: Lab) -> None:
     """An ordinary deploy with the setting off takes the service away, and the hub publishes the port."""
     done = separate.fab("deploy")
