@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from hub.filter import policy
-from swarmhub import commands, handed, service, specs
+from swarmhub import handed, service, specs
 from swarmhub.host import Host, Json
 from swarmhub.leftovers import Thing
 from swarmhub.plan import Change, Cost, Progress
@@ -45,7 +45,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
         "Labels": {LABEL: hub},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "Placement": service.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": SECOND},
         },
         **service.rollout(),
@@ -80,12 +80,11 @@ def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> li
     """Return what takes a filter away that no hub needs any more."""
     if wanted is not None or found is None:
         return []
-    of_filter = found["Spec"]["Name"]
-    command = commands.line("service", "rm", of_filter)
-    return [Change("remove", f"service {of_filter}", manager, partial(_remove, found["ID"], of_filter), command=command)]
+    remove = service.removal(found, manager)
+    return [replace(remove, apply=partial(_remove, remove, found["Spec"]["Name"]))]
 
 
-def _remove(id_: str, of_filter: str, host: Host, _: Progress) -> None:
+def _remove(service_of_filter: Change, volume: str, host: Host, progress: Progress) -> None:
     """Remove the service, and the volume of its name, which holds nothing but a socket."""
-    host.engine.delete(f"/services/{id_}")
-    remove_soon(host, Thing(f"volume {of_filter}", f"/volumes/{of_filter}"))
+    service_of_filter.apply(host, progress)
+    remove_soon(host, Thing(f"volume {volume}", f"/volumes/{volume}"))

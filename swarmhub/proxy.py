@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from swarmhub import certs, commands, service, specs
+from swarmhub import certs, service, specs
 from swarmhub.certs import live
 from swarmhub.host import Host, Json
 from swarmhub.plan import Change, Cost, Plan
@@ -69,7 +68,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Labels": {LABEL: hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "Placement": service.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             "Networks": [
                 {"Target": parts.network},
@@ -101,12 +100,7 @@ def plan_removal(found: Json | None, manager: str) -> Plan:
     """Return what takes the service away, so that the hub can run the proxy itself."""
     if found is None:
         return Plan(STEP, "it runs in the hub's container")
-    service_name = found["Spec"]["Name"]
-    command = commands.line("service", "rm", service_name)
-    remove = Change(
-        "remove", f"service {service_name}", manager, partial(service.remove, found["ID"]), cost=Cost.RECONNECT, command=command
-    )
-    return Plan(STEP, "", (remove,))
+    return Plan(STEP, "", (service.removal(found, manager, Cost.RECONNECT),))
 
 
 def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:

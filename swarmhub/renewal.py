@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swarmhub import certs, commands, service, specs, swarm_config
+from swarmhub import certs, service, specs, swarm_config
 from swarmhub.certs import FOLDER, Wanted
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Cost, Progress
@@ -92,7 +92,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, node: str) -> di
         "Labels": {LABEL: settings.hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": {"Constraints": ["node.role==manager", f"node.id=={node}"]},
+            "Placement": service.on_manager(node),
             "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
         },
         **service.rollout(),
@@ -112,11 +112,7 @@ def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Jso
 
 def removal(found: Json | None, manager: str) -> list[Change]:
     """Return what takes the service away."""
-    if found is None:
-        return []
-    of_service = found["Spec"]["Name"]
-    command = commands.line("service", "rm", of_service)
-    return [Change("remove", f"service {of_service}", manager, partial(service.remove, found["ID"]), command=command)]
+    return [service.removal(found, manager)] if found else []
 
 
 def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:

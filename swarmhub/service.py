@@ -4,6 +4,7 @@ import base64
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -127,7 +128,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Labels": {LABEL: hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": {"Constraints": ["node.role==manager", f"node.id=={parts.node}"]},
+            "Placement": on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             "Networks": [{"Target": target} for target in (parts.network, parts.proxy_network) if target],
         },
@@ -156,6 +157,11 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
         # By its name on the network that notebooks are not on.
         return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
     return {name: live(settings.hub.domain, file) for name, file in (("SSL_KEY", "privkey.pem"), ("SSL_CERT", "fullchain.pem"))}
+
+
+def on_manager(node: str) -> dict[str, Any]:
+    """Return the placement of what needs the manager's own files, by the id of its node."""
+    return {"Constraints": ["node.role==manager", f"node.id=={node}"]}
 
 
 def healthcheck(script: str) -> dict[str, Any]:
@@ -239,8 +245,14 @@ def update(
     return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
 
 
-def remove(id_: str, host: Host, _: Progress) -> None:
-    """Remove a service."""
+def removal(found: Json, manager: str, cost: Cost = Cost.NOTHING) -> Change:
+    """Return what removes a service."""
+    name = found["Spec"]["Name"]
+    command = commands.line("service", "rm", name)
+    return Change("remove", f"service {name}", manager, partial(_remove, found["ID"]), cost=cost, command=command)
+
+
+def _remove(id_: str, host: Host, _: Progress) -> None:
     host.engine.delete(f"/services/{id_}")
 
 
