@@ -3,17 +3,14 @@
 import copy
 import json
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from hub.filter import policy
 from swarmhub import handed, service, specs
-from swarmhub.host import Host, Json
-from swarmhub.leftovers import Thing
-from swarmhub.plan import Change, Cost, Progress
+from swarmhub.host import Json
+from swarmhub.plan import Change, Cost
 from swarmhub.service import LABEL, SECOND, SOCKET, Parts
 from swarmhub.settings import Settings
-from swarmhub.teardown import remove_soon
 
 # The engine's ping is no question that the hub has.
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
@@ -80,11 +77,5 @@ def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> li
     """Return what takes a filter away that no hub needs any more."""
     if wanted is not None or found is None:
         return []
-    remove = service.removal(found, manager)
-    return [replace(remove, apply=partial(_remove, remove, found["Spec"]["Name"]))]
-
-
-def _remove(service_of_filter: Change, volume: str, host: Host, progress: Progress) -> None:
-    """Remove the service, and the volume of its name, which holds nothing but a socket."""
-    service_of_filter.apply(host, progress)
-    remove_soon(host, Thing(f"volume {volume}", f"/volumes/{volume}"))
+    # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
+    return [service.removal(found, manager)]

@@ -11,7 +11,7 @@ from swarmhub.lock import LABEL as LOCK
 from swarmhub.nodes import IMAGE
 from swarmhub.notebooks import LABEL as NOTEBOOKS
 from swarmhub.service import LABEL as SERVICE
-from swarmhub.service import images_of
+from swarmhub.service import engine_volume, images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
@@ -46,11 +46,12 @@ class OnCluster:
 
 @dataclass(frozen=True)
 class OnNode:
-    """What a node keeps. `in_use` are images that others' containers use."""
+    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep."""
 
     containers: tuple[Thing, ...]
     images: tuple[Thing, ...]
     in_use: tuple[str, ...]
+    sockets: tuple[Thing, ...]
     volumes: tuple[Thing, ...]
     homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
@@ -105,7 +106,9 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
     foreign = {one["ImageID"] for one in containers if _is_foreign(one, strangers)}
     images = [(one, names) for one in host.engine.get("/images/json") if (names := _references(one, host.name, settings))]
     listed = host.engine.get("/volumes").get("Volumes") or []
-    volumes = [one for one in listed if removal.is_ours(one, settings)]
+    ours = [one for one in listed if removal.is_ours(one, settings)]
+    volumes = [one for one in ours if not homes.is_one(one)]
+    socket = engine_volume(settings.hub.service)
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
@@ -119,10 +122,15 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
             if one["Id"] not in foreign
         ),
         in_use=tuple(_short(name) for one, names in images for name in names if one["Id"] in foreign),
-        volumes=tuple(Thing(f"volume {one['Name']}", f"/volumes/{one['Name']}") for one in volumes if not homes.is_one(one)),
-        homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in volumes if homes.is_one(one)),
+        sockets=tuple(_volume(one) for one in volumes if one["Name"] == socket),
+        volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
+        homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
         certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
     )
+
+
+def _volume(volume: Json) -> Thing:
+    return Thing(f"volume {volume['Name']}", f"/volumes/{volume['Name']}")
 
 
 def _is_foreign(container: Json, strangers: frozenset[str]) -> bool:

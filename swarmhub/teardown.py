@@ -38,7 +38,7 @@ def plan(
     if cluster.network and not cluster.on_network:
         changes.append(_remove(cluster.network, manager))
     for host, node in nodes.items():
-        changes += [_remove(thing, host) for thing in (*node.containers, *node.images)]
+        changes += [_remove(thing, host) for thing in (*node.containers, *node.sockets, *node.images)]
     for node_id, labels in cluster.labels.items():
         update = Update(node_id, labels=dict.fromkeys(labels))
         changes.append(Change("remove", f"labels {', '.join(labels)} of node {node_id}", manager, update))

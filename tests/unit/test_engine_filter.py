@@ -10,7 +10,7 @@ from swarmhub import engine_filter, service
 from swarmhub.plan import Cost
 from swarmhub.service import SOCKET, Parts
 from tests.unit.cluster import SECRETS
-from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, FakeHost, FakeProgress, settings
+from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, settings
 
 IMAGE = f"quay.io/x@sha256:{'a' * 64}"
 PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: IMAGE}, "c0ffee", "cluster")
@@ -77,11 +77,3 @@ def test_it_is_there_before_the_hub_needs_it_and_until_none_does(
     before, after = engine_filter.before(spec, there, MANAGER), engine_filter.after(spec, there, MANAGER)
     assert ([one.verb for one in before], [one.verb for one in after]) == (first, last)
     assert {one.cost for one in (*before, *after)} <= {Cost.NOTHING}
-
-
-def test_nothing_of_it_stays() -> None:
-    """Its volume holds a socket and nothing else."""
-    (change,) = engine_filter.after(None, {"ID": "s1", "Spec": desired()}, MANAGER)
-    manager = FakeHost()
-    change.apply(manager, FakeProgress())
-    assert manager.engine.asked() == ["DELETE /services/s1", "DELETE /volumes/jupyterhub-engine"]

@@ -150,6 +150,14 @@ def test_volumes_of_the_hub_and_its_users_are_ours() -> None:
     assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data", "/volumes/jupyterhub-user-ada"]
 
 
+def test_a_filters_volume_holds_nothing_to_keep() -> None:
+    """It goes with every teardown: there is a socket in it, of a filter that may be gone."""
+    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-engine")]
+    found = on_node(WORKER1, volumes=volumes)
+    assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data"]
+    assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
+
+
 def test_homes_are_told_from_other_volumes() -> None:
     """By their label, which says whose hub's they are, too; a name alone does not make one."""
     homes = [{"Name": f"jupyterhub-home-{hub}", "Labels": {"swarmhub.home": hub}} for hub in (HUB, "another")]

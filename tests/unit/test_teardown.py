@@ -26,11 +26,12 @@ CLUSTER = OnCluster(
     labels={"n2": ("swarmhub.waits",)},
     strangers=frozenset(),
 )
-EMPTY = OnNode((), (), (), (), (), ())
+EMPTY = OnNode((), (), (), (), (), (), ())
 HOMES = tuple(Thing(f"home-{user}", f"/volumes/home-{user}") for user in ("ada", "grace", "knuth"))
 NODES = {
     MANAGER: replace(
         EMPTY,
+        sockets=(Thing("volume jupyterhub-engine", "/volumes/jupyterhub-engine"),),
         images=(Thing("image jupyterhub:1", "/images/jupyterhub:1", 570_000_000),),
         volumes=(Thing("volume jupyterhub-data", "/volumes/jupyterhub-data"),),
         certificate=("/etc/letsencrypt",),
@@ -53,6 +54,7 @@ def test_services_go_first_and_then_what_they_stood_on() -> None:
         f"remove 2 secrets (id, secret) on {MANAGER}",
         f"remove 3 configs (history-0, history-1, …) on {MANAGER}",
         f"remove network jupyter on {MANAGER}",
+        f"remove volume jupyterhub-engine on {MANAGER}",
         f"remove image jupyterhub:1 (570 MB) on {MANAGER}",
         f"remove container certbot on {WORKER1}",
         f"remove labels swarmhub.waits of node n2 on {MANAGER}",
