@@ -1,6 +1,7 @@
 """Run nginx and JupyterHub's proxy until one of them ends; give nginx a new certificate when there is one.
 
 nginx holds the connections and takes a new certificate without dropping one.
+Without any it serves port 80 alone, where the certificate authority asks.
 The other knows which path is whose; its API listens on the network that only
 the hub shares with it.
 """
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-TEMPLATE = Path(__file__).with_name("nginx.conf")
+TEMPLATE, TLS = (Path(__file__).with_name(name) for name in ("nginx.conf", "tls.conf"))
 CONFIG = Path("/run/nginx.conf")
 TOKEN = Path("/run/secrets/PROXY_TOKEN")
 HSTS = 'add_header Strict-Transport-Security "max-age=31536000" always;'
@@ -40,9 +41,9 @@ def address_in(subnet: str) -> str:
     return address
 
 
-def config(environ: Mapping[str, str]) -> str:
-    """Return nginx's configuration."""
-    text = TEMPLATE.read_text()
+def config(environ: Mapping[str, str], *, tls: bool) -> str:
+    """Return nginx's configuration; without `tls` it serves port 80 alone."""
+    text = TEMPLATE.read_text().replace("{{ tls }}", TLS.read_text() if tls else "")
     values = {
         "certificate": environ["SSL_CERT"],
         "key": environ["SSL_KEY"],
@@ -69,14 +70,18 @@ def routes(environ: Mapping[str, str], address: str) -> list[str]:
     return ["configurable-http-proxy", *(f"--{name}={value}" for name, value in options.items()), "--no-x-forward"]
 
 
-def fingerprint(*files: str) -> str:
-    """Return what changes with the files' content; certbot replaces them by links."""
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+def fingerprint(environ: Mapping[str, str]) -> str | None:
+    """Return what changes with the certificate's files, None without them; certbot replaces them by links."""
+    try:
+        return hashlib.sha256(b"".join(Path(environ[name]).read_bytes() for name in ("SSL_CERT", "SSL_KEY"))).hexdigest()
+    except OSError:
+        return None
 
 
 async def main(environ: Mapping[str, str] = os.environ) -> int:
     """Return the exit code when one of the two has ended, or both were told to."""
-    CONFIG.write_text(config(environ))
+    certificate = fingerprint(environ)
+    CONFIG.write_text(config(environ, tls=certificate is not None))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -86,23 +91,20 @@ async def main(environ: Mapping[str, str] = os.environ) -> int:
         *routes(environ, address_in(environ["PROXY_SUBNET"])), env={**environ, **token}
     )
     ends = [asyncio.ensure_future(one.wait()) for one in (nginx, proxy)]
-    watch = asyncio.ensure_future(_reload_on_change(nginx, environ["SSL_CERT"], environ["SSL_KEY"]))
+    watch = asyncio.ensure_future(_reload_on_change(nginx, environ, certificate))
     await asyncio.wait([*ends, asyncio.ensure_future(stopped.wait())], return_when=asyncio.FIRST_COMPLETED)
     watch.cancel()
     return await _end(nginx, proxy, was_told=stopped.is_set())
 
 
-async def _reload_on_change(nginx: Any, *files: str) -> None:
-    """Tell nginx when a file has changed; connections that there are go on with the old certificate."""
-    last = fingerprint(*files)
+async def _reload_on_change(nginx: Any, environ: Mapping[str, str], last: str | None) -> None:
+    """Tell nginx when the certificate is another one; connections that there are go on with the old one."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        try:
-            now = fingerprint(*files)
-        except OSError:  # certbot is just replacing them
-            continue
-        if now != last:
+        now = fingerprint(environ)
+        if now and now != last:  # None: certbot is just replacing it, or somebody has taken it away
             print("there is a new certificate", file=sys.stderr, flush=True)
+            CONFIG.write_text(config(environ, tls=True))
             nginx.send_signal(signal.SIGHUP)
             last = now
 

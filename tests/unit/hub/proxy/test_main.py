@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,27 @@ ENVIRON = {
 
 def test_every_place_in_nginx_configuration_is_filled() -> None:
     """None is left as it stands in the file."""
-    assert "{{" not in proxy.config(ENVIRON)
+    assert "{{" not in proxy.config(ENVIRON, tls=True) + proxy.config(ENVIRON, tls=False)
 
 
 def test_plain_http_leads_to_the_public_address() -> None:
     """But for what a certificate authority asks."""
-    text = proxy.config(ENVIRON)
+    text = proxy.config(ENVIRON, tls=True)
     assert "return 301 https://hub.example.org:8443$request_uri;" in text
     assert "location ^~ /.well-known/acme-challenge/ { root /tls; }" in text
+
+
+def test_without_a_certificate_the_authority_is_answered_nonetheless() -> None:
+    """By the proxy that is to have one: nothing else has to come down for it."""
+    text = proxy.config(ENVIRON, tls=False)
+    assert "location ^~ /.well-known/acme-challenge/ { root /tls; }" in text
+    assert "ssl" not in text
 
 
 @pytest.mark.parametrize(("given", "is_told"), [("0", False), ("1", True)])
 def test_browsers_are_told_to_come_by_https_only_if_that_is_meant(given: str, is_told: bool) -> None:
     """A staging certificate must be passable."""
-    assert ("Strict-Transport-Security" in proxy.config(ENVIRON | {"HSTS": given})) == is_told
+    assert ("Strict-Transport-Security" in proxy.config(ENVIRON | {"HSTS": given}, tls=True)) == is_told
 
 
 def test_the_api_listens_on_the_inner_network_only() -> None:
@@ -67,8 +73,8 @@ def test_a_changed_file_changes_the_fingerprint(tmp_path: Path) -> None:
     for one, two in (("a", "b"), ("a", "c"), ("d", "c")):
         chain.write_text(one)
         key.write_text(two)
-        seen.add(proxy.fingerprint(str(chain), str(key)))
-    assert len(seen) == 3
+        seen.add(proxy.fingerprint({"SSL_CERT": str(chain), "SSL_KEY": str(key)}))
+    assert len(seen - {None}) == 3
 
 
 @pytest.fixture
@@ -96,15 +102,11 @@ def run(folder: Path) -> int:
         "SSL_CERT": str(folder / "chain"),
         "SSL_KEY": str(folder / "key"),
         "PATH": f"{folder}:{os.environ['PATH']}",
-        "FOLDER": str(folder),
     }
-    shutil.copy(folder / "chain", folder / "before")
-    old = os.environ["PATH"]
-    os.environ["PATH"] = environ["PATH"]
-    try:
+    with pytest.MonkeyPatch.context() as patch:  # nginx has the environment of the container
+        patch.setenv("PATH", environ["PATH"])
+        patch.setenv("FOLDER", str(folder))
         return asyncio.run(asyncio.wait_for(proxy.main(environ), 10))
-    finally:
-        os.environ["PATH"] = old
 
 
 @pytest.mark.parametrize("ends", ["nginx", "configurable-http-proxy"])
@@ -115,14 +117,21 @@ def test_if_one_ends_the_container_ends(programs: Path, ends: str) -> None:
     assert run(programs) == 3
 
 
+def test_the_first_certificate_is_given_to_nginx(programs: Path) -> None:
+    """It reads its configuration again, which has TLS now."""
+    (programs / "chain").unlink()
+    seen = 'trap \'cp "$FOLDER/nginx.conf" "$FOLDER/seen"; exit 5\' HUP'
+    looking = 'cp "$FOLDER/nginx.conf" "$FOLDER/first"\necho new > "$FOLDER/chain"\nwhile :; do sleep 0.05; done'
+    script(programs, "nginx", f"{seen}\n{looking}")
+    script(programs, "configurable-http-proxy", "exec sleep 60")
+    assert run(programs) == 5
+    assert ["ssl_certificate" in (programs / name).read_text() for name in ("first", "seen")] == [False, True]
+
+
 def test_a_new_certificate_is_given_to_nginx(programs: Path) -> None:
     """By the signal that makes it read its files again, and drop nobody."""
     reloaded = 'trap \'echo yes > "$FOLDER/reloaded"; exit 5\' HUP\necho new > "$FOLDER/chain"\nwhile :; do sleep 0.05; done'
     script(programs, "nginx", f"sleep 0.2\n{reloaded}")
     script(programs, "configurable-http-proxy", '[ "$CONFIGPROXY_AUTH_TOKEN" = token ] && exec sleep 60')
-    os.environ["FOLDER"] = str(programs)
-    try:
-        assert run(programs) == 5
-    finally:
-        del os.environ["FOLDER"]
+    assert run(programs) == 5
     assert (programs / "reloaded").read_text() == "yes\n"
