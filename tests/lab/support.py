@@ -102,9 +102,11 @@ class Lab:
     def start_server(self, user: str, **options: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
         said = self.ask_for_server(user, **options)
-        self.wait(
-            lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start: {said}"
-        )
+        try:
+            self.wait(lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
+        except machine.LabError as error:
+            log = self.docker("service", "logs", "--raw", "--tail", "30", HUB)
+            raise machine.LabError(f"{error}: {said}\n{log}") from error
         return f"{HUB}-{user}"
 
     def ask_for_server(self, user: str, **options: str) -> str:

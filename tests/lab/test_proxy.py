@@ -85,6 +85,13 @@ def served() -> int:
     return x509.load_der_x509_certificate(certificate).serial_number
 
 
+def answers() -> bool:
+    """Tell whether a certificate is served at all."""
+    with contextlib.suppress(OSError):
+        return served() > 0
+    return False
+
+
 def test_a_kernel_goes_on_while_the_hub_is_replaced(separate: Lab, server: HubApi) -> None:
     """Its websocket stays open, and no word of its output is lost."""
     before = separate.service_version()
@@ -191,6 +198,38 @@ def test_a_certificate_renews_itself(separate: Lab, short_lived: Path) -> None:
     before, services = served(), separate.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}")
     separate.wait(lambda: served() != before, 2 * topology.SHORT_SECONDS, "no other certificate is served")
     assert separate.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}") == services
+
+
+def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(separate: Lab, short_lived: Path) -> None:
+    """By doctor and status, with the reason; it is tried again, and when that goes well nothing is told any more."""
+    separate.docker("service", "scale", "--detach", f"{PROXY}=0")
+    try:
+        separate.wait(lambda: failed_renewals(separate, short_lived), 2 * topology.SHORT_SECONDS, "status does not tell")
+        doctor = json.loads(separate.fab("doctor", "--json", hosts=short_lived).out)
+        told = [one for one in doctor["findings"] if one["check"] == "certificate" and "renewal has failed" in one["text"]]
+        assert [(one["host"], one["level"]) for one in told] == [(MANAGER, "failure")], doctor
+        assert separate.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
+    finally:
+        separate.docker("service", "scale", "--detach", f"{PROXY}=1")
+    separate.wait(lambda: not failed_renewals(separate, short_lived), 2 * topology.SHORT_SECONDS, "it is not renewed")
+
+
+def failed_renewals(lab: Lab, hosts: Path) -> int:
+    """Return how often the renewal has failed in a row, as status says."""
+    return int(json.loads(lab.fab("status", "--json", hosts=hosts).out)["certificate"]["failed_renewals"])
+
+
+def test_a_proxy_without_a_certificate_is_given_one(separate: Lab, hosts: Path) -> None:
+    """Once the files are gone, and the proxy has been started anew without them, it answers the authority that gives others."""
+    forget_certificate(separate)
+    label = f"label=com.docker.swarm.service.name={PROXY}"
+    before = separate.docker("ps", "-q", "--filter", label)
+    separate.docker("kill", before)
+    separate.wait(lambda: separate.docker("ps", "-q", "--filter", label) not in ("", before), 60, "no new proxy starts")
+    done = separate.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    assert f"issue staging certificate for {topology.DOMAIN}" in done.out
+    separate.wait(answers, 10, "the certificate is not served")
 
 
 def test_the_hub_can_run_it_again(separate: Lab) -> None:

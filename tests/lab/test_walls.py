@@ -146,7 +146,10 @@ def test_rules_come_back_with_the_engine(settled: Lab) -> None:
     settled.on(LAST, "sv", "-w", "30", "start", "docker")
     settled.wait(lambda: sorted(rules(settled, LAST)) == sorted(before), 60, "the rules do not come back")
     # The swarm takes a while to see the node again.
-    settled.wait(lambda: settled.fab("plan", "--exit-code").code == 0, 60, "the plan is not empty")
+    state = ("node", "inspect", LAST, "--format", "{{.Status.State}} {{.Status.Addr}}")
+    settled.wait(lambda: settled.docker(*state) == f"ready {ADDRESSES[LAST]}", 60, f"{LAST} does not come back")
+    left = settled.fab("plan", "--exit-code")
+    assert left.code == 0, left.text
 
 
 def test_a_node_whose_firewall_is_not_to_be_had_is_named(settled: Lab) -> None:
