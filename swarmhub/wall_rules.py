@@ -56,7 +56,7 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
 
 def _addresses(texts: Iterable[str]) -> list[Address]:
     # A node that has just joined has no address yet, or 0.0.0.0.
-    found = {ip_address(text) for text in texts if text}
+    found = {ip_address(text) for text in texts if text} - {ip_address(text) for text in METADATA}
     return sorted(
         (one for one in found if not (one.is_unspecified or one.is_loopback)), key=lambda one: (one.version, int(one))
     )

@@ -46,6 +46,11 @@ def test_every_address_stands_once_and_in_a_fixed_order() -> None:
     assert refused == ["10.0.0.8/32", "10.0.0.9/32", "10.0.0.10/32"]
 
 
+def test_metadatas_address_on_a_node_needs_no_rules_of_a_node() -> None:
+    """As where a node serves it itself: all of it is refused anyway."""
+    assert desired(Endpoints(("10.0.0.11", wall_rules.METADATA[0]))) == desired(Endpoints(("10.0.0.11",)))
+
+
 def test_ports_are_those_of_the_cluster() -> None:
     """Where sshd or the overlay networks have others, these are closed; 22 always is."""
     rules = str(desired(Endpoints(("10.0.0.11",), (2222,)), port=4790).ipv4)
