@@ -151,10 +151,10 @@ class Hub(Table):
     conf: FilePath | None = Field(
         None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
     )
-    engine: Literal["socket", "filter"] = Field(
-        "socket",
-        description="How the hub asks Docker. `socket`: its plain socket, as in the document; who breaks into the hub is root "
-        "on the cluster. `filter`: nothing gets through but what servers need.",
+    engine: Literal["filter", "socket"] = Field(
+        "filter",
+        description="How the hub asks Docker. `filter`: nothing gets through but what servers need. `socket`: its plain "
+        "socket, as in the document; who breaks into the hub is root on the cluster.",
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")

@@ -9,7 +9,7 @@ class Proxy(Table):
     """The proxy that people's browsers talk to."""
 
     separate: StrictBool = Field(
-        False,
+        True,
         description="`true`: a service of its own, so that an update of the hub cuts no notebook off. "
         "`false`: it runs in the hub's container, as in the document.",
     )

@@ -27,6 +27,10 @@ workers = ["{WORKER1}", "{WORKER2}"]
 
 [hub]
 domain = "{DOMAIN}"
+engine = "socket"
+
+[proxy]
+separate = false
 
 [notebook]
 image = "{NOTEBOOK}"

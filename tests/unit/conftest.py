@@ -40,7 +40,7 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in a folder with settings, a userlist and secrets that are in order."""
-    (tmp_path / "hosts.toml").write_text(cluster.HOSTS_TOML.replace("[notebook]", 'userlist = "users"\n\n[notebook]'))
+    (tmp_path / "hosts.toml").write_text(cluster.HOSTS_TOML.replace("\n\n[proxy]", '\nuserlist = "users"\n\n[proxy]'))
     (tmp_path / "users").write_text("ada admin\n")
     monkeypatch.chdir(tmp_path)
     for name, value in cluster.SECRETS.items():

@@ -251,10 +251,11 @@ def with_extra(given: Settings) -> Settings:
 
 
 def settings(**tables: Any) -> Settings:
-    """Return the settings of the document's cluster, with `tables` changed in them."""
+    """Return the settings of the document's cluster, a hub that does all by itself, with `tables` changed in them."""
     base: dict[str, dict[str, Any]] = {
         "hosts": {"managers": [MANAGER], "workers": [WORKER1, WORKER2]},
-        "hub": {"domain": DOMAIN},
+        "hub": {"domain": DOMAIN, "engine": "socket"},
+        "proxy": {"separate": False},
         "notebook": {"image": NOTEBOOK},
         "certs": {"email": f"admin@{DOMAIN}"},
     }

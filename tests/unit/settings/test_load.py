@@ -319,7 +319,7 @@ def test_what_is_no_domain_is_refused(file: Path, domain: str) -> None:
 def test_what_is_no_image_is_refused(file: Path, image: str) -> None:
     """An image is a reference as Docker's grammar has it."""
     (problem,) = problems(file, edited(image=toml(image)))
-    assert problem.startswith(f"hosts.toml:9: notebook.image: {image!r} is not an image, such as ")
+    assert problem.startswith(f"hosts.toml:13: notebook.image: {image!r} is not an image, such as ")
 
 
 @pytest.mark.parametrize(
@@ -343,17 +343,17 @@ def test_an_image_without_a_tag_means_latest(file: Path, image: str, full: str) 
 @pytest.mark.parametrize(
     ("more", "key", "line"),
     [
-        ("[network]\nname = {}", "network.name", 12),
-        ("[volume]\nname = {}", "volume.name", 12),
-        ("[volume]\ndriver = {}", "volume.driver", 12),
-        ("[volume]\noptions = {{ o = {} }}", "volume.options.o", 12),
-        ("[network]\noptions = {{ mtu = {} }}", "network.options.mtu", 12),
-        ("[certs]\nemail = {}", "certs.email", 12),
-        ("[certs]\nserver = {}", "certs.server", 12),
-        ("[certs]\nstaging_server = {}", "certs.staging_server", 12),
-        ("[certs]\nimage = {}", "certs.image", 12),
-        ("[github]\nurl = {}", "github.url", 12),
-        ("[github]\napi = {}", "github.api", 12),
+        ("[network]\nname = {}", "network.name", 16),
+        ("[volume]\nname = {}", "volume.name", 16),
+        ("[volume]\ndriver = {}", "volume.driver", 16),
+        ("[volume]\noptions = {{ o = {} }}", "volume.options.o", 16),
+        ("[network]\noptions = {{ mtu = {} }}", "network.options.mtu", 16),
+        ("[certs]\nemail = {}", "certs.email", 16),
+        ("[certs]\nserver = {}", "certs.server", 16),
+        ("[certs]\nstaging_server = {}", "certs.staging_server", 16),
+        ("[certs]\nimage = {}", "certs.image", 16),
+        ("[github]\nurl = {}", "github.url", 16),
+        ("[github]\napi = {}", "github.api", 16),
     ],
 )
 @pytest.mark.parametrize("value", SHELL)
@@ -368,7 +368,7 @@ def test_nothing_that_a_shell_would_act_on_is_taken(file: Path, more: str, key: 
 def test_nothing_that_a_shell_would_act_on_is_taken_in_a_path(file: Path, table: str, key: str, value: str) -> None:
     """A path may hold a blank, and nothing else that a shell would act on."""
     (problem,) = problems(file, edited(f"[{table}]\n{key} = {toml(value)}"))
-    assert problem.startswith(f"hosts.toml:12: {table}.{key}: {value!r} is not a file's path; ")
+    assert problem.startswith(f"hosts.toml:16: {table}.{key}: {value!r} is not a file's path; ")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_nothing_that_a_shell_would_act_on_is_taken_in_a_path(file: Path, table:
 def test_what_is_no_plain_https_address_is_refused(file: Path, url: str) -> None:
     """An address is https, without password, query or fragment."""
     assert problems(file, edited(f"[github]\nurl = {toml(url)}")) == [
-        f"hosts.toml:12: github.url: {url!r} is not an https:// address without query or password"
+        f"hosts.toml:16: github.url: {url!r} is not an https:// address without query or password"
     ]
 
 
@@ -425,7 +425,7 @@ def test_the_local_drivers_own_options_are_taken(file: Path, options: dict[str, 
 def test_a_drivers_option_of_a_wrong_name_is_told_by_its_name(file: Path) -> None:
     """The key of the message is what stands in the file, and nothing else."""
     (problem,) = problems(file, edited('[volume]\noptions = { "a b" = "c" }'))
-    assert problem.startswith("hosts.toml:12: volume.options.a b: 'a b' is not ")
+    assert problem.startswith("hosts.toml:16: volume.options.a b: 'a b' is not ")
 
 
 def test_ingress_and_dnsrr_clash(file: Path) -> None:
@@ -454,7 +454,7 @@ def test_other_modes_go_together(file: Path, publish: str, mode: str) -> None:
 def test_secrets_come_from_one_place(file: Path) -> None:
     """A file and a command at once are refused at the command."""
     assert problems(file, edited('[secrets]\nfile = ".env"\ncommand = ["pass"]')) == [
-        "hosts.toml:13: secrets.command: clashes with 'file'; keep one of the two"
+        "hosts.toml:17: secrets.command: clashes with 'file'; keep one of the two"
     ]
 
 
@@ -538,7 +538,7 @@ def test_the_default_userlist_is_beside_the_file(tmp_path: Path) -> None:
 def test_somebodys_home_that_does_not_exist_is_a_mistake_like_others(file: Path) -> None:
     """A path below an unknown user's home is told with its line."""
     (problem,) = problems(file, edited('[secrets]\nfile = "~no-such-user/secrets"'))
-    assert problem.startswith("hosts.toml:12: secrets.file: '~no-such-user/secrets'")
+    assert problem.startswith("hosts.toml:16: secrets.file: '~no-such-user/secrets'")
 
 
 def test_the_file_in_use_is_read_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
