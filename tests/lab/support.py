@@ -20,6 +20,7 @@ from lab import containers, machine, topology
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
+PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
 ROWS, COLUMNS = 30, 200
 # Once in some ten thousand times runc, in a container in a container, ends before it has read what to run: nothing has run.
 RUNC_GAVE_UP = "waiting for init preliminary setup: read init-p: connection reset by peer"
@@ -159,6 +160,14 @@ class Lab:
             return bool(self.docker("info", "--format", "{{.ID}}", node=node))
         return False
 
+    def container(self, service: str = HUB) -> str:
+        """Return the manager's running container of a service, or an empty text."""
+        return self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={service}")
+
+    def forget_certificate(self) -> None:
+        """Remove the certificate and leave its folder, which the proxy's container has mounted."""
+        self.on(topology.MANAGER.name, "find", "/etc/letsencrypt", "-mindepth", "1", "-delete")
+
     def homes(self, node: str) -> list[str]:
         """Return the volumes of homes that a node has."""
         return self.docker("volume", "ls", "-q", "--filter", "label=swarmhub.home", node=node).split()
@@ -179,7 +188,7 @@ class Lab:
 
     def hub_api(self, method: str, path: str, body: str = "") -> str:
         """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
-        container = self.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+        container = self.container()
         return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path, body)
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:

@@ -29,48 +29,6 @@ def test_certificate_that_holds_is_kept(deployed: Lab) -> None:
     assert certificate(deployed).serial_number == before
 
 
-@pytest.fixture
-def web_server(deployed: Lab) -> Iterator[str]:
-    """Run something on the manager's port 80."""
-    image = "registry.lab:5000/certbot:lab"
-    python = ("python3", "-m", "http.server", "80")
-    deployed.docker("run", "--detach", "--name", "busy", "--network", "host", "--entrypoint", python[0], image, *python[1:])
-    deployed.wait(lambda: ":80" in deployed.on(MANAGER, "ss", "-Hltn", "sport = :80"), 20, "port 80 stays free")
-    yield "python3"
-    deployed.docker("rm", "-f", "busy")
-
-
-def test_port_80_taken_names_the_process(deployed: Lab, web_server: str, settings: Settings) -> None:
-    """A process on port 80 is named before certbot is started, and the certificate stays."""
-    before = certificate(deployed).serial_number
-    done = deployed.fab("certs", hosts=settings(PRODUCTION))
-    assert done.code == 1
-    assert re.search(rf"{MANAGER}: certs: port 80 is taken by the process {web_server} \(pid \d+\)", done.err)
-    assert certificate(deployed).serial_number == before
-
-
-def test_port_80_taken_by_a_container_names_it(deployed: Lab, settings: Settings) -> None:
-    """A container that publishes port 80 is named."""
-    deployed.docker(
-        "run",
-        "--detach",
-        "--name",
-        "busy",
-        "--publish",
-        "80:80",
-        "--entrypoint",
-        "sleep",
-        "registry.lab:5000/certbot:lab",
-        "60",
-    )
-    try:
-        done = deployed.fab("certs", hosts=settings(PRODUCTION))
-    finally:
-        deployed.docker("rm", "-f", "busy")
-    assert done.code == 1
-    assert "port 80 is taken by the container busy" in done.err
-
-
 def test_domain_that_leads_elsewhere_is_explained(deployed: Lab, settings: Settings) -> None:
     """A domain that the ACME server cannot reach on port 80 fails with its own reason and what to look at."""
     hosts = settings(('domain = "hub.localhost"', 'domain = "nowhere.localhost"'))
@@ -103,7 +61,7 @@ def test_public_url_is_verified(deployed: Lab) -> None:
 def real_certificate(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     """Deploy with staging = false; at the end the certificate is gone and the staging one can come back."""
     yield settled.fab("deploy", hosts=variant(tmp_path_factory.mktemp("production"), PRODUCTION))
-    settled.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
+    settled.forget_certificate()
 
 
 def test_staging_certificate_is_replaced_when_staging_ends(deployed: Lab, real_certificate: Done, settings: Settings) -> None:

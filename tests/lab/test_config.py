@@ -39,7 +39,7 @@ def conf(tmp_path: Path) -> Path:
 
 def status(lab: Lab, path: str) -> str:
     """Ask the hub's API as the report service does, and return the answer's status."""
-    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    container = lab.container()
     return lab.docker("exec", container, "sh", "-c", ASK, "sh", TOKEN, path)
 
 

@@ -3,9 +3,9 @@
 import json
 
 from lab import topology
-from tests.lab.support import HUB, Done, Lab
+from tests.lab.support import FILTER, HUB, PROXY, Done, Lab
 
-STEPS = ("check", "network", "volume", "certs", "images", "walls", "build-hub", "service", "health", "done")
+STEPS = ("check", "network", "volume", "certs", "images", "walls", "build-hub", "proxy", "service", "health", "done")
 
 
 def test_first_deploy_succeeds(first_deploy: Done) -> None:
@@ -36,19 +36,24 @@ def test_invoke_runs_the_same_deploy(deployed: Lab) -> None:
     assert "nothing to change" in done.out
 
 
-def test_service_is_the_documents(deployed: Lab) -> None:
-    """The service is pinned to the manager, publishes 443 and has the document's network, mounts and variables."""
-    spec = json.loads(deployed.docker("service", "inspect", HUB))[0]["Spec"]
-    template = spec["TaskTemplate"]
-    container = template["ContainerSpec"]
-    network = deployed.docker("network", "inspect", "jupyter", "--format", "{{.ID}}")
-    assert "node.role==manager" in template["Placement"]["Constraints"]
-    assert [port["PublishedPort"] for port in spec["EndpointSpec"]["Ports"]] == [443]
-    assert [attached["Target"] for attached in template["Networks"]] == [network]
-    assert {mount["Target"] for mount in container["Mounts"]} == {"/etc/letsencrypt", "/data", "/var/run/docker.sock"}
-    names = {line.split("=")[0] for line in container["Env"]}
-    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "SWARMHUB_SETTINGS", "OAUTH_CALLBACK_URL"} <= names
-    assert {one["File"]["Name"] for one in container["Secrets"]} == {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"}
+def test_each_service_has_what_it_needs_and_no_more(deployed: Lab) -> None:
+    """The proxy has the ports and the certificate, the hub its data and its secrets, the filter Docker's socket."""
+    specs = {name: json.loads(deployed.docker("service", "inspect", name))[0]["Spec"] for name in (HUB, PROXY, FILTER)}
+    ports = {name: [one["PublishedPort"] for one in spec["EndpointSpec"].get("Ports") or []] for name, spec in specs.items()}
+    assert ports == {HUB: [], PROXY: [443, 80], FILTER: []}
+    containers = {name: spec["TaskTemplate"]["ContainerSpec"] for name, spec in specs.items()}
+    assert {name: {one["Target"] for one in container["Mounts"]} for name, container in containers.items()} == {
+        HUB: {"/data", "/run/engine"},
+        PROXY: {"/etc/letsencrypt"},
+        FILTER: {"/run/engine", "/var/run/docker.sock"},
+    }
+    assert {name: {one["File"]["Name"] for one in one_.get("Secrets") or []} for name, one_ in containers.items()} == {
+        HUB: {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "PROXY_TOKEN"},
+        PROXY: {"PROXY_TOKEN"},
+        FILTER: set(),
+    }
+    for spec in specs.values():
+        assert "node.role==manager" in spec["TaskTemplate"]["Placement"]["Constraints"]
 
 
 def test_hub_runs_on_the_manager(deployed: Lab) -> None:

@@ -87,12 +87,6 @@ def expired(lab: Lab) -> object:
     )
 
 
-def listening(lab: Lab, port: int) -> object:
-    """Let something else listen on a port of the manager."""
-    pid = f"/run/sshd-{port}.pid"
-    return undone(lab, MANAGER, f"/usr/sbin/sshd -p {port} -o PidFile={pid}", f"kill $(cat {pid})")
-
-
 @contextmanager
 def image_gone(lab: Lab, node: str, instead: str = "") -> Iterator[None]:
     """Take the notebook image's name away on a node, or give it to another image."""
@@ -206,7 +200,6 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
             undone(lab, LAST, "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500"),
             led_elsewhere(lab),
             expired(lab),
-            listening(lab, 80),
             undone(lab, LAST, "umount /mnt/shared", "mount /mnt/shared"),
             image_gone(lab, LAST),
             image_gone(lab, MANAGER, instead=older),
@@ -305,7 +298,8 @@ def _left(lab: Lab, node: str) -> str:
             MANAGER,
             r"warning: 10\.0\.\d+\.0/24 has room for 12\d more servers, 301 of 301 .* \| .*subnet = .*dnsrr",
         ),
-        ("published", MANAGER, r"failure: port 80 is taken by the process sshd \(pid \d+\); the certificate .* \| Stop it"),
+        ("published", MANAGER, r"ok: port 80 is the proxy's"),
+        ("published", MANAGER, r"ok: port 443 is the proxy's"),
         (
             "dns",
             MANAGER,

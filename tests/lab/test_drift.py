@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import topology
-from tests.lab.support import HUB, ROOT, Lab, Settings
+from tests.lab.support import HUB, PROXY, ROOT, Lab, Settings
 
 NOTEBOOK = "registry.lab:5000/notebook:lab"
 
@@ -49,15 +49,13 @@ def test_network_in_use_is_reported_and_left_alone(deployed: Lab, settings: Sett
 
 def test_network_in_use_is_recreated_on_demand(deployed: Lab) -> None:
     """`network --recreate` stops what is on a network that differs; a deploy brings the hub back, with all else kept."""
-    deployed.docker("service", "rm", HUB)
-    deployed.wait(
-        lambda: not deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}"), 60, "the hub stays"
-    )
+    deployed.docker("service", "rm", HUB, PROXY)
+    deployed.wait(lambda: not any(map(deployed.container, (HUB, PROXY))), 60, "hub and proxy stay")
     deployed.docker("network", "rm", "jupyter")
     listed = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
     deployed.wait(lambda: not deployed.docker(*listed), 60, "the network stays")
     deployed.docker("network", "create", "--driver", "overlay", "--attachable", "jupyter")
-    assert deployed.fab("service").code == 0
+    assert deployed.fab("proxy", "service").code == 0
     before = deployed.fingerprint()
     done = deployed.fab("network", "--recreate")
     assert done.code == 0, done.text

@@ -2,34 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.lab.support import HUB, Lab, variant
+from tests.lab.support import HUB, Lab
 
-FILTER = ("[hub]\ndomain", '[hub]\nengine = "filter"\ndomain')
 SOCKET = "/run/engine/docker.sock"
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the lab's hosts.toml with the filter."""
-    return variant(tmp_path_factory.mktemp("filter"), FILTER)
-
-
-@pytest.fixture(scope="module")
-def filtered(settled: Lab, hosts: Path) -> Iterator[Lab]:
-    """Deploy with the filter."""
-    done = settled.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
+def filtered(settled: Lab) -> Iterator[Lab]:
+    """Give the deployed lab, and forget the homes that the tests make."""
     yield settled
     settled.forget_homes()
 
 
 def in_hub(lab: Lab, *command: str) -> str:
     """Run a command in the hub's container."""
-    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    container = lab.container()
     return lab.docker("exec", container, *command)
 
 
@@ -51,9 +41,9 @@ def test_servers_start_stop_and_keep_their_files(filtered: Lab, profile: str) ->
     assert kept.split()[-2:] == ["one", "two"]
 
 
-def test_the_operators_tools_work(filtered: Lab, hosts: Path) -> None:
+def test_the_operators_tools_work(filtered: Lab) -> None:
     """A smoke test on one node, which starts a server where it is told to."""
-    done = filtered.fab("-H", "swarm-worker1", "smoke", hosts=hosts)
+    done = filtered.fab("-H", "swarm-worker1", "smoke")
     assert done.code == 0, done.text
 
 
@@ -79,11 +69,3 @@ def test_what_no_server_needs_is_refused(filtered: Lab, method: str, path: str, 
     before = filtered.docker("service", "ls", "--format", "{{.ID}} {{.Name}}")
     assert ask(filtered, method, path, body).startswith("swarmhub's filter refuses")
     assert filtered.docker("service", "ls", "--format", "{{.ID}} {{.Name}}") == before
-
-
-def test_the_plain_socket_is_an_ordinary_deploy_away(filtered: Lab) -> None:
-    """The filter goes when the hub is without it."""
-    done = filtered.fab("deploy")
-    assert done.code == 0, done.text
-    assert filtered.docker("service", "ls", "-q", "--filter", f"name={HUB}-engine") == ""
-    assert in_hub(filtered, "ls", "/var/run/docker.sock") == "/var/run/docker.sock"

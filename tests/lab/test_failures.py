@@ -208,7 +208,7 @@ def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Sett
     deployed.on(MANAGER, "cp", database, f"{database}.kept")
     deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
     try:
-        done = deployed.fab("service", hosts=settings(('publish = "host"', 'publish = "host"\nport = 8444')))
+        done = deployed.fab("service", hosts=settings(("[network]", '[page]\nname = "Another"\n\n[network]')))
         again = deployed.fab("service")
     finally:
         deployed.on(MANAGER, "mv", f"{database}.kept", database)

@@ -128,10 +128,9 @@ def unmounted(lab: Lab, node: str) -> Iterator[None]:
 
 def restart_hub(lab: Lab) -> None:
     """End the hub's container; Swarm starts another one."""
-    hub = ("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
-    before = lab.docker(*hub)
+    before = lab.container()
     lab.docker("kill", before)
-    lab.wait(lambda: lab.docker(*hub) not in ("", before) and lab.hub_answers(), 60, "the hub does not come back")
+    lab.wait(lambda: lab.container() not in ("", before) and lab.hub_answers(), 60, "the hub does not come back")
 
 
 def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab) -> None:

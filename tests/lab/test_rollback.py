@@ -24,7 +24,7 @@ print(*sorted(name for (name,) in sqlite3.connect("/data/jupyterhub.sqlite").exe
 
 def in_hub(lab: Lab, script: str) -> str:
     """Run Python in the hub's container."""
-    container = lab.docker("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={HUB}").split()[0]
+    container = lab.container()
     return lab.docker("exec", container, "python3", "-c", script)
 
 

@@ -107,7 +107,7 @@ def test_a_server_that_fails_says_why_and_leaves_nothing(failing: Lab, user: str
 
 def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> None:
     """It says so and goes on as soon as the engine answers: before that it would take every server for stopped."""
-    hub = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    hub = deployed.container()
     script = f"""
         rm -f /tmp/engine.sock
         DOCKER_HOST=unix:///tmp/engine.sock python3 -u -c '{WAITS}' > /tmp/waits 2>&1 &
@@ -124,7 +124,7 @@ def test_an_engine_that_fails_loses_no_server(deployed: Lab) -> None:
     """While the manager's engine does not answer, a server is not taken for stopped; it is there when the engine is back."""
     service = deployed.start_server(USER)
     before = deployed.docker("service", "ps", service, "--format", "{{.ID}}")
-    hub = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    hub = deployed.container()
     poll = f"""
 import asyncio, os
 os.environ["DOCKER_HOST"] = "unix:///tmp/none.sock"

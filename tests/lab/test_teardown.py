@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lab import topology
-from tests.lab.support import HUB, Lab, interrupt
+from tests.lab.support import HUB, PROXY, Lab, interrupt
 
 MANAGER = topology.MANAGER.name
 NODES = tuple(node.name for node in topology.NODES)
@@ -33,9 +33,9 @@ def listing(lab: Lab) -> dict[str, list[str]]:
     return {name: sorted(text.splitlines()) for name, text in found.items()}
 
 
-def packages(lab: Lab) -> str:
-    """Return the image below the hub's in which its packages have just been installed."""
-    image = lab.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+def packages(lab: Lab, service: str) -> str:
+    """Return the image below a service's in which its packages have just been installed."""
+    image = lab.docker("service", "inspect", service, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
     while lab.docker("image", "inspect", image, "--format", "{{.Config.WorkingDir}}") != "/opt/proxy":
         image = lab.docker("image", "inspect", image, "--format", "{{.Parent}}")
     return image
@@ -47,7 +47,8 @@ def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
 
     Whatever has such a tag is somebody else's, and a teardown has to leave it alone.
     """
-    deployed.docker("tag", packages(deployed), f"{CACHE}:packages")
+    for service in (HUB, PROXY):
+        deployed.docker("tag", packages(deployed, service), f"{CACHE}:{service}")
     for node in NODES:
         deployed.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
     wipe()

@@ -38,7 +38,7 @@ def write(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator[Write]:
 
 def status_of(lab: Lab, token: str) -> int:
     """Return what the hub's API answers to a token."""
-    container = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    container = lab.container()
     return int(lab.docker("exec", container, "sh", "-c", STATUS, "sh", token))
 
 
@@ -82,7 +82,7 @@ def test_who_is_added_and_removed_is_so_within_a_minute(deployed: Lab, write: Wr
 def test_who_is_removed_stays_out_over_a_restart(deployed: Lab, write: Write) -> None:
     """The image still names Grace; the list that was sent is the newer one."""
     assert deployed.fab("users-sync", "--yes", hosts=write("ada admin\nlinus\n")).code == 0
-    container = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}")
+    container = deployed.container()
     deployed.docker("rm", "--force", container)
     deployed.wait(deployed.hub_answers, 60, "the hub does not come back")
     assert {one["name"] for one in json.loads(deployed.hub_api("GET", "users"))} == {"ada", "linus"}
