@@ -53,9 +53,6 @@ class Look:
             self.swarm,
             self.network,
             self.proxy_network,
-            self.proxy,
-            self.renewal,
-            self.engine_filter,
             self.volume,
             self.service,
             self.releases,
@@ -117,27 +114,35 @@ class Look:
 
     def network(self) -> FoundNetwork | None:
         """Return the overlay network."""
-        return self._once("network", partial(network.observe, self._manager, self._settings.network.name))
+        return self._once("network", partial(self._network, self._settings.network.name))
 
     def proxy_network(self) -> FoundNetwork | None:
         """Return the network of the hub and a separate proxy; it is not sought where there is none."""
         if not self._settings.proxy.separate:
             return None
-        return self._once("proxy network", partial(network.observe, self._manager, network.of_proxy(self._settings)["Name"]))
+        return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
+
+    def _network(self, name: str) -> FoundNetwork | None:
+        return network.observe(self._manager, name, self._services())
+
+    def _services(self) -> tuple[Json, ...]:
+        """Return all services of the swarm, whoever's they are."""
+        return self._once("services", lambda: tuple(self._manager.engine.get("/services")))
+
+    def _beside(self, name: str) -> Json | None:
+        return next((one for one in self._services() if one["Spec"]["Name"] == name), None)
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
-        return self._once("proxy", partial(proxy.observe, self._manager, self._settings))
+        return self._beside(proxy.name(self._settings))
 
     def engine_filter(self) -> Json | None:
         """Return the service of the filter between the hub and the engine."""
-        return self._once(
-            "filter", partial(self._manager.engine.find, f"/services/{engine_filter.name(self._settings.hub.service)}")
-        )
+        return self._beside(engine_filter.name(self._settings.hub.service))
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""
-        return self._once("renewal", partial(self._manager.engine.find, f"/services/{renewal.name(self._settings)}"))
+        return self._beside(renewal.name(self._settings))
 
     def renewed(self) -> RenewalState | None:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""

@@ -57,14 +57,13 @@ def of_proxy(settings: Settings) -> dict[str, Any]:
     return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
 
 
-def observe(manager: Host, name: str) -> Found | None:
-    """Ask for the network and the services on it."""
+def observe(manager: Host, name: str, services: Sequence[Json]) -> Found | None:
+    """Ask for the network, and tell which of the services are on it."""
     # A name filter also finds longer names; only the exact one of scope swarm or local counts.
     listed = manager.engine.get("/networks", filters={"name": [name]})
     answer = next((network for network in listed if network["Name"] == name), None)
     if answer is None:
         return None
-    services = manager.engine.get("/services")
     attached = [service for service in services if answer["Id"] in targets(service)]
     names = sorted(service["Spec"]["Name"] for service in attached)
     people = sorted({user for service in attached if (user := notebooks.user(service))})

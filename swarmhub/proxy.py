@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from swarmhub import certs, service, specs
 from swarmhub.certs import live
-from swarmhub.host import Host, Json
+from swarmhub.host import Json
 from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import PROXY_TOKEN, Secrets
 from swarmhub.service import IN_ENVIRONMENT, LABEL, SECOND, Parts
@@ -21,11 +21,6 @@ HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127
 def name(settings: Settings) -> str:
     """Return the name of the proxy's service."""
     return f"{settings.hub.service}-proxy"
-
-
-def observe(manager: Host, settings: Settings) -> Json | None:
-    """Ask for the proxy's service."""
-    return manager.engine.find(f"/services/{name(settings)}")
 
 
 def answers_http(found: Json | None) -> bool:

@@ -43,9 +43,14 @@ def manager(*services: dict[str, Any], **drift: Any) -> FakeHost:
     return FakeHost(answers={"GET /networks": [ANSWER | drift], "GET /services": list(services)})
 
 
+def seen(host: FakeHost) -> Found | None:
+    """Return the network as it is observed, or None."""
+    return network.observe(host, "jupyter", host.engine.answers["GET /services"])
+
+
 def observed(*services: dict[str, Any], **drift: Any) -> Found:
     """Return the network as it is observed."""
-    found = network.observe(manager(*services, **drift), "jupyter")
+    found = seen(manager(*services, **drift))
     assert found is not None
     return found
 
@@ -80,7 +85,7 @@ def test_each_setting_reaches_the_request(table: dict[str, Any], field: str, val
 def test_a_longer_name_is_another_network() -> None:
     """The engine's name filter finds longer names too; they are not taken for the network."""
     host = FakeHost(answers={"GET /networks": [ANSWER | {"Name": "jupyter-old"}], "GET /services": []})
-    assert network.observe(host, "jupyter") is None
+    assert seen(host) is None
 
 
 def test_the_vxlan_id_is_dockers_own() -> None:
@@ -162,7 +167,7 @@ def test_replacing_waits_for_each_thing_to_be_gone(clock: Clock, progress: FakeP
         "GET /tasks": in_turn([task("running"), task("running", "another")], [task("complete"), task("running", "another")]),
         f"GET /networks/{ID}": in_turn(ANSWER, None),
     }
-    found, wanted = network.observe(host, "jupyter"), network.desired(settings())
+    found, wanted = seen(host), network.desired(settings())
     (change,) = network.plan(wanted, found, MANAGER, recreate=True).changes
     host.engine.requests.clear()
     change.apply(host, progress)
@@ -188,7 +193,7 @@ def test_replacing_waits_for_tasks_that_are_being_removed(clock: Clock, progress
 
     host = manager(service("jupyterhub", ID), Attachable=True)
     host.engine.answers |= {"GET /tasks": tasks}
-    (change,) = network.plan(network.desired(settings()), network.observe(host, "jupyter"), MANAGER, recreate=True).changes
+    (change,) = network.plan(network.desired(settings()), seen(host), MANAGER, recreate=True).changes
     change.apply(host, progress)
     assert left == []
 
@@ -197,7 +202,7 @@ def test_replacing_says_which_service_it_stops(clock: Clock, progress: FakeProgr
     """Each service that is removed for the network's sake is named while it happens."""
     host = manager(service("jupyterhub", ID), Attachable=True)
     host.engine.answers |= {"GET /tasks": []}
-    (change,) = network.plan(network.desired(settings()), network.observe(host, "jupyter"), MANAGER, recreate=True).changes
+    (change,) = network.plan(network.desired(settings()), seen(host), MANAGER, recreate=True).changes
     change.apply(host, progress)
     assert progress.lines == [(MANAGER, "removed service jupyterhub")]
 
@@ -209,7 +214,7 @@ def test_a_network_that_stays_in_use_is_an_error_and_no_new_one_is_made(
     """Where a task or the network itself does not go within a minute, the step fails and says where to look."""
     host = manager(service("jupyterhub", ID), Attachable=True)
     host.engine.answers |= answers
-    (change,) = network.plan(network.desired(settings()), network.observe(host, "jupyter"), MANAGER, recreate=True).changes
+    (change,) = network.plan(network.desired(settings()), seen(host), MANAGER, recreate=True).changes
     with pytest.raises(StepError, match=r"still in use after a minute. See: docker network inspect jupyter"):
         change.apply(host, progress)
     assert "POST /networks/create" not in host.engine.asked()
