@@ -53,6 +53,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
         "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
+        # nginx gives its folders to the user that its workers become.
+        **service.capabilities("CHOWN", "SETGID", "SETUID"),
         "Healthcheck": service.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,
     }

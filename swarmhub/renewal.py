@@ -85,6 +85,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, node: str) -> di
             {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
             for place, (config, _) in files(settings, wanted).items()
         ],
+        **service.capabilities(),
         "StopGracePeriod": 60 * SECOND,
     }
     return {

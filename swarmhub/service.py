@@ -120,6 +120,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             *([above] if above else []),
         ],
         "Secrets": [reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()],
+        **capabilities(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
     }
@@ -138,6 +139,11 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             **({"Ports": [port(443, hub.port, hub.publish)]} if is_alone else {}),
         },
     }
+
+
+def capabilities(*kept: str) -> dict[str, list[str]]:
+    """Return what leaves a container's root without capabilities, but for those."""
+    return {"CapabilityDrop": ["ALL"], **({"CapabilityAdd": [f"CAP_{name}" for name in kept]} if kept else {})}
 
 
 def engine_volume(hub: str) -> str:

@@ -77,3 +77,8 @@ def test_it_is_there_before_the_hub_needs_it_and_until_none_does(
     before, after = engine_filter.before(spec, there, MANAGER), engine_filter.after(spec, there, MANAGER)
     assert ([one.verb for one in before], [one.verb for one in after]) == (first, last)
     assert {one.cost for one in (*before, *after)} <= {Cost.NOTHING}
+
+
+def test_the_filter_has_no_capability() -> None:
+    """Docker's socket is root's, and it is root."""
+    assert (container(desired())["CapabilityDrop"], "CapabilityAdd" in container(desired())) == (["ALL"], False)

@@ -129,3 +129,9 @@ def test_the_inner_network_is_as_safe_as_the_other() -> None:
     wanted = network.of_proxy(settings(network={"encrypted": True, "attachable": True, "subnet": "10.9.0.0/16"}))
     assert (wanted["Name"], wanted["Attachable"], wanted["Options"]) == ("jupyter-proxy", False, {"encrypted": ""})
     assert wanted["IPAM"]["Config"] == []
+
+
+def test_the_proxy_keeps_what_makes_its_workers_another_user() -> None:
+    """And no other capability."""
+    container = desired()["TaskTemplate"]["ContainerSpec"]
+    assert (container["CapabilityDrop"], container["CapabilityAdd"]) == (["ALL"], ["CAP_CHOWN", "CAP_SETGID", "CAP_SETUID"])

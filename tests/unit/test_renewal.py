@@ -119,3 +119,9 @@ def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -
 def test_a_failure_is_told_with_its_reason(state: State, told: str) -> None:
     """And when it is tried again."""
     assert state.told == told
+
+
+def test_the_renewal_has_no_capability() -> None:
+    """certbot writes what is root's."""
+    container = desired()["TaskTemplate"]["ContainerSpec"]
+    assert (container["CapabilityDrop"], "CapabilityAdd" in container) == (["ALL"], False)

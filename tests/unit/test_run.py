@@ -260,7 +260,9 @@ def test_the_steps_of_a_run_share_it() -> None:
 def fake_run(*changes: Callable[..., object]) -> tuple[Run, Plan]:
     """Return a run whose manager is in memory, and a plan with these changes on it."""
     run = Run(context())
-    run.__dict__["hosts"] = {name: FakeHost(name, {"GET /networks": [], "GET /services": []}) for name in (MANAGER, MANAGER2, WORKER1, WORKER2)}
+    run.__dict__["hosts"] = {
+        name: FakeHost(name, {"GET /networks": [], "GET /services": []}) for name in (MANAGER, MANAGER2, WORKER1, WORKER2)
+    }
     return run, Plan("step", "as wanted", tuple(Change("do", "it", MANAGER, change) for change in changes))
 
 

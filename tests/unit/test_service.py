@@ -488,3 +488,13 @@ def test_every_change_can_be_typed_without_a_secrets_value(found: dict[str, Any]
     changes = planned(found, secrets={"old": "s9"}).changes
     values = [SECRETS[name].get_secret_value() for name in NAMES]
     assert [change.what for change in changes if not change.command or any(one in change.command for one in values)] == []
+
+
+@pytest.mark.parametrize(
+    ("home", "kept"),
+    [({}, None), ({"type": "path", "path": "/srv/homes"}, ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"])],
+)
+def test_the_hub_has_no_capability_but_what_making_homes_takes(home: dict[str, Any], kept: list[str] | None) -> None:
+    """It is root in its container; where it makes no folders for people, that gives it nothing."""
+    container = desired(home=home)["TaskTemplate"]["ContainerSpec"]
+    assert (container["CapabilityDrop"], container.get("CapabilityAdd")) == (["ALL"], kept)
