@@ -122,6 +122,6 @@ def test_a_failure_is_told_with_its_reason(state: State, told: str) -> None:
 
 
 def test_the_renewal_has_no_capability() -> None:
-    """certbot writes what is root's."""
+    """Certbot writes what is root's."""
     container = desired()["TaskTemplate"]["ContainerSpec"]
     assert (container["CapabilityDrop"], "CapabilityAdd" in container) == (["ALL"], False)
