@@ -79,6 +79,12 @@ def test_the_projects_own_file_is_in_order() -> None:
     assert load(own).manager == "swarm-manager1"
 
 
+def test_the_hub_stands_behind_a_proxy_and_a_filter_unless_somebody_wants_otherwise() -> None:
+    """What a person gets who says nothing of it."""
+    own = load(Path(__file__).resolve().parents[3] / "hosts.toml")
+    assert (own.proxy.separate, own.proxy.http_port, own.hub.engine) == (True, 80, "filter")
+
+
 def test_settings_cannot_be_changed_after_they_were_checked(file: Path) -> None:
     """What was checked is what is used: the values are frozen."""
     with pytest.raises(ValueError, match="frozen"):
