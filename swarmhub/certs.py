@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from swarmhub import commands, containers, ports
@@ -20,6 +21,10 @@ ATTEMPTS = 3
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
 HTTP = 80
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
+WILDCARD = (
+    "Authorities give one by DNS only: let certbot ask so ([certs.dns]), name a certificate of your own "
+    "(certs.certificate, certs.key), or set hub.subdomains = false"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,17 @@ class Certificate:
     directory: str
     chain: str
     fingerprint: str
+
+    def covers(self, names: Iterable[str]) -> bool:
+        """Tell whether browsers take it for all these names; `*.DOMAIN` stands for one label, and not for DOMAIN itself."""
+        held = {name.lower() for name in self.names}
+        # RFC 6125, 6.4.3: of a name, its whole first label and no more may be any.
+        return all({name.lower(), f"*.{name.lower().partition('.')[2]}"} & held for name in names)
+
+    def lacks(self, names: Iterable[str]) -> str:
+        """Return for what it is and for which of these names it is not, as people read it."""
+        lacking = [name for name in names if not self.covers([name])]
+        return f"is for {', '.join(sorted(self.names))}, not for {' and '.join(lacking)}"
 
     def days_left(self, now: datetime.datetime) -> int:
         """Return the whole days until it expires."""
@@ -59,6 +75,7 @@ class Wanted:
     is_staging: bool
     image: str
     ca: str | None
+    names: tuple[str, ...]
     by_proxy: bool = False
 
     def directory(self, found: Certificate | None) -> str:
@@ -81,7 +98,16 @@ def desired(settings: Settings) -> Wanted:
     """
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
-    return Wanted(settings.hub.domain, certs.email, certs.server, certs.staging_server, certs.staging, certs.image, ca)
+    return Wanted(
+        settings.hub.domain,
+        certs.email,
+        certs.server,
+        certs.staging_server,
+        certs.staging,
+        certs.image,
+        ca,
+        settings.hub.names,
+    )
 
 
 def observe(manager: Host, domain: str) -> Certificate | None:
@@ -137,13 +163,21 @@ def parse(chain: str, directory: str) -> Certificate:
 
 
 def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
-    """Return what gets the certificate; one that still holds is kept."""
+    """Return what gets the certificate; one that still holds is kept.
+
+    Raises:
+        StepError: it is to cover subdomains, and does not: certbot asks by HTTP, and by that no authority gives such a one.
+
+    """
+    if any(name.startswith("*.") for name in wanted.names):
+        covering = _require_covering(wanted, found, manager)
+        return Plan(STEP, f"certificate for {' and '.join(wanted.names)}: {covering.days_left(now)} days left")
     directory = wanted.directory(found)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
         differs = flat({"server": directory, "names": [wanted.domain]})
         return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False), differs),))
-    if found.directory != directory or wanted.domain not in found.names:
+    if found.directory != directory or not found.covers(wanted.names):
         # certbot keeps a certificate that has not expired, whichever server it came from.
         differs = differences(
             {"server": directory, "names": [wanted.domain]}, {"server": found.directory, "names": sorted(found.names)}
@@ -153,6 +187,14 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
         left = Difference("days left", found.days_left(now), f"more than a third of {found.days}")
         return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=True), (left,)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
+
+
+def _require_covering(wanted: Wanted, found: Certificate | None, manager: str) -> Certificate:
+    if found is None:
+        raise StepError(manager, f"there is no certificate for {' and '.join(wanted.names)}", WILDCARD)
+    if not found.covers(wanted.names):
+        raise StepError(manager, f"the certificate {found.lacks(wanted.names)}", WILDCARD)
+    return found
 
 
 def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:

@@ -16,12 +16,14 @@ from swarmhub import (
     network,
     node_plans,
     nodes,
+    notebooks,
     prerequisites,
     proxy,
     releases,
     renewal,
     rollback,
     service,
+    subdomains,
     user_plans,
     users,
     volume,
@@ -33,6 +35,7 @@ from swarmhub.differences import known_after
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.nodes import Member
+from swarmhub.notebooks import Notebook
 from swarmhub.parallel import every
 from swarmhub.plan import Change, Plan, remedy
 from swarmhub.releases import Release
@@ -152,12 +155,17 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
     plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
+    plan = subdomains.priced(plan, wanted, found.service, partial(_working, run))
     # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
     # updated, the hub places servers by the labels of the images before.
     of_filter = engine_filter.desired(run.settings, parts) if run.settings.hub.engine == "filter" else None
     first = [*_recording(run), *engine_filter.before(of_filter, run.look.engine_filter(), run.manager)]
     last = [*engine_filter.after(of_filter, run.look.engine_filter(), run.manager), *_forgetting(run, parts)]
     return replace(plan, changes=(*first, *plan.changes, *last))
+
+
+def _working(run: Run) -> Sequence[Notebook]:
+    return notebooks.running(notebooks.observe(run.hosts[run.manager], run.settings.hub.service))
 
 
 def _recording(run: Run) -> list[Change]:

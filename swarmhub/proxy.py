@@ -50,6 +50,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "PUBLIC_URL": f"https://{callback.netloc}",
         # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
         "HSTS": "0" if settings.certs.staging else "1",
+        "SUBDOMAINS": "1" if hub.subdomains else "0",
         "HUB_URL": f"http://{hub.service}:8081",
         "PROXY_SUBNET": parts.proxy_subnet,
     }

@@ -43,8 +43,9 @@ def name(settings: Settings) -> str:
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Tell whether there is somebody on port 80 who answers the certificate authority at any time."""
-    return settings.proxy.separate and settings.proxy.http_port == certs.HTTP
+    """Tell whether there is somebody on port 80 who answers the certificate authority at any time, and gets what is wanted."""
+    answers = settings.proxy.separate and settings.proxy.http_port == certs.HTTP
+    return answers and not settings.hub.subdomains
 
 
 def observe(manager: Host) -> State | None:

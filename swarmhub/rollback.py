@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs
+from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs, subdomains
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
@@ -106,8 +106,9 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
 
 
 def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
-    """Refuse a hub that stood on other services: a proxy and a filter of its own, or none."""
-    for setting, stands in (("proxy.separate", _publishes), ("hub.engine", _has_socket)):
+    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers on other domains."""
+    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), ("hub.subdomains", subdomains.host))
+    for setting, stands in arrangements:
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"
             raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")

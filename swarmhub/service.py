@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from hub import mounts
 from hub.filter import policy
-from swarmhub import commands, converge, handed, images, specs, swarm_config
+from swarmhub import commands, converge, handed, health, images, specs, subdomains, swarm_config
 from swarmhub.certs import FOLDER, live
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, flat
@@ -94,6 +94,7 @@ def mounted(secrets: Secrets) -> Secrets:
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
     hub, is_alone = settings.hub, not settings.proxy.separate
+    callback = secrets[IN_ENVIRONMENT].get_secret_value()
     # Where homes are folders of a path or a file server, the hub makes those that are missing.
     above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
@@ -104,7 +105,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
         "GITHUB_URL": settings.github.web_url,
         "GITHUB_API": settings.github.api_url,
-        "OAUTH_CALLBACK_URL": secrets[IN_ENVIRONMENT].get_secret_value(),
+        "OAUTH_CALLBACK_URL": callback,
+        **subdomains.environment(settings, health.url(callback)),
         handed.VARIABLE: handed.document(settings, parts.images),
     }
     container = {

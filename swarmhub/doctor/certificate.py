@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from swarmhub import certs
 from swarmhub.certs import Certificate
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.renewal import State
@@ -18,16 +19,18 @@ def judge(
     if found is None:
         return [warning(CHECK, manager, f"there is none for {domain} yet", "Get it: fab certs")]
     findings = []
-    if domain not in found.names:
-        text = f"it is for {', '.join(sorted(found.names))}, not for {domain}"
-        findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
+    again = certs.WILDCARD if settings.hub.subdomains else "Get another one: fab certs, then fab deploy"
+    if not found.covers(settings.hub.names):
+        findings.append(failure(CHECK, manager, f"it {found.lacks(settings.hub.names)}", again))
     days = found.days_left(now)
     if now >= found.not_after:
         text = f"it expired {(now - found.not_after).days} days ago, on {found.not_after:%Y-%m-%d}"
-        findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
+        findings.append(failure(CHECK, manager, text, again))
     elif found.is_due(now):
         text = f"it expires in {days} days, and less than a third of its life is left"
-        findings.append(warning(CHECK, manager, text, "Renew it: fab certs, then fab deploy"))
+        findings.append(
+            warning(CHECK, manager, text, again if settings.hub.subdomains else "Renew it: fab certs, then fab deploy")
+        )
     if renewal and renewal.failures:
         text = f"its renewal has failed {renewal.told}"
         findings.append(failure(CHECK, manager, text, f"See: docker service logs {settings.hub.service}-renewal"))

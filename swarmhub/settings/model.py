@@ -147,6 +147,11 @@ class Hub(Table):
     publish: Literal["ingress", "host"] = Field(
         "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
     )
+    subdomains: StrictBool = Field(
+        False,
+        description="Give each user's servers a domain of their own, `NAME.DOMAIN`: no page of one acts in another's name. "
+        "DNS and the certificate must cover `*.DOMAIN`.",
+    )
     userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
     conf: FilePath | None = Field(
         None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
@@ -158,6 +163,11 @@ class Hub(Table):
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that browsers ask for, as certificates and DNS have them."""
+        return (self.domain, f"*.{self.domain}") if self.subdomains else (self.domain,)
 
 
 class Settings(Table):

@@ -143,6 +143,54 @@ def test_a_certificate_that_is_required_and_missing_names_its_step() -> None:
         certs.require(None, MANAGER)
 
 
+@pytest.mark.parametrize(
+    ("held", "names", "does"),
+    [
+        (["hub.org"], ["hub.org"], True),
+        (["HUB.org"], ["hub.ORG"], True),
+        (["hub.org", "*.hub.org"], ["hub.org", "*.hub.org"], True),
+        (["*.hub.org"], ["ada.hub.org"], True),
+        (["*.hub.org"], ["hub.org"], False),
+        (["*.hub.org"], ["a.ada.hub.org"], False),
+        (["*.hub.org"], ["*.ada.hub.org"], False),
+        (["hub.org"], ["*.hub.org"], False),
+        (["hub.org", "ada.hub.org"], ["*.hub.org"], False),
+        (["*.org"], ["hub.org"], True),
+        (["*.org"], ["hub.org", "*.hub.org"], False),
+        (["a*.hub.org"], ["ada.hub.org"], False),
+    ],
+)
+def test_a_wildcard_stands_for_one_label(authority: Authority, held: list[str], names: list[str], does: bool) -> None:
+    """As browsers take it."""
+    assert certs.parse(authority.issue(*held)[0], "").covers(names) is does
+
+
+def of_subdomains(found: Certificate | None) -> Plan:
+    """Return the plan where users have domains of their own."""
+    return certs.plan(certs.desired(settings(hub={"domain": DOMAIN, "subdomains": True})), found, MANAGER, NOW)
+
+
+def test_one_that_covers_the_subdomains_is_kept(authority: Authority) -> None:
+    """Wherever it comes from, and however few days are left: certbot would get one without them by HTTP."""
+    found = certs.parse(authority.issue(DOMAIN, f"*.{DOMAIN}", days=4)[0], "")
+    plan = of_subdomains(found)
+    assert (plan.changes, plan.summary) == ((), f"certificate for {DOMAIN} and *.{DOMAIN}: 3 days left")
+
+
+def test_one_that_does_not_cover_the_subdomains_is_refused(held: Certificate) -> None:
+    """Before anything is changed; the line says which names it lacks, and what gets them."""
+    with pytest.raises(StepError) as refused:
+        of_subdomains(held)
+    assert refused.value.cause == f"the certificate is for {DOMAIN}, not for *.{DOMAIN}"
+    assert all(word in refused.value.remedy for word in ("certs.certificate", "[certs.dns]", "hub.subdomains = false"))
+
+
+def test_where_there_is_none_for_the_subdomains_none_is_asked_for() -> None:
+    """An authority refuses a wildcard by HTTP, after it has counted the attempt."""
+    with pytest.raises(StepError, match=rf"there is no certificate for {DOMAIN} and \*\.{DOMAIN}"):
+        of_subdomains(None)
+
+
 def test_a_certificate_that_holds_is_kept(held: Certificate) -> None:
     """With two thirds of its life left there is nothing to do, and the summary counts the days."""
     plan = planned(held)

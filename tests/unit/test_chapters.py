@@ -200,6 +200,14 @@ def test_what_a_step_plans_alone_is_within_what_the_whole_plan_shows(run: Run, i
     assert [plan.step for plan in alone if not is_within(plan, shown[plan.step])] == []
 
 
+def test_domains_for_users_without_a_certificate_for_them_are_refused(run: Run) -> None:
+    """By the step that would have to get it; the plan shows what they would cost nonetheless."""
+    run.__dict__["settings"] = run.settings.model_copy(update={"hub": run.settings.hub.model_copy(update={"subdomains": True})})
+    plans = every(run)
+    assert [step for step, plan in plans.items() if plan.error] == ["certs"]
+    assert field(plans["service"], "Env.SUBDOMAIN_HOST").wanted == f"https://{run.settings.hub.domain}"
+
+
 def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Hosts) -> None:
     """An operator sees all that is wrong, and all that would change, at once."""
     hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"

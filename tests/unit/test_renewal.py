@@ -119,3 +119,9 @@ def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -
 def test_a_failure_is_told_with_its_reason(state: State, told: str) -> None:
     """And when it is tried again."""
     assert state.told == told
+
+
+def test_by_port_80_no_certificate_for_subdomains_is_renewed() -> None:
+    """The authority would give one without them, and it would take the place of the one that covers them."""
+    both = settings(proxy={"separate": True}, hub={"domain": "hub.example.org", "subdomains": True})
+    assert renewal.is_wanted(both) is False

@@ -405,10 +405,14 @@ def test_an_image_that_is_gone_is_an_answer() -> None:
 
 @pytest.mark.parametrize(
     ("table", "setting"),
-    [({"proxy": {"separate": True}}, "proxy.separate"), ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine")],
+    [
+        ({"proxy": {"separate": True}}, "proxy.separate"),
+        ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine"),
+        ({"hub": {"domain": DOMAIN, "subdomains": True}}, "hub.subdomains"),
+    ],
 )
 def test_a_hub_that_stood_on_other_services_is_refused(table: dict[str, Any], setting: str) -> None:
-    """It would find neither proxy nor engine: the setting is the way back."""
+    """It would find neither proxy nor engine, or a proxy that routes otherwise: the setting is the way back."""
     secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
     other = service.desired(settings(**table), secrets, replace(PARTS, images={NOTEBOOK: X}))
     with pytest.raises(StepError, match=f"release 2 ran with another {setting}"):

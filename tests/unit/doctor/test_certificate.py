@@ -34,6 +34,15 @@ def test_certificate_is_judged(authority: Authority, name: str, directory: str, 
     assert [line.startswith(start) for line, start in zip(said, expected, strict=True)] == [True] * len(expected), said
 
 
+def test_one_without_the_subdomains_is_a_failure(authority: Authority) -> None:
+    """And no `fab certs` would get another one."""
+    found = parse(authority.issue(DOMAIN)[0], LETS_ENCRYPT)
+    given = settings(hub={"domain": DOMAIN, "subdomains": True})
+    (said,) = certificate.judge(found, given, MANAGER, NOW)
+    assert (said.level, said.text) == ("failure", f"it is for {DOMAIN}, not for *.{DOMAIN}")
+    assert "certs.certificate" in said.remedy
+
+
 def test_none_yet_is_a_warning() -> None:
     """Before the first deploy there is none."""
     (found,) = certificate.judge(None, settings(), MANAGER, NOW)

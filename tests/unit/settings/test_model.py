@@ -68,3 +68,9 @@ def test_default_images_have_a_tag(table: str) -> None:
     """No image is left to mean every tag of its name."""
     images = [value for name, value in getattr(settings(), table) if name.endswith("image")]
     assert [image for image in images if ":" not in image.rpartition("/")[2]] == []
+
+
+@pytest.mark.parametrize(("subdomains", "names"), [(False, ("x.org",)), (True, ("x.org", "*.x.org"))])
+def test_browsers_ask_for_the_domain_and_what_is_below(subdomains: bool, names: tuple[str, ...]) -> None:
+    """The hub keeps its own."""
+    assert settings(hub={"domain": "x.org", "subdomains": subdomains}).hub.names == names
