@@ -122,7 +122,7 @@ def _gate(cluster: Cluster) -> list[Finding]:
 
     return _one_by_one(
         cluster,
-        ("published", lambda: published.judge(published.observe(head, settings), settings.hub.service, manager)),
+        ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
         ("dns", names),
         ("certificate", judged),
     )
