@@ -8,9 +8,9 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from hub.slug import slug
 from swarmhub.settings.access import Access
+from swarmhub.settings.certs import Certs
 from swarmhub.settings.grammar import (
     Domain,
-    Email,
     FilePath,
     Host,
     HttpsUrl,
@@ -38,9 +38,6 @@ from swarmhub.settings.page import Page
 from swarmhub.settings.proxy import Proxy
 from swarmhub.settings.table import Table
 from swarmhub.settings.walls import Walls
-
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 Key = tuple[str | int, ...]
 PROFILED = ("profiles", "overrides", "folders")
@@ -115,19 +112,6 @@ class Secrets(Table):
         if self.file and self.command:
             raise misplaced("clashes with 'file'; keep one of the two", "command")
         return self
-
-
-class Certs(Table):
-    """The TLS certificate, by certbot on the manager."""
-
-    email: Email | None = Field(None, description="Where the certificate authority writes to.")
-    staging: StrictBool = Field(
-        True, description="Use the staging server, whose certificates browsers refuse, to try things out."
-    )
-    server: HttpsUrl = Field(LETS_ENCRYPT, description="The ACME server's directory.")
-    staging_server: HttpsUrl = Field(LETS_ENCRYPT_STAGING, description="The one used while `staging` is true.")
-    ca: FilePath | None = Field(None, description="PEM file with the CAs of a private ACME server and of what it issues.")
-    image: TaggedImage = Field("certbot/certbot:v5.1.0", description="The certbot image.")
 
 
 class Volume(Table):

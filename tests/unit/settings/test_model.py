@@ -63,7 +63,7 @@ def test_githubs_api_follows_from_its_address(table: dict[str, Any], api: str) -
     assert settings(github=table).github.api_url == api
 
 
-@pytest.mark.parametrize("table", ["certs", "hub", "notebook"])
+@pytest.mark.parametrize("table", ["hub", "notebook"])
 def test_default_images_have_a_tag(table: str) -> None:
     """No image is left to mean every tag of its name."""
     images = [value for name, value in getattr(settings(), table) if name.endswith("image")]
