@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmhub import certs, homes, hub_image, removal
+from swarmhub import certs, homes, hub_image, network, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
@@ -31,15 +31,15 @@ class Thing:
 class OnCluster:
     """What the swarm keeps; `homes` are the records of where people's are.
 
-    `strangers` are the ids of the services that are not ours, `on_network` those on our network.
+    `strangers` are the ids of the services that are not ours, `shared` our networks that some of those are on, and their names.
     """
 
     services: tuple[Thing, ...]
     secrets: tuple[Thing, ...]
     configs: tuple[Thing, ...]
     homes: tuple[Thing, ...]
-    network: Thing | None
-    on_network: tuple[str, ...]
+    networks: tuple[Thing, ...]
+    shared: Mapping[str, tuple[str, ...]]
     labels: Mapping[str, tuple[str, ...]]
     strangers: frozenset[str]
 
@@ -66,14 +66,17 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
     theirs = {IMAGE + image for spec in others for image in images_of(spec)}
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
-    network = next((one for one in listed if one["Name"] == settings.network.name), None)
+    networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
+    users = {
+        one["Id"]: tuple(each["Spec"]["Name"] for each in strangers if one["Id"] in network.targets(each)) for one in networks
+    }
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
         secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
         configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
         homes=tuple(one for one, labels in configs if homes.LABEL in labels),
-        network=Thing(f"network {network['Name']}", f"/networks/{network['Id']}") if network else None,
-        on_network=tuple(one["Spec"]["Name"] for one in strangers if network and network["Id"] in str(one["Spec"])),
+        networks=tuple(Thing(f"network {one['Name']}", f"/networks/{one['Id']}") for one in networks if not users[one["Id"]]),
+        shared={one["Name"]: users[one["Id"]] for one in networks if users[one["Id"]]},
         labels={
             node["ID"]: names
             for node in engine.get("/nodes")

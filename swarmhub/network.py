@@ -65,7 +65,7 @@ def observe(manager: Host, name: str) -> Found | None:
     if answer is None:
         return None
     services = manager.engine.get("/services")
-    attached = [service for service in services if answer["Id"] in _targets(service)]
+    attached = [service for service in services if answer["Id"] in targets(service)]
     names = sorted(service["Spec"]["Name"] for service in attached)
     people = sorted({user for service in attached if (user := notebooks.user(service))})
     fields = {key: answer.get(key) for key in ("Name", "Driver", "Scope", "Attachable", "Options", "IPAM")}
@@ -153,7 +153,8 @@ def _stuck(host: Host, name: str) -> StepError:
     return StepError(host.name, f"network {name} is still in use after a minute", f"See: docker network inspect {name}")
 
 
-def _targets(service: Json) -> set[str]:
+def targets(service: Json) -> set[str]:
+    """Return the ids of the networks that a service is on."""
     spec = service["Spec"]
     networks = spec["TaskTemplate"].get("Networks") or spec.get("Networks") or []
     return {network["Target"] for network in networks}

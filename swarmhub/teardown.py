@@ -35,8 +35,7 @@ def plan(
     for kind, things in (("secret", cluster.secrets), ("config", cluster.configs)):
         if things:
             changes.append(Change("remove", _named(kind, things), manager, _Remover(things)))
-    if cluster.network and not cluster.on_network:
-        changes.append(_remove(cluster.network, manager))
+    changes += [_remove(one, manager) for one in cluster.networks]
     for host, node in nodes.items():
         changes += [_remove(thing, host) for thing in (*node.containers, *node.sockets, *node.images)]
     for node_id, labels in cluster.labels.items():
@@ -57,8 +56,7 @@ def kept(settings: Settings, cluster: OnCluster, nodes: Mapping[str, OnNode], *,
             lines.append(f"{', '.join(data)} on {host}; to remove them too: fab teardown --with-data")
         if node.in_use:
             lines.append(f"{', '.join(node.in_use)} on {host}: other containers use them")
-    if cluster.on_network:
-        lines.append(f"network {settings.network.name}: {', '.join(cluster.on_network)} use it")
+    lines += [f"network {name}: {', '.join(users)} use it" for name, users in cluster.shared.items()]
     if settings.home.keep and settings.home.path:
         lines.append(f"the homes in {settings.home.path} ({settings.home.type}); they are removed by hand")
     return [*lines, "the swarm; to end it, on each node: docker swarm leave --force"]

@@ -115,7 +115,7 @@ def _gate(cluster: Cluster) -> list[Finding]:
 
     return _one_by_one(
         cluster,
-        ("published", lambda: published.judge(published.observe(head, settings), settings.hub.service, manager)),
+        ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
         ("dns", lambda: [dns.judge(domain, dns.observe(head, domain), own, manager)]),
         ("certificate", judged),
     )

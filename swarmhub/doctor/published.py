@@ -1,6 +1,8 @@
 """Ports 80 and the hub's on the manager: free, or ours."""
 
-from swarmhub import certs, ports
+from collections.abc import Mapping
+
+from swarmhub import certs, ports, proxy
 from swarmhub.doctor.finding import Finding, failure, ok
 from swarmhub.host import Host
 from swarmhub.ports import Holder
@@ -16,17 +18,18 @@ def observe(manager: Host, settings: Settings) -> dict[int, Holder | None]:
     return {port: ports.observe(manager, port) for port in dict.fromkeys((*of_certbot, settings.hub.port))}
 
 
-def judge(holders: dict[int, Holder | None], service: str, manager: str) -> list[Finding]:
+def judge(holders: dict[int, Holder | None], settings: Settings, manager: str) -> list[Finding]:
     """Return a line for each port."""
-    return [_of(port, holder, service, manager) for port, holder in holders.items()]
+    ours = {settings.hub.service: "the hub's", proxy.name(settings): "the proxy's"}
+    return [_of(port, holder, ours, manager) for port, holder in holders.items()]
 
 
-def _of(port: int, holder: Holder | None, service: str, manager: str) -> Finding:
+def _of(port: int, holder: Holder | None, ours: Mapping[str, str], manager: str) -> Finding:
     what = "the certificate authority asks there" if port == CERTBOT else "the hub answers there"
     if holder is None:
         return ok(CHECK, manager, f"port {port} is free; {what}")
-    if holder.service == service:
-        return ok(CHECK, manager, f"port {port} is the hub's")
+    if holder.service in ours:
+        return ok(CHECK, manager, f"port {port} is {ours[holder.service]}")
     if holder.labels.get("swarmhub") == certs.STEP:
         return ok(CHECK, manager, f"port {port} is certbot's at the moment")
     remedy = "Stop it, also at the next start of the machine" + ("" if port == CERTBOT else "; or set hub.port in hosts.toml")

@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography import x509
 
 LEAST, MOST = 1.0, 3600.0
-ABSENT_SECONDS = 10.0
+ABSENT_SECONDS, LOOK_SECONDS = 10.0, 2.0
 LAST_LINES = 20
 
 
@@ -60,7 +60,9 @@ def look(chain: Path, file: Path, certbot: list[str], before: State) -> tuple[St
         return before, ABSENT_SECONDS
     left, life = ages(chain, now)
     if (due := wait(left, life)) > 0:
-        return before, max(due, LEAST)
+        if before.failures:  # somebody else has got another one meanwhile
+            write(file, State())
+        return State(), max(due, LEAST)
     done = subprocess.run(certbot, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(done.stdout, end="", flush=True)
     if done.returncode == 0:
@@ -81,13 +83,35 @@ def write(file: Path, state: State) -> None:
     part.replace(file)
 
 
+def read(file: Path) -> State:
+    """Read how it stood when the container ended that was here before."""
+    try:
+        return State(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return State()
+
+
+def pass_time(chain: Path, seconds: float) -> None:
+    """Wait; another certificate in the file ends it."""
+    end, seen = time.monotonic() + seconds, _content(chain)
+    while (left := end - time.monotonic()) > 0 and _content(chain) == seen:
+        time.sleep(min(left, LOOK_SECONDS))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
 def main(certbot: list[str]) -> None:
     """Look again and again."""
     chain, file = Path(os.environ["CHAIN"]), Path(os.environ["STATE"])
-    state = State()
+    state = read(file)
     while True:
         state, seconds = look(chain, file, certbot, state)
-        time.sleep(seconds)
+        pass_time(chain, seconds)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
             listed("s1", HUB, SERVICE, "net"),
             listed("s2", "jupyterhub-ada", {"swarmhub.notebooks": HUB}, "net"),
             listed("s3", "registry", None, "net"),
+            listed("s5", "jupyterhub-proxy", SERVICE, "net-proxy"),
             listed("s4", "other"),
         ],
         "GET /secrets": [listed("x2", "b", SERVICE), listed("x1", "a", SERVICE), listed("x3", "theirs")],
@@ -55,16 +56,16 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
             listed("c3", "home-ada", {"swarmhub.home": HUB}),
             listed("c4", "theirs", {"swarmhub.home": "another"}),
         ],
-        "GET /networks": [{"Name": "jupyter2", "Id": "no"}, {"Name": "jupyter", "Id": "net"}],
+        "GET /networks": [{"Name": f"jupyter{end}", "Id": f"net{end}"} for end in ("2", "", "-proxy")],
         "GET /nodes": [{"ID": "n1", "Spec": {}}, node],
     }
     found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
-    assert [one.name for one in found.services] == [HUB, "jupyterhub-ada"]
+    assert [one.name for one in found.services] == [HUB, "jupyterhub-ada", "jupyterhub-proxy"]
     assert found.secrets == (Thing("a", "/secrets/x1"), Thing("b", "/secrets/x2"))
     assert found.configs == (Thing("history", "/configs/c1"),)
     assert found.homes == (Thing("home-ada", "/configs/c3"),)
-    assert found.network == Thing("network jupyter", "/networks/net")
-    assert (found.on_network, found.strangers) == (("registry",), frozenset({"s3", "s4"}))
+    assert found.networks == (Thing("network jupyter-proxy", "/networks/net-proxy"),)
+    assert (found.shared, found.strangers) == ({"jupyter": ("registry",)}, frozenset({"s3", "s4"}))
     assert found.labels == {"n2": ("swarmhub.waits",)}
 
 

@@ -21,8 +21,8 @@ CLUSTER = OnCluster(
     secrets=(Thing("id", "/secrets/x1"), Thing("secret", "/secrets/x2")),
     configs=tuple(Thing(f"history-{number}", f"/configs/c{number}") for number in range(3)),
     homes=(Thing("home-ada", "/configs/h1"),),
-    network=Thing("network jupyter", "/networks/net"),
-    on_network=(),
+    networks=(Thing("network jupyter", "/networks/net"),),
+    shared={},
     labels={"n2": ("swarmhub.waits",)},
     strangers=frozenset(),
 )
@@ -38,7 +38,7 @@ NODES = {
     ),
     WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",), homes=HOMES),
 }
-NOTHING = OnCluster((), (), (), (), None, (), {}, frozenset())
+NOTHING = OnCluster((), (), (), (), (), {}, {}, frozenset())
 
 
 def planned(cluster: OnCluster = CLUSTER, nodes: Any = NODES, *, with_data: bool = False) -> Plan:
@@ -90,7 +90,7 @@ def test_data_go_only_on_demand_and_last() -> None:
 
 def test_a_network_that_others_use_stays() -> None:
     """And it is said who does."""
-    shared = replace(CLUSTER, on_network=("registry",))
+    shared = replace(CLUSTER, networks=(), shared={"jupyter": ("registry",)})
     assert "network" not in str([change.what for change in planned(shared).changes])
     assert "network jupyter: registry use it" in teardown.kept(settings(), shared, NODES, with_data=True)
 

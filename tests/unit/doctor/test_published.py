@@ -13,6 +13,8 @@ from tests.unit.fakes import MANAGER, FakeHost, settings
         (80, None, "ok"),
         (443, None, "ok"),
         (443, Holder("the container jupyterhub.1.x", service="jupyterhub"), "ok"),
+        (443, Holder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
+        (80, Holder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
         (80, Holder("the container happy_noyce", {"swarmhub": "certs"}), "ok"),
         (80, Holder("the process apache2 (pid 7)"), "failure"),
         (443, Holder("the container web", service="shop"), "failure"),
@@ -20,7 +22,7 @@ from tests.unit.fakes import MANAGER, FakeHost, settings
 )
 def test_port_is_free_or_ours(port: int, holder: Holder | None, level: str) -> None:
     """Anything else on it fails, by name."""
-    (found,) = published.judge({port: holder}, "jupyterhub", MANAGER)
+    (found,) = published.judge({port: holder}, settings(), MANAGER)
     assert (found.level, holder is None or level == "ok" or holder.name in found.text) == (level, True)
 
 

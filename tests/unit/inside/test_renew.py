@@ -1,6 +1,7 @@
 """When a certificate is renewed, and what becomes of a renewal that fails."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,6 +66,37 @@ def test_one_that_holds_is_left_alone(chain: Path, tmp_path: Path, monkeypatch: 
     at(monkeypatch, NOW + timedelta(days=1))
     state, seconds = renew.look(chain, tmp_path / "state", ["false"], State())
     assert (state, seconds, (tmp_path / "state").exists()) == (State(), 3600, False)
+
+
+def test_a_failure_is_forgotten_when_somebody_else_has_got_one(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `fab certs` does; what a container before this one wrote is known."""
+    at(monkeypatch, NOW + timedelta(days=1))
+    (tmp_path / "state").write_text(json.dumps(asdict(State(4, "no", "x", "y"))))
+    state, _ = renew.look(chain, tmp_path / "state", ["false"], renew.read(tmp_path / "state"))
+    assert (state, renew.read(tmp_path / "state")) == (State(), State())
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"other": 1}'])
+def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str | None) -> None:
+    """It is written anew with the next try."""
+    if content is not None:
+        (tmp_path / "state").write_text(content)
+    assert renew.read(tmp_path / "state") == State()
+
+
+def test_another_certificate_ends_the_wait(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what was told of the last one is told no more."""
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        chain.write_text("another")
+
+    monkeypatch.setattr("swarmhub.inside.renew.time.sleep", sleep)
+    renew.pass_time(chain, 3600)
+    assert slept == [renew.LOOK_SECONDS]
 
 
 def test_where_there_is_none_it_is_waited_for(tmp_path: Path) -> None:
