@@ -1,12 +1,14 @@
 """The TLS certificate: certbot in a container on the manager, port 80, into /etc/letsencrypt."""
 
 import datetime
+import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from swarmhub import commands, containers, ports
+from swarmhub import commands, containers, dns_challenge, ports
 from swarmhub.differences import Difference, differences, flat
+from swarmhub.dns_challenge import Dns
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import split
@@ -15,16 +17,14 @@ from swarmhub.settings import Settings, read_text
 
 STEP = "certs"
 FOLDER = "/etc/letsencrypt"
+OWN = f"{FOLDER}/own"
+CHAIN, KEY = "fullchain.pem", "privkey.pem"
 # RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
 STALE_NONCE = "invalid anti-replay nonce"
 ATTEMPTS = 3
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
 HTTP = 80
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
-WILDCARD = (
-    "Authorities give one by DNS only: let certbot ask so ([certs.dns]), name a certificate of your own "
-    "(certs.certificate, certs.key), or set hub.subdomains = false"
-)
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,22 @@ class Certificate:
     directory: str
     chain: str
     fingerprint: str
+    is_own: bool = False
 
-    def covers(self, names: Iterable[str]) -> bool:
-        """Tell whether browsers take it for all these names; `*.DOMAIN` stands for one label, and not for DOMAIN itself."""
-        held = {name.lower() for name in self.names}
-        # RFC 6125, 6.4.3: of a name, its whole first label and no more may be any.
-        return all({name.lower(), f"*.{name.lower().partition('.')[2]}"} & held for name in names)
+    @property
+    def remedy(self) -> str:
+        """Return how to come by another one."""
+        if self.is_own:
+            return "Put a newer one at certs.certificate and certs.key, then fab deploy"
+        return "Get another one: fab certs, then fab deploy"
 
-    def lacks(self, names: Iterable[str]) -> str:
-        """Return for what it is and for which of these names it is not, as people read it."""
-        lacking = [name for name in names if not self.covers([name])]
-        return f"is for {', '.join(sorted(self.names))}, not for {' and '.join(lacking)}"
+    def covers(self, name: str) -> bool:
+        """Tell whether it is for a name; a wildcard stands for one label, as in TLS."""
+        return name in self.names or f"*.{name.partition('.')[2]}" in self.names
+
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that it is not for."""
+        return [name for name in names if not self.covers(name)]
 
     def days_left(self, now: datetime.datetime) -> int:
         """Return the whole days until it expires."""
@@ -66,7 +71,10 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80."""
+    """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80.
+
+    `cost` is what another certificate than the one that is served means for the people working.
+    """
 
     domain: str
     email: str | None
@@ -76,7 +84,19 @@ class Wanted:
     image: str
     ca: str | None
     names: tuple[str, ...]
+    dns: Dns | None = None
     by_proxy: bool = False
+    cost: Cost = Cost.HUB_RESTART
+
+    @property
+    def is_by_http(self) -> bool:
+        """Tell whether certbot has to answer the authority on port 80 by itself."""
+        return not (self.dns or self.by_proxy)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return certbot's variables."""
+        return {**({"REQUESTS_CA_BUNDLE": CA_IN_CONTAINER} if self.ca else {}), **(self.dns.environment if self.dns else {})}
 
     def directory(self, found: Certificate | None) -> str:
         """Return the ACME directory to ask: never staging again once there is a real certificate."""
@@ -84,16 +104,22 @@ class Wanted:
         return self.staging_server if self.is_staging and not is_real else self.server
 
 
-def live(domain: str, name: str) -> str:
-    """Return where certbot keeps a file of the domain's certificate."""
-    return f"{FOLDER}/live/{domain}/{name}"
+def place(settings: Settings, name: str) -> str:
+    """Return where a file of the domain's certificate is: where certbot keeps it, or the operator's own."""
+    folder = own_folder(settings.hub.domain) + "/current" if settings.certs.is_own else f"{FOLDER}/live/{settings.hub.domain}"
+    return f"{folder}/{name}"
+
+
+def own_folder(domain: str) -> str:
+    """Return where the operator's own certificates for a domain are: beside certbot's, whose folder is mounted."""
+    return f"{OWN}/{domain}"
 
 
 def desired(settings: Settings) -> Wanted:
     """Return the certificate that the settings ask for.
 
     Raises:
-        SettingsError: the CA file cannot be read.
+        SettingsError: the CA file or the DNS provider's credentials cannot be read.
 
     """
     certs = settings.certs
@@ -103,33 +129,41 @@ def desired(settings: Settings) -> Wanted:
         certs.email,
         certs.server,
         certs.staging_server,
-        certs.staging,
-        certs.image,
+        certs.is_staging,
+        certs.certbot,
         ca,
-        settings.hub.names,
+        settings.names,
+        dns_challenge.desired(settings),
     )
 
 
-def observe(manager: Host, domain: str) -> Certificate | None:
-    """Read the certificate and its renewal file on the manager; there is no API for them.
+def observe(manager: Host, settings: Settings) -> Certificate | None:
+    """Read the certificate, and certbot's renewal file, on the manager; there is no API for them.
 
     Raises:
-        StepError: the user may not read them.
+        StepError: the user may not read them, or the certificate is damaged.
 
     """
-    chain = manager.run("cat", live(domain, "fullchain.pem"))
+    where, domain, is_own = place(settings, CHAIN), settings.hub.domain, settings.certs.is_own
+    chain = manager.run("cat", where)
     if chain.code:
         if "Permission denied" in chain.err:
             raise StepError(manager.name, f"may not read {FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml")
         return None
-    renewal = manager.run("cat", f"{FOLDER}/renewal/{domain}.conf")
-    directory = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+    if is_own and manager.run("test", "-s", place(settings, KEY)).code:
+        return None
     try:
-        return parse(chain.out, directory[1] if directory else "")
+        return parse_own(chain.out) if is_own else parse(chain.out, _directory(manager, domain))
     except ValueError as error:
-        where = live(domain, "fullchain.pem")
-        remedy = f"Was the disk full? Remove {FOLDER} there, and get another one: fab certs"
+        remedy = f"Was the disk full? Remove {own_folder(domain) if is_own else FOLDER} there, and get another one: fab certs"
         raise StepError(manager.name, f"{where} is damaged: {error}", remedy) from error
+
+
+def _directory(manager: Host, domain: str) -> str:
+    """Return the ACME directory that certbot asked, nothing if it is not known."""
+    renewal = manager.run("cat", f"{FOLDER}/renewal/{domain}.conf")
+    found = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def require(found: Certificate | None, manager: str) -> Certificate:
@@ -152,7 +186,7 @@ def parse(chain: str, directory: str) -> Certificate:
     leaf = x509.load_pem_x509_certificates(chain.encode())[0]
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return Certificate(
-        names=frozenset(names.get_values_for_type(x509.DNSName)),
+        names=frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName)),
         issuer=leaf.issuer.rfc4514_string(),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
@@ -162,25 +196,22 @@ def parse(chain: str, directory: str) -> Certificate:
     )
 
 
+def parse_own(chain: str) -> Certificate:
+    """Read the operator's own PEM chain; other intermediate certificates are another fingerprint too."""
+    return replace(parse(chain, ""), fingerprint=hashlib.sha256(chain.encode()).hexdigest()[:16], is_own=True)
+
+
 def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
-    """Return what gets the certificate; one that still holds is kept.
-
-    Raises:
-        StepError: it is to cover subdomains, and does not: certbot asks by HTTP, and by that no authority gives such a one.
-
-    """
-    if any(name.startswith("*.") for name in wanted.names):
-        covering = _require_covering(wanted, found, manager)
-        return Plan(STEP, f"certificate for {' and '.join(wanted.names)}: {covering.days_left(now)} days left")
+    """Return what gets the certificate; one that still holds is kept."""
     directory = wanted.directory(found)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
-        differs = flat({"server": directory, "names": [wanted.domain]})
+        differs = flat({"server": directory, "names": [*wanted.names]})
         return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False), differs),))
-    if found.directory != directory or not found.covers(wanted.names):
+    if found.directory != directory or found.lacking(wanted.names):
         # certbot keeps a certificate that has not expired, whichever server it came from.
         differs = differences(
-            {"server": directory, "names": [wanted.domain]}, {"server": found.directory, "names": sorted(found.names)}
+            {"server": directory, "names": [*wanted.names]}, {"server": found.directory, "names": sorted(found.names)}
         )
         return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True), differs),))
     if found.is_due(now):
@@ -189,51 +220,47 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 
-def _require_covering(wanted: Wanted, found: Certificate | None, manager: str) -> Certificate:
-    if found is None:
-        raise StepError(manager, f"there is no certificate for {' and '.join(wanted.names)}", WILDCARD)
-    if not found.covers(wanted.names):
-        raise StepError(manager, f"the certificate {found.lacks(wanted.names)}", WILDCARD)
-    return found
-
-
 def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
     """Return certbot's arguments."""
     account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
     return [
         "certonly",
         "--non-interactive",
-        # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
-        *(("--webroot", "--webroot-path", FOLDER) if wanted.by_proxy else ("--standalone",)),
-        "--preferred-challenges=http",
+        *_challenge(wanted),
         "--agree-tos",
         "--server",
         directory,
         "--cert-name",
         wanted.domain,
-        "--domain",
-        wanted.domain,
+        *(word for name in wanted.names for word in ("--domain", name)),
         *account,
         "--force-renewal" if force else "--keep-until-expiring",
     ]
 
 
+def _challenge(wanted: Wanted) -> list[str]:
+    if wanted.dns:
+        return [*wanted.dns.arguments, "--preferred-challenges=dns"]
+    # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
+    how = ["--webroot", "--webroot-path", FOLDER] if wanted.by_proxy else ["--standalone"]
+    return [*how, "--preferred-challenges=http"]
+
+
 def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
     """Return the body of the request that makes certbot's container."""
-    published = {} if wanted.by_proxy else {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
+    published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
     return {
         "Image": wanted.image,
         "Cmd": arguments(wanted, directory, force=force),
-        "Env": [f"REQUESTS_CA_BUNDLE={CA_IN_CONTAINER}"] if wanted.ca else [],
-        "ExposedPorts": {} if wanted.by_proxy else {"80/tcp": {}},
+        "Env": [f"{name}={value}" for name, value in wanted.environment.items()],
+        "ExposedPorts": {"80/tcp": {}} if wanted.is_by_http else {},
         "Labels": {"swarmhub": STEP},
         "HostConfig": {"Binds": [f"{FOLDER}:{FOLDER}"], **published},
     }
 
 
 def _change(verb: str, what: str, manager: str, certbot: "_Certbot", differs: tuple[Difference, ...] = ()) -> Change:
-    # A certificate that replaces another one reaches people when the hub has restarted; a separate proxy takes it as it runs.
-    cost = Cost.NOTHING if verb == "issue" or certbot.wanted.by_proxy else Cost.HUB_RESTART
+    cost = Cost.NOTHING if verb == "issue" else certbot.wanted.cost
     body = container(certbot.wanted, certbot.directory, force=certbot.force)
     return Change(verb, what, manager, certbot, differs, cost, command=commands.container(body))
 
@@ -263,9 +290,8 @@ class _Certbot:
             if line.strip() and not _is_noise(said):
                 progress.log(host.name, line)
 
-        files = {CA_IN_CONTAINER[1:]: self.wanted.ca.encode()} if self.wanted.ca else None
-        done = containers.once(host, container(self.wanted, self.directory, force=self.force), files=files, say=say)
-        return done.code, said
+        body = container(self.wanted, self.directory, force=self.force)
+        return containers.once(host, body, files=_files(self.wanted), mode=0o600, say=say).code, said
 
     def _require_image(self, host: Host, progress: Progress) -> None:
         if host.engine.find(f"/images/{self.wanted.image}/json") is None:
@@ -275,12 +301,19 @@ class _Certbot:
                 pass
 
     def _require_port(self, host: Host) -> None:
-        if self.wanted.by_proxy:
+        if not self.wanted.is_by_http:
             return
         holder = ports.observe(host, HTTP)
         if holder:
             cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
             raise StepError(host.name, cause, "Stop it for the moment, and run this again")
+
+
+def _files(wanted: Wanted) -> dict[str, bytes]:
+    """Return what is put into certbot's container, past its arguments and its environment."""
+    ca = {CA_IN_CONTAINER[1:]: wanted.ca.encode()} if wanted.ca else {}
+    dns = {dns_challenge.CREDENTIALS[1:]: wanted.dns.credentials.get_secret_value().encode()} if wanted.dns else {}
+    return ca | dns
 
 
 def _is_noise(said: list[str]) -> bool:
@@ -303,4 +336,6 @@ def _remedy(wanted: Wanted, said: list[str]) -> str:
         return f"The ACME server has forgotten this account: rm -r {FOLDER}/accounts there, and run this again"
     if "too many" in text or "rateLimited" in text:
         return "That is a rate limit: wait as it says, and try with staging = true meanwhile"
+    if wanted.dns:
+        return "Are certs.dns_credentials those of the domain's zone, and is certs.dns_propagation long enough?"
     return f"Does {wanted.domain} lead to this manager, and is port 80 open to the internet?"

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from swarmhub import certs, service, specs
-from swarmhub.certs import live
+from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.host import Host, Json
 from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import PROXY_TOKEN, Secrets
@@ -41,15 +41,15 @@ def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the proxy's whole spec."""
-    hub, domain = settings.hub, settings.hub.domain
+    hub = settings.hub
     callback = urlsplit(secrets[IN_ENVIRONMENT].get_secret_value())
     environment = {
-        "SSL_KEY": live(domain, "privkey.pem"),
-        "SSL_CERT": live(domain, "fullchain.pem"),
+        "SSL_KEY": place(settings, KEY),
+        "SSL_CERT": place(settings, CHAIN),
         "ACME_FOLDER": certs.FOLDER,
         "PUBLIC_URL": f"https://{callback.netloc}",
         # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
-        "HSTS": "0" if settings.certs.staging else "1",
+        "HSTS": "0" if settings.certs.is_staging else "1",
         "SUBDOMAINS": "1" if hub.subdomains else "0",
         "HUB_URL": f"http://{hub.service}:8081",
         "PROXY_SUBNET": parts.proxy_subnet,

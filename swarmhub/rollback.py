@@ -19,6 +19,7 @@ from swarmhub.plan import Change, Plan
 from swarmhub.releases import Release
 
 STEP = "rollback"
+CERTIFICATE = ("SSL_KEY", "SSL_CERT")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
     container, now = spec["TaskTemplate"]["ContainerSpec"], running["TaskTemplate"]["ContainerSpec"]
     container["Secrets"] = copy.deepcopy(now.get("Secrets") or [])
     container["Labels"] = {**(container.get("Labels") or {}), **_certificate(now)}
+    container["Env"] = _with_certificate(container.get("Env") or [], specs.environment(now))
     spec["TaskTemplate"]["Networks"] = copy.deepcopy(running["TaskTemplate"].get("Networks") or [])
     spec["TaskTemplate"]["Placement"] = copy.deepcopy(running["TaskTemplate"].get("Placement") or {})
     return spec
@@ -127,6 +129,13 @@ def _certificate(container: Json) -> dict[str, str]:
     label = services.CERTIFICATE_LABEL
     labels = container.get("Labels") or {}
     return {label: labels[label]} if label in labels else {}
+
+
+def _with_certificate(lines: Sequence[str], now: Mapping[str, str]) -> list[str]:
+    """Return the release's variables, but where the certificate is: that of its time may have expired."""
+    return [
+        f"{name}={now[name]}" if (name := line.partition("=")[0]) in CERTIFICATE and name in now else line for line in lines
+    ]
 
 
 def _after(target: Release, known: Sequence[Release]) -> Release | None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from hub import mounts
 from hub.filter import policy
 from swarmhub import commands, converge, handed, health, images, specs, subdomains, swarm_config
-from swarmhub.certs import FOLDER, live
+from swarmhub.certs import CHAIN, FOLDER, KEY, place
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, flat
 from swarmhub.errors import StepError
@@ -158,7 +158,7 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
     if settings.proxy.separate:
         # By its name on the network that notebooks are not on.
         return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
-    return {name: live(settings.hub.domain, file) for name, file in (("SSL_KEY", "privkey.pem"), ("SSL_CERT", "fullchain.pem"))}
+    return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 
 def on_manager(node: str) -> dict[str, Any]:
@@ -208,10 +208,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     if found.service and differs:
         changes.append(update(wanted, found.service, manager, differs))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
-    changes += [
-        Change("remove", f"secret {left}", manager, _SecretRemover(id_), command=commands.line("secret", "rm", left))
-        for left, id_ in stale
-    ]
+    changes += [secret_removal(left, id_, manager) for left, id_ in stale]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
 
 
@@ -219,6 +216,11 @@ def secret(short: str, in_swarm: str, value: SecretStr, hub: str, manager: str) 
     """Return what makes a secret of a hub."""
     command = commands.secret(short, in_swarm, f"{LABEL}={hub}")
     return Change("create", f"secret {in_swarm}", manager, _SecretMaker(in_swarm, value, hub), command=command)
+
+
+def secret_removal(name: str, id_: str, manager: str) -> Change:
+    """Return what removes a secret."""
+    return Change("remove", f"secret {name}", manager, _SecretRemover(id_), command=commands.line("secret", "rm", name))
 
 
 def create(wanted: dict[str, Any], manager: str) -> Change:

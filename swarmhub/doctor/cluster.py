@@ -110,7 +110,7 @@ def _gate(cluster: Cluster) -> list[Finding]:
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
-        found, renewed = certs.observe(head, domain), renewal.observe(head) if renewal.is_wanted(settings) else None
+        found, renewed = certs.observe(head, settings), renewal.observe(head) if renewal.is_wanted(settings) else None
         return certificate.judge(found, settings, manager, datetime.now(UTC), renewed)
 
     def names() -> list[Finding]:

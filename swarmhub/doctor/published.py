@@ -13,8 +13,9 @@ CERTBOT = 80
 
 
 def observe(manager: Host, settings: Settings) -> dict[int, Holder | None]:
-    """Name what holds each port."""
-    return {port: ports.observe(manager, port) for port in dict.fromkeys((CERTBOT, settings.hub.port))}
+    """Name what holds each port; 80 is nobody's matter where no authority asks there."""
+    of_certbot = (CERTBOT,) if settings.certs.is_by_http else ()
+    return {port: ports.observe(manager, port) for port in dict.fromkeys((*of_certbot, settings.hub.port))}
 
 
 def judge(holders: dict[int, Holder | None], settings: Settings, manager: str) -> list[Finding]:

@@ -10,60 +10,45 @@ from playwright.sync_api import BrowserContext, expect
 
 from lab import topology
 from tests.lab.browsing import log_in, start_server, stop_server
-from tests.lab.support import HUB, Done, Lab, variant
+from tests.lab.support import HUB, ROOT, Done, Lab, variant
 from tests.unit.authority import Authority
 
 MANAGER = topology.MANAGER.name
 DOMAIN, PORT = topology.DOMAIN, topology.MANAGER.ports[443]
 ADA = f"https://ada.{DOMAIN}:{PORT}/user/ada"
 SUBDOMAINS = ("[hub]\n", "[hub]\nsubdomains = true\n")
-RENEWAL = "server = https://acme-staging.lab:14000/dir\n"
+OF_CERTBOT = (ROOT / "lab" / "hosts.toml").read_text().partition("[certs]\n")[2]
 # As a page of one's server would ask the hub in its visitor's name.
 ASK = "async url => { try { return (await fetch(url, {credentials: 'include'})).status; } catch { return 'refused'; } }"
 
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the lab's hosts.toml with subdomains."""
-    return variant(tmp_path_factory.mktemp("subdomains"), SUBDOMAINS)
+    """Return the lab's hosts.toml with subdomains, and with a certificate that covers them."""
+    folder, authority = tmp_path_factory.mktemp("subdomains"), Authority.make("Operator's CA")
+    chain, key = authority.issue(DOMAIN, f"*.{DOMAIN}", start=datetime.now(UTC) - timedelta(hours=1))
+    files = {"certificate": chain, "key": key, "ca": authority.pem}
+    for name, content in files.items():
+        (folder / f"{name}.pem").write_text(content)
+    own = "".join(f'{name} = "{folder / name}.pem"\n' for name in files)
+    return variant(folder, (OF_CERTBOT, own), SUBDOMAINS)
 
 
 @pytest.fixture(scope="module")
-def refused(settled: Lab, hosts: Path) -> Done:
-    """Try to deploy with the certificate that an authority gives by HTTP."""
-    return settled.fab("deploy", hosts=hosts)
-
-
-@pytest.fixture(scope="module")
-def planned(settled: Lab, refused: Done, hosts: Path) -> Done:
-    """Put a wildcard certificate where certbot keeps its own, and plan while Grace's server runs."""
+def planned(settled: Lab, hosts: Path) -> Done:
+    """Plan while Grace's server runs."""
     settled.start_server("grace")
-    chain, key = Authority.make("Wildcard CA").issue(DOMAIN, f"*.{DOMAIN}", start=datetime.now(UTC) - timedelta(days=1))
-    files = {
-        f"live/{DOMAIN}/fullchain.pem": chain,
-        f"live/{DOMAIN}/privkey.pem": key,
-        f"renewal/{DOMAIN}.conf": RENEWAL,
-    }
-    forget_certificate(settled)
-    for name, text in files.items():
-        path = f"/etc/letsencrypt/{name}"
-        settled.on(MANAGER, "sh", "-c", 'mkdir -p "$(dirname "$1")" && printf %s "$2" > "$1"', "sh", path, text)
     return settled.fab("plan", hosts=hosts)
 
 
 @pytest.fixture(scope="module")
 def apart(settled: Lab, planned: Done, hosts: Path) -> Iterator[Lab]:
-    """Deploy with subdomains; what is left of it is a lab without a certificate."""
-    done = settled.fab("deploy", "--yes", hosts=hosts)
+    """Deploy with subdomains, from one domain for all."""
+    done = settled.fab("deploy", hosts=hosts)
     assert done.code == 0, done.text
     yield settled
-    forget_certificate(settled)
     settled.forget_homes()
-
-
-def forget_certificate(lab: Lab) -> None:
-    """Remove the certificate, and leave the folder, which containers have mounted."""
-    lab.on(MANAGER, "find", "/etc/letsencrypt", "-mindepth", "1", "-delete")
+    settled.on(MANAGER, "rm", "-rf", "/etc/letsencrypt/own")
 
 
 def servers(lab: Lab) -> str:
@@ -71,11 +56,11 @@ def servers(lab: Lab) -> str:
     return lab.docker("service", "ls", "--quiet", "--filter", "label=swarmhub.notebooks")
 
 
-def test_a_certificate_without_them_is_refused(refused: Done) -> None:
-    """Before anything is changed, with the name that it lacks and what would get one."""
-    assert refused.code == 1
-    line = f"{MANAGER}: certs: the certificate is for {DOMAIN}, not for *.{DOMAIN}. Authorities give one by DNS only"
-    assert line in refused.err, refused.text
+def test_no_certificate_by_http_will_do(lab: Lab, tmp_path: Path) -> None:
+    """That is told before the first connection."""
+    done = lab.fab("deploy", hosts=variant(tmp_path, SUBDOMAINS))
+    assert done.code == 2
+    assert "hub.subdomains: needs a certificate for *.DOMAIN, which no authority gives by HTTP" in done.err
 
 
 def test_the_plan_says_whose_servers_stop(planned: Done) -> None:
@@ -131,9 +116,8 @@ def test_the_operators_proof_works_there(apart: Lab, hosts: Path) -> None:
 
 
 def test_one_domain_for_all_comes_back(apart: Lab, context: BrowserContext) -> None:
-    """By an ordinary deploy, which gets a certificate by HTTP again."""
-    forget_certificate(apart)
-    done = apart.fab("deploy", "--yes")
+    """By an ordinary deploy; a page on that domain does reach the hub."""
+    done = apart.fab("deploy")
     assert done.code == 0, done.text
     assert "SUBDOMAIN_HOST" not in apart.docker("service", "inspect", HUB)
     page = log_in(context, "ada")

@@ -87,7 +87,7 @@ def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> N
     """Names, issuer and life come from the chain, the ACME directory from certbot's renewal file."""
     chain, _ = authority.issue(DOMAIN, f"www.{DOMAIN}", days=90)
     host = FakeHost(commands={CHAIN: Output(0, chain, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
-    found = certs.observe(host, DOMAIN)
+    found = certs.observe(host, settings())
     assert found is not None
     assert found.names == {DOMAIN, f"www.{DOMAIN}"}
     assert (found.issuer, found.directory, found.chain) == ("CN=Test CA", STAGING, chain)
@@ -96,20 +96,20 @@ def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> N
 
 def test_a_manager_without_a_certificate_holds_none() -> None:
     """That the file is not there is no error."""
-    assert certs.observe(FakeHost(), DOMAIN) is None
+    assert certs.observe(FakeHost(), settings()) is None
 
 
 def test_a_folder_that_may_not_be_read_is_an_error_and_not_a_missing_certificate() -> None:
     """A user without the right to read certbot's folder is told so; no second certificate is asked for."""
     host = FakeHost(commands={CHAIN: Output(1, "", f"{CHAIN[:3]}: {CHAIN[4:]}: Permission denied\n")})
     with pytest.raises(StepError, match=r"may not read /etc/letsencrypt\. Log in as root, or set ssh\.sudo = true"):
-        certs.observe(host, DOMAIN)
+        certs.observe(host, settings())
 
 
 def test_a_chain_without_a_renewal_file_has_no_directory(authority: Authority) -> None:
     """A certificate that was put there by hand is from no ACME directory."""
     chain, _ = authority.issue(DOMAIN)
-    found = certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), DOMAIN)
+    found = certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), settings())
     assert found is not None
     assert found.directory == ""
 
@@ -123,7 +123,7 @@ def test_a_chain_that_is_damaged_is_an_error_of_the_step(content: str) -> None:
     """A file that was cut short by a full disk gives a line that names the host, not a traceback."""
     host = FakeHost(commands={CHAIN: Output(0, content, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
     with pytest.raises(StepError, match=MANAGER):
-        certs.observe(host, DOMAIN)
+        certs.observe(host, settings())
 
 
 def test_the_fingerprint_tells_one_certificate_from_the_next(authority: Authority) -> None:
@@ -144,51 +144,21 @@ def test_a_certificate_that_is_required_and_missing_names_its_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "names", "does"),
+    ("held", "names", "lacking"),
     [
-        (["hub.org"], ["hub.org"], True),
-        (["HUB.org"], ["hub.ORG"], True),
-        (["hub.org", "*.hub.org"], ["hub.org", "*.hub.org"], True),
-        (["*.hub.org"], ["ada.hub.org"], True),
-        (["*.hub.org"], ["hub.org"], False),
-        (["*.hub.org"], ["a.ada.hub.org"], False),
-        (["*.hub.org"], ["*.ada.hub.org"], False),
-        (["hub.org"], ["*.hub.org"], False),
-        (["hub.org", "ada.hub.org"], ["*.hub.org"], False),
-        (["*.org"], ["hub.org"], True),
-        (["*.org"], ["hub.org", "*.hub.org"], False),
-        (["a*.hub.org"], ["ada.hub.org"], False),
+        (["hub.org"], ["hub.org"], []),
+        (["HUB.org"], ["hub.org"], []),
+        (["hub.org", "*.hub.org"], ["hub.org", "*.hub.org"], []),
+        (["*.hub.org"], ["hub.org", "ada.hub.org"], ["hub.org"]),
+        (["*.hub.org"], ["a.ada.hub.org", "*.ada.hub.org"], ["a.ada.hub.org", "*.ada.hub.org"]),
+        (["hub.org", "ada.hub.org"], ["hub.org", "*.hub.org"], ["*.hub.org"]),
+        (["*.org"], ["hub.org", "*.hub.org"], ["*.hub.org"]),
+        (["a*.hub.org"], ["ada.hub.org"], ["ada.hub.org"]),
     ],
 )
-def test_a_wildcard_stands_for_one_label(authority: Authority, held: list[str], names: list[str], does: bool) -> None:
-    """As browsers take it."""
-    assert certs.parse(authority.issue(*held)[0], "").covers(names) is does
-
-
-def of_subdomains(found: Certificate | None) -> Plan:
-    """Return the plan where users have domains of their own."""
-    return certs.plan(certs.desired(settings(hub={"domain": DOMAIN, "subdomains": True})), found, MANAGER, NOW)
-
-
-def test_one_that_covers_the_subdomains_is_kept(authority: Authority) -> None:
-    """Wherever it comes from, and however few days are left: certbot would get one without them by HTTP."""
-    found = certs.parse(authority.issue(DOMAIN, f"*.{DOMAIN}", days=4)[0], "")
-    plan = of_subdomains(found)
-    assert (plan.changes, plan.summary) == ((), f"certificate for {DOMAIN} and *.{DOMAIN}: 3 days left")
-
-
-def test_one_that_does_not_cover_the_subdomains_is_refused(held: Certificate) -> None:
-    """Before anything is changed; the line says which names it lacks, and what gets them."""
-    with pytest.raises(StepError) as refused:
-        of_subdomains(held)
-    assert refused.value.cause == f"the certificate is for {DOMAIN}, not for *.{DOMAIN}"
-    assert all(word in refused.value.remedy for word in ("certs.certificate", "[certs.dns]", "hub.subdomains = false"))
-
-
-def test_where_there_is_none_for_the_subdomains_none_is_asked_for() -> None:
-    """An authority refuses a wildcard by HTTP, after it has counted the attempt."""
-    with pytest.raises(StepError, match=rf"there is no certificate for {DOMAIN} and \*\.{DOMAIN}"):
-        of_subdomains(None)
+def test_a_wildcard_stands_for_one_label(authority: Authority, held: list[str], names: list[str], lacking: list[str]) -> None:
+    """As browsers take it: a whole one, and not for none."""
+    assert certs.parse(authority.issue(*held)[0], "").lacking(names) == lacking
 
 
 def test_a_certificate_that_holds_is_kept(held: Certificate) -> None:
@@ -255,6 +225,87 @@ def test_certbot_is_asked_for_the_domain_and_nothing_is_asked_back() -> None:
         "ops@example.org",
         "--keep-until-expiring",
     ]
+
+
+@pytest.fixture
+def by_dns(tmp_path: Path) -> Wanted:
+    """Return a wildcard to have, by DNS."""
+    (tmp_path / "rfc2136.ini").write_text("dns_rfc2136_secret = hush\n")
+    return wanted(dns="rfc2136", dns_credentials=str(tmp_path / "rfc2136.ini"), dns_propagation=10, wildcard=True)
+
+
+def test_by_dns_certbot_is_told_its_plugin_and_both_names(by_dns: Wanted) -> None:
+    """And where the credentials are; nothing listens on a port."""
+    given = certs.arguments(by_dns, PRODUCTION, force=False)
+    assert given[2:8] == [
+        "--authenticator",
+        "dns-rfc2136",
+        "--dns-rfc2136-credentials",
+        "/swarmhub-dns-credentials",
+        "--dns-rfc2136-propagation-seconds",
+        "10",
+    ]
+    assert [given[at + 1] for at, word in enumerate(given) if word == "--domain"] == [DOMAIN, f"*.{DOMAIN}"]
+    assert ("--preferred-challenges=dns" in given, "--standalone" in given) == (True, False)
+    assert certs.container(by_dns, PRODUCTION, force=False)["HostConfig"] == {"Binds": ["/etc/letsencrypt:/etc/letsencrypt"]}
+
+
+def test_the_proxy_does_not_matter_where_dns_proves_the_domain(by_dns: Wanted) -> None:
+    """Its port 80 is not asked."""
+    assert certs.arguments(replace(by_dns, by_proxy=True), PRODUCTION, force=True) == certs.arguments(
+        by_dns, PRODUCTION, force=True
+    )
+
+
+def test_credentials_for_dns_reach_certbot_by_a_file_that_only_root_reads(by_dns: Wanted) -> None:
+    """They are in no argument, no environment and no plan; port 80 is not looked at."""
+    host = certbot(listening="LISTEN 0 511 0.0.0.0:80 0.0.0.0:*\n")
+    host.engine.answers["GET /images/certbot/dns-rfc2136:v5.1.0/json"] = {"Id": "sha256:d"}
+    (change,) = certs.plan(by_dns, None, MANAGER, NOW).changes
+    change.apply(host, FakeProgress())
+    with tarfile.open(fileobj=io.BytesIO(host.engine.sent("PUT /containers/c1/archive").body)) as tar:
+        (file,) = tar
+        content = tar.extractfile(file)
+        assert content is not None
+        assert (file.name, file.mode, content.read()) == ("swarmhub-dns-credentials", 0o600, b"dns_rfc2136_secret = hush\n")
+    assert (
+        "hush" not in str(host.engine.sent("POST /containers/create").body) + repr(change) + repr(change.apply) + change.command
+    )
+
+
+def test_route53_takes_its_credentials_as_awss_tools_do(tmp_path: Path) -> None:
+    """Its plugin has no options; it waits for the record by itself."""
+    (tmp_path / "aws").write_text("[default]\n")
+    by_aws = wanted(dns="route53", dns_credentials=str(tmp_path / "aws"))
+    assert certs.arguments(by_aws, PRODUCTION, force=False)[2:5] == [
+        "--authenticator",
+        "dns-route53",
+        "--preferred-challenges=dns",
+    ]
+    assert certs.container(by_aws, PRODUCTION, force=False)["Env"] == ["AWS_SHARED_CREDENTIALS_FILE=/swarmhub-dns-credentials"]
+
+
+def test_credentials_that_are_not_there_are_a_mistake_of_the_settings(tmp_path: Path) -> None:
+    """Named with their key, before anything is connected to."""
+    with pytest.raises(SettingsError, match=r"nothere\.ini:1: no such file or directory; certs\.dns_credentials names it"):
+        wanted(dns="rfc2136", dns_credentials=str(tmp_path / "nothere.ini"))
+
+
+def test_a_failure_by_dns_asks_about_dns(by_dns: Wanted) -> None:
+    """Port 80 is not to blame."""
+    host = certbot("The record is not there", code=1)
+    (change,) = certs.plan(by_dns, None, MANAGER, NOW).changes
+    with pytest.raises(StepError, match=r"Are certs\.dns_credentials those of the domain's zone"):
+        change.apply(host, FakeProgress())
+
+
+@pytest.mark.parametrize(("names", "verbs"), [((DOMAIN,), ["replace"]), ((DOMAIN, f"*.{DOMAIN}"), [])])
+def test_a_wildcard_that_is_missing_is_asked_for(
+    authority: Authority, by_dns: Wanted, names: tuple[str, ...], verbs: list[str]
+) -> None:
+    """Beside the domain: one stands for names below it only."""
+    found = certs.parse(authority.issue(*names)[0], STAGING)
+    assert [change.verb for change in certs.plan(by_dns, found, MANAGER, NOW).changes] == verbs
 
 
 @pytest.mark.parametrize("force", [True, False])

@@ -196,6 +196,15 @@ def test_the_certificate_is_the_one_of_now() -> None:
     assert labels == {service.CERTIFICATE_LABEL: "cert-now"}
 
 
+def test_the_certificates_place_is_the_one_of_now() -> None:
+    """Where it was then, one may have expired: certbot's, since the operator has an own one."""
+    old = spec(1)
+    env = old["TaskTemplate"]["ContainerSpec"]["Env"]
+    old["TaskTemplate"]["ContainerSpec"]["Env"] = [line.replace("/live/", "/elsewhere/") for line in env]
+    assert "/elsewhere/" in str(old)
+    assert "/elsewhere/" not in str(sent(plan(release(1, spec=old))))
+
+
 def test_the_network_is_the_one_of_now() -> None:
     """One that was made anew has another id: the old one is not there any more."""
     assert sent(plan(changed(network="net-old")))["TaskTemplate"]["Networks"] == [{"Target": "net-now"}]
