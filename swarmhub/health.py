@@ -5,7 +5,8 @@ import ssl
 from urllib.parse import urlsplit
 
 from swarmhub import https
-from swarmhub.certs import Certificate, Wanted
+from swarmhub.certbot import Wanted
+from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.secrets import CALLBACK_PATH
 from swarmhub.wait import until

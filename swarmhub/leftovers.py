@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmhub import certs, homes, hub_image, network, removal
+from swarmhub import certbot, certs, homes, hub_image, network, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
@@ -164,11 +164,11 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
 def _certificate(host: Host, settings: Settings) -> tuple[str, ...]:
     """Return the paths that hold certificates: certbot's whole folder, unless it holds others' too."""
     domain = settings.hub.domain
-    renewals, own = (host.run("ls", folder).out.split() for folder in (f"{certs.FOLDER}/renewal", certs.OWN))
+    renewals, own = (host.run("ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
     if {*renewals} - {f"{domain}.conf"} or {*own} - {domain}:
-        of_certbot = [f"{certs.FOLDER}/{path}" for path in (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")]
+        of_certbot = [f"{certbot.FOLDER}/{path}" for path in (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")]
         return (*(of_certbot if f"{domain}.conf" in renewals else ()), *([certs.own_folder(domain)] if domain in own else ()))
-    return (certs.FOLDER,) if not host.run("test", "-d", certs.FOLDER).code else ()
+    return (certbot.FOLDER,) if not host.run("test", "-d", certbot.FOLDER).code else ()
 
 
 def _short(reference: str) -> str:

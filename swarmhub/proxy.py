@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from swarmhub import certs, service, specs
+from swarmhub import certbot, service, specs
 from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.host import Host, Json
 from swarmhub.plan import Change, Cost, Plan
@@ -31,7 +31,7 @@ def observe(manager: Host, settings: Settings) -> Json | None:
 def answers_http(found: Json | None) -> bool:
     """Tell whether the proxy's service has port 80, where certificate authorities ask."""
     ports = (found or {}).get("Spec", {}).get("EndpointSpec", {}).get("Ports") or []
-    return any(one["PublishedPort"] == certs.HTTP for one in ports)
+    return any(one["PublishedPort"] == certbot.HTTP for one in ports)
 
 
 def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
@@ -46,7 +46,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     environment = {
         "SSL_KEY": place(settings, KEY),
         "SSL_CERT": place(settings, CHAIN),
-        "ACME_FOLDER": certs.FOLDER,
+        "ACME_FOLDER": certbot.FOLDER,
         "PUBLIC_URL": f"https://{callback.netloc}",
         # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
         "HSTS": "0" if settings.certs.is_staging else "1",
@@ -57,7 +57,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     container = {
         "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
-        "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
+        "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
         "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
         "Healthcheck": service.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,

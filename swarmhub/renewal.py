@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swarmhub import certs, commands, dns_challenge, service, specs, swarm_config
-from swarmhub.certs import FOLDER, Wanted
+from swarmhub import certbot, certs, commands, dns_challenge, service, specs, swarm_config
+from swarmhub.certbot import FOLDER, Wanted
 from swarmhub.dns_challenge import Dns
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Cost, Progress
@@ -56,7 +56,7 @@ def name(settings: Settings) -> str:
 
 def is_wanted(settings: Settings) -> bool:
     """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
-    is_answered = settings.certs.dns is not None or settings.proxy.http_port == certs.HTTP
+    is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
     return settings.proxy.separate and is_answered and not settings.certs.is_own
 
 
@@ -72,12 +72,12 @@ def observe(manager: Host) -> State | None:
 def read(data: Json) -> State:
     """Read what the service has written."""
     at = datetime.fromisoformat(data["next"]) if data["next"] else None
-    return State(data["failures"], certs.reason(data["said"].splitlines()) if data["said"] else "", at)
+    return State(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
 
 
 def files(settings: Settings, wanted: Wanted) -> dict[str, tuple[str, bytes]]:
     """Map where a file is in the container to its Swarm config's name, which changes with the content, and the content."""
-    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certs.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
+    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certbot.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
     return {
         place: (f"{name(settings)}-{hashlib.sha256(content).hexdigest()[:12]}", content) for place, content in there.items()
     }
@@ -102,11 +102,11 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
     of_dns = (
         [service.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))] if wanted.dns else []
     )
-    certbot = ["certbot", *certs.arguments(wanted, directory, force=True)]
+    command = ["certbot", *certbot.arguments(wanted, directory, force=True)]
     environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, **wanted.environment}
     container = {
         "Image": wanted.image,
-        "Command": ["python3", IN_CONTAINER, *certbot],
+        "Command": ["python3", IN_CONTAINER, *command],
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": FOLDER, "Target": FOLDER}],
         "Configs": [

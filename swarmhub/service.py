@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from hub import mounts
 from hub.filter import policy
 from swarmhub import commands, converge, handed, health, images, specs, subdomains, swarm_config
-from swarmhub.certs import CHAIN, FOLDER, KEY, place
+from swarmhub.certbot import FOLDER
+from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, flat
 from swarmhub.errors import StepError

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import certs, renewal, service, swarm_config
+from swarmhub import certbot, certs, renewal, service, swarm_config
+from swarmhub.certbot import Wanted
 from swarmhub.dns_challenge import CREDENTIALS, Dns
 from swarmhub.host import Output
 from swarmhub.plan import Cost, Plan, as_values
@@ -26,7 +27,7 @@ def given(**table: Any) -> Settings:
     return settings(proxy={"separate": True, **table})
 
 
-def wanted(ca: str | None = None, dns: Dns | None = None) -> certs.Wanted:
+def wanted(ca: str | None = None, dns: Dns | None = None) -> Wanted:
     """Return the certificate to have."""
     return replace(certs.desired(given()), by_proxy=True, ca=ca, dns=dns)
 
@@ -73,8 +74,8 @@ def test_it_asks_by_way_of_the_proxy() -> None:
 def test_a_private_authority_is_trusted() -> None:
     """Its certificate is a file beside the script."""
     container = desired(CA)["TaskTemplate"]["ContainerSpec"]
-    assert [one["File"]["Name"] for one in container["Configs"]] == [renewal.IN_CONTAINER, certs.CA_IN_CONTAINER]
-    assert f"REQUESTS_CA_BUNDLE={certs.CA_IN_CONTAINER}" in container["Env"]
+    assert [one["File"]["Name"] for one in container["Configs"]] == [renewal.IN_CONTAINER, certbot.CA_IN_CONTAINER]
+    assert f"REQUESTS_CA_BUNDLE={certbot.CA_IN_CONTAINER}" in container["Env"]
 
 
 def test_what_is_as_wanted_is_left_alone() -> None:
