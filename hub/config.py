@@ -81,6 +81,10 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []
+    if "SUBDOMAIN_HOST" in environ:
+        c.JupyterHub.subdomain_host = environ["SUBDOMAIN_HOST"]
+        # A page below the hub's domain may set cookies for all of it, but none with this prefix.
+        c.JupyterHub.cookie_host_prefix_enabled = True
 
 
 def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:

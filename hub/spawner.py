@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import dockerspawner
 from docker.errors import APIError, DockerException
@@ -86,6 +87,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     _news: tuple[News, ...] = ()
     # The record of a home that the start under way has made, until a container has run on it.
     _new_home = ""
+    # The domain and port that the server was started for; nothing where servers have no domains of their own.
+    _netloc = ""
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -102,6 +105,10 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     @property
     def _service(self) -> Service:
         return Service(self.docker, self.object_id)
+
+    @property
+    def _own_netloc(self) -> str:
+        return str(urlsplit(self.user.url).netloc)
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address when it answers.
@@ -124,9 +131,24 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         super().clear_state()
         self._news = ()
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what is kept of a server while the hub is away."""
+        return {**super().get_state(), "netloc": self._netloc}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what was kept."""
+        super().load_state(state)
+        self._netloc = state.get("netloc", "")
+
     async def poll(self) -> int | None:
         """Return None while the server runs or is being placed, else its exit code."""
         if not self.object_id:
+            return 0
+        if self._netloc != self._own_netloc:
+            where = self._netloc or "the hub's domain"
+            self.log.warning("Stopping %s: it was started for %s, and would send people there", self.object_name, where)
+            with contextlib.suppress(*ENGINE_ERRORS):
+                await self.remove_object()
             return 0
         try:
             tasks = await self._service.tasks()
@@ -181,6 +203,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
         placed = [*spec.constraints(server), *self._wish(), *([f"node.id=={node}"] if node else [])]
         self._given = Given(server, names.profile, mounted, placed)
+        self._netloc = self._own_netloc
         self.image, self.default_url = server["image"], server["default_url"]
         if await self.get_object():
             self.log.warning("Removing %s, which an earlier start has left", self.object_name)

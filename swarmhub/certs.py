@@ -1,25 +1,22 @@
-"""The TLS certificate: certbot in a container on the manager, port 80, into /etc/letsencrypt."""
+"""The TLS certificate: what the manager holds, whether it still does, and what gets another from certbot."""
 
 import datetime
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from swarmhub import commands, containers, ports
+from swarmhub import certbot, commands, dns_challenge
+from swarmhub.certbot import Certbot, Wanted
 from swarmhub.differences import Difference, differences, flat
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
-from swarmhub.images import split
-from swarmhub.plan import Change, Cost, Plan, Progress
+from swarmhub.host import Host
+from swarmhub.plan import Change, Cost, Plan
 from swarmhub.settings import Settings, read_text
 
 STEP = "certs"
-FOLDER = "/etc/letsencrypt"
-# RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
-STALE_NONCE = "invalid anti-replay nonce"
-ATTEMPTS = 3
-NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
-HTTP = 80
-CA_IN_CONTAINER = "/swarmhub-ca.pem"
+OWN = f"{certbot.FOLDER}/own"
+CHAIN, KEY = "fullchain.pem", "privkey.pem"
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,22 @@ class Certificate:
     directory: str
     chain: str
     fingerprint: str
+    is_own: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """Return how to come by another one."""
+        if self.is_own:
+            return "Put a newer one at certs.certificate and certs.key, then fab deploy"
+        return "Get another one: fab certs, then fab deploy"
+
+    def covers(self, name: str) -> bool:
+        """Tell whether it is for a name; a wildcard stands for one label, as in TLS."""
+        return name in self.names or f"*.{name.partition('.')[2]}" in self.names
+
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that it is not for."""
+        return [name for name in names if not self.covers(name)]
 
     def days_left(self, now: datetime.datetime) -> int:
         """Return the whole days until it expires."""
@@ -48,62 +61,73 @@ class Certificate:
         return self.not_after - now < (self.not_after - self.not_before) / 3
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80."""
-
-    domain: str
-    email: str | None
-    server: str
-    staging_server: str
-    is_staging: bool
-    image: str
-    ca: str | None
-    by_proxy: bool = False
-
-    def directory(self, found: Certificate | None) -> str:
-        """Return the ACME directory to ask: never staging again once there is a real certificate."""
-        is_real = found is not None and found.directory == self.server
-        return self.staging_server if self.is_staging and not is_real else self.server
+def place(settings: Settings, name: str) -> str:
+    """Return where a file of the domain's certificate is: where certbot keeps it, or the operator's own."""
+    folder = (
+        own_folder(settings.hub.domain) + "/current"
+        if settings.certs.is_own
+        else f"{certbot.FOLDER}/live/{settings.hub.domain}"
+    )
+    return f"{folder}/{name}"
 
 
-def live(domain: str, name: str) -> str:
-    """Return where certbot keeps a file of the domain's certificate."""
-    return f"{FOLDER}/live/{domain}/{name}"
+def own_folder(domain: str) -> str:
+    """Return where the operator's own certificates for a domain are: beside certbot's, whose folder is mounted."""
+    return f"{OWN}/{domain}"
 
 
 def desired(settings: Settings) -> Wanted:
     """Return the certificate that the settings ask for.
 
     Raises:
-        SettingsError: the CA file cannot be read.
+        SettingsError: the CA file or the DNS provider's credentials cannot be read.
 
     """
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
-    return Wanted(settings.hub.domain, certs.email, certs.server, certs.staging_server, certs.staging, certs.image, ca)
+    return Wanted(
+        settings.hub.domain,
+        certs.email,
+        certs.server,
+        certs.staging_server,
+        certs.is_staging,
+        certs.certbot,
+        ca,
+        settings.names,
+        dns_challenge.desired(settings),
+    )
 
 
-def observe(manager: Host, domain: str) -> Certificate | None:
-    """Read the certificate and its renewal file on the manager; there is no API for them.
+def observe(manager: Host, settings: Settings) -> Certificate | None:
+    """Read the certificate, and certbot's renewal file, on the manager; there is no API for them.
 
     Raises:
-        StepError: the user may not read them.
+        StepError: the user may not read them, or the certificate is damaged.
 
     """
-    chain = manager.run("cat", live(domain, "fullchain.pem"))
+    where, domain, is_own = place(settings, CHAIN), settings.hub.domain, settings.certs.is_own
+    chain = manager.run("cat", where)
     if chain.code:
         if "Permission denied" in chain.err:
-            raise StepError(manager.name, f"may not read {FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml")
+            raise StepError(
+                manager.name, f"may not read {certbot.FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml"
+            )
         return None
-    renewal = manager.run("cat", f"{FOLDER}/renewal/{domain}.conf")
-    directory = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+    if is_own and manager.run("test", "-s", place(settings, KEY)).code:
+        return None
     try:
-        return parse(chain.out, directory[1] if directory else "")
+        return parse_own(chain.out) if is_own else parse(chain.out, _directory(manager, domain))
     except ValueError as error:
-        where = live(domain, "fullchain.pem")
-        remedy = f"Was the disk full? Remove {FOLDER} there, and get another one: fab certs"
+        folder = own_folder(domain) if is_own else certbot.FOLDER
+        remedy = f"Was the disk full? Remove {folder} there, and get another one: fab certs"
         raise StepError(manager.name, f"{where} is damaged: {error}", remedy) from error
+
+
+def _directory(manager: Host, domain: str) -> str:
+    """Return the ACME directory that certbot asked, nothing if it is not known."""
+    renewal = manager.run("cat", f"{certbot.FOLDER}/renewal/{domain}.conf")
+    found = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def require(found: Certificate | None, manager: str) -> Certificate:
@@ -126,7 +150,7 @@ def parse(chain: str, directory: str) -> Certificate:
     leaf = x509.load_pem_x509_certificates(chain.encode())[0]
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return Certificate(
-        names=frozenset(names.get_values_for_type(x509.DNSName)),
+        names=frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName)),
         issuer=leaf.issuer.rfc4514_string(),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
@@ -136,129 +160,37 @@ def parse(chain: str, directory: str) -> Certificate:
     )
 
 
+def parse_own(chain: str) -> Certificate:
+    """Read the operator's own PEM chain; other intermediate certificates are another fingerprint too."""
+    return replace(parse(chain, ""), fingerprint=hashlib.sha256(chain.encode()).hexdigest()[:16], is_own=True)
+
+
+def directory_for(wanted: Wanted, found: Certificate | None) -> str:
+    """Return the ACME directory to ask: never staging again once there is a real certificate."""
+    is_real = found is not None and found.directory == wanted.server
+    return wanted.staging_server if wanted.is_staging and not is_real else wanted.server
+
+
 def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
     """Return what gets the certificate; one that still holds is kept."""
-    directory = wanted.directory(found)
+    directory = directory_for(wanted, found)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
-        differs = flat({"server": directory, "names": [wanted.domain]})
-        return Plan(STEP, "", (_change("issue", what, manager, _Certbot(wanted, directory, force=False), differs),))
-    if found.directory != directory or wanted.domain not in found.names:
+        differs = flat({"server": directory, "names": [*wanted.names]})
+        return Plan(STEP, "", (_change("issue", what, manager, Certbot(wanted, directory, force=False), differs),))
+    if found.directory != directory or found.lacking(wanted.names):
         # certbot keeps a certificate that has not expired, whichever server it came from.
         differs = differences(
-            {"server": directory, "names": [wanted.domain]}, {"server": found.directory, "names": sorted(found.names)}
+            {"server": directory, "names": [*wanted.names]}, {"server": found.directory, "names": sorted(found.names)}
         )
-        return Plan(STEP, "", (_change("replace", what, manager, _Certbot(wanted, directory, force=True), differs),))
+        return Plan(STEP, "", (_change("replace", what, manager, Certbot(wanted, directory, force=True), differs),))
     if found.is_due(now):
         left = Difference("days left", found.days_left(now), f"more than a third of {found.days}")
-        return Plan(STEP, "", (_change("renew", what, manager, _Certbot(wanted, directory, force=True), (left,)),))
+        return Plan(STEP, "", (_change("renew", what, manager, Certbot(wanted, directory, force=True), (left,)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 
-def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
-    """Return certbot's arguments."""
-    account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
-    return [
-        "certonly",
-        "--non-interactive",
-        # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
-        *(("--webroot", "--webroot-path", FOLDER) if wanted.by_proxy else ("--standalone",)),
-        "--preferred-challenges=http",
-        "--agree-tos",
-        "--server",
-        directory,
-        "--cert-name",
-        wanted.domain,
-        "--domain",
-        wanted.domain,
-        *account,
-        "--force-renewal" if force else "--keep-until-expiring",
-    ]
-
-
-def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
-    """Return the body of the request that makes certbot's container."""
-    published = {} if wanted.by_proxy else {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
-    return {
-        "Image": wanted.image,
-        "Cmd": arguments(wanted, directory, force=force),
-        "Env": [f"REQUESTS_CA_BUNDLE={CA_IN_CONTAINER}"] if wanted.ca else [],
-        "ExposedPorts": {} if wanted.by_proxy else {"80/tcp": {}},
-        "Labels": {"swarmhub": STEP},
-        "HostConfig": {"Binds": [f"{FOLDER}:{FOLDER}"], **published},
-    }
-
-
-def _change(verb: str, what: str, manager: str, certbot: "_Certbot", differs: tuple[Difference, ...] = ()) -> Change:
-    # A certificate that replaces another one reaches people when the hub has restarted; a separate proxy takes it as it runs.
-    cost = Cost.NOTHING if verb == "issue" or certbot.wanted.by_proxy else Cost.HUB_RESTART
-    body = container(certbot.wanted, certbot.directory, force=certbot.force)
-    return Change(verb, what, manager, certbot, differs, cost, command=commands.container(body))
-
-
-@dataclass(frozen=True)
-class _Certbot:
-    wanted: Wanted
-    directory: str
-    force: bool
-
-    def __call__(self, host: Host, progress: Progress) -> None:
-        self._require_port(host)
-        self._require_image(host, progress)
-        for attempt in range(ATTEMPTS):
-            code, said = self._run(host, progress)
-            if not code:
-                return
-            if STALE_NONCE not in "\n".join(said) or attempt == ATTEMPTS - 1:
-                raise StepError(host.name, f"certbot failed: {reason(said)}", _remedy(self.wanted, said))
-
-    def _run(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
-        """Run certbot to its end and return its exit code and what it said."""
-        said: list[str] = []
-
-        def say(line: str) -> None:
-            said.append(line)
-            if line.strip() and not _is_noise(said):
-                progress.log(host.name, line)
-
-        files = {CA_IN_CONTAINER[1:]: self.wanted.ca.encode()} if self.wanted.ca else None
-        done = containers.once(host, container(self.wanted, self.directory, force=self.force), files=files, say=say)
-        return done.code, said
-
-    def _require_image(self, host: Host, progress: Progress) -> None:
-        if host.engine.find(f"/images/{self.wanted.image}/json") is None:
-            progress.log(host.name, f"pulling {self.wanted.image}")
-            name, tag = split(self.wanted.image)
-            for _ in host.engine.stream("/images/create", image=self.wanted.image, fromImage=name, tag=tag):
-                pass
-
-    def _require_port(self, host: Host) -> None:
-        if self.wanted.by_proxy:
-            return
-        holder = ports.observe(host, HTTP)
-        if holder:
-            cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
-            raise StepError(host.name, cause, "Stop it for the moment, and run this again")
-
-
-def _is_noise(said: list[str]) -> bool:
-    """Tell whether the last line is certbot's own advertising, or its next steps, which are ours."""
-    return "NEXT STEPS:" in said or said[-1].startswith(NOISE)
-
-
-def reason(said: list[str]) -> str:
-    """Return why certbot failed, of all that it said."""
-    details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
-    lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(NOISE)]
-    return (details or lines[-1:] or ["it says nothing"])[0]
-
-
-def _remedy(wanted: Wanted, said: list[str]) -> str:
-    text = "\n".join(said)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"
-    if "Account " in text and "not found" in text:
-        return f"The ACME server has forgotten this account: rm -r {FOLDER}/accounts there, and run this again"
-    if "too many" in text or "rateLimited" in text:
-        return "That is a rate limit: wait as it says, and try with staging = true meanwhile"
-    return f"Does {wanted.domain} lead to this manager, and is port 80 open to the internet?"
+def _change(verb: str, what: str, manager: str, run: Certbot, differs: tuple[Difference, ...] = ()) -> Change:
+    cost = Cost.NOTHING if verb == "issue" else run.wanted.cost
+    command = commands.container(certbot.container(run.wanted, run.directory, force=run.force))
+    return Change(verb, what, manager, run, differs, cost, command=command)

@@ -16,12 +16,15 @@ from swarmhub import (
     network,
     node_plans,
     nodes,
+    notebooks,
+    own_certs,
     prerequisites,
     proxy,
     releases,
     renewal,
     rollback,
     service,
+    subdomains,
     user_plans,
     users,
     volume,
@@ -33,8 +36,9 @@ from swarmhub.differences import known_after
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.nodes import Member
+from swarmhub.notebooks import Notebook
 from swarmhub.parallel import every
-from swarmhub.plan import Change, Plan, remedy
+from swarmhub.plan import Change, Cost, Plan, remedy
 from swarmhub.releases import Release
 from swarmhub.run import Run
 from swarmhub.secrets import PROXY_TOKEN
@@ -69,8 +73,13 @@ def volume_plan(run: Run) -> Plan:
 
 def certs_plan(run: Run) -> Plan:
     """Plan the step `certs`."""
-    wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(run.look.proxy()))
-    return certs.plan(wanted, run.look.certificate(), run.manager, datetime.now(UTC))
+    now, front, found = datetime.now(UTC), run.look.proxy(), run.look.certificate()
+    # A proxy of its own takes another certificate as it runs; the hub's own takes it when the hub restarts.
+    cost = Cost.NOTHING if front else Cost.HUB_RESTART
+    if own := own_certs.desired(run.settings, now):
+        return own_certs.plan(own, run.settings.hub.domain, found, run.manager, now, cost)
+    wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(front), cost=cost)
+    return certs.plan(wanted, found, run.manager, now)
 
 
 def images_plan(run: Run, targets: Sequence[str]) -> Plan:
@@ -98,22 +107,27 @@ def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:
     found, hub = run.look.proxy(), run.look.service()
     if not run.settings.proxy.separate:
         plan = proxy.plan_removal(found, run.manager)
-        return replace(plan, changes=(*plan.changes, *renewal.removal(run.look.renewal(), run.manager)))
+        return replace(plan, changes=(*plan.changes, *_without_renewal(run)))
     parts = stands_on()
     in_swarm = proxy.secret_name(run.settings, run.secrets, parts.cluster)
     value = run.secrets[PROXY_TOKEN]
     is_missing = in_swarm not in hub.secrets
     token = service.secret(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
     plan = proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
-    return replace(plan, changes=(*plan.changes, *_renewing(run, parts.node)))
+    return replace(plan, changes=(*plan.changes, *_renewing(run, parts)))
 
 
-def _renewing(run: Run, node: str) -> list[Change]:
+def _renewing(run: Run, parts: Parts) -> list[Change]:
     if not renewal.is_wanted(run.settings):
-        return renewal.removal(run.look.renewal(), run.manager)
+        return _without_renewal(run)
     wanted = replace(certs.desired(run.settings), by_proxy=True)
-    spec = renewal.desired(run.settings, wanted, wanted.directory(run.look.certificate()), node)
-    return renewal.changes(run.settings, wanted, spec, run.look.renewal(), run.manager)
+    spec = renewal.desired(run.settings, wanted, certs.directory_for(wanted, run.look.certificate()), parts)
+    there = renewal.Found(run.look.renewal(), run.look.service().secrets)
+    return renewal.changes(run.settings, wanted, spec, there, run.manager)
+
+
+def _without_renewal(run: Run) -> list[Change]:
+    return renewal.removal(run.settings, renewal.Found(run.look.renewal(), run.look.service().secrets), run.manager)
 
 
 def walls_plan(run: Run, *, foresee: bool = False) -> Plan:
@@ -146,18 +160,23 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service`, on what the steps before it left."""
     wanted = service.desired(run.settings, run.secrets, parts)
     names = service.secret_names(run.settings, run.secrets, parts.cluster)
-    found, before = run.look.service(), run.look.releases()
+    found, before = renewal.without_its_own(run.settings, run.look.service()), run.look.releases()
     if run.settings.proxy.separate:  # the step before has made its token
         found = replace(found, secrets={names[PROXY_TOKEN]: "", **found.secrets})
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
     plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
+    plan = subdomains.priced(plan, wanted, found.service, partial(_working, run))
     # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
     # updated, the hub places servers by the labels of the images before.
     of_filter = engine_filter.desired(run.settings, parts) if run.settings.hub.engine == "filter" else None
     first = [*_recording(run), *engine_filter.before(of_filter, run.look.engine_filter(), run.manager)]
     last = [*engine_filter.after(of_filter, run.look.engine_filter(), run.manager), *_forgetting(run, parts)]
     return replace(plan, changes=(*first, *plan.changes, *last))
+
+
+def _working(run: Run) -> Sequence[Notebook]:
+    return notebooks.running(notebooks.observe(run.hosts[run.manager], run.settings.hub.service))
 
 
 def _recording(run: Run) -> list[Change]:

@@ -7,12 +7,19 @@ from swarmhub import context
 from swarmhub.host import Host, Json, Output
 
 
-def once(host: Host, body: Json, *, files: Mapping[str, bytes] | None = None, say: Callable[[str], object] = str) -> Output:
+def once(
+    host: Host,
+    body: Json,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    mode: int = 0o644,
+    say: Callable[[str], object] = str,
+) -> Output:
     """Make a container, put `files` into it, run it to its end, remove it, and return what it printed.
 
     `body` is that of the request that makes a container. Each line is given to `say` as it comes.
     """
-    with made(host, body, files) as container:
+    with made(host, body, files, mode) as container:
         host.engine.post(f"/containers/{container}/start")
         lines = []
         for line in host.engine.logs(f"/containers/{container}/logs", follow=True):
@@ -23,12 +30,12 @@ def once(host: Host, body: Json, *, files: Mapping[str, bytes] | None = None, sa
 
 
 @contextmanager
-def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None) -> Iterator[str]:
+def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode: int = 0o644) -> Iterator[str]:
     """Make a container, give its id, and remove it in the end, whatever has happened."""
     container = str(host.engine.post("/containers/create", body)["Id"])
     try:
         if files:
-            host.engine.put(f"/containers/{container}/archive", context.archive(files), path="/")
+            host.engine.put(f"/containers/{container}/archive", context.archive(files, mode=mode), path="/")
         yield container
     finally:
         host.engine.delete(f"/containers/{container}", force=True, v=True)

@@ -28,7 +28,7 @@ def digest(files: Files, *more: str) -> str:
     return total.hexdigest()[:12]
 
 
-def archive(files: Files, links: Mapping[str, str] = MappingProxyType({})) -> bytes:
+def archive(files: Files, links: Mapping[str, str] = MappingProxyType({}), mode: int = 0o644) -> bytes:
     """Pack files, and links by where they lead, into a tar whose bytes depend on nothing else: no owner, no time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -38,6 +38,6 @@ def archive(files: Files, links: Mapping[str, str] = MappingProxyType({})) -> by
             tar.addfile(entry)
         for name, content in sorted(files.items()):
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o644
+            entry.size, entry.mode = len(content), mode
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()

@@ -5,7 +5,8 @@ import ssl
 from urllib.parse import urlsplit
 
 from swarmhub import https
-from swarmhub.certs import Certificate, Wanted
+from swarmhub.certbot import Wanted
+from swarmhub.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.secrets import CALLBACK_PATH
 from swarmhub.wait import until
@@ -48,7 +49,8 @@ def check(address: str, context: ssl.SSLContext) -> None:
             status, _ = https.get(host, port, "/hub/health", context)
         except ssl.SSLCertVerificationError as error:
             remedy = (
-                "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service"
+                "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service. "
+                "Is its chain whole, and a private authority named in certs.ca?"
             )
             raise StepError(
                 host, f"{address} shows a certificate that is not trusted: {error.verify_message}", remedy

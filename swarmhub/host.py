@@ -72,6 +72,9 @@ class Host(Protocol):
     def run(self, *argv: str) -> Output:
         """Run a command there; each word is quoted."""
 
+    def send(self, content: bytes, *argv: str) -> Output:
+        """Run a command there with `content` as its standard input: what no argument and no log may show."""
+
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
 

@@ -10,7 +10,7 @@ TIMEOUT_SECONDS = 5
 
 
 def get(host: str, port: int, path: str, trust: ssl.SSLContext, address: str | None = None) -> tuple[int, str]:
-    """Return status and body; `address` is where to connect to, if not where DNS says.
+    """Return status and body; `address` is where to connect to, if not to the host.
 
     Raises:
         OSError: no connection, or (ssl.SSLError) a certificate that `trust` refuses.
@@ -44,7 +44,8 @@ def asked(
 
 
 def connect(host: str, port: int, address: str | None = None, timeout: float = TIMEOUT_SECONDS) -> socket.socket:
-    """Return a connection to a host, or to the address that is given for it."""
+    """Return a connection to a host, or to the address or name that is given for it."""
+    to = address or host
     # RFC 6761, 6.3: names below "localhost" are this machine; not every resolver knows.
-    local = "127.0.0.1" if host.endswith(".localhost") else host
-    return socket.create_connection((address or local, port), timeout)
+    local = "127.0.0.1" if to.endswith(".localhost") else to
+    return socket.create_connection((local, port), timeout)

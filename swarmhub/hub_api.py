@@ -5,9 +5,9 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import SecretStr
 
@@ -35,17 +35,21 @@ class ApiError(StepError):
 
 @dataclass(frozen=True)
 class HubApi:
-    """The API of the hub at `address`. Paths are those below its own, bodies and answers are JSON."""
+    """The API of the hub, or of a server, at `address`. Paths are those below its own, bodies and answers are JSON.
+
+    A server may have a domain of its own, which leads to the same proxy: `proxy` is the host to connect to, if not its own.
+    """
 
     address: str
     trust: ssl.SSLContext
     token: SecretStr
     path: str = "/hub/api/"
     who: str = "the hub"
+    proxy: str = ""
 
     @property
     def host(self) -> str:
-        """Return the hub's name."""
+        """Return the name that is asked for."""
         return str(urlsplit(self.address).hostname)
 
     @property
@@ -59,12 +63,20 @@ class HubApi:
         return {"Authorization": f"token {self.token.get_secret_value()}"}
 
     def server(self, user: str) -> "HubApi":
-        """Return the API of a user's server, with a token of the user's own.
+        """Return the API of a user's server, which runs, with a token of the user's own.
 
         The proxy passes every header on: what a server is sent, whoever has a hand in that server can read.
         """
         token = self.post(f"users/{user}/tokens", {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
-        return replace(self, token=SecretStr(token), path=f"/user/{user}/api/", who=f"the server of {user}")
+        place = urlsplit(urljoin(self.address, self.get(f"users/{user}")["servers"][""]["url"]))
+        return HubApi(
+            address=f"{place.scheme}://{place.netloc}",
+            trust=self.trust,
+            token=SecretStr(token),
+            path=f"{place.path}api/",
+            who=f"the server of {user}",
+            proxy=self.host,
+        )
 
     def users(self) -> Iterator[Json]:
         """Yield every user; the hub gives them in pages."""
@@ -125,7 +137,15 @@ class HubApi:
         url = f"{self.path}{path}"
         try:
             with https.asked(
-                method, self.host, self.port, url, self.trust, body=content, headers=headers, timeout=TIMEOUT_SECONDS
+                method,
+                self.host,
+                self.port,
+                url,
+                self.trust,
+                body=content,
+                headers=headers,
+                address=self.proxy,
+                timeout=TIMEOUT_SECONDS,
             ) as answer:
                 if answer.status >= http.HTTPStatus.BAD_REQUEST:
                     raise self._refused(answer.status, answer.read())

@@ -52,7 +52,7 @@ async def _answer(server: HubApi, path: str, request: Json) -> "Answer":
     from websockets.asyncio.client import connect
 
     answer = Answer(request["header"]["msg_id"])
-    plain = https.connect(server.host, server.port, timeout=SECONDS)
+    plain = https.connect(server.host, server.port, server.proxy, SECONDS)
     plain.setblocking(False)
     async with asyncio.timeout(SECONDS):
         url = f"wss://{urlsplit(server.address).netloc}{path}"

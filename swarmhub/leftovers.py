@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmhub import certs, homes, hub_image, network, removal
+from swarmhub import certbot, certs, homes, hub_image, network, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
@@ -150,7 +150,7 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
     named = [*settings.images]
     if host in settings.hosts.managers:
-        named += [settings.certs.image, settings.hub.base_image]
+        named += [settings.certs.certbot, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
     if tags:
         built = re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_walls)?:[0-9a-f]{{12}}")
@@ -162,13 +162,13 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
 
 
 def _certificate(host: Host, settings: Settings) -> tuple[str, ...]:
-    """Return the paths that hold the certificate: certbot's whole folder, unless it holds others' too."""
+    """Return the paths that hold certificates: certbot's whole folder, unless it holds others' too."""
     domain = settings.hub.domain
-    renewals = host.run("ls", f"{certs.FOLDER}/renewal").out.split()
-    if any(name != f"{domain}.conf" for name in renewals):
-        own = (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")
-        return tuple(f"{certs.FOLDER}/{path}" for path in own) if f"{domain}.conf" in renewals else ()
-    return (certs.FOLDER,) if not host.run("test", "-d", certs.FOLDER).code else ()
+    renewals, own = (host.run("ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
+    if {*renewals} - {f"{domain}.conf"} or {*own} - {domain}:
+        of_certbot = [f"{certbot.FOLDER}/{path}" for path in (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")]
+        return (*(of_certbot if f"{domain}.conf" in renewals else ()), *([certs.own_folder(domain)] if domain in own else ()))
+    return (certbot.FOLDER,) if not host.run("test", "-d", certbot.FOLDER).code else ()
 
 
 def _short(reference: str) -> str:

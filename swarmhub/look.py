@@ -156,7 +156,7 @@ class Look:
 
     def certificate(self) -> Certificate | None:
         """Return the certificate on the manager."""
-        return self._once("certificate", partial(certs.observe, self._manager, self._settings.hub.domain))
+        return self._once("certificate", partial(certs.observe, self._manager, self._settings))
 
     def hub_image(self, tag: str) -> bool:
         """Tell whether the manager holds the hub's image."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from swarmhub import certs, service, specs
-from swarmhub.certs import live
+from swarmhub import certbot, service, specs
+from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.host import Json
 from swarmhub.plan import Change, Cost, Plan
 from swarmhub.secrets import PROXY_TOKEN, Secrets
@@ -26,7 +26,7 @@ def name(settings: Settings) -> str:
 def answers_http(found: Json | None) -> bool:
     """Tell whether the proxy's service has port 80, where certificate authorities ask."""
     ports = (found or {}).get("Spec", {}).get("EndpointSpec", {}).get("Ports") or []
-    return any(one["PublishedPort"] == certs.HTTP for one in ports)
+    return any(one["PublishedPort"] == certbot.HTTP for one in ports)
 
 
 def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
@@ -36,22 +36,23 @@ def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the proxy's whole spec."""
-    hub, domain = settings.hub, settings.hub.domain
+    hub = settings.hub
     callback = urlsplit(secrets[IN_ENVIRONMENT].get_secret_value())
     environment = {
-        "SSL_KEY": live(domain, "privkey.pem"),
-        "SSL_CERT": live(domain, "fullchain.pem"),
-        "ACME_FOLDER": certs.FOLDER,
+        "SSL_KEY": place(settings, KEY),
+        "SSL_CERT": place(settings, CHAIN),
+        "ACME_FOLDER": certbot.FOLDER,
         "PUBLIC_URL": f"https://{callback.netloc}",
         # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
-        "HSTS": "0" if settings.certs.staging else "1",
+        "HSTS": "0" if settings.certs.is_staging else "1",
+        "SUBDOMAINS": "1" if hub.subdomains else "0",
         "HUB_URL": f"http://{hub.service}:8081",
         "PROXY_SUBNET": parts.proxy_subnet,
     }
     container = {
         "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
-        "Mounts": [{"Type": "bind", "Source": certs.FOLDER, "Target": certs.FOLDER, "ReadOnly": True}],
+        "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
         "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
         # nginx gives its folders to the user that its workers become.
         **service.capabilities("CHOWN", "SETGID", "SETUID"),

@@ -2,22 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swarmhub import certs, service, specs, swarm_config
-from swarmhub.certs import FOLDER, Wanted
+from swarmhub import certbot, certs, commands, dns_challenge, service, specs, swarm_config
+from swarmhub.certbot import FOLDER, Wanted
+from swarmhub.dns_challenge import Dns
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Cost, Progress
-from swarmhub.service import LABEL, SECOND
+from swarmhub.secrets import swarm_name
+from swarmhub.service import LABEL, SECOND, Parts
 from swarmhub.settings import Settings
 
 STATE = f"{FOLDER}/swarmhub-renewal.json"
 SCRIPT = Path(__file__).parent / "inside" / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
+CREDENTIALS = "dns-credentials"
 EXISTS = 409
 
 
@@ -37,14 +41,23 @@ class State:
         return f"{times}: {self.reason}{again}"
 
 
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and the Swarm secrets that were made for the hub and what stands beside it, by name."""
+
+    service: Json | None
+    secrets: Mapping[str, str]
+
+
 def name(settings: Settings) -> str:
     """Return the name of the service."""
     return f"{settings.hub.service}-renewal"
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Tell whether there is somebody on port 80 who answers the certificate authority at any time."""
-    return settings.proxy.separate and settings.proxy.http_port == certs.HTTP
+    """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
+    is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
+    return settings.proxy.separate and is_answered and not settings.certs.is_own
 
 
 def observe(manager: Host) -> State | None:
@@ -59,26 +72,41 @@ def observe(manager: Host) -> State | None:
 def read(data: Json) -> State:
     """Read what the service has written."""
     at = datetime.fromisoformat(data["next"]) if data["next"] else None
-    return State(data["failures"], certs.reason(data["said"].splitlines()) if data["said"] else "", at)
+    return State(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
 
 
 def files(settings: Settings, wanted: Wanted) -> dict[str, tuple[str, bytes]]:
     """Map where a file is in the container to its Swarm config's name, which changes with the content, and the content."""
-    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certs.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
+    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certbot.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
     return {
         place: (f"{name(settings)}-{hashlib.sha256(content).hexdigest()[:12]}", content) for place, content in there.items()
     }
 
 
-def desired(settings: Settings, wanted: Wanted, directory: str, node: str) -> dict[str, Any]:
-    """Return the service's whole spec; `directory` is the ACME server's, `node` the one that has the certificate."""
-    certbot = ["certbot", *certs.arguments(wanted, directory, force=True)]
-    environment = {"CHAIN": certs.live(settings.hub.domain, "fullchain.pem"), "STATE": STATE}
-    if wanted.ca:
-        environment["REQUESTS_CA_BUNDLE"] = certs.CA_IN_CONTAINER
+def secret_name(settings: Settings, dns: Dns, cluster: str) -> str:
+    """Return the name of the secret with the DNS provider's credentials."""
+    return swarm_name(settings.hub.service, CREDENTIALS, dns.credentials, cluster)
+
+
+def without_its_own(settings: Settings, hub: service.Found) -> service.Found:
+    """Return what was found of the hub without the renewal's secret, which the hub would take for one left over."""
+    return replace(hub, secrets={one: id_ for one, id_ in hub.secrets.items() if not _is_its_own(settings, one)})
+
+
+def _is_its_own(settings: Settings, secret: str) -> bool:
+    return secret.startswith(f"{settings.hub.service}-{CREDENTIALS}-")
+
+
+def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) -> dict[str, Any]:
+    """Return the service's whole spec; `directory` is the ACME server's."""
+    of_dns = (
+        [service.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))] if wanted.dns else []
+    )
+    command = ["certbot", *certbot.arguments(wanted, directory, force=True)]
+    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, **wanted.environment}
     container = {
         "Image": wanted.image,
-        "Command": ["python3", IN_CONTAINER, *certbot],
+        "Command": ["python3", IN_CONTAINER, *command],
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": FOLDER, "Target": FOLDER}],
         "Configs": [
@@ -86,6 +114,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, node: str) -> di
             for place, (config, _) in files(settings, wanted).items()
         ],
         **service.capabilities(),
+        "Secrets": of_dns,
         "StopGracePeriod": 60 * SECOND,
     }
     return {
@@ -93,15 +122,27 @@ def desired(settings: Settings, wanted: Wanted, directory: str, node: str) -> di
         "Labels": {LABEL: settings.hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": service.on_manager(node),
+            "Placement": service.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
         },
         **service.rollout(),
     }
 
 
-def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
-    """Return what makes the service as wanted, with its files."""
+def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Found, manager: str) -> list[Change]:
+    """Return what makes the service as wanted, with its files and its secret before it, and takes an older secret away."""
+    names = [one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]]
+    made = [_secret(settings, one, wanted.dns, manager) for one in names if wanted.dns and one not in found.secrets]
+    return [*made, *_sending(settings, wanted, spec, found.service, manager), *_forgetting(settings, found, names, manager)]
+
+
+def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change:
+    hub, file = settings.hub.service, str(settings.certs.dns_credentials)
+    command = commands.line("secret", "create", "--label", f"{LABEL}={hub}", in_swarm, file)
+    return replace(service.secret(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
+
+
+def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
     if found and not (differs := specs.compare(spec, found["Spec"])):
         return []
     change = (
@@ -111,9 +152,15 @@ def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Jso
     return [Change("keep", "the files of the renewal", manager, make), change]
 
 
-def removal(found: Json | None, manager: str) -> list[Change]:
-    """Return what takes the service away."""
-    return [service.removal(found, manager)] if found else []
+def removal(settings: Settings, found: Found, manager: str) -> list[Change]:
+    """Return what takes the service and its secret away."""
+    gone = [service.removal(found.service, manager)] if found.service else []
+    return [*gone, *_forgetting(settings, found, [], manager)]
+
+
+def _forgetting(settings: Settings, found: Found, kept: Sequence[str], manager: str) -> list[Change]:
+    stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
+    return [service.secret_removal(one, id_, manager) for one, id_ in stale.items()]
 
 
 def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs
+from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs, subdomains
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
@@ -19,6 +19,7 @@ from swarmhub.plan import Change, Plan
 from swarmhub.releases import Release
 
 STEP = "rollback"
+CERTIFICATE = ("SSL_KEY", "SSL_CERT")
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,16 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
     container, now = spec["TaskTemplate"]["ContainerSpec"], running["TaskTemplate"]["ContainerSpec"]
     container["Secrets"] = copy.deepcopy(now.get("Secrets") or [])
     container["Labels"] = {**(container.get("Labels") or {}), **_certificate(now)}
+    container["Env"] = _with_certificate(container.get("Env") or [], specs.environment(now))
     spec["TaskTemplate"]["Networks"] = copy.deepcopy(running["TaskTemplate"].get("Networks") or [])
     spec["TaskTemplate"]["Placement"] = copy.deepcopy(running["TaskTemplate"].get("Placement") or {})
     return spec
 
 
 def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
-    """Refuse a hub that stood on other services: a proxy and a filter of its own, or none."""
-    for setting, stands in (("proxy.separate", _publishes), ("hub.engine", _has_socket)):
+    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers on other domains."""
+    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), ("hub.subdomains", subdomains.host))
+    for setting, stands in arrangements:
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"
             raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")
@@ -126,6 +129,13 @@ def _certificate(container: Json) -> dict[str, str]:
     label = services.CERTIFICATE_LABEL
     labels = container.get("Labels") or {}
     return {label: labels[label]} if label in labels else {}
+
+
+def _with_certificate(lines: Sequence[str], now: Mapping[str, str]) -> list[str]:
+    """Return the release's variables, but where the certificate is: that of its time may have expired."""
+    return [
+        f"{name}={now[name]}" if (name := line.partition("=")[0]) in CERTIFICATE and name in now else line for line in lines
+    ]
 
 
 def _after(target: Release, known: Sequence[Release]) -> Release | None:

@@ -3,13 +3,14 @@
 import difflib
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import certs, hub_image, members
+from swarmhub import certs, hub_image, members, own_certs
 from swarmhub import plan as plans
 from swarmhub import settings as settings_file
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
@@ -178,6 +179,7 @@ class Run:
             lambda: self.secrets,
             lambda: members.check(self.settings, settings_file.path(), hub_image.desired(self.settings).files["userlist"]),
             lambda: certs.desired(self.settings),
+            lambda: own_certs.desired(self.settings, datetime.now(UTC)),
         )
         for read in reads:
             try:

@@ -146,7 +146,8 @@ def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
         return Text(f"  {found}", BAD, **WRAPPED)
     left = found.days_left(status.at)
     style = BAD if left < 7 else WARN if found.is_due(status.at) else ""
-    due = "; it is due: fab certs" if found.is_due(status.at) else ""
+    how = "put a newer one at certs.certificate" if found.is_own else "fab certs"
+    due = f"; it is due: {how}" if found.is_due(status.at) else ""
     names = ", ".join(sorted(found.names))
     return Text.assemble(
         f"  {names}   ", (f"{left} days left{due}", style), f"   until {found.not_after:%Y-%m-%d}   {found.issuer}"

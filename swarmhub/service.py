@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from hub import mounts
 from hub.filter import policy
-from swarmhub import commands, converge, handed, images, specs, swarm_config
-from swarmhub.certs import FOLDER, live
+from swarmhub import commands, converge, handed, health, images, specs, subdomains, swarm_config
+from swarmhub.certbot import FOLDER
+from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.converge import HOLDING
 from swarmhub.differences import Difference, flat
 from swarmhub.errors import StepError
@@ -94,6 +95,7 @@ def mounted(secrets: Secrets) -> Secrets:
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
     hub, is_alone = settings.hub, not settings.proxy.separate
+    callback = secrets[IN_ENVIRONMENT].get_secret_value()
     # Where homes are folders of a path or a file server, the hub makes those that are missing.
     above = mounts.above_homes(settings.home.model_dump(), hub.service)
     environment = {
@@ -104,7 +106,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
         "GITHUB_URL": settings.github.web_url,
         "GITHUB_API": settings.github.api_url,
-        "OAUTH_CALLBACK_URL": secrets[IN_ENVIRONMENT].get_secret_value(),
+        "OAUTH_CALLBACK_URL": callback,
+        **subdomains.environment(settings, health.url(callback)),
         handed.VARIABLE: handed.document(settings, parts.images),
     }
     container = {
@@ -162,7 +165,7 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
     if settings.proxy.separate:
         # By its name on the network that notebooks are not on.
         return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
-    return {name: live(settings.hub.domain, file) for name, file in (("SSL_KEY", "privkey.pem"), ("SSL_CERT", "fullchain.pem"))}
+    return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 
 def on_manager(node: str) -> dict[str, Any]:
@@ -212,10 +215,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     if found.service and differs:
         changes.append(update(wanted, found.service, manager, differs))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
-    changes += [
-        Change("remove", f"secret {left}", manager, _SecretRemover(id_), command=commands.line("secret", "rm", left))
-        for left, id_ in stale
-    ]
+    changes += [secret_removal(left, id_, manager) for left, id_ in stale]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
 
 
@@ -223,6 +223,11 @@ def secret(short: str, in_swarm: str, value: SecretStr, hub: str, manager: str) 
     """Return what makes a secret of a hub."""
     command = commands.secret(short, in_swarm, f"{LABEL}={hub}")
     return Change("create", f"secret {in_swarm}", manager, _SecretMaker(in_swarm, value, hub), command=command)
+
+
+def secret_removal(name: str, id_: str, manager: str) -> Change:
+    """Return what removes a secret."""
+    return Change("remove", f"secret {name}", manager, _SecretRemover(id_), command=commands.line("secret", "rm", name))
 
 
 def create(wanted: dict[str, Any], manager: str) -> Change:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 TEMPLATE, TLS = (Path(__file__).with_name(name) for name in ("nginx.conf", "tls.conf"))
 CONFIG = Path("/run/nginx.conf")
@@ -44,11 +45,14 @@ def address_in(subnet: str) -> str:
 def config(environ: Mapping[str, str], *, tls: bool) -> str:
     """Return nginx's configuration; without `tls` it serves port 80 alone."""
     text = TEMPLATE.read_text().replace("{{ tls }}", TLS.read_text() if tls else "")
+    public = urlsplit(environ["PUBLIC_URL"])
     values = {
         "certificate": environ["SSL_CERT"],
         "key": environ["SSL_KEY"],
         "challenges": environ["ACME_FOLDER"],
-        "public": environ["PUBLIC_URL"],
+        "domain": str(public.hostname),
+        "subdomains": f"*.{public.hostname} $host;" if environ["SUBDOMAINS"] == "1" else "",
+        "https": f":{public.port}" if public.port else "",
         "headers": HSTS if environ["HSTS"] == "1" else "",
         "port": str(PORT),
     }
@@ -66,8 +70,9 @@ def routes(environ: Mapping[str, str], address: str) -> list[str]:
         "api-port": API_PORT,
         "error-target": f"{environ['HUB_URL']}/hub/error",
     }
-    # nginx has said where a request comes from.
-    return ["configurable-http-proxy", *(f"--{name}={value}" for name, value in options.items()), "--no-x-forward"]
+    flags = ["--no-x-forward"]  # nginx has said where a request comes from
+    flags += ["--host-routing"] if environ["SUBDOMAINS"] == "1" else []
+    return ["configurable-http-proxy", *(f"--{name}={value}" for name, value in options.items()), *flags]
 
 
 def fingerprint(environ: Mapping[str, str]) -> str | None:

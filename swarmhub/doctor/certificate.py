@@ -18,16 +18,16 @@ def judge(
     if found is None:
         return [warning(CHECK, manager, f"there is none for {domain} yet", "Get it: fab certs")]
     findings = []
-    if domain not in found.names:
-        text = f"it is for {', '.join(sorted(found.names))}, not for {domain}"
-        findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
+    if lacking := found.lacking(settings.names):
+        text = f"it is for {', '.join(sorted(found.names))}, not for {', '.join(lacking)}"
+        findings.append(failure(CHECK, manager, text, found.remedy))
     days = found.days_left(now)
     if now >= found.not_after:
         text = f"it expired {(now - found.not_after).days} days ago, on {found.not_after:%Y-%m-%d}"
-        findings.append(failure(CHECK, manager, text, "Get another one: fab certs, then fab deploy"))
+        findings.append(failure(CHECK, manager, text, found.remedy))
     elif found.is_due(now):
         text = f"it expires in {days} days, and less than a third of its life is left"
-        findings.append(warning(CHECK, manager, text, "Renew it: fab certs, then fab deploy"))
+        findings.append(warning(CHECK, manager, text, found.remedy))
     if renewal and renewal.failures:
         text = f"its renewal has failed {renewal.told}"
         findings.append(failure(CHECK, manager, text, f"See: docker service logs {settings.hub.service}-renewal"))

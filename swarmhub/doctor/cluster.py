@@ -110,13 +110,20 @@ def _gate(cluster: Cluster) -> list[Finding]:
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
-        found, renewed = certs.observe(head, domain), renewal.observe(head) if renewal.is_wanted(settings) else None
+        found, renewed = certs.observe(head, settings), renewal.observe(head) if renewal.is_wanted(settings) else None
         return certificate.judge(found, settings, manager, datetime.now(UTC), renewed)
+
+    def names() -> list[Finding]:
+        answers = dns.observe(head, domain)
+        found = [dns.judge(domain, answers, own, manager)]
+        if settings.hub.subdomains:
+            found.append(dns.judge_subdomains(domain, dns.observe(head, f"{dns.PROBE}.{domain}"), answers, manager))
+        return found
 
     return _one_by_one(
         cluster,
         ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
-        ("dns", lambda: [dns.judge(domain, dns.observe(head, domain), own, manager)]),
+        ("dns", names),
         ("certificate", judged),
     )
 

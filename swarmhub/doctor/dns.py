@@ -8,6 +8,8 @@ from swarmhub.host import Host
 
 CHECK = "dns"
 SECONDS = "5"
+# A name below the domain that nobody has: a wildcard answers for it.
+PROBE = "swarmhub-doctor"
 
 
 def observe(manager: Host, domain: str) -> tuple[str, ...]:
@@ -36,6 +38,17 @@ def judge(domain: str, answers: Sequence[str], own: Mapping[str, Sequence[str]],
         text = f"{domain} leads to {named}; the manager has private addresses only"
         return warning(CHECK, manager, text, "Fine if that address forwards ports 80 and 443 to the manager")
     return failure(CHECK, manager, f"{domain} leads to {named}, which is not the manager", remedy)
+
+
+def judge_subdomains(domain: str, answers: Sequence[str], of_domain: Sequence[str], manager: str) -> Finding:
+    """Compare what a name below the domain leads to with what the domain does."""
+    remedy = f"Add a DNS record for *.{domain} that leads where {domain} does"
+    if not answers:
+        return failure(CHECK, manager, f"{PROBE}.{domain} has no address, and users' servers will have none", remedy)
+    if set(answers) != set(of_domain):
+        text = f"{PROBE}.{domain} leads to {', '.join(answers)}, and {domain} to {', '.join(of_domain) or 'nowhere'}"
+        return failure(CHECK, manager, text, remedy)
+    return ok(CHECK, manager, f"*.{domain} leads where {domain} does")
 
 
 def _with_owner(address: str, own: Mapping[str, Sequence[str]]) -> str:

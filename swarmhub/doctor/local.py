@@ -1,9 +1,11 @@
 """What this machine has to give: the files that hosts.toml names, the secrets, the OAuth callback."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from swarmhub import certs, hub_image
+from swarmhub import certs, hub_image, own_certs
 from swarmhub import secrets as secrets_file
 from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
 from swarmhub.errors import Problem, SettingsError
@@ -15,7 +17,8 @@ CALLBACK_KEY = f"secrets.{IN_ENVIRONMENT}"
 
 def observe(settings: Settings, file: Path) -> list[Finding]:
     """Read all of it, and say what is wrong."""
-    files = _problems(lambda: hub_image.desired(settings)) + _problems(lambda: certs.desired(settings))
+    reads = (hub_image.desired, certs.desired, partial(own_certs.desired, now=datetime.now(UTC)))
+    files = [problem for read in reads for problem in _problems(partial(read, settings))]
     return judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
 
 

@@ -8,9 +8,9 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from hub.slug import slug
 from swarmhub.settings.access import Access
+from swarmhub.settings.certs import Certs
 from swarmhub.settings.grammar import (
     Domain,
-    Email,
     FilePath,
     Host,
     HttpsUrl,
@@ -38,9 +38,6 @@ from swarmhub.settings.page import Page
 from swarmhub.settings.proxy import Proxy
 from swarmhub.settings.table import Table
 from swarmhub.settings.walls import Walls
-
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 Key = tuple[str | int, ...]
 PROFILED = ("profiles", "overrides", "folders")
@@ -117,19 +114,6 @@ class Secrets(Table):
         return self
 
 
-class Certs(Table):
-    """The TLS certificate, by certbot on the manager."""
-
-    email: Email | None = Field(None, description="Where the certificate authority writes to.")
-    staging: StrictBool = Field(
-        True, description="Use the staging server, whose certificates browsers refuse, to try things out."
-    )
-    server: HttpsUrl = Field(LETS_ENCRYPT, description="The ACME server's directory.")
-    staging_server: HttpsUrl = Field(LETS_ENCRYPT_STAGING, description="The one used while `staging` is true.")
-    ca: FilePath | None = Field(None, description="PEM file with the CAs of a private ACME server and of what it issues.")
-    image: TaggedImage = Field("certbot/certbot:v5.1.0", description="The certbot image.")
-
-
 class Volume(Table):
     """The volume that keeps users and cookies over a restart of the hub."""
 
@@ -146,6 +130,11 @@ class Hub(Table):
     port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
     publish: Literal["ingress", "host"] = Field(
         "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
+    )
+    subdomains: StrictBool = Field(
+        False,
+        description="Give each user's servers a domain of their own, `NAME.DOMAIN`: no page of one acts in another's name. "
+        "DNS and the certificate must cover `*.DOMAIN`.",
     )
     userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
     conf: FilePath | None = Field(
@@ -193,6 +182,12 @@ class Settings(Table):
         return self.hosts.managers[0]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that the certificate is for: the domain, and all that are one label below it."""
+        domain = self.hub.domain
+        return (domain, f"*.{domain}") if self.hub.subdomains or self.certs.wildcard else (domain,)
+
+    @property
     def images(self) -> tuple[str, ...]:
         """Return every image that people's servers may run, each once, [notebook]'s first."""
         others = (server.image for server in differences_of(self.profiles, self.overrides))
@@ -206,6 +201,12 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
+    certs = table if isinstance(table := data.get("certs"), dict) else {}
+    if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
+        wrong = (
+            "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
+        )
+        found.append((("hub", "subdomains"), wrong))
     return [*found, *_unknown_profiles(data), *_unknown_secrets(data)]
 
 

@@ -27,6 +27,18 @@ class SshHost:
         """Run a command there; each word is quoted."""
         return self.connections.run(self.name, *argv)
 
+    def send(self, content: bytes, *argv: str) -> Output:
+        """Run a command there with `content` as its standard input: what no argument and no log may show.
+
+        Raises:
+            StepError: the connection broke before it ended.
+
+        """
+        done = streams.send(self.connections.opened(self.name).transport, self.connections.command(*argv), content)
+        if done.code < 0:
+            raise StepError(self.name, "the connection broke", "Run the same command again")
+        return done
+
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
         return streams.lines(self.connections.opened(self.name).transport, self.connections.command(*argv))

@@ -11,6 +11,8 @@ from typing import Any
 
 from paramiko import Channel, Transport
 
+from swarmhub.host import Output
+
 SIZE = 65536
 # Nobody sees that terminal: programs that break lines at its width must not.
 WIDE = 4096
@@ -29,6 +31,21 @@ def lines(transport: Transport, command: str) -> Generator[str, None, int]:
             for line in output:
                 yield line.rstrip("\r\n")
         return channel.recv_exit_status()
+
+
+def send(transport: Transport, command: str, content: bytes) -> Output:
+    """Run a command with `content` as its standard input, and return what it says in the end (code -1: the connection broke).
+
+    It says little: what it prints is read when it has taken everything. Fabric's own input goes byte by byte.
+    """
+    with closing(transport.open_session()) as channel:
+        channel.exec_command(command)
+        with suppress(OSError):  # it has ended already, and says why
+            channel.sendall(content)
+            channel.shutdown_write()
+        with channel.makefile("rb") as out, channel.makefile_stderr("rb") as err:
+            said = [stream.read().decode(errors="replace") for stream in (out, err)]
+        return Output(channel.recv_exit_status(), *said)
 
 
 def attach(transport: Transport, command: str, *, terminal: bool) -> int:

@@ -171,11 +171,16 @@ class FakeHost:
         self.engine = FakeEngine(name, answers or {})
         self.commands = dict(commands or {})
         self.ran: list[tuple[str, ...]] = []
+        self.sent: dict[str, bytes] = {}
 
     def run(self, *argv: str) -> Output:
         self.ran.append(argv)
         missing = Output(1, "", f"{argv[0]}: {argv[-1]}: No such file or directory\n")
         return self.commands.get(" ".join(argv), missing)
+
+    def send(self, content: bytes, *argv: str) -> Output:
+        self.sent[" ".join(argv)] = content
+        return self.run(*argv)
 
     def lines(self, *argv: str) -> Generator[str, None, int]:
         done = self.run(*argv)
@@ -257,8 +262,9 @@ def settings(**tables: Any) -> Settings:
         "hub": {"domain": DOMAIN, "engine": "socket"},
         "proxy": {"separate": False},
         "notebook": {"image": NOTEBOOK},
-        "certs": {"email": f"admin@{DOMAIN}"},
     }
+    if "certificate" not in tables.get("certs", {}):  # the address is certbot's
+        base["certs"] = {"email": f"admin@{DOMAIN}"}
     lists = {name: table for name, table in tables.items() if isinstance(table, list)}
     merged = {name: base.get(name, {}) | tables.get(name, {}) for name in {*base, *tables} - {*lists}}
     return Settings.model_validate(merged | lists)

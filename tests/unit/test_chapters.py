@@ -1,6 +1,8 @@
 """The plan of every step from one look: on a cluster with nothing, with everything, and with something in the way."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from invoke.config import Config
@@ -9,14 +11,16 @@ from invoke.context import Context
 from swarmhub import chapters, hub_image
 from swarmhub.differences import Difference
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError
-from swarmhub.plan import Plan, is_within
+from swarmhub.host import EngineError, Output
+from swarmhub.plan import Cost, Plan, is_within
 from swarmhub.run import Run
 from swarmhub.settings import Settings
+from swarmhub.settings.certs import Certs
 from swarmhub.settings.proxy import Proxy
 from tests.unit import cluster
+from tests.unit.authority import Authority
 from tests.unit.cluster import DIGEST, Hosts
-from tests.unit.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_volume, with_extra
+from tests.unit.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_volume, with_extra
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
@@ -350,3 +354,93 @@ def test_a_network_in_use_is_planned_anew_only_if_asked_for(run: Run, hosts: Hos
     ]
     refused, asked_for = every(run)["network"], chapters.network_plan(run, recreate=True)
     assert (refused.error is not None, words(asked_for)) == (True, [f"replace network on {MANAGER}"])
+
+
+@pytest.fixture
+def own(run: Run, authority: Authority, tmp_path: Path) -> Run:
+    """Want a certificate of the operator's own, where certbot's is served."""
+    now = datetime.now(UTC)
+    files = {"certificate": tmp_path / "chain.pem", "key": tmp_path / "key.pem"}
+    for file, content in zip(files.values(), authority.issue(DOMAIN, start=now - timedelta(days=1)), strict=True):
+        file.write_text(content)
+    run.__dict__["settings"] = run.settings.model_copy(update={"certs": Certs.model_validate(files)})
+    return run
+
+
+def test_a_certificate_of_ones_own_takes_the_place_of_certbots(own: Run) -> None:
+    """It is installed beside certbot's, and the hub restarts once, to look there."""
+    plans = every(own)
+    assert words(plans["certs"]) == [f"install certificate on {MANAGER}"]
+    assert field(plans["service"], "Env.SSL_CERT").wanted == f"/etc/letsencrypt/own/{DOMAIN}/current/fullchain.pem"
+    assert field(plans["service"], "Labels.swarmhub.certificate").wanted == "known after certs"
+
+
+@pytest.mark.parametrize(("has_proxy", "cost"), [(False, Cost.HUB_RESTART), (True, Cost.NOTHING)])
+def test_a_newer_one_costs_what_the_proxy_that_runs_makes_of_it(own: Run, hosts: Hosts, has_proxy: bool, cost: Cost) -> None:
+    """A separate proxy takes it as it runs; the hub's own only when the hub restarts."""
+    there = f"/etc/letsencrypt/own/{DOMAIN}/current"
+    manager = hosts[MANAGER]
+    manager.commands[f"cat {there}/fullchain.pem"] = manager.commands[f"cat /etc/letsencrypt/live/{DOMAIN}/fullchain.pem"]
+    manager.commands[f"test -s {there}/privkey.pem"] = Output(0, "", "")
+    if has_proxy:
+        manager.engine.answers["GET /services"] = [{"ID": "p", "Spec": {"Name": "jupyterhub-proxy", "TaskTemplate": {}}}]
+    (change,) = chapters.certs_plan(own).changes
+    assert (change.verb, change.cost) == ("replace", cost)
+
+
+def test_nothing_renews_a_certificate_of_ones_own(own: Run, hosts: Hosts) -> None:
+    """A service that did goes with the deploy that brings it."""
+    own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(separate=True)})
+    renewal = {"ID": "r1", "Version": {"Index": 1}, "Spec": {"Name": "jupyterhub-renewal", "TaskTemplate": {}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [renewal]
+    assert words(every(own)["proxy"])[-1:] == [f"remove service on {MANAGER}"]
+
+
+@pytest.fixture
+def by_dns(apart: Run, tmp_path: Path) -> Run:
+    """Want a separate proxy that answers nobody on port 80, and a wildcard by DNS."""
+    (tmp_path / "dns.ini").write_text("dns_token = hush\n")
+    certs = Certs(dns="cloudflare", dns_credentials=tmp_path / "dns.ini", wildcard=True)
+    proxy = Proxy(separate=True, http_port=0)
+    apart.__dict__["settings"] = apart.settings.model_copy(update={"certs": certs, "proxy": proxy})
+    return apart
+
+
+def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
+    """The certificate that is there lacks it; the renewal needs the provider's credentials, and nobody on port 80."""
+    plans = every(by_dns)
+    assert [(change.verb, [one.path for one in change.differences]) for change in plans["certs"].changes] == [
+        ("replace", ["names"])
+    ]
+    assert words(plans["proxy"])[-3:] == [
+        f"create secret on {MANAGER}",
+        f"keep the on {MANAGER}",
+        f"create service on {MANAGER}",
+    ]
+
+
+def test_domains_for_users_get_a_certificate_and_are_told_to_all_that_route(by_dns: Run) -> None:
+    """The wildcard is asked for without a word in [certs]; the proxy and the hub go by the same address."""
+    certs = by_dns.settings.certs.model_copy(update={"wildcard": False})
+    hub = by_dns.settings.hub.model_copy(update={"subdomains": True})
+    by_dns.__dict__["settings"] = by_dns.settings.model_copy(update={"certs": certs, "hub": hub})
+    plans = every(by_dns)
+    assert [(change.verb, [one.path for one in change.differences]) for change in plans["certs"].changes] == [
+        ("replace", ["names"])
+    ]
+    assert field(plans["service"], "Env.SUBDOMAIN_HOST").wanted == f"https://{hub.domain}"
+    (create,) = [change for change in plans["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
+    assert "SUBDOMAINS=1" in environment
+
+
+def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> None:
+    """It is another service's, with the same label, by which a teardown finds it."""
+    hosts[MANAGER].engine.answers["GET /secrets"].append({"ID": "d1", "Spec": {"Name": "jupyterhub-dns-credentials-0"}})
+    plans = every(by_dns)
+    named = {
+        step: [change.sentence for change in plan.changes if "dns-credentials-0" in change.what] for step, plan in plans.items()
+    }
+    assert {step: said for step, said in named.items() if said} == {
+        "proxy": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
+    }

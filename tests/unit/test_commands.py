@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub import certs, commands, network, volume
+from swarmhub import certbot, certs, commands, network, volume
 from swarmhub.host import Json
 from tests.unit.fakes import settings
 
@@ -77,10 +77,10 @@ def test_a_volume_has_its_settings() -> None:
 def test_certbot_runs_with_its_folder_its_port_and_its_arguments() -> None:
     """The arguments come after the image."""
     wanted = certs.desired(settings(certs={"email": "ada@example.org"}))
-    words = shlex.split(commands.container(certs.container(wanted, "https://acme.example.org", force=False)))
+    words = shlex.split(commands.container(certbot.container(wanted, "https://acme.example.org", force=False)))
     image = words.index(wanted.image)
     assert words[:image] == ["docker", "run", "--rm", "--volume", "/etc/letsencrypt:/etc/letsencrypt", "--publish", "80:80"]
-    assert words[image + 1 :] == certs.arguments(wanted, "https://acme.example.org", force=False)
+    assert words[image + 1 :] == certbot.arguments(wanted, "https://acme.example.org", force=False)
 
 
 def test_a_containers_environment_is_passed() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from swarmhub.settings.access import Access
+from swarmhub.settings.certs import Certs
 from swarmhub.settings.model import Settings
 from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.page import Page
@@ -20,6 +21,7 @@ BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
     "access": Access,
+    "certs": Certs,
     "page": Page,
     "notebook": Notebook,
     "profiles": Profile,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmhub import certs, health, https
-from swarmhub.certs import Wanted
+from swarmhub.certbot import Wanted
 from swarmhub.errors import StepError
 from tests.unit.authority import Authority, serving
 from tests.unit.fakes import Clock, settings

@@ -42,3 +42,9 @@ def test_a_certificate_that_does_not_fit_is_refused(authority: Authority, name: 
     with serving(*authority.issue(name, start=YESTERDAY, days=days)) as port:
         with pytest.raises(ssl.SSLCertVerificationError):
             https.get(HUB, port, "/", trusting(authority))
+
+
+def test_what_is_connected_to_may_be_a_name(authority: Authority) -> None:
+    """One below "localhost" is this machine, whatever the resolver knows."""
+    with serving(*authority.issue("ada.hub.example.org", start=YESTERDAY)) as port:
+        assert https.get("ada.hub.example.org", port, "/", trusting(authority), address=HUB)[0] == 200

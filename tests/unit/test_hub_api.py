@@ -35,7 +35,7 @@ def answering(authority: Authority, asked: list[Asked]) -> Iterator[Answering]:
         asked.append(request)
         return said[-1]
 
-    chain, key = authority.issue(HUB, start=datetime.now(UTC) - timedelta(days=1))
+    chain, key = authority.issue(HUB, f"*.{HUB}", start=datetime.now(UTC) - timedelta(days=1))
     with serving(chain, key, answer=answer) as port:
 
         def make(body: Any = "", status: int = 200) -> HubApi:
@@ -60,14 +60,30 @@ def test_every_request_shows_the_token(answering: Answering, asked: list[Asked])
 
 def test_a_users_server_never_sees_the_operators_token(answering: Answering, asked: list[Asked]) -> None:
     """The proxy passes headers on, so the hub is asked for a token of the user's own, which ends by itself."""
-    server = answering({"token": "of-ada"}).server("ada")
+    server = answering({"token": "of-ada", **running_at("/user/ada/")}).server("ada")
     answering({"message": "no such kernel"}, 404)
     with pytest.raises(ApiError, match="the server of ada answers 404: no such kernel"):
         server.get("kernels/k1")
     assert asked == [
         Asked("POST", "/hub/api/users/ada/tokens", "token hush", '{"note": "swarmhub", "expires_in": 3600}'),
+        Asked("GET", "/hub/api/users/ada", "token hush", ""),
         Asked("GET", "/user/ada/api/kernels/k1", "token of-ada", ""),
     ]
+
+
+def test_a_server_on_a_domain_of_its_own_is_asked_for_by_it(answering: Answering, asked: list[Asked]) -> None:
+    """It is the hub that says where it is; the connection is to the hub's own host, and the certificate has to cover both."""
+    port = answering().port
+    address = f"https://ada.{HUB}:{port}"
+    server = answering({"token": "of-ada", **running_at(f"{address}/user/ada/")}).server("ada")
+    assert (server.address, server.path, server.proxy) == (address, "/user/ada/api/", HUB)
+    answering({"id": "k1"})
+    assert server.get("kernels/k1") == {"id": "k1"}
+
+
+def running_at(url: str) -> dict[str, Any]:
+    """Return what the hub says of a user whose server runs."""
+    return {"servers": {"": {"url": url}}}
 
 
 def test_all_users_are_given(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:

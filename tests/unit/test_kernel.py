@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def kernel_that(says: Says, authority: Authority, heard: list[Any]) -> Iterator[
             port.set_result(server.sockets[0].getsockname()[1])
             await asyncio.to_thread(is_over.wait)
 
-    chain, key = authority.issue(HUB, start=datetime.now(UTC) - timedelta(days=1))
+    chain, key = authority.issue(HUB, f"*.{HUB}", start=datetime.now(UTC) - timedelta(days=1))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chain.pem"
@@ -86,6 +87,14 @@ def test_a_kernel_is_started_asked_and_ended(authority: Authority, heard: list[A
         assert kernel.run(server, "6 * 7") == "42"
     path = "/user/ada/api/kernels/k1/channels"
     assert heard == ["POST kernels", (path, "token hush"), "6 * 7", "DELETE kernels/k1"]
+
+
+def test_a_kernel_on_a_domain_of_its_own_is_reached_by_the_hubs(authority: Authority, heard: list[Any]) -> None:
+    """The websocket is asked for by the server's name, and connected to where the hub is."""
+    with kernel_that(lambda request: [idle(request)], authority, heard) as server:
+        elsewhere = replace(server, address=f"https://ada.{HUB}:{server.port}", proxy="127.0.0.1")
+        assert kernel.run(elsewhere, "6 * 7") == ""
+    assert "6 * 7" in heard
 
 
 def test_the_token_is_not_logged(authority: Authority, heard: list[Any], caplog: pytest.LogCaptureFixture) -> None:

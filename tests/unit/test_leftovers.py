@@ -181,11 +181,33 @@ def test_homes_are_told_from_other_volumes() -> None:
         ("www.example.org.conf\n", True, ()),
     ],
 )
-def test_other_domains_keep_their_certificates(renewals: str, exists: bool, paths: tuple[str, ...]) -> None:
+def test_other_domains_keep_certbots_certificates(renewals: str, exists: bool, paths: tuple[str, ...]) -> None:
     """The whole folder goes only if no other certificate is in it."""
     commands = {
         "ls /etc/letsencrypt/renewal": Output(0 if renewals else 2, renewals, ""),
         "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
+    }
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
+    assert found.certificate == paths
+
+
+@pytest.mark.parametrize(
+    ("renewals", "own", "paths"),
+    [
+        ("", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
+        (f"{DOMAIN}.conf\n", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
+        ("www.example.org.conf\n", f"{DOMAIN}\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
+        ("", f"{DOMAIN}\nwww.example.org\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
+        ("", "www.example.org\n", ()),
+    ],
+)
+def test_certificates_of_ones_own_are_found_too(renewals: str, own: str, paths: tuple[str, ...]) -> None:
+    """Those of the domain go; another's stay."""
+    commands = {
+        "ls /etc/letsencrypt/renewal": Output(0, renewals, ""),
+        "ls /etc/letsencrypt/own": Output(0, own, ""),
+        "test -d /etc/letsencrypt": Output(0, "", ""),
     }
     answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
     found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())

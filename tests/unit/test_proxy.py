@@ -90,6 +90,14 @@ def test_browsers_are_bound_to_https_by_a_real_certificate_only(staging: bool, h
     assert environment(spec)["HSTS"] == hsts
 
 
+@pytest.mark.parametrize(("subdomains", "told"), [(True, "1"), (False, "0")])
+def test_it_routes_by_domain_where_users_have_one(subdomains: bool, told: str) -> None:
+    """As the hub tells it its routes."""
+    hub = {"domain": "hub.example.org", "subdomains": subdomains}
+    spec = proxy.desired(settings(proxy={"separate": True}, hub=hub), WITH_TOKEN, PARTS)
+    assert environment(spec)["SUBDOMAINS"] == told
+
+
 def test_what_is_as_wanted_is_left_alone() -> None:
     """A second deploy cuts nobody off."""
     assert planned(kept(desired()), kept(of_hub())).changes == ()

@@ -196,6 +196,15 @@ def test_the_certificate_is_the_one_of_now() -> None:
     assert labels == {service.CERTIFICATE_LABEL: "cert-now"}
 
 
+def test_the_certificates_place_is_the_one_of_now() -> None:
+    """Where it was then, one may have expired: certbot's, since the operator has an own one."""
+    old = spec(1)
+    env = old["TaskTemplate"]["ContainerSpec"]["Env"]
+    old["TaskTemplate"]["ContainerSpec"]["Env"] = [line.replace("/live/", "/elsewhere/") for line in env]
+    assert "/elsewhere/" in str(old)
+    assert "/elsewhere/" not in str(sent(plan(release(1, spec=old))))
+
+
 def test_the_network_is_the_one_of_now() -> None:
     """One that was made anew has another id: the old one is not there any more."""
     assert sent(plan(changed(network="net-old")))["TaskTemplate"]["Networks"] == [{"Target": "net-now"}]
@@ -405,10 +414,14 @@ def test_an_image_that_is_gone_is_an_answer() -> None:
 
 @pytest.mark.parametrize(
     ("table", "setting"),
-    [({"proxy": {"separate": True}}, "proxy.separate"), ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine")],
+    [
+        ({"proxy": {"separate": True}}, "proxy.separate"),
+        ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine"),
+        ({"hub": {"domain": DOMAIN, "subdomains": True}}, "hub.subdomains"),
+    ],
 )
 def test_a_hub_that_stood_on_other_services_is_refused(table: dict[str, Any], setting: str) -> None:
-    """It would find neither proxy nor engine: the setting is the way back."""
+    """It would find neither proxy nor engine, or a proxy that routes otherwise: the setting is the way back."""
     secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
     other = service.desired(settings(**table), secrets, replace(PARTS, images={NOTEBOOK: X}))
     with pytest.raises(StepError, match=f"release 2 ran with another {setting}"):

@@ -166,6 +166,13 @@ def test_a_certificate_is_due_with_a_third_of_its_life_left() -> None:
     assert alarms(replace(STATUS, certificate=old)) == [("29 days left; it is due: fab certs", screen.WARN)]
 
 
+def test_nobody_but_the_operator_renews_a_certificate_of_their_own() -> None:
+    """That it is due is said with what helps."""
+    old = replace(CERTIFICATE, not_before=NOW - timedelta(days=60), not_after=NOW + timedelta(days=29), is_own=True)
+    told = "29 days left; it is due: put a newer one at certs.certificate"
+    assert alarms(replace(STATUS, certificate=old)) == [(told, screen.WARN)]
+
+
 def test_servers_stand_by_node_and_then_by_user() -> None:
     """One sees what a node's drain would move."""
     servers = tuple(Server(user, node, "running", NOW, None) for user, node in (("b", "n2"), ("c", "n1"), ("a", "n2")))

@@ -34,6 +34,7 @@ PARTS = Parts(
     cluster="cluster",
 )
 NAMES = service.secret_names(settings(), SECRETS, PARTS.cluster)
+OWN = {"certificate": "chain.pem", "key": "key.pem"}
 
 
 def desired(secrets: Secrets = SECRETS, parts: Parts = PARTS, **tables: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +140,8 @@ def test_the_port_is_published_as_hosts_toml_says(tables: dict[str, Any], mode: 
     [
         ({}, "SSL_KEY", f"/etc/letsencrypt/live/{DOMAIN}/privkey.pem"),
         ({}, "SSL_CERT", f"/etc/letsencrypt/live/{DOMAIN}/fullchain.pem"),
+        ({"certs": OWN}, "SSL_KEY", f"/etc/letsencrypt/own/{DOMAIN}/current/privkey.pem"),
+        ({"certs": OWN}, "SSL_CERT", f"/etc/letsencrypt/own/{DOMAIN}/current/fullchain.pem"),
         ({"network": {"name": "notebooks"}}, "DOCKER_NETWORK_NAME", "notebooks"),
         ({"hub": {"service": "hub"}}, "DOCKER_SERVICE_NAME", "hub"),
         ({}, "DOCKER_ENDPOINT_MODE", "vip"),

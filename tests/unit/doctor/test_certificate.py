@@ -1,12 +1,13 @@
 """How the certificate stands."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from swarmhub.certs import parse
 from swarmhub.doctor import certificate
-from swarmhub.settings.model import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
+from swarmhub.settings.certs import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from tests.unit.authority import NOW, Authority
 from tests.unit.fakes import DOMAIN, MANAGER, settings
 
@@ -32,6 +33,30 @@ def test_certificate_is_judged(authority: Authority, name: str, directory: str, 
     found = parse(authority.issue(name)[0], directory)
     said = [f"{one.level}: {one.text}" for one in certificate.judge(found, settings(), MANAGER, now)]
     assert [line.startswith(start) for line, start in zip(said, expected, strict=True)] == [True] * len(expected), said
+
+
+@pytest.mark.parametrize(
+    ("is_own", "remedy"), [(False, "Get another one: fab certs"), (True, "Put a newer one at certs.certi")]
+)
+def test_what_helps_depends_on_where_it_comes_from(authority: Authority, is_own: bool, remedy: str) -> None:
+    """Certbot gets another one; one's own is put at its place."""
+    found = replace(parse(authority.issue(DOMAIN)[0], ""), is_own=is_own)
+    said = certificate.judge(found, settings(), MANAGER, NOW + timedelta(days=70))
+    assert [one.remedy.startswith(remedy) for one in said] == [True]
+
+
+@pytest.mark.parametrize(("names", "level"), [((DOMAIN,), "failure"), ((DOMAIN, f"*.{DOMAIN}"), "ok")])
+@pytest.mark.parametrize(("wildcard", "subdomains"), [(True, False), (False, True)])
+def test_a_wildcard_that_is_wanted_has_to_be_in_it(
+    authority: Authority, names: tuple[str, ...], level: str, wildcard: bool, subdomains: bool
+) -> None:
+    """Beside the domain itself, for which it does not stand; users' own domains want one."""
+    wanted = settings(
+        hub={"domain": DOMAIN, "subdomains": subdomains},
+        certs={"wildcard": wildcard, "dns": "rfc2136", "dns_credentials": "rfc2136.ini"},
+    )
+    (said,) = certificate.judge(parse(authority.issue(*names)[0], LETS_ENCRYPT), wanted, MANAGER, NOW)
+    assert (said.level, f"not for *.{DOMAIN}" in said.text) == (level, level == "failure")
 
 
 def test_none_yet_is_a_warning() -> None:

@@ -38,3 +38,18 @@ def test_managers_resolver_is_asked() -> None:
     """Each address once."""
     host = SpeakingHost(timeout="10.0.0.11   STREAM hub\n10.0.0.11   DGRAM\n2001:db8::1 STREAM\n")
     assert dns.observe(host, "hub.example.org") == ("10.0.0.11", "2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "level", "words"),
+    [
+        (["10.0.0.11", "2001:db8::1"], "ok", "*.hub.example.org leads where hub.example.org does"),
+        ([], "failure", "swarmhub-doctor.hub.example.org has no address"),
+        (["10.0.0.99"], "failure", "leads to 10.0.0.99, and hub.example.org to 2001:db8::1, 10.0.0.11"),
+    ],
+)
+def test_names_below_the_domain_lead_where_it_does(answers: list[str], level: str, words: str) -> None:
+    """In whatever order; the remedy is one record for all of them."""
+    found = dns.judge_subdomains("hub.example.org", answers, ["2001:db8::1", "10.0.0.11"], MANAGER)
+    assert (found.level, words in found.text) == (level, True), found.text
+    assert level == "ok" or found.remedy == "Add a DNS record for *.hub.example.org that leads where hub.example.org does"

@@ -91,6 +91,15 @@ def test_a_hub_without_walls_is_a_failure_unless_none_are_wanted(wanted: Setting
     assert bad(examine(off, hosts)) == []
 
 
+@pytest.mark.parametrize(("subdomains", "asked"), [(False, 0), (True, 1)])
+def test_a_name_below_the_domain_is_asked_for_where_users_have_some(
+    wanted: Settings, hosts: Hosts, subdomains: bool, asked: int
+) -> None:
+    """Of the manager's resolver, as the domain itself."""
+    examine(wanted.model_copy(update={"hub": wanted.hub.model_copy(update={"subdomains": subdomains})}), hosts)
+    assert [argv[-1] for argv in hosts[MANAGER].ran].count(f"swarmhub-doctor.{DOMAIN}") == asked
+
+
 def test_findings_come_in_a_fixed_order(wanted: Settings, hosts: Hosts) -> None:
     """By check, from this machine to the image, and within one by host."""
     found = [(doctor.ORDER.index(one.check), ("here", *hosts).index(one.host)) for one in examine(wanted, hosts)]

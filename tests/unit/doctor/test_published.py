@@ -4,7 +4,7 @@ import pytest
 
 from swarmhub.doctor import published
 from swarmhub.ports import Holder
-from tests.unit.fakes import MANAGER, settings
+from tests.unit.fakes import MANAGER, FakeHost, settings
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,17 @@ def test_port_is_free_or_ours(port: int, holder: Holder | None, level: str) -> N
     """Anything else on it fails, by name."""
     (found,) = published.judge({port: holder}, settings(), MANAGER)
     assert (found.level, holder is None or level == "ok" or holder.name in found.text) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("certs", "ports"),
+    [
+        ({}, [80, 443]),
+        ({"dns": "rfc2136", "dns_credentials": "rfc2136.ini"}, [443]),
+        ({"certificate": "chain.pem", "key": "key.pem"}, [443]),
+    ],
+)
+def test_port_80_is_looked_at_where_an_authority_asks_there(certs: dict[str, str], ports: list[int]) -> None:
+    """Whoever proves the domain by DNS, or has a certificate, may have a web server on it."""
+    host = FakeHost(answers={"GET /containers/json": []})
+    assert list(published.observe(host, settings(certs=certs))) == ports

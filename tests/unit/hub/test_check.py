@@ -22,11 +22,11 @@ def problems(tmp_path: Path) -> Any:
     conf = tmp_path / "conf.d"
     conf.mkdir()
 
-    def find(files: dict[str, str] | None = None, *, access: Any = None, **jupyterhub: Any) -> list[str]:
+    def find(files: dict[str, str] | None = None, *, access: Any = None, variables: Any = None, **jupyterhub: Any) -> list[str]:
         for name, text in (files or {}).items():
             (conf / name).write_text(text)
         document = handed.document(settings(jupyterhub=jupyterhub, access=access or {}), {NOTEBOOK: IMAGE})
-        environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
+        environ = ENVIRON | {"SWARMHUB_SETTINGS": document} | (variables or {})
         return check.check(Origins(conf, environ), environ=environ, secrets=tmp_path, userlist=tmp_path / "userlist")
 
     return find
@@ -43,6 +43,12 @@ def test_a_configuration_in_order_has_no_problems(problems: Any) -> None:
     role = {"name": "report", "scopes": ["list:users"], "services": ["report"]}
     service = {"name": "report", "api_token": {"secret": "TOKEN"}}
     assert problems({"10-hook.py": hook}, JupyterHub={"services": [service], "load_roles": [role]}) == []
+
+
+def test_a_configuration_with_subdomains_has_no_problems(problems: Any) -> None:
+    """Neither has a service with a page of its own."""
+    service = {"name": "report", "url": "http://report:80", "api_token": "long-enough"}
+    assert problems(variables={"SUBDOMAIN_HOST": "https://hub.example.org"}, JupyterHub={"services": [service]}) == []
 
 
 BAD_FILES = {

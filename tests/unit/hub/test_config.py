@@ -91,6 +91,25 @@ def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: 
     assert configured(inside)[section][trait] == value
 
 
+def test_users_have_domains_where_the_deployment_gives_them(inside: Path) -> None:
+    """Below the public address; with cookies that no page below the hub's domain can set for it."""
+    hub = JupyterHub(config=configured(inside, SUBDOMAIN_HOST="https://hub.example.org:8443"))
+    assert (hub.subdomain_host, hub.public_url) == ("https://hub.example.org:8443", "https://hub.example.org:8443/")
+    assert hub.cookie_host_prefix_enabled is True
+    assert {"subdomain_host", "cookie_host_prefix_enabled"} & set(configured(inside).JupyterHub) == set()
+
+
+def test_every_user_is_one_label_below_the_domain(inside: Path) -> None:
+    """As a wildcard certificate covers them: whatever providers call people, nobody is someone else's or a service's domain."""
+    hub = JupyterHub(config=configured(inside, SUBDOMAIN_HOST="https://hub.example.org"))
+    users = ["ada", "ada_corp", "ada-corp", "ada.corp", "ada@corp", "12345", "smoke--1", "u-ada--1234567", "ada--service"]
+    domains = [hub.subdomain_hook(user, hub.domain, kind="user") for user in users]
+    domains.append(hub.subdomain_hook("ada", hub.domain, kind="service"))
+    assert domains[0] == "ada.hub.example.org"
+    assert {domain.partition(".")[2] for domain in domains} == {"hub.example.org"}
+    assert len(set(domains)) == len(users) + 1
+
+
 def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
     """The spawner has the Swarm config that the servers get, and its folder is in their environment."""
     c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")

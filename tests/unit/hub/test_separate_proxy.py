@@ -43,3 +43,11 @@ def test_the_hub_neither_starts_nor_ends_it() -> None:
         return [*running, proxy._watch.is_running()]
 
     assert asyncio.run(run()) == [True, False]
+
+
+def test_routes_of_users_domains_are_told_and_read_with_them() -> None:
+    """As the proxy has them: behind a slash, and JupyterHub without."""
+    proxy = SeparateProxy(auth_token="token", app=SimpleNamespace(), host_routing=True)
+    assert proxy._routespec_to_chp_path("ada.hub.example.org/user/ada/") == "/ada.hub.example.org/user/ada"
+    assert proxy._routespec_from_chp_path("/ada.hub.example.org/user/ada") == "ada.hub.example.org/user/ada/"
+    assert proxy._routespec_from_chp_path("/") == "/"

@@ -301,6 +301,47 @@ def test_an_engine_that_does_not_say_is_no_stopped_server(error: Exception, monk
     assert polled(engine(tasks=error), monkeypatch) is None
 
 
+def kept_of(spawner: SwarmSpawner, url: str) -> dict[str, Any]:
+    """Return what the hub keeps of a server that was started where browsers find it at a URL."""
+    spawner.user.url = url
+    asyncio.run(spawner.start())
+    state: dict[str, Any] = spawner.get_state()
+    return state
+
+
+HERE, THERE = "/user/ada/", "https://ada.hub.example.org/user/ada/"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "runs"),
+    [
+        (HERE, HERE, True),
+        (THERE, THERE, True),
+        (HERE, THERE, False),
+        (THERE, HERE, False),
+        (THERE, THERE.replace(".org", ".org:8443"), False),
+    ],
+)
+def test_a_server_that_was_started_for_another_domain_is_stopped(
+    before: str, now: str, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the hub that comes after it: the server would send people to log in where nobody can."""
+    state = kept_of(made(engine(), monkeypatch), before)
+    docker = engine()
+    after = made(docker, monkeypatch)
+    after.user.url = now
+    after.load_state(state)
+    assert asyncio.run(after.poll()) == (None if runs else 0)
+    assert ("remove_service" in docker.methods) is not runs
+
+
+def test_a_server_of_a_release_before_domains_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was kept of where it is: that was the hub's own domain."""
+    spawner = made(engine(), monkeypatch)
+    spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-ada"})
+    assert asyncio.run(spawner.poll()) is None
+
+
 def test_a_server_that_has_ended_leaves_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """JupyterHub stops only what runs; its last lines go into the log before."""
     docker = engine(task("failed", "task: non-zero exit (137)", code=137))

@@ -457,6 +457,30 @@ def test_other_modes_go_together(file: Path, publish: str, mode: str) -> None:
     assert (settings.hub.publish, settings.network.endpoint_mode) == (publish, mode)
 
 
+@pytest.mark.parametrize(
+    ("certs", "is_told"),
+    [
+        ("", True),
+        ('[certs]\nemail = "ops@example.org"\n', True),
+        ('[certs]\ndns = "rfc2136"\ndns_credentials = "dns.ini"\n', False),
+        ('[certs]\ncertificate = "chain.pem"\nkey = "key.pem"\n', False),
+    ],
+)
+def test_subdomains_need_a_certificate_that_covers_them(file: Path, certs: str, is_told: bool) -> None:
+    """No authority gives one by HTTP: that is told before one is asked."""
+    said = problems(file, HOSTS_TOML.replace("[hub]\n", "[hub]\nsubdomains = true\n") + certs) if is_told else []
+    assert (
+        said
+        == [
+            "hosts.toml:6: hub.subdomains: needs a certificate for *.DOMAIN, which no authority gives by HTTP; "
+            "set certs.dns, or certs.certificate and key"
+        ]
+        * is_told
+    )
+    file.write_text(HOSTS_TOML.replace("[hub]\n", "[hub]\nsubdomains = true\n") + certs)
+    assert is_told or load(file).hub.subdomains
+
+
 def test_secrets_come_from_one_place(file: Path) -> None:
     """A file and a command at once are refused at the command."""
     assert problems(file, edited('[secrets]\nfile = ".env"\ncommand = ["pass"]')) == [

@@ -63,8 +63,23 @@ def test_githubs_api_follows_from_its_address(table: dict[str, Any], api: str) -
     assert settings(github=table).github.api_url == api
 
 
-@pytest.mark.parametrize("table", ["certs", "hub", "notebook"])
+@pytest.mark.parametrize("table", ["hub", "notebook"])
 def test_default_images_have_a_tag(table: str) -> None:
     """No image is left to mean every tag of its name."""
     images = [value for name, value in getattr(settings(), table) if name.endswith("image")]
     assert [image for image in images if ":" not in image.rpartition("/")[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("subdomains", "wildcard", "names"),
+    [
+        (False, False, ("x.org",)),
+        (True, False, ("x.org", "*.x.org")),
+        (False, True, ("x.org", "*.x.org")),
+        (True, True, ("x.org", "*.x.org")),
+    ],
+)
+def test_the_certificate_is_for_what_browsers_ask_for(subdomains: bool, wildcard: bool, names: tuple[str, ...]) -> None:
+    """The domain always: a wildcard stands for names below it only."""
+    certs = {"dns": "rfc2136", "dns_credentials": "dns.ini", "wildcard": wildcard}
+    assert settings(hub={"domain": "x.org", "subdomains": subdomains}, certs=certs).names == names

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from swarmhub.errors import StepError
+from swarmhub.host import Output
 from swarmhub.transport import streams
 from swarmhub.transport.host import SshHost
 
@@ -33,8 +34,11 @@ class FakeChannel:
     def exec_command(self, command: str) -> None:
         self.asked.append(command)
 
-    def makefile(self, _: str) -> io.StringIO:
-        return io.StringIO(self.out[0].decode(), newline="")
+    def makefile(self, mode: str) -> Any:
+        return io.BytesIO(self.out[0]) if "b" in mode else io.StringIO(self.out[0].decode(), newline="")
+
+    def makefile_stderr(self, _: str) -> io.BytesIO:
+        return io.BytesIO(self.err[0])
 
     def recv(self, _: int) -> bytes:
         self.is_over.wait(5)
@@ -92,6 +96,32 @@ def test_a_command_whose_lines_nobody_reads_on_is_hung_up() -> None:
     next(lines)
     lines.close()
     assert channel.asked == [("pty", ("width", streams.WIDE)), "tail -f", "close"]
+
+
+def test_what_is_sent_is_a_commands_input_and_its_end() -> None:
+    """It waits for the end of it; what it says and its code come back."""
+    channel = FakeChannel(b"out", b"err", code=5, waits=True)
+    done = streams.send(transport(channel), "dd", b"hush")
+    assert (done, channel.sent, channel.is_over.is_set()) == (Output(5, "out", "err"), b"hush", True)
+    assert channel.asked == ["dd", "close"]
+
+
+def test_a_command_that_ends_before_it_has_read_all_says_why() -> None:
+    """Such as a sudo that wants a password: the closed channel is not the news."""
+
+    class Ended(FakeChannel):
+        def sendall(self, data: bytes) -> None:
+            raise OSError("Socket is closed")
+
+    assert (
+        streams.send(transport(Ended(b"", b"a password is required", code=1)), "sudo", b"hush").err == "a password is required"
+    )
+
+
+def test_a_connection_that_breaks_while_something_is_sent_is_an_error() -> None:
+    """Nobody knows what has arrived."""
+    with pytest.raises(StepError, match="the connection broke"):
+        host(FakeChannel(b"", b"", code=-1)).send(b"hush", "dd")
 
 
 @pytest.fixture

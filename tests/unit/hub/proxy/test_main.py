@@ -14,6 +14,7 @@ ENVIRON = {
     "ACME_FOLDER": "/tls",
     "PUBLIC_URL": "https://hub.example.org:8443",
     "HSTS": "0",
+    "SUBDOMAINS": "0",
     "HUB_URL": "http://jupyterhub:8081",
     "PROXY_SUBNET": "127.0.0.0/8",
 }
@@ -27,8 +28,21 @@ def test_every_place_in_nginx_configuration_is_filled() -> None:
 def test_plain_http_leads_to_the_public_address() -> None:
     """But for what a certificate authority asks."""
     text = proxy.config(ENVIRON, tls=True)
-    assert "return 301 https://hub.example.org:8443$request_uri;" in text
+    assert "map $host $public { hostnames; default hub.example.org;  }" in text
+    assert "return 301 https://$public:8443$request_uri;" in text
     assert "location ^~ /.well-known/acme-challenge/ { root /tls; }" in text
+
+
+def test_plain_http_of_a_users_domain_leads_to_the_same_domain() -> None:
+    """With subdomains; any other name that somebody asks for leads to the hub."""
+    text = proxy.config(ENVIRON | {"SUBDOMAINS": "1"}, tls=True)
+    assert "map $host $public { hostnames; default hub.example.org; *.hub.example.org $host; }" in text
+
+
+@pytest.mark.parametrize(("given", "is_told"), [("0", False), ("1", True)])
+def test_routes_have_a_domain_where_users_have_one(given: str, is_told: bool) -> None:
+    """As the hub tells them."""
+    assert ("--host-routing" in proxy.routes(ENVIRON | {"SUBDOMAINS": given}, "10.0.9.4")) == is_told
 
 
 def test_without_a_certificate_the_authority_is_answered_nonetheless() -> None:
