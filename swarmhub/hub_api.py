@@ -147,7 +147,7 @@ class HubApi:
                 address=self.proxy,
                 timeout=TIMEOUT_SECONDS,
             ) as answer:
-                if answer.status >= http.HTTPStatus.BAD_REQUEST:
+                if answer.status >= http.HTTPStatus.MULTIPLE_CHOICES:  # an API leads nowhere else; a page might
                     raise self._refused(answer.status, answer.read())
                 yield answer
         except (OSError, http.client.HTTPException, ValueError) as error:

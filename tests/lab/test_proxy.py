@@ -199,6 +199,7 @@ def failed_renewals(lab: Lab, hosts: Path) -> int:
 def test_a_proxy_without_a_certificate_is_given_one(settled: Lab) -> None:
     """Once the files are gone, and the proxy has been started anew without them, it answers the authority that gives others."""
     settled.forget_certificate()
+    settled.wait(lambda: settled.container(PROXY), 60, "the proxy does not run")
     before = settled.container(PROXY)
     settled.docker("kill", before)
     settled.wait(lambda: settled.container(PROXY) not in ("", before), 60, "no new proxy starts")

@@ -58,6 +58,12 @@ def test_every_request_shows_the_token(answering: Answering, asked: list[Asked])
     ]
 
 
+def test_an_answer_that_leads_to_a_page_is_none(answering: Answering) -> None:
+    """So the hub answers in a server's place while the proxy does not know the way to it."""
+    with pytest.raises(ApiError, match="the hub answers 302: Found"):
+        answering("", 302).get("status")
+
+
 def test_a_users_server_never_sees_the_operators_token(answering: Answering, asked: list[Asked]) -> None:
     """The proxy passes headers on, so the hub is asked for a token of the user's own, which ends by itself."""
     server = answering({"token": "of-ada", **running_at("/user/ada/")}).server("ada")
