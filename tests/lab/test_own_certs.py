@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,12 +11,11 @@ import pytest
 from cryptography import x509
 
 from lab import topology
-from tests.lab.support import HUB, ROOT, Done, Lab, variant
+from tests.lab.support import HUB, PROXY, ROOT, Done, Lab, variant
+from tests.lab.test_proxy import served
 from tests.unit.authority import Authority
 
 MANAGER = topology.MANAGER.name
-PROXY = f"{HUB}-proxy"
-SEPARATE = ("[network]", "[proxy]\nseparate = true\n\n[network]")
 CURRENT = f"/etc/letsencrypt/own/{topology.DOMAIN}/current"
 OF_CERTBOT = (ROOT / "lab" / "hosts.toml").read_text().partition("[certs]\n")[2]
 
@@ -32,11 +29,11 @@ class Files:
     hosts: Path
 
     @classmethod
-    def make(cls, folder: Path, *replaced: tuple[str, str]) -> "Files":
+    def make(cls, folder: Path) -> "Files":
         """Make an authority and a first certificate."""
         names = {"certificate": "chain.pem", "key": "key.pem", "ca": "ca.pem"}
         own = "".join(f'{setting} = "{folder / name}"\n' for setting, name in names.items())
-        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own), *replaced))
+        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own)))
         (folder / "ca.pem").write_text(files.authority.pem)
         files.issue()
         return files
@@ -78,21 +75,12 @@ def own(settled: Lab, first: Done) -> Lab:
     return settled
 
 
-def served() -> int:
-    """Return the serial number of the certificate that is served."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", topology.MANAGER.ports[443]))) as connection:
-        certificate = connection.getpeercert(binary_form=True)
-    assert certificate is not None
-    return x509.load_der_x509_certificate(certificate).serial_number
-
-
 def test_it_is_installed_and_served(own: Lab, first: Done, files: Files) -> None:
     """Without certbot; the deploy has verified it against the operator's own authority."""
     assert f"install certificate for {topology.DOMAIN} on {MANAGER}" in first.out
     assert "certbot" not in first.text
     assert served() == files.serial
+    assert own.docker("service", "ls", "--quiet", "--filter", f"name={HUB}-renewal") == "", "nobody can renew it"
 
 
 def test_only_root_reads_the_key_and_nobody_has_read_it_in_the_output(own: Lab, first: Done, files: Files) -> None:
@@ -151,14 +139,16 @@ def test_an_image_without_the_plugin_for_dns_is_told(own: Lab, tmp_path: Path) -
 
 
 def test_a_newer_one_replaces_it(own: Lab, files: Files) -> None:
-    """The plan says what differs; the hub's own proxy serves it when the hub has restarted."""
+    """The plan says what differs; the proxy serves it as it runs, and no service is touched."""
     before = own.on(MANAGER, "readlink", CURRENT)
+    services = [own.service_version(name) for name in (HUB, PROXY)]
     files.issue()
     done = own.fab("deploy", "--yes", hosts=files.hosts)
     assert done.code == 0, done.text
     assert f"replace certificate for {topology.DOMAIN} on {MANAGER}" in done.out
     assert f"fingerprint: {before} → " in done.out
-    assert served() == files.serial
+    own.wait(lambda: served() == files.serial, 10, "the new certificate is not served")
+    assert [own.service_version(name) for name in (HUB, PROXY)] == services
     assert sorted(own.on(MANAGER, "ls", f"{CURRENT}/..").split()) == [own.on(MANAGER, "readlink", CURRENT), "current"]
     assert files.secret not in done.text
 
@@ -170,19 +160,3 @@ def test_certbots_comes_back_by_a_deploy(own: Lab) -> None:
     chain = own.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
     assert served() == x509.load_pem_x509_certificate(chain.encode()).serial_number
     assert "issue" not in done.out
-
-
-def test_a_proxy_of_its_own_serves_a_newer_one_as_it_runs(settled: Lab, tmp_path: Path) -> None:
-    """Neither service is touched by it, and nothing renews it on the cluster."""
-    files = Files.make(tmp_path, SEPARATE)
-    first = settled.fab("deploy", "--yes", hosts=files.hosts)
-    assert first.code == 0, first.text
-    assert settled.docker("service", "ls", "--quiet", "--filter", f"name={HUB}-renewal") == ""
-    assert served() == files.serial
-    services = [settled.service_version(name) for name in (HUB, PROXY)]
-    files.issue()
-    done = settled.fab("certs", hosts=files.hosts)
-    assert done.code == 0, done.text
-    assert "hub restarts" not in done.out
-    settled.wait(lambda: served() == files.serial, 10, "the new certificate is not served")
-    assert [settled.service_version(name) for name in (HUB, PROXY)] == services
