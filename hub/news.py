@@ -105,6 +105,8 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "no quota support": (f"{host} cannot limit the size of your home, as the settings ask.", "home"),
         "no space left on device": (f"{host} has no disk space left.", "disk"),
         "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
+        # Docker 26: an engine that was stopped just after the node's last server has left the network behind, half removed.
+        "error creating vxlan interface": (f"{host} cannot join the network of the servers.", "network"),
     }
     for part, (words, reason) in known.items():
         if part in error:

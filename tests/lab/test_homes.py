@@ -106,6 +106,9 @@ def away(lab: Lab, node: str, how: str) -> Iterator[None]:
     if how == "drained":
         lab.docker("node", "update", "--availability", "drain", node)
     else:
+        # Stopped while it leaves a network, an engine cannot join it again: "error creating vxlan interface: file exists".
+        listed = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
+        lab.wait(lambda: not lab.docker(*listed, node=node), 30, f"{node} does not leave the network")
         lab.on(node, "sv", "-w", "30", "stop", "docker")
         lab.wait(lambda: "down" in lab.docker(*state), 60, f"{node} does not go down")
     try:

@@ -60,6 +60,11 @@ def test_the_bar_only_moves_on() -> None:
             "addresses",
         ),
         (task("rejected", "write /x: no space left on device"), "worker1 has no disk space left", "disk"),
+        (
+            task("rejected", "network sandbox join failed: error creating vxlan interface: file exists"),
+            "worker1 cannot join the network of the servers",
+            "network",
+        ),
         (task("failed", "task: non-zero exit (3)", code=3), "Your server ended while it started (exit code 3)", "exit"),
         (task("failed", "task: non-zero exit (137)", code=137), "most often for want of memory (exit code 137)", "memory"),
         (task("complete"), "Your server ended while it started (exit code 0)", "exit"),
