@@ -24,11 +24,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "hub"
 
 @dataclass(frozen=True)
 class HubImage:
-    """An image to build: its tag, its files, and what it is built on."""
+    """An image to build: its tag, its files, what it is built on, and the folder that most of the files are from."""
 
     tag: str
     files: context.Files
     base: str
+    folder: str = "hub"
 
 
 def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
@@ -63,7 +64,7 @@ def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
-    return HubImage(tag, files, settings.hub.base_image)
+    return HubImage(tag, files, settings.hub.base_image, "hub/proxy")
 
 
 def wanted(settings: Settings) -> tuple[HubImage, ...]:
@@ -88,7 +89,7 @@ def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Pla
 
 
 def _build(image: HubImage, manager: str) -> Change:
-    command = commands.line("build", "--build-arg", f"BASE={image.base}", "--tag", image.tag, "hub")
+    command = commands.line("build", "--build-arg", f"BASE={image.base}", "--tag", image.tag, image.folder)
     differs = flat({"tag": image.tag, "base": image.base})
     return Change("build", image.tag, manager, _Builder(image), differs, command=command)
 
