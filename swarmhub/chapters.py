@@ -25,6 +25,7 @@ from swarmhub import (
     rollback,
     service,
     subdomains,
+    swarm_secret,
     user_plans,
     users,
     volume,
@@ -112,7 +113,7 @@ def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:
     in_swarm = proxy.secret_name(run.settings, run.secrets, parts.cluster)
     value = run.secrets[PROXY_TOKEN]
     is_missing = in_swarm not in hub.secrets
-    token = service.secret(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
+    token = swarm_secret.make(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
     plan = proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
     return replace(plan, changes=(*plan.changes, *_renewing(run, parts)))
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from hub.filter import policy
-from swarmhub import handed, service, specs
+from swarmhub import handed, replicated, service, specs
 from swarmhub.host import Json
 from swarmhub.plan import Change, Cost
-from swarmhub.service import LABEL, SECOND, SOCKET, Parts
+from swarmhub.replicated import LABEL, SECOND
+from swarmhub.service import SOCKET, Parts
 from swarmhub.settings import Settings
 
 # The engine's ping is no question that the hub has.
@@ -34,8 +35,8 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
             {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},
         ],
-        **service.capabilities(),
-        "Healthcheck": service.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
+        **replicated.capabilities(),
+        "Healthcheck": replicated.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
         "StopGracePeriod": 10 * SECOND,
     }
     return {
@@ -43,10 +44,10 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
         "Labels": {LABEL: hub},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": service.on_manager(parts.node),
+            "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": SECOND},
         },
-        **service.rollout(),
+        **replicated.rollout(),
     }
 
 
@@ -55,10 +56,10 @@ def before(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> l
     if wanted is None:
         return []
     if found is None:
-        return [service.create(wanted, manager)]
+        return [replicated.create(wanted, manager)]
     differs = specs.compare(wanted, found["Spec"])
     # The hub waits for its answers, and nobody else asks.
-    return [replace(service.update(wanted, found, manager, differs), cost=Cost.NOTHING)] if differs else []
+    return [replace(replicated.update(wanted, found, manager, differs), cost=Cost.NOTHING)] if differs else []
 
 
 def allowing(hub: Json, found: Json | None, manager: str) -> list[Change]:
@@ -79,4 +80,4 @@ def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> li
     if wanted is not None or found is None:
         return []
     # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
-    return [service.removal(found, manager)]
+    return [replicated.removal(found, manager)]

@@ -10,7 +10,7 @@ from swarmhub.images import split
 from swarmhub.lock import LABEL as LOCK
 from swarmhub.nodes import IMAGE
 from swarmhub.notebooks import LABEL as NOTEBOOKS
-from swarmhub.service import LABEL as SERVICE
+from swarmhub.replicated import LABEL as SERVICE
 from swarmhub.service import engine_volume, images_of
 from swarmhub.settings import Settings
 

@@ -18,7 +18,7 @@ from swarmhub.notebooks import Notebook
 from swarmhub.parallel import at_once
 from swarmhub.plan import remedy
 from swarmhub.renewal import State
-from swarmhub.service import LABEL
+from swarmhub.replicated import LABEL
 from swarmhub.settings import Settings
 from swarmhub.status import Hub, Image, Node, Server, Status, read_hub
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from swarmhub import certbot, service, specs
+from swarmhub import certbot, replicated, service, specs, swarm_secret
 from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.host import Json
 from swarmhub.plan import Change, Cost, Plan
+from swarmhub.replicated import LABEL, SECOND
 from swarmhub.secrets import PROXY_TOKEN, Secrets
-from swarmhub.service import IN_ENVIRONMENT, LABEL, SECOND, Parts
+from swarmhub.service import IN_ENVIRONMENT, Parts
 from swarmhub.settings import Settings
 
 STEP = "proxy"
@@ -53,10 +54,10 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
-        "Secrets": [service.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
+        "Secrets": [swarm_secret.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
         # nginx gives its folders to the user that its workers become.
-        **service.capabilities("CHOWN", "SETGID", "SETUID"),
-        "Healthcheck": service.healthcheck(HEALTHY),
+        **replicated.capabilities("CHOWN", "SETGID", "SETUID"),
+        "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,
     }
     ports = [(443, hub.port), *([(80, settings.proxy.http_port)] if settings.proxy.http_port else [])]
@@ -65,17 +66,17 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Labels": {LABEL: hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": service.on_manager(parts.node),
+            "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             "Networks": [
                 {"Target": parts.network},
                 {"Target": parts.proxy_network, "Aliases": [f"{name(settings)}-api"]},
             ],
         },
-        **service.rollout(),
+        **replicated.rollout(),
         "EndpointSpec": {
             "Mode": settings.network.endpoint_mode,
-            "Ports": [service.port(inside, outside, hub.publish) for inside, outside in ports],
+            "Ports": [replicated.port(inside, outside, hub.publish) for inside, outside in ports],
         },
     }
 
@@ -87,9 +88,9 @@ def plan(wanted: dict[str, Any], found: Json | None, hub: Json | None, token: Ch
     """
     changes = [token] if token else []
     if found is None:
-        changes += [*_closing(hub, wanted, manager), service.create(wanted, manager)]
+        changes += [*_closing(hub, wanted, manager), replicated.create(wanted, manager)]
     elif differs := specs.compare(wanted, found["Spec"]):
-        changes.append(replace(service.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
+        changes.append(replace(replicated.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
     return Plan(STEP, f"{wanted['Name']}: as wanted", tuple(changes))
 
 
@@ -97,7 +98,7 @@ def plan_removal(found: Json | None, manager: str) -> Plan:
     """Return what takes the service away, so that the hub can run the proxy itself."""
     if found is None:
         return Plan(STEP, "it runs in the hub's container")
-    return Plan(STEP, "", (service.removal(found, manager, Cost.RECONNECT),))
+    return Plan(STEP, "", (replicated.removal(found, manager, Cost.RECONNECT),))
 
 
 def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:
@@ -105,4 +106,4 @@ def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[
     if hub is None or not (hub["Spec"].get("EndpointSpec") or {}).get("Ports"):
         return []
     spec = {**hub["Spec"], "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
-    return [service.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]
+    return [replicated.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swarmhub import certbot, certs, commands, dns_challenge, service, specs, swarm_config
+from swarmhub import certbot, certs, commands, dns_challenge, replicated, service, specs, swarm_config, swarm_secret
 from swarmhub.certbot import FOLDER, Wanted
 from swarmhub.dns_challenge import Dns
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Cost, Progress
+from swarmhub.replicated import LABEL, SECOND
 from swarmhub.secrets import swarm_name
-from swarmhub.service import LABEL, SECOND, Parts
+from swarmhub.service import Parts
 from swarmhub.settings import Settings
 
 STATE = f"{FOLDER}/swarmhub-renewal.json"
@@ -100,7 +101,9 @@ def _is_its_own(settings: Settings, secret: str) -> bool:
 def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; `directory` is the ACME server's."""
     of_dns = (
-        [service.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))] if wanted.dns else []
+        [swarm_secret.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))]
+        if wanted.dns
+        else []
     )
     command = ["certbot", *certbot.arguments(wanted, directory, force=True)]
     environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, **wanted.environment}
@@ -113,7 +116,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
             {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
             for place, (config, _) in files(settings, wanted).items()
         ],
-        **service.capabilities(),
+        **replicated.capabilities(),
         "Secrets": of_dns,
         "StopGracePeriod": 60 * SECOND,
     }
@@ -122,10 +125,10 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
         "Labels": {LABEL: settings.hub.service},
         "TaskTemplate": {
             "ContainerSpec": container,
-            "Placement": service.on_manager(parts.node),
+            "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
         },
-        **service.rollout(),
+        **replicated.rollout(),
     }
 
 
@@ -139,14 +142,16 @@ def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Fou
 def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change:
     hub, file = settings.hub.service, str(settings.certs.dns_credentials)
     command = commands.line("secret", "create", "--label", f"{LABEL}={hub}", in_swarm, file)
-    return replace(service.secret(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
+    return replace(swarm_secret.make(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
 
 
 def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
     if found and not (differs := specs.compare(spec, found["Spec"])):
         return []
     change = (
-        replace(service.update(spec, found, manager, differs), cost=Cost.NOTHING) if found else service.create(spec, manager)
+        replace(replicated.update(spec, found, manager, differs), cost=Cost.NOTHING)
+        if found
+        else replicated.create(spec, manager)
     )
     make = partial(_make_files, list(files(settings, wanted).values()), settings.hub.service)
     return [Change("keep", "the files of the renewal", manager, make), change]
@@ -154,13 +159,13 @@ def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Js
 
 def removal(settings: Settings, found: Found, manager: str) -> list[Change]:
     """Return what takes the service and its secret away."""
-    gone = [service.removal(found.service, manager)] if found.service else []
+    gone = [replicated.removal(found.service, manager)] if found.service else []
     return [*gone, *_forgetting(settings, found, [], manager)]
 
 
 def _forgetting(settings: Settings, found: Found, kept: Sequence[str], manager: str) -> list[Change]:
     stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
-    return [service.secret_removal(one, id_, manager) for one, id_ in stale.items()]
+    return [swarm_secret.removal(one, id_, manager) for one, id_ in stale.items()]
 
 
 def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub import availability, database, engine_filter, hub_image, images, releases, specs, subdomains
+from swarmhub import availability, database, engine_filter, hub_image, images, releases, replicated, specs, subdomains
 from swarmhub import service as services
 from swarmhub.database import Database, State
 from swarmhub.errors import StepError, UsageError
@@ -90,7 +90,7 @@ def plan(
         changes.append(database.copy(kept, new.copy, manager))
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
         changes += engine_filter.allowing(wanted, found.filter, manager)
-        changes.append(services.update(wanted, found.service, manager, differs, is_stopped=with_database))
+        changes.append(replicated.update(wanted, found.service, manager, differs, is_stopped=with_database))
         changes.append(releases.record(new, manager))
     return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
 
@@ -158,7 +158,7 @@ def _restoring(target: Release, service: Json, kept: Database, after: Release | 
     if after is None:
         cause = f"there is no copy of the database from the time of release {target.number}"
         raise StepError(manager, cause, "Go back without it: leave --with-database out")
-    return [services.stop(service, manager), database.restore(kept, after.copy, manager)]
+    return [replicated.stop(service, manager), database.restore(kept, after.copy, manager)]
 
 
 def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> Found:

@@ -12,7 +12,7 @@ from swarmhub.differences import flat
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Plan, Progress
-from swarmhub.service import LABEL, SECOND
+from swarmhub.replicated import LABEL, SECOND
 from swarmhub.wait import until
 from swarmhub.wall_rules import Endpoints, Rules
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import service, specs
+from swarmhub import replicated, service, specs
 from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
@@ -429,7 +429,7 @@ def test_an_engine_that_refuses_the_update_is_not_waited_for(clock: Clock) -> No
 def test_a_hub_that_is_stopped_keeps_its_service(clock: Clock) -> None:
     """The spec stays as it is but for the number of replicas, on the version that it was planned on."""
     host = running(**{"GET /tasks": []})
-    service.stop(kept(), MANAGER).apply(host, FakeProgress())
+    replicated.stop(kept(), MANAGER).apply(host, FakeProgress())
     sent = host.engine.sent("POST /services/s1/update")
     assert (sent.params, sent.body) == ({"version": 42}, kept()["Spec"] | {"Mode": {"Replicated": {"Replicas": 0}}})
 
@@ -438,7 +438,7 @@ def test_a_stop_is_over_when_no_task_holds_the_data(clock: Clock) -> None:
     """The database must not be replaced under a hub that is still shutting down."""
     tasks = [[{"Status": {"State": state}}] for state in ("running", "starting", "shutdown")]
     host = running(**{"GET /tasks": in_turn(*tasks)})
-    service.stop(kept(), MANAGER).apply(host, FakeProgress())
+    replicated.stop(kept(), MANAGER).apply(host, FakeProgress())
     assert host.engine.asked().count("GET /tasks") == 3
 
 
@@ -446,19 +446,19 @@ def test_a_hub_that_does_not_stop_is_an_error(clock: Clock) -> None:
     """After a while, with what shows why."""
     host = running(**{"GET /tasks": [{"Status": {"State": "running"}}]})
     with pytest.raises(StepError, match=r"service jupyterhub does not stop\. docker service ps jupyterhub"):
-        service.stop(kept(), MANAGER).apply(host, FakeProgress())
+        replicated.stop(kept(), MANAGER).apply(host, FakeProgress())
 
 
 def test_a_stop_is_a_restart_of_the_hub_that_a_person_can_type() -> None:
     """Notebooks go on."""
-    change = service.stop(kept(), MANAGER)
+    change = replicated.stop(kept(), MANAGER)
     assert (change.cost, change.command) == (Cost.HUB_RESTART, "docker service scale jupyterhub=0")
 
 
 def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
     """The stop has made another version of the service than the one that the way back was planned on."""
     host = running(**{"GET /services/jupyterhub": kept() | {"Version": {"Index": 43}}})
-    service.update(desired(), kept(), MANAGER, (), is_stopped=True).apply(host, FakeProgress())
+    replicated.update(desired(), kept(), MANAGER, (), is_stopped=True).apply(host, FakeProgress())
     assert host.engine.sent("POST /services/s1/update").params == {"version": 43}
 
 
@@ -475,7 +475,7 @@ def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
 def test_an_update_costs_a_restart_only_where_the_task_changes(paths: tuple[str, ...], cost: Cost) -> None:
     """A label of the service makes no new task."""
     differs = tuple(Difference(path, "a", "b") for path in paths)
-    assert service.update(desired(), kept(), MANAGER, differs).cost is cost
+    assert replicated.update(desired(), kept(), MANAGER, differs).cost is cost
 
 
 def test_a_first_deploy_shows_the_whole_service() -> None:
