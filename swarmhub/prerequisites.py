@@ -9,6 +9,7 @@ from swarmhub.images import Held
 from swarmhub.look import Look
 from swarmhub.nodes import Member
 from swarmhub.plan import Plan
+from swarmhub.secrets import Secrets
 from swarmhub.service import Parts
 from swarmhub.settings import Settings
 
@@ -42,15 +43,19 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     return Parts(node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
 
 
-def require_proxy(settings: Settings, look: Look, manager: str) -> None:
-    """Make sure that a hub without a proxy of its own finds one: it would wait for it, and end.
+def require_proxy(settings: Settings, secrets: Secrets, look: Look, manager: str) -> None:
+    """Make sure that a hub without a proxy of its own finds one that has its token: it would wait for it, and end.
 
     Raises:
-        StepError: there is none.
+        StepError: there is none, or it has another token, as when the secrets are others.
 
     """
-    if settings.proxy.separate and look.proxy() is None:
+    if not settings.proxy.separate:
+        return
+    if look.proxy() is None:
         raise StepError(manager, f"there is no service {proxy.name(settings)}", "Run it first: fab proxy")
+    if proxy.secret_name(settings, secrets, look.swarm().cluster) not in look.service().secrets:
+        raise StepError(manager, "the proxy has not been given the token that the hub will have", "Give it first: fab proxy")
 
 
 def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:

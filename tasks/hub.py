@@ -52,7 +52,7 @@ def service(c: Context) -> None:
         if people.changes:
             run.apply(people)
         parts = prerequisites.require(run.settings, run.look, run.manager)
-        prerequisites.require_proxy(run.settings, run.look, run.manager)
+        prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
         run.apply(chapters.service_plan(run, parts))
         converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
 

@@ -64,18 +64,18 @@ def real_certificate(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
     settled.forget_certificate()
 
 
-def test_staging_certificate_is_replaced_when_staging_ends(deployed: Lab, real_certificate: Done, settings: Settings) -> None:
+def test_staging_certificate_is_replaced_when_staging_ends(settled: Lab, real_certificate: Done, settings: Settings) -> None:
     """With staging off the certificate comes from the other server, the hub serves it, and the next deploy changes nothing."""
     assert real_certificate.code == 0, real_certificate.text
     assert "replace certificate for hub.localhost" in real_certificate.out
-    assert "nothing to change" in deployed.fab("deploy", hosts=settings(PRODUCTION)).out
-    renewal = deployed.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
+    assert "nothing to change" in settled.fab("deploy", hosts=settings(PRODUCTION)).out
+    renewal = settled.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
     assert f"server = {topology.ACME_PRODUCTION}" in renewal
 
 
-def test_real_certificate_outlives_a_return_to_staging(deployed: Lab, real_certificate: Done) -> None:
+def test_real_certificate_outlives_a_return_to_staging(settled: Lab, real_certificate: Done) -> None:
     """Staging set again by mistake does not put a certificate that browsers refuse in a real one's place."""
     assert real_certificate.code == 0, real_certificate.text
-    before = certificate(deployed).serial_number
-    assert deployed.fab("certs").code == 0
-    assert certificate(deployed).serial_number == before
+    before = certificate(settled).serial_number
+    assert settled.fab("certs").code == 0
+    assert certificate(settled).serial_number == before

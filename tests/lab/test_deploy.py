@@ -39,15 +39,18 @@ def test_invoke_runs_the_same_deploy(deployed: Lab) -> None:
 def test_each_service_has_what_it_needs_and_no_more(deployed: Lab) -> None:
     """The proxy has the ports and the certificate, the hub its data and its secrets, the filter Docker's socket."""
     specs = {name: json.loads(deployed.docker("service", "inspect", name))[0]["Spec"] for name in (HUB, PROXY, FILTER)}
-    ports = {name: [one["PublishedPort"] for one in spec["EndpointSpec"].get("Ports") or []] for name, spec in specs.items()}
+    ports = {
+        name: [one["PublishedPort"] for one in (spec.get("EndpointSpec") or {}).get("Ports") or []]
+        for name, spec in specs.items()
+    }
     assert ports == {HUB: [], PROXY: [443, 80], FILTER: []}
     containers = {name: spec["TaskTemplate"]["ContainerSpec"] for name, spec in specs.items()}
-    assert {name: {one["Target"] for one in container["Mounts"]} for name, container in containers.items()} == {
+    assert {name: {one["Target"] for one in part["Mounts"]} for name, part in containers.items()} == {
         HUB: {"/data", "/run/engine"},
         PROXY: {"/etc/letsencrypt"},
         FILTER: {"/run/engine", "/var/run/docker.sock"},
     }
-    assert {name: {one["File"]["Name"] for one in one_.get("Secrets") or []} for name, one_ in containers.items()} == {
+    assert {name: {one["File"]["Name"] for one in part.get("Secrets") or []} for name, part in containers.items()} == {
         HUB: {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "PROXY_TOKEN"},
         PROXY: {"PROXY_TOKEN"},
         FILTER: set(),

@@ -17,6 +17,7 @@ import pytest
 
 from lab import machine, topology
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
+from tests.lab.test_own_certs import Files
 from tests.unit.authority import Authority
 
 MANAGER = topology.MANAGER.name
@@ -358,14 +359,16 @@ def test_broken_swarm_is_named_with_its_remedy(
     assert re.search(f"^{expected}", said, re.MULTILINE), said
 
 
-def test_works_before_the_first_deploy(deployed: Lab, settings: Settings) -> None:
+def test_works_before_the_first_deploy(deployed: Lab, tmp_path: Path) -> None:
     """With nothing deployed yet there are warnings for what is still to come, and no failure."""
-    hosts = settings(
+    # With a certificate of its own: port 80 is the other hub's.
+    files = Files.make(
+        tmp_path,
         ('publish = "host"', 'service = "fresh"\nport = 9443\npublish = "host"'),
         ("[network]", '[network]\nname = "fresh"'),
         ("notebook:lab", "notebook:none"),
     )
-    found = examine(deployed, hosts)
+    found = examine(deployed, files.hosts)
     assert found.done.code == 0, found.done.text
     assert {one["check"] for one in found.findings if one["level"] == "warning"} >= {"image", "jupyterhub"}
 

@@ -132,11 +132,14 @@ def test_unchanged_inputs_build_nothing(deployed: Lab) -> None:
 
 
 def test_changed_secret_reaches_the_hub(deployed: Lab) -> None:
-    """A new client secret becomes a new Swarm secret, the hub gets it, and the old one is gone."""
-    before = deployed.fingerprint()
-    done = deployed.fab("service", GITHUB_CLIENT_SECRET="another-value-for-this-test")
+    """A new client secret becomes a new Swarm secret, and with it the proxy's token; the old ones are gone."""
+    before, another = deployed.fingerprint(), "another-value-for-this-test"
+    alone = deployed.fab("service", GITHUB_CLIENT_SECRET=another)
+    assert (alone.code, "Give it first: fab proxy" in alone.err) == (1, True), alone.text
+    assert deployed.fingerprint() == before
+    done = deployed.fab("proxy", "service", GITHUB_CLIENT_SECRET=another)
     assert done.code == 0, done.text
     after = deployed.fingerprint()
-    assert len(after["secrets"].splitlines()) == 2
+    assert len(after["secrets"].splitlines()) == 3
     assert {key for key in before if before[key] != after[key]} == {"secrets", "service", "task"}
     assert "another-value" not in done.text

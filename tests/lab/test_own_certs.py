@@ -29,11 +29,11 @@ class Files:
     hosts: Path
 
     @classmethod
-    def make(cls, folder: Path) -> "Files":
+    def make(cls, folder: Path, *replaced: tuple[str, str]) -> "Files":
         """Make an authority and a first certificate."""
         names = {"certificate": "chain.pem", "key": "key.pem", "ca": "ca.pem"}
         own = "".join(f'{setting} = "{folder / name}"\n' for setting, name in names.items())
-        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own)))
+        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own), *replaced))
         (folder / "ca.pem").write_text(files.authority.pem)
         files.issue()
         return files
