@@ -1,5 +1,6 @@
 """Each user's servers on a domain of their own, in headless Chromium, and back to one domain for all."""
 
+import http.client
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ def apart(settled: Lab, planned: Done, hosts: Path) -> Iterator[Lab]:
     done = settled.fab("deploy", hosts=hosts)
     assert done.code == 0, done.text
     yield settled
+    settled.stop_server("ada")
     settled.forget_homes()
     settled.on(MANAGER, "rm", "-rf", "/etc/letsencrypt/own")
 
@@ -89,6 +91,8 @@ def test_a_user_works_on_a_domain_of_her_own(apart: Lab, context: BrowserContext
     assert page.evaluate(ASK, f"{topology.HUB_URL}/hub/home") == "refused"
     login = next(one for one in context.cookies() if "hub-login" in one["name"])
     assert (login["name"].startswith("__Host-"), login["domain"]) == (True, DOMAIN)
+    stop_server(page, "ada")
+    apart.wait(lambda: not servers(apart), 60, "Ada's server does not stop")
 
 
 def test_somebody_elses_server_refuses(apart: Lab, context: BrowserContext) -> None:
@@ -115,11 +119,34 @@ def test_the_operators_proof_works_there(apart: Lab, hosts: Path) -> None:
     assert "1 of 1 nodes start servers, run code and keep files" in done.out
 
 
+def test_a_separate_proxy_knows_the_domains(apart: Lab, hosts: Path, tmp_path: Path) -> None:
+    """It routes by them, and plain HTTP leads to the domain that was asked for, or to the hub's."""
+    separate = tmp_path / "hosts.toml"
+    separate.write_text(hosts.read_text() + "\n[proxy]\nseparate = true\n")
+    done = apart.fab("deploy", hosts=separate)
+    assert done.code == 0, done.text
+    done = apart.fab("-H", topology.WORKERS[0].name, "smoke", hosts=separate)
+    assert done.code == 0, done.text
+    led = {host: led_to(host) for host in (DOMAIN, f"ada.{DOMAIN}", "elsewhere.localhost")}
+    assert led == {
+        DOMAIN: f"{topology.HUB_URL}/user/ada/lab?x=1",
+        f"ada.{DOMAIN}": f"{ADA}/lab?x=1",
+        "elsewhere.localhost": f"{topology.HUB_URL}/user/ada/lab?x=1",
+    }
+
+
+def led_to(host: str) -> str | None:
+    """Return where plain HTTP leads for a host."""
+    connection = http.client.HTTPConnection("127.0.0.1", topology.MANAGER.ports[80], timeout=10)
+    connection.request("GET", "/user/ada/lab?x=1", headers={"Host": host})
+    return connection.getresponse().getheader("Location")
+
+
 def test_one_domain_for_all_comes_back(apart: Lab, context: BrowserContext) -> None:
     """By an ordinary deploy; a page on that domain does reach the hub."""
     done = apart.fab("deploy")
     assert done.code == 0, done.text
-    assert "SUBDOMAIN_HOST" not in apart.docker("service", "inspect", HUB)
+    assert "SUBDOMAIN_HOST" not in apart.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
     page = log_in(context, "ada")
     start_server(page, "ada")
     assert page.url.startswith(f"{topology.HUB_URL}/user/ada/lab")
