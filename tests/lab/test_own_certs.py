@@ -61,11 +61,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files.make(tmp_path_factory.mktemp("own"))
 
 
-@pytest.fixture(scope="module")
-def first(settled: Lab, files: Files) -> Iterator[Done]:
-    """Deploy with them, where certbot's certificate was served; at the end they are gone."""
-    yield settled.fab("deploy", hosts=files.hosts)
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten(settled: Lab) -> Iterator[None]:
+    """Leave nothing of them on the manager."""
+    yield
     settled.on(MANAGER, "rm", "-rf", "/etc/letsencrypt/own")
+
+
+@pytest.fixture(scope="module")
+def first(settled: Lab, files: Files) -> Done:
+    """Deploy with them, where certbot's certificate was served."""
+    return settled.fab("deploy", hosts=files.hosts)
 
 
 @pytest.fixture
