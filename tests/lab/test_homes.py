@@ -106,9 +106,12 @@ def away(lab: Lab, node: str, how: str) -> Iterator[None]:
     if how == "drained":
         lab.docker("node", "update", "--availability", "drain", node)
     else:
-        # Stopped while it leaves a network, an engine cannot join it again: "error creating vxlan interface: file exists".
-        listed = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
-        lab.wait(lambda: not lab.docker(*listed, node=node), 30, f"{node} does not leave the network")
+        # Stopped while it ends a server, an engine keeps the container for ever; while it leaves the network, it cannot join that
+        # again: "error creating vxlan interface: file exists".
+        server = ("ps", "--all", "--quiet", "--filter", f"name={HUB}-{USER}")
+        lab.wait(lambda: not lab.docker(*server, node=node), 30, f"{node} does not remove the server's container")
+        network = ("network", "ls", "--quiet", "--filter", "name=^jupyter$")
+        lab.wait(lambda: not lab.docker(*network, node=node), 30, f"{node} does not leave the network")
         lab.on(node, "sv", "-w", "30", "stop", "docker")
         lab.wait(lambda: "down" in lab.docker(*state), 60, f"{node} does not go down")
     try:
