@@ -106,7 +106,7 @@ def away(lab: Lab, node: str, how: str) -> Iterator[None]:
     if how == "drained":
         lab.docker("node", "update", "--availability", "drain", node)
     else:
-        # Stopped while it ends a server, an engine keeps the container for ever; while it leaves the network, it cannot join that
+        # Stopped while it ends a server, an engine keeps the container for ever; while it leaves the network, it cannot join it
         # again: "error creating vxlan interface: file exists".
         server = ("ps", "--all", "--quiet", "--filter", f"name={HUB}-{USER}")
         lab.wait(lambda: not lab.docker(*server, node=node), 30, f"{node} does not remove the server's container")
