@@ -27,16 +27,15 @@ def test_first_deploy_does_what_the_plan_before_it_showed(first_plan: Done, firs
 
 
 def test_what_only_a_later_step_can_know_is_named(first_plan: Done) -> None:
-    """Before there is a network and a certificate, the service's plan says which step will tell."""
+    """Before there is a network, the plans of hub and proxy say which step will tell."""
     fields = {
-        item["path"]: item["wanted"]
+        (step["step"], item["path"]): item["wanted"]
         for step in json.loads(first_plan.out)["steps"]
         for one in step["changes"]
         for item in one["differences"]
-        if step["step"] == "service"
     }
-    assert fields["TaskTemplate.Networks[0].Target"] == "known after network"
-    assert fields["TaskTemplate.ContainerSpec.Labels.swarmhub.certificate"] == "known after certs"
+    assert fields["service", "TaskTemplate.Networks[0].Target"] == "known after network"
+    assert fields["proxy", "TaskTemplate.ContainerSpec.Env.PROXY_SUBNET"] == "known after network"
 
 
 def test_drift_by_hand_is_shown_and_the_shown_command_mends_it(deployed: Lab) -> None:
@@ -59,7 +58,8 @@ def test_json_says_what_the_text_says(deployed: Lab, settings: Settings, tmp_pat
     text, machine = deployed.fab("plan", hosts=hosts), deployed.fab("plan", "--json", hosts=hosts)
     for sentence in sentences(machine):
         assert sentence in text.out
-    (update,) = (one for one in json.loads(machine.out)["steps"][-1]["changes"] if one["verb"] == "update")
+    changes = json.loads(machine.out)["steps"][-1]["changes"]
+    (update,) = (one for one in changes if (one["verb"], one["what"]) == ("update", f"service {HUB}"))
     assert (update["cost"], update["people"]) == ("hub restart", [])
     assert [item["path"] for item in update["differences"]] == ["TaskTemplate.ContainerSpec.Image"]
     assert "the hub restarts, notebooks go on" in text.out
