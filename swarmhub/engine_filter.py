@@ -63,15 +63,16 @@ def before(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> l
 
 
 def allowing(hub: Json, found: Json | None, manager: str) -> list[Change]:
-    """Return what makes the filter let a hub's spec have what it hands out, such as the images of another release."""
+    """Return what makes the filter that of a hub's spec: of its image, letting it have the images that it hands out."""
     if found is None:
         return []
     spec = copy.deepcopy(found["Spec"])
     container = spec["TaskTemplate"]["ContainerSpec"]
     now = policy.load(specs.environment(container))
-    tables = json.loads(specs.environment(hub["TaskTemplate"]["ContainerSpec"])[handed.VARIABLE])
+    of_hub = hub["TaskTemplate"]["ContainerSpec"]
+    tables = json.loads(specs.environment(of_hub)[handed.VARIABLE])
     allowed = policy.of(tables, now.service, now.networks[0], now.reserved)
-    container["Env"] = [f"{policy.VARIABLE}={policy.document(allowed)}"]
+    container |= {"Image": of_hub["Image"], "Env": [f"{policy.VARIABLE}={policy.document(allowed)}"]}
     return before(spec, found, manager)
 
 

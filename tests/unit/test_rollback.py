@@ -444,3 +444,15 @@ def test_the_filter_lets_the_releases_hub_have_its_images() -> None:
     (differs,) = first.differences
     assert (X_OLD in str(differs.wanted), X in str(differs.found)) == (True, True)
     assert changes.index(first) < [change.what for change in changes].index("service jupyterhub")
+
+
+def test_the_filter_goes_back_with_its_hub() -> None:
+    """It is of the same image: what a release's hub asks, that release's filter knows."""
+    given = settings(hub={"domain": DOMAIN, "engine": "filter"})
+    secrets = {"GITHUB_CLIENT_SECRET": SecretStr("hush"), "OAUTH_CALLBACK_URL": SecretStr(CALLBACK)}
+    old, now = (replace(PARTS, hub_image=tag, images={NOTEBOOK: X}) for tag in ("jupyterhub:old", "jupyterhub:now"))
+    of_filter = {"ID": "s2", "Version": {"Index": 1}, "Spec": engine_filter.desired(given, now)}
+    there = replace(found(running(service.desired(given, secrets, now))), filter=of_filter)
+    changes = plan(release(1, spec=service.desired(given, secrets, old), schema=NEW), there).changes
+    first = next(change for change in changes if change.what == "service jupyterhub-engine")
+    assert [(item.path, item.wanted) for item in first.differences] == [("TaskTemplate.ContainerSpec.Image", "jupyterhub:old")]
