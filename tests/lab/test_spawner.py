@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub.filter import policy
 from lab import topology
 from tests.lab.support import HUB, Lab, variant
 
@@ -43,10 +44,10 @@ print("answers", flush=True)
 
 @pytest.fixture(scope="module")
 def failing(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Deploy a hub on which some users' servers fail; a small network has no address left."""
+    """Deploy a hub on which some users' servers fail, which the filter would refuse; a small network has no address left."""
     folder = tmp_path_factory.mktemp("failing")
     (folder / "10-fail.py").write_text(HOOKS)
-    hosts = variant(folder, ('publish = "host"', f'publish = "host"\nconf = "{folder}"'))
+    hosts = variant(folder, ('publish = "host"', f'publish = "host"\nengine = "socket"\nconf = "{folder}"'))
     done = settled.fab("deploy", hosts=hosts)
     assert done.code == 0, done.text
     settled.docker("network", "create", "--driver", "overlay", "--subnet", "10.99.0.0/29", TINY)
@@ -112,7 +113,7 @@ def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> No
         rm -f /tmp/engine.sock
         DOCKER_HOST=unix:///tmp/engine.sock python3 -u -c '{WAITS}' > /tmp/waits 2>&1 &
         for _ in $(seq 600); do grep -q waiting /tmp/waits && break; sleep 0.1; done
-        ln -s /var/run/docker.sock /tmp/engine.sock
+        ln -s {policy.SOCKET} /tmp/engine.sock
         wait
         cat /tmp/waits
     """
