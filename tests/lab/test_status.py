@@ -88,7 +88,7 @@ def test_a_manager_that_does_not_answer_is_an_error(deployed: Lab, settings: Set
 
 def test_a_live_screen_ends_with_ctrl_c_and_gives_the_terminal_back(deployed: Lab) -> None:
     """--watch draws on a screen of its own; Ctrl-C is its usual end: exit code 0, the old screen and the cursor are back."""
-    done = typed("status", "--watch", when="Servers", keys=signal.SIGINT)
+    done = typed("status", "--watch", when="Nodes", keys=signal.SIGINT)
     assert (done.code, done.out.count("Traceback")) == (0, 0)
     assert done.out.index("\x1b[?1049h") < done.out.index("\x1b[?1049l")
     assert done.out.rindex("\x1b[?25h") > done.out.rindex("\x1b[?25l")
