@@ -5,7 +5,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from tests.lab.support import HUB, ROOT, Done, Lab, Settings, typed
+from tests.lab.support import HUB, PROXY, ROOT, Done, Lab, Settings, typed
 
 
 def sentences(plan: Done) -> list[str]:
@@ -29,13 +29,13 @@ def test_first_deploy_does_what_the_plan_before_it_showed(first_plan: Done, firs
 def test_what_only_a_later_step_can_know_is_named(first_plan: Done) -> None:
     """Before there is a network, the plans of hub and proxy say which step will tell."""
     fields = {
-        (step["step"], item["path"]): item["wanted"]
+        (one["what"], item["path"]): item["wanted"]
         for step in json.loads(first_plan.out)["steps"]
         for one in step["changes"]
         for item in one["differences"]
     }
-    assert fields["service", "TaskTemplate.Networks[0].Target"] == "known after network"
-    assert "PROXY_SUBNET=known after network" in fields["proxy", "TaskTemplate.ContainerSpec.Env"]
+    assert fields[f"service {HUB}", "TaskTemplate.Networks[0].Target"] == "known after network"
+    assert "PROXY_SUBNET=known after network" in fields[f"service {PROXY}", "TaskTemplate.ContainerSpec.Env"]
 
 
 def test_drift_by_hand_is_shown_and_the_shown_command_mends_it(deployed: Lab) -> None:
