@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -57,6 +58,7 @@ def needed(settings: Settings) -> tuple[str, ...]:
     return (*(OF_GITHUB if settings.access.is_github else ()), CALLBACK)
 
 
+@cache
 def swarm_name(service: str, name: str, value: SecretStr, cluster: str) -> str:
     """Return a Swarm secret's name: it changes with the value, and a guess at the value is dear to check."""
     salt = f"{cluster}/{service}/{name}".encode()
