@@ -123,12 +123,15 @@ def _renewing(run: Run, parts: Parts) -> list[Change]:
         return _without_renewal(run)
     wanted = replace(certs.desired(run.settings), by_proxy=True)
     spec = renewal.desired(run.settings, wanted, certs.directory_for(wanted, run.look.certificate()), parts)
-    there = renewal.Found(run.look.renewal(), run.look.service().secrets)
-    return renewal.changes(run.settings, wanted, spec, there, run.manager)
+    return renewal.changes(run.settings, wanted, spec, _renewal_there(run), run.manager)
 
 
 def _without_renewal(run: Run) -> list[Change]:
-    return renewal.removal(run.settings, renewal.Found(run.look.renewal(), run.look.service().secrets), run.manager)
+    return renewal.removal(run.settings, _renewal_there(run), run.manager)
+
+
+def _renewal_there(run: Run) -> renewal.Found:
+    return renewal.Found(run.look.renewal(), run.look.service().secrets)
 
 
 def walls_plan(run: Run, *, foresee: bool = False) -> Plan:

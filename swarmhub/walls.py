@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from swarmhub import specs, walls_image
+from swarmhub import replicated, specs, walls_image
 from swarmhub.converge import HOLDING
 from swarmhub.differences import flat
 from swarmhub.errors import StepError, StepErrors
@@ -117,9 +117,8 @@ def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
         "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
         # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
         "Mounts": [_mount(folder) for folder in walls_image.FOLDERS],
-        "CapabilityDrop": ["ALL"],
         # The older kind of iptables opens a raw socket.
-        "CapabilityAdd": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
+        **replicated.capabilities("NET_ADMIN", "NET_RAW"),
         "Privileges": {"SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],

@@ -12,7 +12,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from swarmhub import empty_image, network
+from swarmhub import empty_image, network, replicated
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.peers import NEIGHBOURS
 from swarmhub.errors import StepError
@@ -207,7 +207,7 @@ def service_body(name: str, image: str, folders: Sequence[str]) -> dict[str, Any
         "Labels": LABELS,
         "Mounts": mounts,
         "Privileges": {"SELinuxContext": {"Disable": True}},
-        "CapabilityDrop": ["ALL"],
+        **replicated.capabilities(),
         "StopSignal": "SIGKILL",
     }
     return {

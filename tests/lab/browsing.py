@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from lab import topology
 from tests.lab.support import ROOT
@@ -40,6 +40,16 @@ def start_server(page: Page, name: str) -> None:
     if page.locator("#spawn_form").count():
         page.get_by_role("button", name="Start").click()
     page.wait_for_url(f"**/user/{name}/lab**", timeout=SPAWN_MS)
+
+
+def run_cell(page: Page) -> None:
+    """Open a notebook from JupyterLab's launcher, run a cell, and see its output."""
+    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=60_000)
+    cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    cell.fill("print('six by seven is', 6 * 7)")
+    cell.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("six by seven is 42", timeout=60_000)
 
 
 def stop_server(page: Page, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from lab import topology
-from tests.lab.browsing import log_in, start_server, stop_server
+from tests.lab.browsing import log_in, run_cell, start_server, stop_server
 from tests.lab.support import HUB, ROOT, Lab, Settings
 
 
@@ -14,12 +14,7 @@ def test_listed_user_runs_a_cell_on_a_worker(deployed: Lab, context: BrowserCont
     """A listed user logs in, starts a server on a worker, runs a cell in JupyterLab and sees its output."""
     page = log_in(context, "grace")
     start_server(page, "grace")
-    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=60_000)
-    cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
-    cell.fill("print('six by seven is', 6 * 7)")
-    cell.press("Shift+Enter")
-    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("six by seven is 42", timeout=60_000)
+    run_cell(page)
     node = deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.Node}}")
     assert node in {worker.name for worker in topology.WORKERS}
     stop_server(page, "grace")

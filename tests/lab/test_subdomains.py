@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from lab import topology
-from tests.lab.browsing import log_in, start_server, stop_server
+from tests.lab.browsing import log_in, run_cell, start_server, stop_server
 from tests.lab.support import HUB, ROOT, Done, Lab, variant
 from tests.unit.authority import Authority
 
@@ -81,12 +81,7 @@ def test_a_user_works_on_a_domain_of_her_own(apart: Lab, context: BrowserContext
     page = log_in(context, "ada")
     start_server(page, "ada")
     assert page.url.startswith(f"{ADA}/lab")
-    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=60_000)
-    cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
-    cell.fill("print('six by seven is', 6 * 7)")
-    cell.press("Shift+Enter")
-    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("six by seven is 42", timeout=60_000)
+    run_cell(page)
     assert page.evaluate(ASK, f"{ADA}/api/status") != "refused"
     assert page.evaluate(ASK, f"{topology.HUB_URL}/hub/home") == "refused"
     login = next(one for one in context.cookies() if "hub-login" in one["name"])
