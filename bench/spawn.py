@@ -2,21 +2,26 @@
 
     python -m bench.spawn [ROUNDS [AT_ONCE …]]
 
-All three in one run, in turn, inside the hub's container; without AT_ONCE, one server and eight at once.
+All three in one run, in turn, in a container of the hub's image beside the hub; without AT_ONCE, one server and eight at
+once. Where the deployed hub asks the engine through the filter, swarmhub's spawner has one of its own between them too.
 """
 
 import json
-import secrets
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
+
+import docker
 
 from lab import containers, machine, topology
 from swarmhub import context
 
 INSIDE = Path(__file__).with_name("inside")
-HUB = Path(__file__).resolve().parent.parent / "hub"
+HUB_FILES = Path(__file__).resolve().parent.parent / "hub"
+HUB, FILTER, BENCH = "jupyterhub", "jupyterhub-engine", "bench"
 PLACE = "srv/bench"
+SOCKET = "/var/run/docker.sock"
 KINDS = ("bare", "stock", "ours")
 
 
@@ -25,46 +30,69 @@ def main(rounds: int, sizes: list[int]) -> None:
     client = machine.connect()
     if client is None:
         sys.exit("no Docker Engine answers: fab lab.up, then fab deploy")
-    hub = containers.run(
-        client, topology.MANAGER.name, "docker", "ps", "-q", "--filter", "label=com.docker.swarm.service.name=jupyterhub"
-    )
-    files = {f"{PLACE}/hub/{name}": content for name, content in context.read(HUB).items()}
+    services = {one["Spec"]["Name"]: one["Spec"] for one in json.loads(_on_manager(client, "sh", "-c", INSPECT))}
+    if HUB not in services:
+        sys.exit("no hub is deployed: SWARMHUB_HOSTS=lab/hosts.toml fab deploy")
+    try:
+        _on_manager(client, *_service(services[HUB], services.get(FILTER)))
+        bench = _on_manager(client, "docker", "ps", "-q", "--filter", f"label=com.docker.swarm.service.name={BENCH}")
+        _bring(client, bench)
+        print(f"{'at once':>8} {'kind':>6} {'median':>8} {'slowest':>8}  of bare")
+        for at_once in sizes:
+            command = ("docker", "exec", bench, "python3", f"/{PLACE}/measure.py", str(rounds), str(at_once))
+            out = _on_manager(client, *command)
+            _table(at_once, [json.loads(line) for line in out.splitlines() if line.startswith("{")])
+    finally:
+        _clear_away(client)
+
+
+INSPECT = "docker service inspect $(docker service ls -q)"
+
+
+def _service(hub: dict[str, Any], its_filter: dict[str, Any] | None) -> list[str]:
+    """Return the command that starts a container beside the hub: with the socket, which the hub is without."""
+    container = hub["TaskTemplate"]["ContainerSpec"]
+    variables = [one for one in container["Env"] if not one.startswith("PROXY_API_URL=")]
+    if its_filter:
+        variables += its_filter["TaskTemplate"]["ContainerSpec"]["Env"]
+    options = {
+        "name": [BENCH],
+        "network": ["jupyter"],
+        "constraint": hub["TaskTemplate"]["Placement"]["Constraints"],
+        "mount": [f"type=bind,source={SOCKET},target={SOCKET}"],
+        "env": variables,
+    }
+    given = [word for option, values in options.items() for value in values for word in (f"--{option}", value)]
+    return ["docker", "service", "create", "--quiet", *given, container["Image"], "sleep", "infinity"]
+
+
+def _bring(client: docker.APIClient, bench: str) -> None:
+    """Bring this checkout's hub, and the measurement, into the container."""
+    files = {f"{PLACE}/hub/{name}": content for name, content in context.read(HUB_FILES).items()}
     files |= {
         f"{PLACE}/hub_config.py": (INSIDE / "hub.py").read_bytes(),
         f"{PLACE}/measure.py": (INSIDE / "measure.py").read_bytes(),
     }
-    client.put_archive(
-        containers.container_name(topology.MANAGER.name), "/", context.archive({"tmp/bench.tar": context.archive(files)})
-    )
-    manager = topology.MANAGER.name
-    containers.run(client, manager, "sh", "-c", f"docker exec -i {hub} tar -x -C / < /tmp/bench.tar")
-    print(f"{'at once':>8} {'kind':>6} {'median':>8} {'slowest':>8}  of bare")
-    try:
-        for at_once in sizes:
-            out = containers.run(
-                client,
-                manager,
-                "docker",
-                "exec",
-                "-e",
-                f"BENCH_TOKEN={secrets.token_hex(16)}",
-                hub,
-                "python3",
-                f"/{PLACE}/measure.py",
-                str(rounds),
-                str(at_once),
-            )
-            _table(at_once, [json.loads(line) for line in out.splitlines() if line.startswith("{")])
-    finally:
-        for node in topology.NODES:
-            for kind in ("volume", "config"):
-                if kind == "config" and node is not topology.MANAGER:
-                    continue
-                listed = containers.run(
-                    client, node.name, "docker", kind, "ls", "-q", "--filter", "label=swarmhub.home=bench"
-                ).split()
-                for one in listed:
-                    containers.run(client, node.name, "docker", kind, "rm", one)
+    archive = context.archive({"tmp/bench.tar": context.archive(files)})
+    client.put_archive(containers.container_name(topology.MANAGER.name), "/", archive)
+    _on_manager(client, "sh", "-c", f"docker exec -i {bench} tar -x -C / < /tmp/bench.tar")
+
+
+def _clear_away(client: docker.APIClient) -> None:
+    label = f"label=swarmhub.home={BENCH}"
+    for name in _on_manager(client, "docker", "service", "ls", "-q", "--filter", f"name={BENCH}").split():
+        _on_manager(client, "docker", "service", "rm", name)
+    for one in _on_manager(client, "docker", "config", "ls", "-q", "--filter", label).split():
+        _on_manager(client, "docker", "config", "rm", one)
+    for node in topology.NODES:
+        for one in containers.run(client, node.name, "docker", "volume", "ls", "-q", "--filter", label).split():
+            # The container that had it is still going.
+            rm = f"timeout 30 sh -c 'until docker volume rm {one} 2>/dev/null; do sleep 0.2; done'"
+            containers.run(client, node.name, "sh", "-c", rm)
+
+
+def _on_manager(client: docker.APIClient, *command: str) -> str:
+    return containers.run(client, topology.MANAGER.name, *command)
 
 
 def _table(at_once: int, rounds: list[dict[str, list[float]]]) -> None:

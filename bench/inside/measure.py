@@ -1,12 +1,13 @@
-"""Measure, inside the hub's container, how long servers take until they answer; print the seconds as JSON, a line a round.
+"""Measure, in a container of the hub's image, how long servers take until they answer; print the seconds as JSON, a line a round.
 
 Arguments: rounds, and how many servers at once. Each round takes the three kinds in turn: `bare` is a
 `service create` of the same image and command, polled until its HTTP answers; `stock` is dockerspawner's
-SwarmSpawner; `ours` is swarmhub's. Both of the latter count from the request to the hub's API until it says "ready".
+SwarmSpawner; `ours` is swarmhub's, through a filter if SWARMHUB_FILTER has one's policy. Both of the latter count from the request to the hub's API until it says "ready".
 """
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from functools import partial
 import docker
 
 PORTS = {"stock": 18000, "ours": 19000}
-TOKEN = os.environ["BENCH_TOKEN"]
+TOKEN = os.environ["BENCH_TOKEN"] = secrets.token_hex(16)
+POLICY = "SWARMHUB_FILTER"
 IMAGE = json.loads(os.environ["SWARMHUB_SETTINGS"])["notebook"]["image"]
 PATIENCE_SECONDS = 180
 # As often as swarmhub's spawner asks: who asks more often takes the processor from those that start.
@@ -31,7 +33,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def main(rounds: int, at_once: int) -> None:
     """Start the two hubs, measure, and stop them."""
-    hubs = [_hub(kind, port) for kind, port in PORTS.items()]
+    # What is measured beside the spawner with its filter has the engine's own socket.
+    filtered = os.environ.pop("DOCKER_HOST", "")
+    hubs = [_filter()] if filtered else []
+    hubs += [_hub(kind, port, filtered if kind == "ours" else "") for kind, port in PORTS.items()]
     try:
         for kind in PORTS:
             until(partial(_is_up, kind), f"the {kind} hub")
@@ -62,10 +67,21 @@ def until(holds: Callable[[], object], what: str, pause: float = PAUSE_SECONDS) 
     return time.monotonic() - started
 
 
-def _hub(kind: str, port: int) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "BENCH_KIND": kind, "BENCH_PORT": str(port), "PYTHONPATH": HERE}
-    with open(f"/tmp/bench-{kind}.log", "wb") as log:  # noqa: S108
-        return subprocess.Popen(["jupyterhub", "-f", f"{HERE}/hub_config.py"], env=environment, stdout=log, stderr=log)
+def _filter() -> "subprocess.Popen[bytes]":
+    policy = json.dumps(json.loads(os.environ[POLICY]) | {"service": "bench"})
+    os.makedirs("/run/engine", exist_ok=True)
+    return _started("filter", ["python3", "-m", "hub.filter"], {POLICY: policy})
+
+
+def _hub(kind: str, port: int, engine: str) -> "subprocess.Popen[bytes]":
+    variables = {"BENCH_KIND": kind, "BENCH_PORT": str(port), **({"DOCKER_HOST": engine} if engine else {})}
+    return _started(kind, ["jupyterhub", "-f", f"{HERE}/hub_config.py"], variables)
+
+
+def _started(name: str, command: list[str], variables: dict[str, str]) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "PYTHONPATH": HERE, **variables}
+    with open(f"/tmp/bench-{name}.log", "wb") as log:  # noqa: S108
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
 def _ask(kind: str, method: str, path: str) -> tuple[int, str]:
