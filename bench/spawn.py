@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import docker
-
 from lab import containers, machine, topology
 from swarmhub import context
 
@@ -66,7 +64,7 @@ def _service(hub: dict[str, Any], its_filter: dict[str, Any] | None) -> list[str
     return ["docker", "service", "create", "--quiet", *given, container["Image"], "sleep", "infinity"]
 
 
-def _bring(client: docker.APIClient, bench: str) -> None:
+def _bring(client: Any, bench: str) -> None:
     """Bring this checkout's hub, and the measurement, into the container."""
     files = {f"{PLACE}/hub/{name}": content for name, content in context.read(HUB_FILES).items()}
     files |= {
@@ -78,7 +76,7 @@ def _bring(client: docker.APIClient, bench: str) -> None:
     _on_manager(client, "sh", "-c", f"docker exec -i {bench} tar -x -C / < /tmp/bench.tar")
 
 
-def _clear_away(client: docker.APIClient) -> None:
+def _clear_away(client: Any) -> None:
     label = f"label=swarmhub.home={BENCH}"
     for name in _on_manager(client, "docker", "service", "ls", "-q", "--filter", f"name={BENCH}").split():
         _on_manager(client, "docker", "service", "rm", name)
@@ -91,7 +89,7 @@ def _clear_away(client: docker.APIClient) -> None:
             containers.run(client, node.name, "sh", "-c", rm)
 
 
-def _on_manager(client: docker.APIClient, *command: str) -> str:
+def _on_manager(client: Any, *command: str) -> str:
     return containers.run(client, topology.MANAGER.name, *command)
 
 

@@ -208,5 +208,5 @@ def _fitting(lines: Sequence[Text], height: int) -> Sequence[Text]:
 
 
 def _value(value: object) -> str:
-    text = "nothing" if value in (None, "", [], {}) else str(value)
+    text = "nothing" if value in (None, "", [], {}) else str(value).replace("\n", " ⏎ ")
     return text if len(text) <= 100 else f"{text[:97]}…"

@@ -3,8 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from hub.settings import API_PORT
 
 # Whoever asks there gets the machine's own credentials.
 METADATA = ("169.254.169.254", "fd00:ec2::254")
@@ -27,11 +29,13 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of a chain, a line each."""
+    """The rules of a node's chain, a line each, and those that stand in each server, with PEERS for its network."""
 
     chain: str
     ipv4: tuple[str, ...]
     ipv6: tuple[str, ...]
+    apart4: tuple[str, ...] = ()
+    apart6: tuple[str, ...] = ()
 
 
 def chain(hub: str) -> str:
@@ -52,6 +56,30 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
         version: tuple(f"-A {chain(hub)} {rule}" for rule in _rules(version, ports, addresses, deny)) for version in (4, 6)
     }
     return Rules(chain(hub), of_family[4], of_family[6])
+
+
+def apart(rules: Rules) -> Rules:
+    """Return them with those by which a server reaches nothing on its network but the hub.
+
+    The hub's address is another after each of its restarts, so its port is open, wherever it leads.
+    """
+    of_family = {version: tuple(_apart(rules.chain, version)) for version in (4, 6)}
+    return replace(rules, apart4=of_family[4], apart6=of_family[6])
+
+
+def _apart(name: str, version: int) -> Iterator[str]:
+    # Of its own accord a server says nothing: answers to hub and proxy pass, and a packet of no connection makes none.
+    yield f"-A {name} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN"
+    yield f"-A {name} -p tcp -m tcp --dport {API_PORT} -j RETURN"
+    if version == 6:
+        # Its neighbours' own addresses are asked for by it.
+        yield f"-A {name} -p ipv6-icmp -j RETURN"
+    yield f"-A {name} -p tcp {REFUSE['tcp']}"
+    yield f"-A {name} -j REJECT"
+    yield f"-A OUTPUT -d PEERS ! -o lo -j {name}"
+    # What was connected before the rules stood is no new connection's first packet.
+    middle = f"-p tcp -m tcp ! --sport {API_PORT} ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW"
+    yield f"-A INPUT -s PEERS ! -i lo {middle} {REFUSE['tcp']}"
 
 
 def _addresses(texts: Iterable[str]) -> list[Address]:

@@ -24,6 +24,8 @@ SECONDS = 60
 # So many tasks of a node end by themselves while one waits: it will not get better by waiting.
 FAILURES = 2
 LOG_SECONDS = 5
+# Where an engine keeps the network namespaces of its containers, in netns/.
+ENGINE_FOLDER = "/run/docker"
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
 SCRIPT = r"""
 PATH=$PATH:/usr/sbin:/sbin
@@ -109,16 +111,23 @@ def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None
     return str(ids.pop()) if len(ids) == 1 else walls_image.tag(hub)
 
 
-def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Servers:
+    """The servers that are kept apart: those of a hub on a network, but for the services that are ours."""
+
+    network: str
+    ours: tuple[str, ...]
+
+
+def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) -> dict[str, Any]:
     """Return the service's whole spec."""
     container = {
         "Image": image,
         "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
-        "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
-        # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
-        "Mounts": [_mount(folder) for folder in walls_image.FOLDERS],
-        # The older kind of iptables opens a raw socket.
-        **replicated.capabilities("NET_ADMIN", "NET_RAW"),
+        "Env": [f"{name}={value}" for name, value in _environment(hub, rules, servers).items()],
+        "Mounts": [*(_mount(folder) for folder in walls_image.FOLDERS), *([_namespaces()] if servers else [])],
+        # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
+        **replicated.capabilities("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else [])),
         "Privileges": {"SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
@@ -143,7 +152,25 @@ def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
     }
 
 
+def _environment(hub: str, rules: Rules, servers: Servers | None) -> dict[str, str]:
+    rules_of = {"IPV4": rules.ipv4, "IPV6": rules.ipv6, **({"APART4": rules.apart4, "APART6": rules.apart6} if servers else {})}
+    between = {"NETWORK": servers.network, "HUB": hub, "OURS": " ".join(servers.ours)} if servers else {}
+    return {"CHAIN": rules.chain, **between, **{name: "\n".join(lines) for name, lines in rules_of.items()}}
+
+
+def _namespaces() -> dict[str, Any]:
+    """Return the mount in which the network namespaces of containers come and go as they do on the host."""
+    return {
+        "Type": "bind",
+        "Source": ENGINE_FOLDER,
+        "Target": "/engine",
+        "ReadOnly": True,
+        "BindOptions": {"Propagation": "rslave"},
+    }
+
+
 def _mount(folder: str) -> dict[str, Any]:
+    # Without what is mounted below: a container that held its host's mounts would keep them from being unmounted.
     alone = {"Propagation": "rprivate", "NonRecursive": True}
     return {
         "Type": "bind",

@@ -1,8 +1,9 @@
-"""Measure, in a container of the hub's image, how long servers take until they answer; print the seconds as JSON, a line a round.
+"""Measure, in a container of the hub's image, how long servers take until they answer; print JSON, a line a round.
 
-Arguments: rounds, and how many servers at once. Each round takes the three kinds in turn: `bare` is a
-`service create` of the same image and command, polled until its HTTP answers; `stock` is dockerspawner's
-SwarmSpawner; `ours` is swarmhub's, through a filter if SWARMHUB_FILTER has one's policy. Both of the latter count from the request to the hub's API until it says "ready".
+Arguments: rounds, and how many servers at once. Each round takes the three kinds in turn, and gives their seconds: `bare`
+is a `service create` of the same image and command, polled until its HTTP answers; `stock` is dockerspawner's SwarmSpawner;
+`ours` is swarmhub's, through a filter if SWARMHUB_FILTER has one's policy. Both of the latter count from the request to the
+hub's API until it says "ready".
 """
 
 import json

@@ -13,6 +13,8 @@ from swarmhub.parallel import at_once
 CHECK = "walls"
 # A large cluster has more addresses than a line takes.
 SHOWN = 5
+# The script's own word, beside the rules.
+APART = "apart on "
 
 
 def observe(host: Host, service: str) -> Output:
@@ -59,6 +61,8 @@ def listed(rules: str) -> str:
         words = line.split()
         options = dict(pairwise(words))
         where, protocol = options.get("-d", "").removesuffix("/32").removesuffix("/128"), options.get("-p")
+        if line.startswith(APART):
+            continue
         if "--dports" in options:
             ports.append(f"{protocol} {options['--dports']}")
         elif "--dport" in options:
@@ -70,4 +74,5 @@ def listed(rules: str) -> str:
     known = list(dict.fromkeys(addresses))
     more = [f"{len(known) - SHOWN} more"] if len(known) > SHOWN else []
     places = ", ".join(["the host", *known[:SHOWN], *more])
-    return f"{', '.join(alone)} nor {' and '.join(dict.fromkeys(ports))} of {places}"
+    each_other = " nor each other" if APART in rules else ""
+    return f"{', '.join(alone)} nor {' and '.join(dict.fromkeys(ports))} of {places}{each_other}"

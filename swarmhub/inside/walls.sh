@@ -1,6 +1,12 @@
 # Keep a chain of rules in the firewall of the node that this runs on, by the host's own iptables.
 # CHAIN is its name, IPV4 and IPV6 are its rules as `iptables -S` writes them; usage: sh walls.sh keep|check|list
-PATH=$PATH:/usr/sbin:/sbin
+# Where NETWORK is given, keep APART4 and APART6 in the network namespace of each server on it, too: a container of a
+# service HUB-…, but for those that OURS names. PEERS in them is the server's network.
+PATH=$PATH:/usr/sbin:/sbin:/usr/local/bin
+ENGINE=unix:///run/docker.sock
+NAMESPACES=/engine/netns
+SEEN=./seen  # containers that have been dealt with, a file each
+SERVICE=com.docker.swarm.service.name
 BRIDGE=docker_gwbridge  # by it, containers of services reach whatever is not on their overlay networks
 SECONDS_BETWEEN=5
 
@@ -44,13 +50,71 @@ lower() {
   done
 }
 
+on_network() {
+  docker -H "$ENGINE" ps --quiet --no-trunc --filter "network=$NETWORK" --filter "label=$SERVICE"
+}
+
+# Nobody in a server can change its rules, so they are set once. "fresh" is one that has just started: what it may have
+# connected until now is cut. One that was there before keeps its connections, which the hub's and the proxy's are among.
+separate() {
+  format="{{index .Config.Labels \"$SERVICE\"}} {{.NetworkSettings.SandboxKey}} {{with index .NetworkSettings.Networks \"$NETWORK\"}}"
+  format="$format{{.IPAddress}}/{{.IPPrefixLen}}{{if .GlobalIPv6Address}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}}{{end}}{{end}}"
+  found=$(docker -H "$ENGINE" inspect --format "$format" "$1" 2>/dev/null) || return 0  # it has ended
+  service=${found%% *} rest=${found#* }
+  namespace=${rest%% *} addresses=${rest#* }
+  case " $OURS " in *" $service "*) addresses= ;; esac
+  case $service in "$HUB"-*) ;; *) addresses= ;; esac
+  for address in $addresses; do
+    enclose "$NAMESPACES/${namespace##*/}" "$address" "$2" && continue
+    # Its namespace goes before Docker says so.
+    ! on_network | grep -qx "$1" || { echo "$service cannot be kept apart from the other servers" >&2; return 1; }
+  done
+  : >"$SEEN/$1"
+}
+
+enclose() {
+  case $2 in *:*) tool=ip6tables rules=$APART6 ;; *) tool=iptables rules=$APART4 ;; esac
+  case $(families) in *"$tool"*) ;; *) return 0 ;; esac
+  # A container of the walls that ended has left what it had set.
+  ! nsenter --net="$1" "$tool" -w 5 -S "$CHAIN" >/dev/null 2>&1 || return 0
+  [ "$3" = fresh ] || rules=$(echo "$rules" | grep -v -e '-A INPUT')
+  printf '*filter\n:%s - [0:0]\n%s\nCOMMIT\n' "$CHAIN" "$rules" | sed "s=PEERS=$2=" | nsenter --net="$1" "$tool-restore" -w 5 --noflush
+}
+
+follow() {
+  since=$(date +%s)
+  for id in $(on_network); do
+    separate "$id" || exit 1
+  done
+  docker -H "$ENGINE" events --since "$since" --filter type=container --filter event=start --filter event=die --filter "label=$SERVICE" \
+    --format '{{.Status}} {{.ID}}' | while read -r status id; do
+    case $status in
+      start) [ -e "$SEEN/$id" ] || separate "$id" fresh || exit 1 ;;
+      die) rm -f "$SEEN/$id" ;;
+    esac
+  done
+  exit 1
+}
+
+all_apart() {
+  [ -n "$NETWORK" ] || return 0
+  for id in $(on_network); do
+    [ -e "$SEEN/$id" ] || { echo "servers are not kept apart yet" >&2; return 1; }
+  done
+}
+
 keep() {
   command -v iptables >/dev/null || { echo "this host has no iptables" >&2; exit 1; }
+  [ -z "$NETWORK" ] || command -v docker >/dev/null || { echo "this host has no docker command, by which servers are kept apart" >&2; exit 1; }
   trap 'lower; exit 0' TERM INT
+  mkdir -p "$SEEN"
+  follower=
+  [ -z "$NETWORK" ] || { follow & follower=$!; }
   while :; do
     for one in $(families); do
       stands "$one" || raise "$one" || exit 1
     done
+    [ -z "$follower" ] || kill -0 "$follower" 2>/dev/null || exit 1
     sleep "$SECONDS_BETWEEN" &
     wait $!
   done
@@ -60,6 +124,7 @@ check() {
   for one in $(families); do
     stands "$one" || return 1
   done
+  all_apart
 }
 
 # Docker takes its own jump away for a moment when a network comes or goes, and what is missing is soon put back.
@@ -77,6 +142,7 @@ list() {
   for one in $(families); do
     "$one" -w 5 -S "$CHAIN"
   done
+  [ -z "$NETWORK" ] || echo "apart on $NETWORK"
   return $result
 }
 

@@ -20,9 +20,14 @@ Target = Annotated[str, AfterValidator(_target)]
 
 
 class Walls(Table):
-    """Rules in the nodes' firewalls that keep notebooks away from the nodes and from a cloud's metadata."""
+    """Rules that keep notebooks away from the nodes, from a cloud's metadata, and from each other."""
 
     enabled: StrictBool = Field(True, description="`false`: the rules are taken away; notebooks reach what their node reaches.")
+    apart: StrictBool = Field(
+        True,
+        description="On their network, servers reach the hub and nothing else. `false`: they reach each other, and whatever "
+        "else you have attached to that network, as a cluster of Dask or Spark over several servers needs.",
+    )
     deny: tuple[Target, ...] = Field(
         (), description="More that notebooks cannot reach: addresses and networks, each with a port or with all."
     )

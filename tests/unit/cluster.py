@@ -182,7 +182,8 @@ def walls_spec(settings: Settings) -> dict[str, Any]:
     """Return the spec of the walls' service, as an engine answers it."""
     hub = settings.hub.service
     rules = wall_rules.desired(hub, [], [], 4789, settings.walls.deny)
-    kept = as_kept(walls.desired(hub, WALLS_IMAGE, rules), {})
+    servers = walls.Servers(settings.network.name, (hub, f"{hub}-proxy"))
+    kept = as_kept(walls.desired(hub, WALLS_IMAGE, wall_rules.apart(rules), servers), {})
     kept["TaskTemplate"]["Networks"] = [{"Target": "id-of-host"}]
     return kept
 

@@ -57,6 +57,27 @@ def test_ports_are_those_of_the_cluster() -> None:
     assert ("22,2222,2375" in rules, "--dports 4790,7946" in rules) == (True, True)
 
 
+def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> None:
+    """It answers, whoever asks; to itself it may say anything; what was connected before is no new connection."""
+    rules = wall_rules.apart(desired(Endpoints(("10.0.0.11",))))
+    chain = "SWARMHUB-jupyterhub"
+    assert rules.apart4 == (
+        f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN",
+        f"-A {chain} -p tcp -m tcp --dport 8081 -j RETURN",
+        f"-A {chain} -p tcp -j REJECT --reject-with tcp-reset",
+        f"-A {chain} -j REJECT",
+        f"-A OUTPUT -d PEERS ! -o lo -j {chain}",
+        "-A INPUT -s PEERS ! -i lo -p tcp -m tcp ! --sport 8081 ! --tcp-flags FIN,SYN,RST,ACK SYN"
+        " -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset",
+    )
+
+
+def test_in_ipv6_a_server_may_ask_for_its_neighbours() -> None:
+    """Without that it would not find the hub."""
+    rules = wall_rules.apart(desired(Endpoints(("10.0.0.11",))))
+    assert [rule for rule in rules.apart6 if rule not in rules.apart4] == ["-A SWARMHUB-jupyterhub -p ipv6-icmp -j RETURN"]
+
+
 def test_what_is_denied_besides_is_so_on_all_ports_or_on_one() -> None:
     """Before the rest leaves the chain, and in the rules of its own kind."""
     rules = desired(deny=("10.0.0.5", "10.1.0.0/16:5432", "[fd00::/8]:53"))

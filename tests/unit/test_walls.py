@@ -52,6 +52,18 @@ def test_it_runs_on_every_node_in_the_hosts_own_network_with_no_right_but_over_t
     assert {(one["ReadOnly"], one["BindOptions"]["NonRecursive"]) for one in container["Mounts"]} == {(True, True)}
 
 
+def test_to_keep_servers_apart_it_sees_their_namespaces_come_and_go() -> None:
+    """It may enter them, and has their network, whose servers they are, and the rules for them besides."""
+    servers = walls.Servers("jupyter", (HUB, "jupyterhub-proxy"))
+    container = walls.desired(HUB, IMAGE, wall_rules.apart(RULES), servers)["TaskTemplate"]["ContainerSpec"]
+    variables = dict(line.partition("=")[::2] for line in container["Env"])
+    last = container["Mounts"][-1]
+    assert container["CapabilityAdd"] == ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"]
+    assert (last["Source"], last["BindOptions"], last["ReadOnly"]) == ("/run/docker", {"Propagation": "rslave"}, True)
+    assert [variables[name] for name in ("NETWORK", "HUB", "OURS")] == ["jupyter", HUB, f"{HUB} {HUB}-proxy"]
+    assert variables["APART4"].splitlines() == list(wall_rules.apart(RULES).apart4)
+
+
 def test_the_rules_are_in_its_environment() -> None:
     """The script decides nothing."""
     variables = dict(line.partition("=")[::2] for line in WANTED["TaskTemplate"]["ContainerSpec"]["Env"])

@@ -24,6 +24,12 @@ def test_rules_are_told_in_words() -> None:
     )
 
 
+def test_servers_that_are_kept_apart_are_told_so() -> None:
+    """By the script's own word, behind the rules."""
+    rules = wall_rules.desired("jupyterhub", [], [], 4789, ())
+    assert walls.listed("\n".join((*rules.ipv4, "apart on jupyter"))).endswith("of the host nor each other")
+
+
 def test_many_addresses_are_counted() -> None:
     """A line has an end."""
     told = listed(*(f"10.0.0.{number}" for number in range(1, 21)))

@@ -34,6 +34,32 @@ cd "$(dirname "$0")/${name%-restore}.chains"
 chain=$(sed -n 's/^:\([^ ]*\) .*/\1/p;/^-A/w rules')
 [ -n "$chain" ] && mv rules "$chain"
 """
+# The engine's containers are files: a service, a namespace and addresses. What it tells of them later comes by a pipe.
+DOCKER = r"""#!/bin/sh
+cd "$(dirname "$0")/containers" || exit 1
+shift 2  # -H SOCKET
+case $1 in
+  ps) ls;;
+  inspect) shift 3; cat "$1";;
+  events) exec cat ../events;;
+esac
+"""
+# A namespace is a folder of the same commands.
+NSENTER = r"""#!/bin/sh
+folder=$(dirname "$0")/namespaces/${1##*/}
+shift
+command=$1
+shift
+exec "$folder/$command" "$@"
+"""
+APART = {
+    "NETWORK": "jupyter",
+    "HUB": "hub",
+    "OURS": "hub hub-proxy",
+    "APART4": f"-A {CHAIN} -j REJECT\n-A OUTPUT -d PEERS -j {CHAIN}\n-A INPUT -s PEERS -j REJECT",
+    "APART6": f"-A {CHAIN} -j REJECT",
+}
+OUTPUT, INPUT = f"-A OUTPUT -d 10.0.1.{{}}/24 -j {CHAIN}", "-A INPUT -s 10.0.1.{}/24 -j REJECT"
 Call = Callable[..., int]
 
 
@@ -78,9 +104,48 @@ def keeper(firewall: Path) -> Iterator["subprocess.Popen[bytes]"]:
     started.wait()
 
 
+@pytest.fixture
+def servers(firewall: Path) -> Iterator[Path]:
+    """Let the host have an engine with a hub, its proxy and a server of three, and keep them apart."""
+    for name, text in (("docker", DOCKER), ("nsenter", NSENTER)):
+        (firewall / name).write_text(text)
+        (firewall / name).chmod(0o755)
+    (firewall / "containers").mkdir()
+    os.mkfifo(firewall / "events")
+    for number, service in enumerate(("hub", "hub-proxy", "hub-ada", "other"), 1):
+        container(firewall, number, service)
+    (firewall / "apart").write_text("")
+    # Both ends: the script's `cat` never sees the end of it.
+    with (firewall / "events").open("r+b", buffering=0):
+        yield firewall
+
+
+def container(firewall: Path, number: int, service: str) -> None:
+    """Let the engine have a container with a network namespace of its own."""
+    chains = firewall / "namespaces" / f"ns{number}" / "iptables.chains"
+    chains.mkdir(parents=True)
+    for name, text in (("iptables", IPTABLES), ("iptables-restore", RESTORE)):
+        (chains.parent / name).write_text(text)
+        (chains.parent / name).chmod(0o755)
+    (firewall / "containers" / f"c{number}").write_text(f"{service} /var/run/docker/netns/ns{number} 10.0.1.{number}/24")
+
+
+def told(firewall: Path, *events: str) -> None:
+    """Let the engine tell of its containers."""
+    with (firewall / "events").open("ab", buffering=0) as pipe:
+        pipe.write("".join(f"{event}\n" for event in events).encode())
+
+
+def within(firewall: Path, number: int) -> list[str]:
+    """Return what stands in a container's namespace."""
+    file = firewall / "namespaces" / f"ns{number}" / "iptables.chains" / CHAIN
+    return file.read_text().splitlines() if file.exists() else []
+
+
 def environment(firewall: Path) -> dict[str, str]:
     """Return the variables of its container, with the host's programs before this machine's."""
-    return {**RULES, "PATH": f"{firewall}:{os.environ['PATH']}"}
+    apart = APART if (firewall / "apart").exists() else {}
+    return {**RULES, **apart, "PATH": f"{firewall}:{os.environ['PATH']}"}
 
 
 def stand(call: Call, keeper: "subprocess.Popen[bytes]") -> bool:
@@ -158,3 +223,53 @@ def test_a_firewall_that_refuses_ends_it_with_its_own_words(firewall: Path, keep
     (firewall / "iptables-restore").write_text("#!/bin/sh\necho 'iptables-restore: Permission denied' >&2\nexit 4\n")
     code = keeper.wait(10)
     assert (code, (firewall / "said").read_text()) == (1, "iptables-restore: Permission denied\n")
+
+
+def test_servers_that_are_there_are_kept_apart_and_keep_what_is_connected(
+    servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """Hub, proxy and what is no server on the network are left alone."""
+    assert stand(call, keeper)
+    assert [within(servers, number) for number in (1, 2, 4)] == [[], [], []]
+    assert within(servers, 3) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(3)]
+
+
+def test_a_server_that_starts_is_enclosed_and_what_it_has_connected_is_cut(
+    servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """When the engine tells of it; until then, the walls are not as they should be."""
+    assert stand(call, keeper)
+    container(servers, 5, "hub-grace")
+    assert call("check") == 1
+    told(servers, "start c5")
+    assert stand(call, keeper)
+    assert within(servers, 5) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(5), INPUT.format(5)]
+
+
+def test_a_server_that_has_its_rules_keeps_them(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
+    """As after a container of the walls that ended: what the server has connected by now stays."""
+    assert stand(call, keeper)
+    before = within(servers, 3)
+    container(servers, 7, "hub-linus")
+    told(servers, "die c3", "start c3", "start c7")
+    assert stand(call, keeper)
+    assert (within(servers, 3), bool(within(servers, 7))) == (before, True)
+
+
+def test_a_server_that_ended_before_it_was_looked_at_is_no_failure(
+    servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """The engine knows it no more, or its namespace is gone already."""
+    assert stand(call, keeper)
+    told(servers, "start c9")
+    container(servers, 6, "hub-linus")
+    told(servers, "start c6")
+    assert stand(call, keeper)
+    assert within(servers, 6)
+
+
+def test_servers_that_cannot_be_kept_apart_end_it(servers: Path, keeper: "subprocess.Popen[bytes]") -> None:
+    """With their names."""
+    (servers / "namespaces" / "ns3" / "iptables-restore").write_text("#!/bin/sh\nexit 4\n")
+    assert keeper.wait(20) == 1
+    assert "hub-ada cannot be kept apart from the other servers" in (servers / "said").read_text()

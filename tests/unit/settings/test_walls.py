@@ -6,6 +6,11 @@ from pydantic import ValidationError
 from tests.unit.fakes import settings
 
 
+def test_servers_are_kept_apart_unless_somebody_says_otherwise() -> None:
+    """As a cluster of Dask over several of them needs."""
+    assert (settings().walls.apart, settings(walls={"apart": False}).walls.apart) == (True, False)
+
+
 def test_walls_stand_unless_they_are_switched_off() -> None:
     """Nobody has to know of them to be safe."""
     assert (settings().walls.enabled, settings(walls={"enabled": False}).walls.enabled) == (True, False)
