@@ -26,6 +26,8 @@ FAILURES = 2
 LOG_SECONDS = 5
 # Where an engine keeps the network namespaces of its containers, in netns/.
 ENGINE_FOLDER = "/run/docker"
+# What an engine says whose host keeps its mounts to itself.
+UNSHARED = "not a shared or slave mount"
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
 SCRIPT = r"""
 PATH=$PATH:/usr/sbin:/sbin
@@ -131,7 +133,7 @@ def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) 
         "Privileges": {"SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
-            "Interval": 10 * SECOND,
+            "Interval": 5 * SECOND,
             "Timeout": 10 * SECOND,
             "StartPeriod": 10 * SECOND,
             "Retries": 3,
@@ -255,8 +257,13 @@ def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
     if not bad:
         return StepError(host, "the walls do not stand: Swarm has given it no task", "See on a manager: docker node ls")
     said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"
-    remedy = "See there: sudo iptables -S; to do without them: walls.enabled = false"
-    return StepError(host, f"the walls do not stand: {said}", remedy)
+    return StepError(host, f"the walls do not stand: {said}", _remedy(said))
+
+
+def _remedy(said: str) -> str:
+    if UNSHARED in said:
+        return "There, before Docker at each start: sudo mount --make-rshared /; or without it: walls.apart = false"
+    return "See there: sudo iptables -S; to do without them: walls.enabled = false"
 
 
 def _last_line(manager: Host, task: str) -> str:

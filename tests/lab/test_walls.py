@@ -11,6 +11,8 @@ from tests.lab.support import HUB, Lab, Settings
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
 USERS = {"ada": MANAGER, "grace": WORKER}
+# On grace's node, too.
+NEIGHBOUR = "barbara"
 CHAIN, WALLS = f"SWARMHUB-{HUB}", f"{HUB}_walls"
 ADDRESSES = {node.name: node.address for node in topology.NODES}
 METADATA = "169.254.169.254"
@@ -82,11 +84,12 @@ def listening(settled: Lab) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def servers(listening: Lab) -> Iterator[Lab]:
-    """Run a server on the manager and one on a worker."""
-    for user, node in USERS.items():
+    """Run a server on the manager and two on a worker."""
+    everybody = {**USERS, NEIGHBOUR: WORKER}
+    for user, node in everybody.items():
         listening.start_server(user, on=node)
     yield listening
-    for user in USERS:
+    for user in everybody:
         listening.stop_server(user)
     listening.forget_homes()
 
@@ -104,6 +107,37 @@ def test_a_notebook_sends_nothing_to_gossip_and_overlay(servers: Lab, user: str)
     """Its packets are refused; those that arrived would be met with silence."""
     places = [(address, port) for address in ADDRESSES.values() for port in (7946, 4789)]
     assert tried(servers, user, *places, kind="SOCK_DGRAM") == all_(places, "ConnectionRefusedError")
+
+
+def from_hub(lab: Lab, *places: tuple[str, int]) -> dict[str, str]:
+    """Return what becomes of the hub's connections."""
+    wanted = json.dumps([("SOCK_STREAM", *place) for place in places])
+    found: dict[str, str] = json.loads(lab.docker("exec", lab.container(), "python3", "-c", TRY, wanted))
+    return found
+
+
+@pytest.mark.parametrize("user", ["ada", NEIGHBOUR])
+def test_a_notebook_reaches_nobody_elses(servers: Lab, user: str) -> None:
+    """Neither the server nor what somebody runs beside it, from another node or the same; the hub reaches both."""
+    servers.in_server("grace", "python3 -m http.server 9000 >/dev/null 2>&1 &")
+    hers = [(servers.in_server("grace", "hostname -i").strip(), port) for port in (8888, 9000)]
+    servers.wait(lambda: from_hub(servers, *hers) == all_(hers, "reached"), 10, "nothing listens there")
+    assert tried(servers, user, *hers, (f"{HUB}-grace", 8888)) == all_(
+        [*hers, (f"{HUB}-grace", 8888)], "ConnectionRefusedError"
+    )
+    assert tried(servers, user, (HUB, 8081)) == all_([(HUB, 8081)], "reached")
+    # Packets without a connection neither: the kernel says so at once.
+    assert tried(servers, user, hers[0], kind="SOCK_DGRAM") == all_(hers[:1], "PermissionError")
+
+
+def test_servers_stay_apart_without_the_walls_container(servers: Lab) -> None:
+    """What it has set stands in each server; the next one sets it for those that started meanwhile."""
+    kept = servers.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={WALLS}", node=WORKER)
+    hers = (servers.in_server("grace", "hostname -i").strip(), 8888)
+    servers.docker("kill", kept, node=WORKER)
+    assert tried(servers, NEIGHBOUR, hers) == all_([hers], "ConnectionRefusedError")
+    assert servers.fab("walls").code == 0
+    assert tried(servers, NEIGHBOUR, hers) == all_([hers], "ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -194,8 +228,14 @@ def test_walls_go_and_come_and_the_hub_goes_on(servers: Lab, settings: Settings)
     assert [rules(servers, node) for node in ADDRESSES] == [[], [], []]
     assert tried(servers, "grace", *OPEN) == all_(OPEN, "reached")
     registry = topology.SERVICES[1].address
-    more = settings(("[network]", f'[walls]\ndeny = ["{registry}:5000"]\n\n[network]'))
+    more = settings(("[network]", f'[walls]\napart = false\ndeny = ["{registry}:5000"]\n\n[network]'))
     assert servers.fab("deploy", hosts=more).code == 0
     assert tried(servers, "grace", (registry, 5000)) == {f"{registry}:5000": "ConnectionRefusedError"}
+    # Who starts now is not kept apart, and is so again with the next deploy.
+    servers.stop_server(NEIGHBOUR)
+    servers.start_server(NEIGHBOUR, on=WORKER)
+    hers = (servers.in_server("grace", "hostname -i").strip(), 8888)
+    assert tried(servers, NEIGHBOUR, hers) == all_([hers], "reached")
     assert servers.fab("deploy").code == 0
+    assert tried(servers, NEIGHBOUR, hers) == all_([hers], "ConnectionRefusedError")
     assert servers.fingerprint()["task"] == before

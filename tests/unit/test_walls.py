@@ -178,6 +178,18 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
     assert clock.slept == []
 
 
+def test_a_host_that_keeps_its_mounts_to_itself_is_told_what_to_do(clock: Clock) -> None:
+    """The engine starts no container there that is to see the namespaces of servers."""
+    said = "path /run/docker is mounted on / but it is not a shared or slave mount"
+    answers = {
+        "GET /services/jupyterhub_walls": service(),
+        "GET /tasks": [task("n1"), *(task("n2", "rejected", at, Err=said) for at in (1, 2))],
+    }
+    with pytest.raises(StepErrors) as raised:
+        walls.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
+    assert "mount --make-rshared /" in raised.value.errors[0].remedy
+
+
 def test_what_failed_before_does_not_count(clock: Clock) -> None:
     """It may have been mended since: the task that starts now is waited for."""
     broken = [task("n2", "failed", at) for at in (1, 2)]
