@@ -16,6 +16,8 @@ from hub.userlist import GITHUB
 GROUP = "jupyterhub.authenticators"
 # Without it GitHub tells of public memberships only.
 MEMBERSHIPS = "read:org"
+# What somebody reads whom the provider knows and no list names; the error page has a way on for just these words.
+REFUSED = "You are not among the people who may use this hub. Ask whoever runs it to let you in."
 
 
 def configure(
@@ -31,6 +33,8 @@ def configure(
     base = provider_class(provider)
     section = base.__name__
     c.JupyterHub.authenticator_class = going_by_userlist(base, folder, provider)
+    if "custom_403_message" in base.class_trait_names():
+        c[section].custom_403_message = REFUSED
     c[section].oauth_callback_url = environ["OAUTH_CALLBACK_URL"]
     c[section].allowed_users = set(users.current.allowed)
     c[section].admin_users = set(users.current.admins)

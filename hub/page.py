@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hub.login import REFUSED
+
 TEMPLATES = Path(__file__).with_name("templates")
 # An address ends before what closes the sentence or the parenthesis around it.
 ADDRESS = re.compile(r"""(https://(?:[^\s<>"'()]|\([^\s<>"'()]*\))+(?<![.,:;!?]))""")
@@ -23,6 +25,7 @@ def configure(c: Any, page: Mapping[str, str], folder: Path) -> None:
         "page_name": page["name"],
         "page_about": html(page["about"]),
         "page_has_logo": logo is not None,
+        "page_refused": REFUSED,
     }
 
 

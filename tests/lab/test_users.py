@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lab import topology
-from tests.lab.browsing import log_in, start_server
+from tests.lab.browsing import log_in, picture, start_server
 from tests.lab.support import HUB, Lab, Settings, typed
 
 MAX_SECONDS = 60
@@ -110,7 +110,7 @@ def test_whom_the_console_added_stays(deployed: Lab, write: Write) -> None:
 def refused(page: Page) -> None:
     """Make sure that the page says that one may not log in."""
     page.wait_for_url(f"{topology.HUB_URL}/hub/oauth_callback**")
-    expect(page.locator("body")).to_contain_text("403")
+    expect(page.get_by_role("alert")).to_contain_text("not among the people who may use this hub")
 
 
 def test_in_the_browser_who_is_removed_is_out_and_who_is_added_gets_in(
@@ -128,6 +128,7 @@ def test_in_the_browser_who_is_removed_is_out_and_who_is_added_gets_in(
         assert "/hub/login" in page.evaluate(FILES)
         page.goto(f"{topology.HUB_URL}/hub/home")
         expect(page.get_by_text("Sign in with GitHub").first).to_be_visible()
+        picture(page, "removed")
         refused(log_in(of_grace, "grace"))
     expect(log_in(context, "linus").locator("#start")).to_be_visible()
 

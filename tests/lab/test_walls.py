@@ -141,6 +141,13 @@ def test_servers_stay_apart_without_the_walls_container(servers: Lab) -> None:
 
 
 @pytest.mark.parametrize("user", USERS)
+def test_a_notebook_has_no_engine(servers: Lab, user: str) -> None:
+    """No socket of Docker's or of containerd's is anywhere in it."""
+    sockets = "find / -xdev -type s; find /run /var/run /srv /mnt -type s -o -name '*.sock'"
+    assert "sock" not in servers.in_server(user, f"({sockets}) 2>/dev/null || true")
+
+
+@pytest.mark.parametrize("user", USERS)
 def test_all_else_is_reached(servers: Lab, user: str) -> None:
     """Hosts beside the swarm, and the hub by its public address on a node."""
     registry, github = (one.address for one in topology.SERVICES if one.name in ("registry", "github"))

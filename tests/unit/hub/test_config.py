@@ -14,6 +14,7 @@ from traitlets.config import Config
 from hub import listed
 from hub.config import configure
 from hub.engine import CONFIG_FOLDER
+from hub.login import REFUSED
 from hub.page import TEMPLATES
 from hub.spawner import SwarmSpawner
 from swarmhub import handed
@@ -73,6 +74,7 @@ def configured(inside: Path, **environ: str) -> Any:
         ("GitHubOAuthenticator", "allowed_users", {"ada", "grace"}),
         ("GitHubOAuthenticator", "admin_users", {"ada"}),
         ("GitHubOAuthenticator", "allow_existing_users", True),
+        ("GitHubOAuthenticator", "custom_403_message", REFUSED),
         ("JupyterHub", "concurrent_spawn_limit", 64),
         ("JupyterHub", "active_server_limit", 0),
         ("JupyterHub", "allow_named_servers", False),

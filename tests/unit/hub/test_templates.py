@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 from traitlets.config import Config
 
+from hub.login import REFUSED
 from hub.page import TEMPLATES, configure
 from hub.profiles import NotOffered
 
@@ -57,6 +58,15 @@ def test_a_start_that_fails_at_once_looks_the_same() -> None:
     shown = page("error.html", status_code=403, message=WORDS, exception=NotOffered(WORDS, status_code=403))
     assert ESCAPED in shown
     assert "403" not in shown
+
+
+def test_who_may_not_log_in_reads_so_once_and_can_try_as_somebody_else() -> None:
+    """The provider goes on taking them for who they were: that is said, too."""
+    refused = {"message": REFUSED, "page_refused": REFUSED, "exception": ValueError(REFUSED)}
+    shown = page("error.html", status_code=403, login_url="/hub/login", login_service="GitHub", **refused)
+    assert (shown.count(REFUSED), "403" in shown) == (1, False)
+    assert 'href="/hub/login"' in shown
+    assert "To be somebody else to GitHub, log out there first." in shown
 
 
 @pytest.mark.parametrize("more", [{}, {"exception": None}, {"exception": ValueError("x")}], ids=["proxy", "none", "other"])
