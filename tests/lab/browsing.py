@@ -22,11 +22,11 @@ FLAGS = (
 SPAWN_MS = 120_000
 
 
-def log_in(context: BrowserContext, name: str) -> Page:
-    """Go through the GitHub stand-in as `name`, from the hub's front page."""
+def log_in(context: BrowserContext, name: str, at: str = "GitHub") -> Page:
+    """Go through the GitHub stand-in as `name`, from the hub's front page, whose button leads there by what it is called."""
     page = context.new_page()
     page.goto(f"{topology.HUB_URL}/hub/home")
-    page.get_by_role("button", name="Sign in with GitHub").or_(page.get_by_role("link", name="Sign in with GitHub")).click()
+    page.get_by_role("button", name=f"Sign in with {at}").or_(page.get_by_role("link", name=f"Sign in with {at}")).click()
     page.get_by_role("button", name=name).click()
     page.wait_for_url(f"{topology.HUB_URL}/**")
     return page

@@ -133,14 +133,15 @@ def test_in_the_browser_who_is_removed_is_out_and_who_is_added_gets_in(
     expect(log_in(context, "linus").locator("#start")).to_be_visible()
 
 
-def test_members_of_an_organisation_get_in_by_a_deploy(
+def test_members_of_organisations_and_teams_get_in_by_a_deploy(
     deployed: Lab, settings: Settings, tmp_path: Path, browser: Browser, context: BrowserContext
 ) -> None:
-    """Whom the list names no more the deploy removes, as it has shown; Grace gets in again as a member, Mallory is none."""
+    """Whom the list names no more the deploy removes, as it has shown; Grace gets in again as of a team, Barbara as of another
+    organisation, and Mallory, who is of the team's organisation but not of the team, does not."""
     users = tmp_path / "users"
     users.write_text("ada admin\n")
     hosts = settings(
-        ('"userlist"', f'"{users}"'), ("[certs]", '[access]\norganizations = ["lab"]\nteams = ["lab:staff"]\n\n[certs]')
+        ('"userlist"', f'"{users}"'), ("[certs]", '[access]\norganizations = ["physics"]\nteams = ["lab:course"]\n\n[certs]')
     )
     try:
         done = deployed.fab("deploy", "--yes", hosts=hosts)
@@ -149,8 +150,41 @@ def test_members_of_an_organisation_get_in_by_a_deploy(
         expect(log_in(context, "grace").locator("#start")).to_be_visible()
         with browser.new_context(ignore_https_errors=True) as elsewhere:
             refused(log_in(elsewhere, "mallory"))
-        assert shown(deployed, hosts)["grace"]["from"] == "organisation"
+            expect(log_in(elsewhere, "barbara").locator("#start")).to_be_visible()
+        now = shown(deployed, hosts)
+        assert (now["grace"]["from"], now["barbara"]["from"], "mallory" in now) == ("organisation", "organisation", False)
         assert deployed.fab("users-sync", hosts=hosts).code == 0
         assert "grace" in shown(deployed, hosts)
     finally:
+        deployed.hub_api("DELETE", "users/barbara")
         assert deployed.fab("deploy", "--yes").code == 0
+
+
+ELSEWHERE = """[access]
+provider = "generic-oauth"
+
+[access.options]
+login_service = "the University"
+client_id = {secret = "GITHUB_CLIENT_ID"}
+client_secret = {secret = "GITHUB_CLIENT_SECRET"}
+authorize_url = "URL/login/oauth/authorize"
+token_url = "URL/login/oauth/access_token"
+userdata_url = "URL/api/v3/user"
+username_claim = "login"
+
+[certs]"""
+
+
+def test_people_log_in_at_another_provider(
+    deployed: Lab, settings: Settings, browser: Browser, context: BrowserContext
+) -> None:
+    """By its own name on the login page and by the userlist; its secret stands in no spec."""
+    names = ('state/oauth.env"', 'state/oauth.env"\nnames = ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"]')
+    hosts = settings(names, ("[certs]", ELSEWHERE.replace("URL", f"https://{topology.GITHUB}:8444")))
+    done = deployed.fab("deploy", "--yes", hosts=hosts)
+    assert done.code == 0, done.text
+    expect(log_in(context, "grace", at="the University").locator("#start")).to_be_visible()
+    with browser.new_context(ignore_https_errors=True) as elsewhere:
+        refused(log_in(elsewhere, "mallory", at="the University"))
+    kept = dict(line.partition("=")[::2] for line in (topology.STATE / "oauth.env").read_text().splitlines())
+    assert kept["GITHUB_CLIENT_SECRET"] not in deployed.docker("service", "inspect", HUB)
