@@ -137,7 +137,8 @@ def test_members_of_organisations_and_teams_get_in_by_a_deploy(
     deployed: Lab, settings: Settings, tmp_path: Path, browser: Browser, context: BrowserContext
 ) -> None:
     """Whom the list names no more the deploy removes, as it has shown; Grace gets in again as of a team, Barbara as of another
-    organisation, and Mallory, who is of the team's organisation but not of the team, does not."""
+    organisation, and Mallory, who is of the team's organisation but not of the team, does not.
+    """
     users = tmp_path / "users"
     users.write_text("ada admin\n")
     hosts = settings(
