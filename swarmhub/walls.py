@@ -26,8 +26,12 @@ FAILURES = 2
 LOG_SECONDS = 5
 # Where an engine keeps the network namespaces of its containers, in netns/.
 ENGINE_FOLDER = "/run/docker"
-# What an engine says whose host keeps its mounts to itself.
-UNSHARED = "not a shared or slave mount"
+# What an engine says whose host keeps its mounts to itself, and what inside/walls.sh says.
+REMEDIES = {
+    "not a shared or slave mount": "There, before Docker starts: mount --make-rshared /; or without it: walls.apart = false",
+    "no docker command": "Install Docker's command line there; or let servers reach each other: walls.apart = false",
+    "kept apart from": "See there: sudo dmesg; to let servers reach each other: walls.apart = false",
+}
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
 SCRIPT = r"""
 PATH=$PATH:/usr/sbin:/sbin
@@ -261,9 +265,8 @@ def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
 
 
 def _remedy(said: str) -> str:
-    if UNSHARED in said:
-        return "There, before Docker at each start: sudo mount --make-rshared /; or without it: walls.apart = false"
-    return "See there: sudo iptables -S; to do without them: walls.enabled = false"
+    apart = (remedy for part, remedy in REMEDIES.items() if part in said)
+    return next(apart, "See there: sudo iptables -S; to do without them: walls.enabled = false")
 
 
 def _last_line(manager: Host, task: str) -> str:

@@ -178,16 +178,23 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
     assert clock.slept == []
 
 
-def test_a_host_that_keeps_its_mounts_to_itself_is_told_what_to_do(clock: Clock) -> None:
-    """The engine starts no container there that is to see the namespaces of servers."""
-    said = "path /run/docker is mounted on / but it is not a shared or slave mount"
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("path /run/docker is mounted on / but it is not a shared or slave mount", "mount --make-rshared /"),
+        ("this host has no docker command, by which servers are kept apart", "Install Docker's command line there"),
+        ("hub-ada cannot be kept apart from the other servers", "walls.apart = false"),
+    ],
+)
+def test_a_host_on_which_servers_cannot_be_kept_apart_is_told_what_to_do(clock: Clock, said: str, remedy: str) -> None:
+    """Or how to do without."""
     answers = {
         "GET /services/jupyterhub_walls": service(),
         "GET /tasks": [task("n1"), *(task("n2", "rejected", at, Err=said) for at in (1, 2))],
     }
     with pytest.raises(StepErrors) as raised:
         walls.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    assert "mount --make-rshared /" in raised.value.errors[0].remedy
+    assert remedy in raised.value.errors[0].remedy
 
 
 def test_what_failed_before_does_not_count(clock: Clock) -> None:
