@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub import culling, extra, groups, listed, login, page, settings, spawner
+from hub import culling, extra, groups, listed, login, page, servers, settings
 from hub.listed import Listed
 from hub.separate_proxy import SeparateProxy
 from hub.userlist import parse
@@ -50,7 +50,7 @@ def configure(
     page.configure(c, tables["page"], logo)
     groups.configure(c, _of_listed(tables["groups"], users))
     culling.configure(c, environ, data / DATABASE)
-    spawner.configure(c, tables, environ, mounted)
+    servers.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
 

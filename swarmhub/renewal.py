@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hub import beside
 from swarmhub import certbot, certs, commands, dns_challenge, replicated, service, specs, swarm_config, swarm_secret
 from swarmhub.certbot import FOLDER, Wanted
 from swarmhub.dns_challenge import Dns
@@ -52,7 +53,7 @@ class Found:
 
 def name(settings: Settings) -> str:
     """Return the name of the service."""
-    return f"{settings.hub.service}-renewal"
+    return beside.renewal(settings.hub.service)
 
 
 def is_wanted(settings: Settings) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub import mounts
+from hub import beside, mounts
 from hub.filter import policy
 from swarmhub import handed, health, images, replicated, specs, subdomains, swarm_secret
 from swarmhub.certbot import FOLDER
@@ -133,22 +133,23 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
 
 
-def engine_volume(hub: str) -> str:
-    """Return the name of the volume in which the filter offers its socket."""
-    return f"{hub}-engine"
+def needs_root(settings: Settings) -> bool:
+    """Tell whether the hub has to be root: for Docker's socket, for the certificate's key, or to give people their folders."""
+    above = mounts.above_homes(settings.home.model_dump(), settings.hub.service)
+    return settings.hub.engine == "socket" or not settings.proxy.separate or above is not None
 
 
 def _engine_mount(settings: Settings) -> dict[str, Any]:
     if settings.hub.engine == "socket":
         return {"Type": "bind", "Source": SOCKET, "Target": SOCKET}
     # Who breaks into the hub could otherwise put another socket there.
-    return {"Type": "volume", "Source": engine_volume(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
+    return {"Type": "volume", "Source": beside.engine(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
 
 
 def _proxy_environment(settings: Settings) -> dict[str, str]:
     if settings.proxy.separate:
         # By its name on the network that notebooks are not on.
-        return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
+        return {"PROXY_API_URL": f"http://{beside.proxy_api(settings.hub.service)}:8001"}
     return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 

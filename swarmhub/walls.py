@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from hub import beside
 from swarmhub import replicated, specs, walls_image
 from swarmhub.converge import HOLDING
 from swarmhub.differences import flat
@@ -74,8 +75,8 @@ class Found:
 
 
 def name(hub: str) -> str:
-    """Return the service's name, which no user's server can have: theirs are jupyterhub-NAME."""
-    return f"{hub}_walls"
+    """Return the service's name."""
+    return beside.walls(hub)
 
 
 def observe(manager: Host, hub: str) -> Found:
