@@ -36,7 +36,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
             {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},
         ],
-        **replicated.capabilities(),
+        **replicated.privileges(),
         "Healthcheck": replicated.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
         "StopGracePeriod": 10 * SECOND,
     }

@@ -56,8 +56,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
         "Secrets": [swarm_secret.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
-        # nginx gives its folders to the user that its workers become.
-        **replicated.capabilities("CHOWN", "SETGID", "SETUID"),
+        # nginx gives its folders to the user that its workers become. JupyterHub's proxy has another one, and is told to stop.
+        **replicated.privileges("CHOWN", "KILL", "SETGID", "SETUID"),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,
     }

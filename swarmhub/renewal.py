@@ -117,7 +117,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
             {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
             for place, (config, _) in files(settings, wanted).items()
         ],
-        **replicated.capabilities(),
+        **replicated.privileges(),
         "Secrets": of_dns,
         "StopGracePeriod": 60 * SECOND,
     }

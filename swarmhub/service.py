@@ -20,6 +20,8 @@ STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SOCKET = "/var/run/docker.sock"
+# hub/Dockerfile knows it as `hub`.
+USER = "61081:0"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081/hub/health; do sleep 0.1; done"
 
@@ -99,6 +101,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
     container = {
         "Image": parts.hub_image,
+        **({} if needs_root(settings) else {"User": USER}),
         # JupyterHub's proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
         "Labels": {CERTIFICATE_LABEL: parts.certificate} if is_alone else {},
         "Env": [f"{name}={value}" for name, value in environment.items()],
@@ -110,9 +113,11 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             *([above] if above else []),
         ],
         "Secrets": [
-            swarm_secret.reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
+            # For a hub of either user: a rollback takes over how they are mounted now.
+            swarm_secret.reference(name, in_swarm, swarm_secret.GROUPS)
+            for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
         ],
-        **replicated.capabilities(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
+        **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
     }

@@ -112,15 +112,16 @@ def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None
 
 def desired(hub: str, image: str, rules: Rules) -> dict[str, Any]:
     """Return the service's whole spec."""
+    # The older kind of iptables opens a raw socket.
+    locked = replicated.privileges("NET_ADMIN", "NET_RAW")
     container = {
         "Image": image,
         "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
         "Env": [f"CHAIN={rules.chain}", "IPV4=" + "\n".join(rules.ipv4), "IPV6=" + "\n".join(rules.ipv6)],
         # Without what is mounted below them: a container that held its host's mounts would keep them from being unmounted.
         "Mounts": [_mount(folder) for folder in walls_image.FOLDERS],
-        # The older kind of iptables opens a raw socket.
-        **replicated.capabilities("NET_ADMIN", "NET_RAW"),
-        "Privileges": {"SELinuxContext": {"Disable": True}},
+        **locked,
+        "Privileges": {**locked["Privileges"], "SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
             "Interval": 10 * SECOND,
