@@ -46,6 +46,9 @@ fi
 # The folder that all nodes share. "umount /mnt/shared" takes it away from one of them; this gives it back.
 mount /mnt/shared
 
+# As on a host with systemd: what Docker mounts is seen in containers that ask for it.
+mount --make-rshared /
+
 # What an engine that was stopped hard leaves behind would keep the next one from starting.
 rm -f /run/docker.pid /var/run/docker/containerd/containerd.pid
 exec runsvdir -P /etc/service
