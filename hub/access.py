@@ -1,4 +1,4 @@
-"""Let the operator's tools into the hub's API, as a service with a token that only root in this container can read."""
+"""Let the operator's tools into the hub's API, as a service with a token that only the hub in this container can read."""
 
 import os
 import secrets

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub import culling, extra, groups, listed, login, page, settings, spawner
+from hub import culling, extra, groups, listed, login, page, servers, settings
 from hub.listed import Listed
 from hub.separate_proxy import SeparateProxy
 from hub.userlist import parse
@@ -19,6 +19,7 @@ USERLIST = Path("/srv/jupyterhub/userlist")
 CONF = Path("/srv/jupyterhub/conf.d")
 LOGO = Path("/srv/jupyterhub/logo")
 DATABASE = "jupyterhub.sqlite"
+COOKIES = "jupyterhub_cookie_secret"
 
 
 def configure(
@@ -50,7 +51,7 @@ def configure(
     page.configure(c, tables["page"], logo)
     groups.configure(c, _of_listed(tables["groups"], users))
     culling.configure(c, environ, data / DATABASE)
-    spawner.configure(c, tables, environ, mounted)
+    servers.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
 
@@ -74,7 +75,7 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     # The service's name, not its address: a restarted hub has another one.
     c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{settings.API_PORT}"
     c.JupyterHub.db_url = f"sqlite:///{data / DATABASE}"
-    c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
+    c.JupyterHub.cookie_secret_file = str(data / COOKIES)
     # A new hub finds the running servers in its database: an update must not stop them.
     c.JupyterHub.cleanup_servers = False
     # A newer JupyterHub refuses an older schema; every deploy has copied the database before it starts another hub.

@@ -2,13 +2,15 @@
 
 import os
 
-from hub import access, groups, listed, settings
-from hub.config import DATA, DATABASE, USERLIST, configure
+from hub import access, data, groups, listed, settings
+from hub.config import COOKIES, DATA, DATABASE, USERLIST, configure
 from hub.engine import ensure_config, wait_until_it_answers
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
+data.share()
 wait_until_it_answers()
 mounted = ensure_config(os.environ["DOCKER_SERVICE_NAME"])
+data.make(DATA / DATABASE, DATA / COOKIES)
 tables = settings.load(os.environ)
 listed.adopt(DATA / listed.FOLDER, USERLIST.read_text(), DATA / DATABASE, tables["access"]["provider"])
 configure(c, mounted=mounted)

@@ -63,7 +63,7 @@ def adopt(folder: Path, image: str, database: Path, provider: str = GITHUB) -> N
     kept, (users, _) = load(folder, provider), parse(image, provider)
     if kept.image == image:
         return
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o770, exist_ok=True)
     before = kept.let_in
     _write(folder / LET_IN, render(Users(before.allowed | users.allowed, users.admins)))
     _write(folder / CURRENT, image)

@@ -17,48 +17,22 @@ from jupyterhub.spawner import SpawnException
 from requests.exceptions import RequestException
 from traitlets import Dict, List, default
 
-from hub import homes, mounts, profiles, spec
+from hub import beside, homes, mounts, profiles, spec
 from hub import news as reading
 from hub.choice import server_for
-from hub.engine import CONFIG_FOLDER
 from hub.mounts import Home
 from hub.names import Names
 from hub.news import News
 from hub.nodes import hostname
 from hub.service import NOT_FOUND, Service, answers, has_addresses
-from hub.settings import Tables
 from hub.spec import Extra
 
 THREADS = 8
-ENGINE_SECONDS = 30
 TASK_SECONDS = 0.2
 # A task that gets no address stays "new" without a word.
 ADDRESS_SECONDS = 6.0
-# JupyterHub's own patience ends later than ours, which knows more.
-MARGIN_SECONDS = 30
+NOTEBOOKS, OWNER, *_ = spec.LABELS
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
-
-
-def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any = None) -> None:
-    """Set on `c` (a `traitlets.Config`) all that the deployment decides about servers.
-
-    `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
-    """
-    c.JupyterHub.spawner_class = "hub.spawner.SwarmSpawner"
-    c.SwarmSpawner.tables = dict(tables)
-    c.SwarmSpawner.image = tables["notebook"]["image"]
-    c.SwarmSpawner.network_name = environ["DOCKER_NETWORK_NAME"]
-    c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
-    c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
-    c.SwarmSpawner.client_kwargs = {"timeout": ENGINE_SECONDS}
-    if mounted:
-        c.SwarmSpawner.configs = [mounted]
-        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
-    c.Spawner.start_timeout = tables["notebook"]["start_timeout"] + MARGIN_SECONDS
-    c.Spawner.http_timeout = 60
-    c.Spawner.options_form = profiles.options_form
-    c.Spawner.options_from_form = profiles.options_from_form
-    c.Spawner.apply_user_options = profiles.apply_user_options
 
 
 @dataclass(frozen=True)
@@ -100,7 +74,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     @default("object_name")
     def _object_name_default(self) -> str:
-        return mounts.short(super()._object_name_default())
+        return mounts.short(beside.server(super()._object_name_default(), self.prefix))
 
     @property
     def _service(self) -> Service:
@@ -205,12 +179,30 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         self._given = Given(server, names.profile, mounted, placed)
         self._netloc = self._own_netloc
         self.image, self.default_url = server["image"], server["default_url"]
-        if await self.get_object():
-            self.log.warning("Removing %s, which an earlier start has left", self.object_name)
-            await self.remove_object()
+        # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
+        self.object_name = self._object_name_default()
+        await self._make_way()
         self.object_id = (await self.create_object())[self.object_id_key]
         self.log.info("Created service %s (%s)", self.object_name, self.object_id)
         return await self._follow("" if node or not home else home.volume)
+
+    async def _make_way(self) -> None:
+        """Remove what an earlier start has left, and nothing else of that name.
+
+        Raises:
+            SpawnException: it is no server of this user's.
+
+        """
+        found = await self.get_object()
+        if not found:
+            return
+        labels = found["Spec"].get("Labels") or {}
+        if [labels.get(name) for name in (NOTEBOOKS, OWNER)] != [self.prefix, self.user.name]:
+            self.object_id = ""  # whoever stops this server is not to stop that one
+            words = f"Your server cannot have its name: the cluster has something else that is called so. {reading.ASK}"
+            raise self._failure(words, "name", f"there is a service of that name that is no server of {self.user.name}")
+        self.log.warning("Removing %s, which an earlier start has left", self.object_name)
+        await self.remove_object()
 
     def _wish(self) -> list[str]:
         """Return the constraint to the node that an administrator or a service asks for."""

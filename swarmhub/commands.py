@@ -99,6 +99,7 @@ def _single(spec: Json) -> Iterator[Flag]:
     check = container.get("Healthcheck") or {}
     update, rollback = spec.get("UpdateConfig") or {}, spec.get("RollbackConfig") or {}
     found: dict[str, Any] = {
+        "--user": container.get("User"),
         "--replicas": (spec.get("Mode") or {}).get("Replicated", {}).get("Replicas"),
         "--endpoint-mode": (spec.get("EndpointSpec") or {}).get("Mode"),
         "--health-cmd": _script(check.get("Test") or [""]),

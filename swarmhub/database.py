@@ -6,12 +6,13 @@ from pathlib import Path
 
 from swarmhub import commands, containers
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import Host, Json
 from swarmhub.plan import Change, Cost, Progress
 
 FILE = "/data/jupyterhub.sqlite"
 COPIES = "/data/backups"
 SCRIPT = Path(__file__).parent / "inside" / "database.py"
+REMEDIES = {"open": "Where the volume is a file server's, root has to own it there: no_root_squash"}
 IN_CONTAINER = "swarmhub-database.py"
 
 
@@ -43,6 +44,14 @@ def copy(database: Database, name: str, manager: str) -> Change:
     return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act, command=_typed(act))
 
 
+def opening(database: Database, wanted: Json, found: Json | None, manager: str) -> list[Change]:
+    """Return what lets a hub at the files that another has made, as another user: the one that runs, or one that is gone."""
+    if found and _user(wanted) == _user(found["Spec"]):
+        return []
+    act = _Action(database, "open", (FILE,))
+    return [Change("open", f"{database.volume} to the hub's user", manager, act, command=_typed(act))]
+
+
 def restore(database: Database, name: str, manager: str) -> Change:
     """Return what puts a copy back; no hub may run meanwhile."""
     act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
@@ -53,6 +62,10 @@ def restore(database: Database, name: str, manager: str) -> Change:
 def remove(manager: Host, database: Database, name: str) -> None:
     """Remove a copy."""
     _do(manager, database, "remove", f"{COPIES}/{name}")
+
+
+def _user(spec: Json) -> str:
+    return str(spec["TaskTemplate"]["ContainerSpec"].get("User") or "")
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,8 @@ def _do(manager: Host, database: Database, *words: str) -> State:
     done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
         said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
-        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", "Is there space left? docker system df")
+        remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
+        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))
     return State(**json.loads(answer))
@@ -79,6 +93,7 @@ def _do(manager: Host, database: Database, *words: str) -> State:
 def _body(database: Database, *words: str) -> dict[str, object]:
     return {
         "Image": database.image,
+        "User": "0",
         "Entrypoint": ["python3", f"/{IN_CONTAINER}"],
         "Cmd": list(words),
         "Labels": {"swarmhub": "database"},

@@ -5,8 +5,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from hub import beside
 from hub.filter import policy
-from swarmhub import handed, replicated, service, specs
+from swarmhub import handed, replicated, specs
 from swarmhub.host import Json
 from swarmhub.plan import Change, Cost
 from swarmhub.replicated import LABEL, SECOND
@@ -19,7 +20,7 @@ HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {
 
 def name(hub: str) -> str:
     """Return the name of a hub's filter: of the service, and of the volume in which its socket is."""
-    return service.engine_volume(hub)
+    return beside.engine(hub)
 
 
 def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
             {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},
         ],
-        **replicated.capabilities(),
+        **replicated.privileges(),
         "Healthcheck": replicated.healthcheck(f"until {HEALTHY}; do sleep 0.1; done"),
         "StopGracePeriod": 10 * SECOND,
     }

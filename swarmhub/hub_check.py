@@ -28,22 +28,25 @@ def change(spec: Json, secrets: Mapping[str, SecretStr], manager: str) -> Change
     image = container["Image"]
     environment = [word for value in container["Env"] for word in ("--env", value)]
     mounted = [word for name in secrets for word in ("--volume", f"./{name}:/{SECRETS}/{name}:ro")]
+    user = ("--user", container["User"]) if container.get("User") else ()
     command = commands.line(
-        "run", "--rm", "--network", "none", *environment, *mounted, "--entrypoint", "python3", image, *ARGUMENTS
+        "run", "--rm", "--network", "none", *user, *environment, *mounted, "--entrypoint", "python3", image, *ARGUMENTS
     )
-    check = _Checker(image, tuple(container["Env"]), secrets)
+    check = _Checker(image, container.get("User", ""), tuple(container["Env"]), secrets)
     return Change("check", f"the hub's configuration in {image}", manager, check, command=command)
 
 
 @dataclass(frozen=True)
 class _Checker:
     image: str
+    user: str
     environment: tuple[str, ...]
     secrets: Mapping[str, SecretStr]
 
     def __call__(self, host: Host, progress: Progress) -> None:
         body = {
             "Image": self.image,
+            "User": self.user,
             "Entrypoint": ["python3"],
             "Cmd": list(ARGUMENTS),
             "Env": list(self.environment),

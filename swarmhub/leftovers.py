@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub import beside
 from swarmhub import certbot, certs, homes, hub_image, network, removal
 from swarmhub.host import Engine, Host, Json
 from swarmhub.images import split
@@ -11,7 +12,7 @@ from swarmhub.lock import LABEL as LOCK
 from swarmhub.nodes import IMAGE
 from swarmhub.notebooks import LABEL as NOTEBOOKS
 from swarmhub.replicated import LABEL as SERVICE
-from swarmhub.service import engine_volume, images_of
+from swarmhub.service import images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
@@ -111,7 +112,7 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = [one for one in ours if not homes.is_one(one)]
-    socket = engine_volume(settings.hub.service)
+    socket = beside.engine(settings.hub.service)
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")

@@ -13,6 +13,7 @@ from swarmhub import (
     lock,
     network,
     nodes,
+    notebooks,
     proxy,
     releases,
     renewal,
@@ -130,7 +131,11 @@ class Look:
         return self._once("services", lambda: tuple(self._manager.engine.get("/services")))
 
     def _beside(self, name: str) -> Json | None:
-        return next((one for one in self._services() if one["Spec"]["Name"] == name), None)
+        found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
+        if found and (user := notebooks.user(found)):  # an older hub has started it
+            cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
+            raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
+        return found
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub import beside
 from swarmhub import certbot, replicated, service, specs, swarm_secret
 from swarmhub.certs import CHAIN, KEY, place
 from swarmhub.host import Json
@@ -21,7 +22,7 @@ HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127
 
 def name(settings: Settings) -> str:
     """Return the name of the proxy's service."""
-    return f"{settings.hub.service}-proxy"
+    return beside.proxy(settings.hub.service)
 
 
 def answers_http(found: Json | None) -> bool:
@@ -55,8 +56,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
         "Secrets": [swarm_secret.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
-        # nginx gives its folders to the user that its workers become.
-        **replicated.capabilities("CHOWN", "SETGID", "SETUID"),
+        # nginx gives its folders to the user that its workers become. JupyterHub's proxy has another one, and is told to stop.
+        **replicated.privileges("CHOWN", "KILL", "SETGID", "SETUID"),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,
     }
@@ -70,7 +71,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             "Networks": [
                 {"Target": parts.network},
-                {"Target": parts.proxy_network, "Aliases": [f"{name(settings)}-api"]},
+                {"Target": parts.proxy_network, "Aliases": [beside.proxy_api(hub.service)]},
             ],
         },
         **replicated.rollout(),

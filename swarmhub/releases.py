@@ -66,11 +66,12 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
 
 
 def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
-    """Return the service's plan with a copy of the database before it, and the release recorded after it."""
-    changes = plan.changes
+    """Return the service's plan with the database copied and opened before it, and the release recorded after it."""
+    # Not with the image that runs: it may be gone, and the new one is there.
+    kept = Database(new.settings["volume"]["name"], new.hub_image)
+    changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
     if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
-        # Not with the image that runs: it may be gone, and the new one is there.
-        changes = (database.copy(Database(new.settings["volume"]["name"], new.hub_image), new.copy, manager), *changes)
+        changes = (database.copy(kept, new.copy, manager), *changes)
     else:
         new = replace(new, copy="")
     if not before or specs.compare(new.spec, before[-1].spec):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hub import beside
 from swarmhub import homes, quorum
 from swarmhub.drain import Drainer
 from swarmhub.errors import StepError, StepErrors
@@ -11,7 +12,6 @@ from swarmhub.host import EngineError, Host, Json
 from swarmhub.node_update import Update
 from swarmhub.nodes import Swarm, SwarmNode
 from swarmhub.plan import Change, Plan, Progress
-from swarmhub.service import engine_volume
 from swarmhub.settings import Settings
 from swarmhub.wait import until
 from swarmhub.work import Work
@@ -40,7 +40,7 @@ def observe(host: Host, settings: Settings) -> Volumes:
         if mount.get("Type") == "volume" and SERVICE in (container.get("Labels") or {})
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
-    others = [one for one in listed if not homes.is_one(one) and one["Name"] != engine_volume(settings.hub.service)]
+    others = [one for one in listed if not homes.is_one(one) and one["Name"] != beside.engine(settings.hub.service)]
     names = {one["Name"] for one in others if one["Name"] in mounted or is_ours(one, settings)}
     users = {one["Labels"].get(homes.USER, one["Name"]) for one in listed if homes.is_one(one)}
     return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))), tuple(sorted(users)))

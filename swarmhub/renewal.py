@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hub import beside
 from swarmhub import certbot, certs, commands, dns_challenge, replicated, service, specs, swarm_config, swarm_secret
 from swarmhub.certbot import FOLDER, Wanted
 from swarmhub.dns_challenge import Dns
@@ -52,7 +53,7 @@ class Found:
 
 def name(settings: Settings) -> str:
     """Return the name of the service."""
-    return f"{settings.hub.service}-renewal"
+    return beside.renewal(settings.hub.service)
 
 
 def is_wanted(settings: Settings) -> bool:
@@ -116,7 +117,7 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
             {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
             for place, (config, _) in files(settings, wanted).items()
         ],
-        **replicated.capabilities(),
+        **replicated.privileges(),
         "Secrets": of_dns,
         "StopGracePeriod": 60 * SECOND,
     }

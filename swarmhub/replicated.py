@@ -19,9 +19,13 @@ SECOND = 1_000_000_000
 STOP_SECONDS = 60
 
 
-def capabilities(*kept: str) -> dict[str, list[str]]:
-    """Return what leaves a container's root without capabilities, but for those."""
-    return {"CapabilityDrop": ["ALL"], **({"CapabilityAdd": [f"CAP_{name}" for name in kept]} if kept else {})}
+def privileges(*kept: str) -> dict[str, Any]:
+    """Return what leaves a container without capabilities, but for those of its root, and without a way to more."""
+    return {
+        "CapabilityDrop": ["ALL"],
+        **({"CapabilityAdd": [f"CAP_{name}" for name in kept]} if kept else {}),
+        "Privileges": {"NoNewPrivileges": True},
+    }
 
 
 def on_manager(node: str) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def plan(
     changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
     if differs or with_database:
         changes.append(database.copy(kept, new.copy, manager))
+        changes += database.opening(kept, wanted, found.service, manager)
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
         changes += engine_filter.allowing(wanted, found.filter, manager)
         changes.append(replicated.update(wanted, found.service, manager, differs, is_stopped=with_database))

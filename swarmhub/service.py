@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub import mounts
+from hub import beside, mounts
 from hub.filter import policy
 from swarmhub import handed, health, images, replicated, specs, subdomains, swarm_secret
 from swarmhub.certbot import FOLDER
@@ -20,6 +20,8 @@ STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SOCKET = "/var/run/docker.sock"
+# hub/Dockerfile knows it as `hub`.
+USER = "61081:0"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081/hub/health; do sleep 0.1; done"
 
@@ -99,6 +101,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
     container = {
         "Image": parts.hub_image,
+        **({} if needs_root(settings) else {"User": USER}),
         # JupyterHub's proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
         "Labels": {CERTIFICATE_LABEL: parts.certificate} if is_alone else {},
         "Env": [f"{name}={value}" for name, value in environment.items()],
@@ -110,9 +113,11 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             *([above] if above else []),
         ],
         "Secrets": [
-            swarm_secret.reference(name, in_swarm) for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
+            # For a hub of either user: a rollback takes over how they are mounted now.
+            swarm_secret.reference(name, in_swarm, swarm_secret.GROUPS)
+            for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
         ],
-        **replicated.capabilities(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
+        **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
     }
@@ -133,22 +138,23 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
 
 
-def engine_volume(hub: str) -> str:
-    """Return the name of the volume in which the filter offers its socket."""
-    return f"{hub}-engine"
+def needs_root(settings: Settings) -> bool:
+    """Tell whether the hub has to be root: for Docker's socket, for the certificate's key, or to give people their folders."""
+    above = mounts.above_homes(settings.home.model_dump(), settings.hub.service)
+    return settings.hub.engine == "socket" or not settings.proxy.separate or above is not None
 
 
 def _engine_mount(settings: Settings) -> dict[str, Any]:
     if settings.hub.engine == "socket":
         return {"Type": "bind", "Source": SOCKET, "Target": SOCKET}
     # Who breaks into the hub could otherwise put another socket there.
-    return {"Type": "volume", "Source": engine_volume(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
+    return {"Type": "volume", "Source": beside.engine(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
 
 
 def _proxy_environment(settings: Settings) -> dict[str, str]:
     if settings.proxy.separate:
         # By its name on the network that notebooks are not on.
-        return {"PROXY_API_URL": f"http://{settings.hub.service}-proxy-api:8001"}
+        return {"PROXY_API_URL": f"http://{beside.proxy_api(settings.hub.service)}:8001"}
     return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 

@@ -7,10 +7,16 @@ from swarmhub import handed
 from swarmhub.differences import Difference, differences
 from swarmhub.host import Json
 
+NO_MORE = "NoNewPrivileges"
+
 
 def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
     """Compare two whole specs; what an engine fills in by itself is no difference."""
-    return differences(_normal(wanted), _normal(spec))
+    wanted, found = _normal(wanted), _normal(spec)
+    new, old = (one["TaskTemplate"]["ContainerSpec"].get("Privileges") for one in (wanted, found))
+    if new and old is not None and NO_MORE not in old:  # so an engine keeps it that does not know it
+        new.pop(NO_MORE, None)
+    return differences(wanted, found)
 
 
 def _normal(spec: Json) -> Json:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from hub import beside
 from swarmhub import images
 from swarmhub.certs import Certificate
 from swarmhub.converge import HOLDING
@@ -81,7 +82,7 @@ class Status:
     @property
     def has_proxy(self) -> bool:
         """Tell whether the proxy is a service of its own."""
-        return any(self.hub and one.service == f"{self.hub.service}-proxy" for one in self.beside)
+        return any(self.hub and one.service == beside.proxy(self.hub.service) for one in self.beside)
 
 
 def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:

@@ -11,10 +11,13 @@ from swarmhub.host import Host
 from swarmhub.plan import Change, Progress
 from swarmhub.replicated import LABEL
 
+# Only root reads it, or root's group, too.
+ROOTS, GROUPS = 0o400, 0o440
 
-def reference(name: str, in_swarm: str) -> dict[str, Any]:
+
+def reference(name: str, in_swarm: str, mode: int = ROOTS) -> dict[str, Any]:
     """Return how a secret is mounted."""
-    return {"SecretName": in_swarm, "File": {"Name": name, "UID": "0", "GID": "0", "Mode": 0o400}}
+    return {"SecretName": in_swarm, "File": {"Name": name, "UID": "0", "GID": "0", "Mode": mode}}
 
 
 def make(short: str, in_swarm: str, value: SecretStr, hub: str, manager: str) -> Change:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from hub import beside
 from swarmhub import replicated, specs, walls_image
 from swarmhub.converge import HOLDING
 from swarmhub.differences import flat
@@ -82,8 +83,8 @@ class Found:
 
 
 def name(hub: str) -> str:
-    """Return the service's name, which no user's server can have: theirs are jupyterhub-NAME."""
-    return f"{hub}_walls"
+    """Return the service's name."""
+    return beside.walls(hub)
 
 
 def observe(manager: Host, hub: str) -> Found:
@@ -127,14 +128,15 @@ class Servers:
 
 def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) -> dict[str, Any]:
     """Return the service's whole spec."""
+    # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
+    locked = replicated.privileges("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else []))
     container = {
         "Image": image,
         "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
         "Env": [f"{name}={value}" for name, value in _environment(hub, rules, servers).items()],
         "Mounts": [*(_mount(folder) for folder in walls_image.FOLDERS), *([_namespaces()] if servers else [])],
-        # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
-        **replicated.capabilities("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else [])),
-        "Privileges": {"SELinuxContext": {"Disable": True}},
+        **locked,
+        "Privileges": {**locked["Privileges"], "SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
             "Interval": 5 * SECOND,

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub import settings, spawner
+from hub import servers, settings
 
 KIND, PORT = os.environ["BENCH_KIND"], int(os.environ["BENCH_PORT"])
 HERE = f"/tmp/bench-{KIND}"  # noqa: S108 - in a container of the lab
@@ -16,7 +16,7 @@ os.makedirs(HERE, exist_ok=True)
 c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821
 tables = settings.load(os.environ)
 environ = {**os.environ, "DOCKER_SERVICE_NAME": "bench"}
-spawner.configure(c, tables, environ)
+servers.configure(c, tables, environ)
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.JupyterHub.bind_url = f"http://127.0.0.1:{PORT}"

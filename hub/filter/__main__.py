@@ -18,8 +18,8 @@ def main() -> int:
     except (KeyError, TypeError, ValueError) as error:
         print(f"{policy.VARIABLE} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    # Who may open the socket may ask: root, as which the hub runs.
-    os.umask(0o177)
+    # Who may open the socket may ask: root and its group, which the hub's user has.
+    os.umask(0o117)
     asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, Path(policy.SOCKET), stop)))
     return 0
 

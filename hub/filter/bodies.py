@@ -9,7 +9,7 @@ from typing import Any
 
 from docker.types import ContainerSpec, EndpointSpec, Placement, Resources, TaskTemplate
 
-from hub import mounts, spec
+from hub import beside, mounts, spec
 from hub.engine import CONFIG_FILE, CONFIG_FOLDER
 from hub.filter.fields import Check, Refused, anything, each, matching, one_of, same, shown, table, text, whole
 from hub.filter.policy import Policy
@@ -87,7 +87,7 @@ def service(policy: Policy, extra: Said, body: Any) -> None:
         "RestartPolicy": one_of({"Condition": "none"}),
     }
     whole_spec = {
-        "Name": matching(rf"(?=.{{1,{LONGEST}}}\Z){re.escape(policy.service)}-[A-Za-z0-9_-]*[A-Za-z0-9]"),
+        "Name": _name(policy),
         "Labels": anything,
         "TaskTemplate": table(template, extra.task, needs=("ContainerSpec",)),
         "EndpointSpec": table({"Mode": one_of("vip", "dnsrr")}, extra.endpoint),
@@ -134,6 +134,18 @@ def is_our_config(policy: Policy, found: Json) -> bool:
     """Tell whether a Swarm config is one that the hub makes."""
     is_given = bool(re.fullmatch(_notebook(policy), found["Spec"]["Name"]))
     return is_our_home(policy, found) or (is_given and found["Spec"].get("Labels") == {OF_SERVICE: policy.service})
+
+
+def _name(policy: Policy) -> Check:
+    """Return the check of a server's name: it begins with the hub's, and is not that of a service beside it."""
+    shape = matching(rf"(?=.{{1,{LONGEST}}}\Z){re.escape(policy.service)}-[A-Za-z0-9_-]*[A-Za-z0-9]")
+
+    def check(value: Any, at: str) -> None:
+        shape(value, at)
+        if value in beside.names(policy.service):
+            raise Refused(f"{at} may not be {shown(value)}, which is a service beside the hub")
+
+    return check
 
 
 def _labels(policy: Policy) -> Check:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from hub import beside
 from swarmhub.certs import Certificate
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.renewal import State
@@ -30,7 +31,7 @@ def judge(
         findings.append(warning(CHECK, manager, text, found.remedy))
     if renewal and renewal.failures:
         text = f"its renewal has failed {renewal.told}"
-        findings.append(failure(CHECK, manager, text, f"See: docker service logs {settings.hub.service}-renewal"))
+        findings.append(failure(CHECK, manager, text, f"See: docker service logs {beside.renewal(settings.hub.service)}"))
     if found.directory == settings.certs.staging_server:
         text = f"it is a staging certificate, which browsers refuse ({found.issuer})"
         remedy = "Once all works: certs.staging = false in hosts.toml, then fab deploy"

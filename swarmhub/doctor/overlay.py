@@ -207,7 +207,7 @@ def service_body(name: str, image: str, folders: Sequence[str]) -> dict[str, Any
         "Labels": LABELS,
         "Mounts": mounts,
         "Privileges": {"SELinuxContext": {"Disable": True}},
-        **replicated.capabilities(),
+        **replicated.privileges(),
         "StopSignal": "SIGKILL",
     }
     return {

@@ -1,4 +1,4 @@
-"""Copy the hub's SQLite database, put a copy back, or say how it is; prints one line of JSON.
+"""Copy the hub's SQLite database, put a copy back, open it to the hub's user, or say how it is; prints one line of JSON.
 
 A file copy of a database in use is torn more often than not; SQLite's own backup never is.
 """
@@ -7,22 +7,30 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import sys
 from contextlib import closing
 from pathlib import Path
 
 BUSY_SECONDS = 30
 DAMAGED = "damaged"
+BACKUPS = "backups"
+# Root's: the hub runs in it, as root or as another user.
+GROUP = 0
+# A copy is for nobody but root; it holds tokens' hashes, as the database does.
+ROOTS, HUBS = 0o600, 0o660
 
 
 def main(action: str, database: str, copy: str = "") -> None:
-    """Do one of: `look`, `copy` to a file, `restore` from it."""
+    """Do one of: `look`, `copy` to a file, `restore` from it, `remove`, `open` its folder."""
     here, there = Path(database), Path(copy)
     if action == "copy" and here.exists():
         there.parent.mkdir(mode=0o700, exist_ok=True)
         _keep(here, there)
     if action == "restore":
-        _backup(there, here)
+        _backup(there, here, HUBS)
+    if action == "open":
+        _open(here.parent)
     if action == "remove":
         here.unlink(missing_ok=True)
     print(json.dumps(_look(here)))
@@ -31,26 +39,48 @@ def main(action: str, database: str, copy: str = "") -> None:
 def _keep(database: Path, copy: Path) -> None:
     """Copy the database; one that SQLite cannot read is kept as it is, for it must not bar the way to a better one."""
     try:
-        _backup(database, copy)
+        _backup(database, copy, ROOTS)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
         shutil.copyfile(database, copy)
-        copy.chmod(0o600)
+        copy.chmod(ROOTS)
 
 
-def _backup(source: Path, target: Path) -> None:
+def _backup(source: Path, target: Path, mode: int) -> None:
     """Write `target` anew, whole or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     with closing(_opened(source)) as old:
-        os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # it holds tokens' hashes
+        os.close(os.open(part, os.O_CREAT | os.O_WRONLY, ROOTS))
+        part.chmod(mode)
         with closing(sqlite3.connect(part)) as new:
             old.backup(new)
     # SQLite's own files beside a database belong to the one that is replaced.
     for beside in ("-wal", "-shm", "-journal"):
         target.with_name(target.name + beside).unlink(missing_ok=True)
     part.replace(target)
+
+
+def _open(folder: Path) -> None:
+    """Let the hub's group, and no others, at all that the hub keeps; not at the copies."""
+    for above, folders, files in os.walk(folder):
+        if Path(above) == folder and BACKUPS in folders:
+            folders.remove(BACKUPS)
+        for path in (above, *(os.path.join(above, name) for name in files)):
+            _give(path)
+
+
+def _give(path: str) -> None:
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    wanted = (mode | (0o770 if stat.S_ISDIR(found.st_mode) else 0o660)) & ~0o007
+    if found.st_gid != GROUP:
+        os.chown(path, -1, GROUP)
+    if mode != wanted:
+        os.chmod(path, wanted)
 
 
 def _opened(database: Path) -> sqlite3.Connection:

@@ -37,6 +37,7 @@ from swarmhub.settings.notebook import (
 from swarmhub.settings.page import Page
 from swarmhub.settings.proxy import Proxy
 from swarmhub.settings.table import Table
+from swarmhub.settings.volumes import taken
 from swarmhub.settings.walls import Walls
 
 Key = tuple[str | int, ...]
@@ -207,7 +208,7 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
             "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
         )
         found.append((("hub", "subdomains"), wrong))
-    return [*found, *_unknown_profiles(data), *_unknown_secrets(data)]
+    return [*found, *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.support import HUB, Lab
+from tests.lab.support import HUB, PROXY, Lab
 
 SOCKET = "/run/engine/docker.sock"
 
@@ -39,6 +39,19 @@ def test_servers_start_stop_and_keep_their_files(filtered: Lab, profile: str) ->
         kept = filtered.in_server("ada", "cat kept")
         filtered.stop_server("ada")
     assert kept.split()[-2:] == ["one", "two"]
+
+
+def test_a_user_may_be_called_like_a_service_beside_the_hub(filtered: Lab) -> None:
+    """The server has another name, and the service goes on as it was."""
+    before = filtered.service_version(PROXY)
+    filtered.start_server("proxy")
+    assert (
+        filtered.docker("service", "inspect", f"{PROXY}-user", "--format", '{{index .Spec.Labels "swarmhub.user"}}') == "proxy"
+    )
+    filtered.hub_api("DELETE", "users/proxy/server")
+    listed = ("service", "ls", "-q", "--filter", f"name={PROXY}-user")
+    filtered.wait(lambda: not filtered.docker(*listed), 60, "the server does not stop")
+    assert filtered.service_version(PROXY) == before
 
 
 def test_the_operators_tools_work(filtered: Lab) -> None:

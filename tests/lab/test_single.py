@@ -121,10 +121,12 @@ def test_another_certificate_restarts_the_hub(single: Lab, hosts: Path, tmp_path
 
 
 def test_the_services_come_back(single: Lab) -> None:
-    """By an ordinary deploy; who worked still does."""
+    """By an ordinary deploy; who worked still does, and who is called like one of them."""
+    single.start_server("proxy")
     done = single.fab("deploy")
     assert done.code == 0, done.text
     services = single.docker("service", "ls", "--format", "{{.Name}}").split()
-    assert {HUB, PROXY, FILTER, f"{HUB}-renewal"} <= set(services)
+    assert {HUB, PROXY, FILTER, f"{HUB}-renewal", f"{PROXY}-user"} <= set(services)
+    single.hub_api("DELETE", "users/proxy/server")
     with https.asked("GET", topology.DOMAIN, HTTPS, "/user/ada/api", unverified()) as answer:
         assert answer.status == 200

@@ -131,9 +131,9 @@ import asyncio, os
 os.environ["DOCKER_HOST"] = "unix:///tmp/none.sock"
 from types import SimpleNamespace
 from traitlets.config import Config
-from hub import settings, spawner
+from hub import servers, settings, spawner
 c = Config()
-spawner.configure(c, settings.load(os.environ), os.environ)
+servers.configure(c, settings.load(os.environ), os.environ)
 one = spawner.SwarmSpawner(config=c, user=SimpleNamespace(name="{USER}", url="/user/{USER}/"))
 one.object_id = "{before}"
 print(asyncio.run(one.poll()))

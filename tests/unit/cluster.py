@@ -56,6 +56,8 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     template["RestartPolicy"]["MaxAttempts"] = 0
     container = template["ContainerSpec"]
     container |= {"DNSConfig": {}, "Isolation": "default"}
+    if "Privileges" in container:
+        container["Privileges"] = {"CredentialSpec": None, "SELinuxContext": None, **container["Privileges"]}
     for reference in container.get("Secrets", []):
         reference["SecretID"] = secret_ids[reference["SecretName"]]
     for config in {"UpdateConfig", "RollbackConfig"} & {*kept}:

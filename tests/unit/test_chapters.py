@@ -105,6 +105,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "proxy": [],
         "service": [
             f"check the on {MANAGER}",
+            f"open jupyterhub-data on {MANAGER}",
             *[f"create secret on {MANAGER}"] * 2,
             f"create service on {MANAGER}",
             f"record release on {MANAGER}",

@@ -119,6 +119,7 @@ CHECK = {"Test": ["CMD", "curl", "a b"], "Interval": 2_000_000_000, "Timeout": 5
             ("--publish", "published=443,target=443,protocol=tcp,mode=ingress"),
         ),
         (spec() | {"EndpointSpec": {"Mode": "dnsrr"}}, ("--endpoint-mode", "dnsrr")),
+        (spec(User="61081:0"), ("--user", "61081:0")),
         (spec(), ("--replicas", "1")),
         (spec(Healthcheck=CHECK), ("--health-cmd", "curl 'a b'")),
         (

@@ -128,6 +128,48 @@ def test_an_image_that_is_gone_is_the_engines_error(host: FakeHost) -> None:
         database.observe(host, WHERE)
 
 
+def hub(user: str | None = None) -> dict[str, Any]:
+    """Return the spec of a hub's service."""
+    return {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1"} | ({"User": user} if user else {})}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "opens"),
+    [
+        (hub("61081:0"), hub("61081:0"), False),
+        (hub(), hub(), False),
+        (hub("61081:0"), hub(), True),
+        (hub(), hub("61081:0"), True),
+        (hub("61081:0"), None, True),
+        (hub(), None, True),
+    ],
+    ids=["the same user", "root again", "from root", "to root", "the first, or a volume that was kept", "as root"],
+)
+def test_another_user_finds_the_data_open(wanted: dict[str, Any], found: dict[str, Any] | None, opens: bool) -> None:
+    """A deploy that changes nothing of that does not look."""
+    changes = database.opening(WHERE, wanted, {"Spec": found} if found else None, MANAGER)
+    assert [(one.verb, one.cost) for one in changes] == ([("open", Cost.NOTHING)] if opens else [])
+
+
+def test_the_data_is_opened_by_root(host: FakeHost) -> None:
+    """Whatever is made of the image."""
+    (change,) = database.opening(WHERE, hub("61081:0"), None, MANAGER)
+    apply(change, host)
+    assert (made(host)["User"], made(host)["Cmd"]) == ("0", ["open", "/data/jupyterhub.sqlite"])
+
+
+def test_a_file_server_that_root_has_no_rights_on_is_told(host: FakeHost) -> None:
+    """With what to do there."""
+    host.engine.answers |= {
+        "GET /containers/once/logs": ["PermissionError: [Errno 1] Operation not permitted: '/data'"],
+        "POST /containers/once/wait": {"StatusCode": 1},
+    }
+    (change,) = database.opening(WHERE, hub("61081:0"), None, MANAGER)
+    with pytest.raises(StepError, match=r"cannot open the hub's database: .*not permitted") as told:
+        apply(change, host)
+    assert "no_root_squash" in told.value.remedy
+
+
 def test_a_person_can_type_it() -> None:
     """The command mounts the volume and the script, and says what to do."""
     assert database.copy(WHERE, COPY, MANAGER).command == (

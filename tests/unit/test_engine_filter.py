@@ -82,3 +82,4 @@ def test_it_is_there_before_the_hub_needs_it_and_until_none_does(
 def test_the_filter_has_no_capability() -> None:
     """Docker's socket is root's, and it is root."""
     assert (container(desired())["CapabilityDrop"], "CapabilityAdd" in container(desired())) == (["ALL"], False)
+    assert (container(desired())["Privileges"], "User" in container(desired())) == ({"NoNewPrivileges": True}, False)

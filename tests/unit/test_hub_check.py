@@ -38,6 +38,17 @@ def test_the_container_has_what_the_hub_gets_and_nothing_else() -> None:
     )
 
 
+@pytest.mark.parametrize(("container", "user"), [({"User": "61081:0"}, "61081:0"), ({}, "")])
+def test_it_runs_as_the_hub_will(container: dict[str, str], user: str) -> None:
+    """What only root could read is found out before."""
+    host = answering('{"problems": []}')
+    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1", "Env": [], **container}}}
+    check = hub_check.change(spec, {}, MANAGER)
+    check.apply(host, FakeProgress())
+    assert host.engine.sent("POST /containers/create").body["User"] == user
+    assert ("--user" in check.command) == bool(user)
+
+
 def test_secrets_are_files_and_nothing_else() -> None:
     """They stand where Swarm mounts them, and in no request but that one."""
     host = answering('{"problems": []}')

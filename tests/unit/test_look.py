@@ -70,6 +70,16 @@ def test_one_look_does_not_fail_for_a_host_that_does_not_answer(look: Look, host
     assert hosts[WORKER2].engine.asked("GET")[:1] == ["GET /info"]
 
 
+def test_a_users_server_is_not_taken_for_a_service_of_the_hubs(look: Look, hosts: dict[str, FakeHost]) -> None:
+    """An older hub has started it: it would be turned into the proxy, and whoever works there would lose it."""
+    container = {"Env": ["JUPYTERHUB_USER=proxy"]}
+    labels = {"swarmhub.notebooks": "jupyterhub"}
+    spec = {"Name": "jupyterhub-proxy", "Labels": labels, "TaskTemplate": {"ContainerSpec": container}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": spec}]
+    with pytest.raises(StepError, match="the server of proxy has the name jupyterhub-proxy"):
+        look.proxy()
+
+
 def test_each_host_says_of_itself_what_it_is_or_why_not(look: Look, hosts: dict[str, FakeHost]) -> None:
     """Members are in the order of hosts.toml; a host that cannot be reached is there with its error."""
     lost = hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "no answer", "Is it up?")

@@ -168,7 +168,7 @@ COPY_2, RECORD_2 = f"copy the hub's database to jupyterhub-data: backups/{NAME}-
     [
         ((RESTART,), [release(1)], kept(spec("jupyterhub:1")), [COPY_2, f"update service {NAME}", RECORD_2]),
         ((LABELS,), [release(1)], kept(spec("jupyterhub:1")), [f"update service {NAME}", RECORD_2]),
-        ((RESTART,), [], None, [f"update service {NAME}", "record release 1"]),
+        ((RESTART,), [], None, ["open jupyterhub-data to the hub's user", f"update service {NAME}", "record release 1"]),
         ((), [release(2)], kept(spec()), []),
         ((), [release(1)], kept(spec()), [RECORD_2]),
         ((), [], kept(spec()), ["record release 1"]),

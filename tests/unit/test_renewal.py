@@ -205,3 +205,4 @@ def test_the_renewal_has_no_capability() -> None:
     """Certbot writes what is root's."""
     container = desired()["TaskTemplate"]["ContainerSpec"]
     assert (container["CapabilityDrop"], "CapabilityAdd" in container) == (["ALL"], False)
+    assert container["Privileges"] == {"NoNewPrivileges": True}

@@ -235,6 +235,16 @@ def test_a_service_without_what_is_taken_from_now_has_none_after_it() -> None:
     assert (template["Networks"], template["Placement"], template["ContainerSpec"]["Secrets"]) == ([], {}, [])
 
 
+@pytest.mark.parametrize(("then", "now"), [(None, "61081:0"), ("61081:0", None)], ids=["to root", "from root"])
+def test_a_hub_of_another_user_finds_the_data_open(then: str | None, now: str | None) -> None:
+    """After the copy and before it starts; with the data of its time, too."""
+    target, there = copy.deepcopy(spec(2)), copy.deepcopy(spec(3))
+    for one, user in ((target, then), (there, now)):
+        one["TaskTemplate"]["ContainerSpec"] |= {"User": user} if user else {}
+    made = plan(release(2, spec=target), found(running(there)), with_database=True)
+    assert [one.verb for one in made.changes] == ["copy", "open", "stop", "restore", "update", "record"]
+
+
 def test_a_release_that_differs_only_in_what_is_of_now_is_what_runs() -> None:
     """A renewed certificate alone is no reason to restart the hub."""
     assert plan(release(1, spec=spec(3, certificate="cert-old", network="net-old"))).changes == ()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import replicated, service, specs
+from swarmhub import hub_image, replicated, service, specs
 from swarmhub.differences import Difference
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
@@ -99,10 +99,37 @@ def test_the_callback_is_no_secret() -> None:
     assert (environment(desired())["OAUTH_CALLBACK_URL"], "OAUTH_CALLBACK_URL" in NAMES) == (CALLBACK, False)
 
 
-def test_secrets_are_mounted_for_root_alone() -> None:
-    """Each secret is a file of its plain name that only its owner reads: Swarm's own default is everybody."""
+def test_secrets_are_mounted_for_the_hub_alone() -> None:
+    """Each is a file of its plain name for root's group, in which the hub runs: Swarm's own default is everybody."""
     files = {one["SecretName"]: one["File"] for one in container(desired())["Secrets"]}
-    assert files == {in_swarm: {"Name": name, "UID": "0", "GID": "0", "Mode": 0o400} for name, in_swarm in NAMES.items()}
+    assert files == {in_swarm: {"Name": name, "UID": "0", "GID": "0", "Mode": 0o440} for name, in_swarm in NAMES.items()}
+
+
+SEPARATE: dict[str, Any] = {"hub": {"engine": "filter"}, "proxy": {"separate": True}}
+
+
+@pytest.mark.parametrize(
+    ("tables", "user"),
+    [
+        (SEPARATE, service.USER),
+        (SEPARATE | {"home": {"keep": False}}, service.USER),
+        (SEPARATE | {"hub": {"engine": "socket"}}, None),
+        (SEPARATE | {"proxy": {"separate": False}}, None),
+        (SEPARATE | {"home": {"type": "path", "path": "/srv/homes"}}, None),
+    ],
+    ids=["the defaults", "no homes", "Docker's socket", "the certificate's key", "folders to give away"],
+)
+def test_the_hub_is_root_only_where_it_has_to_be(tables: dict[str, Any], user: str | None) -> None:
+    """Else it has a user of its own, in root's group."""
+    secrets = SECRETS | {"PROXY_TOKEN": SecretStr("token")}
+    spec = service.desired(settings(**tables), secrets, PARTS)
+    assert container(spec).get("User") == user
+
+
+def test_the_images_user_is_the_services() -> None:
+    """By its number: so the container has a name and a home for it."""
+    number, group = service.USER.split(":")
+    assert f"'hub:x:{number}:{group}:" in (hub_image.FOLDER / "Dockerfile").read_text()
 
 
 def test_the_hub_runs_where_its_data_is() -> None:
@@ -498,6 +525,7 @@ def test_every_change_can_be_typed_without_a_secrets_value(found: dict[str, Any]
     [({}, None), ({"type": "path", "path": "/srv/homes"}, ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"])],
 )
 def test_the_hub_has_no_capability_but_what_making_homes_takes(home: dict[str, Any], kept: list[str] | None) -> None:
-    """It is root in its container; where it makes no folders for people, that gives it nothing."""
+    """Where it is root and makes no folders for people, that gives it nothing; and it gains nothing."""
     container = desired(home=home)["TaskTemplate"]["ContainerSpec"]
     assert (container["CapabilityDrop"], container.get("CapabilityAdd")) == (["ALL"], kept)
+    assert container["Privileges"] == {"NoNewPrivileges": True}

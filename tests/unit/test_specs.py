@@ -55,3 +55,33 @@ def test_a_document_that_is_none_is_compared_as_it_is() -> None:
     """Whoever has put it there by hand."""
     other = changed(Env=["A=1", "SWARMHUB_SETTINGS=broken"])
     assert specs.compare(SPEC, other)[0].found == "broken"
+
+
+NONE: dict[str, Any] = {"CredentialSpec": None, "SELinuxContext": None}
+LOCKED: dict[str, Any] = changed(Privileges={"NoNewPrivileges": True})
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [NONE, NONE | {"NoNewPrivileges": True}],
+    ids=["an older engine, which leaves out what it does not know", "one that knows it"],
+)
+def test_a_privilege_that_was_sent_is_no_difference(kept: dict[str, Any]) -> None:
+    """A plan is empty after a deploy, whatever the engine."""
+    assert specs.compare(LOCKED, changed(Privileges=kept)) == ()
+
+
+@pytest.mark.parametrize("kept", [None, NONE | {"NoNewPrivileges": False}], ids=["no table", "by a hand"])
+def test_a_privilege_that_was_never_sent_is_a_difference(kept: dict[str, Any] | None) -> None:
+    """A service of an older release gets it."""
+    found = changed(Privileges=kept) if kept else SPEC
+    (difference,) = specs.compare(LOCKED, found)
+    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
+
+
+def test_other_privileges_count_on_an_old_engine_too() -> None:
+    """It knows SELinux."""
+    wanted = changed(Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}})
+    assert [item.path for item in specs.compare(wanted, changed(Privileges=NONE))] == [
+        "TaskTemplate.ContainerSpec.Privileges.SELinuxContext"
+    ]

@@ -49,6 +49,7 @@ def test_it_runs_on_every_node_in_the_hosts_own_network_with_no_right_but_over_t
     container = template["ContainerSpec"]
     assert (WANTED["Mode"], template["Networks"]) == ({"Global": {}}, [{"Target": "host"}])
     assert (container["CapabilityDrop"], container["CapabilityAdd"]) == (["ALL"], ["CAP_NET_ADMIN", "CAP_NET_RAW"])
+    assert container["Privileges"] == {"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}}
     assert {(one["ReadOnly"], one["BindOptions"]["NonRecursive"]) for one in container["Mounts"]} == {(True, True)}
 
 

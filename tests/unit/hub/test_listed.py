@@ -1,6 +1,8 @@
 """The userlist in force: the image's, or the one that was sent since."""
 
+import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from jupyterhub import orm
 
 from hub import listed
+from hub.data import UMASK
 from hub.userlist import Users
 
 ADA_AND_GRACE = "ada admin\ngrace\n"
@@ -38,6 +41,14 @@ def admins(database: Path) -> list[tuple[str, int, int]]:
         return list(connection.execute(query))
 
 
+@pytest.fixture
+def shared() -> Iterator[None]:
+    """Let what is made be the group's, as in the hub."""
+    before = os.umask(UMASK)
+    yield
+    os.umask(before)
+
+
 def send(folder: Path, text: str) -> None:
     """Do what `fab users-sync` does with a list, when all of it is done."""
     for name in (listed.CURRENT, listed.LET_IN):
@@ -50,7 +61,13 @@ def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: P
     both = Users(frozenset({"ada", "grace"}), frozenset({"ada"}))
     assert (listed.load(folder).current, listed.load(folder).let_in) == (both, both)
     assert not listed.load(folder).removed
-    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_lists_are_the_hubs_groups_alone(folder: Path, database: Path) -> None:
+    """Another hub may have another user; nobody else has a look at them."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / listed.CURRENT)] == [0o770, 0o660]
 
 
 def test_a_list_that_was_sent_outlives_a_restart(folder: Path, database: Path) -> None:

@@ -11,7 +11,8 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub import spawner as module
-from hub.spawner import SwarmSpawner, configure
+from hub.servers import configure
+from hub.spawner import SwarmSpawner
 from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
 
 ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
@@ -225,9 +226,30 @@ def test_a_home_that_is_away_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub that was killed in mid-start has left its service."""
-    docker = engine(inspect_service={"ID": "old", "Endpoint": {}})
+    left = {"ID": "old", "Endpoint": {}, "Spec": {"Labels": {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada"}}}
+    docker = engine(inspect_service=left)
     asyncio.run(made(docker, monkeypatch).start())
     assert docker.methods.index("remove_service") < docker.methods.index("create_service")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"swarmhub.service": "jupyterhub"},
+        {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"},
+        {"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"},
+        None,
+    ],
+    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's"],
+)
+def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, labels: dict[str, str] | None) -> None:
+    """Neither the start removes it nor whoever stops the server that did not start."""
+    docker = engine(inspect_service={"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}})
+    spawner = made(docker, monkeypatch)
+    with pytest.raises(SpawnException) as told:
+        asyncio.run(spawner.start())
+    assert told.value.jupyterhub_message.startswith("Your server cannot have its name")
+    assert (docker.methods, spawner.object_id) == (["configs", "inspect_service"], "")
 
 
 @pytest.mark.parametrize(
@@ -356,3 +378,30 @@ def test_a_long_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "a-" * 19 + "b"
     spawner = SwarmSpawner(config=c, user=SimpleNamespace(name=name, url="/user/x/"))
     assert len(spawner.object_name) == 63
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("proxy", "jupyterhub-proxy-user"),
+        ("engine", "jupyterhub-engine-user"),
+        ("renewal", "jupyterhub-renewal-user"),
+        ("ada", "jupyterhub-ada"),
+        ("proxies", "jupyterhub-proxies"),
+        ("proxy-user", "jupyterhub-proxy-2duser"),
+    ],
+)
+def test_no_server_is_called_like_a_service_beside_the_hub(user: str, name: str) -> None:
+    """Everybody else's keeps the name that it always had."""
+    c = Config()
+    configure(c, tables(), ENVIRON)
+    assert SwarmSpawner(config=c, user=SimpleNamespace(name=user, url="/user/x/")).object_name == name
+
+
+def test_a_name_of_an_older_hub_is_given_up_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ran as jupyterhub-proxy, and has ended while the hub was away."""
+    docker = engine()
+    spawner = made(docker, monkeypatch)
+    spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-proxy"})
+    asyncio.run(spawner.start())
+    assert sent(docker)["name"] == "jupyterhub-ada"

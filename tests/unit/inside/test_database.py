@@ -1,6 +1,7 @@
 """What runs beside the hub on its volume: copies of its SQLite database, on real files."""
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from swarmhub import database as chapter
+from swarmhub.inside import database as inside
 from swarmhub.inside.database import main
 
 Do = Callable[..., dict[str, Any]]
@@ -293,3 +295,80 @@ def test_the_last_line_of_an_error_says_what_is_wrong(live: Path, copy: Path) ->
     command = [sys.executable, "-I", str(chapter.SCRIPT), "restore", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "sqlite3.DatabaseError: file is not a database")
+
+
+@pytest.fixture
+def _group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the hub's group be the one of whoever runs the tests."""
+    monkeypatch.setattr(inside, "GROUP", os.getgid())
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return the modes of all below a folder, and its own."""
+    return {str(path.relative_to(folder)): path.lstat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.fixture
+def roots(live: Path, folder: Path) -> Path:
+    """Return the volume's folder as a hub has left it that ran as root."""
+    folder.chmod(0o755)
+    live.chmod(0o644)
+    (folder / "jupyterhub_cookie_secret").touch(0o600)
+    (folder / "access").mkdir(0o700)
+    (folder / "access" / "userlist").touch(0o644)
+    (folder / "backups").mkdir(0o700)
+    (folder / "backups" / "before-1.sqlite").touch(0o600)
+    return folder
+
+
+@pytest.mark.usefixtures("_group")
+def test_what_the_hub_keeps_is_opened_to_its_group_alone(do: Do, live: Path, roots: Path) -> None:
+    """To the folders, too, for SQLite's journal; the copies stay root's."""
+    assert do("open", live)["users"] == 2
+    assert modes(roots) == {
+        ".": 0o770,
+        "jupyterhub.sqlite": 0o660,
+        "jupyterhub_cookie_secret": 0o660,
+        "access": 0o770,
+        "access/userlist": 0o660,
+        "backups": 0o700,
+        "backups/before-1.sqlite": 0o600,
+    }
+
+
+@pytest.mark.usefixtures("_group")
+def test_what_is_open_already_stays_so(do: Do, live: Path, roots: Path) -> None:
+    """Nothing is touched twice."""
+    do("open", live)
+    before = {path: path.stat().st_ctime_ns for path in roots.rglob("*")}
+    do("open", live)
+    assert {path: path.stat().st_ctime_ns for path in roots.rglob("*")} == before
+
+
+@pytest.mark.usefixtures("_group")
+def test_nothing_outside_the_volume_is_opened(
+    do: Do, live: Path, roots: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Wherever a link may lead."""
+    outside = tmp_path_factory.mktemp("outside") / "file"
+    outside.touch(0o600)
+    (roots / "link").symlink_to(outside)
+    (roots / "folder").symlink_to(outside.parent)
+    before = modes(outside.parent)
+    do("open", live)
+    assert modes(outside.parent) == before
+
+
+@pytest.mark.usefixtures("_group")
+def test_an_empty_volume_is_opened(do: Do, folder: Path) -> None:
+    """Before the first hub."""
+    folder.chmod(0o755)
+    do("open", folder / "jupyterhub.sqlite")
+    assert modes(folder) == {".": 0o770}
+
+
+def test_a_copy_that_is_put_back_is_the_hubs(do: Do, live: Path, copy: Path) -> None:
+    """Whatever its user."""
+    do("copy", live, copy)
+    do("restore", live, copy)
+    assert live.stat().st_mode & 0o777 == 0o660

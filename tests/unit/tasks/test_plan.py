@@ -63,7 +63,7 @@ def test_a_plan_with_commands_has_one_for_each_change_but_none_with_a_secret(
     """A person could type it, and nobody who reads along learns a secret."""
     type_("plan", commands=True)
     said = capsys.readouterr().out
-    assert (said.count("$ "), "hush" in said) == (15, False)
+    assert (said.count("$ "), "hush" in said) == (16, False)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_a_deploy_will_do_is_shown_first(type_: Type, empty: Hosts, capsys:
 
     empty[MANAGER].engine.answers["POST /networks/create"] = create
     type_("deploy")
-    assert ("plan       19 changes" in seen[0], "  service" in seen[0]) == (True, True)
+    assert ("plan       20 changes" in seen[0], "  service" in seen[0]) == (True, True)
 
 
 def test_a_deploy_that_is_not_agreed_to_changes_nothing(

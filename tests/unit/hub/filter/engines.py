@@ -20,7 +20,11 @@ from tests.unit.hub.asked import tables
 
 VERSION = "/v1.45"
 ADA = "jupyterhub-ada"
-OURS = {"ID": "s1", "Spec": {"Name": ADA, "Labels": {"swarmhub.notebooks": "jupyterhub"}}, "Endpoint": {}}
+OURS = {
+    "ID": "s1",
+    "Spec": {"Name": ADA, "Labels": {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada"}},
+    "Endpoint": {},
+}
 OTHERS = {"ID": "s2", "Spec": {"Name": "database", "Labels": {}}, "Endpoint": {}}
 
 

@@ -131,6 +131,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("name", "database", "'name' is not allowed"),
     ("Name", "database", "Name may not be 'database'"),
     ("Name", "jupyterhub", "Name may not be 'jupyterhub'"),
+    ("Name", "jupyterhub-proxy", "Name may not be 'jupyterhub-proxy', which is a service beside the hub"),
+    ("Name", "jupyterhub-engine", "Name may not be 'jupyterhub-engine', which is a service beside the hub"),
     ("Name", "jupyterhub-ada\n", r"Name may not be 'jupyterhub-ada\n'"),
     ("Name", None, "Name may not be None"),
     ("Labels", None, "Labels is not an object"),

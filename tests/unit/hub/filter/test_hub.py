@@ -19,7 +19,8 @@ from hub import engine as start
 from hub import extra, homes
 from hub import spawner as module
 from hub.filter import policy, rules
-from hub.spawner import SwarmSpawner, configure
+from hub.servers import configure
+from hub.spawner import SwarmSpawner
 from tests.unit.hub.asked import IMAGE, tables, task
 from tests.unit.hub.filter.engines import ADA, OTHERS, OURS, Engine, allowed, filtered, frames, ruled
 

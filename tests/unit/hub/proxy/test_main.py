@@ -99,6 +99,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(proxy, "TOKEN", tmp_path / "token")
     monkeypatch.setattr(proxy, "CONFIG", tmp_path / "nginx.conf")
     monkeypatch.setattr(proxy, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(proxy, "AS", {})  # only root becomes somebody else
     return tmp_path
 
 

@@ -1,0 +1,39 @@
+"""The names of a hub's own services: no user's server is called like one of them."""
+
+
+def proxy(hub: str) -> str:
+    """Return the name of the separate proxy."""
+    return f"{hub}-proxy"
+
+
+def proxy_api(hub: str) -> str:
+    """Return the name by which the hub finds the proxy's API."""
+    return f"{proxy(hub)}-api"
+
+
+def engine(hub: str) -> str:
+    """Return the name of the filter before Docker, and of the volume in which its socket is."""
+    return f"{hub}-engine"
+
+
+def renewal(hub: str) -> str:
+    """Return the name of what renews the certificate."""
+    return f"{hub}-renewal"
+
+
+def walls(hub: str) -> str:
+    """Return the name of the walls."""
+    return f"{hub}_walls"
+
+
+def names(hub: str) -> frozenset[str]:
+    """Return them all, whether such a service is there or not: it may come."""
+    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), walls(hub)})
+
+
+def server(name: str, hub: str) -> str:
+    """Return how a server's service is called that would be called `name`.
+
+    No other server is called so: an escaped name has two hexadecimal digits, or another hyphen, behind a hyphen.
+    """
+    return f"{name}-user" if name in names(hub) else name
