@@ -6,7 +6,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
-from lab import topology
+from lab import keys, topology
 from lab.images import Images
 from lab.keys import State
 from lab.machine import LabError, Say
@@ -102,7 +102,8 @@ def _is_current(client: docker.APIClient, part: Node | Service, images: Images, 
 
 def _labels(part: Node | Service, images: Images, state: State) -> dict[str, str]:
     """Return what tells a container of this clone and this definition from any other."""
-    made_of = context.digest({"hosts": topology.hosts_file().encode()}, repr(part), _image(part, images), state.id)
+    files = {"hosts": topology.hosts_file().encode()} | _of_dns(part, state)
+    made_of = context.digest(files, repr(part), _image(part, images), state.id)
     return {topology.LABEL: part.name, f"{topology.LABEL}.made-of": made_of}
 
 
@@ -158,9 +159,13 @@ def _files(what: Node | Service, state: State) -> dict[str, bytes]:
             "etc/ssh/ssh_host_ed25519_key.pub": state.bytes(f"{key}.pub"),
             "etc/ssh/lab_authorized_keys": state.bytes("ssh_key.pub"),
         }
-    files = {"srv/lab/hosts": topology.hosts_file().encode()}
+    files = {"srv/lab/hosts": topology.hosts_file().encode()} | _of_dns(what, state)
     name = "acme" if what.name.startswith("acme") else what.name
     return files | {
         f"srv/lab/{name}.crt": state.bytes(f"{what.name}.crt"),
         f"srv/lab/{name}.key": state.bytes(f"{what.name}.key"),
     }
+
+
+def _of_dns(what: Node | Service, state: State) -> dict[str, bytes]:
+    return {f"srv/lab/{keys.ZONE_KEY}": state.bytes(keys.ZONE_KEY)} if what.name == "dns" else {}

@@ -1,5 +1,6 @@
 """Make the lab's own certificate authority, certificates, SSH keys and secrets, once."""
 
+import base64
 import datetime
 import os
 import secrets
@@ -16,6 +17,8 @@ from lab import topology
 
 PEM = serialization.Encoding.PEM
 VALID = datetime.timedelta(days=3650)
+# What the lab's name server takes updates with: as its configuration has it, and as certbot's plugin does.
+ZONE_KEY, DNS_CREDENTIALS = "zone-key.conf", "rfc2136.ini"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ def ensure(folder: Path = topology.STATE) -> State:
         _ssh_keys(state)
         _secrets(state)
         _write(state / "id", secrets.token_hex(8).encode())
+    if not (state / ZONE_KEY).exists():
+        _zone_key(state)
     return state
 
 
@@ -135,6 +140,13 @@ def _secrets(state: State) -> None:
         "OAUTH_CALLBACK_URL": f"{topology.HUB_URL}/hub/oauth_callback",
     }
     _write(state / "oauth.env", "".join(f"{name}={value}\n" for name, value in lines.items()).encode())
+
+
+def _zone_key(state: State) -> None:
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    options = {"server": topology.DNS, "port": topology.KNOT_PORT, "name": "certbot", "secret": key, "algorithm": "HMAC-SHA256"}
+    _write(state / DNS_CREDENTIALS, "".join(f"dns_rfc2136_{name} = {value}\n" for name, value in options.items()).encode())
+    _write(state / ZONE_KEY, f"key:\n  - id: certbot\n    algorithm: hmac-sha256\n    secret: {key}\n".encode())
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -156,7 +156,7 @@ def _is_noise(said: list[str]) -> bool:
 def reason(said: list[str]) -> str:
     """Return why certbot failed, of all that it said."""
     details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
-    lines = [line.strip() for line in said if line.strip() and not line.strip().startswith(NOISE)]
+    lines = [line.strip().removeprefix("* ") for line in said if line.strip() and not line.strip().startswith(NOISE)]
     return (details or lines[-1:] or ["it says nothing"])[0]
 
 

@@ -1,10 +1,11 @@
 """The lab itself: it is what the other tests stand on, and a product of its own."""
 
 import json
+from pathlib import Path
 
 import docker
 
-from lab import containers, topology
+from lab import containers, keys, topology
 from tests.lab.support import Lab
 
 
@@ -51,6 +52,24 @@ def test_nodes_are_bare_hosts(lab: Lab) -> None:
     listed = [json.loads(line) for line in lab.docker("node", "ls", "--format", "{{json .}}").splitlines()]
     assert len(engines) == 3
     assert {node["Hostname"] for node in listed} == {node.name for node in topology.NODES}
+
+
+def test_secrets_are_read_by_their_owner_only(lab: Lab) -> None:
+    """All of `lab/state` is closed, and each secret in it once more."""
+    secrets = ("ssh_key", "oauth.env", keys.ZONE_KEY, keys.DNS_CREDENTIALS)
+    assert oct(topology.STATE.stat().st_mode & 0o777) == "0o700"
+    assert {oct((topology.STATE / name).stat().st_mode & 0o777) for name in secrets} == {"0o600"}
+
+
+def test_a_lab_from_before_it_had_a_key_for_dns_is_given_one(tmp_path: Path) -> None:
+    """Its other keys, and with them its nodes, stay."""
+    state = keys.ensure(tmp_path / "state")
+    before = {path.name: path.read_bytes() for path in state.folder.iterdir()}
+    for name in (keys.ZONE_KEY, keys.DNS_CREDENTIALS):
+        (state / name).unlink()
+    keys.ensure(state.folder)
+    after = {path.name: path.read_bytes() for path in state.folder.iterdir()}
+    assert {name for name in before | after if before.get(name) != after.get(name)} == {keys.ZONE_KEY, keys.DNS_CREDENTIALS}
 
 
 def _ports(client: docker.APIClient, name: str) -> dict[str, list[dict[str, str]] | None]:

@@ -135,11 +135,11 @@ def test_a_key_of_another_certificate_is_refused_before_anything_is_connected_to
 
 def test_an_image_without_the_plugin_for_dns_is_told(own: Lab, tmp_path: Path) -> None:
     """By its name; the provider's credentials are in nothing that is said."""
-    (tmp_path / "rfc2136.ini").write_text("dns_rfc2136_server = 192.0.2.1\ndns_rfc2136_secret = hush-hush\n")
-    table = f'dns = "rfc2136"\ndns_credentials = "{tmp_path}/rfc2136.ini"\nwildcard = true\n'
+    (tmp_path / "cloudflare.ini").write_text("dns_cloudflare_api_token = hush-hush\n")
+    table = f'dns = "cloudflare"\ndns_credentials = "{tmp_path}/cloudflare.ini"\nwildcard = true\n'
     done = own.fab("certs", hosts=variant(tmp_path, (OF_CERTBOT, OF_CERTBOT + table)))
     assert done.code == 1
-    assert "registry.lab:5000/certbot:lab has no plugin dns-rfc2136" in done.err
+    assert "registry.lab:5000/certbot:lab has no plugin dns-cloudflare" in done.err
     assert "hush-hush" not in done.text
     assert not own.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub=certs")
 

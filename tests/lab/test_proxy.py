@@ -58,10 +58,15 @@ def counting(server: HubApi) -> Iterator[Future[str]]:
 
 def served() -> int:
     """Return the serial number of the certificate that is served."""
+    return served_certificate().serial_number
+
+
+def served_certificate() -> x509.Certificate:
+    """Return the certificate that is served."""
     with unverified().wrap_socket(socket.create_connection(("127.0.0.1", HTTPS)), server_hostname=topology.DOMAIN) as plain:
         certificate = plain.getpeercert(binary_form=True)
     assert certificate is not None
-    return x509.load_der_x509_certificate(certificate).serial_number
+    return x509.load_der_x509_certificate(certificate)
 
 
 def answers() -> bool:

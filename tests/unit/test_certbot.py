@@ -245,8 +245,13 @@ REFUSED = [
             "That is a rate limit: wait as it says, and try with staging = true",
         ),
         ([""], "certbot failed: it says nothing", "Does "),
+        (
+            ["Missing property in the file:", ' * Property "dns_server" not found.'],
+            'failed: Property "dns_server" not',
+            "Does ",
+        ),
     ],
-    ids=["detail", "last line", "untrusted server", "rate limit", "silence"],
+    ids=["detail", "last line", "untrusted server", "rate limit", "silence", "item of a list"],
 )
 def test_a_failure_of_certbot_says_why_and_what_helps(said: list[str], cause: str, remedy: str) -> None:
     """The error holds the authority's own detail, or else certbot's last line, and what helps against it."""
