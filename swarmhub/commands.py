@@ -106,6 +106,7 @@ def _single(spec: Json) -> Iterator[Flag]:
         "--health-interval": _time(check.get("Interval")),
         "--health-timeout": _time(check.get("Timeout")),
         "--health-start-period": _time(check.get("StartPeriod")),
+        "--health-start-interval": _time(check.get("StartInterval")),
         "--health-retries": check.get("Retries"),
         "--stop-grace-period": _time(container.get("StopGracePeriod")),
         "--restart-condition": restart.get("Condition"),

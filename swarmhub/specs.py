@@ -7,15 +7,17 @@ from swarmhub import handed
 from swarmhub.differences import Difference, differences
 from swarmhub.host import Json
 
-NO_MORE = "NoNewPrivileges"
+# Younger than the rest: an engine that does not know one keeps the table without it.
+YOUNGER = {"Privileges": "NoNewPrivileges", "Healthcheck": "StartInterval"}
 
 
 def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
     """Compare two whole specs; what an engine fills in by itself is no difference."""
     wanted, found = _normal(wanted), _normal(spec)
-    new, old = (one["TaskTemplate"]["ContainerSpec"].get("Privileges") for one in (wanted, found))
-    if new and old is not None and NO_MORE not in old:  # so an engine keeps it that does not know it
-        new.pop(NO_MORE, None)
+    for table, field in YOUNGER.items():
+        new, old = (one["TaskTemplate"]["ContainerSpec"].get(table) for one in (wanted, found))
+        if new and old is not None and field not in old:
+            new.pop(field, None)
     return differences(wanted, found)
 
 

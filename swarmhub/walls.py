@@ -139,9 +139,10 @@ def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) 
         "Privileges": {**locked["Privileges"], "SELinuxContext": {"Disable": True}},
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
-            "Interval": 5 * SECOND,
+            "Interval": 10 * SECOND,
             "Timeout": 10 * SECOND,
             "StartPeriod": 10 * SECOND,
+            **replicated.FIRST,
             "Retries": 3,
         },
         "StopGracePeriod": 10 * SECOND,

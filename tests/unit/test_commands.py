@@ -129,6 +129,7 @@ CHECK = {"Test": ["CMD", "curl", "a b"], "Interval": 2_000_000_000, "Timeout": 5
         (spec(Healthcheck=CHECK), ("--health-interval", "2s")),
         (spec(Healthcheck=CHECK), ("--health-timeout", "0.5s")),
         (spec(Healthcheck=CHECK), ("--health-start-period", "60s")),
+        (spec(Healthcheck=CHECK | {"StartInterval": 200_000_000}), ("--health-start-interval", "0.2s")),
         (spec(Healthcheck=CHECK | {"Retries": 5}), ("--health-retries", "5")),
         (spec(StopGracePeriod=20_000_000_000), ("--stop-grace-period", "20s")),
         (template(RestartPolicy={"Condition": "any"}), ("--restart-condition", "any")),

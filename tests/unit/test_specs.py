@@ -85,3 +85,11 @@ def test_other_privileges_count_on_an_old_engine_too() -> None:
     assert [item.path for item in specs.compare(wanted, changed(Privileges=NONE))] == [
         "TaskTemplate.ContainerSpec.Privileges.SELinuxContext"
     ]
+
+
+def test_a_health_check_of_an_older_engine_is_none_the_worse() -> None:
+    """It does not know how often a task that starts is asked."""
+    check = {"Test": ["CMD", "true"], "Interval": 2}
+    wanted = changed(Healthcheck=check | {"StartInterval": 1})
+    assert specs.compare(wanted, changed(Healthcheck=check)) == ()
+    assert specs.compare(wanted, changed(Healthcheck=check | {"StartInterval": 3}))
