@@ -176,14 +176,15 @@ def service_plan(run: Run, parts: Parts) -> Plan:
         found = replace(found, secrets={names[PROXY_TOKEN]: "", **found.secrets})
     plan = service.plan(wanted, found, run.secrets, names, run.manager)
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
-    plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
-    plan = subdomains.priced(plan, wanted, found.service, partial(_working, run))
     # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
     # updated, the hub places servers by the labels of the images before.
     of_filter = engine_filter.desired(run.settings, parts) if run.settings.hub.engine == "filter" else None
     first = [*_recording(run), *engine_filter.before(of_filter, run.look.engine_filter(), run.manager)]
     last = [*engine_filter.after(of_filter, run.look.engine_filter(), run.manager), *_forgetting(run, parts)]
-    return replace(plan, changes=(*first, *plan.changes, *last))
+    plan = replace(plan, changes=(*first, *plan.changes, *last))
+    # Before the filter too, which is of the same image: what cannot be loaded leaves all as it is.
+    plan = hub_check.before(plan, hub_check.change(wanted, service.mounted(run.secrets), run.manager), found.service)
+    return subdomains.priced(plan, wanted, found.service, partial(_working, run))
 
 
 def _working(run: Run) -> Sequence[Notebook]:

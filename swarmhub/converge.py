@@ -35,23 +35,28 @@ class State:
 def ensure(manager: Host, name: str, progress: Progress) -> None:
     """Return when the service's task runs: it may be as wanted and crash all the same.
 
-    How its last update ended does not count: that stays written there when the hub has been repaired.
+    How its last update ended does not count: that stays written there when the hub has been repaired. Nor do failures before.
 
     Raises:
         StepError: it does not run within a while; the service's own last log lines were said before.
 
     """
     last = State("")
+    old: frozenset[str] | None = None
 
-    def runs() -> bool:
-        nonlocal last
-        last = _look(manager, name, with_update=False)
-        return last.done
+    def settled() -> bool:
+        nonlocal last, old
+        service, tasks = _ask(manager, name)
+        last, failures = read({**service, "UpdateStatus": None}, tasks), _failed(tasks)
+        old = failures if old is None else old
+        return last.done or len(failures - old) >= FAILURES
 
     def stays_down() -> StepError:
         return _failure(manager, name, State("", failed=last.failed or f"it is {last.text}", task=last.task), progress)
 
-    until(runs, ENSURE_SECONDS, stays_down, pause=PAUSE_SECONDS)
+    until(settled, ENSURE_SECONDS, stays_down, pause=PAUSE_SECONDS)
+    if not last.done:
+        raise stays_down()
 
 
 def wait(manager: Host, name: str, progress: Progress) -> None:
@@ -65,7 +70,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
 
     def settled() -> bool:
         nonlocal last, held
-        state = _look(manager, name)
+        state = read(*_ask(manager, name))
         if state.text != last.text:
             progress.log(manager.name, f"{name}: {state.text}")
         last, held = state, held + 1 if state.done else 0
@@ -116,10 +121,13 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     return State(text, done=done, is_final=update == "completed", task=newest["ID"])
 
 
-def _look(manager: Host, name: str, *, with_update: bool = True) -> State:
+def _ask(manager: Host, name: str) -> tuple[Json, Sequence[Json]]:
     service = manager.engine.get(f"/services/{name}")
-    tasks = manager.engine.get("/tasks", filters={"service": [name]})
-    return read(service if with_update else {**service, "UpdateStatus": None}, tasks)
+    return service, manager.engine.get("/tasks", filters={"service": [name]})
+
+
+def _failed(tasks: Sequence[Json]) -> frozenset[str]:
+    return frozenset(task["ID"] for task in tasks if task["Status"]["State"] in ("failed", "rejected"))
 
 
 def _error(task: Json) -> str:

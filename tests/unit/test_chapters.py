@@ -121,10 +121,10 @@ def field(plan: Plan, path: str) -> Difference:
 
 @pytest.mark.usefixtures("empty")
 def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> None:
-    """On a swarm that was made anew they are recorded first: a hub that did not know of one would make an empty one."""
+    """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
     hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
     done = words(every(run)["service"])
-    assert (done[0], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+    assert (done[1], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
 
 
 def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
@@ -186,6 +186,15 @@ def test_a_changed_userlist_is_a_build_and_an_update(run: Run) -> None:
         True,
         hub_image.desired(run.settings).tag,
     )
+
+
+def test_a_configuration_is_checked_before_anything_of_its_image_runs(run: Run) -> None:
+    """What cannot be loaded leaves the filter as it is, too."""
+    run.settings.hub.userlist.write_text("ada admin\ngrace\n")
+    run.__dict__["settings"] = run.settings.model_copy(update={"hub": run.settings.hub.model_copy(update={"engine": "filter"})})
+    done = [f"{change.verb} {change.what}" for change in every(run)["service"].changes]
+    assert done[0].startswith("check the hub's configuration")
+    assert "create service jupyterhub-engine" in done
 
 
 @pytest.mark.parametrize("is_planned", [False, True], ids=["alone", "shown before"])

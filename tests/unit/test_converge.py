@@ -203,6 +203,18 @@ def test_a_repaired_service_runs_whatever_its_last_update_came_to(clock: Clock, 
     assert progress.lines == []
 
 
+def test_a_service_that_goes_on_crashing_is_not_waited_for(clock: Clock, progress: FakeProgress) -> None:
+    """Two failures while it is watched are enough; those before may have been mended since."""
+    turns = [
+        [failed(1), task(2, "starting")],
+        [failed(1), failed(2), task(3, "starting")],
+        [failed(2), failed(3), task(4, "ready")],
+    ]
+    with pytest.raises(StepError, match=r"service hub does not run: task: non-zero exit \(1\)"):
+        converge.ensure(manager(*turns), "hub", progress)
+    assert sum(clock.slept) < 1
+
+
 def test_a_service_that_crashes_unchanged_fails_with_its_log(clock: Clock, progress: FakeProgress) -> None:
     """A service that is as wanted and does not stay up is no success: after half a minute its own lines are shown."""
     host = manager([failed(1), failed(2), task(3, "ready")], log=["KeyError: 'SSL_KEY'"])
