@@ -10,8 +10,25 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from lab import machine, topology, up
+from tests.lab import furnished
 from tests.lab.browsing import FLAGS
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
+
+HERE = Path(__file__).parent
+
+
+# These deploy variants of lab/hosts.toml, which the next one need not take back; all others ask for lab/hosts.toml itself.
+FIRST = ("browser", "browser_notebooks", "browser_page", "homes", "config", "spawner", "certs", "proxy")
+# This leaves nothing that is deployed.
+LAST = ("teardown",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into an order in which little has to be deployed in between."""
+    places = {name: place - len(FIRST) for place, name in enumerate(FIRST)} | dict.fromkeys(LAST, 1)
+    ours = [item for item in items if item.path.parent == HERE]
+    ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
+    items[:] = [item for item in items if item.path.parent != HERE] + ours
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +66,38 @@ def first_history(lab: Lab, first_deploy: Done) -> Done:
     return lab.fab("history", "--json")
 
 
+@pytest.fixture(scope="session")
+def used(lab: Lab, first_deploy: Done, first_history: Done) -> Lab:
+    """Give the lab with whatever was deployed last: to what deploys a variant of its own."""
+    assert first_deploy.code == 0, first_deploy.text
+    return lab
+
+
 @pytest.fixture(scope="module")
-def settled(lab: Lab, first_deploy: Done, first_history: Done) -> Lab:
+def settled(used: Lab) -> Lab:
     """Give a module's own fixtures the deployed lab."""
-    return _deployed(lab, first_deploy)
+    used.let_stand()
+    return used
 
 
 @pytest.fixture
-def deployed(lab: Lab, first_deploy: Done, first_history: Done) -> Lab:
+def deployed(used: Lab) -> Lab:
     """Give a test the deployed lab; what an earlier one left otherwise is deployed again."""
-    return _deployed(lab, first_deploy)
+    used.let_stand()
+    return used
+
+
+@pytest.fixture(scope="session")
+def furnished_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a hosts.toml with all that people see and choose from."""
+    return furnished.make(tmp_path_factory.mktemp("furnished"))
+
+
+@pytest.fixture(scope="module", name="furnished")
+def _furnished(used: Lab, furnished_hosts: Path) -> Lab:
+    """Give a module's tests the lab with a name, a logo, texts, and profiles: two for all, one for staff."""
+    used.let_stand(furnished_hosts)
+    return used
 
 
 @pytest.fixture
@@ -95,15 +134,6 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     fresh.set_default_timeout(30_000)
     yield fresh
     fresh.close()
-
-
-def _deployed(lab: Lab, first_deploy: Done) -> Lab:
-    assert first_deploy.code == 0, first_deploy.text
-    left = lab.fab("plan", "--exit-code")
-    if left.code != 0:
-        again = lab.fab("deploy")
-        assert again.code == 0, left.text + again.text
-    return lab
 
 
 def _wipe(lab: Lab) -> None:

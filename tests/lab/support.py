@@ -9,13 +9,15 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import docker
 
 from lab import containers, machine, topology
+from tests.lab import looks
+from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -24,10 +26,6 @@ PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
 ROWS, COLUMNS = 30, 200
 # Once in some ten thousand times runc, in a container in a container, ends before it has read what to run: nothing has run.
 RUNC_GAVE_UP = "waiting for init preliminary setup: read init-p: connection reset by peer"
-HUB_API = """
-[ -s /tmp/token ] || jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > /tmp/token 2>/dev/null
-curl -sS -X "$1" -H "Authorization: token $(cat /tmp/token)" -H "Content-Type: application/json" -d "$3" "http://127.0.0.1:8081/hub/api/$2"
-"""
 
 
 @dataclass(frozen=True)
@@ -49,15 +47,42 @@ class Lab:
     """The lab as a test uses it: `fab` from outside, and the nodes' own docker from inside."""
 
     client: docker.APIClient
+    _as_planned: set[str] = field(default_factory=set, compare=False)
 
     def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
         """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
-        environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ}
-        done = _run([str(BIN / tool), *arguments], environment)
+        done = _run([str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ})
         if "deploy" in arguments and done.code == 0:
-            plan = _run([str(BIN / "fab"), "plan", "--exit-code"], environment)
-            assert plan.code == 0, f"not empty after a deploy: {plan.text}"
+            left = self.left_to_change(hosts, **environ)
+            assert not left, f"not empty after a deploy: {left}"
         return done
+
+    def left_to_change(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
+        """Return what a plan says, nothing if it is empty; it is not asked where it was empty and nothing has changed since."""
+        before = self.seen(hosts, **environ)
+        if before and before in self._as_planned:
+            return ""
+        plan = self.fab("plan", "--exit-code", hosts=hosts, **environ)
+        if plan.code:
+            return plan.text or f"exit code {plan.code}"
+        # What changed while it was planned may have been planned upon or not.
+        if before and before == self.seen(hosts, **environ):
+            self._as_planned.add(before)
+        return ""
+
+    def seen(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
+        """Return a digest of all that a plan looks at; nothing where an engine does not answer."""
+        try:
+            return looks.planned_on(self.client, ROOT / hosts, environ)
+        except machine.LabError:
+            return ""
+
+    def let_stand(self, hosts: Path | str = "lab/hosts.toml") -> None:
+        """Deploy what hosts.toml says, if a plan is not empty."""
+        left = self.left_to_change(hosts)
+        if left:
+            done = self.fab("deploy", "--yes", hosts=hosts)
+            assert done.code == 0, left + done.text
 
     def started(self, *arguments: str, until: str, hosts: Path | str = "lab/hosts.toml") -> "Started":
         """Start `fab` and return when it has said `until`; it goes on."""
@@ -69,12 +94,19 @@ class Lab:
 
     def docker(self, *arguments: str, node: str = topology.MANAGER.name) -> str:
         """Run docker inside a node."""
+        return self._patiently(node, "docker", *arguments)
+
+    def execute(self, service: str, *command: str, node: str = topology.MANAGER.name) -> str:
+        """Run a command in the container that a service has on a node; the newest, if another is still ending."""
+        return self._patiently(node, "sh", "-c", EXECUTE, service, *command)
+
+    def _patiently(self, node: str, *command: str) -> str:
         try:
-            return self.on(node, "docker", *arguments)
+            return self.on(node, *command)
         except machine.LabError as error:
             if RUNC_GAVE_UP not in str(error):
                 raise
-            return self.on(node, "docker", *arguments)
+            return self.on(node, *command)
 
     def service_version(self, name: str = HUB) -> str:
         """Return the id and the version of a service, as its engine has them."""
@@ -82,23 +114,7 @@ class Lab:
 
     def fingerprint(self) -> dict[str, str]:
         """Return what tells every object of a deployment from one that was made anew."""
-        objects = {
-            "service": self.service_version(),
-            "network": self.docker("network", "inspect", "jupyter", "--format", "{{.ID}}"),
-            "volume": self.docker("volume", "inspect", "jupyterhub-data", "--format", "{{.CreatedAt}}"),
-            "secrets": self.docker("secret", "ls", "--format", "{{.ID}} {{.Name}}"),
-            "task": self.docker("service", "ps", HUB, "--format", "{{.ID}}", "--filter", "desired-state=running"),
-            "certificate": self.on(topology.MANAGER.name, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem"),
-            "hub image": self.docker("image", "inspect", self._hub_image(), "--format", "{{.Id}} {{.RepoTags}}"),
-        }
-        for node in topology.NODES:
-            for name in ("notebook", "notebook-extra"):
-                listed = ("image", "ls", "--no-trunc", "--format", "{{.ID}}", f"registry.lab:5000/{name}")
-                objects[f"{name} image on {node.name}"] = self.docker(*listed, node=node.name)
-        return objects
-
-    def _hub_image(self) -> str:
-        return self.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+        return looks.objects(self.client)
 
     def start_server(self, user: str, **options: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
@@ -120,15 +136,11 @@ class Lab:
 
     def node_of(self, user: str) -> str:
         """Return the node on which a user's server runs."""
-        tasks = ("service", "ps", f"{HUB}-{user}", "--filter", "desired-state=running", "--format", "{{.Node}}")
-        return self.docker(*tasks)
+        return self.docker("service", "ps", f"{HUB}-{user}", "--filter", "desired-state=running", "--format", "{{.Node}}")
 
     def in_server(self, user: str, command: str) -> str:
         """Run a shell command in a user's server, as the user, and return its output."""
-        node, label = self.node_of(user), f"label=com.docker.swarm.service.name={HUB}-{user}"
-        # The newest: one that was just stopped may still be ending.
-        container = self.docker("ps", "-q", "--filter", label, node=node).split()[0]
-        return self.docker("exec", container, "sh", "-c", command, node=node)
+        return self.execute(f"{HUB}-{user}", "sh", "-c", command, node=self.node_of(user))
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
@@ -182,14 +194,13 @@ class Lab:
     def _without_homes(self, node: str) -> bool:
         with contextlib.suppress(machine.LabError):
             for volume in self.homes(node):
-                self.docker("volume", "rm", volume, node=node)
+                self._patiently(node, "sh", "-c", REMOVE_HOME, volume)
             return True
         return False
 
     def hub_api(self, method: str, path: str, body: str = "") -> str:
         """Ask the hub from inside its container, with a token of the lab's admin that is made there once."""
-        container = self.container()
-        return self.docker("exec", container, "sh", "-c", HUB_API, "sh", method, path, body)
+        return self.execute(HUB, "sh", "-c", HUB_API, "sh", method, path, body)
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until something holds; fail with `what` when it does not."""

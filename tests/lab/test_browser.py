@@ -7,7 +7,18 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from lab import topology
 from tests.lab.browsing import log_in, picture, run_cell, start_server, stop_server
-from tests.lab.support import HUB, ROOT, Lab, Settings
+from tests.lab.support import HUB, Lab, Settings
+from tests.lab.test_plan import edited
+
+
+def test_a_hub_without_settings_says_what_it_is(deployed: Lab, context: BrowserContext) -> None:
+    """A sentence with the domain, and JupyterHub's own logo on top."""
+    page = context.new_page()
+    page.goto(f"{topology.HUB_URL}/hub/login")
+    expect(page.get_by_role("heading", level=1)).to_have_text("JupyterHub")
+    expect(page.get_by_text(f"Jupyter notebooks on {topology.DOMAIN}, in your browser. Sign in to start.")).to_be_visible()
+    expect(page.get_by_role("img", name="JupyterHub logo")).to_be_visible()
+    expect(page.locator(".announcement")).to_have_count(0)
 
 
 def test_listed_user_runs_a_cell_on_a_worker(deployed: Lab, context: BrowserContext) -> None:
@@ -26,25 +37,6 @@ def test_server_can_be_started_again_at_once(deployed: Lab, context: BrowserCont
     for _ in range(2):
         start_server(page, "grace")
         stop_server(page, "grace")
-
-
-def test_hub_restart_leaves_notebooks_usable(
-    deployed: Lab, browser: Browser, context: BrowserContext, settings: Settings, tmp_path: Path
-) -> None:
-    """An edited userlist replaces the hub; the server that ran before goes on, and a new login reaches it."""
-    page = log_in(context, "grace")
-    start_server(page, "grace")
-    task = deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2]
-    userlist = tmp_path / "userlist"
-    userlist.write_text((ROOT / "lab" / "userlist").read_text() + "turing\n")
-    assert deployed.fab("deploy", hosts=settings(('"userlist"', f'"{userlist}"'))).code == 0
-    assert deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2] == task
-    with browser.new_context(ignore_https_errors=True) as elsewhere:
-        other = log_in(elsewhere, "grace")
-        other.wait_for_url("**/hub/home")
-        other.goto(f"{topology.HUB_URL}/user/grace/lab")
-        expect(other).to_have_title(re.compile("JupyterLab"), timeout=30_000)
-    stop_server(page, "grace")
 
 
 def test_unlisted_user_is_refused(deployed: Lab, context: BrowserContext) -> None:
@@ -84,3 +76,20 @@ def test_admin_adds_a_user_who_then_gets_in(deployed: Lab, browser: Browser, con
                 const xsrf = document.cookie.split('; ').find(part => part.startsWith('_xsrf=')).slice(6);
                 await fetch('/hub/api/users/linus', {method: 'DELETE', headers: {'X-XSRFToken': xsrf}});
             }""")
+
+
+def test_hub_restart_leaves_notebooks_usable(
+    deployed: Lab, browser: Browser, context: BrowserContext, settings: Settings, tmp_path: Path
+) -> None:
+    """An edited userlist replaces the hub; the server that ran before goes on, and a new login reaches it."""
+    page = log_in(context, "grace")
+    start_server(page, "grace")
+    task = deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2]
+    assert deployed.fab("deploy", hosts=edited(settings, tmp_path)).code == 0
+    assert deployed.docker("service", "ps", f"{HUB}-grace", "--format", "{{.ID}} {{.CurrentState}}").split()[:2] == task
+    with browser.new_context(ignore_https_errors=True) as elsewhere:
+        other = log_in(elsewhere, "grace")
+        other.wait_for_url("**/hub/home")
+        other.goto(f"{topology.HUB_URL}/user/grace/lab")
+        expect(other).to_have_title(re.compile("JupyterLab"), timeout=30_000)
+    stop_server(page, "grace")

@@ -8,38 +8,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from lab import topology
 from tests.lab.browsing import SPAWN_MS, log_in, picture, stop_server
-from tests.lab.support import HUB, ROOT, Lab, variant
+from tests.lab.support import HUB, Lab
 
-PROFILES = """
-[[profiles]]
-name = "Exercises"
-description = "Python, pandas and matplotlib: enough for every exercise sheet."
-cpu_limit = 1
-memory_limit = "512M"
-
-[[profiles]]
-name = "Projects"
-description = "More room and packages for your own project. Please stop it when you are done."
-image = "registry.lab:5000/notebook-extra:lab"
-cpu_limit = 2
-memory_guarantee = "256M"
-memory_limit = "1G"
-shared_memory = "128M"
-processes = 500
-environment = {COURSE = "projects"}
-
-[[profiles]]
-name = "Simulations"
-description = "For staff: more memory than a node has today."
-groups = ["staff"]
-cpu_limit = 4
-memory_guarantee = "900G"
-memory_limit = "900G"
-
-[groups]
-staff = ["ada"]
-
-"""
 START = """async profile => {
     const headers = {'X-XSRFToken': jhdata.xsrf_token, 'Content-Type': 'application/json'};
     const options = {method: 'POST', headers, body: JSON.stringify({profile})};
@@ -48,16 +18,10 @@ START = """async profile => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def profiled(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Deploy profiles on the lab: two for all, one for staff."""
-    own = (ROOT / "lab" / "hosts.toml").read_text().partition("[[profiles]]")[2].partition("[network]")[0]
-    hosts = variant(tmp_path_factory.mktemp("profiled"), (f"[[profiles]]{own}", PROFILES))
-    done = settled.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
-    # What she chose elsewhere would be told her as not offered here.
-    settled.hub_api("DELETE", "users/grace")
-    return settled
+@pytest.fixture(scope="module", autouse=True)
+def _without_choices_made_elsewhere(furnished: Lab) -> None:
+    """Let the hub forget what Grace chose where there was something else: it would be told her as not offered here."""
+    furnished.hub_api("DELETE", "users/grace")
 
 
 def choices(page: Page) -> list[str]:
@@ -66,7 +30,7 @@ def choices(page: Page) -> list[str]:
     return page.locator("fieldset strong").all_inner_texts()
 
 
-def test_people_choose_among_what_their_groups_may_have(profiled: Lab, context: BrowserContext) -> None:
+def test_people_choose_among_what_their_groups_may_have(furnished: Lab, context: BrowserContext) -> None:
     """The page holds what the user may start, the first preselected; the hub holds to it where the page is passed by."""
     page = log_in(context, "grace")
     assert choices(page) == ["Exercises", "Projects"]
@@ -76,7 +40,7 @@ def test_people_choose_among_what_their_groups_may_have(profiled: Lab, context: 
     assert page.evaluate(START, "simulations") == [403, refused]
 
 
-def test_the_server_that_was_chosen_starts_and_the_page_says_how_far_it_is(profiled: Lab, context: BrowserContext) -> None:
+def test_the_server_that_was_chosen_starts_and_the_page_says_how_far_it_is(furnished: Lab, context: BrowserContext) -> None:
     """Chosen with the keyboard; the pending page names the node; the service has the profile's sizes."""
     page = log_in(context, "grace")
     choices(page)
@@ -87,17 +51,17 @@ def test_the_server_that_was_chosen_starts_and_the_page_says_how_far_it_is(profi
     expect(page.locator("#progress-message")).to_contain_text(re.compile("swarm-(manager|worker)[12]"))
     picture(page, "progress")
     page.wait_for_url("**/user/grace/lab**", timeout=SPAWN_MS)
-    spec = json.loads(profiled.docker("service", "inspect", f"{HUB}-grace", "--format", "{{json .Spec}}"))
+    spec = json.loads(furnished.docker("service", "inspect", f"{HUB}-grace", "--format", "{{json .Spec}}"))
     assert spec["Labels"]["swarmhub.profile"] == "Projects"
     assert spec["TaskTemplate"]["Resources"]["Limits"] == {"NanoCPUs": 2_000_000_000, "MemoryBytes": 2**30, "Pids": 500}
-    assert profiled.in_server("grace", "df --block-size=1M --output=size /dev/shm").split()[-1] == "128"
+    assert furnished.in_server("grace", "df --block-size=1M --output=size /dev/shm").split()[-1] == "128"
     container = spec["TaskTemplate"]["ContainerSpec"]
     assert container["Image"].startswith("registry.lab:5000/notebook-extra@sha256:")
     assert "COURSE=projects" in container["Env"]
     stop_server(page, "grace")
 
 
-def test_a_start_that_fails_says_why_and_how_to_go_on(profiled: Lab, context: BrowserContext) -> None:
+def test_a_start_that_fails_says_why_and_how_to_go_on(furnished: Lab, context: BrowserContext) -> None:
     """A server that no node has room for: the reason at once and on later visits, and from there back to the choices."""
     page = log_in(context, "ada")
     assert choices(page) == ["Exercises", "Projects", "Simulations"]

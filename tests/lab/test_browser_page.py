@@ -5,28 +5,9 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from lab import topology
 from tests.lab.browsing import log_in, picture
-from tests.lab.support import Lab, variant
+from tests.lab.furnished import ANNOUNCEMENT
+from tests.lab.support import Lab
 
-ANNOUNCEMENT = (
-    "Friday 18:00 to 19:00: new graphics cards & a restart. Please save before. More: https://status.physics.example.org"
-)
-PAGE = f"""[page]
-name = "Physics notebooks"
-about = \"\"\"
-Jupyter notebooks for the courses of the physics department.
-Sign in with the GitHub account that you enrolled with. Help: https://physics.example.org/help
-\"\"\"
-logo = "logo.svg"
-announcement = "{ANNOUNCEMENT}"
-
-[notebook]"""
-LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 120" fill="none" stroke="#1c93ad" stroke-width="6">
-  <ellipse cx="60" cy="60" rx="54" ry="20"/>
-  <ellipse cx="60" cy="60" rx="54" ry="20" transform="rotate(60 60 60)"/>
-  <ellipse cx="60" cy="60" rx="54" ry="20" transform="rotate(120 60 60)"/>
-  <circle cx="60" cy="60" r="9" fill="#f37524" stroke="none"/>
-</svg>
-"""
 LOGIN = f"{topology.HUB_URL}/hub/login"
 PHONE: ViewportSize = {"width": 375, "height": 740}
 # How WCAG measures contrast: between the colour of a text and the nearest one behind it.
@@ -44,17 +25,6 @@ CONTRAST = """text => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def presented(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Deploy a name, a logo and texts on the lab."""
-    folder = tmp_path_factory.mktemp("presented")
-    (folder / "logo.svg").write_text(LOGO)
-    hosts = variant(folder, ("[notebook]", PAGE))
-    done = settled.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
-    return settled
-
-
 def login_page(context: BrowserContext) -> Page:
     """Return the login page."""
     page = context.new_page()
@@ -67,16 +37,7 @@ def is_as_wide_as_its_window(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
-def test_a_hub_without_settings_says_what_it_is(settled: Lab, context: BrowserContext) -> None:
-    """A sentence with the domain, and JupyterHub's own logo on top."""
-    page = login_page(context)
-    expect(page.get_by_role("heading", level=1)).to_have_text("JupyterHub")
-    expect(page.get_by_text(f"Jupyter notebooks on {topology.DOMAIN}, in your browser. Sign in to start.")).to_be_visible()
-    expect(page.get_by_role("img", name="JupyterHub logo")).to_be_visible()
-    expect(page.locator(".announcement")).to_have_count(0)
-
-
-def test_the_login_page_says_where_one_is(presented: Lab, context: BrowserContext) -> None:
+def test_the_login_page_says_where_one_is(furnished: Lab, context: BrowserContext) -> None:
     """The name in the title and as the heading, the logo as a picture, and the texts with their links."""
     page = login_page(context)
     expect(page).to_have_title("Physics notebooks")
@@ -87,7 +48,7 @@ def test_the_login_page_says_where_one_is(presented: Lab, context: BrowserContex
     picture(page, "login")
 
 
-def test_the_announcement_is_where_people_are(presented: Lab, context: BrowserContext) -> None:
+def test_the_announcement_is_where_people_are(furnished: Lab, context: BrowserContext) -> None:
     """On the home page and above the choices, and the name leads home."""
     page = log_in(context, "grace")
     for path in ("home", "spawn"):
@@ -97,7 +58,7 @@ def test_the_announcement_is_where_people_are(presented: Lab, context: BrowserCo
     picture(page, "announcement")
 
 
-def test_a_phone_shows_all_of_it(presented: Lab, context: BrowserContext) -> None:
+def test_a_phone_shows_all_of_it(furnished: Lab, context: BrowserContext) -> None:
     """Nothing is wider than the window, before and after the login."""
     page = login_page(context)
     page.set_viewport_size(PHONE)
@@ -112,7 +73,7 @@ def test_a_phone_shows_all_of_it(presented: Lab, context: BrowserContext) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_have_the_contrast_that_people_need(presented: Lab, context: BrowserContext, scheme: str) -> None:
+def test_texts_have_the_contrast_that_people_need(furnished: Lab, context: BrowserContext, scheme: str) -> None:
     """At least 4.5 to 1, what WCAG asks for (AA), on a light and on a dark screen."""
     page = context.new_page()
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words

@@ -9,6 +9,7 @@ from cryptography import x509
 from lab import topology
 from swarmhub import health
 from tests.lab.support import Done, Lab, Settings, variant
+from tests.lab.test_proxy import told_of_https
 
 MANAGER = topology.MANAGER.name
 LIVE = f"/etc/letsencrypt/live/{topology.DOMAIN}"
@@ -71,6 +72,12 @@ def test_staging_certificate_is_replaced_when_staging_ends(settled: Lab, real_ce
     assert "nothing to change" in settled.fab("deploy", hosts=settings(PRODUCTION)).out
     renewal = settled.on(MANAGER, "cat", f"/etc/letsencrypt/renewal/{topology.DOMAIN}.conf")
     assert f"server = {topology.ACME_PRODUCTION}" in renewal
+
+
+def test_browsers_are_told_to_come_by_https_only(settled: Lab, real_certificate: Done) -> None:
+    """With a real certificate; who was told so by a staging one could not get past it any more."""
+    assert real_certificate.code == 0, real_certificate.text
+    assert told_of_https() == "max-age=31536000"
 
 
 def test_real_certificate_outlives_a_return_to_staging(settled: Lab, real_certificate: Done) -> None:

@@ -39,8 +39,7 @@ def conf(tmp_path: Path) -> Path:
 
 def status(lab: Lab, path: str) -> str:
     """Ask the hub's API as the report service does, and return the answer's status."""
-    container = lab.container()
-    return lab.docker("exec", container, "sh", "-c", ASK, "sh", TOKEN, path)
+    return lab.execute(HUB, "sh", "-c", ASK, "sh", TOKEN, path)
 
 
 def servers(lab: Lab) -> set[str]:
@@ -48,34 +47,34 @@ def servers(lab: Lab) -> set[str]:
     return set(lab.docker("service", "ls", "--format", "{{.Name}}").split()) - {HUB}
 
 
-def test_typos_never_reach_the_running_hub(deployed: Lab, settings: Settings, conf: Path) -> None:
+def test_typos_never_reach_the_running_hub(used: Lab, settings: Settings, conf: Path) -> None:
     """One in conf.d and one in hosts.toml: the deploy names both with their places, and the hub runs as before."""
     (conf / "10-hooks.py").write_text("c = get_config()\n\nc.Spawner.pre_spawn_hok = print\n")
     typo = ("[notebook]", "[jupyterhub.Spawner]\nargss = []\n\n[notebook]")
-    before = deployed.service_version(), deployed.docker("service", "ps", "-q", HUB)
-    done = deployed.fab("deploy", hosts=settings(('publish = "host"', WITH_CONF.format(conf)), typo))
+    before = used.service_version(), used.docker("service", "ps", "-q", HUB)
+    done = used.fab("deploy", hosts=settings(('publish = "host"', WITH_CONF.format(conf)), typo))
     assert (done.code, done.err.count("\n")) == (1, 1), done.text
     assert "jupyterhub.Spawner.argss: Spawner has no option argss; did you mean args?" in done.err
     assert "conf.d/10-hooks.py:3: Spawner has no option pre_spawn_hok; did you mean pre_spawn_hook?" in done.err
-    assert (deployed.service_version(), deployed.docker("service", "ps", "-q", HUB)) == before
+    assert (used.service_version(), used.docker("service", "ps", "-q", HUB)) == before
 
 
-def test_a_service_of_ones_own_and_idle_servers(deployed: Lab, settings: Settings) -> None:
+def test_a_service_of_ones_own_and_idle_servers(used: Lab, settings: Settings) -> None:
     """A service with a secret token may do what its role says; a third server is refused; an idle one stops unless excepted."""
     hosts = settings(("[secrets]", '[secrets]\nnames = ["REPORT_TOKEN"]'), ("[notebook]\n", SERVICE))
-    missing = deployed.fab("deploy", hosts=hosts)
+    missing = used.fab("deploy", hosts=hosts)
     assert (missing.code, "secrets.REPORT_TOKEN: is not set" in missing.err) == (2, True), missing.text
-    done = deployed.fab("deploy", hosts=hosts, REPORT_TOKEN=TOKEN)
+    done = used.fab("deploy", hosts=hosts, REPORT_TOKEN=TOKEN)
     assert done.code == 0, done.text
-    assert (status(deployed, "users"), status(deployed, "groups")) == ("200", "403")
-    assert TOKEN not in deployed.docker("service", "inspect", HUB)
+    assert (status(used, "users"), status(used, "groups")) == ("200", "403")
+    assert TOKEN not in used.docker("service", "inspect", HUB)
 
-    deployed.start_server("ada")
-    deployed.hub_api("POST", "users/grace/server")
-    deployed.wait(lambda: f"{HUB}-grace" in servers(deployed), 60, "grace's server does not start")
-    assert "Active user limit exceeded" in deployed.ask_for_server("third")
-    deployed.wait(lambda: f"{HUB}-grace" not in servers(deployed), 60, "grace's idle server is not culled")
-    assert f"{HUB}-ada" in servers(deployed)
-    deployed.stop_server("ada")
-    deployed.hub_api("DELETE", "users/third")
-    deployed.forget_homes()
+    used.start_server("ada")
+    used.hub_api("POST", "users/grace/server")
+    used.wait(lambda: f"{HUB}-grace" in servers(used), 60, "grace's server does not start")
+    assert "Active user limit exceeded" in used.ask_for_server("third")
+    used.wait(lambda: f"{HUB}-grace" not in servers(used), 60, "grace's idle server is not culled")
+    assert f"{HUB}-ada" in servers(used)
+    used.stop_server("ada")
+    used.hub_api("DELETE", "users/third")
+    used.forget_homes()

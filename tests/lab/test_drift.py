@@ -1,13 +1,12 @@
 """What somebody changes by hand is repaired by the step that owns it, and by nothing else."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab import topology
-from tests.lab.support import HUB, PROXY, ROOT, Lab, Settings
+from tests.lab.support import HUB, PROXY, ROOT, Lab, Settings, variant
 
 NOTEBOOK = "registry.lab:5000/notebook:lab"
 
@@ -108,22 +107,6 @@ def test_prepull_acts_on_the_node_that_is_named(deployed: Lab) -> None:
     assert after[f"notebook image on {second}"] == ""
 
 
-def test_edited_userlist_builds_and_restarts_only_the_hub(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
-    """A new name in the userlist: `build-hub` builds, `service` switches to it, and everything else stays."""
-    userlist = tmp_path / "userlist"
-    shutil.copy(ROOT / "lab" / "userlist", userlist)
-    hosts = settings(('"userlist"', f'"{userlist}"'))
-    userlist.write_text(userlist.read_text() + "hopper\n")
-    before = deployed.fingerprint()
-    assert deployed.fab("network", "volume", "certs", "prepull-all", hosts=hosts).code == 0
-    assert deployed.fingerprint() == before
-    built = deployed.fab("build-hub", hosts=hosts)
-    assert built.code == 0, built.text
-    assert deployed.fab("service", hosts=hosts).code == 0
-    after = deployed.fingerprint()
-    assert {key for key in before if before[key] != after[key]} == {"hub image", "service", "task"}
-
-
 def test_unchanged_inputs_build_nothing(deployed: Lab) -> None:
     """`build-hub` without a change says that the image is there."""
     done = deployed.fab("build-hub")
@@ -131,15 +114,36 @@ def test_unchanged_inputs_build_nothing(deployed: Lab) -> None:
     assert "built already" in done.out
 
 
-def test_changed_secret_reaches_the_hub(deployed: Lab) -> None:
-    """A new client secret becomes a new Swarm secret, and with it the proxy's token; the old ones are gone."""
-    before, another = deployed.fingerprint(), "another-value-for-this-test"
-    alone = deployed.fab("service", GITHUB_CLIENT_SECRET=another)
-    assert (alone.code, "Give it first: fab proxy" in alone.err) == (1, True), alone.text
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return settings with another name in the userlist."""
+    folder = tmp_path_factory.mktemp("edited")
+    (folder / "userlist").write_text((ROOT / "lab" / "userlist").read_text() + "hopper\n")
+    return variant(folder, ('"userlist"', f'"{folder / "userlist"}"'))
+
+
+def test_edited_userlist_builds_and_restarts_only_the_hub(deployed: Lab, edited: Path) -> None:
+    """A new name in the userlist: `build-hub` builds, `service` switches to it, and everything else stays."""
+    before = deployed.fingerprint()
+    assert deployed.fab("network", "volume", "certs", "prepull-all", hosts=edited).code == 0
     assert deployed.fingerprint() == before
-    done = deployed.fab("proxy", "service", GITHUB_CLIENT_SECRET=another)
-    assert done.code == 0, done.text
+    built = deployed.fab("build-hub", hosts=edited)
+    assert built.code == 0, built.text
+    assert deployed.fab("service", hosts=edited).code == 0
     after = deployed.fingerprint()
+    assert {key for key in before if before[key] != after[key]} == {"hub image", "service", "task"}
+
+
+def test_changed_secret_reaches_the_hub(used: Lab, edited: Path) -> None:
+    """A new client secret becomes a new Swarm secret, and with it the proxy's token; the old ones are gone."""
+    used.let_stand(edited)
+    before, another = used.fingerprint(), "another-value-for-this-test"
+    alone = used.fab("service", hosts=edited, GITHUB_CLIENT_SECRET=another)
+    assert (alone.code, "Give it first: fab proxy" in alone.err) == (1, True), alone.text
+    assert used.fingerprint() == before
+    done = used.fab("proxy", "service", hosts=edited, GITHUB_CLIENT_SECRET=another)
+    assert done.code == 0, done.text
+    after = used.fingerprint()
     assert len(after["secrets"].splitlines()) == 3
     assert {key for key in before if before[key] != after[key]} == {"secrets", "service", "task"}
     assert "another-value" not in done.text

@@ -13,19 +13,8 @@ WORKER, LAST = (worker.name for worker in topology.WORKERS)
 NODES = tuple(node.name for node in topology.NODES)
 USER, FOREIGNER = "grace", "ada"
 FOLDERS = "/mnt/shared/homes /mnt/shared/course /mnt/shared/team"
-EXTRA = "registry.lab:5000/notebook-extra:lab"
-TWO_IMAGES = f"""
-[limits]
-named_servers = 1
-
-[[profiles]]
-name = "Plain"
-
-[[profiles]]
-name = "Extra"
-image = "{EXTRA}"
-
-"""
+# Of the profiles that there are, one of each image.
+PLAIN, EXTRA = "Exercises", "Projects"
 SHARED = """
 [home]
 type = "path"
@@ -56,23 +45,20 @@ quota = "20M"
 
 
 @pytest.fixture(scope="module")
-def tidy(settled: Lab) -> Iterator[Lab]:
-    """Give a lab without homes, and leave it as it was found: none, nothing on the shared path, lab/hosts.toml deployed."""
-    settled.forget_homes()
-    yield settled
+def tidy(used: Lab) -> Iterator[Lab]:
+    """Give a lab without homes, and leave none there, and nothing on the shared path."""
+    used.forget_homes()
+    yield used
     for user in (USER, FOREIGNER):
-        settled.stop_server(user)
-    settled.forget_homes()
-    done = settled.fab("deploy")
-    assert done.code == 0, done.text
-    settled.on(LAST, "sh", "-c", f"rm -rf {FOLDERS}")
+        used.stop_server(user)
+    used.forget_homes()
+    used.on(LAST, "sh", "-c", f"rm -rf {FOLDERS}")
 
 
 @pytest.fixture(scope="module")
-def volumes(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Deploy two images to choose from; homes are volumes, each on its node. The user has one on a worker, with a file."""
-    deploy(tidy, tmp_path_factory, TWO_IMAGES)
-    tidy.start_server(USER, profile="Plain", on=WORKER)
+def volumes(tidy: Lab, furnished: Lab) -> Lab:
+    """Have two images to choose from; homes are volumes, each on its node. The user has one on a worker, with a file."""
+    tidy.start_server(USER, profile=PLAIN, on=WORKER)
     tidy.in_server(USER, "echo mine > kept")
     tidy.stop_server(USER)
     return tidy
@@ -141,7 +127,7 @@ def restart_hub(lab: Lab) -> None:
 
 def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab) -> None:
     """Without any wish for a node, the user returns to the one that has the files, whatever image was chosen."""
-    volumes.start_server(USER, profile="Extra")
+    volumes.start_server(USER, profile=EXTRA)
     assert volumes.in_server(USER, "cat kept $LAB_EXTRA_TOOLS").splitlines()[0] == "mine"
     assert volumes.node_of(USER) == WORKER
     volumes.stop_server(USER)
@@ -149,7 +135,7 @@ def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab)
 
 def test_a_named_server_has_the_same_home(volumes: Lab) -> None:
     """It runs beside the other, on the node with the files; one more than the limit is refused."""
-    profile = json.dumps({"profile": "Plain"})
+    profile = json.dumps({"profile": PLAIN})
     volumes.hub_api("POST", f"users/{USER}/servers/second", profile)
     named = f"{USER}--second"
     volumes.wait(lambda: named in _ready(volumes), 120, "the named server does not start")
@@ -169,11 +155,11 @@ def _ready(lab: Lab) -> list[str]:
 
 def test_a_home_outlives_the_hub(volumes: Lab) -> None:
     """A server goes on while its hub restarts; the new hub knows it, stops it, and knows where its home is."""
-    volumes.start_server(USER, profile="Plain")
+    volumes.start_server(USER, profile=PLAIN)
     restart_hub(volumes)
     assert volumes.in_server(USER, "cat kept") == "mine"
     volumes.stop_server(USER)
-    volumes.start_server(USER, profile="Plain")
+    volumes.start_server(USER, profile=PLAIN)
     assert (volumes.node_of(USER), volumes.in_server(USER, "cat kept")) == (WORKER, "mine")
     volumes.stop_server(USER)
 
@@ -182,11 +168,11 @@ def test_a_home_outlives_the_hub(volumes: Lab) -> None:
 def test_a_home_whose_node_is_away_is_not_replaced_by_an_empty_one(volumes: Lab, how: str, why: str) -> None:
     """The user is told where the files are and that they are kept; no other node makes a home; later it is there again."""
     with away(volumes, WORKER, how):
-        said = volumes.ask_for_server(USER, profile="Plain")
+        said = volumes.ask_for_server(USER, profile=PLAIN)
         made = [node for node in NODES if node != WORKER and volumes.homes(node)]
     assert said == f"Your files are on {WORKER}, which {why}. They are kept; try again when it is back."
     assert made == []
-    volumes.start_server(USER, profile="Plain")
+    volumes.start_server(USER, profile=PLAIN)
     assert volumes.in_server(USER, "cat kept") == "mine"
     volumes.stop_server(USER)
 

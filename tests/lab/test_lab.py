@@ -1,6 +1,8 @@
 """The lab itself: it is what the other tests stand on, and a product of its own."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -19,8 +21,9 @@ def test_up_again_changes_nothing(lab: Lab) -> None:
 def test_survives_a_reboot(deployed: Lab) -> None:
     """After all of its containers were stopped, `lab.up` brings back the same swarm with the hub that ran on it."""
     before = deployed.fingerprint()
-    for name in containers.running(deployed.client):
-        deployed.client.stop(containers.container_name(name), timeout=5)
+    with ThreadPoolExecutor() as pool:
+        names = map(containers.container_name, containers.running(deployed.client))
+        list(pool.map(partial(deployed.client.stop, timeout=5), names))
     assert deployed.fab("lab.up").code == 0
     done = deployed.fab("deploy")
     assert done.code == 0, done.text

@@ -48,7 +48,10 @@ def server_on(lab: Lab, node: str, user: str) -> Iterator[str]:
 @pytest.fixture
 def whole(deployed: Lab) -> Iterator[Lab]:
     """Give a test the deployed lab, and bring back a node that it leaves out."""
+    before = deployed.seen()
     yield deployed
+    if before and deployed.seen() == before:
+        return
     for command in (("swarm-init",), ("prepull-all",)):
         done = deployed.fab(*command)
         assert done.code == 0, done.text

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +23,18 @@ from tests.lab.support import HUB, PROXY, Lab, variant
 
 MANAGER = topology.MANAGER.name
 PRODUCTION = ("staging = true", "staging = false")
-COUNTS = 200
-COUNT = f"import time\nfor number in range({COUNTS}):\n    print(number, flush=True)\n    time.sleep(0.2)"
+# Until it is told that this is enough; how far it is can be read on the way. It would not go on for ever.
+COUNT = """
+import os, time
+file = open("/tmp/numbers", "w")
+for number in range(250):
+    print(number, flush=True)
+    print(number, file=file, flush=True)
+    if os.path.exists("/tmp/enough"):
+        break
+    time.sleep(0.2)
+"""
 HTTPS = topology.MANAGER.ports[443]
-ALL_NUMBERS = "".join(f"{number}\n" for number in range(COUNTS))
 
 
 def unverified(most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
@@ -39,21 +47,33 @@ def unverified(most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.S
 
 
 @pytest.fixture
-def server(deployed: Lab) -> Iterator[HubApi]:
+def server(used: Lab) -> Iterator[HubApi]:
     """Start Ada's server, and ask it as she would."""
-    deployed.start_server("ada")
-    token = json.loads(deployed.hub_api("POST", "users/ada/tokens", "{}"))["token"]
+    used.start_server("ada")
+    token = json.loads(used.hub_api("POST", "users/ada/tokens", "{}"))["token"]
     yield HubApi(topology.HUB_URL, unverified(), SecretStr(token)).server("ada")
-    deployed.stop_server("ada")
-    deployed.forget_homes()
+    used.stop_server("ada")
+    used.forget_homes()
 
 
 @contextmanager
-def counting(server: HubApi) -> Iterator[Future[str]]:
-    """Let a kernel count over one websocket; what it has said is there when it is done."""
+def counting(lab: Lab, server: HubApi) -> Iterator[None]:
+    """Let a kernel count over one websocket, and see to it that it has gone on for a while after what was done meanwhile."""
     with ThreadPoolExecutor() as pool:
         counted = pool.submit(kernel.run, server, COUNT)
-        yield counted
+        try:
+            lab.wait(lambda: _number(lab) or counted.done(), 30, "the kernel does not count")
+            yield
+            last = _number(lab)
+            lab.wait(lambda: _number(lab) > last + 5 or counted.done(), 30, "the kernel does not go on")
+        finally:
+            lab.in_server("ada", "touch /tmp/enough")
+    numbers = counted.result().split()
+    assert (numbers, len(numbers) > last + 5) == ([str(number) for number in range(len(numbers))], True)
+
+
+def _number(lab: Lab) -> int:
+    return int(lab.in_server("ada", "tail -n 1 /tmp/numbers 2>/dev/null || true") or 0)
 
 
 def served() -> int:
@@ -69,6 +89,12 @@ def served_certificate() -> x509.Certificate:
     return x509.load_der_x509_certificate(certificate)
 
 
+def told_of_https() -> str | None:
+    """Return for how long browsers are told to come by HTTPS only."""
+    with https.asked("GET", topology.DOMAIN, HTTPS, "/hub/health", unverified()) as answer:
+        return answer.getheader("Strict-Transport-Security")
+
+
 def answers() -> bool:
     """Tell whether a certificate is served at all."""
     with contextlib.suppress(OSError):
@@ -76,17 +102,19 @@ def answers() -> bool:
     return False
 
 
-def test_a_kernel_goes_on_while_the_hub_is_replaced(deployed: Lab, server: HubApi) -> None:
-    """Its websocket stays open, and no word of its output is lost."""
-    before = deployed.service_version()
-    with counting(server) as counted:
-        deployed.docker("service", "update", "--quiet", "--force", HUB)
-        assert not counted.done(), "the hub was not replaced while it counted"
-    assert deployed.service_version() != before
-    assert counted.result() == ALL_NUMBERS
+@pytest.fixture(scope="module")
+def short_lived(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Deploy with certificates that hold for a minute."""
+    short = ('staging_server = "https://acme-staging.lab:14000/dir"', f'staging_server = "{topology.ACME_SHORT}"')
+    hosts = variant(tmp_path_factory.mktemp("short"), short)
+    used.forget_certificate()
+    done = used.fab("deploy", hosts=hosts)
+    assert done.code == 0, done.text
+    return hosts
 
 
-def test_plain_http_leads_to_https(deployed: Lab) -> None:
+@pytest.mark.usefixtures("short_lived")
+def test_plain_http_leads_to_https() -> None:
     """To the same path of the public address."""
     connection = http.client.HTTPConnection("127.0.0.1", topology.MANAGER.ports[80], timeout=10)
     connection.request("GET", "/hub/login?next=%2Fhub%2Fhome", headers={"Host": topology.DOMAIN})
@@ -94,8 +122,9 @@ def test_plain_http_leads_to_https(deployed: Lab) -> None:
     assert (answer.status, answer.getheader("Location")) == (301, f"{topology.HUB_URL}/hub/login?next=%2Fhub%2Fhome")
 
 
+@pytest.mark.usefixtures("short_lived")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
-def test_old_tls_is_refused(deployed: Lab) -> None:
+def test_old_tls_is_refused() -> None:
     """TLS 1.1 by the proxy, not only by its clients; 1.2 is taken."""
 
     def shake(version: ssl.TLSVersion) -> str:
@@ -107,15 +136,22 @@ def test_old_tls_is_refused(deployed: Lab) -> None:
     assert shake(ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
 
 
-def test_notebooks_do_not_reach_the_proxys_api(deployed: Lab, server: HubApi) -> None:
+@pytest.mark.usefixtures("short_lived")
+def test_a_staging_certificate_binds_no_browser() -> None:
+    """To HTTPS: who was told so could not get past it any more."""
+    assert told_of_https() is None
+
+
+@pytest.mark.usefixtures("short_lived")
+def test_notebooks_do_not_reach_the_proxys_api(used: Lab, server: HubApi) -> None:
     """It listens on a network to which they have no way; on theirs the port is closed."""
-    container = deployed.container(PROXY)
-    networks = json.loads(deployed.docker("inspect", container, "--format", "{{json .NetworkSettings.Networks}}"))
+    container = used.container(PROXY)
+    networks = json.loads(used.docker("inspect", container, "--format", "{{json .NetworkSettings.Networks}}"))
     asked = f'import socket; socket.create_connection(("{networks["jupyter"]["IPAddress"]}", 8001), 3)'
-    said = deployed.in_server("ada", f"python3 -c '{asked}' 2>&1 || true")
+    said = used.in_server("ada", f"python3 -c '{asked}' 2>&1 || true")
     assert said.endswith("ConnectionRefusedError: [Errno 111] Connection refused")
-    routes = deployed.in_server("ada", "cut -f 2 /proc/net/route").split()
-    assert [_destination(deployed, network) in routes for network in ("jupyter-proxy", "jupyter")] == [False, True]
+    routes = used.in_server("ada", "cut -f 2 /proc/net/route").split()
+    assert [_destination(used, network) in routes for network in ("jupyter-proxy", "jupyter")] == [False, True]
 
 
 def _destination(lab: Lab, network: str) -> str:
@@ -124,12 +160,13 @@ def _destination(lab: Lab, network: str) -> str:
     return ipaddress.ip_network(subnet).network_address.packed[::-1].hex().upper()
 
 
-def test_the_hub_tells_it_its_routes(deployed: Lab, server: HubApi) -> None:
+@pytest.mark.usefixtures("short_lived")
+def test_the_hub_tells_it_its_routes(used: Lab, server: HubApi) -> None:
     """By a token that both have; a proxy that starts anew has them within seconds."""
-    before = deployed.container(PROXY)
-    deployed.docker("kill", before)
-    deployed.wait(lambda: deployed.container(PROXY) not in ("", before), 60, "the proxy does not come back")
-    deployed.wait(lambda: _answers(server), 20, "the proxy does not know the way to a server")
+    before = used.container(PROXY)
+    used.docker("kill", before)
+    used.wait(lambda: used.container(PROXY) not in ("", before), 60, "the proxy does not come back")
+    used.wait(lambda: _answers(server), 20, "the proxy does not know the way to a server")
 
 
 def _answers(server: HubApi) -> bool:
@@ -138,62 +175,25 @@ def _answers(server: HubApi) -> bool:
     return False
 
 
-def test_a_new_certificate_cuts_nobody_off(deployed: Lab, server: HubApi, tmp_path: Path) -> None:
-    """It comes by way of the proxy's port 80, is served within seconds, and the websockets that are open stay so."""
-    before = served()
-    with counting(server) as counted:
-        done = deployed.fab("certs", hosts=variant(tmp_path, PRODUCTION))
-        assert done.code == 0, done.text
-        assert "hub restarts" not in done.out
-        deployed.wait(lambda: served() != before, 10, "the new certificate is not served")
-        assert not counted.done(), "the certificate was not replaced while it counted"
-    assert counted.result() == ALL_NUMBERS
-
-
-def test_browsers_are_told_to_come_by_https_only(deployed: Lab, tmp_path: Path) -> None:
-    """With a real certificate; who was told so by a staging one could not get past it any more."""
-
-    def told() -> str | None:
-        with https.asked("GET", topology.DOMAIN, HTTPS, "/hub/health", unverified()) as answer:
-            return answer.getheader("Strict-Transport-Security")
-
-    assert told() is None
-    done = deployed.fab("deploy", hosts=variant(tmp_path, PRODUCTION))
-    assert done.code == 0, done.text
-    assert told() == "max-age=31536000"
-    deployed.forget_certificate()
-
-
-@pytest.fixture(scope="module")
-def short_lived(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Deploy with certificates that hold for a minute."""
-    short = ('staging_server = "https://acme-staging.lab:14000/dir"', f'staging_server = "{topology.ACME_SHORT}"')
-    hosts = variant(tmp_path_factory.mktemp("short"), short)
-    settled.forget_certificate()
-    done = settled.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
-    return hosts
-
-
-def test_a_certificate_renews_itself(settled: Lab, short_lived: Path) -> None:
+def test_a_certificate_renews_itself(used: Lab, short_lived: Path) -> None:
     """With a third of its life left, on the cluster alone; it is served, and nobody's connection breaks."""
-    before, services = served(), settled.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}")
-    settled.wait(lambda: served() != before, 2 * topology.SHORT_SECONDS, "no other certificate is served")
-    assert settled.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}") == services
+    before, services = served(), used.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}")
+    used.wait(lambda: served() != before, 2 * topology.SHORT_SECONDS, "no other certificate is served")
+    assert used.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}") == services
 
 
-def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(settled: Lab, short_lived: Path) -> None:
+def test_a_renewal_that_fails_keeps_the_certificate_and_is_told(used: Lab, short_lived: Path) -> None:
     """By doctor and status, with the reason; it is tried again, and when that goes well nothing is told any more."""
-    settled.docker("service", "scale", "--detach", f"{PROXY}=0")
+    used.docker("service", "scale", "--detach", f"{PROXY}=0")
     try:
-        settled.wait(lambda: failed_renewals(settled, short_lived), 2 * topology.SHORT_SECONDS, "status does not tell")
-        doctor = json.loads(settled.fab("doctor", "--json", hosts=short_lived).out)
+        used.wait(lambda: failed_renewals(used, short_lived), 2 * topology.SHORT_SECONDS, "status does not tell")
+        doctor = json.loads(used.fab("doctor", "--json", hosts=short_lived).out)
         told = [one for one in doctor["findings"] if one["check"] == "certificate" and "renewal has failed" in one["text"]]
         assert [(one["host"], one["level"]) for one in told] == [(MANAGER, "failure")], doctor
-        assert settled.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
+        assert used.on(MANAGER, "cat", f"/etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem")
     finally:
-        settled.docker("service", "scale", "--detach", f"{PROXY}=1")
-    settled.wait(lambda: not failed_renewals(settled, short_lived), 2 * topology.SHORT_SECONDS, "it is not renewed")
+        used.docker("service", "scale", "--detach", f"{PROXY}=1")
+    used.wait(lambda: not failed_renewals(used, short_lived), 2 * topology.SHORT_SECONDS, "it is not renewed")
 
 
 def failed_renewals(lab: Lab, hosts: Path) -> int:
@@ -201,14 +201,33 @@ def failed_renewals(lab: Lab, hosts: Path) -> int:
     return int(json.loads(lab.fab("status", "--json", hosts=hosts).out)["certificate"]["failed_renewals"])
 
 
-def test_a_proxy_without_a_certificate_is_given_one(settled: Lab) -> None:
+@pytest.mark.usefixtures("short_lived")
+def test_a_new_certificate_cuts_nobody_off(used: Lab, server: HubApi, tmp_path: Path) -> None:
+    """It comes by way of the proxy's port 80, is served within seconds, and the websockets that are open stay so."""
+    before = served()
+    with counting(used, server):
+        done = used.fab("certs", hosts=variant(tmp_path, PRODUCTION))
+        assert done.code == 0, done.text
+        assert "hub restarts" not in done.out
+        used.wait(lambda: served() != before, 10, "the new certificate is not served")
+
+
+def test_a_proxy_without_a_certificate_is_given_one(used: Lab) -> None:
     """Once the files are gone, and the proxy has been started anew without them, it answers the authority that gives others."""
-    settled.forget_certificate()
-    settled.wait(lambda: settled.container(PROXY), 60, "the proxy does not run")
-    before = settled.container(PROXY)
-    settled.docker("kill", before)
-    settled.wait(lambda: settled.container(PROXY) not in ("", before), 60, "no new proxy starts")
-    done = settled.fab("deploy")
+    used.forget_certificate()
+    used.wait(lambda: used.container(PROXY), 60, "the proxy does not run")
+    before = used.container(PROXY)
+    used.docker("kill", before)
+    used.wait(lambda: used.container(PROXY) not in ("", before), 60, "no new proxy starts")
+    done = used.fab("deploy")
     assert done.code == 0, done.text
     assert f"issue staging certificate for {topology.DOMAIN}" in done.out
-    settled.wait(answers, 10, "the certificate is not served")
+    used.wait(answers, 10, "the certificate is not served")
+
+
+def test_a_kernel_goes_on_while_the_hub_is_replaced(deployed: Lab, server: HubApi) -> None:
+    """Its websocket stays open, and no word of its output is lost."""
+    before = deployed.service_version()
+    with counting(deployed, server):
+        deployed.docker("service", "update", "--quiet", "--force", HUB)
+    assert deployed.service_version() != before

@@ -38,8 +38,7 @@ def write(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator[Write]:
 
 def status_of(lab: Lab, token: str) -> int:
     """Return what the hub's API answers to a token."""
-    container = lab.container()
-    return int(lab.docker("exec", container, "sh", "-c", STATUS, "sh", token))
+    return int(lab.execute(HUB, "sh", "-c", STATUS, "sh", token))
 
 
 def token_of(lab: Lab, name: str) -> str:
@@ -158,7 +157,6 @@ def test_members_of_organisations_and_teams_get_in_by_a_deploy(
         assert "grace" in shown(deployed, hosts)
     finally:
         deployed.hub_api("DELETE", "users/barbara")
-        assert deployed.fab("deploy", "--yes").code == 0
 
 
 ELSEWHERE = """[access]
@@ -176,16 +174,14 @@ username_claim = "login"
 [certs]"""
 
 
-def test_people_log_in_at_another_provider(
-    deployed: Lab, settings: Settings, browser: Browser, context: BrowserContext
-) -> None:
+def test_people_log_in_at_another_provider(used: Lab, settings: Settings, browser: Browser, context: BrowserContext) -> None:
     """By its own name on the login page and by the userlist; its secret stands in no spec."""
     names = ('state/oauth.env"', 'state/oauth.env"\nnames = ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"]')
     hosts = settings(names, ("[certs]", ELSEWHERE.replace("URL", f"https://{topology.GITHUB}:8444")))
-    done = deployed.fab("deploy", "--yes", hosts=hosts)
+    done = used.fab("deploy", "--yes", hosts=hosts)
     assert done.code == 0, done.text
     expect(log_in(context, "grace", at="the University").locator("#start")).to_be_visible()
     with browser.new_context(ignore_https_errors=True) as elsewhere:
         refused(log_in(elsewhere, "mallory", at="the University"))
     kept = dict(line.partition("=")[::2] for line in (topology.STATE / "oauth.env").read_text().splitlines())
-    assert kept["GITHUB_CLIENT_SECRET"] not in deployed.docker("service", "inspect", HUB)
+    assert kept["GITHUB_CLIENT_SECRET"] not in used.docker("service", "inspect", HUB)
