@@ -1,5 +1,6 @@
 """The lab that all tests here share: up once, wiped once, left as it was found."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ from tests.lab.browsing import FLAGS
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 HERE = Path(__file__).parent
-
+# Hundreds of times `fab` would compile all of swarmhub anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # These deploy variants of lab/hosts.toml, which the next one need not take back; all others ask for lab/hosts.toml itself.
 FIRST = ("browser", "browser_notebooks", "browser_page", "homes", "config", "spawner", "certs", "proxy")
