@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import topology
-from tests.lab.support import HUB, Lab, Settings
+from tests.lab.support import HUB, PROXY, Lab, Settings
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
@@ -126,6 +126,10 @@ def test_a_notebook_reaches_nobody_elses(servers: Lab, user: str) -> None:
         [*hers, (f"{HUB}-grace", 8888)], "ConnectionRefusedError"
     )
     assert tried(servers, user, (HUB, 8081)) == all_([(HUB, 8081)], "reached")
+    # Nor the proxy on their network, which answers the hub's own network and the public address.
+    address = '{{(index .NetworkSettings.Networks "jupyter").IPAddress}}'
+    proxy = [(servers.docker("inspect", servers.container(PROXY), "--format", address), port) for port in (8001, 8000, 443)]
+    assert tried(servers, user, *proxy) == all_(proxy, "ConnectionRefusedError")
     # Packets without a connection neither: the kernel says so at once.
     assert tried(servers, user, hers[0], kind="SOCK_DGRAM") == all_(hers[:1], "PermissionError")
 
