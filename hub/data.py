@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 UMASK = 0o007
@@ -18,7 +19,16 @@ def make(database: Path, cookies: Path) -> None:
     """Make what is missing of the files that SQLite and JupyterHub themselves would let nobody but their user write.
 
     An empty database is a new one to JupyterHub; the other file is the secret of the cookies.
+
+    Raises:
+        SystemExit: one is not the hub's to write, as after a copy that somebody put back by hand.
+
     """
+    for file in (database, cookies):
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            sys.exit(
+                f"{file} is not the hub's to write. On the manager, in its volume: chgrp 0 {file.name}; chmod 660 {file.name}"
+            )
     database.touch()
     if not cookies.exists():
         new = cookies.with_name(f"{cookies.name}.new")

@@ -203,7 +203,7 @@ def test_node_outside_the_swarm_stops_a_deploy(deployed: Lab) -> None:
 def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Settings) -> None:
     """A hub that cannot read its database: the step fails with the hub's own last lines; repaired, it is taken up again."""
     database = "/var/lib/docker/volumes/jupyterhub-data/_data/jupyterhub.sqlite"
-    deployed.on(MANAGER, "cp", database, f"{database}.kept")
+    deployed.on(MANAGER, "cp", "--preserve", database, f"{database}.kept")
     deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
     try:
         done = deployed.fab("service", hosts=settings(("[network]", '[page]\nname = "Another"\n\n[network]')))

@@ -70,3 +70,15 @@ def test_a_secret_that_is_there_stays(database: Path, cookies: Path) -> None:
     cookies.write_text("00")
     data.make(database, cookies)
     assert (cookies.read_text(), {*cookies.parent.iterdir()}) == ("00", {cookies, database})
+
+
+@pytest.mark.parametrize("name", ["hub.sqlite", "cookies"])
+def test_a_file_that_is_not_the_hubs_to_write_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As after a copy that root put back by hand: the log ends with it, not with a traceback."""
+    (tmp_path / name).touch()
+    # These tests may be root's, who may write all.
+    monkeypatch.setattr(os, "access", lambda file, mode: file != tmp_path / name)
+    with pytest.raises(SystemExit, match=f"{name} is not the hub's to write.*chmod 660 {name}"):
+        data.make(tmp_path / "hub.sqlite", tmp_path / "cookies")
