@@ -24,7 +24,8 @@ NO_PLUGIN = ("unrecognized arguments", "does not appear to be installed")
 class Wanted:
     """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80.
 
-    `cost` is what another certificate than the one that is served means for the people working.
+    `cost` is what another certificate than the one that is served means for the people working; `given` are the files of
+    this machine that are put into the container: where, and which.
     """
 
     domain: str
@@ -38,6 +39,7 @@ class Wanted:
     dns: Dns | None = None
     by_proxy: bool = False
     cost: Cost = Cost.HUB_RESTART
+    given: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_by_http(self) -> bool:

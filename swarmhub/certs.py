@@ -85,6 +85,7 @@ def desired(settings: Settings) -> Wanted:
     """
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
+    files = {certbot.CA_IN_CONTAINER: certs.ca, dns_challenge.CREDENTIALS: certs.dns_credentials}
     return Wanted(
         settings.hub.domain,
         certs.email,
@@ -95,6 +96,7 @@ def desired(settings: Settings) -> Wanted:
         ca,
         settings.names,
         dns_challenge.desired(settings),
+        given=tuple((place, str(file)) for place, file in files.items() if file),
     )
 
 
@@ -192,5 +194,11 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
 
 def _change(verb: str, what: str, manager: str, run: Certbot, differs: tuple[Difference, ...] = ()) -> Change:
     cost = Cost.NOTHING if verb == "issue" else run.wanted.cost
-    command = commands.container(certbot.container(run.wanted, run.directory, force=run.force))
-    return Change(verb, what, manager, run, differs, cost, command=command)
+    return Change(verb, what, manager, run, differs, cost, command=_typed(run))
+
+
+def _typed(run: Certbot) -> str:
+    """Return the command, with the files mounted that the engine is sent."""
+    body = certbot.container(run.wanted, run.directory, force=run.force)
+    mounted = [*body["HostConfig"]["Binds"], *(f"{file}:{place}:ro" for place, file in run.wanted.given)]
+    return commands.container(body | {"HostConfig": body["HostConfig"] | {"Binds": mounted}})

@@ -238,3 +238,10 @@ def test_a_person_can_type_certbots_command() -> None:
     """With the arguments that it gets here."""
     (change,) = planned(None).changes
     assert (change.command.startswith("docker run --rm "), f" --domain {DOMAIN} " in change.command) == (True, True)
+
+
+def test_that_command_mounts_the_files_that_the_engine_is_sent(tmp_path: Path) -> None:
+    """The CA, without which certbot would not trust the server."""
+    (tmp_path / "ca.pem").write_text("the CA")
+    (change,) = certs.plan(wanted(ca=str(tmp_path / "ca.pem")), None, MANAGER, NOW).changes
+    assert f"--volume {tmp_path}/ca.pem:/swarmhub-ca.pem:ro" in change.command
