@@ -167,7 +167,7 @@ def test_what_is_piped_in_runs_in_a_users_container(deployed: Lab, node: str) ->
 
 def test_a_shell_has_a_real_terminal(deployed: Lab) -> None:
     """On a terminal the shell has one too, of the same size, and its exit code is passed on."""
-    done = typed("shell", when="# ", keys=b"tty; stty size; exit 7\r")
+    done = typed("shell", when="$ ", keys=b"tty; stty size; exit 7\r")
     assert (done.code, bool(re.search(rf"/dev/pts/\d+\r\n{ROWS} {COLUMNS}\r\n", done.out))) == (7, True)
 
 

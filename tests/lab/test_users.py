@@ -21,6 +21,14 @@ FILES = "async () => (await fetch('/user/grace/api/contents')).url"
 Write = Callable[[str], Path]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _listed_alone(settled: Lab) -> None:
+    """Forget whom other tests have brought in, or have taken off a list."""
+    for one in json.loads(settled.hub_api("GET", "users")):
+        if one["name"] not in {"ada", "grace"}:
+            settled.hub_api("DELETE", f"users/{one['name']}")
+
+
 @pytest.fixture
 def write(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator[Write]:
     """Return what writes a userlist, and gives the settings that name it; in the end the lab's own is in force again."""
