@@ -20,6 +20,7 @@ HUB_FILES = Path(__file__).resolve().parent.parent / "hub"
 HUB, FILTER, BENCH = "jupyterhub", "jupyterhub-engine", "bench"
 PLACE = "srv/bench"
 SOCKET = "/var/run/docker.sock"
+INSPECT = "docker service inspect $(docker service ls -q)"
 KINDS = ("bare", "stock", "ours")
 
 
@@ -42,9 +43,6 @@ def main(rounds: int, sizes: list[int]) -> None:
             _table(at_once, [json.loads(line) for line in out.splitlines() if line.startswith("{")])
     finally:
         _clear_away(client)
-
-
-INSPECT = "docker service inspect $(docker service ls -q)"
 
 
 def _service(hub: dict[str, Any], its_filter: dict[str, Any] | None) -> list[str]:

@@ -32,6 +32,7 @@ from swarmhub import (
     wall_rules,
     walls,
     walls_image,
+    walls_spec,
 )
 from swarmhub.differences import known_after
 from swarmhub.errors import StepError, StepErrors
@@ -149,22 +150,22 @@ def walls_plan(run: Run, *, foresee: bool = False) -> Plan:
     if image is None and not foresee:
         bare = next(host for host in lacking if run.look.walls_image(host) is None)
         raise StepError(bare, f"has no image {walls_image.tag(hub)}", prerequisites.PULL)
-    wanted = walls.desired(hub, image or known_after(images.STEP), _rules(run), _kept_apart(run))
+    wanted = walls_spec.desired(hub, image or known_after(images.STEP), _rules(run), _kept_apart(run))
     return walls.plan(wanted, found, run.manager)
 
 
-def _kept_apart(run: Run) -> walls.Servers | None:
+def _kept_apart(run: Run) -> walls_spec.Servers | None:
     settings = run.settings
     ours = (settings.hub.service, proxy.name(settings))
-    return walls.Servers(settings.network.name, ours) if settings.walls.apart else None
+    rules = wall_rules.apart(settings.hub.service)
+    return walls_spec.Servers(settings.network.name, ours, rules) if settings.walls.apart else None
 
 
 def _rules(run: Run) -> wall_rules.Rules:
     swarm, settings = run.look.swarm(), run.settings
     hosts = every([partial(run.look.endpoints, host) for host in settings.hosts.all])
     addresses = [node.address for node in swarm.nodes]
-    rules = wall_rules.desired(settings.hub.service, hosts, addresses, swarm.data_port, settings.walls.deny)
-    return wall_rules.apart(rules) if settings.walls.apart else rules
+    return wall_rules.desired(settings.hub.service, hosts, addresses, swarm.data_port, settings.walls.deny)
 
 
 def service_plan(run: Run, parts: Parts) -> Plan:

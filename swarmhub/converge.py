@@ -10,7 +10,8 @@ from swarmhub.wait import until
 
 SECONDS = 300
 ENSURE_SECONDS = 30
-# A service that is created has no update to fail: that many of its tasks in a row do.
+# So many tasks of a service, or of a node, end by themselves: it will not get better by waiting. One that is created has no
+# update to fail.
 FAILURES = 2
 LOG_LINES = 20
 PAUSE_SECONDS = 0.3
@@ -47,7 +48,7 @@ def ensure(manager: Host, name: str, progress: Progress) -> None:
     def settled() -> bool:
         nonlocal last, old
         service, tasks = _ask(manager, name)
-        last, failures = read({**service, "UpdateStatus": None}, tasks), _failed(tasks)
+        last, failures = read({**service, "UpdateStatus": None}, tasks), frozenset(task["ID"] for task in failed(tasks))
         old = failures if old is None else old
         return last.done or len(failures - old) >= FAILURES
 
@@ -90,7 +91,7 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
     update = (service.get("UpdateStatus") or {}).get("State", "")
     if not ordered:
         return State("waiting for a task")
-    failures = [task for task in ordered if task["Status"]["State"] in ("failed", "rejected")]
+    failures = failed(ordered)
     newest = ordered[-1]
     if update.startswith("rollback") or update == "paused":
         bad = failures[-1] if failures else newest
@@ -126,8 +127,9 @@ def _ask(manager: Host, name: str) -> tuple[Json, Sequence[Json]]:
     return service, manager.engine.get("/tasks", filters={"service": [name]})
 
 
-def _failed(tasks: Sequence[Json]) -> frozenset[str]:
-    return frozenset(task["ID"] for task in tasks if task["Status"]["State"] in ("failed", "rejected"))
+def failed(tasks: Sequence[Json]) -> list[Json]:
+    """Return the tasks that have ended by themselves, or that an engine has refused."""
+    return [task for task in tasks if task["Status"]["State"] in ("failed", "rejected")]
 
 
 def _error(task: Json) -> str:

@@ -101,7 +101,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
     container = {
         "Image": parts.hub_image,
-        **({} if needs_root(settings) else {"User": USER}),
+        **({} if _needs_root(settings, above) else {"User": USER}),
         # JupyterHub's proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
         "Labels": {CERTIFICATE_LABEL: parts.certificate} if is_alone else {},
         "Env": [f"{name}={value}" for name, value in environment.items()],
@@ -138,9 +138,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
 
 
-def needs_root(settings: Settings) -> bool:
+def _needs_root(settings: Settings, above: object) -> bool:
     """Tell whether the hub has to be root: for Docker's socket, for the certificate's key, or to give people their folders."""
-    above = mounts.above_homes(settings.home.model_dump(), settings.hub.service)
     return settings.hub.engine == "socket" or not settings.proxy.separate or above is not None
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from hub.settings import API_PORT
@@ -29,13 +29,11 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of a node's chain, a line each, and those that stand in each server, with PEERS for its network."""
+    """The rules of a chain, a line each."""
 
     chain: str
     ipv4: tuple[str, ...]
     ipv6: tuple[str, ...]
-    apart4: tuple[str, ...] = ()
-    apart6: tuple[str, ...] = ()
 
 
 def chain(hub: str) -> str:
@@ -58,13 +56,13 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
     return Rules(chain(hub), of_family[4], of_family[6])
 
 
-def apart(rules: Rules) -> Rules:
-    """Return them with those by which a server reaches nothing on its network but the hub.
+def apart(hub: str) -> Rules:
+    """Return the rules by which a server reaches nothing on its network, which is PEERS in them, but the hub.
 
     The hub's address is another after each of its restarts, so its port is open, wherever it leads.
     """
-    of_family = {version: tuple(_apart(rules.chain, version)) for version in (4, 6)}
-    return replace(rules, apart4=of_family[4], apart6=of_family[6])
+    of_family = {version: tuple(_apart(chain(hub), version)) for version in (4, 6)}
+    return Rules(chain(hub), of_family[4], of_family[6])
 
 
 def _apart(name: str, version: int) -> Iterator[str]:

@@ -7,26 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import beside
-from swarmhub import replicated, specs, walls_image
-from swarmhub.converge import HOLDING
+from swarmhub import specs, walls_image, walls_spec
+from swarmhub.converge import FAILURES, HOLDING, failed
 from swarmhub.differences import flat
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import Change, Plan, Progress
-from swarmhub.replicated import LABEL, SECOND
+from swarmhub.replicated import LABEL
 from swarmhub.wait import until
-from swarmhub.wall_rules import Endpoints, Rules
+from swarmhub.wall_rules import Endpoints
 
 STEP = "walls"
-# Its value is the image's tag: the spec itself names the image by its id, which no engine seeks in a registry.
-IMAGE_LABEL = "swarmhub.walls"
 # A restart of the service, and the first check of each container.
 SECONDS = 60
-# So many tasks of a node end by themselves while one waits: it will not get better by waiting.
-FAILURES = 2
 LOG_SECONDS = 5
-# Where an engine keeps the network namespaces of its containers, in netns/.
-ENGINE_FOLDER = "/run/docker"
 # What an engine says whose host keeps its mounts to itself, and what inside/walls.sh says.
 REMEDIES = {
     "not a shared or slave mount": "There, before Docker starts: mount --make-rshared /; or without it: walls.apart = false",
@@ -61,7 +55,7 @@ class Found:
     @property
     def tag(self) -> str:
         """Return the name of the image that it was made from."""
-        return str(((self.service or {}).get("Spec", {}).get("Labels") or {}).get(IMAGE_LABEL, ""))
+        return str(((self.service or {}).get("Spec", {}).get("Labels") or {}).get(walls_spec.IMAGE_LABEL, ""))
 
     @property
     def standing(self) -> frozenset[str]:
@@ -118,78 +112,6 @@ def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None
     return str(ids.pop()) if len(ids) == 1 else walls_image.tag(hub)
 
 
-@dataclass(frozen=True)
-class Servers:
-    """The servers that are kept apart: those of a hub on a network, but for the services that are ours."""
-
-    network: str
-    ours: tuple[str, ...]
-
-
-def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) -> dict[str, Any]:
-    """Return the service's whole spec."""
-    # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
-    locked = replicated.privileges("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else []))
-    container = {
-        "Image": image,
-        "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
-        "Env": [f"{name}={value}" for name, value in _environment(hub, rules, servers).items()],
-        "Mounts": [*(_mount(folder) for folder in walls_image.FOLDERS), *([_namespaces()] if servers else [])],
-        **locked,
-        "Privileges": {**locked["Privileges"], "SELinuxContext": {"Disable": True}},
-        "Healthcheck": {
-            "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
-            "Interval": 10 * SECOND,
-            "Timeout": 10 * SECOND,
-            "StartPeriod": 10 * SECOND,
-            **replicated.FIRST,
-            "Retries": 3,
-        },
-        "StopGracePeriod": 10 * SECOND,
-    }
-    return {
-        "Name": name(hub),
-        "Labels": {LABEL: hub, IMAGE_LABEL: walls_image.tag(hub)},
-        "TaskTemplate": {
-            "ContainerSpec": container,
-            "Networks": [{"Target": "host"}],
-            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
-        },
-        "Mode": {"Global": {}},
-        "UpdateConfig": {"Parallelism": 0, "FailureAction": "continue", "Order": "stop-first"},
-        "EndpointSpec": {"Mode": "dnsrr"},
-    }
-
-
-def _environment(hub: str, rules: Rules, servers: Servers | None) -> dict[str, str]:
-    rules_of = {"IPV4": rules.ipv4, "IPV6": rules.ipv6, **({"APART4": rules.apart4, "APART6": rules.apart6} if servers else {})}
-    between = {"NETWORK": servers.network, "HUB": hub, "OURS": " ".join(servers.ours)} if servers else {}
-    return {"CHAIN": rules.chain, **between, **{name: "\n".join(lines) for name, lines in rules_of.items()}}
-
-
-def _namespaces() -> dict[str, Any]:
-    """Return the mount in which the network namespaces of containers come and go as they do on the host."""
-    return {
-        "Type": "bind",
-        "Source": ENGINE_FOLDER,
-        "Target": "/engine",
-        "ReadOnly": True,
-        "BindOptions": {"Propagation": "rslave"},
-    }
-
-
-def _mount(folder: str) -> dict[str, Any]:
-    # Without what is mounted below: a container that held its host's mounts would keep them from being unmounted.
-    alone = {"Propagation": "rprivate", "NonRecursive": True}
-    return {
-        "Type": "bind",
-        "Source": f"/{folder}",
-        "Target": f"{walls_image.HOST}/{folder}",
-        "ReadOnly": True,
-        "BindOptions": alone,
-    }
-
-
 def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
     """Return what makes the service as wanted.
 
@@ -233,7 +155,7 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
     """
     last = first
     # What failed before may have been mended since.
-    old = frozenset(task["ID"] for task in _failed(first.tasks))
+    old = frozenset(task["ID"] for task in failed(first.tasks))
 
     def settled() -> bool:
         nonlocal last
@@ -252,15 +174,11 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
 
 def _is_settled(found: Found, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
     tasks = {node: [task for task in found.by_node.get(node, []) if task["ID"] not in old] for node in wanted}
-    return all(node in found.standing or len(_failed(of_node)) >= FAILURES for node, of_node in tasks.items())
-
-
-def _failed(tasks: Sequence[Json]) -> list[Json]:
-    return [task for task in tasks if task["Status"]["State"] in ("failed", "rejected")]
+    return all(node in found.standing or len(failed(of_node)) >= FAILURES for node, of_node in tasks.items())
 
 
 def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
-    bad = (_failed(tasks) or [*tasks])[-1:]
+    bad = (failed(tasks) or [*tasks])[-1:]
     if not bad:
         return StepError(host, "the walls do not stand: Swarm has given it no task", "See on a manager: docker node ls")
     said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"

@@ -32,6 +32,12 @@ def log_in(context: BrowserContext, name: str, at: str = "GitHub") -> Page:
     return page
 
 
+def refused(page: Page) -> None:
+    """Make sure that the page says that one may not log in."""
+    page.wait_for_url(f"{topology.HUB_URL}/hub/oauth_callback**")
+    expect(page.get_by_role("alert")).to_contain_text("not among the people who may use this hub")
+
+
 def start_server(page: Page, name: str) -> None:
     """Start a user's server from the home page, with the choice that is preselected, and wait until JupyterLab is there."""
     page.goto(f"{topology.HUB_URL}/hub/home")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from lab import topology
-from tests.lab.browsing import log_in, picture, start_server
+from tests.lab.browsing import log_in, picture, refused, start_server
 from tests.lab.support import HUB, Lab, Settings, typed
 
 MAX_SECONDS = 60
@@ -112,12 +112,6 @@ def test_whom_the_console_added_stays(deployed: Lab, write: Write) -> None:
         assert {name: one["from"] for name, one in shown(deployed).items()} == {"ada": "userlist", "linus": "console"}
     finally:
         deployed.hub_api("DELETE", "users/linus")
-
-
-def refused(page: Page) -> None:
-    """Make sure that the page says that one may not log in."""
-    page.wait_for_url(f"{topology.HUB_URL}/hub/oauth_callback**")
-    expect(page.get_by_role("alert")).to_contain_text("not among the people who may use this hub")
 
 
 def test_in_the_browser_who_is_removed_is_out_and_who_is_added_gets_in(

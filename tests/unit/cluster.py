@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from swarmhub import hub_image, releases, service, swarm_config, wall_rules, walls, walls_image
+from swarmhub import walls_spec as wanted_walls
 from swarmhub.certs import parse
 from swarmhub.host import Output
 from swarmhub.secrets import Secrets
@@ -184,8 +185,8 @@ def walls_spec(settings: Settings) -> dict[str, Any]:
     """Return the spec of the walls' service, as an engine answers it."""
     hub = settings.hub.service
     rules = wall_rules.desired(hub, [], [], 4789, settings.walls.deny)
-    servers = walls.Servers(settings.network.name, (hub, f"{hub}-proxy"))
-    kept = as_kept(walls.desired(hub, WALLS_IMAGE, wall_rules.apart(rules), servers), {})
+    servers = wanted_walls.Servers(settings.network.name, (hub, f"{hub}-proxy"), wall_rules.apart(hub))
+    kept = as_kept(wanted_walls.desired(hub, WALLS_IMAGE, rules, servers), {})
     kept["TaskTemplate"]["Networks"] = [{"Target": "id-of-host"}]
     return kept
 

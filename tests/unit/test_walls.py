@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub import wall_rules, walls, walls_image
+from swarmhub import wall_rules, walls, walls_image, walls_spec
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Output
 from swarmhub.wall_rules import Endpoints
@@ -15,7 +15,7 @@ from tests.unit.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in
 
 HUB, IMAGE, TAG = "jupyterhub", "sha256:walls", walls_image.tag("jupyterhub")
 RULES = wall_rules.desired(HUB, [Endpoints(("10.0.0.11",))], [], 4789, [])
-WANTED = walls.desired(HUB, IMAGE, RULES)
+WANTED = walls_spec.desired(HUB, IMAGE, RULES)
 NODES = {"n1": MANAGER, "n2": WORKER1}
 
 
@@ -43,34 +43,6 @@ def test_users_servers_never_have_its_name() -> None:
     assert walls.name(HUB) == "jupyterhub_walls"
 
 
-def test_it_runs_on_every_node_in_the_hosts_own_network_with_no_right_but_over_that() -> None:
-    """What it needs of its host is mounted read-only, without what is mounted below."""
-    template = WANTED["TaskTemplate"]
-    container = template["ContainerSpec"]
-    assert (WANTED["Mode"], template["Networks"]) == ({"Global": {}}, [{"Target": "host"}])
-    assert (container["CapabilityDrop"], container["CapabilityAdd"]) == (["ALL"], ["CAP_NET_ADMIN", "CAP_NET_RAW"])
-    assert container["Privileges"] == {"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}}
-    assert {(one["ReadOnly"], one["BindOptions"]["NonRecursive"]) for one in container["Mounts"]} == {(True, True)}
-
-
-def test_to_keep_servers_apart_it_sees_their_namespaces_come_and_go() -> None:
-    """It may enter them, and has their network, whose servers they are, and the rules for them besides."""
-    servers = walls.Servers("jupyter", (HUB, "jupyterhub-proxy"))
-    container = walls.desired(HUB, IMAGE, wall_rules.apart(RULES), servers)["TaskTemplate"]["ContainerSpec"]
-    variables = dict(line.partition("=")[::2] for line in container["Env"])
-    last = container["Mounts"][-1]
-    assert container["CapabilityAdd"] == ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"]
-    assert (last["Source"], last["BindOptions"], last["ReadOnly"]) == ("/run/docker", {"Propagation": "rslave"}, True)
-    assert [variables[name] for name in ("NETWORK", "HUB", "OURS")] == ["jupyter", HUB, f"{HUB} {HUB}-proxy"]
-    assert variables["APART4"].splitlines() == list(wall_rules.apart(RULES).apart4)
-
-
-def test_the_rules_are_in_its_environment() -> None:
-    """The script decides nothing."""
-    variables = dict(line.partition("=")[::2] for line in WANTED["TaskTemplate"]["ContainerSpec"]["Env"])
-    assert variables == {"CHAIN": RULES.chain, "IPV4": "\n".join(RULES.ipv4), "IPV6": "\n".join(RULES.ipv6)}
-
-
 def test_it_is_created_where_there_is_none() -> None:
     """On a manager, which gives it to all nodes."""
     host = FakeHost()
@@ -91,7 +63,7 @@ def test_where_it_is_as_wanted_nothing_is_planned() -> None:
 def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
     """So that a second operator's update fails instead of being lost."""
     host = FakeHost()
-    other = walls.desired(HUB, IMAGE, wall_rules.desired(HUB, [Endpoints(("10.0.0.12",))], [], 4789, []))
+    other = walls_spec.desired(HUB, IMAGE, wall_rules.desired(HUB, [Endpoints(("10.0.0.12",))], [], 4789, []))
     (change,) = walls.plan(other, found(), MANAGER).changes
     change.apply(host, FakeProgress())
     sent = host.engine.sent("POST /services/w1/update")
