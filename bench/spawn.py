@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import containers, machine, topology
-from swarmhub import context
+from swarmhub.engine import context
 
 INSIDE = Path(__file__).with_name("inside")
 HUB_FILES = Path(__file__).resolve().parent.parent / "hub"

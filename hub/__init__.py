@@ -1,1 +1,5 @@
 """What goes into the hub's image: importable there and in the tests as `hub`."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent

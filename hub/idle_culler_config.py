@@ -2,6 +2,6 @@
 
 import os
 
-from hub.culling import configure_culler
+from hub.config.culling import configure_culler
 
 configure_culler(get_config(), os.environ)  # type: ignore[name-defined]  # noqa: F821 - traitlets puts it here

@@ -1,10 +1,11 @@
-"""JupyterHub reads this file; what it does is in `hub.config`, where the tests reach it."""
+"""JupyterHub reads this file; what it does is in `hub.config.configure`, where the tests reach it."""
 
 import os
 
-from hub import access, data, groups, listed, settings
-from hub.config import COOKIES, DATA, DATABASE, USERLIST, configure
-from hub.engine import ensure_config, wait_until_it_answers
+from hub.config import data, groups
+from hub.config.configure import COOKIES, DATA, DATABASE, USERLIST, configure
+from hub.shared import listed, operator_token, settings
+from hub.spawner.engine import ensure_config, wait_until_it_answers
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
 data.share()
@@ -14,5 +15,5 @@ data.make(DATA / DATABASE, DATA / COOKIES)
 tables = settings.load(os.environ)
 listed.adopt(DATA / listed.FOLDER, USERLIST.read_text(), DATA / DATABASE, tables["access"]["provider"])
 configure(c, mounted=mounted)
-access.let_in(c, database=DATA / DATABASE)
+operator_token.let_in(c, database=DATA / DATABASE)
 groups.drop_members(DATA, DATA / DATABASE, tables["groups"])

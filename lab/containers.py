@@ -11,7 +11,7 @@ from lab.images import Images
 from lab.keys import State
 from lab.machine import LabError, Say
 from lab.topology import Node, Service
-from swarmhub import context
+from swarmhub.engine import context
 
 PARTS: tuple[Node | Service, ...] = (*topology.SERVICES, *topology.NODES)
 

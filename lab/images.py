@@ -14,7 +14,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 
 from lab import keys, machine, topology
 from lab.machine import LabError, Say
-from swarmhub import context
+from swarmhub.engine import context
 
 BASE = "debian:trixie-slim"
 OUR_BASE = "swarmhub-lab/base:trixie"

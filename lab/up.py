@@ -14,7 +14,7 @@ from lab import containers, images, keys, machine, topology
 from lab.keys import State
 from lab.machine import LabError, Say, wait_for
 from lab.topology import MANAGER, NODES, WORKERS
-from swarmhub import https
+from swarmhub.certificate import https
 
 READY_SECONDS = 60
 

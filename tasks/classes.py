@@ -7,15 +7,17 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import archive, classes, hub_api, people, servers
-from swarmhub import roster as rosters
+from swarmhub.classes import archive, people, readiness
+from swarmhub.classes import roster as rosters
+from swarmhub.cluster.nodes import Member
 from swarmhub.errors import FAILED, StepError, StepErrors, UsageError
 from swarmhub.host import Host, Json
-from swarmhub.hub_api import HubApi
-from swarmhub.nodes import Member
-from swarmhub.run import Run
-from swarmhub.servers import Stopper
-from swarmhub.steps import step, step_task
+from swarmhub.people import api as hub_api
+from swarmhub.people import starts
+from swarmhub.people.api import HubApi
+from swarmhub.people.starts import Stopper
+from swarmhub.run.run import Run
+from swarmhub.run.task import step, step_task
 from tasks.images import prepull_all
 
 HELP = {"roster": "CSV with the header name,group; the group may be empty.", "yes": "Do not ask."}
@@ -26,7 +28,7 @@ HELP = {"roster": "CSV with the header name,group; the group may be empty.", "ye
 )
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and say whether the nodes have room for a class; start its servers on demand."""
-    with step(c, classes.PREPARE) as run:
+    with step(c, readiness.PREPARE) as run:
         class_ = rosters.load(Path(roster), run.settings.access.provider)
         if at_once < 1:
             raise UsageError("--at-once says how many servers start at a time: at least 1")
@@ -34,11 +36,11 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
         prepull_all(c)
         api, known = _hub(run, is_needed=start)
         for line in people.warnings(run.settings, class_, known if api else None):
-            run.report.line(classes.STEP, line, style="yellow")
-        seen = classes.observe(run.settings, class_, run.hosts[run.manager], list(_members(run).values()))
-        outlook = classes.judge(run.settings, class_, known, seen)
-        run.report.table(classes.HEADS, classes.rows(outlook))
-        run.report.line(classes.STEP, classes.verdict(outlook), style="bold red" if outlook.shortages else "bold green")
+            run.report.line(readiness.STEP, line, style="yellow")
+        seen = readiness.observe(run.settings, class_, run.hosts[run.manager], list(_members(run).values()))
+        outlook = readiness.judge(run.settings, class_, known, seen)
+        run.report.table(readiness.HEADS, readiness.rows(outlook))
+        run.report.line(readiness.STEP, readiness.verdict(outlook), style="bold red" if outlook.shortages else "bold green")
         if outlook.shortages:
             raise Exit(code=FAILED)
         if start and api:
@@ -91,7 +93,7 @@ def _start(run: Run, api: HubApi, names: Sequence[str], most: int) -> None:
     if not names:
         return
     run.agree(f"Start {len(names)} server{'' if len(names) == 1 else 's'}, {most} at a time?")
-    failed = servers.start_all(api, names, most, lambda text: run.report.line(classes.STEP, text))
+    failed = starts.start_all(api, names, most, lambda text: run.report.line(readiness.STEP, text))
     if failed:
         raise StepErrors(
             *(StepError(one.host, f"{name} has no server: {one.cause}", one.remedy) for name, one in failed.items())

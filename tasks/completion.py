@@ -5,9 +5,9 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from swarmhub import completion as chapter
 from swarmhub.errors import UsageError
-from swarmhub.steps import step, step_task
+from swarmhub.run import completion as chapter
+from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"shell": "bash, zsh or fish. Default: what $SHELL says."})

@@ -7,7 +7,7 @@ from swarmhub import doctor as chapter
 from swarmhub import settings
 from swarmhub.doctor import finding
 from swarmhub.errors import FAILED
-from swarmhub.steps import step, step_task
+from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "Print the findings for machines."})

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
-from swarmhub import author, chapters, journal, lock
-from swarmhub import history as entries
-from swarmhub import releases as chapter
-from swarmhub import rollback as way_back
-from swarmhub.steps import step, step_task
+from swarmhub.deploy import steps
+from swarmhub.history import author, entries, journal, lock
+from swarmhub.history import releases as chapter
+from swarmhub.history import rollback as way_back
+from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "Print it for machines."})
@@ -64,6 +64,6 @@ def rollback(c: Context, release: str = "", with_database: bool = False, yes: bo
         known = run.look.releases()
         target = way_back.choose(known, release)
         run.report.line(way_back.STEP, f"to release {target.number}, made {target.made} by {target.who}")
-        run.show([chapters.rollback_plan(run, target, with_database=with_database)])
-        run.apply(chapters.rollback_plan(run, target, with_database=with_database))
+        run.show([steps.rollback_plan(run, target, with_database=with_database)])
+        run.apply(steps.rollback_plan(run, target, with_database=with_database))
         run.report.way_back(target, known[-1], run.seconds)

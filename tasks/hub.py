@@ -2,12 +2,17 @@
 
 from invoke.context import Context
 
-from swarmhub import certs as certificates
-from swarmhub import chapters, converge, health, hub_image, prerequisites, renewal, user_plans
-from swarmhub import proxy as front
-from swarmhub import service as chapter
-from swarmhub import smoke as proof
-from swarmhub.steps import step, step_task
+from swarmhub.certificate import certs as certificates
+from swarmhub.certificate import health
+from swarmhub.deploy import prerequisites, steps
+from swarmhub.engine import converge
+from swarmhub.images import build
+from swarmhub.people import plans
+from swarmhub.run.task import step, step_task
+from swarmhub.services import hub as chapter
+from swarmhub.services import proxy as front
+from swarmhub.services import renewal
+from swarmhub.smoke import proof
 from tasks.certs import certs
 from tasks.images import prepull_all
 from tasks.network import network, nodes
@@ -27,8 +32,8 @@ def check(c: Context) -> None:
 @step_task()
 def build_hub(c: Context) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
-    with step(c, hub_image.STEP) as run:
-        run.apply(chapters.hub_image_plan(run))
+    with step(c, build.STEP) as run:
+        run.apply(steps.hub_image_plan(run))
 
 
 @step_task()
@@ -36,7 +41,7 @@ def proxy(c: Context) -> None:
     """Run the proxy as a service of its own, where hosts.toml says so."""
     with step(c, front.STEP) as run:
         run.check()
-        run.apply(chapters.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
+        run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
         if run.settings.proxy.separate:
             converge.ensure(run.hosts[run.manager], front.name(run.settings), run.report)
         if renewal.is_wanted(run.settings):
@@ -48,12 +53,12 @@ def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
     with step(c, chapter.STEP) as run:
         run.check()
-        people = user_plans.before_service(run)
+        people = plans.before_service(run)
         if people.changes:
             run.apply(people)
         parts = prerequisites.require(run.settings, run.look, run.manager)
         prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
-        run.apply(chapters.service_plan(run, parts))
+        run.apply(steps.service_plan(run, parts))
         converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
 
 

@@ -2,10 +2,10 @@
 
 from invoke.context import Context
 
-from swarmhub import chapters, node_plans
-from swarmhub import images as chapter
-from swarmhub.run import Run
-from swarmhub.steps import step, step_task
+from swarmhub.deploy import on_nodes, steps
+from swarmhub.images import pull as chapter
+from swarmhub.run.run import Run
+from swarmhub.run.task import step, step_task
 
 
 @step_task()
@@ -23,9 +23,9 @@ def prepull_all(c: Context) -> None:
 
 
 def _pull(run: Run, nodes: tuple[str, ...]) -> None:
-    wanted = chapters.wanted_images(run, nodes)
-    run.apply(chapters.images_plan(run, nodes))
+    wanted = steps.wanted_images(run, nodes)
+    run.apply(steps.images_plan(run, nodes))
     chapter.verify(wanted, run.look.images(nodes))
-    opened = node_plans.placement_plan(run, nodes, wanted)
+    opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)

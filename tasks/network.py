@@ -2,11 +2,11 @@
 
 from invoke.context import Context
 
-from swarmhub import chapters
-from swarmhub import network as chapter
-from swarmhub import nodes as members
+from swarmhub.cluster import nodes as members
+from swarmhub.deploy import steps
 from swarmhub.errors import StepError
-from swarmhub.steps import step, step_task
+from swarmhub.run.task import step, step_task
+from swarmhub.services import network as chapter
 
 
 @step_task()
@@ -26,5 +26,5 @@ def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay network."""
     with step(c, chapter.STEP) as run:
         if recreate:
-            run.show([chapters.network_plan(run, recreate=True)])
-        run.apply(chapters.network_plan(run, recreate=recreate))
+            run.show([steps.network_plan(run, recreate=True)])
+        run.apply(steps.network_plan(run, recreate=recreate))

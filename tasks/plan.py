@@ -3,9 +3,9 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import chapters
+from swarmhub.deploy import steps as chapters
 from swarmhub.errors import DIFFERS, FAILED
-from swarmhub.steps import step, step_task
+from swarmhub.run.task import step, step_task
 
 
 @step_task(

@@ -2,8 +2,8 @@
 
 from invoke.context import Context
 
-from swarmhub import smoke as chapter
-from swarmhub.steps import step, step_task
+from swarmhub.run.task import step, step_task
+from swarmhub.smoke import proof as chapter
 
 
 @step_task(help={"profile": "The profile to try. Default: the first."})

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import logs as log_chapter
-from swarmhub import notebooks, overview, screen
-from swarmhub import shell as shell_chapter
-from swarmhub import status as chapter
 from swarmhub.errors import UsageError
-from swarmhub.run import Run
-from swarmhub.steps import step, step_task
-from swarmhub.watch import watch as keep_showing
+from swarmhub.notebooks import servers
+from swarmhub.run.run import Run
+from swarmhub.run.task import step, step_task
+from swarmhub.status import logs as log_chapter
+from swarmhub.status import overview, screen
+from swarmhub.status import shell as shell_chapter
+from swarmhub.status import summary as chapter
+from swarmhub.status.watch import watch as keep_showing
 
 
 @step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "The same facts for machines."})
@@ -63,7 +64,7 @@ def _lines(run: Run, wanted: log_chapter.Wanted, user: str, engine: bool, node: 
         host = log_chapter.engine_host(run.named, node, run.settings, run.manager)
         return log_chapter.of_engine(run.hosts[host], wanted)
     manager, hub = run.hosts[run.manager], run.settings.hub.service
-    name = notebooks.named(notebooks.observe(manager, hub), user, run.manager).service if user else hub
+    name = servers.named(servers.observe(manager, hub), user, run.manager).service if user else hub
     return log_chapter.of_service(manager, name, wanted)
 
 

@@ -2,11 +2,12 @@
 
 from invoke.context import Context
 
-from swarmhub import availability, node_plans, removal, swarm
-from swarmhub import drain as emptying
-from swarmhub import trust as keys
+from swarmhub.cluster import availability, removal, swarm
+from swarmhub.cluster import drain as emptying
+from swarmhub.deploy import on_nodes
 from swarmhub.errors import StepError
-from swarmhub.steps import step, step_task
+from swarmhub.run import trust as keys
+from swarmhub.run.task import step, step_task
 
 YES = {"yes": "Do not ask."}
 
@@ -24,9 +25,9 @@ def swarm_init(c: Context) -> None:
             run.journal.has_swarm = True
         else:
             run.use_manager(manager)
-        joins = node_plans.joins_plan(run)
+        joins = on_nodes.joins_plan(run)
         run.apply(joins)
-        run.apply(node_plans.roles_plan(run, [change.host for change in joins.changes]))
+        run.apply(on_nodes.roles_plan(run, [change.host for change in joins.changes]))
         swarm.require_reached(run.look.members())
 
 
@@ -35,16 +36,16 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
     with step(c, emptying.STEP) as run:
         run.require_known(host, host)
-        work, plan = node_plans.work_on(run, host), node_plans.drain_plan(run, host)
+        work, plan = on_nodes.work_on(run, host), on_nodes.drain_plan(run, host)
         if work.people:
             run.report.table(emptying.HEADS, emptying.rows(work))
-        at_home = node_plans.homes_on(run, host) if plan.changes else ()
+        at_home = on_nodes.homes_on(run, host) if plan.changes else ()
         if work.people or at_home:
             run.agree(emptying.question(host, work.people, at_home, wait))
         if wait and plan.changes:
-            run.apply(node_plans.pause_plan(run, host))
-            emptying.wait(lambda: node_plans.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
-            plan = node_plans.drain_plan(run, host)
+            run.apply(on_nodes.pause_plan(run, host))
+            emptying.wait(lambda: on_nodes.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
+            plan = on_nodes.drain_plan(run, host)
         run.apply(plan)
 
 
@@ -53,7 +54,7 @@ def undrain(c: Context, host: str) -> None:
     """Let notebooks be placed on a node again that was drained or paused."""
     with step(c, availability.UNDRAIN) as run:
         run.require_known(host, host)
-        run.apply(node_plans.undrain_plan(run, host))
+        run.apply(on_nodes.undrain_plan(run, host))
 
 
 @step_task(positional=["host"], help=YES)
@@ -61,9 +62,9 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
     """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
     with step(c, removal.STEP) as run:
         run.require_known(host, host)
-        plan = node_plans.removal_plan(run, host)
+        plan = on_nodes.removal_plan(run, host)
         if plan.changes and isinstance(run.look.members()[host], StepError):
-            run.confirm(plan, removal.unknown(host, node_plans.homes_on(run, host)))
+            run.confirm(plan, removal.unknown(host, on_nodes.homes_on(run, host)))
         run.apply(plan)
         run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
 

@@ -2,9 +2,9 @@
 
 from invoke.context import Context
 
-from swarmhub import node_plans
-from swarmhub import teardown as chapter
-from swarmhub.steps import step, step_task
+from swarmhub.deploy import on_nodes
+from swarmhub.run.task import step, step_task
+from swarmhub.teardown import teardown as chapter
 
 
 @step_task(
@@ -17,7 +17,7 @@ from swarmhub.steps import step, step_task
 def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
     """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
     with step(c, chapter.STEP) as run:
-        plan, kept = node_plans.teardown_plan(run, with_data=with_data)
+        plan, kept = on_nodes.teardown_plan(run, with_data=with_data)
         run.report.kept(kept)
         if plan.changes:
             run.confirm(plan, "Remove all this?")

@@ -4,22 +4,22 @@ from datetime import UTC, datetime
 
 from invoke.context import Context
 
-from swarmhub import user_plans
-from swarmhub import users as chapter
-from swarmhub.steps import step, step_task
+from swarmhub.people import plans
+from swarmhub.people import users as chapter
+from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "The same facts for machines."})
 def users(c: Context, json: bool = False) -> None:
     """List who is in: why, since when they were not seen, and what they run."""
     with step(c, chapter.SHOW) as run:
-        found = user_plans.found(run)
+        found = plans.found(run)
         people = chapter.people(found, run.settings.access)
         if json:
             run.report.json(chapter.as_json(people))
             return
         run.report.table(chapter.HEADS, chapter.rows(people, datetime.now(UTC)), chapter.styles(people))
-        if user_plans.wanted(run) != found.listed.current:
+        if plans.wanted(run) != found.listed.current:
             run.report.line(chapter.SHOW, "the userlist here is another than the hub's. Next: fab users-sync", style="yellow")
 
 
@@ -28,7 +28,7 @@ def users_sync(c: Context, yes: bool = False) -> None:
     """Bring the running hub in line with the userlist: who is new may log in, who is named no more is out."""
     with step(c, chapter.STEP) as run:
         run.check()
-        plan, removed = user_plans.sync(run)
+        plan, removed = plans.sync(run)
         if removed:
             run.confirm(plan, chapter.question(removed))
         run.apply(plan)

@@ -2,13 +2,13 @@
 
 from invoke.context import Context
 
-from swarmhub import chapters
-from swarmhub import volume as chapter
-from swarmhub.steps import step, step_task
+from swarmhub.deploy import steps
+from swarmhub.run.task import step, step_task
+from swarmhub.services import volume as chapter
 
 
 @step_task()
 def volume(c: Context) -> None:
     """Create the hub's data volume on the manager."""
     with step(c, chapter.STEP) as run:
-        run.apply(chapters.volume_plan(run))
+        run.apply(steps.volume_plan(run))

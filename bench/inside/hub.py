@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub import servers, settings
+from hub.config import servers
+from hub.shared import settings
 
 KIND, PORT = os.environ["BENCH_KIND"], int(os.environ["BENCH_PORT"])
 HERE = f"/tmp/bench-{KIND}"  # noqa: S108 - in a container of the lab

@@ -9,12 +9,12 @@ from typing import Any
 
 from docker.types import ContainerSpec, EndpointSpec, Placement, Resources, TaskTemplate
 
-from hub import beside, mounts, spec
-from hub.engine import CONFIG_FILE, CONFIG_FOLDER
 from hub.filter.fields import Check, Refused, anything, each, matching, one_of, same, shown, table, text, whole
 from hub.filter.policy import Policy
-from hub.mounts import HOME, LONGEST, NODE, USER
-from hub.names import Names
+from hub.shared import mounts, services, spec
+from hub.shared.mounts import HOME, LONGEST, NODE, USER
+from hub.shared.names import Names
+from hub.spawner.engine import CONFIG_FILE, CONFIG_FOLDER
 
 Json = dict[str, Any]
 
@@ -142,7 +142,7 @@ def _name(policy: Policy) -> Check:
 
     def check(value: Any, at: str) -> None:
         shape(value, at)
-        if value in beside.names(policy.service):
+        if value in services.names(policy.service):
             raise Refused(f"{at} may not be {shown(value)}, which is a service beside the hub")
 
     return check

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from hub.settings import Tables
+from hub.shared.settings import Tables
 
 VARIABLE = "SWARMHUB_FILTER"
 # The socket that is offered, in a volume that the hub mounts without writing to it.

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from swarmhub.doctor import clock, cluster, homes, hosts, kernel, local, mtu
+from swarmhub.doctor import cluster, local
 from swarmhub.doctor.finding import HERE, Finding, from_error
-from swarmhub.doctor.hosts import Seen
+from swarmhub.doctor.hosts import access, clock, homes, kernel
+from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.network import mtu
 from swarmhub.host import Host
 from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
@@ -24,10 +26,10 @@ ORDER = (*OF_THIS_MACHINE, *OF_EACH_HOST, *OF_THE_CLUSTER)
 def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manager: str) -> list[Finding]:
     """Check everything, in parallel, and return what was found in a fixed order; `file` is that of the settings."""
     names = settings.hosts.all
-    answers = at_once([partial(hosts.observe, all_hosts[name]) for name in names])
+    answers = at_once([partial(access.observe, all_hosts[name]) for name in names])
     seen = {name: _seen(name, one) for name, one in zip(names, answers, strict=True)}
     probes = {host: one.probe for host, one in seen.items() if one.probe}
-    findings = hosts.judge(seen, settings.ssh.sudo)
+    findings = access.judge(seen, settings.ssh.sudo)
     findings += clock.judge(probes) + kernel.judge(probes, settings) + mtu.judge(seen, settings)
     findings += homes.examine(settings, all_hosts, seen)
     findings += cluster.examine(cluster.Cluster(settings, file, all_hosts, manager, seen))

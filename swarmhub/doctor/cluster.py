@@ -7,21 +7,28 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from hub import userlist
-from swarmhub import certs, hub_image, images, renewal, service, walls
-from swarmhub import secrets as secrets_file
-from swarmhub.doctor import addresses, certificate, disk, dns, kernel, local, notebook, peers, published, swarm, versions
-from swarmhub.doctor import walls as walls_there
+from hub.shared import userlist
+from swarmhub.certificate import certs
+from swarmhub.cluster.nodes import Swarm
+from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
-from swarmhub.doctor.hosts import Seen
-from swarmhub.doctor.overlay import Participant, Trial
-from swarmhub.doctor.peers import Node
+from swarmhub.doctor.hosts import disk, kernel, swarm, versions
+from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hub import certificate, notebook
+from swarmhub.doctor.hub import firewall as walls_there
+from swarmhub.doctor.network import addresses, dns, peers, published
+from swarmhub.doctor.network.overlay import Participant, Trial
+from swarmhub.doctor.network.peers import Node
 from swarmhub.doctor.probe import Probe
 from swarmhub.errors import SettingsError
+from swarmhub.firewall import firewall
 from swarmhub.host import Host
-from swarmhub.nodes import Swarm
+from swarmhub.images import build, pull
 from swarmhub.parallel import at_once
+from swarmhub.services import hub as hub_service
+from swarmhub.services import renewal
 from swarmhub.settings import Settings
+from swarmhub.settings import secrets as secrets_file
 
 Lane = tuple[str, Callable[[], list[Finding]]]
 # What the labels of the nodes say that they hold, by the nodes' ids.
@@ -146,11 +153,11 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Node]) -> list[Fin
         return [addresses.judge(use, len(users.allowed), len(found.nodes), settings, manager)]
 
     def secrets() -> list[Finding]:
-        there = service.observe(head, settings.hub.service)
+        there = hub_service.observe(head, settings.hub.service)
         if there.service is None:
             return []
         try:
-            wanted = service.secret_names(settings, secrets_file.load(settings, cluster.file), found.cluster)
+            wanted = hub_service.secret_names(settings, secrets_file.load(settings, cluster.file), found.cluster)
         except SettingsError:
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
@@ -164,7 +171,7 @@ def _walls(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
     hub, head = cluster.settings.hub.service, cluster.manager_host
     if not cluster.settings.walls.enabled or head.engine.find(f"/services/{hub}") is None:
         return []
-    if walls.observe(head, hub).service is None:
+    if firewall.observe(head, hub).service is None:
         return [walls_there.missing(cluster.manager)]
     return walls_there.examine([cluster.hosts[node.host] for node in nodes if node.is_active], hub)
 
@@ -184,14 +191,14 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     """Compare the notebook images of all nodes, and the disk that they will need."""
     wanted = cluster.settings.images
     asked = [host for host, one in cluster.seen.items() if one.info]
-    answers = at_once([partial(images.observe_all, cluster.hosts[host], wanted) for host in asked])
+    answers = at_once([partial(pull.observe_all, cluster.hosts[host], wanted) for host in asked])
     seen = dict(zip(asked, answers, strict=True))
     findings = [from_error("image", host, one) for host, one in seen.items() if isinstance(one, BaseException)]
     held = {host: one for host, one in seen.items() if not isinstance(one, BaseException)}
     free = {host: one.probe.free for host, one in cluster.seen.items() if one.probe}
     findings += disk.judge(free, notebook.coming(free, held))
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
-    judged = [notebook.judge(image, images.of(image, held), known, cluster.manager) for image in wanted if held]
+    judged = [notebook.judge(image, pull.of(image, held), known, cluster.manager) for image in wanted if held]
     return findings + [finding for of_one in judged for finding in of_one]
 
 
@@ -213,7 +220,7 @@ def _versions(cluster: Cluster) -> list[Finding]:
 def _hub_version(cluster: Cluster) -> str | None:
     """Ask the image that would be deployed, or else the one that is."""
     try:
-        tag = hub_image.desired(cluster.settings).tag
+        tag = build.desired(cluster.settings).tag
     except SettingsError:
         tag = ""  # said among the settings
     version = versions.observe(cluster.manager_host, tag, cluster.id) if tag else None

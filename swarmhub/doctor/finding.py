@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Json
-from swarmhub.plan import remedy as remedy_of
+from swarmhub.plan.plans import remedy as remedy_of
 
 # Where a finding is about the machine that the operator sits at.
 HERE = "here"

@@ -5,19 +5,20 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from swarmhub import certs, hub_image, own_certs
-from swarmhub import secrets as secrets_file
+from swarmhub.certificate import certs, own
 from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.service import IN_ENVIRONMENT
+from swarmhub.images import build
+from swarmhub.services.hub import IN_ENVIRONMENT
 from swarmhub.settings import Settings
+from swarmhub.settings import secrets as secrets_file
 
 CALLBACK_KEY = f"secrets.{IN_ENVIRONMENT}"
 
 
 def observe(settings: Settings, file: Path) -> list[Finding]:
     """Read all of it, and say what is wrong."""
-    reads = (hub_image.desired, certs.desired, partial(own_certs.desired, now=datetime.now(UTC)))
+    reads = (build.desired, certs.desired, partial(own.desired, now=datetime.now(UTC)))
     files = [problem for read in reads for problem in _problems(partial(read, settings))]
     return judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
 

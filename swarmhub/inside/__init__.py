@@ -1,1 +1,5 @@
 """What runs inside a container on a node: sent there as a file, it imports nothing of swarmhub."""
+
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parent

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.settings.model import Key, Settings, clashes
+from swarmhub.settings.schema.model import Key, Settings, clashes
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 

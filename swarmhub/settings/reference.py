@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from swarmhub.settings.model import Settings
+from swarmhub.settings.schema.model import Settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HEAD = """# Settings

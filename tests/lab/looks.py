@@ -12,7 +12,7 @@ from urllib.parse import quote
 import docker
 
 from lab import containers, topology
-from swarmhub import walls
+from swarmhub.firewall import firewall
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGER = topology.MANAGER.name
@@ -46,7 +46,7 @@ for my $path (@ARGV) {
 SCRIPT = f"""
 perl -MIO::Socket::UNIX -e "$0" "$@" || exit 1
 if [ -d /etc/letsencrypt ]; then tar -C /etc -c letsencrypt | sha256sum; fi
-{walls.SCRIPT}
+{firewall.SCRIPT}
 """
 # What is kept of each answer; the rest changes by itself, or only with what is kept.
 OF_NODE = {
@@ -61,7 +61,7 @@ OF_MANAGER = {
     "/secrets": ("ID", "Spec"),
     "/configs": ("ID", "Spec"),
     "/networks": ("Id", "Name", "Driver", "Scope", "Attachable", "Options", "IPAM"),
-    f"/tasks?filters={quote(json.dumps({'service': [walls.name('jupyterhub')]}))}": (
+    f"/tasks?filters={quote(json.dumps({'service': [firewall.name('jupyterhub')]}))}": (
         "NodeID",
         "CreatedAt",
         "Spec",

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 
 from lab import topology
-from swarmhub import health
+from swarmhub.certificate import health
 from tests.lab.support import Done, Lab, Settings, variant
 from tests.lab.test_proxy import told_of_https
 

@@ -18,7 +18,7 @@ import pytest
 from lab import machine, topology
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 from tests.lab.test_own_certs import Files
-from tests.unit.authority import Authority
+from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)

@@ -13,7 +13,7 @@ from cryptography import x509
 from lab import topology
 from tests.lab.support import HUB, PROXY, ROOT, Done, Lab, variant
 from tests.lab.test_proxy import served
-from tests.unit.authority import Authority
+from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 CURRENT = f"/etc/letsencrypt/own/{topology.DOMAIN}/current"

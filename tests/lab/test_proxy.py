@@ -16,9 +16,10 @@ from cryptography import x509
 from pydantic import SecretStr
 
 from lab import topology
-from swarmhub import https, kernel
+from swarmhub.certificate import https
 from swarmhub.errors import StepError
-from swarmhub.hub_api import HubApi
+from swarmhub.people.api import HubApi
+from swarmhub.smoke import kernel
 from tests.lab.support import HUB, PROXY, Lab, variant
 
 MANAGER = topology.MANAGER.name

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import topology
-from swarmhub import https
+from swarmhub.certificate import https
 from tests.lab.support import FILTER, HUB, PROXY, Lab, variant
 from tests.lab.test_doctor import examine
 from tests.lab.test_proxy import HTTPS, PRODUCTION, served, unverified

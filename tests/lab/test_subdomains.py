@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, expect
 from lab import topology
 from tests.lab.browsing import log_in, run_cell, start_server, stop_server
 from tests.lab.support import HUB, ROOT, Done, Lab, variant
-from tests.unit.authority import Authority
+from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 DOMAIN, PORT = topology.DOMAIN, topology.MANAGER.ports[443]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from swarmhub import settings as settings_file
-from swarmhub import steps, wait
+from swarmhub import wait
+from swarmhub.run import task
 from swarmhub.settings import Settings
-from tests.unit import cluster
-from tests.unit.authority import Authority
-from tests.unit.fakes import Clock, FakeProgress
+from tests.unit.support import cluster
+from tests.unit.support.authority import Authority
+from tests.unit.support.fakes import Clock, FakeProgress
 
 FOREIGN = ("SWARMHUB_HOSTS", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL", "DOCKER_CONFIG", "SSH_AUTH_SOCK")
 
@@ -33,7 +34,7 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(empty_home))
     monkeypatch.setattr(hashlib, "scrypt", _scrypt)
-    monkeypatch.setattr(steps, "_current", [])
+    monkeypatch.setattr(task, "_current", [])
     settings_file.current.cache_clear()
 
 
@@ -58,7 +59,7 @@ def given(folder: Path) -> Settings:
 def hosts(given: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> cluster.Hosts:
     """Return a cluster on which every step has been done."""
     # Its own certificate would have to be one that holds on the day of the test.
-    monkeypatch.setattr("swarmhub.certs.Certificate.is_due", lambda *_: False)
+    monkeypatch.setattr("swarmhub.certificate.certs.Certificate.is_due", lambda *_: False)
     return cluster.deployed(given, authority)
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from swarmhub.settings.access import Access
-from swarmhub.settings.certs import Certs
-from swarmhub.settings.model import Settings
-from swarmhub.settings.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
-from swarmhub.settings.page import Page
-from swarmhub.settings.table import Table
-from swarmhub.settings.walls import Walls
-from tests.unit.fakes import NOTEBOOK, settings
+from swarmhub.settings.schema.access import Access
+from swarmhub.settings.schema.certs import Certs
+from swarmhub.settings.schema.firewall import Walls
+from swarmhub.settings.schema.model import Settings
+from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
+from swarmhub.settings.schema.page import Page
+from swarmhub.settings.schema.table import Table
+from tests.unit.support.fakes import NOTEBOOK, settings
 
 PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmhub.wait import until
-from tests.unit.fakes import Clock
+from tests.unit.support.fakes import Clock
 
 
 def test_what_holds_already_is_not_waited_for(clock: Clock) -> None:

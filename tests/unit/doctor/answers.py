@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from swarmhub.doctor.hosts import Seen
+from swarmhub.doctor.hosts.access import Seen
 from swarmhub.doctor.probe import Address, Probe
 from swarmhub.host import Output
-from tests.unit.fakes import MANAGER, FakeHost
+from tests.unit.support.fakes import MANAGER, FakeHost
 
 ADDRESSES = {"swarm-manager1": "10.0.0.11", "swarm-worker1": "10.0.0.21", "swarm-worker2": "10.0.0.22"}
 SAID = """clock 1000.500

@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from swarmhub import doctor, hub_image
+from swarmhub import doctor
 from swarmhub.doctor.finding import Finding
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Output
+from swarmhub.images import build
 from swarmhub.settings import Settings
-from swarmhub.settings.walls import Walls
-from tests.unit import cluster
-from tests.unit.authority import Authority
+from swarmhub.settings.schema.firewall import Walls
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
-from tests.unit.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
+from tests.unit.support import cluster
+from tests.unit.support.authority import Authority
+from tests.unit.support.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
 
 LISTED = "-N SWARMHUB-jupyterhub\n-A SWARMHUB-jupyterhub -d 169.254.169.254/32 -j REJECT\n"
 WALLS = "com.docker.swarm.service.name=jupyterhub_walls"
@@ -35,7 +36,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Hosts:
     """Return the cluster when everything has been deployed."""
     # Its certificate would have to be one that holds on the day of the test.
-    monkeypatch.setattr("swarmhub.doctor.certificate.judge", lambda *_: [])
+    monkeypatch.setattr("swarmhub.doctor.hub.certificate.judge", lambda *_: [])
     monkeypatch.setattr("swarmhub.doctor.cluster.Trial.run", lambda *_: [])
     secrets = {name: SecretStr(value) for name, value in GIVEN.items()}
     made = {}
@@ -136,7 +137,7 @@ def test_cluster_before_the_first_deploy_only_warns(wanted: Settings, hosts: Hos
     for host in hosts.values():
         del host.engine.answers[f"GET /images/{NOTEBOOK}/json"]
     engine = hosts[MANAGER].engine
-    for path in (f"/services/{wanted.hub.service}", f"/images/{hub_image.desired(wanted).tag}/json"):
+    for path in (f"/services/{wanted.hub.service}", f"/images/{build.desired(wanted).tag}/json"):
         del engine.answers[f"GET {path}"]
     engine.answers |= {"GET /networks": [], "GET /secrets": [], "GET /tasks": []}
     assert {level for level, _, _ in bad(examine(wanted, hosts))} == {"warning"}
@@ -174,7 +175,7 @@ def test_interruption_is_cleaned_up(wanted: Settings, hosts: Hosts, monkeypatch:
 
     monkeypatch.setattr("swarmhub.doctor.cluster._side_by_side", interrupted)
     monkeypatch.setattr("swarmhub.doctor.cluster.Trial.clean_up", lambda _: cleaned.append("trial"))
-    monkeypatch.setattr("swarmhub.doctor.versions.clean_up", lambda *_: cleaned.append("versions"))
+    monkeypatch.setattr("swarmhub.doctor.hosts.versions.clean_up", lambda *_: cleaned.append("versions"))
     with pytest.raises(KeyboardInterrupt):
         examine(wanted, hosts)
     assert cleaned == ["trial", "versions"]

@@ -6,7 +6,7 @@ import pytest
 
 from swarmhub.doctor import local
 from swarmhub.errors import Problem
-from tests.unit.fakes import CALLBACK, DOMAIN, MANAGER, settings
+from tests.unit.support.fakes import CALLBACK, DOMAIN, MANAGER, settings
 
 GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from docker.errors import APIError
 
-from swarmhub import handed
-from tests.unit.fakes import NOTEBOOK, settings
+from swarmhub.settings import handed
+from tests.unit.support.fakes import NOTEBOOK, settings
 
 IMAGE = f"quay.io/jupyter/base-notebook@sha256:{'a1b2c3d4e5f6' * 5}abcd"
 

@@ -10,9 +10,9 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 from traitlets.config import Config
 
-from hub.login import REFUSED
-from hub.page import TEMPLATES, configure
-from hub.profiles import NotOffered
+from hub.config.login import REFUSED
+from hub.config.page import TEMPLATES, configure
+from hub.spawner.profiles import NotOffered
 
 STOCK = f"{DATA_FILES_PATH}/templates"
 WORDS = "No node has <64 GB> of memory."

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub import database as chapter
+from swarmhub.history import database as chapter
 from swarmhub.inside import database as inside
 from swarmhub.inside.database import main
 

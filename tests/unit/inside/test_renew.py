@@ -9,8 +9,8 @@ import pytest
 
 from swarmhub.inside import renew
 from swarmhub.inside.renew import State
-from tests.unit.authority import NOW, Authority
-from tests.unit.fakes import DOMAIN
+from tests.unit.support.authority import NOW, Authority
+from tests.unit.support.fakes import DOMAIN
 
 DAY = 86400.0
 LIFE = 90 * DAY

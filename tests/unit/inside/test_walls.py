@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmhub.walls_image import SCRIPT
+from swarmhub.firewall.image import SCRIPT
 
 CHAIN, JUMP = "SWARMHUB-hub", "-i docker_gwbridge -j SWARMHUB-hub"
 RULES = {"CHAIN": CHAIN, "IPV4": f"-A {CHAIN} -d 10.0.0.1/32 -j REJECT", "IPV6": f"-A {CHAIN} -d fd00::1/128 -j REJECT"}

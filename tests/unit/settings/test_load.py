@@ -8,7 +8,7 @@ import pytest
 from swarmhub import settings as settings_file
 from swarmhub.errors import SettingsError
 from swarmhub.settings import Settings, load, read_text
-from tests.unit.cluster import HOSTS_TOML
+from tests.unit.support.cluster import HOSTS_TOML
 
 SHELL = (
     "$(id)",

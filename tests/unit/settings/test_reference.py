@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from swarmhub.settings import reference
-from swarmhub.settings.model import Settings
-from swarmhub.settings.notebook import Folder, Override, Profile
+from swarmhub.settings.schema.model import Settings
+from swarmhub.settings.schema.notebook import Folder, Override, Profile
 
 LISTS = {"profiles": Profile, "overrides": Override, "folders": Folder}
 FREE = ("groups", "jupyterhub")

@@ -6,10 +6,10 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from swarmhub import steps
-from swarmhub.run import Run
+from swarmhub.run import task
+from swarmhub.run.run import Run
 from tasks import ns
-from tests.unit.cluster import Hosts, Type
+from tests.unit.support.cluster import Hosts, Type
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def type_(hosts: Hosts) -> Type:
     def run_step(name: str, /, *named: str, **arguments: Any) -> None:
         typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], "swarmhub_yes": arguments.get("yes", False)}
         context = Context(Config(overrides=typed))
-        if not steps._current:
-            steps._current.append(Run(context))
+        if not task._current:
+            task._current.append(Run(context))
         # What a run would have made of hosts.toml: connections, which nothing here may open.
-        steps._current[0].__dict__["hosts"] = hosts
+        task._current[0].__dict__["hosts"] = hosts
         for call in ns[name].pre:
             call(context)
         ns[name](context, **arguments)

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import hub_api, machine, servers
+from swarmhub.cluster import machine
+from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
-from swarmhub.machine import Machine
-from tests.unit.cluster import NODES, Hosts, Type, changes
-from tests.unit.fakes import DOMAIN, MANAGER, WORKER1, home_volume
+from swarmhub.people import api as hub_api
+from swarmhub.people import starts
+from tests.unit.support.cluster import NODES, Hosts, Type, changes
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, home_volume
 
 GB = 1 << 30
 
@@ -34,7 +36,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
         return {}
 
     monkeypatch.setattr(hub_api, "connect", lambda _: Hub())
-    monkeypatch.setattr(servers, "start_all", start_all)
+    monkeypatch.setattr(starts, "start_all", start_all)
     return started
 
 
@@ -92,7 +94,7 @@ def test_a_start_that_fails_is_told_with_its_user(
 ) -> None:
     """And with the hub's own reason."""
     error = StepError(DOMAIN, "No node has 4 GB of memory free.", "Its log: fab logs")
-    monkeypatch.setattr(servers, "start_all", lambda *_: {"ada": error})
+    monkeypatch.setattr(starts, "start_all", lambda *_: {"ada": error})
     with pytest.raises(Exit, match=f"{DOMAIN}: class-prepare: ada has no server: No node has 4 GB of memory free. Its log"):
         type_("class-prepare", roster=roster, start=True, yes=True)
 

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import history, lock, releases, steps, swarm_config
-from swarmhub import run as runs
-from swarmhub.lock import Lease
-from swarmhub.report import Report
+from swarmhub.engine import configs
+from swarmhub.history import entries as history
+from swarmhub.history import lock, releases
+from swarmhub.history.lock import Lease
+from swarmhub.run import run as runs
+from swarmhub.run import task
+from swarmhub.run.report import Report
 from swarmhub.settings import Settings
-from tests.unit import cluster
-from tests.unit.cluster import Hosts, Type
-from tests.unit.fakes import MANAGER, NOW, WORKER1, Clock, Request
+from tests.unit.support import cluster
+from tests.unit.support.cluster import Hosts, Type
+from tests.unit.support.fakes import MANAGER, NOW, WORKER1, Clock, Request
 
 GRACE = {"who": "grace@lap", "since": NOW.isoformat(), "what": "certs"}
 SERVICE = "GET /services/jupyterhub"
@@ -38,7 +41,7 @@ def entries(hosts: Hosts) -> list[tuple[str, str]]:
 def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) -> None:
     """What was typed and how it ended."""
     type_("network")
-    steps.finish(None)
+    task.finish(None)
     assert entries(hosts) == [("network", "nothing to change")]
 
 
@@ -46,7 +49,7 @@ def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) ->
 def test_what_only_asks_leaves_no_entry(type_: Type, hosts: Hosts, name: str) -> None:
     """The history is of what was to change something."""
     type_(name)
-    steps.finish(None)
+    task.finish(None)
     assert entries(hosts) == []
 
 
@@ -147,8 +150,8 @@ def second(type_: Type, hosts: Hosts, given: Settings, clock: Clock) -> None:
     manager.answers |= {"POST /services/s1/update": update, "POST /build": build}
     for step in ("build-hub", "service"):
         type_(step)
-    steps.finish(None)
-    steps._current.clear()
+    task.finish(None)
+    task._current.clear()
     assert manager.answers[SERVICE]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] != first
 
 
@@ -186,7 +189,7 @@ def test_a_rollback_to_what_runs_changes_nothing(type_: Type, hosts: Hosts) -> N
 def test_a_deploy_after_a_rollback_goes_forward_again(type_: Type, hosts: Hosts) -> None:
     """hosts.toml and the userlist are as they were."""
     type_("rollback", yes=True)
-    steps._current.clear()
+    task._current.clear()
     hosts[MANAGER].engine.configs.pass_(lock.EXPIRES_SECONDS + 1)
     hosts[MANAGER].engine.answers["GET /info"]["SystemTime"] = hosts[MANAGER].engine.configs.time
     type_("service")
@@ -217,7 +220,7 @@ def test_a_rollback_that_somebody_was_faster_than_changes_nothing(
     def deploy(*_: Any) -> bool:
         last = releases.observe(hosts[MANAGER], "jupyterhub")[-1]
         data = {key: value for key, value in asdict(last).items() if key != "id"} | {"number": 3}
-        swarm_config.create(hosts[MANAGER], "jupyterhub-release-3", {releases.LABEL: "jupyterhub"}, data)
+        configs.create(hosts[MANAGER], "jupyterhub-release-3", {releases.LABEL: "jupyterhub"}, data)
         return True
 
     monkeypatch.setattr(Report, "is_terminal", True)

@@ -11,7 +11,7 @@ import pytest
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from swarmhub.steps import Step
+from swarmhub.run.task import Step
 from tasks import ns
 
 ROOT = Path(__file__).resolve().parents[3]

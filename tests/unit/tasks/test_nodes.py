@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import steps
-from tests.unit.cluster import LABELS, NODES, Hosts, Type, changes
-from tests.unit.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request
+from swarmhub.run import task
+from tests.unit.support.cluster import LABELS, NODES, Hosts, Type, changes
+from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request
 from tests.unit.tasks.test_steps import IMAGE, hosted
 
 ADA = {
@@ -181,7 +181,7 @@ def test_a_drain_that_was_agreed_to_stops_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With `--wait` the node takes no new servers first."""
-    monkeypatch.setattr("swarmhub.run.Run.says_yes", True)
+    monkeypatch.setattr("swarmhub.run.run.Run.says_yes", True)
     type_("drain", host=WORKER1, wait=wait)
     updates = [one for one in hosts[MANAGER].engine.requests if one.path == f"/nodes/{NODES[WORKER1]}/update"]
     assert [one.body["Availability"] for one in updates] == sent
@@ -235,7 +235,7 @@ def test_a_teardown_is_not_begun_by_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is asked for, and data by the cluster's name."""
-    monkeypatch.setattr("swarmhub.run.Run.says_yes", options.get("yes", False))
+    monkeypatch.setattr("swarmhub.run.run.Run.says_yes", options.get("yes", False))
     with pytest.raises(Exit, match=said):
         type_("teardown", **options)
     assert changes(hosts) == []
@@ -248,9 +248,9 @@ def test_a_teardown_leaves_no_entry_and_no_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a run leaves on the cluster would be something of ours."""
-    monkeypatch.setattr("swarmhub.run.Run.says_yes", True)
+    monkeypatch.setattr("swarmhub.run.run.Run.says_yes", True)
     type_("teardown", with_data=True, name=DOMAIN)
 
-    steps.finish(None)
+    task.finish(None)
     assert f"{MANAGER}: DELETE /volumes/jupyterhub-data" in changes(hosts)
     assert hosts[MANAGER].engine.configs.kept == {}

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import https, lock, steps
+from swarmhub.certificate import https
+from swarmhub.history import lock
 from swarmhub.host import Output
-from swarmhub.report import Report
+from swarmhub.run import task
+from swarmhub.run.report import Report
 from swarmhub.settings import Settings
-from tests.unit import cluster
-from tests.unit.authority import Authority
-from tests.unit.cluster import Hosts, Type
-from tests.unit.fakes import DOMAIN, MANAGER, NOW, WORKER1, WORKER2, Request
+from tests.unit.support import cluster
+from tests.unit.support.authority import Authority
+from tests.unit.support.cluster import Hosts, Type
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, WORKER1, WORKER2, Request
 
 VOLUME = "GET /volumes/jupyterhub-data"
 pytestmark = pytest.mark.usefixtures("clock")
@@ -184,5 +186,5 @@ def test_a_deploys_steps_share_one_lock(type_: Type, empty: Hosts) -> None:
     type_("deploy")
     held = [request.body["Name"] for request in empty[MANAGER].engine.requests if str(request) == "POST /configs/create"]
     assert (held.count(lock.NAME), lock.observe(empty[MANAGER]) is not None) == (1, True)
-    steps.finish(None)
+    task.finish(None)
     assert lock.observe(empty[MANAGER]) is None

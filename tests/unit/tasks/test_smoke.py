@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from swarmhub import health, smoke, steps
-from swarmhub.run import Run
-from tests.unit.cluster import Type
-from tests.unit.fakes import MANAGER, WORKER1, WORKER2
+from swarmhub.certificate import health
+from swarmhub.run import task
+from swarmhub.run.run import Run
+from swarmhub.smoke import proof
+from tests.unit.support.cluster import Type
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2
 
 Tried = list[tuple[tuple[str, ...], str]]
 
@@ -20,7 +22,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
     def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
         tried.append((tuple(targets), profile))
 
-    monkeypatch.setattr(smoke, "prove", prove)
+    monkeypatch.setattr(proof, "prove", prove)
     monkeypatch.setattr(health, "check", lambda *_: None)
     return tried
 
@@ -32,7 +34,7 @@ def test_all_nodes_or_the_named_ones_are_tried(
     """-H names nodes; the run leaves no entry in the history, which tells of changes."""
     type_("smoke", *named, profile="GPU")
     assert tried == [(wanted, "GPU")]
-    assert not steps._current[0].journal.leaves_entry
+    assert not task._current[0].journal.leaves_entry
 
 
 @pytest.mark.parametrize(("wanted", "times"), [(True, 1), (False, 0)])
@@ -40,4 +42,4 @@ def test_a_deploy_ends_with_it_on_demand(type_: Type, tried: Tried, wanted: bool
     """Every node is tried, whatever manager -H names, and the deploy keeps its entry."""
     type_("deploy", MANAGER, smoke=wanted)
     assert tried == [((MANAGER, WORKER1, WORKER2), "")] * times
-    assert steps._current[0].journal.leaves_entry
+    assert task._current[0].journal.leaves_entry

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub import health, https, walls_image
+from swarmhub.certificate import health, https
 from swarmhub.errors import StepError
+from swarmhub.firewall import image as walls_image
 from swarmhub.host import EngineError, Output
-from swarmhub.logs import ENGINE_LOG
-from swarmhub.report import Report
-from swarmhub.shell import SHELL
-from tests.unit import cluster
-from tests.unit.cluster import DIGEST, Hosts, Type
-from tests.unit.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
+from swarmhub.run.report import Report
+from swarmhub.status.logs import ENGINE_LOG
+from swarmhub.status.shell import SHELL
+from tests.unit.support import cluster
+from tests.unit.support.cluster import DIGEST, Hosts, Type
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "walls", "build-hub", "service", "deploy")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from hub import listed
-from swarmhub import hub_api, shell
+from hub.shared import listed
 from swarmhub.host import Output
-from swarmhub.shell import Place
-from tests.unit.cluster import Hosts, Type, changes
-from tests.unit.fakes import DOMAIN, MANAGER
+from swarmhub.people import api
+from swarmhub.status import shell
+from swarmhub.status.shell import Place
+from tests.unit.support.cluster import Hosts, Type, changes
+from tests.unit.support.fakes import DOMAIN, MANAGER
 
 
 class Hub:
@@ -53,7 +54,7 @@ def hub(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Hub:
     for name in (listed.CURRENT, listed.LET_IN):
         manager.commands[f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}"] = Output(0, "", "")
     made = Hub()
-    monkeypatch.setattr(hub_api, "connect", lambda _: made)
+    monkeypatch.setattr(api, "connect", lambda _: made)
     monkeypatch.setattr(shell, "of_hub", lambda *_: Place(MANAGER, "hub-1"))
     return made
 

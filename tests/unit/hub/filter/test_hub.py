@@ -15,12 +15,13 @@ from jupyterhub import orm
 from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
-from hub import engine as start
-from hub import extra, homes
-from hub import spawner as module
+from hub.config import extra
+from hub.config.servers import configure
 from hub.filter import policy, rules
-from hub.servers import configure
-from hub.spawner import SwarmSpawner
+from hub.spawner import engine as start
+from hub.spawner import homes
+from hub.spawner import spawner as module
+from hub.spawner.spawner import SwarmSpawner
 from tests.unit.hub.asked import IMAGE, tables, task
 from tests.unit.hub.filter.engines import ADA, OTHERS, OURS, Engine, allowed, filtered, frames, ruled
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from docker.types import ConfigReference, EndpointSpec
 
-from hub import mounts, spec
-from hub.choice import server_for
 from hub.filter.fields import Refused
 from hub.filter.rules import Call, Request, Rules, pick
-from hub.names import Names
+from hub.shared import mounts, spec
+from hub.shared.choice import server_for
+from hub.shared.names import Names
 from tests.unit.hub.asked import tables
 from tests.unit.hub.filter.engines import ADA, VERSION, ruled
 from tests.unit.hub.filter.hostile import CONFIGS, FIELDS, LINES, TEXTS

@@ -1,0 +1,1 @@
+"""Load the whole configuration in the new image, before the hub is touched."""

@@ -1,0 +1,1 @@
+"""JupyterHub's configuration, from the settings that the hub is handed."""

@@ -1,0 +1,134 @@
+"""Who may log in, and by which provider: an authenticator of JupyterHub's that goes by the userlist in force."""
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.utils import maybe_future
+from traitlets.utils.importstring import import_item
+
+from hub.config import extra
+from hub.shared import listed
+from hub.shared.listed import Listed
+from hub.shared.userlist import GITHUB
+
+GROUP = "jupyterhub.authenticators"
+# Without it GitHub tells of public memberships only.
+MEMBERSHIPS = "read:org"
+# What somebody reads whom the provider knows and no list names; the error page has a way on for just these words.
+REFUSED = "You are not among the people who may use this hub. Ask whoever runs it to let you in."
+
+
+def configure(
+    c: Any, access: Mapping[str, Any], environ: Mapping[str, str], secrets: Path, folder: Path, users: Listed
+) -> None:
+    """Set on `c` how people log in; `folder` is where the userlist in force is kept.
+
+    Raises:
+        ValueError: there is no such provider.
+
+    """
+    provider = access["provider"]
+    base = provider_class(provider)
+    section = base.__name__
+    c.JupyterHub.authenticator_class = going_by_userlist(base, folder, provider)
+    if "custom_403_message" in base.class_trait_names():
+        c[section].custom_403_message = REFUSED
+    c[section].oauth_callback_url = environ["OAUTH_CALLBACK_URL"]
+    c[section].allowed_users = set(users.current.allowed)
+    c[section].admin_users = set(users.current.admins)
+    # Until `fab users-sync` removes them: they are in the database, and that alone would let them in.
+    c[section].blocked_users = set(users.removed)
+    # Off by default with most providers; without it, whom an admin adds in the console cannot log in.
+    c[section].allow_existing_users = access["console"]
+    if provider == GITHUB:
+        _github(c.GitHubOAuthenticator, access, environ, secrets)
+    extra.apply(c, {section: access["options"]}, secrets)
+
+
+def provider_class(name: str) -> type[Any]:
+    """Return an authenticator by its name in JupyterHub, such as google, or by where it is, such as module.Class.
+
+    Raises:
+        ValueError: there is none.
+
+    """
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    try:
+        found: type[Any] = known[name].load() if name in known else import_item(name)
+    except ImportError:
+        names = sorted(known)
+        close = [one for one in names if one.startswith(name)] or difflib.get_close_matches(name, names, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
+        raise ValueError(f"access.provider: {name!r} is no provider; {meant}") from None
+    return found
+
+
+def going_by_userlist(base: type[Any], folder: Path, provider: str) -> type[Any]:
+    """Return a provider's authenticator that goes by the userlist in force at each login."""
+    own = {"folder": folder, "provider": provider, "__module__": __name__}
+    return type(f"Listed{base.__name__}", (_GoesByUserlist, base), own)
+
+
+class _GoesByUserlist:
+    """What makes JupyterHub's authenticators go by the userlist; `allowed_users` are the listed, and whom the console adds."""
+
+    folder: Path
+    provider: str
+    # Traits of JupyterHub's.
+    allowed_users: set[str]
+    admin_users: set[str]
+    blocked_users: set[str]
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._users = listed.load(self.folder, self.provider).current
+
+    async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
+        """Log somebody in, by the userlist as it is now."""
+        self._look()
+        return await maybe_future(super().authenticate(handler, data, **more))  # type: ignore[misc]
+
+    async def refresh_user(self, user: Any, handler: Any = None, **more: Any) -> Any:
+        """Ask the provider again, if that is wanted, by the userlist as it is now."""
+        self._look()
+        return await maybe_future(super().refresh_user(user, handler, **more))  # type: ignore[misc]
+
+    async def run_post_auth_hook(self, handler: Any, auth_model: Any) -> Any:
+        """Keep who got in by neither the userlist nor the console: a membership that ends has to count."""
+        allowed = await super().run_post_auth_hook(handler, auth_model)  # type: ignore[misc]
+        if allowed and allowed["name"] not in self.allowed_users:
+            listed.remember(self.folder, allowed["name"])
+        return allowed
+
+    def add_user(self, user: Any) -> Any:
+        """Let somebody in from now on, who is in the database; not whom the provider vouches for: it is asked each time."""
+        if user.name not in listed.load(self.folder, self.provider).by_provider:
+            return super().add_user(user)  # type: ignore[misc]
+        return None
+
+    def delete_user(self, user: Any) -> Any:
+        """Keep nothing of somebody who was deleted, and may be added again."""
+        listed.forget(self.folder, user.name, self.provider)
+        self.blocked_users.discard(user.name)
+        return super().delete_user(user)  # type: ignore[misc]
+
+    def _look(self) -> None:
+        """Take over what has changed in the userlist since the last look; what others have added to the traits stays."""
+        before, now = self._users, listed.load(self.folder, self.provider).current
+        self.allowed_users = self.allowed_users - (before.allowed - now.allowed) | now.allowed
+        self.admin_users = self.admin_users - (before.admins - now.admins) | now.admins
+        self._users = now
+
+
+def _github(section: Any, access: Mapping[str, Any], environ: Mapping[str, str], secrets: Path) -> None:
+    section.github_url = environ["GITHUB_URL"]
+    section.github_api = environ["GITHUB_API"]
+    section.client_id = (secrets / "GITHUB_CLIENT_ID").read_text()
+    section.client_secret = (secrets / "GITHUB_CLIENT_SECRET").read_text()
+    memberships = {*access["organizations"], *access["teams"]}
+    if memberships:
+        section.allowed_organizations = memberships
+        section.scope = [MEMBERSHIPS]

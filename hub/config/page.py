@@ -1,0 +1,42 @@
+"""What people see first: the hub's name, what it is, its logo and its announcement."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from hub import FOLDER
+from hub.config.login import REFUSED
+
+TEMPLATES = FOLDER / "templates"
+# An address ends before what closes the sentence or the parenthesis around it.
+ADDRESS = re.compile(r"""(https://(?:[^\s<>"'()]|\([^\s<>"'()]*\))+(?<![.,:;!?]))""")
+
+
+def configure(c: Any, page: Mapping[str, str], folder: Path) -> None:
+    """Set JupyterHub's templates and what they show; `folder` holds the logo, where there is one."""
+    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    logo = next(folder.glob("logo.*"), None)
+    if logo:
+        c.JupyterHub.logo_file = str(logo)
+    c.JupyterHub.template_vars = {
+        "announcement": html(page["announcement"]),
+        "page_name": page["name"],
+        "page_about": html(page["about"]),
+        "page_has_logo": logo is not None,
+        "page_refused": REFUSED,
+    }
+
+
+def html(text: str) -> Markup:
+    """Return a text as HTML: https addresses are links, lines are lines, and all else stands there as it was written."""
+    lines = (Markup().join(_linked(ADDRESS.split(line))) for line in text.split("\n"))
+    return Markup("<br>").join(lines)
+
+
+def _linked(parts: list[str]) -> list[str]:
+    """Make a link of every second part."""
+    link = Markup('<a href="{0}">{0}</a>')
+    return [link.format(part) if place % 2 else part for place, part in enumerate(parts)]

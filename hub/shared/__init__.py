@@ -1,0 +1,1 @@
+"""What both sides read: the hub in its container, and the operator's tools."""

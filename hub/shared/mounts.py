@@ -1,0 +1,115 @@
+"""The mounts of a server: its home, and the folders that it shares with others."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub.shared.choice import is_for
+from hub.shared.settings import Tables
+
+if TYPE_CHECKING:
+    from hub.shared.names import Names  # it needs escapism, which swarmhub does without
+
+Json = dict[str, Any]
+
+HOME, USER, NODE = "swarmhub.home", "swarmhub.user", "swarmhub.node"
+# Swarm's limit for the name of a config or service; a home's record is named like its volume.
+LONGEST = 63
+# Where the hub has the folder above the homes, to make the ones that are missing.
+HOMES = "/srv/homes"
+
+
+@dataclass(frozen=True)
+class Home:
+    """A user's home: how it is mounted, and what has to be there before.
+
+    `volume` is its name where the files are on one node only, to which the user returns;
+    `folder` is the one to make below the folder above all homes, where a server keeps them.
+    """
+
+    mount: Json
+    volume: str = ""
+    folder: str = ""
+
+
+def home(tables: Tables, service: str, names: "Names") -> Home | None:
+    """Return a user's home, or None where none is kept."""
+    table = tables["home"]
+    if not table["keep"]:
+        return None
+    of_volume = f"{service}-home-{table['name'].format(**names.docker)}"
+    if table["type"] == "volume":
+        volume = short(of_volume)
+        options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
+        mount = _volume(volume, table, options) | {"Target": table["mount"]}
+        mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
+        return Home(mount, volume=volume if is_on_one_node(table["driver"], table["options"]) else "")
+    folder = table["name"].format(**names.folder)
+    return Home(_below(table, folder, of_volume) | {"Target": table["mount"]}, folder=folder)
+
+
+def is_on_one_node(driver: str, options: Mapping[str, str]) -> bool:
+    """Tell whether a volume's files are on the node that has it, and not mounted there from elsewhere."""
+    return driver == "local" and not options.get("device")
+
+
+def above_homes(home: Mapping[str, Any], service: str) -> Json | None:
+    """Return the mount by which the hub reaches the folder above all homes, or None where nothing has to be made there."""
+    if not home["keep"] or home["type"] == "volume":
+        return None
+    return _below(home, "", f"{service}-homes") | {"Target": HOMES}
+
+
+def folders(tables: Tables, service: str, names: "Names", groups: Collection[str]) -> list[Json]:
+    """Return the shared folders that a member of `groups` gets."""
+    return [
+        _shared(one, service, names) | {"Target": one["mount"], "ReadOnly": one["read_only"]}
+        for one in tables["folders"]
+        if is_for(one, groups, names.profile)
+    ]
+
+
+def memory(size: int) -> Json:
+    """Return the mount that makes /dev/shm larger: a service has no --shm-size."""
+    return {"Type": "tmpfs", "Target": "/dev/shm", "TmpfsOptions": {"SizeBytes": size}}  # noqa: S108 - in the container
+
+
+def short(name: str) -> str:
+    """Return a name that Swarm takes: what is too long ends in a hash of the whole."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}-{_hash(name)}"
+
+
+def _shared(table: Mapping[str, Any], service: str, names: "Names") -> Json:
+    of_volume = table["name"].format(**names.docker)
+    if table["type"] == "volume":
+        return _volume(short(of_volume), table, table["options"])
+    return _below(table, table["name"].format(**names.folder), f"{service}-folder-{of_volume}")
+
+
+def _volume(name: str, table: Mapping[str, Any], options: Mapping[str, str]) -> Json:
+    driver = {"Name": table["driver"], "Options": dict(options)}
+    return {"Type": "volume", "Source": name, "VolumeOptions": {"DriverConfig": driver}}
+
+
+def _below(table: Mapping[str, Any], folder: str, volume: str) -> Json:
+    """Return the mount of a folder below a path of the nodes, an export or a share."""
+    path = f"{table['path'].rstrip('/')}/{folder}".rstrip("/") or "/"
+    if table["type"] == "path":
+        return {"Type": "bind", "Source": path}
+    given = [table["mount_options"]] if table.get("mount_options") else []
+    where = f":{path}" if table["type"] == "nfs" else f"//{table['server']}{path}"
+    options = {"type": table["type"], "device": where, "o": ",".join([f"addr={table['server']}", *given])}
+    # An engine that has a volume of that name takes it, whatever options it was made with: other options, another name.
+    name = short(f"{volume.rstrip('-')}-{_hash(json.dumps(options, sort_keys=True))}")
+    # Without NoCopy the engine would copy the image's files over those that are there.
+    return {
+        "Type": "volume",
+        "Source": name,
+        "VolumeOptions": {"NoCopy": True, "DriverConfig": {"Name": "local", "Options": options}},
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

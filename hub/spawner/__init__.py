@@ -1,0 +1,1 @@
+"""Start people's servers as services of the swarm, and follow them."""

@@ -1,0 +1,68 @@
+"""What the hub asks of the Docker Engine before it starts."""
+
+import hashlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException
+from docker.types import ConfigReference
+from docker.utils import kwargs_from_env
+
+from hub import FOLDER
+
+# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
+CONFIG_FOLDER = "/etc/swarmhub"
+CONFIG_FILE = FOLDER / "notebook" / "jupyter_server_config.py"
+CONFLICT = 409
+
+
+def wait_until_it_answers(pause: float = 1.0) -> None:
+    """Return as soon as the engine that the spawner will use answers; say once that it does not.
+
+    A hub that starts while the engine is silent takes every running server for
+    stopped and forgets it (JupyterHub's `init_spawners` reads a failed poll so).
+    """
+    told = False
+    while not _answers():
+        if not told:
+            print("the Docker Engine does not answer; waiting for it before the hub starts", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(pause)
+
+
+def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
+    """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
+    content = file.read_bytes()
+    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:12]}"
+    client = _client()
+    try:
+        try:
+            client.create_config(name, content, labels={"swarmhub.service": service})
+        except APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+        found = next(one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name)
+    finally:
+        client.close()
+    return ConfigReference(found["ID"], name, filename=f"{CONFIG_FOLDER}/{file.name}")
+
+
+def _client(**options: Any) -> docker.APIClient:
+    """Return a client of the engine that the spawner uses, too: DOCKER_HOST's, if that is set."""
+    return docker.APIClient(version="auto", **kwargs_from_env(), **options)
+
+
+def _answers() -> bool:
+    try:
+        client = _client(timeout=5)
+        try:
+            # Any engine answers a ping; only a manager with a quorum lists services.
+            client.services(filters={"name": "none"})
+        finally:
+            client.close()
+    except (DockerException, OSError):
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""On which node a user's home is: a Swarm config for each, which outlives the hub's database."""
+
+import os
+from pathlib import Path
+
+from docker.errors import APIError
+
+from hub.shared.mounts import HOME, HOMES, NODE, USER
+from hub.shared.nodes import hostname
+from hub.spawner.service import NOT_FOUND, Docker
+
+CONFLICT = 409
+
+
+class NotHere(Exception):  # noqa: N818 - it is a message for people
+    """The home cannot be had now: in plain words, and the label of the reason."""
+
+    def __init__(self, words: str, reason: str, detail: str) -> None:
+        super().__init__(words)
+        self.words, self.reason, self.detail = words, reason, detail
+
+
+async def find(docker: Docker, volume: str) -> str | None:
+    """Return the id of the node that has the home, or None where there is none yet."""
+    for one in await docker("configs", filters={"name": volume}):
+        if one["Spec"]["Name"] == volume:  # the filter takes beginnings, too
+            return str(one["Spec"]["Labels"][NODE])
+    return None
+
+
+async def node_up(docker: Docker, node: str, volume: str) -> None:
+    """Make sure that the node that has a home takes servers.
+
+    Raises:
+        NotHere: it does not; an empty home elsewhere would be worse than none.
+
+    """
+    how = f"docker config rm {volume} gives that home up, and the next start makes an empty one"
+    try:
+        found = await docker("inspect_node", node)
+    except APIError as error:
+        if error.status_code != NOT_FOUND:
+            raise
+        words = "Your files are on a node that is no longer part of the cluster. Ask your administrator for them."
+        raise NotHere(words, "home-gone", f"{volume} is on node {node}, which has left the swarm; {how}") from None
+    name, state, availability = hostname(found), found["Status"]["State"], found["Spec"]["Availability"]
+    if state != "ready":
+        words = f"Your files are on {name}, which does not answer at the moment. They are kept; try again when it is back."
+        raise NotHere(words, "home-down", f"{volume} is on {name}, which is {state}; {how}")
+    if availability != "active":
+        words = f"Your files are on {name}, which is being serviced. They are kept; try again when it is back."
+        raise NotHere(words, "home-drained", f"{volume} is on {name}, which is set to {availability}: fab undrain {name}")
+
+
+async def remember(docker: Docker, volume: str, service: str, user: str, node: str) -> None:
+    """Keep it on the cluster that a user's home is on a node from now on."""
+    try:
+        await docker("create_config", volume, b"{}", labels={HOME: service, USER: user, NODE: node})
+    except APIError as error:
+        if error.status_code != CONFLICT:  # two named servers of one user were started at once
+            raise
+
+
+async def forget(docker: Docker, volume: str) -> None:
+    """Take it back: nothing was ever written there."""
+    try:
+        await docker("remove_config", volume)
+    except APIError as error:
+        if error.status_code != NOT_FOUND:
+            raise
+
+
+def make_folder(name: str, owner: str, above: Path = Path(HOMES)) -> None:
+    """Make a user's folder on the file server, unless it is there; `owner` is UID:GID.
+
+    Raises:
+        OSError: it cannot be made.
+
+    """
+    folder = above / name
+    if folder.is_dir():
+        return
+    user, _, group = owner.partition(":")
+    # Owned before it has its name: nobody finds one that is not theirs.
+    part = above / f".{name}.new"
+    part.mkdir(mode=0o700, exist_ok=True)
+    os.chown(part, int(user), int(group))
+    part.rename(folder)

@@ -1,0 +1,85 @@
+"""A server's service, asked of the engine: its tasks, its address, its last words."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+from tornado.httpclient import AsyncHTTPClient, HTTPError
+
+from hub.spawner import news
+
+# As a spawner's `docker`: a method of docker-py's client and its arguments, off the hub's own thread.
+Docker = Callable[..., Awaitable[Any]]
+Where = tuple[str, int]
+
+NOT_FOUND = 404
+LOG_LINES = 10
+LOG_SECONDS = 5
+ANSWER_SECONDS = 0.1
+ANSWERS_A_LOOK = 10
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service, by its id."""
+
+    docker: Docker
+    id: str
+
+    async def tasks(self) -> list[dict[str, Any]]:
+        """Return its tasks; a service that is gone has none."""
+        try:
+            found: list[dict[str, Any]] = await self.docker("tasks", filters={"service": self.id})
+        except APIError as error:
+            if error.status_code != NOT_FOUND:
+                raise
+            return []
+        return found
+
+    async def last_lines(self) -> list[str]:
+        """Return the last lines that it printed, or none where the engine does not tell them soon."""
+        asked = self.docker("service_logs", self.id, stdout=True, stderr=True, tail=LOG_LINES, is_tty=False)
+        try:
+            output = await asyncio.wait_for(asked, LOG_SECONDS)
+        except (TimeoutError, DockerException, RequestException):
+            return []
+        text = b"".join(output).decode(errors="replace")
+        return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
+
+    async def address(self, tasks: Sequence[Mapping[str, Any]]) -> str | None:
+        """Return its address on the overlay network: its own, or its newest task's; None while there is none."""
+        endpoint = (await self.docker("inspect_service", self.id))["Endpoint"]
+        task = news.newest(tasks) or {}
+        for one in (endpoint.get("VirtualIPs"), task.get("NetworksAttachments")):
+            if one:
+                return str(one[0].get("Addr") or one[0]["Addresses"][0]).partition("/")[0]
+        return None
+
+
+async def answers(where: Where, path: str) -> bool:
+    """Ask a server for a second whether it answers; so JupyterHub's own first question is answered at once."""
+    for _ in range(ANSWERS_A_LOOK):
+        with contextlib.suppress(HTTPError, OSError):
+            url = f"http://{where[0]}:{where[1]}{path}"
+            answer = await AsyncHTTPClient().fetch(
+                url, raise_error=False, follow_redirects=False, connect_timeout=2, request_timeout=10
+            )
+            if answer.code < 500:
+                return True
+        await asyncio.sleep(ANSWER_SECONDS)
+    return False
+
+
+async def has_addresses(docker: Docker, network: str) -> bool:
+    """Tell whether a network has an address left."""
+    found, tasks, services, nodes = [
+        await docker("inspect_network", network),
+        await docker("tasks"),
+        await docker("services"),
+        await docker("nodes"),
+    ]
+    return news.addresses_left(found, tasks, services, len(nodes)) > 0

@@ -1,0 +1,297 @@
+"""Start single-user servers as services of the swarm, and follow them until they answer."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import dockerspawner
+from docker.errors import APIError, DockerException
+from docker.types import EndpointSpec
+from jupyterhub import orm
+from jupyterhub.spawner import SpawnException
+from requests.exceptions import RequestException
+from traitlets import Dict, List, default
+
+from hub.shared import mounts, services, spec
+from hub.shared.choice import server_for
+from hub.shared.mounts import Home
+from hub.shared.names import Names
+from hub.shared.nodes import hostname
+from hub.shared.spec import Extra
+from hub.spawner import homes, profiles
+from hub.spawner import news as reading
+from hub.spawner.news import News
+from hub.spawner.service import NOT_FOUND, Service, answers, has_addresses
+
+THREADS = 8
+TASK_SECONDS = 0.2
+# A task that gets no address stays "new" without a word.
+ADDRESS_SECONDS = 6.0
+NOTEBOOKS, OWNER, *_ = spec.LABELS
+ENGINE_ERRORS = (DockerException, RequestException, OSError)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the start under way is made of: [notebook]'s keys, the profile's name, mounts and constraints."""
+
+    server: Mapping[str, Any]
+    profile: str
+    mounts: list[Any]
+    placed: list[str]
+
+
+class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockerspawner has no types
+    """dockerspawner's SwarmSpawner, with specs from hosts.toml, that follows the engine instead of sleeping.
+
+    Servers are reached by address instead of by name. A server that is stopped and
+    started again keeps its name and gets another address. JupyterHub 6 resolves names
+    through aiodns, which keeps an answer for as long as Docker's DNS lets it, 600 s: the
+    hub would go on asking the old server, and would give the new one up after `http_timeout`.
+    """
+
+    tables: Any = Dict(config=True, help="The tables of hosts.toml that the hub is handed.")
+    configs: Any = List(config=True, help="Swarm configs that every server gets, as docker-py's ConfigReference.")
+
+    _threads: ThreadPoolExecutor | None = None
+    _news: tuple[News, ...] = ()
+    # The record of a home that the start under way has made, until a container has run on it.
+    _new_home = ""
+    # The domain and port that the server was started for; nothing where servers have no domains of their own.
+    _netloc = ""
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Return the threads in which all spawners ask the engine; dockerspawner has one, where every start waits."""
+        cls = type(self)
+        if cls._threads is None:
+            cls._threads = ThreadPoolExecutor(THREADS)
+        return cls._threads
+
+    @default("object_name")
+    def _object_name_default(self) -> str:
+        return mounts.short(services.server(super()._object_name_default(), self.prefix))
+
+    @property
+    def _service(self) -> Service:
+        return Service(self.docker, self.object_id)
+
+    @property
+    def _own_netloc(self) -> str:
+        return str(urlsplit(self.user.url).netloc)
+
+    async def start(self) -> tuple[str, int]:
+        """Start the server and return its address when it answers.
+
+        Raises:
+            SpawnException: it does not come; the message is for the person who waits.
+
+        """
+        self._new_home = ""
+        try:
+            return await self._start()
+        except homes.NotHere as error:
+            raise self._failure(error.words, error.reason, error.detail) from None
+        except ENGINE_ERRORS as error:
+            words = "The cluster does not answer as it should at the moment. Try again in a minute."
+            raise self._failure(words, "engine", str(error)) from error
+
+    def clear_state(self) -> None:
+        """Forget the last start: JupyterHub calls this before each one, and somebody may ask for its progress at once."""
+        super().clear_state()
+        self._news = ()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what is kept of a server while the hub is away."""
+        return {**super().get_state(), "netloc": self._netloc}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what was kept."""
+        super().load_state(state)
+        self._netloc = state.get("netloc", "")
+
+    async def poll(self) -> int | None:
+        """Return None while the server runs or is being placed, else its exit code."""
+        if not self.object_id:
+            return 0
+        if self._netloc != self._own_netloc:
+            where = self._netloc or "the hub's domain"
+            self.log.warning("Stopping %s: it was started for %s, and would send people there", self.object_name, where)
+            with contextlib.suppress(*ENGINE_ERRORS):
+                await self.remove_object()
+            return 0
+        try:
+            tasks = await self._service.tasks()
+        except ENGINE_ERRORS as error:
+            # To JupyterHub, an exception here means that the server has stopped.
+            self.log.warning("The engine does not say how %s is, which counts as running: %s", self.object_name, error)
+            return None
+        code = reading.status(tasks)
+        if code is not None:
+            await self._clear_away(tasks)
+        return code
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens as it happens, until JupyterHub has heard enough."""
+        told = 0
+        while True:
+            for news in self._news[told:]:
+                told += 1
+                yield {"progress": news.progress, "message": news.message}
+            await asyncio.sleep(TASK_SECONDS)
+
+    async def create_object(self) -> dict[str, Any]:
+        """Create the service and return the engine's answer."""
+        args = await self.get_command() if self.cmd or self.get_args() else None
+        container = {
+            # Without arguments of ours the image's own command runs: nobody has to ask for it.
+            "args": args,
+            "env": self.get_env() | spec.environment(self._given.server),
+            "mounts": self._given.mounts,
+            "configs": list(self.configs),
+        }
+        extra = Extra(self.extra_container_spec, self.extra_resources_spec, self.extra_placement_spec, self.extra_task_spec)
+        values = (self.prefix, self.user.name, self._given.profile, self.name)
+        created: dict[str, Any] = await self.docker(
+            "create_service",
+            task_template=spec.task_template(self._given.server, container, self._given.placed, self.network_name, extra),
+            endpoint_spec=EndpointSpec(**self.extra_endpoint_spec),
+            name=self.object_name,
+            labels={**self._given.server["labels"], **dict(zip(spec.LABELS, values, strict=True))},
+        )
+        return created
+
+    async def _start(self) -> tuple[str, int]:
+        groups = [group.name for group in self.user.groups]
+        chosen = profiles.chosen(self.tables, groups, self.user_options)
+        # What JupyterHub's own options, its group overrides or a hook of conf.d say holds where hosts.toml is silent.
+        own = {key: value for key, trait in spec.SIZES.items() if (value := getattr(self, trait))}
+        server = own | server_for(self.tables, self.user.name, groups, chosen)
+        names = Names(self.user.name, self.name, chosen["name"] if chosen else "")
+        home = mounts.home(self.tables, self.prefix, names)
+        node = await self._find(home) if home else None
+        mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
+        placed = [*spec.constraints(server), *self._wish(), *([f"node.id=={node}"] if node else [])]
+        self._given = Given(server, names.profile, mounted, placed)
+        self._netloc = self._own_netloc
+        self.image, self.default_url = server["image"], server["default_url"]
+        # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
+        self.object_name = self._object_name_default()
+        await self._make_way()
+        self.object_id = (await self.create_object())[self.object_id_key]
+        self.log.info("Created service %s (%s)", self.object_name, self.object_id)
+        return await self._follow("" if node or not home else home.volume)
+
+    async def _make_way(self) -> None:
+        """Remove what an earlier start has left, and nothing else of that name.
+
+        Raises:
+            SpawnException: it is no server of this user's.
+
+        """
+        found = await self.get_object()
+        if not found:
+            return
+        labels = found["Spec"].get("Labels") or {}
+        if [labels.get(name) for name in (NOTEBOOKS, OWNER)] != [self.prefix, self.user.name]:
+            self.object_id = ""  # whoever stops this server is not to stop that one
+            words = f"Your server cannot have its name: the cluster has something else that is called so. {reading.ASK}"
+            raise self._failure(words, "name", f"there is a service of that name that is no server of {self.user.name}")
+        self.log.warning("Removing %s, which an earlier start has left", self.object_name)
+        await self.remove_object()
+
+    def _wish(self) -> list[str]:
+        """Return the constraint to the node that an administrator or a service asks for."""
+        asker = getattr(self.handler, "current_user", None)
+        wish = str(self.user_options.get("node", ""))
+        may = isinstance(asker, orm.Service) or bool(getattr(asker, "admin", False))
+        return [f"node.id=={wish}"] if may and wish.isalnum() else []
+
+    async def _find(self, home: Home) -> str | None:
+        """Make the home's folder where one is needed; return the node that has the home, if one has."""
+        if home.folder:
+            owner = self.tables["home"]["owner"]
+            try:
+                await asyncio.wrap_future(self.executor.submit(homes.make_folder, home.folder, owner))
+            except OSError as error:
+                words = f"Your home cannot be made on the file server. {reading.ASK}"
+                raise homes.NotHere(words, "home", f"{home.folder}: {error}") from None
+        node = await homes.find(self.docker, home.volume) if home.volume else None
+        if node:
+            await homes.node_up(self.docker, node, home.volume)
+        return node
+
+    async def _follow(self, volume: str) -> tuple[str, int]:
+        """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
+        hosts = {node["ID"]: hostname(node) for node in await self.docker("nodes")}
+        needs, started = spec.needs(self._given.server), time.monotonic()
+        while True:
+            tasks = await self._service.tasks()
+            news = reading.read(tasks, hosts, needs)
+            if volume and news.node and not self._new_home:
+                await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
+                self._new_home = volume
+            if not news.failed:
+                news = await self._out_of_time(news, time.monotonic() - started)
+            if news.failed:
+                raise await self._ended(news)
+            if not self._news or self._news[-1].message != news.message:
+                self._news = (*self._news, news)
+            address = await self._service.address(tasks) if news.is_running else None
+            if address and await answers((address, self.port), f"{self.server.base_url}api"):
+                return address, self.port
+            if not address:
+                await asyncio.sleep(TASK_SECONDS)
+
+    async def _out_of_time(self, news: News, seconds: float) -> News:
+        """Return the news, or that the server does not come, if it has been long enough on its way."""
+        if news.state == "new" and seconds > ADDRESS_SECONDS and not await has_addresses(self.docker, self.network_name):
+            words = f"{reading.NO_ADDRESS} {reading.ASK}"
+            return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
+        limit = self.tables["notebook"]["start_timeout"]
+        if seconds > limit:
+            words = f"Your server did not answer within {limit} seconds. The last that was heard: {news.message}."
+            return replace(news, failed=words, reason="timeout", detail=f"the task is {news.state}")
+        return news
+
+    async def _ended(self, news: News) -> SpawnException:
+        """Log what is known of a server that has ended before it answered, take it away, and return what to raise."""
+        lines = await self._service.last_lines() if news.ran else []
+        said = "".join(f"\n    {line}" for line in lines)
+        if self._new_home and not news.ran:
+            await homes.forget(self.docker, self._new_home)  # nothing was written there
+        # JupyterHub stops only what runs; the service of a task that has ended would stay.
+        await self.remove_object()
+        words = f"{news.failed} It said: {lines[-1]}" if lines and news.reason == "exit" else news.failed
+        return self._failure(words, news.reason, f"{news.detail}{said}")
+
+    def _failure(self, words: str, reason: str, detail: str) -> SpawnException:
+        log = f"{self.object_name} does not start ({reason}): {detail}"
+        failure = SpawnException(words, reason=reason, log_message=log)
+        failure.jupyterhub_message = words
+        return failure
+
+    async def _clear_away(self, tasks: Sequence[Mapping[str, Any]]) -> None:
+        """Remove the service of a server that has ended; its last words go into the log."""
+        news = reading.read(tasks, {})
+        with contextlib.suppress(*ENGINE_ERRORS):
+            lines = await self._service.last_lines() if tasks else []
+            self.log.warning("%s has ended: %s %s", self.object_name, news.failed, news.detail)
+            for line in lines:
+                self.log.warning("    %s", line)
+            await self.remove_object()
+
+    async def remove_object(self) -> None:
+        """Remove the service; that it is gone already is no error."""
+        try:
+            await super().remove_object()
+        except APIError as error:
+            if error.status_code != NOT_FOUND:
+                raise
+        # Whoever polls from now on, such as JupyterHub after a start that was refused, is not to ask for it again.
+        self.object_id = ""

@@ -1,0 +1,178 @@
+"""Certbot: a container on the manager that asks an ACME server for a certificate, and keeps it in /etc/letsencrypt."""
+
+from dataclasses import dataclass
+
+from swarmhub.certificate import dns_challenge
+from swarmhub.certificate.dns_challenge import Dns
+from swarmhub.engine import containers, ports
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.images.pull import split
+from swarmhub.plan.plans import Cost, Progress
+
+LABEL = "certs"
+FOLDER = "/etc/letsencrypt"
+HTTP = 80
+CA_IN_CONTAINER = "/swarmhub-ca.pem"
+# RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
+STALE_NONCE = "invalid anti-replay nonce"
+ATTEMPTS = 3
+NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
+NO_PLUGIN = ("unrecognized arguments", "does not appear to be installed")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80.
+
+    `cost` is what another certificate than the one that is served means for the people working; `given` are the files of
+    this machine that are put into the container: where, and which.
+    """
+
+    domain: str
+    email: str | None
+    server: str
+    staging_server: str
+    is_staging: bool
+    image: str
+    ca: str | None
+    names: tuple[str, ...]
+    dns: Dns | None = None
+    by_proxy: bool = False
+    cost: Cost = Cost.HUB_RESTART
+    given: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_by_http(self) -> bool:
+        """Tell whether certbot has to answer the authority on port 80 by itself."""
+        return not (self.dns or self.by_proxy)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return certbot's variables."""
+        return {**({"REQUESTS_CA_BUNDLE": CA_IN_CONTAINER} if self.ca else {}), **(self.dns.environment if self.dns else {})}
+
+
+def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
+    """Return certbot's arguments."""
+    account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
+    return [
+        "certonly",
+        "--non-interactive",
+        *_challenge(wanted),
+        "--agree-tos",
+        "--server",
+        directory,
+        "--cert-name",
+        wanted.domain,
+        *(word for name in wanted.names for word in ("--domain", name)),
+        *account,
+        "--force-renewal" if force else "--keep-until-expiring",
+    ]
+
+
+def _challenge(wanted: Wanted) -> list[str]:
+    if wanted.dns:
+        return [*wanted.dns.arguments, "--preferred-challenges=dns"]
+    # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
+    how = ["--webroot", "--webroot-path", FOLDER] if wanted.by_proxy else ["--standalone"]
+    return [*how, "--preferred-challenges=http"]
+
+
+def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
+    """Return the body of the request that makes certbot's container."""
+    published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
+    return {
+        "Image": wanted.image,
+        "Cmd": arguments(wanted, directory, force=force),
+        "Env": [f"{name}={value}" for name, value in wanted.environment.items()],
+        "ExposedPorts": {"80/tcp": {}} if wanted.is_by_http else {},
+        "Labels": {"swarmhub": LABEL},
+        "HostConfig": {"Binds": [f"{FOLDER}:{FOLDER}"], **published},
+    }
+
+
+@dataclass(frozen=True)
+class Certbot:
+    """Runs certbot on the manager until it has got the certificate; `force`: though one is there that holds."""
+
+    wanted: Wanted
+    directory: str
+    force: bool
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        """Run it; ask again where the server has refused a nonce.
+
+        Raises:
+            StepError: port 80 is taken, or certbot fails.
+
+        """
+        self._require_port(host)
+        self._require_image(host, progress)
+        for attempt in range(ATTEMPTS):
+            code, said = self._run(host, progress)
+            if not code:
+                return
+            if STALE_NONCE not in "\n".join(said) or attempt == ATTEMPTS - 1:
+                raise StepError(host.name, f"certbot failed: {reason(said)}", _remedy(self.wanted, said))
+
+    def _run(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
+        """Run certbot to its end and return its exit code and what it said."""
+        said: list[str] = []
+
+        def say(line: str) -> None:
+            said.append(line)
+            if line.strip() and not _is_noise(said):
+                progress.log(host.name, line)
+
+        body = container(self.wanted, self.directory, force=self.force)
+        return containers.once(host, body, files=_files(self.wanted), mode=0o600, say=say).code, said
+
+    def _require_image(self, host: Host, progress: Progress) -> None:
+        if host.engine.find(f"/images/{self.wanted.image}/json") is None:
+            progress.log(host.name, f"pulling {self.wanted.image}")
+            name, tag = split(self.wanted.image)
+            for _ in host.engine.stream("/images/create", image=self.wanted.image, fromImage=name, tag=tag):
+                pass
+
+    def _require_port(self, host: Host) -> None:
+        if not self.wanted.is_by_http:
+            return
+        holder = ports.observe(host, HTTP)
+        if holder:
+            cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
+            raise StepError(host.name, cause, "Stop it for the moment, and run this again")
+
+
+def _files(wanted: Wanted) -> dict[str, bytes]:
+    """Return what is put into certbot's container, past its arguments and its environment."""
+    ca = {CA_IN_CONTAINER[1:]: wanted.ca.encode()} if wanted.ca else {}
+    dns = {dns_challenge.CREDENTIALS[1:]: wanted.dns.credentials.get_secret_value().encode()} if wanted.dns else {}
+    return ca | dns
+
+
+def _is_noise(said: list[str]) -> bool:
+    """Tell whether the last line is certbot's own advertising, or its next steps, which are ours."""
+    return "NEXT STEPS:" in said or said[-1].startswith(NOISE)
+
+
+def reason(said: list[str]) -> str:
+    """Return why certbot failed, of all that it said."""
+    details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
+    lines = [line.strip().removeprefix("* ") for line in said if line.strip() and not line.strip().startswith(NOISE)]
+    return (details or lines[-1:] or ["it says nothing"])[0]
+
+
+def _remedy(wanted: Wanted, said: list[str]) -> str:
+    text = "\n".join(said)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"
+    if "Account " in text and "not found" in text:
+        return f"The ACME server has forgotten this account: rm -r {FOLDER}/accounts there, and run this again"
+    if "too many" in text or "rateLimited" in text:
+        return "That is a rate limit: wait as it says, and try with staging = true meanwhile"
+    if wanted.dns and any(said in text for said in NO_PLUGIN):
+        return f"{wanted.image} has no plugin dns-{wanted.dns.plugin}: check certs.dns, or name an image with it: certs.image"
+    if wanted.dns:
+        return "Are certs.dns_credentials those of the domain's zone, and is certs.dns_propagation long enough?"
+    return f"Does {wanted.domain} lead to this manager, and is port 80 open to the internet?"

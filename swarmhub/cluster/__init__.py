@@ -1,0 +1,1 @@
+"""The swarm's nodes: in, out, and what they can take."""

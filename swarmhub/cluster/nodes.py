@@ -1,0 +1,172 @@
+"""The swarm's nodes beside the hosts of `hosts.toml`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.shared.nodes import hostname
+from swarmhub.errors import StepError
+from swarmhub.host import Host
+from swarmhub.settings import Settings
+
+STEP = "nodes"
+DOCKER_ROOT = "/var/lib/docker"
+# A node that has joined gets its images before notebooks are placed on it: this label says that it waits for them.
+WAITS = "swarmhub.waits"
+# With an image's digest or id behind it: the node holds it. Servers are placed by these labels.
+IMAGE = "swarmhub.image."
+HELD = "held"
+# The port of overlay networks, unless the swarm was made with another.
+DATA_PORT = 4789
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a host's own engine says of itself."""
+
+    node: str
+    state: str
+    is_manager: bool
+    version: str
+    root: str = DOCKER_ROOT
+
+
+@dataclass(frozen=True)
+class SwarmNode:
+    """What the swarm says of a node; `images` are those that its labels say it holds, by their short digests."""
+
+    id: str
+    hostname: str
+    role: str
+    state: str
+    availability: str
+    is_leader: bool
+    is_reachable: bool = True
+    waits: bool = False
+    address: str = ""
+    images: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """The swarm that the manager belongs to; its overlay networks use the UDP port `data_port`."""
+
+    cluster: str
+    nodes: tuple[SwarmNode, ...]
+    data_port: int = DATA_PORT
+
+
+@dataclass(frozen=True)
+class Row:
+    """A host or node, what is wrong with it, and what helps; `blocks` stops a deploy."""
+
+    host: str
+    expected: str
+    role: str
+    state: str
+    availability: str
+    engine: str
+    problem: str = ""
+    remedy: str = ""
+    blocks: bool = False
+
+
+def observe(host: Host) -> Member:
+    """Ask a host's engine about itself."""
+    info = host.engine.get("/info")
+    swarm = info["Swarm"]
+    root = info.get("DockerRootDir", DOCKER_ROOT)
+    return Member(swarm["NodeID"], swarm["LocalNodeState"], bool(swarm["ControlAvailable"]), info["ServerVersion"], root)
+
+
+def observe_swarm(manager: Host) -> Swarm:
+    """Ask the manager for the swarm and its nodes."""
+    nodes = (
+        SwarmNode(
+            id=node["ID"],
+            hostname=hostname(node),
+            role=node["Spec"]["Role"],
+            state=node["Status"]["State"],
+            availability=node["Spec"]["Availability"],
+            is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
+            is_reachable=(node.get("ManagerStatus") or {}).get("Reachability") != "unreachable",
+            waits=WAITS in (node["Spec"].get("Labels") or {}),
+            address=node["Status"].get("Addr", ""),
+            images=_labelled(node["Spec"].get("Labels") or {}),
+        )
+        for node in manager.engine.get("/nodes")
+    )
+    found = manager.engine.get("/swarm")
+    return Swarm(found["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)), found.get("DataPathPort") or DATA_PORT)
+
+
+def _labelled(labels: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.removeprefix(IMAGE) for name, value in labels.items() if name.startswith(IMAGE) and value == HELD)
+
+
+def check_manager(host: str, member: Member) -> None:
+    """Make sure that `host` can be asked about the swarm.
+
+    Raises:
+        StepError: it is in no swarm, or a worker in it.
+
+    """
+    if member.state != "active":
+        remedy = "Make the swarm that hosts.toml describes: fab swarm-init"
+        raise StepError(host, f"is in no swarm (its engine says: {member.state})", remedy)
+    if not member.is_manager:
+        remedy = f"Name a manager in hosts.managers, or promote it on a manager: docker node promote {host}"
+        raise StepError(host, "is a worker in the swarm, and hosts.toml names it a manager", remedy)
+
+
+def compare(settings: Settings, members: Mapping[str, Member | StepError], swarm: Swarm) -> tuple[Row, ...]:
+    """Return a row for each host of `hosts.toml`, then one for each node that it does not name."""
+    nodes = {node.id: node for node in swarm.nodes}
+    rows = [_row(settings, host, members[host], nodes) for host in settings.hosts.all]
+    named = {member.node for member in members.values() if isinstance(member, Member)}
+    unreached = {host for host, member in members.items() if isinstance(member, StepError)}
+    return (*rows, *(_stranger(node) for node in swarm.nodes if node.id not in named and node.hostname not in unreached))
+
+
+def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mapping[str, SwarmNode]) -> Row:
+    expected = "manager" if host in settings.hosts.managers else "worker"
+    if isinstance(member, StepError):
+        node = next((node for node in nodes.values() if node.hostname == host), None)
+        role, state, availability = (node.role, node.state, node.availability) if node else ("-", "-", "-")
+        return Row(host, expected, role, state, availability, "-", member.cause, member.remedy, blocks=True)
+    if member.node not in nodes:
+        problem = "is in no swarm" if member.state != "active" else "is in another swarm"
+        leave = "" if member.state != "active" else "Let it leave that one: docker swarm leave, there; then: "
+        remedy = f"{leave or 'Let it join: '}fab swarm-init"
+        return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
+    node = nodes[member.node]
+    problem, remedy, blocks = _trouble(host, expected, node)
+    role = "leader" if node.is_leader else node.role
+    return Row(host, expected, role, node.state, node.availability, member.version, problem, remedy, blocks)
+
+
+def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]:
+    if node.state != "ready":
+        return (
+            f"is {node.state}",
+            "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other",
+            True,
+        )
+    if node.role != expected:
+        verb = "promote" if expected == "manager" else "demote"
+        remedy = f"To {verb} it: fab swarm-init; or name it under hosts.{node.role}s"
+        return f"is a {node.role} in the swarm", remedy, expected == "manager"
+    if node.waits and node.availability == "pause":
+        return "waits for its image", "No notebook starts there before: fab prepull-all", False
+    if node.availability != "active":
+        remedy = f"No notebook starts there. When its work is done: fab undrain {host}"
+        return f"is set to {node.availability}", remedy, False
+    if node.hostname != host:
+        return f"calls itself {node.hostname}", "Nothing to do, unless that surprises you", False
+    return "", "", False
+
+
+def _stranger(node: SwarmNode) -> Row:
+    problem = "is in the swarm, not in hosts.toml"
+    remedy = f"Add it under hosts.{node.role}s, or take it out: docker node rm --force {node.id}"
+    role = "leader" if node.is_leader else node.role
+    return Row(node.hostname, "-", role, node.state, node.availability, "-", problem, remedy)

@@ -1,0 +1,1 @@
+"""Each step's plan, from one look at the cluster, in the order of a deploy."""

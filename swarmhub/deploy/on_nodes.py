@@ -1,0 +1,147 @@
+"""The plans of what keeps the nodes: joining, draining, removing, and taking it all away; each from one look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from swarmhub.cluster import availability, drain, removal, swarm
+from swarmhub.cluster.nodes import Member, SwarmNode
+from swarmhub.errors import StepError
+from swarmhub.firewall import image as walls_image
+from swarmhub.images import pull
+from swarmhub.images.pull import Holding
+from swarmhub.notebooks import homes, servers, work
+from swarmhub.notebooks.work import Work
+from swarmhub.parallel import every
+from swarmhub.plan.plans import Change, Plan
+from swarmhub.run.run import Run
+from swarmhub.teardown import leftovers, teardown
+
+
+def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
+    """Return the nodes that some hosts are; none before there is a swarm, as images may be pulled before."""
+    if not run.look.member(run.manager).is_manager:
+        return {}
+    found, members = run.look.swarm(), run.look.members()
+    return {host: node for host in hosts if (node := availability.find(found, host, members[host]))}
+
+
+def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
+    """Plan the pulls on the `targets`; a node's label of an image that it turns out to lack goes meanwhile."""
+    held = pull.reached(run.look.images(run.settings.hosts.all), targets)
+    there = {host: held[host] for host in targets if host in held}
+    closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
+    pulls = pull.plan(wanted, there)
+    return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))))
+
+
+def _loads(run: Run, targets: Sequence[str]) -> list[Change]:
+    """Return what gives the `targets` the walls' image: a node that is opened for servers has to have it."""
+    hub, bare = run.settings.hub.service, without_walls(run, targets) if run.settings.walls.enabled else []
+    ids = every([partial(run.look.walls_image, host) for host in bare])
+    return [walls_image.load(host, hub) for host, id_ in zip(bare, ids, strict=True) if id_ is None]
+
+
+def without_walls(run: Run, targets: Sequence[str]) -> list[str]:
+    """Return the hosts on which the walls do not stand, as far as the swarm knows."""
+    if not run.look.member(run.manager).is_manager:
+        return [*targets]
+    found, members = run.look.walls(), run.look.members()
+    if found.tag != walls_image.tag(run.settings.hub.service):
+        return [*targets]
+    nodes = {host: member.node for host, member in members.items() if isinstance(member, Member)}
+    return [host for host in targets if nodes.get(host) not in found.standing]
+
+
+def open_nodes(run: Run) -> dict[str, str]:
+    """Return the hosts that take work, by their nodes' ids."""
+    members = run.look.members()
+    hosts = {member.node: host for host, member in members.items() if isinstance(member, Member)}
+    taking = (node.id for node in run.look.swarm().nodes if (node.state, node.availability) == ("ready", "active"))
+    return {node: hosts[node] for node in taking if node in hosts}
+
+
+def placement_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
+    """Plan what opens the `targets` for servers, when they hold what is `wanted`."""
+    held = pull.reached(run.look.images(targets), targets)
+    gone = {host: {pull.short(one) for one in lacking} for host, lacking in _lacking(held, wanted).items()}
+    nodes = {host: replace(node, images=node.images - gone[host]) for host, node in nodes_of(run, list(held)).items()}
+    return availability.plan_placement(nodes, wanted.values(), run.manager)
+
+
+def _lacking(held: Mapping[str, Holding], wanted: Mapping[str, str]) -> dict[str, list[str]]:
+    return {host: [wanted[image] for image in pull.lacking(wanted, one)] for host, one in held.items()}
+
+
+def joins_plan(run: Run) -> Plan:
+    """Plan the joins of the hosts that are in no swarm."""
+    ticket = swarm.observe(run.hosts[run.manager])
+    return swarm.plan_joins(run.settings, run.look.members(), run.look.swarm(), ticket)
+
+
+def roles_plan(run: Run, joined: Sequence[str]) -> Plan:
+    """Plan what remains when all hosts have joined."""
+    hub = work.hub_node(run.look.service().service, run.settings.hub.service)
+    members, found = run.look.members(), run.look.swarm()
+    return swarm.plan_roles(run.settings, members, found, joined, manager=run.manager, hub=hub)
+
+
+def node_of(run: Run, host: str) -> SwarmNode:
+    """Return the node that a host is."""
+    return availability.require(run.look.swarm(), host, run.look.members()[host])
+
+
+def work_on(run: Run, host: str) -> Work:
+    """Return what runs on a node, asked anew."""
+    return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
+
+
+def homes_on(run: Run, host: str) -> tuple[str, ...]:
+    """Return whose homes are on a node."""
+    node, places = node_of(run, host).id, homes.places(run.hosts[run.manager], run.settings.hub.service)
+    return tuple(place.user for place in places if place.node == node)
+
+
+def pause_plan(run: Run, host: str) -> Plan:
+    """Plan what keeps new servers away from a node."""
+    return drain.plan_pause(host, node_of(run, host), run.manager)
+
+
+def drain_plan(run: Run, host: str) -> Plan:
+    """Plan the emptying of a node."""
+    return drain.plan(host, node_of(run, host), work_on(run, host), run.manager)
+
+
+def undrain_plan(run: Run, host: str) -> Plan:
+    """Plan the opening of a node."""
+    held = pull.reached(run.look.images(run.settings.hosts.all), [host])
+    others = {name: one for name, one in held.items() if name != host} or held
+    # An image that nobody holds has a name that nobody holds.
+    wanted = {image: pull.chosen(image, pull.of(image, others)) or image for image in run.settings.images}
+    lacking = pull.lacking(wanted, held[host])
+    return availability.plan_undrain(host, node_of(run, host), wanted.values(), lacking, run.manager)
+
+
+def removal_plan(run: Run, host: str) -> Plan:
+    """Plan the removal of a node; a manager other than itself is asked for it, if there is one."""
+    others = [name for name in run.settings.hosts.managers if name != host]
+    if run.manager == host and others:
+        run.use_manager(others[0])
+    member, found = run.look.members()[host], run.look.swarm()
+    node = availability.find(found, host, member)
+    if node is None:
+        return Plan(removal.STEP, f"{host} is not in the swarm")
+    volumes = removal.Volumes(None) if isinstance(member, StepError) else removal.observe(run.hosts[host], run.settings)
+    inside = isinstance(member, Member) and member.state == "active"
+    return removal.plan(host, node, found, work_on(run, host), volumes, manager=run.manager, inside=inside)
+
+
+def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
+    """Plan the end of the deployment, and say what stays."""
+    settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
+    cluster = leftovers.observe_cluster(manager, settings)
+    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster.strangers) for host in settings.hosts.all]
+    nodes = dict(zip(settings.hosts.all, every(ask), strict=True))
+    people = servers.running(servers.observe(manager, settings.hub.service))
+    plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)
+    return plan, teardown.kept(settings, cluster, nodes, with_data=with_data)

@@ -1,0 +1,102 @@
+"""What the service stands on: each of it is a step's work, and named if that step has not been done."""
+
+from collections.abc import Mapping
+
+from swarmhub.certificate import certs
+from swarmhub.cluster.nodes import Member
+from swarmhub.errors import StepError
+from swarmhub.images import build, pull
+from swarmhub.images.pull import Held
+from swarmhub.plan.differences import known_after
+from swarmhub.plan.plans import Plan
+from swarmhub.run.look import Look
+from swarmhub.services import network, proxy
+from swarmhub.services.hub import Parts
+from swarmhub.settings import Settings
+from swarmhub.settings.secrets import Secrets
+
+PULL = "First: fab prepull-all"
+
+
+def require(settings: Settings, look: Look, manager: str) -> Parts:
+    """Return what the service stands on.
+
+    Raises:
+        StepError: a step before this one has not been done; the message names it.
+
+    """
+    swarm, found = look.swarm(), look.network()
+    if found is None:
+        raise StepError(manager, f"there is no network {settings.network.name}", "Create it first: fab network")
+    if look.volume() is None:
+        raise StepError(manager, f"there is no volume {settings.volume.name}", "Create it first: fab volume")
+    certificate = certs.require(look.certificate(), manager)
+    tags = [one.tag for one in build.wanted(settings)]
+    if lacking := [tag for tag in tags if not look.hub_image(tag)]:
+        raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
+    held = pull.reached(look.images(settings.hosts.all), settings.hosts.all)
+    pinned = {image: _pinned(settings, image, pull.of(image, held), manager) for image in settings.images}
+    _require_labels(look, pinned)
+    node, inner = look.member(manager).node, look.proxy_network()
+    if settings.proxy.separate and inner is None:
+        name = network.of_proxy(settings)["Name"]
+        raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
+    of_proxy = (tags[1], inner.id, inner.subnet) if inner else ()
+    return Parts(node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
+
+
+def require_proxy(settings: Settings, secrets: Secrets, look: Look, manager: str) -> None:
+    """Make sure that a hub without a proxy of its own finds one that has its token: it would wait for it, and end.
+
+    Raises:
+        StepError: there is none, or it has another token, as when the secrets are others.
+
+    """
+    if not settings.proxy.separate:
+        return
+    if look.proxy() is None:
+        raise StepError(manager, f"there is no service {proxy.name(settings)}", "Run it first: fab proxy")
+    if proxy.secret_name(settings, secrets, look.swarm().cluster) not in look.service().secrets:
+        raise StepError(manager, "the proxy has not been given the token that the hub will have", "Give it first: fab proxy")
+
+
+def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:
+    """Return the reference of an image that every node holds."""
+    wanted = pull.chosen(image, held)
+    lacking = [host for host in settings.hosts.all if wanted is None or not pull.holds(held.get(host), wanted)]
+    if wanted is None or lacking:
+        raise StepError(lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", PULL)
+    return pull.pinned(image, wanted, held[manager])
+
+
+def _require_labels(look: Look, pinned: Mapping[str, str]) -> None:
+    """Make sure that the hub finds nodes to place servers on."""
+    wanted = {pull.short(pull.digest_of(one)) for one in pinned.values()}
+    by_id = {node.id: node for node in look.swarm().nodes}
+    for host, member in look.members().items():
+        if isinstance(member, Member) and member.node in by_id and not wanted <= by_id[member.node].images:
+            raise StepError(host, "the swarm does not know which images it holds", PULL)
+
+
+def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, Plan], wanted: Mapping[str, str]) -> Parts:
+    """Return what the service will stand on once the steps `before` it are done; `wanted` has the images' digests.
+
+    What such a step makes and nobody can know yet reads "known after" it.
+    """
+    found, certificate = look.network(), look.certificate()
+    network_id = known_after(network.STEP) if found is None or before[network.STEP].changes else found.id
+    is_new = certificate is None or before[certs.STEP].changes
+    fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
+    held, inner = look.held(manager), look.proxy_network()
+    tags = [one.tag for one in build.wanted(settings)]
+    of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
+    pulled = {image: Held("", frozenset({wanted[image]})) for image in pull.lacking(wanted, held)}
+    return Parts(
+        look.member(manager).node,
+        network_id,
+        tags[0],
+        {image: pull.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
+        fingerprint,
+        look.swarm().cluster,
+        *((tags[1], *of_proxy) if settings.proxy.separate else ()),
+    )

@@ -1,0 +1,1 @@
+"""What can be wrong on a single host."""

@@ -1,0 +1,111 @@
+"""Where files stay: a folder that every node mounts, and quotas that each node's engine can give."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
+from swarmhub.doctor.hosts.access import Seen
+from swarmhub.host import Host
+from swarmhub.parallel import at_once
+from swarmhub.settings import Settings
+
+CHECK = "homes"
+# The first argument is the engine's folder of volumes, the others are those that should be mounted.
+# Another device than that of / means a mount: a host may be without findmnt.
+SCRIPT = r"""
+mounted=$(df -P "$1" 2>/dev/null | awk 'NR == 2 { print $NF }')
+awk -v mounted="$mounted" '$2 == mounted { line = "volumes " $3 " " $4 } END { if (line) print line }' /proc/mounts
+shift
+for folder in "$@"; do
+  if [ ! -d "$folder" ]; then echo "missing $folder"
+  elif [ "$(stat -c %d "$folder")" = "$(stat -c %d /)" ]; then echo "own $folder"
+  else echo "mounted $folder"
+  fi
+done
+"""
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a host says: how it has each folder (missing, own, mounted), and whether its volumes take quotas (None: unknown)."""
+
+    folders: Mapping[str, str]
+    takes_quota: bool | None
+
+
+def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, Seen]) -> list[Finding]:
+    """Ask the hosts that answer, where the settings need something of them."""
+    wants = needed(settings)
+    if not (wants or settings.home.quota):
+        return []
+    asked = [host for host, one in seen.items() if one.probe]
+    answers = at_once([partial(observe, all_hosts[host], seen[host].folders[0], tuple(wants)) for host in asked])
+    told = dict(zip(asked, answers, strict=True))
+    broken = [from_error(CHECK, host, one) for host, one in told.items() if isinstance(one, BaseException)]
+    found = {host: one for host, one in told.items() if isinstance(one, Places)}
+    return broken + judge_folders(wants, found) + (judge_quota(found) if settings.home.quota else [])
+
+
+def needed(settings: Settings) -> dict[str, bool]:
+    """Return the folders that every node mounts, and whether people write there."""
+    wants: dict[str, bool] = {}
+    if settings.home.keep and settings.home.type == "path" and settings.home.path:
+        wants[settings.home.path] = True
+    for folder in settings.folders:
+        if folder.type == "path" and folder.path:
+            wants[folder.path] = wants.get(folder.path, False) or not folder.read_only
+    return wants
+
+
+def observe(host: Host, engine_folder: str, folders: Sequence[str]) -> Places:
+    """Ask a host."""
+    return parse(host.run("sh", "-c", SCRIPT, "sh", f"{engine_folder}/volumes", *folders).out)
+
+
+def parse(text: str) -> Places:
+    """Read what the script printed."""
+    folders: dict[str, str] = {}
+    takes_quota = None
+    for line in text.splitlines():
+        state, _, rest = line.partition(" ")
+        if state == "volumes":
+            kind, _, options = rest.partition(" ")
+            takes_quota = kind == "xfs" and "prjquota" in options.split(",")
+        else:
+            folders[rest] = state
+    return Places(folders, takes_quota)
+
+
+def judge_folders(wants: Mapping[str, bool], found: Mapping[str, Places]) -> list[Finding]:
+    """Return a line for each host and folder; one that is on a host's own disk is not what the others see there."""
+    findings = []
+    for folder, is_written in wants.items():
+        states = {host: places.folders.get(folder, "missing") for host, places in found.items()}
+        is_shared = len(found) > 1 and (is_written or "mounted" in states.values())
+        findings += [_folder(host, folder, state, is_shared) for host, state in states.items()]
+    return findings
+
+
+def _folder(host: str, folder: str, state: str, is_shared: bool) -> Finding:
+    if state == "missing":
+        return failure(CHECK, host, f"has no {folder}", "Mount it there, as on the other nodes (/etc/fstab)")
+    if state == "own" and is_shared:
+        return failure(
+            CHECK, host, f"{folder} is on this host's own disk", "Mount it there, as on the other nodes (/etc/fstab)"
+        )
+    return ok(CHECK, host, f"{folder} is there")
+
+
+def judge_quota(found: Mapping[str, Places]) -> list[Finding]:
+    """Return a line for each host."""
+    return [_quota(host, places.takes_quota) for host, places in found.items()]
+
+
+def _quota(host: str, takes_quota: bool | None) -> Finding:
+    remedy = "Mount XFS with the option pquota on the engine's folder of volumes, or do without: no quota in [home]"
+    if takes_quota is None:
+        return warning(CHECK, host, "it cannot be told whether Docker's volumes take quotas there", remedy)
+    if not takes_quota:
+        return failure(CHECK, host, "Docker's volumes are not on XFS with project quotas: [home] quota needs that", remedy)
+    return ok(CHECK, host, "Docker's volumes take quotas")

@@ -1,0 +1,61 @@
+"""JupyterHub in the hub's image and in the notebook images: they have to be of one major version."""
+
+from collections.abc import Mapping
+
+from swarmhub.doctor.finding import Finding, failure, ok, warning
+from swarmhub.engine import containers
+from swarmhub.host import Host
+
+CHECK = "jupyterhub"
+LABEL = "swarmhub.doctor"
+# The package's own record is read in 50 ms; starting the server to ask takes 2 s: for images whose python3 is another.
+SCRIPT = """
+command -v jupyterhub-singleuser >/dev/null || { echo none; exit 0; }
+python3 -c 'from importlib.metadata import version; print(version("jupyterhub"))' 2>/dev/null || jupyterhub-singleuser --version
+"""
+
+
+def clean_up(manager: Host, trial: str) -> None:
+    """Remove the containers of a run that was interrupted."""
+    for one in manager.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={trial}"]}):
+        manager.engine.delete(f"/containers/{one['Id']}", force=True)
+
+
+def observe(manager: Host, image: str, trial: str) -> str | None:
+    """Return the version in an image, "" where it has no single-user server, or None where the manager lacks the image."""
+    if manager.engine.find(f"/images/{image}/json") is None:
+        return None
+    body = {
+        "Image": image,
+        # docker-stacks' entrypoint would start by preparing a home.
+        "Entrypoint": ["/bin/sh", "-c", SCRIPT],
+        "Labels": {LABEL: trial},
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {"NetworkMode": "none"},
+    }
+    said = containers.once(manager, body).out.strip().splitlines()
+    return said[-1].strip() if said and said[-1][:1].isdigit() else ""
+
+
+def judge(hub: str | None, notebooks: Mapping[str, str | None], manager: str) -> list[Finding]:
+    """Compare the major version of the hub with that in each notebook image; what is not there yet is one warning."""
+    lacking = [*([] if hub else ["the hub's image"]), *(image for image, version in notebooks.items() if version is None)]
+    text = f"not compared: the manager does not hold {', '.join(lacking)} yet"
+    missing = [warning(CHECK, manager, text, "Get them: fab deploy")] if lacking else []
+    judged = (_of(hub, version, image, manager) for image, version in notebooks.items() if version is not None)
+    return [*missing, *(one for one in judged if one)]
+
+
+def _of(hub: str | None, notebook: str, image: str, manager: str) -> Finding | None:
+    if not notebook:
+        text = f"{image} has no jupyterhub-singleuser"
+        return failure(CHECK, manager, text, "Use an image that has one, such as quay.io/jupyter/base-notebook:hub-6.1.1")
+    if not hub:
+        return None
+    major = hub.partition(".")[0]
+    if major != notebook.partition(".")[0]:
+        text = f"the hub has JupyterHub {hub}, {image} has {notebook}: servers would not start"
+        return failure(
+            CHECK, manager, text, f"Use a notebook image with JupyterHub {major}: its tag names it, such as hub-{hub}"
+        )
+    return ok(CHECK, manager, f"{hub} in the hub's image, {notebook} in {image}")

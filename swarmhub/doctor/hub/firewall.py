@@ -1,0 +1,78 @@
+"""The rules that keep notebooks away from the nodes: what stands in each host's firewall."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+
+from swarmhub.doctor.finding import Finding, failure, from_error, ok
+from swarmhub.errors import StepError
+from swarmhub.firewall import firewall, image
+from swarmhub.host import Host, Output
+from swarmhub.parallel import at_once
+
+CHECK = "walls"
+# A large cluster has more addresses than a line takes.
+SHOWN = 5
+# The script's own word, beside the rules.
+APART = "apart on "
+
+
+def observe(host: Host, service: str) -> Output:
+    """List the rules on a host.
+
+    Raises:
+        StepError: no container of the walls runs there.
+
+    """
+    running = host.engine.get("/containers/json", filters={"label": [f"com.docker.swarm.service.name={service}"]})
+    if not running:
+        raise StepError(host.name, "notebooks there reach the nodes: the walls' container does not run", "fab walls says why")
+    return host.run("docker", "exec", running[0]["Id"], "/bin/sh", image.IN_CONTAINER, "list")
+
+
+def examine(hosts: Sequence[Host], hub: str) -> list[Finding]:
+    """Ask the hosts, and return a line for each."""
+    answers = at_once([partial(observe, host, firewall.name(hub)) for host in hosts])
+    return judge({host.name: answer for host, answer in zip(hosts, answers, strict=True)})
+
+
+def judge(answers: Mapping[str, Output | BaseException]) -> list[Finding]:
+    """Return the rules of each host in words, or that they do not stand."""
+    return [from_error(CHECK, host, one) if isinstance(one, BaseException) else _of(host, one) for host, one in answers.items()]
+
+
+def missing(manager: str) -> Finding:
+    """Return that a hub runs without walls that the settings want."""
+    return failure(CHECK, manager, "notebooks reach the nodes: there are no walls", "Raise them: fab walls")
+
+
+def _of(host: str, done: Output) -> Finding:
+    if done.code:
+        said = (done.err.strip().splitlines() or ["rules are missing"])[-1]
+        remedy = "They are put back within seconds; if not, see there: sudo iptables -S"
+        return failure(CHECK, host, f"the walls do not stand: {said}", remedy)
+    return ok(CHECK, host, f"notebooks reach neither {listed(done.out)}")
+
+
+def listed(rules: str) -> str:
+    """Return what rules refuse, in words."""
+    alone, addresses, ports = [], [], []
+    for line in rules.splitlines():
+        words = line.split()
+        options = dict(pairwise(words))
+        where, protocol = options.get("-d", "").removesuffix("/32").removesuffix("/128"), options.get("-p")
+        if line.startswith(APART):
+            continue
+        if "--dports" in options:
+            ports.append(f"{protocol} {options['--dports']}")
+        elif "--dport" in options:
+            alone.append(f"{where} {protocol} {options['--dport']}")
+        elif where and protocol is None:
+            alone.append(where)
+        elif where:
+            addresses.append(where)
+    known = list(dict.fromkeys(addresses))
+    more = [f"{len(known) - SHOWN} more"] if len(known) > SHOWN else []
+    places = ", ".join(["the host", *known[:SHOWN], *more])
+    each_other = " nor each other" if APART in rules else ""
+    return f"{', '.join(alone)} nor {' and '.join(dict.fromkeys(ports))} of {places}{each_other}"

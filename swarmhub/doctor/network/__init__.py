@@ -1,0 +1,1 @@
+"""What can be wrong between hosts, and between them and the world."""

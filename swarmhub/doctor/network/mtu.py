@@ -1,0 +1,38 @@
+"""The MTU between the nodes: Docker's overlays count on 1500 bytes below them and lose larger packets in silence."""
+
+from collections.abc import Mapping
+
+from swarmhub.doctor.finding import Finding, failure, ok, warning
+from swarmhub.doctor.hosts.access import Seen
+from swarmhub.settings import Settings
+
+CHECK = "mtu"
+OPTION = "com.docker.network.driver.mtu"
+ASSUMED = 1500
+
+
+def judge(seen: Mapping[str, Seen], settings: Settings) -> list[Finding]:
+    """Compare the device that carries each node's address with what the overlay counts on."""
+    assumed = int(settings.network.options.get(OPTION, ASSUMED))
+    in_swarm = {host: one for host, one in seen.items() if one.probe and one.address}
+    mtus = {host: _device(one) for host, one in in_swarm.items()}
+    smallest = min((mtu for _, mtu in filter(None, mtus.values())), default=assumed)
+    return [_of(host, in_swarm[host].address, device, assumed, smallest) for host, device in mtus.items()]
+
+
+def _device(one: Seen) -> tuple[str, int] | None:
+    addresses = one.probe.addresses if one.probe else ()
+    return next(((item.device, item.mtu) for item in addresses if item.address == one.address), None)
+
+
+def _of(host: str, address: str, device: tuple[str, int] | None, assumed: int, smallest: int) -> Finding:
+    if device is None:
+        remedy = "A NAT between the nodes? Let it join with its own: docker swarm join --advertise-addr"
+        return warning(CHECK, host, f"no device of it carries {address}, by which the other nodes know it", remedy)
+    name, mtu = device
+    if mtu < assumed:
+        remedy = f'In hosts.toml, below [network]: options = {{ "{OPTION}" = "{smallest}" }}; then: fab network --recreate'
+        return failure(
+            CHECK, host, f"{name} takes {mtu} bytes, the overlay counts on {assumed}: large packets get lost", remedy
+        )
+    return ok(CHECK, host, f"{name} takes {mtu} bytes, the overlay counts on {assumed}")

@@ -1,0 +1,58 @@
+"""Run a container to its end, for what no API of the engine does; and ask what a running one takes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from swarmhub.engine import context
+from swarmhub.host import Host, Json, Output
+
+
+def once(
+    host: Host,
+    body: Json,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    mode: int = 0o644,
+    say: Callable[[str], object] = str,
+) -> Output:
+    """Make a container, put `files` into it, run it to its end, remove it, and return what it printed.
+
+    `body` is that of the request that makes a container. Each line is given to `say` as it comes.
+    """
+    with made(host, body, files, mode) as container:
+        host.engine.post(f"/containers/{container}/start")
+        lines = []
+        for line in host.engine.logs(f"/containers/{container}/logs", follow=True):
+            lines.append(line)
+            say(line)
+        code = host.engine.post(f"/containers/{container}/wait")["StatusCode"]
+    return Output(code, "\n".join(lines), "")
+
+
+@contextmanager
+def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode: int = 0o644) -> Iterator[str]:
+    """Make a container, give its id, and remove it in the end, whatever has happened."""
+    container = str(host.engine.post("/containers/create", body)["Id"])
+    try:
+        if files:
+            host.engine.put(f"/containers/{container}/archive", context.archive(files, mode=mode), path="/")
+        yield container
+    finally:
+        host.engine.delete(f"/containers/{container}", force=True, v=True)
+
+
+def memory(host: Host, container: str) -> int | None:
+    """Return the bytes that a container takes, or None when it does not run."""
+    stats = host.engine.find(f"/containers/{container}/stats", **{"stream": False, "one-shot": True})
+    return read_memory(stats) if stats else None
+
+
+def read_memory(stats: Json) -> int | None:
+    """Return the bytes without the page cache, as `docker stats` counts them.
+
+    cgroup v1 says `total_inactive_file`, v2 `inactive_file`: docker/cli, stats_helpers.go.
+    """
+    usage: int | None = stats["memory_stats"].get("usage")
+    details = stats["memory_stats"].get("stats") or {}
+    cache: int = details.get("total_inactive_file", details.get("inactive_file", 0))
+    return usage - cache if usage is not None and cache < usage else usage

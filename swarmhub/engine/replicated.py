@@ -1,0 +1,151 @@
+"""A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
+
+import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from swarmhub.engine import configs as swarm_config
+from swarmhub.engine import converge
+from swarmhub.engine.converge import HOLDING
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.plan import commands
+from swarmhub.plan.differences import Difference, flat
+from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.wait import until
+
+# Its value is the hub's name: on its services, secrets and configs.
+LABEL = "swarmhub.service"
+SECOND = 1_000_000_000
+# Until a task is found to be well, Docker asks as often as this: an update waits for it. Docker before 25 goes by the interval.
+FIRST = {"StartInterval": SECOND // 5}
+STOP_SECONDS = 60
+
+
+def privileges(*kept: str) -> dict[str, Any]:
+    """Return what leaves a container without capabilities, but for those of its root, and without a way to more."""
+    return {
+        "CapabilityDrop": ["ALL"],
+        **({"CapabilityAdd": [f"CAP_{name}" for name in kept]} if kept else {}),
+        "Privileges": {"NoNewPrivileges": True},
+    }
+
+
+def on_manager(node: str) -> dict[str, Any]:
+    """Return the placement of what needs the manager's own files, by the id of its node."""
+    return {"Constraints": ["node.role==manager", f"node.id=={node}"]}
+
+
+def healthcheck(script: str) -> dict[str, Any]:
+    """Return how Docker asks a container of ours whether it is well."""
+    times = {"Interval": 2 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SECOND, **FIRST}
+    return {"Test": ["CMD-SHELL", script], **times, "Retries": 5}
+
+
+def rollout() -> dict[str, Any]:
+    """Return how a service with one replica is replaced.
+
+    Two hubs must never have the database open, and a port is taken until the old task is gone.
+    """
+    # A task that runs has been found to be well: what fails later fails by something else.
+    how = {"Parallelism": 1, "Monitor": SECOND, "Order": "stop-first"}
+    return {
+        "Mode": {"Replicated": {"Replicas": 1}},
+        "UpdateConfig": {**how, "FailureAction": "rollback"},
+        "RollbackConfig": {**how, "FailureAction": "pause"},
+    }
+
+
+def port(inside: int, outside: int, publish: str) -> dict[str, Any]:
+    """Return a published port."""
+    return {"Protocol": "tcp", "TargetPort": inside, "PublishedPort": outside, "PublishMode": publish}
+
+
+def secret_ids(manager: Host, hub: str) -> dict[str, str]:
+    """Ask for the Swarm secrets that were made for a hub's services; map their names to their ids."""
+    found = manager.engine.get("/secrets", filters={"label": [f"{LABEL}={hub}"]})
+    return {one["Spec"]["Name"]: one["ID"] for one in found}
+
+
+def create(wanted: dict[str, Any], manager: str) -> Change:
+    """Return what makes a service."""
+    command = commands.service_create(wanted)
+    return Change("create", f"service {wanted['Name']}", manager, _Sender(wanted, None), flat(wanted), command=command)
+
+
+def stop(found: Json, manager: str) -> Change:
+    """Return what stops the hub and keeps its service; an update starts it again."""
+    name = found["Spec"]["Name"]
+    command = commands.line("service", "scale", f"{name}=0")
+    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command)
+
+
+def update(
+    wanted: dict[str, Any], found: Json, manager: str, differs: tuple[Difference, ...], *, is_stopped: bool = False
+) -> Change:
+    """Return what turns the service into the wanted one; it may have been stopped since it was `found`."""
+    cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
+    command = commands.service_update(wanted, found["Spec"])
+    what = f"service {wanted['Name']}"
+    if not any(item.path.startswith("TaskTemplate") for item in differs):
+        # Swarm starts a new task for a template that only says the same in other words.
+        wanted = {**wanted, "TaskTemplate": found["Spec"]["TaskTemplate"]}
+    return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
+
+
+def removal(found: Json, manager: str, cost: Cost = Cost.NOTHING) -> Change:
+    """Return what removes a service."""
+    name = found["Spec"]["Name"]
+    command = commands.line("service", "rm", name)
+    return Change("remove", f"service {name}", manager, partial(_remove, found["ID"]), cost=cost, command=command)
+
+
+def _remove(id_: str, host: Host, _: Progress) -> None:
+    host.engine.delete(f"/services/{id_}")
+
+
+def _restarts(path: str) -> bool:
+    return path.startswith(("TaskTemplate", "EndpointSpec", "Mode"))
+
+
+@dataclass(frozen=True)
+class _Sender:
+    wanted: dict[str, Any]
+    found: Json | None
+    is_stopped: bool = False
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        name = self.wanted["Name"]
+        spec = copy.deepcopy(self.wanted)
+        ids = secret_ids(host, self.wanted["Labels"][LABEL])
+        for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
+            reference["SecretID"] = ids[reference["SecretName"]]
+        if references := spec["TaskTemplate"]["ContainerSpec"].get("Configs"):
+            configs = swarm_config.ids(host)
+            for reference in references:
+                reference["ConfigID"] = configs[reference["ConfigName"]]
+        if self.found is None:
+            host.engine.post("/services/create", spec)
+        else:
+            spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
+            # The version it was planned on: somebody else's update in between makes this one fail.
+            found = host.engine.get(f"/services/{name}") if self.is_stopped else self.found
+            host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+        converge.wait(host, name, progress)
+
+
+@dataclass(frozen=True)
+class _Stopper:
+    found: Json
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        name, spec = self.found["Spec"]["Name"], copy.deepcopy(self.found["Spec"])
+        spec["Mode"] = {"Replicated": {"Replicas": 0}}
+        host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
+
+        def is_down() -> bool:
+            tasks = host.engine.get("/tasks", filters={"service": [name]})
+            return not any(task["Status"]["State"] in HOLDING for task in tasks)
+
+        until(is_down, STOP_SECONDS, lambda: StepError(host.name, f"service {name} does not stop", f"docker service ps {name}"))

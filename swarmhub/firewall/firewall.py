@@ -1,0 +1,226 @@
+"""The walls: a service whose container on every node keeps rules in its firewall, so that notebooks cannot reach the nodes."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from hub.shared import services
+from swarmhub.engine import specs
+from swarmhub.engine.converge import FAILURES, HOLDING, failed
+from swarmhub.engine.replicated import LABEL
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.firewall import image as walls_image
+from swarmhub.firewall import spec
+from swarmhub.firewall.rules import Endpoints
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.plan.differences import flat
+from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.wait import until
+
+STEP = "walls"
+# A restart of the service, and the first check of each container.
+SECONDS = 60
+LOG_SECONDS = 5
+# What an engine says whose host keeps its mounts to itself, and what inside/walls.sh says.
+REMEDIES = {
+    "not a shared or slave mount": "There, before Docker starts: mount --make-rshared /; or without it: walls.apart = false",
+    "no docker command": "Install Docker's command line there; or let servers reach each other: walls.apart = false",
+    "kept apart from": "See there: sudo dmesg; to let servers reach each other: walls.apart = false",
+}
+# Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
+SCRIPT = r"""
+PATH=$PATH:/usr/sbin:/sbin
+ip -o addr show scope global 2>/dev/null | grep -v -e ' temporary ' -e ' deprecated ' | while read -r _ device _ address _; do
+  case $device in docker*|br-*|veth*) ;; *) echo "address ${address%%/*}";; esac
+done
+# sudo takes the variable away, and then may ask sshd itself.
+if [ -n "$SSH_CONNECTION" ]; then echo "ssh ${SSH_CONNECTION##* }"
+else sshd -T 2>/dev/null | sed -n 's/^port /ssh /p'
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and its tasks."""
+
+    service: Json | None
+    tasks: tuple[Json, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """Return the image that the service names, by its id where all nodes have the same."""
+        return str(self._container.get("Image", ""))
+
+    @property
+    def tag(self) -> str:
+        """Return the name of the image that it was made from."""
+        return str(((self.service or {}).get("Spec", {}).get("Labels") or {}).get(spec.IMAGE_LABEL, ""))
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """Return the nodes, by their ids, on which the rules stand as the service wants them."""
+        return frozenset(node for node, tasks in self.by_node.items() if tasks[-1]["Status"]["State"] == "running")
+
+    @property
+    def by_node(self) -> dict[str, list[Json]]:
+        """Return each node's tasks of the service as it is now, the oldest first."""
+        found: dict[str, list[Json]] = {}
+        for task in sorted(self.tasks, key=lambda task: str(task["CreatedAt"])):
+            if task.get("NodeID") and task["Spec"].get("ContainerSpec") == self._container:
+                found.setdefault(task["NodeID"], []).append(task)
+        return found
+
+    @property
+    def _container(self) -> Json:
+        return self.service["Spec"]["TaskTemplate"]["ContainerSpec"] if self.service else {}
+
+
+def name(hub: str) -> str:
+    """Return the service's name."""
+    return services.walls(hub)
+
+
+def observe(manager: Host, hub: str) -> Found:
+    """Ask for the service and its tasks."""
+    service = manager.engine.find(f"/services/{name(hub)}")
+    if service is None:
+        return Found(None)
+    return Found(service, tuple(manager.engine.get("/tasks", filters={"service": [name(hub)]})))
+
+
+def observe_host(host: Host) -> Endpoints:
+    """Ask a host by which addresses it is reached, and for the ports of its sshd."""
+    return parse(host.run("sh", "-c", SCRIPT).out)
+
+
+def parse(text: str) -> Endpoints:
+    """Read what the script printed."""
+    rows = [line.split() for line in text.splitlines()]
+    addresses = (row[1] for row in rows if row[0] == "address")
+    return Endpoints(tuple(sorted({*addresses})), tuple(sorted({int(row[1]) for row in rows if row[0] == "ssh"})))
+
+
+def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None:
+    """Return how the service names its image; None while a node lacks it.
+
+    `elsewhere` are the ids that the image has on the nodes on which the rules do not stand.
+    """
+    if None in elsewhere:
+        return None
+    ids = {*elsewhere, *([found.image] if found.standing and found.tag == walls_image.tag(hub) else [])}
+    return str(ids.pop()) if len(ids) == 1 else walls_image.tag(hub)
+
+
+def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
+    """Return what makes the service as wanted.
+
+    Raises:
+        StepError: somebody else's service has its name.
+
+    """
+    if found.service is None:
+        return Plan(STEP, "", (Change("create", _what(wanted["Name"]), manager, _Sender(wanted, None), flat(wanted)),))
+    there = copy.deepcopy(found.service["Spec"])
+    if LABEL not in (there.get("Labels") or {}):
+        raise StepError(
+            manager, f"service {wanted['Name']} is somebody else's", "Rename it, or name the hub otherwise: hub.service"
+        )
+    # The engine keeps the id of the network "host" in the swarm, which it does not list.
+    there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
+    differs = specs.compare(wanted, there)
+    if differs:
+        return Plan(STEP, "", (Change("update", _what(wanted["Name"]), manager, _Sender(wanted, found.service), differs),))
+    return Plan(STEP, f"{wanted['Name']}: stand on {len(found.standing)} nodes")
+
+
+def plan_none(hub: str, found: Found, manager: str) -> Plan:
+    """Return what takes the walls away where they are not wanted."""
+    if found.service is None:
+        return Plan(STEP, "none are wanted")
+    gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
+    return Plan(STEP, "none are wanted", (gone,))
+
+
+def _what(service: str) -> str:
+    return f"service {service}"
+
+
+def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> None:
+    """Return when the rules stand on all of the nodes, named by id; `first` is what was seen last.
+
+    Raises:
+        StepErrors: with each node on which they do not.
+
+    """
+    last = first
+    # What failed before may have been mended since.
+    old = frozenset(task["ID"] for task in failed(first.tasks))
+
+    def settled() -> bool:
+        nonlocal last
+        if not _is_settled(last, wanted, old):
+            last = observe(manager, hub)
+        return _is_settled(last, wanted, old)
+
+    with suppress(TimeoutError):
+        until(settled, SECONDS, TimeoutError, pause=0.3)
+    missing = [
+        _missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.standing
+    ]
+    if missing:
+        raise StepErrors(*missing)
+
+
+def _is_settled(found: Found, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
+    tasks = {node: [task for task in found.by_node.get(node, []) if task["ID"] not in old] for node in wanted}
+    return all(node in found.standing or len(failed(of_node)) >= FAILURES for node, of_node in tasks.items())
+
+
+def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
+    bad = (failed(tasks) or [*tasks])[-1:]
+    if not bad:
+        return StepError(host, "the walls do not stand: Swarm has given it no task", "See on a manager: docker node ls")
+    said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"
+    return StepError(host, f"the walls do not stand: {said}", _remedy(said))
+
+
+def _remedy(said: str) -> str:
+    apart = (remedy for part, remedy in REMEDIES.items() if part in said)
+    return next(apart, "See there: sudo iptables -S; to do without them: walls.enabled = false")
+
+
+def _last_line(manager: Host, task: str) -> str:
+    with suppress(EngineError, StepError):
+        return next(reversed([*manager.engine.logs(f"/tasks/{task}/logs", tail=1, patience=LOG_SECONDS)]), "").strip()
+    return ""
+
+
+@dataclass(frozen=True)
+class _Sender:
+    wanted: dict[str, Any]
+    found: Json | None
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        if self.found is None:
+            host.engine.post("/services/create", self.wanted)
+            return
+        # The version it was planned on: somebody else's update in between makes this one fail.
+        host.engine.post(f"/services/{self.found['ID']}/update", self.wanted, version=self.found["Version"]["Index"])
+
+
+@dataclass(frozen=True)
+class _Remover:
+    service: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        host.engine.delete(f"/services/{self.service}")
+
+        def are_down() -> bool:
+            tasks = [task for task in host.engine.get("/tasks") if task["ServiceID"] == self.service]
+            return not any(task["Status"]["State"] in HOLDING for task in tasks)
+
+        remedy = "What is left of it on a node goes when that restarts"
+        until(are_down, SECONDS, lambda: StepError(host.name, "the walls' containers do not end", remedy))

@@ -1,0 +1,134 @@
+"""The rules that keep notebooks away from the nodes and from a cloud's metadata, as `iptables -S` writes them."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from hub.shared.settings import API_PORT
+
+# Whoever asks there gets the machine's own credentials.
+METADATA = ("169.254.169.254", "fd00:ec2::254")
+SSH, MANAGEMENT, GOSSIP = 22, 2377, 7946
+ENGINE = (2375, 2376)
+# The kernel takes 28 characters for the name of a chain.
+CHAIN_LENGTH = 28
+REFUSE = {"tcp": "-j REJECT --reject-with tcp-reset", "udp": "-j REJECT"}
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """By which addresses the other nodes reach a host, and the ports of its sshd."""
+
+    addresses: tuple[str, ...] = ()
+    ssh: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a chain, a line each."""
+
+    chain: str
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+
+def chain(hub: str) -> str:
+    """Return the name of a hub's chain, which no other hub's has."""
+    whole = f"SWARMHUB-{hub}"
+    return whole if len(whole) <= CHAIN_LENGTH else f"{whole[:21]}-{hashlib.sha256(hub.encode()).hexdigest()[:6]}"
+
+
+def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_port: int, deny: Sequence[str]) -> Rules:
+    """Return the rules; `swarm` are the nodes' addresses in the swarm, `data_port` is that of its overlay networks."""
+    nodes = tuple(nodes)
+    ports = {
+        "tcp": {SSH, *ENGINE, MANAGEMENT, GOSSIP, *(port for node in nodes for port in node.ssh)},
+        "udp": {GOSSIP, data_port},
+    }
+    addresses = _addresses([*(address for node in nodes for address in node.addresses), *swarm])
+    of_family = {
+        version: tuple(f"-A {chain(hub)} {rule}" for rule in _rules(version, ports, addresses, deny)) for version in (4, 6)
+    }
+    return Rules(chain(hub), of_family[4], of_family[6])
+
+
+def apart(hub: str) -> Rules:
+    """Return the rules by which a server reaches nothing on its network, which is PEERS in them, but the hub.
+
+    The hub's address is another after each of its restarts, so its port is open, wherever it leads.
+    """
+    of_family = {version: tuple(_apart(chain(hub), version)) for version in (4, 6)}
+    return Rules(chain(hub), of_family[4], of_family[6])
+
+
+def _apart(name: str, version: int) -> Iterator[str]:
+    # Of its own accord a server says nothing: answers to hub and proxy pass, and a packet of no connection makes none.
+    yield f"-A {name} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN"
+    yield f"-A {name} -p tcp -m tcp --dport {API_PORT} -j RETURN"
+    if version == 6:
+        # Its neighbours' own addresses are asked for by it.
+        yield f"-A {name} -p ipv6-icmp -j RETURN"
+    yield f"-A {name} -p tcp {REFUSE['tcp']}"
+    yield f"-A {name} -j REJECT"
+    yield f"-A OUTPUT -d PEERS ! -o lo -j {name}"
+    # What was connected before the rules stood is no new connection's first packet.
+    middle = f"-p tcp -m tcp ! --sport {API_PORT} ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW"
+    yield f"-A INPUT -s PEERS ! -i lo {middle} {REFUSE['tcp']}"
+
+
+def _addresses(texts: Iterable[str]) -> list[Address]:
+    # A node that has just joined has no address yet, or 0.0.0.0.
+    found = {ip_address(text) for text in texts if text} - {ip_address(text) for text in METADATA}
+    return sorted(
+        (one for one in found if not (one.is_unspecified or one.is_loopback)), key=lambda one: (one.version, int(one))
+    )
+
+
+def _rules(version: int, ports: Mapping[str, set[int]], addresses: Sequence[Address], deny: Sequence[str]) -> Iterator[str]:
+    # What answers somebody outside, as the hub does, is no attempt to reach them.
+    yield "-m conntrack --ctdir REPLY -j RETURN"
+    for address in METADATA:
+        if ip_address(address).version == version:
+            yield f"-d {ip_network(address)} -j REJECT"
+    for one in deny:
+        yield from _denied(version, *target(one))
+    for protocol, numbers in ports.items():
+        # All else leaves the chain here: with many nodes it is long, and each packet of a download comes by.
+        yield f"-p {protocol} -m multiport ! --dports {','.join(map(str, sorted(numbers)))} -j RETURN"
+    own = ["-m addrtype --dst-type LOCAL"]
+    others = [f"-d {ip_network(one)}" for one in addresses if one.version == version]
+    for where in [*own, *others]:
+        for protocol, refusal in REFUSE.items():
+            yield f"-p {protocol} {where} {refusal}" if where in own else f"{where} -p {protocol} {refusal}"
+
+
+def _denied(version: int, network: str, port: int | None) -> Iterator[str]:
+    if ip_network(network).version != version:
+        return
+    if port is None:
+        yield f"-d {network} -j REJECT"
+        return
+    for protocol, refusal in REFUSE.items():
+        yield f"-d {network} -p {protocol} -m {protocol} --dport {port} {refusal}"
+
+
+def target(text: str) -> tuple[str, int | None]:
+    """Return the network and the port, if one is given, of "10.0.0.5", "10.0.0.0/8:5432" or "[fd00::/8]:5432".
+
+    Raises:
+        ValueError: it is none of these.
+
+    """
+    # An IPv6 address has several colons of its own.
+    found = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+):(\d+)|(.+)", text)
+    if not found:
+        raise ValueError("it is none")
+    bracketed, port, plain, its_port, alone = found.groups()
+    number = int(port or its_port) if port or its_port else None
+    if number is not None and not 0 < number < 65536:
+        raise ValueError(f"{number} is no port")
+    return str(ip_network(bracketed or plain or alone)), number

@@ -1,0 +1,108 @@
+"""The hub's database: copied before every change of the hub, and put back on demand."""
+
+import json
+from dataclasses import dataclass
+
+from swarmhub.engine import containers
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.inside import SCRIPTS
+from swarmhub.plan import commands
+from swarmhub.plan.plans import Change, Cost, Progress
+
+FILE = "/data/jupyterhub.sqlite"
+COPIES = "/data/backups"
+SCRIPT = SCRIPTS / "database.py"
+REMEDIES = {"open": "Where the volume is a file server's, root has to own it there: no_root_squash"}
+IN_CONTAINER = "swarmhub-database.py"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the database is: the volume, and an image with Python that can open it."""
+
+    volume: str
+    image: str
+
+
+@dataclass(frozen=True)
+class State:
+    """How a database is; without a file all of it is nothing."""
+
+    bytes: int
+    schema: str
+    users: int
+
+
+def observe(manager: Host, database: Database) -> State:
+    """Ask how the database is."""
+    return _do(manager, database, "look", FILE)
+
+
+def copy(database: Database, name: str, manager: str) -> Change:
+    """Return what copies the database, in use or not."""
+    act = _Action(database, "copy", (FILE, f"{COPIES}/{name}"))
+    return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act, command=_typed(act))
+
+
+def opening(database: Database, wanted: Json, found: Json | None, manager: str) -> list[Change]:
+    """Return what lets a hub at the files that another has made, as another user: the one that runs, or one that is gone."""
+    if found and _user(wanted) == _user(found["Spec"]):
+        return []
+    act = _Action(database, "open", (FILE,))
+    return [Change("open", f"{database.volume} to the hub's user", manager, act, command=_typed(act))]
+
+
+def restore(database: Database, name: str, manager: str) -> Change:
+    """Return what puts a copy back; no hub may run meanwhile."""
+    act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
+    what = f"the hub's database from {database.volume}: backups/{name}"
+    return Change("restore", what, manager, act, cost=Cost.HUB_RESTART, command=_typed(act))
+
+
+def remove(manager: Host, database: Database, name: str) -> None:
+    """Remove a copy."""
+    _do(manager, database, "remove", f"{COPIES}/{name}")
+
+
+def _user(spec: Json) -> str:
+    return str(spec["TaskTemplate"]["ContainerSpec"].get("User") or "")
+
+
+@dataclass(frozen=True)
+class _Action:
+    database: Database
+    action: str
+    files: tuple[str, ...]
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        state = _do(host, self.database, self.action, *self.files)
+        progress.log(host.name, f"{state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}")
+
+
+def _do(manager: Host, database: Database, *words: str) -> State:
+    done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
+    if done.code:
+        said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
+        remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
+        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", remedy)
+    # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
+    answer = next(line for line in done.out.splitlines() if line.startswith("{"))
+    return State(**json.loads(answer))
+
+
+def _body(database: Database, *words: str) -> dict[str, object]:
+    return {
+        "Image": database.image,
+        "User": "0",
+        "Entrypoint": ["python3", f"/{IN_CONTAINER}"],
+        "Cmd": list(words),
+        "Labels": {"swarmhub": "database"},
+        "HostConfig": {"Binds": [f"{database.volume}:/data"], "NetworkMode": "none"},
+    }
+
+
+def _typed(act: _Action) -> str:
+    volume, image = act.database.volume, act.database.image
+    where = ["--volume", f"{volume}:/data", "--volume", f"./swarmhub/inside/database.py:/{IN_CONTAINER}"]
+    return commands.line("run", "--rm", *where, "--entrypoint", "python3", image, f"/{IN_CONTAINER}", act.action, *act.files)

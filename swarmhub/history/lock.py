@@ -1,0 +1,149 @@
+"""One run at a time changes a cluster, whoever's machine it starts from.
+
+The lock is a Swarm config: of several who create one name at once exactly one
+succeeds. Its holder renews it; a lock that nobody renews any more expires.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from swarmhub.engine import configs
+from swarmhub.engine.configs import Record
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host
+
+NAME = "swarmhub-lock"
+LABEL = "swarmhub.lock"
+AT = "swarmhub.lock.at"
+BEAT_SECONDS = 10
+EXPIRES_SECONDS = 45
+CONFLICT, GONE = 409, 404
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock, since when, for what, what was done last, and how long ago the lock was renewed."""
+
+    id: str
+    who: str
+    since: datetime
+    what: str
+    at: str
+    silent_seconds: float
+
+    @property
+    def is_expired(self) -> bool:
+        """Tell whether its machine has gone away."""
+        return self.silent_seconds > EXPIRES_SECONDS
+
+    def __str__(self) -> str:
+        at = f", now at: {self.at}" if self.at else ""
+        return f"{self.who}, since {self.since:%Y-%m-%d %H:%M:%S} UTC, for: {self.what}{at}"
+
+
+def observe(manager: Host) -> Holder | None:
+    """Ask who holds the lock; its age is taken by the engine's own clock."""
+    record = next((one for one in configs.listed(manager, LABEL) if one.name == NAME), None)
+    if record is None:
+        return None
+    now = datetime.fromisoformat(manager.engine.get("/info")["SystemTime"])
+    return read(record, now)
+
+
+def read(record: Record, now: datetime) -> Holder:
+    """Read the holder off the record."""
+    data = record.data
+    silent = max(0.0, (now - datetime.fromisoformat(record.updated)).total_seconds())
+    return Holder(
+        record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], record.labels.get(AT, ""), silent
+    )
+
+
+def refuse(manager: str, holder: Holder) -> StepError:
+    """Return the error that tells who holds the lock."""
+    remedy = "Wait until it is done; if that machine is gone for good: fab unlock"
+    return StepError(manager, f"the cluster is locked by {holder}", remedy)
+
+
+def told(holder: Holder) -> str:
+    """Return who holds the lock, and whether that run is alive."""
+    age = f"{holder.silent_seconds:.0f} s ago"
+    return f"held by {holder}; {'expired: ' if holder.is_expired else ''}last renewed {age}"
+
+
+def remove(manager: Host, holder: Holder) -> None:
+    """Take the lock away from its holder, and from nobody else."""
+    manager.engine.delete(f"/configs/{holder.id}")
+
+
+class Lease:
+    """The lock, held by this run; a thread renews it until it is released."""
+
+    def __init__(self, manager: Host, id_: str) -> None:
+        self._manager, self._id, self._at = manager, id_, ""
+        self._lost = ""
+        self._changing = threading.Lock()
+        self._over = threading.Event()
+        threading.Thread(target=self._renew_until_over, name="lock", daemon=True).start()
+
+    def at(self, what: str) -> None:
+        """Say in the lock what is being done.
+
+        Raises:
+            StepError: the lock is not this run's any more.
+
+        """
+        self._at = what
+        self._renew()
+        if self._lost:
+            remedy = "See what was done, and run this again: fab history"
+            raise StepError(self._manager.name, f"this run has lost the cluster's lock: {self._lost}", remedy)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._over.set()
+        with self._changing:
+            self._manager.engine.delete(f"/configs/{self._id}")
+
+    def _renew_until_over(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            # The connection may be broken for a while; what needs it says so.
+            with contextlib.suppress(StepError, EngineError):
+                self._renew()
+
+    def _renew(self) -> None:
+        with self._changing:
+            if self._over.is_set() or self._lost:
+                return
+            try:
+                labels = {LABEL: NAME, AT: self._at, f"{LABEL}.beat": str(time.time_ns())}
+                configs.relabel(self._manager, self._id, labels)
+            except EngineError as error:
+                if error.status != GONE:
+                    raise
+                self._lost = "somebody has unlocked it, or it had expired"
+
+
+def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, Holder | None]:
+    """Take the lock, for `who`, `since` and `what`; return it, and the holder whose expired lock was in the way.
+
+    Raises:
+        StepError: somebody else holds it.
+
+    """
+    expired = observe(manager)
+    if expired is not None:
+        if not expired.is_expired:
+            raise refuse(manager.name, expired)
+        remove(manager, expired)
+    try:
+        return Lease(manager, configs.create(manager, NAME, {LABEL: NAME}, data)), expired
+    except EngineError as error:
+        holder = observe(manager) if error.status == CONFLICT else None
+        if holder is None:
+            raise
+        raise refuse(manager.name, holder) from error

@@ -1,0 +1,167 @@
+"""What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from swarmhub import settings
+from swarmhub.engine import configs, specs
+from swarmhub.history import author, database
+from swarmhub.history.database import Database
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.images.pull import digest_of, short
+from swarmhub.plan import commands
+from swarmhub.plan.differences import Difference, differences
+from swarmhub.plan.plans import Change, Cost, Plan, Progress
+from swarmhub.services import hub as services
+from swarmhub.settings import Settings
+
+LABEL = "swarmhub.release"
+KEPT = 10
+IN_USE = 409
+
+
+@dataclass(frozen=True)
+class Release:
+    """The hub's image, the whole service, the settings, the notebook images by digest, that of [notebook] first.
+
+    `copy` is the database from before it, in the volume's folder `backups`; `schema` is the
+    revision of the database that its hub works with.
+    """
+
+    number: int
+    service: str
+    hub_image: str
+    notebook_images: tuple[str, ...]
+    spec: Json
+    settings: Json
+    copy: str
+    made: str = ""
+    who: str = ""
+    commit: str = ""
+    schema: str = ""
+    id: str = ""
+
+
+def observe(manager: Host, service: str) -> tuple[Release, ...]:
+    """Ask for the releases of a service, the oldest first."""
+    found = configs.listed(manager, f"{LABEL}={service}")
+    releases = (_read(record.data | {"id": record.id}) for record in found)
+    return tuple(sorted(releases, key=lambda release: release.number))
+
+
+def _read(data: Json) -> Release:
+    # A release from before profiles has one image.
+    images = tuple(data["notebook_images"] if "notebook_images" in data else [data["notebook_image"]])
+    return Release(**configs.known(Release, data | {"notebook_images": images}))
+
+
+def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequence[Release]) -> Release:
+    """Return the release that the service's spec will be."""
+    number = before[-1].number + 1 if before else 1
+    # The table of the secrets' source may hold a command line; nobody needs it for a way back.
+    dumped = settings.model_dump(mode="json", exclude={"secrets"})
+    copied = f"{settings.hub.service}-before-{number}.sqlite"
+    pinned = tuple(parts.images[image] for image in settings.images)
+    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
+
+
+def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
+    """Return the service's plan with the database copied and opened before it, and the release recorded after it."""
+    # Not with the image that runs: it may be gone, and the new one is there.
+    kept = Database(new.settings["volume"]["name"], new.hub_image)
+    changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
+    if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
+        changes = (database.copy(kept, new.copy, manager), *changes)
+    else:
+        new = replace(new, copy="")
+    if not before or specs.compare(new.spec, before[-1].spec):
+        changes = (*changes, record(new, manager))
+    return replace(plan, changes=changes)
+
+
+def record(new: Release, manager: str) -> Change:
+    """Return what records a release."""
+    command = commands.line("config", "create", "--label", f"{LABEL}={new.service}", _name(new), "release.json")
+    return Change("record", f"release {new.number}", manager, _Recorder(new), command=command)
+
+
+def settings_between(old: Release, new: Release) -> tuple[Difference, ...]:
+    """Return what differs in the settings of two releases."""
+    return differences(new.settings, old.settings)
+
+
+def rows(releases: Sequence[Release], running: Json | None) -> list[tuple[str, ...]]:
+    """Return the releases as people read them, the newest first; a star marks what runs."""
+    current = _current(releases, running)
+    return [
+        (
+            f"{'*' if one is current else ' '} {one.number}",
+            one.made[:19].replace("T", " "),
+            one.who,
+            one.commit or "-",
+            one.hub_image,
+            _told(one.notebook_images),
+            one.copy or "-",
+        )
+        for one in reversed(releases)
+    ]
+
+
+def _told(pinned: Sequence[str]) -> str:
+    more = f" and {len(pinned) - 1} more" if len(pinned) > 1 else ""
+    return f"{short(digest_of(pinned[0]))}{more}"
+
+
+def _current(releases: Sequence[Release], running: Json | None) -> Release | None:
+    fits = (one for one in reversed(releases) if running and not specs.compare(one.spec, running["Spec"]))
+    return next(fits, None)
+
+
+def _name(release: Release) -> str:
+    return f"{release.service}-release-{release.number}"
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    release: Release
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image)
+        release = replace(
+            self.release,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            who=author.name(),
+            # What is rolled back to was not made from what is checked out now.
+            commit=self.release.commit or author.commit(settings.path().resolve().parent),
+            schema=database.observe(host, kept).schema,
+            spec=_as_runs(host, self.release),
+        )
+        data: dict[str, Any] = asdict(release)
+        del data["id"]
+        configs.create(host, _name(release), {LABEL: release.service}, data)
+        for old in observe(host, release.service)[:-KEPT]:
+            _forget(host, old, kept, progress)
+
+
+def _as_runs(host: Host, release: Release) -> Json:
+    """Return the spec with what was known only later, such as a certificate's fingerprint."""
+    spec = copy.deepcopy(services.observe(host, release.service).service or {"Spec": release.spec})["Spec"]
+    for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
+        reference.pop("SecretID", None)
+    return spec
+
+
+def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> None:
+    host.engine.delete(f"/configs/{old.id}")
+    if old.copy:
+        database.remove(host, kept, old.copy)
+    if old.hub_image not in {release.hub_image for release in observe(host, old.service)}:
+        try:
+            host.engine.delete(f"/images/{old.hub_image}")
+        except EngineError as error:
+            if error.status != IN_USE:
+                raise
+    progress.log(host.name, f"forgot release {old.number}: only the last {KEPT} stay")

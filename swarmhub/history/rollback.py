@@ -1,0 +1,198 @@
+"""The way back to a release: its hub image, its service, its notebook images, and on demand its database."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from swarmhub.cluster import availability
+from swarmhub.cluster.nodes import SwarmNode
+from swarmhub.engine import replicated, specs
+from swarmhub.errors import StepError, UsageError
+from swarmhub.history import database, releases
+from swarmhub.history.database import Database, State
+from swarmhub.history.releases import Release
+from swarmhub.host import Host, Json
+from swarmhub.images import build, pull
+from swarmhub.images.pull import Holding
+from swarmhub.inside.database import DAMAGED
+from swarmhub.parallel import at_once
+from swarmhub.plan.plans import Change, Plan
+from swarmhub.services import engine_filter, subdomains
+from swarmhub.services import hub as services
+
+STEP = "rollback"
+CERTIFICATE = ("SSL_KEY", "SSL_CERT")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to go back with: the running service, the database, the hub's image, the notebook images by node.
+
+    A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any.
+    """
+
+    service: Json
+    database: State
+    has_hub_image: bool
+    held: Mapping[str, Holding]
+    unreached: tuple[StepError, ...] = ()
+    filter: Json | None = None
+
+
+def choose(known: Sequence[Release], number: str) -> Release:
+    """Return the release of that number, or the one before the last.
+
+    Raises:
+        UsageError: there is no such release.
+
+    """
+    if not number and len(known) > 1:
+        return known[-2]
+    found = next((one for one in known if str(one.number) == number), None)
+    if found is None:
+        numbers = ", ".join(str(one.number) for one in known)
+        wrong = f"there is no release {number}" if number else "there is no release before this one"
+        raise UsageError(f"{wrong}; known: {numbers or 'none'} (fab releases)")
+    return found
+
+
+def plan(
+    target: Release,
+    known: Sequence[Release],
+    found: Found,
+    nodes: Mapping[str, SwarmNode],
+    manager: str,
+    *,
+    with_database: bool,
+) -> Plan:
+    """Return the way back to `target`; `nodes` are those that say what they hold.
+
+    Raises:
+        StepError: its image is gone, or the database's schema has moved on and its copy is not asked for.
+
+    """
+    if not found.has_hub_image:
+        remedy = f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
+        raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
+    _refuse_another_arrangement(target, found.service["Spec"], manager)
+    wanted = _spec(target, found.service["Spec"])
+    differs = specs.compare(wanted, found.service["Spec"])
+    kept = _database(target)
+    after = _after(target, known)
+    if not with_database:
+        _refuse_moved_schema(target, found.database, after, manager)
+    new = replace(
+        target, number=known[-1].number + 1, spec=wanted, copy=f"{target.service}-before-{known[-1].number + 1}.sqlite"
+    )
+    # The release's hub places servers by these labels.
+    wanted_images = {one: pull.digest_of(one) for one in target.notebook_images}
+    changes = [*pull.plan(wanted_images, found.held).changes]
+    changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
+    if differs or with_database:
+        changes.append(database.copy(kept, new.copy, manager))
+        changes += database.opening(kept, wanted, found.service, manager)
+        changes += _restoring(target, found.service, kept, after, manager) if with_database else []
+        changes += engine_filter.allowing(wanted, found.filter, manager)
+        changes.append(replicated.update(wanted, found.service, manager, differs, is_stopped=with_database))
+        changes.append(releases.record(new, manager))
+    return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
+
+
+def _spec(target: Release, running: Json) -> dict[str, Any]:
+    """Return the release's spec, with the secrets, network, certificate and node of now: they have no way back."""
+    spec: dict[str, Any] = copy.deepcopy(target.spec)
+    container, now = spec["TaskTemplate"]["ContainerSpec"], running["TaskTemplate"]["ContainerSpec"]
+    container["Secrets"] = copy.deepcopy(now.get("Secrets") or [])
+    container["Labels"] = {**(container.get("Labels") or {}), **_certificate(now)}
+    container["Env"] = _with_certificate(container.get("Env") or [], specs.environment(now))
+    spec["TaskTemplate"]["Networks"] = copy.deepcopy(running["TaskTemplate"].get("Networks") or [])
+    spec["TaskTemplate"]["Placement"] = copy.deepcopy(running["TaskTemplate"].get("Placement") or {})
+    return spec
+
+
+def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
+    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers on other domains."""
+    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), ("hub.subdomains", subdomains.host))
+    for setting, stands in arrangements:
+        if stands(target.spec) != stands(running):
+            cause = f"release {target.number} ran with another {setting}"
+            raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")
+
+
+def _publishes(spec: Json) -> bool:
+    return bool((spec.get("EndpointSpec") or {}).get("Ports"))
+
+
+def _has_socket(spec: Json) -> bool:
+    mounts = spec["TaskTemplate"]["ContainerSpec"].get("Mounts") or []
+    return any(mount["Source"] == services.SOCKET for mount in mounts)
+
+
+def _certificate(container: Json) -> dict[str, str]:
+    label = services.CERTIFICATE_LABEL
+    labels = container.get("Labels") or {}
+    return {label: labels[label]} if label in labels else {}
+
+
+def _with_certificate(lines: Sequence[str], now: Mapping[str, str]) -> list[str]:
+    """Return the release's variables, but where the certificate is: that of its time may have expired."""
+    return [
+        f"{name}={now[name]}" if (name := line.partition("=")[0]) in CERTIFICATE and name in now else line for line in lines
+    ]
+
+
+def _after(target: Release, known: Sequence[Release]) -> Release | None:
+    """Return the first release after `target` with a copy of the database: that is how `target` left it."""
+    return next((one for one in known if one.number > target.number and one.copy), None)
+
+
+def _refuse_moved_schema(target: Release, now: State, after: Release | None, manager: str) -> None:
+    if target.schema in ("", now.schema):
+        return
+    moved = f"the database's schema has moved on since release {target.number} (from {target.schema} to {now.schema})"
+    cause = f"{'the database is damaged' if now.schema == DAMAGED else moved}: its hub would not start"
+    if after is None:
+        raise StepError(manager, f"{cause}; there is no copy from its time", "Deploy the newer hub instead: fab deploy")
+    lost = f"who was added and what was started since {after.made[:16].replace('T', ' ')} UTC is forgotten"
+    raise StepError(manager, cause, f"To put back the copy {after.copy} too ({lost}): --with-database")
+
+
+def _restoring(target: Release, service: Json, kept: Database, after: Release | None, manager: str) -> list[Change]:
+    if after is None:
+        cause = f"there is no copy of the database from the time of release {target.number}"
+        raise StepError(manager, cause, "Go back without it: leave --with-database out")
+    return [replicated.stop(service, manager), database.restore(kept, after.copy, manager)]
+
+
+def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> Found:
+    """Ask for all that the way back to `target` needs.
+
+    Raises:
+        StepError: there is no service to roll back, or the manager does not answer.
+
+    """
+    running = services.observe(manager, service).service
+    if running is None:
+        raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
+    answers: list[Any] = at_once([partial(pull.observe_all, host, target.notebook_images) for host in hosts.values()])
+    seen = dict(zip(hosts, answers, strict=True))
+    errors = [one for host, one in seen.items() if isinstance(one, BaseException) and _must_answer(host, one, manager)]
+    if errors:
+        raise errors[0]
+    held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
+    has_image = build.observe(manager, target.hub_image)
+    of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
+    state = database.observe(manager, _database(target)) if has_image else State(0, "", 0)
+    return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter)
+
+
+def _must_answer(host: str, error: BaseException, manager: Host) -> bool:
+    """Tell whether there is no way back without a host's answer: a worker that is down must not bar it."""
+    return host == manager.name or not isinstance(error, StepError)
+
+
+def _database(target: Release) -> Database:
+    """Return the database, opened with the release's own image: what runs now may be broken, or gone."""
+    return Database(target.settings["volume"]["name"], target.hub_image)

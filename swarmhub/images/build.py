@@ -1,0 +1,159 @@
+"""The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub import FOLDER
+from hub.shared.userlist import parse
+from swarmhub.engine import context
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.host import Host
+from swarmhub.images import logo
+from swarmhub.plan import commands
+from swarmhub.plan.differences import flat
+from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.settings import Settings, read_text
+
+STEP = "build-hub"
+# hub/Dockerfile sets it: what an interrupted build has left is found by it.
+LABEL = "swarmhub.image"
+# npm's, for JupyterHub's proxy: both images have it.
+SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
+# The Dockerfile copies these folders, whether something is in them or not.
+FOLDERS = ("ca", "conf.d", "logo")
+
+
+@dataclass(frozen=True)
+class HubImage:
+    """An image to build: its tag, its files, what it is built on, and the folder that most of the files are from."""
+
+    tag: str
+    files: context.Files
+    base: str
+    folder: str = "hub"
+
+
+def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
+    """Read and check what goes into the image.
+
+    Raises:
+        SettingsError: the userlist has mistakes, a file is missing, or the logo is none.
+
+    """
+    own = {"userlist": userlist(settings).encode()}
+    files = {**_without(context.read(folder), "proxy/"), **own}
+    if settings.hub.conf:
+        files = {**_without(files, "conf.d/"), **_conf(settings.hub.conf)}
+    if settings.page.logo:
+        files |= _logo(settings.page.logo)
+    if settings.hub.ca:
+        files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    files |= {f"{name}/.keep": b"" for name in FOLDERS}
+    tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
+    return HubImage(tag, files, settings.hub.base_image)
+
+
+def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
+    """Read what goes into a separate proxy's image: none of what changes with the hub, for a new one cuts people off.
+
+    Raises:
+        SettingsError: a file is missing.
+
+    """
+    shared = {name: (folder / name).read_bytes() for name in SHARED}
+    files = {**context.read(folder / "proxy"), **shared, "ca/.keep": b""}
+    if settings.hub.ca:
+        files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
+    return HubImage(tag, files, settings.hub.base_image, "hub/proxy")
+
+
+def wanted(settings: Settings) -> tuple[HubImage, ...]:
+    """Return the images to build: the hub's, and a separate proxy's.
+
+    Raises:
+        SettingsError: what goes into one is missing or wrong.
+
+    """
+    return (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
+
+
+def observe(manager: Host, tag: str) -> bool:
+    """Tell whether the manager holds the image."""
+    return manager.engine.find(f"/images/{tag}/json") is not None
+
+
+def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Plan:
+    """Return the builds of what is not in `held`, by its tag: its inputs have changed."""
+    changes = tuple(_build(image, manager) for image in images if image.tag not in held)
+    return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes)
+
+
+def _build(image: HubImage, manager: str) -> Change:
+    command = commands.line("build", "--build-arg", f"BASE={image.base}", "--tag", image.tag, image.folder)
+    differs = flat({"tag": image.tag, "base": image.base})
+    return Change("build", image.tag, manager, _Builder(image), differs, command=command)
+
+
+@dataclass(frozen=True)
+class _Builder:
+    image: HubImage
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        # The engine's built-in builder: BuildKit would need a session that only its own client speaks.
+        events = host.engine.stream(
+            "/build",
+            content=context.archive(self.image.files),
+            t=self.image.tag,
+            buildargs={"BASE": self.image.base},
+            rm=True,
+            forcerm=True,
+            version=1,
+        )
+        for event in events:
+            for line in event.get("stream", "").splitlines():
+                if line.strip():
+                    progress.log(host.name, line.rstrip())
+
+
+def userlist(settings: Settings) -> str:
+    """Read and check the userlist.
+
+    Raises:
+        SettingsError: with every mistake.
+
+    """
+    file = settings.hub.userlist
+    text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
+    _, mistakes = parse(text, settings.access.provider)
+    if mistakes:
+        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
+    return text
+
+
+def _without(files: context.Files, beginning: str) -> context.Files:
+    return {name: content for name, content in files.items() if not name.startswith(beginning)}
+
+
+def _conf(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
+    return {f"conf.d/{name}": content for name, content in context.read(folder).items()}
+
+
+def _logo(file: Path) -> dict[str, bytes]:
+    try:
+        content = file.read_bytes()
+        return {f"logo/logo.{logo.kind(content)}": content}
+    except OSError as error:
+        wrong = (error.strerror or str(error)).lower()
+    except ValueError as error:
+        wrong = str(error)
+    raise SettingsError(Problem(_shown(file), 1, "", f"{wrong}; page.logo names it"))
+
+
+def _shown(file: Path) -> str:
+    """Return a path as the operator would type it here."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)

@@ -1,0 +1,194 @@
+"""The notebook images: the same ones on every node, before the hub is told to use them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import EngineError, Host
+from swarmhub.plan import commands
+from swarmhub.plan.differences import Difference
+from swarmhub.plan.plans import Change, Plan, Progress, remedy
+
+STEP = "images"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Held:
+    """An image that a node holds: its id there, the digests under which registries know it, and its bytes."""
+
+    id: str
+    digests: frozenset[str]
+    size: int = field(default=0, compare=False)
+
+
+# What a node holds of each image that servers may run.
+Holding = Mapping[str, Held | None]
+
+
+def split(image: str) -> tuple[str, str]:
+    """Split a reference into its name and its tag or digest."""
+    name, _, digest = image.partition("@")
+    repository, _, tag = name.rpartition(":")
+    has_tag = bool(repository) and "/" not in tag
+    return (repository if has_tag else name), (digest or (tag if has_tag else "latest"))
+
+
+def observe(host: Host, image: str) -> Held | None:
+    """Ask a node for an image."""
+    found = host.engine.find(f"/images/{image}/json")
+    if found is None:
+        return None
+    digests = (digest.partition("@") for digest in found.get("RepoDigests") or [])
+    names = _same_names(split(image)[0])
+    return Held(found["Id"], frozenset(digest for name, _, digest in digests if name in names), found.get("Size") or 0)
+
+
+def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
+    """Ask a node for each of several images, in turn."""
+    return {image: observe(host, image) for image in images}
+
+
+def of(image: str, held: Mapping[str, Holding]) -> dict[str, Held | None]:
+    """Return what each node holds of one image."""
+    return {host: one[image] for host, one in held.items()}
+
+
+def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
+    """Return the digest or id that all nodes shall hold, or None where only the registry can tell.
+
+    A reference with a digest says it; else what most nodes hold already, so that a tag
+    that has moved in the registry meanwhile does not give two nodes two images.
+    """
+    if "@" in image:
+        return split(image)[1]
+    digests = Counter(digest for one in held.values() if one for digest in one.digests)
+    ids = Counter(one.id for one in held.values() if one and not one.digests)
+    # Of two that as many nodes hold, always the same one.
+    common = sorted((digests or ids).items(), key=lambda item: (-item[1], item[0]))
+    return common[0][0] if common else None
+
+
+def ask_registry(manager: Host, image: str) -> str:
+    """Return the digest that the image's tag has in its registry now, as the manager sees it.
+
+    Raises:
+        StepError: the registry does not know the image, or does not answer.
+
+    """
+    try:
+        return str(manager.engine.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
+    except EngineError as error:
+        cause = f"no node holds {image}, and its registry does not give it: {error.message}"
+        raise StepError(manager.name, cause, remedy(error)) from error
+
+
+def reached(seen: Mapping[str, T | BaseException], needed: Sequence[str]) -> dict[str, T]:
+    """Return what the nodes answered that could be asked.
+
+    Raises:
+        StepErrors: none of the `needed` ones could; a pull on the others would be in vain.
+
+    """
+    unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
+    if unexpected:
+        raise unexpected[0]
+    held = {host: one for host, one in seen.items() if not isinstance(one, BaseException)}
+    if not any(host in held for host in needed):
+        raise StepErrors(*(one for host, one in seen.items() if host in needed and isinstance(one, StepError)))
+    return held
+
+
+def verify(wanted: Mapping[str, str], seen: Mapping[str, Holding | BaseException]) -> None:
+    """Make sure that every node holds the same images.
+
+    Raises:
+        StepErrors: with each node that could not be asked, or lacks one of them.
+
+    """
+    unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
+    if unexpected:
+        raise unexpected[0]
+    errors = [one for one in seen.values() if isinstance(one, StepError)]
+    for host, one in seen.items():
+        if not isinstance(one, BaseException):
+            errors += [_not_held(host, image, wanted[image], one[image]) for image in lacking(wanted, one)]
+    if errors:
+        raise StepErrors(*errors)
+
+
+def _not_held(host: str, image: str, wanted: str, held: Held | None) -> StepError:
+    has = f"no {image}" if held is None else f"another {image}: {short(held.id)}"
+    return StepError(host, f"holds {has}, wanted {short(wanted)}", f"Try there: docker pull {image}")
+
+
+def lacking(wanted: Mapping[str, str], holding: Holding) -> list[str]:
+    """Return the images that a node does not hold as wanted: by the digest or id that `wanted` has for each."""
+    return [image for image, digest in wanted.items() if not holds(holding[image], digest)]
+
+
+def holds(held: Held | None, wanted: str) -> bool:
+    """Tell whether a node holds the wanted digest or id."""
+    return held is not None and wanted in {held.id, *held.digests}
+
+
+def plan(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> Plan:
+    """Return the pulls that the nodes in `held` need, all nodes at once."""
+    changes = tuple(
+        _pull(host, image, wanted[image], one[image]) for host, one in held.items() for image in lacking(wanted, one)
+    )
+    count = f"on {len(held)} of {len(held)} nodes"
+    same = "; ".join(f"{image}: {short(digest)} {count}" for image, digest in wanted.items())
+    return Plan(STEP, same, changes, at_once=True)
+
+
+def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
+    command = commands.line("pull", f"{split(image)[0]}@{wanted}")
+    return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command)
+
+
+def _lack(held: Held | None, wanted: str) -> Difference:
+    return Difference("digest", short(min(held.digests or {held.id})) if held else None, short(wanted))
+
+
+def pinned(image: str, wanted: str, held: Held | None) -> str:
+    """Return the reference that names exactly this image on every node, for the hub."""
+    return f"{split(image)[0]}@{wanted}" if held and wanted in held.digests else wanted
+
+
+def digest_of(pinned: str) -> str:
+    """Return the digest or id of a pinned reference."""
+    return pinned.rpartition("@")[2]
+
+
+def short(digest: str) -> str:
+    """Return a digest as people read it."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+@dataclass(frozen=True)
+class _Puller:
+    image: str
+    wanted: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        name, tag = split(self.image)
+        layers: dict[str, tuple[int, int]] = {}
+        for event in host.engine.stream("/images/create", image=self.image, fromImage=name, tag=self.wanted):
+            detail = event.get("progressDetail") or {}
+            if event.get("status") == "Downloading" and detail.get("total"):
+                layers[event["id"]] = (detail["current"], detail["total"])
+            elif event.get("status") == "Download complete" and event["id"] in layers:
+                layers[event["id"]] = (layers[event["id"]][1],) * 2
+            progress.amount(host.name, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
+        if not tag.startswith("sha256:"):
+            # An image without a tag is what "docker image prune" takes.
+            host.engine.post(f"/images/{name}@{self.wanted}/tag", repo=name, tag=tag)
+
+
+def _same_names(name: str) -> set[str]:
+    """Return the spellings of a Docker Hub name that engines use for one another."""
+    return {name, name.removeprefix("docker.io/"), name.removeprefix("docker.io/library/"), name.removeprefix("library/")}

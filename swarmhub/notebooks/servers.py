@@ -1,0 +1,80 @@
+"""The single-user servers that run on the swarm: whose, where, and since when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from swarmhub.engine.converge import HOLDING
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+
+# hub/config.py puts it on every server's service; its value is the hub's service.
+LABEL = "swarmhub.notebooks"
+USER = "JUPYTERHUB_USER"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A user's server: its service, and the node (by id) and the state of its newest task."""
+
+    user: str
+    service: str
+    node: str
+    state: str
+    since: datetime
+    container: str
+
+
+def observe(manager: Host, hub: str) -> tuple[Notebook, ...]:
+    """Ask for the servers that a hub has started, by user."""
+    services = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
+    tasks = manager.engine.get("/tasks", filters={"service": [one["ID"] for one in services]}) if services else []
+    return read(services, tasks)
+
+
+def read(services: Sequence[Json], tasks: Sequence[Json]) -> tuple[Notebook, ...]:
+    """Read the servers off the engine's answers; a service without a task yet is `new` and nowhere."""
+    newest: dict[str, Json] = {}
+    for task in sorted(tasks, key=lambda task: str(task["CreatedAt"])):
+        newest[task["ServiceID"]] = task
+    return tuple(sorted((_notebook(one, newest.get(one["ID"])) for one in services), key=lambda one: one.service))
+
+
+def named(notebooks: Sequence[Notebook], user: str, manager: str) -> Notebook:
+    """Return a user's server.
+
+    Raises:
+        StepError: the user has none.
+
+    """
+    for one in notebooks:
+        if one.user == user.lower():  # as JupyterHub writes names
+            return one
+    others = ", ".join(one.user for one in notebooks)
+    raise StepError(manager, f"{user} has no server", f"Who has one: {others}" if others else "Nobody has one")
+
+
+def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:
+    """Return those that people may be working in."""
+    return tuple(one for one in notebooks if one.state in HOLDING)
+
+
+def user(service: Json) -> str:
+    """Return whose server a service is; nobody's, if it is none."""
+    if LABEL not in (service["Spec"].get("Labels") or {}):
+        return ""
+    environment = service["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env") or []
+    return str(dict(line.partition("=")[::2] for line in environment).get(USER, service["Spec"]["Name"]))
+
+
+def _notebook(service: Json, task: Json | None) -> Notebook:
+    spec = service["Spec"]
+    status = task["Status"] if task else {"State": "new", "Timestamp": service["CreatedAt"]}
+    return Notebook(
+        user=user(service),
+        service=spec["Name"],
+        node=(task or {}).get("NodeID", ""),
+        state=status["State"],
+        since=datetime.fromisoformat(status["Timestamp"]),
+        container=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
+    )

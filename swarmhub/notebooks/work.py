@@ -1,0 +1,50 @@
+"""What runs on a node: people's servers, other services, and perhaps the hub itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from swarmhub.engine.converge import HOLDING
+from swarmhub.host import Host, Json
+from swarmhub.notebooks import servers
+from swarmhub.notebooks.servers import Notebook
+
+PINNED = "node.id=="
+
+
+@dataclass(frozen=True)
+class Work:
+    """What runs on a node, and whether the hub is pinned to it."""
+
+    notebooks: tuple[Notebook, ...]
+    services: tuple[str, ...]
+    holds_hub: bool
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Return who has a server there."""
+        return tuple(dict.fromkeys(one.user for one in self.notebooks))
+
+
+def observe(manager: Host, hub: str, node: str) -> Work:
+    """Ask what runs on a node."""
+    services = {one["ID"]: one for one in manager.engine.get("/services")}
+    tasks = manager.engine.get("/tasks", filters={"node": [node]})
+    here = tuple(one for one in servers.running(servers.observe(manager, hub)) if one.node == node)
+    names = {one.service for one in here}
+    # Of a global service each node has its own task, which goes nowhere.
+    movable = {id_: one["Spec"]["Name"] for id_, one in services.items() if "Global" not in (one["Spec"].get("Mode") or {})}
+    busy = {movable[task["ServiceID"]] for task in running(tasks) if task["ServiceID"] in movable}
+    return Work(here, tuple(sorted(busy - names - {hub})), any(hub_node(one, hub) == node for one in services.values()))
+
+
+def running(tasks: Sequence[Json]) -> list[Json]:
+    """Return the tasks that have not ended."""
+    return [task for task in tasks if task["Status"]["State"] in HOLDING]
+
+
+def hub_node(service: Json | None, hub: str) -> str:
+    """Return the id of the node that the hub's service is pinned to, or nothing."""
+    if service is None or service["Spec"]["Name"] != hub:
+        return ""
+    constraints = (service["Spec"]["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
+    return next((one.removeprefix(PINNED) for one in constraints if one.startswith(PINNED)), "")

@@ -1,0 +1,67 @@
+"""The plan of the people of a run: the userlist against the hub that runs, if one does."""
+
+from hub.shared.listed import Listed
+from hub.shared.userlist import Users, parse
+from swarmhub.errors import StepError
+from swarmhub.images import build
+from swarmhub.people import api as hub_api
+from swarmhub.people import users
+from swarmhub.people.api import HubApi
+from swarmhub.people.users import Found
+from swarmhub.plan.plans import Plan
+from swarmhub.run.run import Run
+from swarmhub.status import shell
+from swarmhub.status.shell import Place
+
+
+def wanted(run: Run) -> Users:
+    """Return whom the userlist names."""
+    return parse(build.userlist(run.settings), run.settings.access.provider)[0]
+
+
+def found(run: Run) -> Found:
+    """Ask the hub that runs whom it knows, and why."""
+    return _found(_kept(run, _place(run)), hub_api.connect(run))
+
+
+def sync(run: Run) -> tuple[Plan, list[str]]:
+    """Plan what the userlist changes at the hub that runs; return whom that removes, too."""
+    place = _place(run)
+    return _sync(run, place, _kept(run, place))
+
+
+def before_service(run: Run) -> Plan:
+    """Plan the same for a hub that is about to be replaced, if the image brings it another userlist: it alone stops servers.
+
+    One that does not answer does not stand in the way: the next starts with the list, and shuts out whom it names no more.
+    """
+    text, nothing = build.userlist(run.settings), Plan(users.STEP, "the hub starts with the userlist")
+    service = run.look.service().service
+    if service is None or service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == build.desired(run.settings).tag:
+        return nothing
+    try:
+        place = _place(run)
+        kept = _kept(run, place)
+        # As the hub itself has it at its start: a list that was sent stays until the image brings a newer one.
+        return nothing if kept.image == text else _sync(run, place, kept)[0]
+    except StepError:
+        return nothing
+
+
+def _sync(run: Run, place: Place, kept: Listed) -> tuple[Plan, list[str]]:
+    api = hub_api.connect(run)
+    seen = _found(kept, api)
+    plan = users.plan(build.userlist(run.settings), seen, run.settings.access, api, place)
+    return plan, users.gone(wanted(run), seen)
+
+
+def _found(kept: Listed, api: HubApi) -> Found:
+    return Found(kept, {user["name"]: user for user in api.users()})
+
+
+def _kept(run: Run, place: Place) -> Listed:
+    return users.read(run.hosts[place.host], place, run.settings.access.provider)
+
+
+def _place(run: Run) -> Place:
+    return shell.of_hub(run.look, run.hosts[run.manager], run.settings.hub.service)

@@ -1,0 +1,234 @@
+"""Who is in at the running hub, and what the userlist changes there, without a restart."""
+
+import http.client
+import io
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+from hub.shared import listed
+from hub.shared.listed import Listed
+from hub.shared.userlist import Users, parse, render
+from swarmhub.engine import context
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.people.api import ApiError, HubApi
+from swarmhub.plan.plans import Change, Cost, Plan, Progress
+from swarmhub.settings.schema.access import Access
+from swarmhub.status.screen import age
+from swarmhub.status.shell import Place
+from swarmhub.wait import until
+
+STEP, SHOW = "users-sync", "users"
+FOLDER = f"/data/{listed.FOLDER}"
+HEADS = ("NAME", "ADMIN", "FROM", "LAST SEEN", "SERVERS")
+REMOVE_SECONDS = 60
+# While a server starts or stops, the hub refuses to stop it or to delete its user.
+BUSY = http.client.BAD_REQUEST
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the hub keeps of the userlist, and whom it knows: by name, as its API gives them."""
+
+    listed: Listed
+    known: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is in, why, when they were last seen, and the names of their servers that run."""
+
+    name: str
+    admin: bool
+    source: str
+    last_seen: datetime | None
+    servers: tuple[str, ...]
+
+
+def read(host: Host, place: Place, provider: str) -> Listed:
+    """Return what the hub keeps; `place` is its container, `host` the one that runs it.
+
+    Raises:
+        StepError: it is a hub of an older release.
+
+    """
+    try:
+        tar = b"".join(host.engine.download(f"/containers/{place.container}/archive", path=FOLDER))
+    except EngineError as error:
+        if error.status != http.client.NOT_FOUND:
+            raise
+        cause = "the hub keeps no userlist that could be changed while it runs"
+        raise StepError(host.name, cause, "It is one of an older release. Deploy: fab deploy") from error
+    return listed.read(_files(tar), provider)
+
+
+def plan(userlist: str, found: Found, access: Access, api: HubApi, place: Place) -> Plan:
+    """Return what brings the hub in line with a userlist.
+
+    First the list itself, so that nobody who is removed gets in again; last that all of it is done, so that after a Ctrl-C
+    in between it is known what is not.
+    """
+    wanted, _ = parse(userlist, access.provider)
+    before = found.listed.let_in
+    both = Users(before.allowed | wanted.allowed, before.admins | wanted.admins)
+    changes: list[Change] = []
+    if found.listed.current != wanted:
+        files = {listed.LET_IN: render(both), listed.CURRENT: userlist}
+        changes.append(Change("send", "the userlist to the hub", place.host, partial(_send, place.container, files)))
+    changes += [*_in(wanted, found, api, place), *_admins(wanted, found, api, place)]
+    changes += [_removal(name, found.known[name], api, place) for name in gone(wanted, found)]
+    if before != wanted:
+        record = partial(_send, place.container, {listed.LET_IN: render(wanted)})
+        changes.append(Change("record", "that the hub is in line with it", place.host, record))
+    return Plan(STEP, summary(wanted), tuple(changes))
+
+
+def summary(wanted: Users) -> str:
+    """Return how a hub is that has nothing to be changed."""
+    count = len(wanted.allowed)
+    return f"the hub is in line with the userlist: {count} {'person' if count == 1 else 'people'}"
+
+
+def gone(wanted: Users, found: Found) -> list[str]:
+    """Return who is in because a userlist named them, and is named no more."""
+    return sorted((found.listed.let_in.allowed | found.listed.current.allowed) - wanted.allowed & found.known.keys())
+
+
+def question(names: Sequence[str]) -> str:
+    """Return what to ask before people are removed."""
+    return f"Remove {', '.join(names)}? Their servers stop, logins and tokens end at once; their files stay."
+
+
+def people(found: Found, access: Access) -> tuple[Person, ...]:
+    """Return who is in, by name; of those whom the hub does not know yet, only that the userlist names them."""
+    names = sorted(found.known.keys() | found.listed.current.allowed)
+    return tuple(_person(name, found, access) for name in names)
+
+
+def rows(found: Sequence[Person], now: datetime) -> list[tuple[str, ...]]:
+    """Return a line for each, under `HEADS`."""
+    return [
+        (
+            one.name,
+            "admin" if one.admin else "",
+            one.source,
+            f"{age(one.last_seen, now)} ago" if one.last_seen else "never",
+            ", ".join(name or "default" for name in one.servers),
+        )
+        for one in found
+    ]
+
+
+def styles(found: Sequence[Person]) -> list[str]:
+    """Return how to show each: who works, and who never came."""
+    return ["green" if one.servers else "" if one.last_seen else "dim" for one in found]
+
+
+def as_json(found: Sequence[Person]) -> Json:
+    """Return the same facts for machines: times in ISO 8601, the default server's name empty."""
+    return [
+        {
+            "name": one.name,
+            "admin": one.admin,
+            "from": one.source,
+            "last_seen": one.last_seen.isoformat() if one.last_seen else None,
+            "servers": list(one.servers),
+        }
+        for one in found
+    ]
+
+
+def _person(name: str, found: Found, access: Access) -> Person:
+    user = found.known.get(name, {})
+    seen = user.get("last_activity")
+    return Person(
+        name=name,
+        admin=bool(user.get("admin", name in found.listed.current.admins)),
+        source=_source(name, found.listed, access),
+        last_seen=datetime.fromisoformat(seen) if seen else None,
+        servers=tuple(sorted(user.get("servers") or ())),
+    )
+
+
+def _source(name: str, known: Listed, access: Access) -> str:
+    if name in known.current.allowed:
+        return "userlist"
+    if name in known.removed:
+        return "removed: fab users-sync"
+    if name in known.by_provider:
+        return "organisation" if access.is_github else access.provider
+    return "console"
+
+
+def _in(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Change]:
+    for admin, names in ((False, wanted.allowed - wanted.admins), (True, wanted.admins)):
+        new = sorted(names - found.known.keys())
+        if new:
+            what = f"{', '.join(new)}{' as admin' if admin else ''} at the hub"
+            yield Change("let in", what, place.host, partial(_add, api, new, admin))
+
+
+def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Change]:
+    admins = {name for name, user in found.known.items() if user.get("admin")}
+    for name in sorted(wanted.admins & found.known.keys() - admins):
+        yield Change("make", f"{name} an admin of the hub", place.host, partial(_set_admin, api, name, True))
+    # Whom somebody has made an admin in the console, the userlist has nothing to say about.
+    for name in sorted((found.listed.let_in.admins - wanted.admins) & wanted.allowed & admins):
+        yield Change("take", f"{name}'s admin rights at the hub", place.host, partial(_set_admin, api, name, False))
+
+
+def _removal(name: str, user: Json, api: HubApi, place: Place) -> Change:
+    cost = Cost.NOTEBOOKS_STOP if user.get("servers") else Cost.NOTHING
+    people = (name,) if user.get("servers") else ()
+    return Change("remove", f"{name} from the hub", place.host, partial(_remove, api, name), cost=cost, people=people)
+
+
+def _send(container: str, files: Mapping[str, str], host: Host, progress: Progress) -> None:
+    """Put files into the hub's folder, each whole before it takes the place of the one before."""
+    new = {f"{name}.new": text.encode() for name, text in files.items()}
+    host.engine.put(f"/containers/{container}/archive", context.archive(new), path=FOLDER)
+    for name in files:
+        done = host.run("docker", "exec", container, "mv", "-f", f"{FOLDER}/{name}.new", f"{FOLDER}/{name}")
+        if done.code:
+            raise StepError(host.name, f"the userlist cannot be kept: {done.err.strip()}", "Run this again")
+
+
+def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: Progress) -> None:
+    api.post("users", {"usernames": list(names), "admin": admin})
+
+
+def _set_admin(api: HubApi, name: str, admin: bool, host: Host, progress: Progress) -> None:
+    api.patch(f"users/{quote(name)}", {"admin": admin})
+
+
+def _remove(api: HubApi, name: str, host: Host, progress: Progress) -> None:
+    """Stop somebody's servers and delete them: with the user go all tokens and sessions. Homes are not the hub's, they stay."""
+    cause = f"{name} is still in after {REMOVE_SECONDS} s: a server of theirs does not stop"
+    until(
+        lambda: _is_out(api, name), REMOVE_SECONDS, lambda: StepError(host.name, cause, "See: fab status; then run this again")
+    )
+
+
+def _is_out(api: HubApi, name: str) -> bool:
+    path = f"users/{quote(name)}"
+    user = api.find(path)
+    try:
+        for server in (user or {}).get("servers") or {}:
+            api.delete(f"{path}/servers/{quote(server)}" if server else f"{path}/server")
+        if user and not user.get("servers"):
+            api.delete(path)
+            return True
+    except ApiError as error:
+        if error.status != BUSY:
+            raise
+    return user is None
+
+
+def _files(tar: bytes) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(tar)) as packed:
+        files = {member.name: packed.extractfile(member) for member in packed.getmembers() if member.isfile()}
+        return {name.rpartition("/")[2]: file.read().decode() for name, file in files.items() if file}

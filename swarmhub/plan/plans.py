@@ -1,0 +1,171 @@
+"""What would change, what it costs the people working, and the one way to apply it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any, Protocol
+
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host
+from swarmhub.parallel import every
+from swarmhub.plan.differences import Difference, became
+
+
+class Cost(Enum):
+    """What a change means for the people working."""
+
+    NOTHING = "nobody notices"
+    HUB_RESTART = "the hub restarts, notebooks go on"
+    RECONNECT = "connections to notebooks break for a moment"
+    HUB_STOP = "the hub stops"
+    NOTEBOOKS_STOP = "notebooks stop"
+
+
+class Progress(Protocol):
+    """Where a change says how far it is."""
+
+    def log(self, host: str, line: str) -> None:
+        """Say a line of a long work's own output."""
+
+    def amount(self, host: str, done: int, total: int) -> None:
+        """Say how many of the bytes known so far have come."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do on one host."""
+
+    verb: str
+    what: str
+    host: str
+    apply: Callable[[Host, Progress], object] = field(compare=False, repr=False)
+    differences: tuple[Difference, ...] = ()
+    cost: Cost = Cost.NOTHING
+    people: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return what is done, in a line."""
+        return f"{self.verb} {self.what} on {self.host}"
+
+    @property
+    def price(self) -> str:
+        """Return what it means for the people working, whose names it gives; nothing if nobody notices."""
+        if self.cost is Cost.NOTHING:
+            return ""
+        return f"{self.cost.value}: {len(self.people)} ({', '.join(self.people)})" if self.people else self.cost.value
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes of one step, in order; `summary` says how things are when there are none.
+
+    Where `error` stands, the step refuses to plan.
+    """
+
+    step: str
+    summary: str
+    changes: tuple[Change, ...] = ()
+    at_once: bool = False
+    error: StepError | None = None
+
+
+def as_values(plans: Sequence[Plan]) -> dict[str, Any]:
+    """Return the plans as values for JSON."""
+    steps = [
+        {
+            "step": plan.step,
+            "summary": "" if plan.changes else plan.summary,
+            "error": str(plan.error) if plan.error else None,
+            "changes": [_values(change) for change in plan.changes],
+        }
+        for plan in plans
+    ]
+    return {"steps": steps, "changes": sum(len(plan.changes) for plan in plans)}
+
+
+def _values(change: Change) -> dict[str, Any]:
+    differences = [{"path": one.path, "found": one.found, "wanted": one.wanted} for one in change.differences]
+    return {
+        "verb": change.verb,
+        "what": change.what,
+        "host": change.host,
+        "cost": change.cost.name.lower().replace("_", " "),
+        "people": list(change.people),
+        "command": change.command,
+        "differences": differences,
+    }
+
+
+def prices(plans: Sequence[Plan]) -> list[str]:
+    """Return what the changes mean for the people working, each once."""
+    return list(dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price))
+
+
+def is_within(plan: Plan, shown: Plan) -> bool:
+    """Tell whether a plan does nothing that was not shown before; values known only later may have become known."""
+    return all(any(_equals(change, before) for before in shown.changes) for change in plan.changes)
+
+
+def _equals(change: Change, before: Change) -> bool:
+    shown = {item.path: item for item in before.differences}
+    same = all(item.path in shown and became(item, shown[item.path]) for item in change.differences)
+    return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
+
+
+class Journal(Protocol):
+    """Where it is kept which change is being made, and which has been."""
+
+    def begin(self, change: Change) -> None:
+        """Take note that a change begins."""
+
+    def done(self, change: Change) -> None:
+        """Take note that a change has been made."""
+
+
+def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+    """Apply the changes in order, or each host's in order and all hosts at once where the plan says so.
+
+    Raises:
+        StepError: a change failed; those before it stay done.
+        StepErrors: several of those at once failed; the other hosts' were finished.
+
+    """
+    if not plan.at_once:
+        _in_order(plan.changes, hosts, progress, journal)
+        return
+    lanes: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        lanes.setdefault(change.host, []).append(change)
+    every([partial(_in_order, lane, hosts, progress, journal) for lane in lanes.values()])
+
+
+def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+    for change in changes:
+        _apply(change, hosts, progress, journal)
+
+
+def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+    try:
+        journal.begin(change)
+        change.apply(hosts[change.host], progress)
+        journal.done(change)
+    except EngineError as error:
+        raise StepError(error.host, f"cannot {change.verb} {change.what}: {error.message}", remedy(error)) from error
+
+
+def remedy(error: EngineError) -> str:
+    """Return what helps against an error that the engine answers."""
+    known = {
+        "more than half of the managers": "Bring the other managers back: the swarm has lost its quorum",
+        "update out of sequence": "Somebody else changed it at the same time: run this again",
+        "no space left on device": "Free some disk there: docker system df",
+        "no such host": "Check the name, and that the host's DNS resolves it",
+        "not found": "Check the name and the tag",
+        "manifest unknown": "Check the name and the tag",
+        "unauthorized": "Log in to the registry on this machine: docker login",
+        "denied": "Check the name; if it is private, log in on this machine: docker login",
+    }
+    return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")

@@ -1,0 +1,35 @@
+"""How `fab` and `invoke` run the tasks: chosen in `fabric.yaml` and `invoke.yaml`."""
+
+from typing import Any
+
+from invoke.executor import Executor as _InvokeExecutor
+
+from swarmhub.run import task
+from swarmhub.ssh.executor import HostExecutor
+
+InvokeExecutor: Any = _InvokeExecutor  # its configuration is typed as a table of strings
+
+
+class Remembering(InvokeExecutor):  # type: ignore[misc]
+    """Tell the run what was typed, and when it is over, however it ends."""
+
+    def normalize(self, tasks: Any) -> Any:
+        """Return what was typed as calls."""
+        calls = super().normalize(tasks)
+        self.config["swarmhub_tasks"] = [self.collection.transform(call.called_as or call.task.name) for call in calls]
+        self.config["swarmhub_yes"] = any(call.kwargs.get("yes") for call in calls)
+        return calls
+
+    def execute(self, *tasks: Any) -> Any:
+        """Run what was typed."""
+        try:
+            results = super().execute(*tasks)
+        except BaseException as error:
+            task.finish(error)
+            raise
+        task.finish(None)
+        return results
+
+
+class Executor(Remembering, HostExecutor):
+    """The same for `fab`, with what -H means here."""

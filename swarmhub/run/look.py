@@ -1,0 +1,196 @@
+"""One look at the cluster: every question is asked once, until something has changed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from swarmhub.certificate import certs
+from swarmhub.certificate.certs import Certificate
+from swarmhub.cluster import nodes
+from swarmhub.cluster.nodes import Member, Swarm
+from swarmhub.errors import StepError
+from swarmhub.firewall import firewall
+from swarmhub.firewall import image as walls_image
+from swarmhub.firewall.firewall import Found as FoundWalls
+from swarmhub.firewall.rules import Endpoints
+from swarmhub.history import lock, releases
+from swarmhub.history.lock import Holder
+from swarmhub.history.releases import Release
+from swarmhub.host import Host, Json
+from swarmhub.images import build, pull
+from swarmhub.images.pull import Held, Holding
+from swarmhub.notebooks import homes, servers
+from swarmhub.notebooks.homes import Place, Volume
+from swarmhub.parallel import at_once
+from swarmhub.services import engine_filter, network, proxy, renewal, volume
+from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import Found as FoundService
+from swarmhub.services.network import Found as FoundNetwork
+from swarmhub.services.renewal import State as RenewalState
+from swarmhub.settings import Settings
+
+T = TypeVar("T")
+
+
+class Look:
+    """What the chapters observe, kept for the steps of one run."""
+
+    def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
+        self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
+        self._seen: dict[object, Any] = {}
+
+    def everywhere(self) -> None:
+        """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
+        manager = [
+            self.swarm,
+            self.network,
+            self.proxy_network,
+            self.volume,
+            self.service,
+            self.releases,
+            self.holder,
+            self.places,
+            self.walls,
+        ]
+        jobs: list[Callable[[], object]] = [self.certificate, partial(_in_turn, *manager)]
+        of_host = (self.member, self.held, self.homes)
+        jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
+        # A command takes longer than a question to an engine: beside those.
+        jobs += [partial(self.endpoints, host) for host in self._settings.hosts.all]
+        at_once(jobs)
+
+    def forget(self) -> None:
+        """Ask anew from here on: something has been changed."""
+        self._seen.clear()
+
+    def members(self) -> dict[str, Member | StepError]:
+        """Return what each host's engine says of itself, or why it says nothing."""
+        hosts = self._settings.hosts.all
+        answers = at_once([partial(self.member, host) for host in hosts])
+        unexpected = next((one for one in answers if isinstance(one, BaseException) and not isinstance(one, StepError)), None)
+        if unexpected:
+            raise unexpected
+        return {host: one for host, one in zip(hosts, answers, strict=True) if isinstance(one, Member | StepError)}
+
+    def member(self, host: str) -> Member:
+        """Return what a host's engine says of itself."""
+        return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
+
+    def images(self, hosts: Sequence[str]) -> dict[str, Holding | BaseException]:
+        """Return the notebook images that each of the hosts holds, or why that cannot be told."""
+        answers = at_once([partial(self.held, host) for host in hosts])
+        return dict(zip(hosts, answers, strict=True))
+
+    def held(self, host: str) -> dict[str, Held | None]:
+        """Return the notebook images that a host holds."""
+        return self._once(("images", host), partial(pull.observe_all, self._hosts[host], self._settings.images))
+
+    def homes(self, host: str) -> tuple[Volume, ...]:
+        """Return the homes that a host holds; none are sought where the settings keep them on no one node."""
+        if not self._settings.home.is_on_one_node:
+            return ()
+        return self._once(("homes", host), partial(homes.volumes, self._hosts[host], self._settings.hub.service))
+
+    def places(self) -> tuple[Place, ...]:
+        """Return on which nodes the homes are, by the swarm's records."""
+        return self._once("places", partial(homes.places, self._manager, self._settings.hub.service))
+
+    def registry_digest(self, image: str) -> str:
+        """Return the digest that a notebook image's tag has in its registry now."""
+        return self._once(("registry", image), partial(pull.ask_registry, self._manager, image))
+
+    def swarm(self) -> Swarm:
+        """Return the swarm; the manager must be one."""
+        nodes.check_manager(self._manager.name, self.member(self._manager.name))
+        return self._once("swarm", partial(nodes.observe_swarm, self._manager))
+
+    def network(self) -> FoundNetwork | None:
+        """Return the overlay network."""
+        return self._once("network", partial(self._network, self._settings.network.name))
+
+    def proxy_network(self) -> FoundNetwork | None:
+        """Return the network of the hub and a separate proxy; it is not sought where there is none."""
+        if not self._settings.proxy.separate:
+            return None
+        return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
+
+    def _network(self, name: str) -> FoundNetwork | None:
+        return network.observe(self._manager, name, self._services())
+
+    def _services(self) -> tuple[Json, ...]:
+        """Return all services of the swarm, whoever's they are."""
+        return self._once("services", lambda: tuple(self._manager.engine.get("/services")))
+
+    def _beside(self, name: str) -> Json | None:
+        found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
+        if found and (user := servers.user(found)):  # an older hub has started it
+            cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
+            raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
+        return found
+
+    def proxy(self) -> Json | None:
+        """Return the separate proxy's service."""
+        return self._beside(proxy.name(self._settings))
+
+    def engine_filter(self) -> Json | None:
+        """Return the service of the filter between the hub and the engine."""
+        return self._beside(engine_filter.name(self._settings.hub.service))
+
+    def renewal(self) -> Json | None:
+        """Return the service that renews the certificate."""
+        return self._beside(renewal.name(self._settings))
+
+    def renewed(self) -> RenewalState | None:
+        """Return how the certificate's renewal stands; it is not asked for where there is none."""
+        if not renewal.is_wanted(self._settings):
+            return None
+        return self._once("renewed", partial(renewal.observe, self._manager))
+
+    def volume(self) -> Json | None:
+        """Return the hub's volume."""
+        return self._once("volume", partial(volume.observe, self._manager, self._settings.volume.name))
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate on the manager."""
+        return self._once("certificate", partial(certs.observe, self._manager, self._settings))
+
+    def hub_image(self, tag: str) -> bool:
+        """Tell whether the manager holds the hub's image."""
+        return self._once(("hub image", tag), partial(build.observe, self._manager, tag))
+
+    def service(self) -> FoundService:
+        """Return the hub's service and its secrets."""
+        return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
+
+    def walls(self) -> FoundWalls:
+        """Return the walls' service and its tasks."""
+        return self._once("walls", partial(firewall.observe, self._manager, self._settings.hub.service))
+
+    def walls_image(self, host: str) -> str | None:
+        """Return the id of the walls' image on a host."""
+        return self._once(("walls' image", host), partial(walls_image.observe, self._hosts[host], self._settings.hub.service))
+
+    def endpoints(self, host: str) -> Endpoints:
+        """Return by which addresses a host is reached; nobody asks where no walls are wanted."""
+        if not self._settings.walls.enabled:
+            return Endpoints()
+        return self._once(("endpoints", host), partial(firewall.observe_host, self._hosts[host]))
+
+    def releases(self) -> tuple[Release, ...]:
+        """Return the releases of the hub's service, the oldest first."""
+        return self._once("releases", partial(releases.observe, self._manager, self._settings.hub.service))
+
+    def holder(self) -> Holder | None:
+        """Return who holds the cluster's lock."""
+        return self._once("holder", partial(lock.observe, self._manager))
+
+    def _once(self, question: object, ask: Callable[[], T]) -> T:
+        if question not in self._seen:
+            self._seen[question] = ask()
+        answer: T = self._seen[question]
+        return answer
+
+
+def _in_turn(*questions: Callable[[], object]) -> None:
+    for ask in questions:
+        ask()

@@ -1,0 +1,274 @@
+"""What a task is handed: the settings, the hosts, the look at them, and the one way to change them."""
+
+import difflib
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from swarmhub import settings as settings_file
+from swarmhub.certificate import certs, own
+from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.history.journal import Journal
+from swarmhub.host import Host
+from swarmhub.images import build
+from swarmhub.plan import plans
+from swarmhub.plan.plans import Plan, is_within, prices
+from swarmhub.run.look import Look
+from swarmhub.run.report import Report
+from swarmhub.settings import Settings, members
+from swarmhub.settings.secrets import Secrets
+from swarmhub.settings.secrets import load as load_secrets
+
+if TYPE_CHECKING:
+    from swarmhub.ssh.connection import Connections
+
+
+class Run:
+    """One run of `fab` or `invoke`: its steps share connections and what they have seen."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._started = time.monotonic()
+        self.report = Report()
+        self.changed = 0
+        self._shown: dict[str, Plan] = {}
+        self._confirmed: Plan | None = None
+        self._closers: list[Callable[[], None]] = []
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return the settings, checked."""
+        return settings_file.current()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Return the secrets, checked."""
+        return load_secrets(self.settings, settings_file.path())
+
+    @cached_property
+    def manager(self) -> str:
+        """Return the manager to use: the one that -H names, or the first of hosts.toml."""
+        managers = self.settings.hosts.managers
+        return next((host for host in self.named if host in managers), managers[0])
+
+    def use_manager(self, host: str) -> None:
+        """Ask this manager from here on: the preferred one is not in the swarm yet."""
+        if host != self.manager:
+            self.manager = host
+            self.__dict__.pop("look", None)
+
+    def require_manager(self) -> None:
+        """Make sure that -H, if given, names one manager and nothing else.
+
+        Raises:
+            UsageError: it names several hosts, a worker, or a host that hosts.toml does not.
+
+        """
+        managers = self.settings.hosts.managers
+        if len(self.named) > 1:
+            raise UsageError(f"-H names {len(self.named)} hosts; this step takes one manager: -H {managers[0]}")
+        if self.named and self.named[0] not in managers:
+            raise UsageError(f"-H {self.named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes to act on: those that -H names, or all."""
+        return self.named or self.settings.hosts.all
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """Return the hosts that -H names, each once.
+
+        Raises:
+            UsageError: hosts.toml does not name one of them.
+
+        """
+        named = tuple(dict.fromkeys(host for host in self._context.config.get("swarmhub_hosts", []) if host))
+        for host in named:
+            self.require_known(host, f"-H {host}")
+        return named
+
+    def require_known(self, host: str, typed: str) -> None:
+        """Make sure that hosts.toml names a host; `typed` is what the operator wrote.
+
+        Raises:
+            UsageError: it does not; the message says which one may be meant.
+
+        """
+        known = self.settings.hosts.all
+        if host not in known:
+            close = difflib.get_close_matches(host, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(known)}"
+            raise UsageError(f"{typed}: {settings_file.path()} does not name that host; {hint}")
+
+    @cached_property
+    def hosts(self) -> dict[str, Host]:
+        """Return every host of hosts.toml; a connection is made when it is first used."""
+        from swarmhub.ssh.host import SshHost  # imports docker-py: `fab --list` does not wait for it
+
+        return {name: SshHost(name, self.connections) for name in self.settings.hosts.all}
+
+    @cached_property
+    def connections(self) -> "Connections":
+        """Return the connections of this run, none of which is open yet."""
+        from swarmhub.ssh.session import connections
+
+        shared = connections(self._context.config, self.settings.ssh)
+        self._closers.append(shared.close)
+        return shared
+
+    @cached_property
+    def look(self) -> Look:
+        """Return the look at the cluster that all steps of this run share."""
+        return Look(self.settings, self.hosts, self.manager)
+
+    @property
+    def command(self) -> str:
+        """Return what the operator typed, without options: the lock and the history show it."""
+        return " ".join(self._context.config.get("swarmhub_tasks", []))
+
+    @property
+    def says_yes(self) -> bool:
+        """Tell whether --yes was given, to whichever task of the command line."""
+        return bool(self._context.config.get("swarmhub_yes", False))
+
+    def agree(self, question: str) -> None:
+        """Ask before what costs somebody something; --yes has answered already.
+
+        Raises:
+            UsageError: nobody is there to answer, or (Declined) the answer is no.
+
+        """
+        if self.says_yes:
+            return
+        if not self.report.is_terminal:
+            raise UsageError(f"{question} Nobody is here to answer: say --yes")
+        if not self.report.ask(question):
+            raise Declined("nothing was changed")
+
+    def ask_for(self, word: str, flag: str) -> str:
+        """Ask for a word; `flag` gives it where nobody is there to answer.
+
+        Raises:
+            UsageError: nobody is.
+
+        """
+        if not self.report.is_terminal:
+            raise UsageError(f"{word}? Nobody is here to answer: say {flag}")
+        return self.report.ask_for(word)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long this run has taken so far."""
+        return time.monotonic() - self._started
+
+    def check(self) -> None:
+        """Check all that can be checked before the first connection.
+
+        Raises:
+            SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
+
+        """
+        problems: list[Problem] = []
+        _ = self.settings
+        reads: tuple[Callable[[], object], ...] = (
+            lambda: self.secrets,
+            lambda: members.check(self.settings, settings_file.path(), build.desired(self.settings).files["userlist"]),
+            lambda: certs.desired(self.settings),
+            lambda: own.desired(self.settings, datetime.now(UTC)),
+        )
+        for read in reads:
+            try:
+                read()
+            except SettingsError as error:
+                problems += error.problems
+        if problems:
+            raise SettingsError(*problems)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Return what this run leaves on the cluster."""
+        return Journal(self.hosts[self.manager], self.command)
+
+    def show(self, steps: Sequence[Plan]) -> None:
+        """Show what is about to be changed, ask if it costs people something, and hold the run to it.
+
+        Raises:
+            Declined: the answer is no.
+            StepError: a step refuses, or somebody else holds the cluster's lock.
+
+        """
+        journal = self.journal
+        journal.open(self.look.holder())
+        errors = [plan.error for plan in steps if plan.error]
+        if errors:
+            raise StepErrors(*errors)
+        if any(plan.changes for plan in steps):
+            self.report.shown(steps)
+            if prices(steps) and self.report.is_terminal:
+                self.agree("Go on?")
+            journal.lock()
+            self.look.forget()
+        self._shown = {plan.step: plan for plan in steps}
+
+    def confirm(self, plan: Plan, question: str) -> None:
+        """Show a plan, ask, and hold the run to it.
+
+        Raises:
+            UsageError: the answer is no, or nobody is there to answer.
+
+        """
+        self.report.plan(plan)
+        self.agree(question)
+        self._shown[plan.step] = self._confirmed = plan
+
+    def apply(self, plan: Plan) -> None:
+        """Say what a step changes, and change it.
+
+        Raises:
+            StepError: it is not what was shown before, or somebody else holds the cluster's lock.
+
+        """
+        shown = self._shown.get(plan.step)
+        if shown is not None and not is_within(plan, shown):
+            cause = "the cluster has changed since the plan was shown; nothing of this step was done"
+            raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
+        journal = self.journal
+        journal.open(self.look.holder() if journal.has_swarm else None)
+        if plan.changes:
+            journal.lock()
+            self.look.forget()
+            self.changed += len(plan.changes)
+        if plan is not self._confirmed:
+            self.report.plan(plan, brief=shown is not None)
+        if plan.changes:
+            started = time.monotonic()
+            with self.report.bars(plan.at_once):
+                plans.apply(plan, self.hosts, self.report, journal)
+            self.report.line(plan.step, f"done in {time.monotonic() - started:.1f} s", style="green")
+
+    def finish(self, error: BaseException | None) -> None:
+        """Leave the entry, give the lock back, and close the connections: what waits for a host then ends."""
+        try:
+            if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed)):
+                self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
+        finally:  # after a second Ctrl-C too: a pull that goes on would keep the process
+            for close in self._closers:
+                close()
+
+
+def _ending(error: BaseException | None, changed: int) -> str:
+    """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
+    if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
+        return "done" if changed else "nothing to change"
+    if isinstance(error.__cause__, Declined):
+        return ""
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, Exit) and error.code == INTERRUPTED):
+        return "interrupted"
+    said = (error.message or f"exit code {error.code}") if isinstance(error, Exit) else str(error) or type(error).__name__
+    return f"failed: {said.splitlines()[0]}"

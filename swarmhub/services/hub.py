@@ -1,0 +1,195 @@
+"""The hub's service: created or updated only where it differs, with its secrets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.filter import policy
+from hub.shared import mounts, services
+from swarmhub.certificate import health
+from swarmhub.certificate.certbot import FOLDER
+from swarmhub.certificate.certs import CHAIN, KEY, place
+from swarmhub.engine import replicated, specs
+from swarmhub.engine import secrets as swarm_secrets
+from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.images import pull
+from swarmhub.plan.plans import Plan
+from swarmhub.services import subdomains
+from swarmhub.settings import Settings, handed
+from swarmhub.settings.secrets import Secrets, swarm_name
+
+STEP = "service"
+CERTIFICATE_LABEL = "swarmhub.certificate"
+IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
+SOCKET = "/var/run/docker.sock"
+# hub/Dockerfile knows it as `hub`.
+USER = "61081:0"
+# It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
+HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081/hub/health; do sleep 0.1; done"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service stands on, as the steps before it left it.
+
+    `images` maps each image of the settings to the reference that names exactly it on every node.
+    """
+
+    node: str
+    network: str
+    hub_image: str
+    images: Mapping[str, str]
+    certificate: str
+    cluster: str
+    proxy_image: str = ""
+    proxy_network: str = ""
+    proxy_subnet: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and the Swarm secrets that were made for it, by name."""
+
+    service: Json | None
+    secrets: Mapping[str, str]
+
+
+def observe(manager: Host, name: str) -> Found:
+    """Ask for the service and its secrets."""
+    secrets = replicated.secret_ids(manager, name)
+    return Found(manager.engine.find(f"/services/{name}"), secrets)
+
+
+def images_of_others(manager: Host, settings: Settings) -> set[str]:
+    """Return the images of the other hubs on the swarm, by their short digests."""
+    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
+    return {digest for hub in hubs if hub["Spec"]["Name"] != settings.hub.service for digest in images_of(hub["Spec"])}
+
+
+def images_of(spec: Json) -> set[str]:
+    """Return the images that a hub's service hands out, by their short digests."""
+    handed_out = handed.images(specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
+    return {pull.short(pull.digest_of(image)) for image in handed_out}
+
+
+def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
+    """Map the names of the secrets that are mounted to their names in the swarm."""
+    service = settings.hub.service
+    return {name: swarm_name(service, name, value, cluster) for name, value in mounted(secrets).items()}
+
+
+def mounted(secrets: Secrets) -> Secrets:
+    """Return the secrets that the hub reads from files."""
+    return {name: value for name, value in secrets.items() if name != IN_ENVIRONMENT}
+
+
+def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
+    """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
+    hub, is_alone = settings.hub, not settings.proxy.separate
+    callback = secrets[IN_ENVIRONMENT].get_secret_value()
+    # Where homes are folders of a path or a file server, the hub makes those that are missing.
+    above = mounts.above_homes(settings.home.model_dump(), hub.service)
+    environment = {
+        **_proxy_environment(settings),
+        **({"DOCKER_HOST": f"unix://{policy.SOCKET}"} if hub.engine == "filter" else {}),
+        "DOCKER_NETWORK_NAME": settings.network.name,
+        "DOCKER_SERVICE_NAME": hub.service,
+        "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
+        "GITHUB_URL": settings.github.web_url,
+        "GITHUB_API": settings.github.api_url,
+        "OAUTH_CALLBACK_URL": callback,
+        **subdomains.environment(settings, health.url(callback)),
+        handed.VARIABLE: handed.document(settings, parts.images),
+    }
+    container = {
+        "Image": parts.hub_image,
+        **({} if _needs_root(settings, above) else {"User": USER}),
+        # JupyterHub's proxy cannot reload a certificate: a new one changes this label, and that restarts the hub.
+        "Labels": {CERTIFICATE_LABEL: parts.certificate} if is_alone else {},
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Mounts": [
+            # live/ holds links into archive/: the whole folder or nothing.
+            *([{"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True}] if is_alone else []),
+            {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
+            _engine_mount(settings),
+            *([above] if above else []),
+        ],
+        "Secrets": [
+            # For a hub of either user: a rollback takes over how they are mounted now.
+            swarm_secrets.reference(name, in_swarm, swarm_secrets.GROUPS)
+            for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
+        ],
+        **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
+        "Healthcheck": replicated.healthcheck(HEALTHY),
+        "StopGracePeriod": 20 * SECOND,
+    }
+    return {
+        "Name": hub.service,
+        "Labels": {LABEL: hub.service},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": replicated.on_manager(parts.node),
+            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            "Networks": [{"Target": target} for target in (parts.network, parts.proxy_network) if target],
+        },
+        **replicated.rollout(),
+        "EndpointSpec": {
+            "Mode": settings.network.endpoint_mode,
+            **({"Ports": [replicated.port(443, hub.port, hub.publish)]} if is_alone else {}),
+        },
+    }
+
+
+def _needs_root(settings: Settings, above: object) -> bool:
+    """Tell whether the hub has to be root: for Docker's socket, for the certificate's key, or to give people their folders."""
+    return settings.hub.engine == "socket" or not settings.proxy.separate or above is not None
+
+
+def _engine_mount(settings: Settings) -> dict[str, Any]:
+    if settings.hub.engine == "socket":
+        return {"Type": "bind", "Source": SOCKET, "Target": SOCKET}
+    # Who breaks into the hub could otherwise put another socket there.
+    return {"Type": "volume", "Source": services.engine(settings.hub.service), "Target": policy.FOLDER, "ReadOnly": True}
+
+
+def _proxy_environment(settings: Settings) -> dict[str, str]:
+    if settings.proxy.separate:
+        # By its name on the network that notebooks are not on.
+        return {"PROXY_API_URL": f"http://{services.proxy_api(settings.hub.service)}:8001"}
+    return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
+
+
+def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[str, str], manager: str) -> Plan:
+    """Return the secrets that are missing, then the service if it differs, then the secrets that are left over.
+
+    Raises:
+        StepError: the service is pinned to another node, which holds its data.
+
+    """
+    name = wanted["Name"]
+    missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
+    changes = [swarm_secrets.make(short, names[short], secrets[short], name, manager) for short in missing]
+    if found.service is None:
+        changes.append(replicated.create(wanted, manager))
+    else:
+        _refuse_to_move(wanted, found.service, manager)
+    differs = specs.compare(wanted, found.service["Spec"]) if found.service else ()
+    if found.service and differs:
+        changes.append(replicated.update(wanted, found.service, manager, differs))
+    stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
+    changes += [swarm_secrets.removal(left, id_, manager) for left, id_ in stale]
+    return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
+
+
+def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:
+    pinned = [item for item in _constraints(service["Spec"]) if item.startswith("node.id==")]
+    if pinned and pinned[0] not in _constraints(wanted):
+        cause = f"the hub runs on another node ({pinned[0]}), where its database and certificate are"
+        remedy = "Name that manager with -H, or move the volume and /etc/letsencrypt here and remove the service first"
+        raise StepError(manager, cause, remedy)
+
+
+def _constraints(spec: Json) -> list[str]:
+    return (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or []

@@ -1,0 +1,113 @@
+"""The proxy as a service of its own: people stay connected while the hub is replaced."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.shared import services
+from swarmhub.certificate import certbot
+from swarmhub.certificate.certs import CHAIN, KEY, place
+from swarmhub.engine import replicated, specs
+from swarmhub.engine import secrets as swarm_secrets
+from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.host import Json
+from swarmhub.plan.plans import Change, Cost, Plan
+from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import IN_ENVIRONMENT, Parts
+from swarmhub.settings import Settings
+from swarmhub.settings.secrets import PROXY_TOKEN, Secrets
+
+STEP = "proxy"
+# By HTTP: without a certificate the proxy still answers the authority that is to give one.
+HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1/_chp_healthz; do sleep 0.1; done"
+
+
+def name(settings: Settings) -> str:
+    """Return the name of the proxy's service."""
+    return services.proxy(settings.hub.service)
+
+
+def answers_http(found: Json | None) -> bool:
+    """Tell whether the proxy's service has port 80, where certificate authorities ask."""
+    ports = (found or {}).get("Spec", {}).get("EndpointSpec", {}).get("Ports") or []
+    return any(one["PublishedPort"] == certbot.HTTP for one in ports)
+
+
+def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
+    """Return the name of the token's secret in the swarm."""
+    return hub_service.secret_names(settings, secrets, cluster)[PROXY_TOKEN]
+
+
+def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
+    """Return the proxy's whole spec."""
+    hub = settings.hub
+    callback = urlsplit(secrets[IN_ENVIRONMENT].get_secret_value())
+    environment = {
+        "SSL_KEY": place(settings, KEY),
+        "SSL_CERT": place(settings, CHAIN),
+        "ACME_FOLDER": certbot.FOLDER,
+        "PUBLIC_URL": f"https://{callback.netloc}",
+        # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
+        "HSTS": "0" if settings.certs.is_staging else "1",
+        "SUBDOMAINS": "1" if hub.subdomains else "0",
+        "HUB_URL": f"http://{hub.service}:8081",
+        "PROXY_SUBNET": parts.proxy_subnet,
+    }
+    container = {
+        "Image": parts.proxy_image,
+        "Env": [f"{key}={value}" for key, value in environment.items()],
+        "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
+        "Secrets": [swarm_secrets.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
+        # nginx gives its folders to the user that its workers become. JupyterHub's proxy has another one, and is told to stop.
+        **replicated.privileges("CHOWN", "KILL", "SETGID", "SETUID"),
+        "Healthcheck": replicated.healthcheck(HEALTHY),
+        "StopGracePeriod": 10 * SECOND,
+    }
+    ports = [(443, hub.port), *([(80, settings.proxy.http_port)] if settings.proxy.http_port else [])]
+    return {
+        "Name": name(settings),
+        "Labels": {LABEL: hub.service},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": replicated.on_manager(parts.node),
+            "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            "Networks": [
+                {"Target": parts.network},
+                {"Target": parts.proxy_network, "Aliases": [services.proxy_api(hub.service)]},
+            ],
+        },
+        **replicated.rollout(),
+        "EndpointSpec": {
+            "Mode": settings.network.endpoint_mode,
+            "Ports": [replicated.port(inside, outside, hub.publish) for inside, outside in ports],
+        },
+    }
+
+
+def plan(wanted: dict[str, Any], found: Json | None, hub: Json | None, token: Change | None, manager: str) -> Plan:
+    """Return what makes the service as wanted; `token` makes its secret, where that is missing.
+
+    A hub that still publishes the port gives it up first.
+    """
+    changes = [token] if token else []
+    if found is None:
+        changes += [*_closing(hub, wanted, manager), replicated.create(wanted, manager)]
+    elif differs := specs.compare(wanted, found["Spec"]):
+        changes.append(replace(replicated.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
+    return Plan(STEP, f"{wanted['Name']}: as wanted", tuple(changes))
+
+
+def plan_removal(found: Json | None, manager: str) -> Plan:
+    """Return what takes the service away, so that the hub can run the proxy itself."""
+    if found is None:
+        return Plan(STEP, "it runs in the hub's container")
+    return Plan(STEP, "", (replicated.removal(found, manager, Cost.RECONNECT),))
+
+
+def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:
+    """Return what takes the ports off a hub that runs its proxy itself."""
+    if hub is None or not (hub["Spec"].get("EndpointSpec") or {}).get("Ports"):
+        return []
+    spec = {**hub["Spec"], "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
+    return [replicated.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]

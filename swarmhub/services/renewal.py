@@ -1,0 +1,182 @@
+"""The certificate's renewal on the cluster: a small service, so that no operator's machine has to be on."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from hub.shared import services
+from swarmhub.certificate import certbot, certs, dns_challenge
+from swarmhub.certificate.certbot import FOLDER, Wanted
+from swarmhub.certificate.dns_challenge import Dns
+from swarmhub.engine import configs, replicated, specs
+from swarmhub.engine import secrets as swarm_secrets
+from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.inside import SCRIPTS
+from swarmhub.plan import commands
+from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import Parts
+from swarmhub.settings import Settings
+from swarmhub.settings.secrets import swarm_name
+
+STATE = f"{FOLDER}/swarmhub-renewal.json"
+SCRIPT = SCRIPTS / "renew.py"
+IN_CONTAINER = "/swarmhub-renew.py"
+CREDENTIALS = "dns-credentials"
+EXISTS = 409
+
+
+@dataclass(frozen=True)
+class State:
+    """How the renewal stands: how often it has failed in a row, why, and when it is tried again."""
+
+    failures: int
+    reason: str
+    next: datetime | None
+
+    @property
+    def told(self) -> str:
+        """Return how often it has failed and why, as people read it."""
+        times = "once" if self.failures == 1 else f"{self.failures} times"
+        again = f"; it is tried again at {self.next:%Y-%m-%d %H:%M} UTC" if self.next else ""
+        return f"{times}: {self.reason}{again}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The service as it is, and the Swarm secrets that were made for the hub and what stands beside it, by name."""
+
+    service: Json | None
+    secrets: Mapping[str, str]
+
+
+def name(settings: Settings) -> str:
+    """Return the name of the service."""
+    return services.renewal(settings.hub.service)
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
+    is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
+    return settings.proxy.separate and is_answered and not settings.certs.is_own
+
+
+def observe(manager: Host) -> State | None:
+    """Read how the renewal stands; None where none was tried yet."""
+    found = manager.run("cat", STATE)
+    try:
+        return read(json.loads(found.out)) if not found.code else None
+    except ValueError:
+        return None
+
+
+def read(data: Json) -> State:
+    """Read what the service has written."""
+    at = datetime.fromisoformat(data["next"]) if data["next"] else None
+    return State(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
+
+
+def files(settings: Settings, wanted: Wanted) -> dict[str, tuple[str, bytes]]:
+    """Map where a file is in the container to its Swarm config's name, which changes with the content, and the content."""
+    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certbot.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
+    return {
+        place: (f"{name(settings)}-{hashlib.sha256(content).hexdigest()[:12]}", content) for place, content in there.items()
+    }
+
+
+def secret_name(settings: Settings, dns: Dns, cluster: str) -> str:
+    """Return the name of the secret with the DNS provider's credentials."""
+    return swarm_name(settings.hub.service, CREDENTIALS, dns.credentials, cluster)
+
+
+def without_its_own(settings: Settings, hub: hub_service.Found) -> hub_service.Found:
+    """Return what was found of the hub without the renewal's secret, which the hub would take for one left over."""
+    return replace(hub, secrets={one: id_ for one, id_ in hub.secrets.items() if not _is_its_own(settings, one)})
+
+
+def _is_its_own(settings: Settings, secret: str) -> bool:
+    return secret.startswith(f"{settings.hub.service}-{CREDENTIALS}-")
+
+
+def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) -> dict[str, Any]:
+    """Return the service's whole spec; `directory` is the ACME server's."""
+    of_dns = (
+        [swarm_secrets.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))]
+        if wanted.dns
+        else []
+    )
+    command = ["certbot", *certbot.arguments(wanted, directory, force=True)]
+    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, **wanted.environment}
+    container = {
+        "Image": wanted.image,
+        "Command": ["python3", IN_CONTAINER, *command],
+        "Env": [f"{key}={value}" for key, value in environment.items()],
+        "Mounts": [{"Type": "bind", "Source": FOLDER, "Target": FOLDER}],
+        "Configs": [
+            {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
+            for place, (config, _) in files(settings, wanted).items()
+        ],
+        **replicated.privileges(),
+        "Secrets": of_dns,
+        "StopGracePeriod": 60 * SECOND,
+    }
+    return {
+        "Name": name(settings),
+        "Labels": {LABEL: settings.hub.service},
+        "TaskTemplate": {
+            "ContainerSpec": container,
+            "Placement": replicated.on_manager(parts.node),
+            "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
+        },
+        **replicated.rollout(),
+    }
+
+
+def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Found, manager: str) -> list[Change]:
+    """Return what makes the service as wanted, with its files and its secret before it, and takes an older secret away."""
+    names = [one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]]
+    made = [_secret(settings, one, wanted.dns, manager) for one in names if wanted.dns and one not in found.secrets]
+    return [*made, *_sending(settings, wanted, spec, found.service, manager), *_forgetting(settings, found, names, manager)]
+
+
+def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change:
+    hub, file = settings.hub.service, str(settings.certs.dns_credentials)
+    command = commands.line("secret", "create", "--label", f"{LABEL}={hub}", in_swarm, file)
+    return replace(swarm_secrets.make(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
+
+
+def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
+    if found and not (differs := specs.compare(spec, found["Spec"])):
+        return []
+    change = (
+        replace(replicated.update(spec, found, manager, differs), cost=Cost.NOTHING)
+        if found
+        else replicated.create(spec, manager)
+    )
+    make = partial(_make_files, list(files(settings, wanted).values()), settings.hub.service)
+    return [Change("keep", "the files of the renewal", manager, make), change]
+
+
+def removal(settings: Settings, found: Found, manager: str) -> list[Change]:
+    """Return what takes the service and its secret away."""
+    gone = [replicated.removal(found.service, manager)] if found.service else []
+    return [*gone, *_forgetting(settings, found, [], manager)]
+
+
+def _forgetting(settings: Settings, found: Found, kept: Sequence[str], manager: str) -> list[Change]:
+    stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
+    return [swarm_secrets.removal(one, id_, manager) for one, id_ in stale.items()]
+
+
+def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:
+    for config, content in wanted:
+        try:
+            configs.create_file(manager, config, {LABEL: hub}, content)
+        except EngineError as error:
+            if error.status != EXISTS:
+                raise

@@ -1,0 +1,37 @@
+"""Each user's servers on a domain of their own: what the hub is told of it, and what a change of that costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from swarmhub.engine import specs
+from swarmhub.host import Json
+from swarmhub.notebooks.servers import Notebook
+from swarmhub.plan.plans import Change, Cost, Plan
+from swarmhub.settings import Settings
+
+VARIABLE = "SUBDOMAIN_HOST"
+
+
+def environment(settings: Settings, public_url: str) -> dict[str, str]:
+    """Return what the hub's service is told: below which address the domains are, or nothing."""
+    return {VARIABLE: public_url} if settings.hub.subdomains else {}
+
+
+def host(spec: Mapping[str, Json]) -> str:
+    """Return below which address a hub's servers have domains; nothing, if they have none."""
+    return specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(VARIABLE, "")
+
+
+def priced(plan: Plan, wanted: Json, found: Json | None, running: Callable[[], Sequence[Notebook]]) -> Plan:
+    """Return the service's plan with whose servers stop: each sends people to the address that it was started for.
+
+    `running` is asked only if the address becomes another one.
+    """
+    if found is None or host(wanted) == host(found["Spec"]):
+        return plan
+    people = tuple(dict.fromkeys(one.user for one in running()))
+
+    def cost(change: Change) -> Change:
+        return replace(change, cost=Cost.NOTEBOOKS_STOP, people=people) if change.cost is Cost.HUB_RESTART else change
+
+    return replace(plan, changes=tuple(cost(change) for change in plan.changes)) if people else plan

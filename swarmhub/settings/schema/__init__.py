@@ -1,0 +1,1 @@
+"""The schema of `hosts.toml`: its tables, their values, and what one value demands of another."""

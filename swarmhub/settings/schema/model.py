@@ -1,0 +1,277 @@
+"""What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, StrictBool, StrictInt, model_validator
+
+from hub.shared.slug import slug
+from swarmhub.settings.schema.access import Access
+from swarmhub.settings.schema.certs import Certs
+from swarmhub.settings.schema.firewall import Walls
+from swarmhub.settings.schema.grammar import (
+    Domain,
+    FilePath,
+    Host,
+    HttpsUrl,
+    Interface,
+    Name,
+    Option,
+    ServiceName,
+    Subnet,
+    User,
+    Variable,
+    misplaced,
+)
+from swarmhub.settings.schema.notebook import (
+    Culling,
+    Folder,
+    Home,
+    Limits,
+    Notebook,
+    Override,
+    Profile,
+    TaggedImage,
+    differences_of,
+)
+from swarmhub.settings.schema.page import Page
+from swarmhub.settings.schema.proxy import Proxy
+from swarmhub.settings.schema.table import Table
+from swarmhub.settings.schema.volumes import taken
+
+Key = tuple[str | int, ...]
+PROFILED = ("profiles", "overrides", "folders")
+EndpointMode = Literal["vip", "dnsrr"]
+
+
+class Hosts(Table):
+    """The Docker hosts, by the names that SSH and the swarm know them by."""
+
+    managers: tuple[Host, ...] = Field(min_length=1, description="Swarm managers. The hub runs on the first one.")
+    workers: tuple[Host, ...] = Field((), description="Swarm workers. Notebooks run on every node.")
+    advertise: Interface | None = Field(
+        None,
+        description="The network interface by which the nodes reach each other. Default: Docker chooses, where there is one.",
+    )
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Return every host, managers first."""
+        return (*self.managers, *self.workers)
+
+
+class Ssh(Table):
+    """How to reach the hosts. User, port, key and jump host belong in the ssh_config."""
+
+    config: FilePath | None = Field(None, description="The ssh_config to use. Default: yours.")
+    sudo: StrictBool = Field(
+        False, description="Put `sudo -n` before commands: for a user who is neither root nor in the docker group."
+    )
+
+
+class Network(Table):
+    """The overlay network that the hub and the notebooks share."""
+
+    name: Name = Field("jupyter", description="The network's name.")
+    attachable: StrictBool = Field(False, description="Let plain containers join too.")
+    encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
+    subnet: Subnet | None = Field(None, description="The addresses to use. Default: Docker chooses.")
+    options: dict[Name, Option] = Field({}, description="More driver options.")
+    endpoint_mode: EndpointMode = Field("vip", description="How names resolve: `vip` (needs IPVS) or `dnsrr`.")
+
+
+class Github(Table):
+    """Which GitHub people log in at."""
+
+    url: HttpsUrl = Field("https://github.com", description="GitHub, or your GitHub Enterprise.")
+    api: HttpsUrl | None = Field(None, description="Its API. Default: GitHub's, or `URL/api/v3` on Enterprise.")
+
+    @property
+    def web_url(self) -> str:
+        """Return GitHub's address without a slash at the end."""
+        return self.url.rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """Return the API's address without a slash at the end."""
+        default = "https://api.github.com" if self.web_url == "https://github.com" else f"{self.web_url}/api/v3"
+        return (self.api or default).rstrip("/")
+
+
+class Secrets(Table):
+    """Where the secrets come from that are not in the environment; both give NAME=value lines."""
+
+    file: FilePath | None = Field(None, description="A file with NAME=value lines.")
+    command: tuple[str, ...] = Field((), description="A program and its arguments that prints NAME=value lines.")
+    names: tuple[Variable, ...] = Field(
+        (), description='More secrets, for [access.options], [jupyterhub] and conf.d: `{secret = "NAME"}`.'
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.file and self.command:
+            raise misplaced("clashes with 'file'; keep one of the two", "command")
+        return self
+
+
+class Volume(Table):
+    """The volume that keeps users and cookies over a restart of the hub."""
+
+    name: Name = Field("jupyterhub-data", description="The volume's name on the manager.")
+    driver: Name = Field("local", description="Its driver.")
+    options: dict[Name, Option] = Field({}, description="Its driver's options.")
+
+
+class Hub(Table):
+    """JupyterHub itself."""
+
+    domain: Domain = Field(description="The name that people type. Its address is the manager's.")
+    service: ServiceName = Field("jupyterhub", description="The name of the service and of its image.")
+    port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
+    publish: Literal["ingress", "host"] = Field(
+        "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
+    )
+    subdomains: StrictBool = Field(
+        False,
+        description="Give each user's servers a domain of their own, `NAME.DOMAIN`: no page of one acts in another's name. "
+        "DNS and the certificate must cover `*.DOMAIN`.",
+    )
+    userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
+    conf: FilePath | None = Field(
+        None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
+    )
+    engine: Literal["filter", "socket"] = Field(
+        "filter",
+        description="How the hub asks Docker. `filter`: nothing gets through but what servers need. `socket`: its plain "
+        "socket, as in the document; who breaks into the hub is root on the cluster.",
+    )
+    base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
+    ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
+
+
+class Settings(Table):
+    """All of `hosts.toml`."""
+
+    hosts: Hosts
+    ssh: Ssh = Ssh()
+    network: Network = Network()
+    github: Github = Github()
+    access: Access = Access()
+    secrets: Secrets = Secrets()
+    certs: Certs = Certs()
+    volume: Volume = Volume()
+    hub: Hub
+    proxy: Proxy = Proxy()
+    page: Page = Page()
+    notebook: Notebook
+    profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
+    overrides: tuple[Override, ...] = Field((), description="What differs for some people.")
+    home: Home = Home()
+    folders: tuple[Folder, ...] = Field((), description="Folders that many share.")
+    groups: dict[Name, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
+    culling: Culling = Culling()
+    limits: Limits = Limits()
+    walls: Walls = Walls()
+    jupyterhub: dict[Variable, dict[Variable, Any]] = Field(
+        {}, description="Any other option of JupyterHub, by class: `[jupyterhub.Spawner]`, then `args = [...]`."
+    )
+
+    @property
+    def manager(self) -> str:
+        """Return the manager that holds the volume, the certificate and the hub."""
+        return self.hosts.managers[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that the certificate is for: the domain, and all that are one label below it."""
+        domain = self.hub.domain
+        return (domain, f"*.{domain}") if self.hub.subdomains or self.certs.wildcard else (domain,)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return every image that people's servers may run, each once, [notebook]'s first."""
+        others = (server.image for server in differences_of(self.profiles, self.overrides))
+        return tuple(dict.fromkeys([self.notebook.image, *(image for image in others if image)]))
+
+
+def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
+    hosts, hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hosts", "hub", "network"))
+    found = _repeated(hosts)
+    if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
+        wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
+        found.append((("hub", "publish"), wrong))
+    certs = table if isinstance(table := data.get("certs"), dict) else {}
+    if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
+        wrong = (
+            "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
+        )
+        found.append((("hub", "subdomains"), wrong))
+    return [*found, *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
+
+
+def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return each `{secret = "NAME"}` in [jupyterhub] or [access.options] whose name is not in secrets.names."""
+    table = data.get("secrets")
+    names = table.get("names", []) if isinstance(table, dict) else []
+    access = data.get("access")
+    options = access.get("options") if isinstance(access, dict) else None
+    places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): options}
+    return [
+        (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
+        for place, value in places.items()
+        for key, name in _secrets_in(value, place)
+        if name not in names
+    ]
+
+
+def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:
+    if isinstance(value, dict) and set(value) == {"secret"}:
+        yield key, value["secret"]
+    elif isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for part, inner in parts:
+            yield from _secrets_in(inner, (*key, part))
+
+
+def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return each profile whose name does not tell it from another, and each name of one that there is not."""
+    tables = {
+        key: [one for one in rows if isinstance(one, dict)] for key in PROFILED if isinstance(rows := data.get(key), list)
+    }
+    places = [(place, one["name"]) for place, one in enumerate(tables.get("profiles", [])) if isinstance(one.get("name"), str)]
+    names = [name for _, name in places]
+    found = _same_names(places)
+    for key in ("overrides", "folders"):
+        for index, one in enumerate(tables.get(key, [])):
+            named = one.get("profiles") if isinstance(one.get("profiles"), list) else []
+            wrongs = [(place, name) for place, name in enumerate(named or []) if name not in names]
+            known = ", ".join(map(repr, names)) or "none"
+            found += [((key, index, "profiles", place), f"{name!r} is no profile; there is {known}") for place, name in wrongs]
+    return found
+
+
+def _same_names(places: list[tuple[int, str]]) -> list[tuple[Key, str]]:
+    first: dict[str, str] = {}
+    found: list[tuple[Key, str]] = []
+    for place, name in places:
+        short = slug(name)
+        if short in first:
+            wrong = f"{name!r} is {short!r} in addresses and in the API, as {first[short]!r} is; give each its own"
+            found.append((("profiles", place, "name"), wrong))
+        first.setdefault(short, name)
+    return found
+
+
+def _repeated(hosts: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    kinds = {kind: names for kind in ("managers", "workers") if isinstance(names := hosts.get(kind), list)}
+    places = [(kind, index, name) for kind, names in kinds.items() for index, name in enumerate(names) if isinstance(name, str)]
+    seen: set[str] = set()
+    found: list[tuple[Key, str]] = []
+    for kind, index, name in places:
+        if name.lower() in seen:
+            wrong = f"{name!r} is named twice; name each host once, as a manager or as a worker"
+            found.append((("hosts", kind, index), wrong))
+        seen.add(name.lower())
+    return found

@@ -1,0 +1,201 @@
+"""What people run: images and sizes to choose from, homes, shared folders, groups, limits, culling."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
+
+from hub.shared.mounts import is_on_one_node
+from swarmhub.settings.schema.grammar import (
+    ContainerPath,
+    Count,
+    Cpus,
+    Domain,
+    Duration,
+    Image,
+    Name,
+    Option,
+    Owner,
+    ServerPath,
+    Size,
+    Template,
+    Text,
+    User,
+    Variable,
+    full_image,
+    misplaced,
+)
+from swarmhub.settings.schema.table import Table
+
+TaggedImage = Annotated[Image, AfterValidator(full_image)]
+StorageType = Literal["volume", "path", "nfs", "cifs"]
+NEEDS: Mapping[StorageType, tuple[str, ...]] = {
+    "volume": (),
+    "path": ("path",),
+    "nfs": ("server", "path"),
+    "cifs": ("server", "path"),
+}
+TAKES: Mapping[StorageType, tuple[str, ...]] = {
+    "volume": ("driver", "options"),
+    "path": ("path",),
+    "nfs": ("server", "path", "mount_options"),
+    "cifs": ("server", "path", "mount_options"),
+}
+
+
+class Server(Table):
+    """What a single-user server gets. In [notebook] for all; in a profile or an override, what differs."""
+
+    image: TaggedImage | None = Field(None, description="Another image. All of them are pulled on every node.")
+    cpu_guarantee: Cpus | None = Field(None, description="CPUs that a node must have free for it.")
+    cpu_limit: Cpus | None = Field(None, description="CPUs that it may use.")
+    memory_guarantee: Size | None = Field(None, description="Memory that a node must have free for it, such as `512M`.")
+    memory_limit: Size | None = Field(None, description="Memory that it may use; above, its kernels are killed.")
+    shared_memory: Size | None = Field(None, description="Size of `/dev/shm`. Docker's default is 64M.")
+    processes: Count | None = Field(None, description="How many processes and threads it may have.")
+    generic_resources: dict[Name, Count] = Field(
+        {}, description='What a node\'s engine offers by name and number, such as GPUs: `{"NVIDIA-GPU" = 1}`.'
+    )
+    node_labels: dict[Name, Option] = Field(
+        {}, description='Only on nodes with these labels (`docker node update --label-add`): `{gpu = "true"}`.'
+    )
+    drop_capabilities: StrictBool | None = Field(
+        None, description="`false`: it keeps Docker's capabilities, for images that start as root and for `sudo`."
+    )
+    environment: dict[Variable, Text] = Field({}, description="Environment variables.")
+    labels: dict[Name, Text] = Field({}, description="More labels of its service, for monitoring and the like.")
+    default_url: ServerPath | None = Field(None, description="The page to open.")
+
+
+class Notebook(Server):
+    """What people run. `image`, sizes and the rest hold for every server unless a profile or an override says otherwise."""
+
+    image: TaggedImage = Field(
+        description="The image. It holds JupyterLab and a single-user server of the hub's major version."
+    )
+    drop_capabilities: StrictBool = Field(
+        True, description="`false`: they keep Docker's capabilities, for images that start as root and for `sudo`."
+    )
+    default_url: ServerPath | None = Field("/lab", description="The page to open.")
+    start_timeout: Duration = Field("3m", description="How long a server may take until it answers, such as `3m`.")  # type: ignore[assignment]
+
+
+class Profile(Server):
+    """A choice on the page before a server starts; the first is preselected."""
+
+    name: Text = Field(description="What people read.")
+    description: Text = Field("", description="A line below it.")
+    groups: tuple[Name, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
+
+
+class Override(Server):
+    """What differs for some users, groups or profiles; later ones win."""
+
+    users: tuple[User, ...] = Field((), description="For these users …")
+    groups: tuple[Name, ...] = Field((), description="… and members of these groups …")
+    profiles: tuple[Text, ...] = Field((), description="… of those, only where one of these profiles was chosen.")
+
+    @model_validator(mode="after")
+    def _for_somebody(self) -> Self:
+        if not (self.users or self.groups or self.profiles):
+            raise misplaced("holds for nobody; name users, groups or profiles", "users")
+        return self
+
+
+class Storage(Table):
+    """Where files are kept: a volume, a path that every node has, or a file server."""
+
+    type: StorageType = Field(
+        "volume",
+        description="`volume`: a Docker volume. `path`: a folder that every node mounts at the same place. "
+        "`nfs`, `cifs`: a file server, mounted by each node's engine.",
+    )
+    driver: Name = Field("local", description="For `volume`: its driver. `local` keeps the files on one node.")
+    options: dict[Name, Option] = Field({}, description="For `volume`: the driver's options.")
+    path: ServerPath | None = Field(None, description="For `path`, `nfs`, `cifs`: the folder, export or share.")
+    server: Domain | Name | None = Field(None, description="For `nfs`, `cifs`: the file server.")
+    mount_options: Option | None = Field(None, description="For `nfs`, `cifs`: more mount options, such as `nfsvers=4.2,soft`.")
+
+    @property
+    def is_on_one_node(self) -> bool:
+        """Tell whether the files are on one node only."""
+        return self.type == "volume" and is_on_one_node(self.driver, self.options)
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> Self:
+        for key in NEEDS[self.type]:
+            if getattr(self, key) is None:
+                raise misplaced(f"is missing: type = {self.type!r} needs it", key)
+        for key in ("driver", "options", "path", "server", "mount_options"):
+            if key in self.model_fields_set and key not in TAKES[self.type]:
+                raise misplaced(f"does not go with type = {self.type!r}", key)
+        if self.mount_options and "password=" in self.mount_options:
+            wrong = (
+                "a password here could be read by `docker service inspect`; mount the share on every node "
+                "(fstab, credentials=FILE) and use type = 'path'"
+            )
+            raise misplaced(wrong, "mount_options")
+        return self
+
+
+class Home(Storage):
+    """Everybody's own files. On a node's local volume people always return to that node."""
+
+    keep: StrictBool = Field(True, description="`false`: no home is mounted; what people write is gone when they stop.")
+    name: Template = Field(
+        "{username}",
+        description="The folder's name, or the end of the volume's: `{username}`, `{servername}`, `{profile}` are filled in.",
+    )
+    mount: ContainerPath = Field("/home/jovyan", description="Where it is in the container.")
+    owner: Owner = Field("1000:100", description="`UID:GID` that new folders get (`path`, `nfs`, `cifs`).")
+    quota: Size | None = Field(
+        None, description="Size of a new home, such as `5G`: for `volume`, where the nodes have XFS with project quotas."
+    )
+
+    @model_validator(mode="after")
+    def _quota_fits(self) -> Self:
+        if self.quota and not self.is_on_one_node:
+            raise misplaced("only local volumes take one; elsewhere, set quotas on the file server", "quota")
+        return self
+
+
+class Folder(Storage):
+    """A folder that many share, such as course material."""
+
+    name: Template = Field("", description="The folder below `path`, or the volume's name; templates as in [home].")
+    mount: ContainerPath = Field(description="Where it is in the container.")
+    read_only: StrictBool = Field(True, description="`false`: people may write there.")
+    groups: tuple[Name, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
+    profiles: tuple[Text, ...] = Field((), description="Only where one of these profiles was chosen.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.type == "volume" and not self.name:
+            raise misplaced("is missing: a volume needs a name", "name")
+        return self
+
+
+class Culling(Table):
+    """Stop servers that nobody uses."""
+
+    enabled: StrictBool = Field(True, description="`false`: servers run until they are stopped.")
+    idle: Duration = Field("1h", description="Stop a server after so long without activity.")  # type: ignore[assignment]
+    max_age: Duration | None = Field(None, description="Stop a server after so long, whatever happens in it.")
+    every: Duration = Field("10m", description="How often to look.")  # type: ignore[assignment]
+    remove_named: StrictBool = Field(False, description="Forget named servers that were culled.")
+    except_users: tuple[User, ...] = Field((), description="Never the servers of these users,")
+    except_groups: tuple[Name, ...] = Field((), description="nor those of members of these groups.")
+
+
+class Limits(Table):
+    """How much at once."""
+
+    concurrent_spawns: Count = Field(64, description="Servers that may be starting at once; who comes then, is asked to retry.")
+    active_servers: StrictInt = Field(0, ge=0, description="Servers that may run at once; 0: as many as fit.")
+    named_servers: StrictInt = Field(0, ge=0, description="Servers that a user may have besides the first, each with a name.")
+
+
+def differences_of(profiles: tuple[Profile, ...], overrides: tuple[Override, ...]) -> Iterator[Server]:
+    """Yield what differs from [notebook], in the order in which it is applied."""
+    yield from profiles
+    yield from overrides

@@ -1,0 +1,1 @@
+"""Proof that notebooks work, by acting as a user."""

@@ -1,0 +1,57 @@
+"""A host as the chapters see it, over SSH."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+
+from swarmhub.errors import StepError
+from swarmhub.host import Output
+from swarmhub.ssh import streams
+from swarmhub.ssh.connection import Connections
+from swarmhub.ssh.engine import SshEngine
+
+
+@dataclass(frozen=True)
+class SshHost:
+    """One host of `hosts.toml`, reached through the run's connection to it."""
+
+    name: str
+    connections: Connections
+
+    @cached_property
+    def engine(self) -> SshEngine:
+        """Return its Docker Engine."""
+        return SshEngine(self.name, self.connections)
+
+    def run(self, *argv: str) -> Output:
+        """Run a command there; each word is quoted."""
+        return self.connections.run(self.name, *argv)
+
+    def send(self, content: bytes, *argv: str) -> Output:
+        """Run a command there with `content` as its standard input: what no argument and no log may show.
+
+        Raises:
+            StepError: the connection broke before it ended.
+
+        """
+        done = streams.send(self.connections.opened(self.name).transport, self.connections.command(*argv), content)
+        if done.code < 0:
+            raise StepError(self.name, "the connection broke", "Run the same command again")
+        return done
+
+    def lines(self, *argv: str) -> Generator[str, None, int]:
+        """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
+        return streams.lines(self.connections.opened(self.name).transport, self.connections.command(*argv))
+
+    def attach(self, *argv: str, terminal: bool) -> int:
+        """Run a command with this process's own streams, on a terminal if wanted; return its exit code.
+
+        Raises:
+            StepError: the connection broke before it ended.
+
+        """
+        transport = self.connections.opened(self.name).transport
+        code = streams.attach(transport, self.connections.command(*argv), terminal=terminal)
+        if code < 0:
+            raise StepError(self.name, "the connection broke", "Run the same command again")
+        return code

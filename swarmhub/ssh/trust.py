@@ -1,0 +1,127 @@
+"""See which key a host shows, before anything is logged in to, and keep it in the project's own known_hosts."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from fabric import Connection
+from paramiko import HostKeys, PKey, Transport
+from paramiko.ssh_exception import SSHException
+
+from swarmhub.ssh.connection import (
+    CONNECT_SECONDS,
+    Connections,
+    explain,
+    fingerprint,
+    known_hosts_files,
+    known_name,
+    project_known_hosts,
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The key that a host shows; `known` is the one that is trusted so far, `name` what known_hosts calls the host."""
+
+    where: str
+    name: str
+    key: PKey
+    known: PKey | None
+
+    @property
+    def is_trusted(self) -> bool:
+        """Tell whether there is nothing to do."""
+        return bool(self.key == self.known)
+
+    @property
+    def kind(self) -> str:
+        """Return the key's type, as in the name of its file: ed25519, ecdsa, rsa."""
+        return str(self.key.get_name()).removeprefix("ssh-").partition("-")[0]
+
+    def __str__(self) -> str:
+        return f"{self.key.get_name()} {fingerprint(self.key)}"
+
+    @property
+    def before(self) -> str:
+        """Return the key that was known before, or nothing."""
+        return f"{self.known.get_name()} {fingerprint(self.known)}" if self.known else ""
+
+
+def keys(connections: Connections, host: str) -> Iterator[Shown]:
+    """Yield the key that each jump host on the way to `host` shows, and then its own.
+
+    To reach the next one, the one before has to be trusted: record it before going on.
+
+    Raises:
+        StepError: one cannot be reached, or a jump host cannot be logged in to.
+
+    """
+    for index in range(len(_way(connections.made(host)))):
+        # Made anew, because a connection reads the known_hosts files only once.
+        connection = connections.made(host)
+        hop = _way(connection)[index]
+        where = host if hop is connection else f"{host}'s jump host {hop.host}"
+        known = _known(hop)
+        try:
+            yield Shown(where, known_name(hop), key := _ask(hop, known), _same_kind(known, key))
+        except (OSError, SSHException, EOFError) as error:
+            raise explain(host, connection, error) from error
+
+
+def record(shown: Shown) -> str:
+    """Keep a key in the project's known_hosts, in the place of an older one, and return the file's name."""
+    file = project_known_hosts()
+    text = file.read_text() if file.exists() else ""
+    file.write_text(recorded(text, shown.name, shown.key))
+    return str(file)
+
+
+def recorded(text: str, name: str, key: PKey) -> str:
+    """Return a known_hosts file's text with this key as the only one of a host; what else it says stays."""
+    lines = [line for old in text.splitlines() if (line := _without(old, name)) is not None]
+    return "".join(f"{line}\n" for line in [*lines, f"{name} {key.get_name()} {key.get_base64()}"])
+
+
+def _without(line: str, name: str) -> str | None:
+    names, blank, rest = line.partition(" ")
+    left = [one for one in names.split(",") if one != name]
+    return f"{','.join(left)}{blank}{rest}" if left else None
+
+
+def _way(connection: Connection) -> list[Connection]:
+    """Return the connections on the way, the first to pass first, the connection itself last."""
+    found = [connection]
+    while isinstance(found[0].gateway, Connection):
+        found.insert(0, found[0].gateway)
+    return found
+
+
+def _known(connection: Connection) -> dict[str, PKey]:
+    """Return the trusted keys of a host by type; the one that a login would ask for comes first."""
+    known = HostKeys()
+    for file in known_hosts_files(connection):
+        with suppress(OSError):
+            known.load(str(file))
+    found: Any = known.lookup(known_name(connection)) or {}
+    return {kind: found[kind] for kind in found.keys()}  # noqa: SIM118 - Paramiko's is no dict, and keeps their order here
+
+
+def _same_kind(known: dict[str, PKey], key: PKey) -> PKey | None:
+    return known.get(key.get_name()) or next(iter(known.values()), None)
+
+
+def _ask(connection: Connection, known: dict[str, PKey]) -> PKey:
+    """Exchange keys with a host and hang up: nobody logs in."""
+    address = (connection.host, connection.port)
+    sock = connection.open_gateway() if connection.gateway else socket.create_connection(address, CONNECT_SECONDS)
+    with closing(Transport(sock)) as transport:
+        options = transport.get_security_options()
+        first = [kind for kind in options.key_types if kind in known or (kind.startswith("rsa-") and "ssh-rsa" in known)]
+        options.key_types = (*first, *(kind for kind in options.key_types if kind not in first))
+        transport.start_client(timeout=CONNECT_SECONDS)
+        key: PKey = transport.get_remote_server_key()
+    if connection.gateway:
+        connection.gateway.close()
+    return key

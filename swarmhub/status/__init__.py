@@ -1,0 +1,1 @@
+"""How the system is now: the overview, logs, and shells."""

@@ -1,0 +1,174 @@
+"""Ask all hosts for what the status says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from swarmhub.certificate.certs import Certificate
+from swarmhub.cluster import machine, nodes
+from swarmhub.cluster.machine import Machine
+from swarmhub.cluster.nodes import DOCKER_ROOT, Member, Swarm
+from swarmhub.engine import containers
+from swarmhub.engine.replicated import LABEL
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.images import pull
+from swarmhub.images.pull import Held, Holding
+from swarmhub.notebooks import servers as notebooks
+from swarmhub.notebooks.servers import Notebook
+from swarmhub.parallel import at_once
+from swarmhub.plan.plans import remedy
+from swarmhub.run.look import Look
+from swarmhub.services.renewal import State
+from swarmhub.settings import Settings
+from swarmhub.status.summary import Hub, Image, Node, Server, Status, read_hub
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one host has answered, or why it has not."""
+
+    member: Member | StepError
+    machine: Machine | None = None
+    images: Holding | StepError | None = None
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What the manager says runs, by the ids of nodes."""
+
+    swarm: Swarm
+    hub: Hub | None
+    servers: tuple[Notebook, ...]
+    certificate: Certificate | StepError | None
+    renewal: State | StepError | None
+    beside: tuple[Hub, ...] = ()
+
+
+def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: str) -> Status:
+    """Ask all hosts at once; then, knowing what runs where, those about the memory of it.
+
+    Raises:
+        StepError: the manager does not answer; any other host may fail.
+
+    """
+    every = settings.hosts.all
+    jobs: list[Callable[[], Any]] = [partial(_ask_manager, look, hosts[manager], settings.hub.service)]
+    jobs += [partial(_ask_host, look, hosts[host]) for host in every]
+    running, *answers = _answered(at_once(jobs))
+    seen: dict[str, _Seen] = dict(zip(every, answers, strict=True))
+    members = {host: one.member for host, one in seen.items()}
+    named = {one.node: host for host, one in members.items() if isinstance(one, Member)}
+    memory = _ask_memory(hosts, named, running)
+    hub: Hub | None = running.hub
+    names = {node.id: node.hostname for node in running.swarm.nodes} | named
+    return Status(
+        at=datetime.now(UTC),
+        domain=settings.hub.domain,
+        manager=manager,
+        nodes=tuple(
+            # What hosts.toml does not name may bear the name of a host that was in the swarm before.
+            Node(row, seen[row.host].machine if row.expected != "-" else None)
+            for row in nodes.compare(settings, members, running.swarm)
+        ),
+        hub=_placed(running.hub, names, memory) if running.hub else None,
+        beside=tuple(_placed(one, names, memory) for one in running.beside),
+        certificate=running.certificate,
+        renewal=running.renewal,
+        images=_images(settings, hosts, hub, seen),
+        servers=tuple(
+            Server(one.user, names.get(one.node, one.node), one.state, one.since, memory.get(one.container))
+            for one in running.servers
+        ),
+    )
+
+
+def _placed(hub: Hub, names: Mapping[str, str], memory: Mapping[str, int | None]) -> Hub:
+    return replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container))
+
+
+def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
+    swarm, service = look.swarm(), look.service().service
+    tasks = manager.engine.get("/tasks", filters={"service": [name]}) if service else []
+    hub = read_hub(service, tasks) if service else None
+    certificate, renewed = _or_error(look.certificate), _or_error(look.renewed)
+    return _Running(swarm, hub, notebooks.observe(manager, name), certificate, renewed, _beside(manager, name))
+
+
+def _beside(manager: Host, hub: str) -> tuple[Hub, ...]:
+    """Ask for the services that stand beside a hub's, by name."""
+    listed = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
+    ours = [one for one in listed if _is_beside(one["Spec"], hub)]
+    found = (read_hub(one, manager.engine.get("/tasks", filters={"service": [one["Spec"]["Name"]]})) for one in ours)
+    return tuple(sorted(found, key=lambda one: one.service))
+
+
+def _is_beside(spec: Json, hub: str) -> bool:
+    """Tell whether a service has one task beside the hub's; one on every node, the walls, is the doctor's matter."""
+    is_ours = (spec.get("Labels") or {}).get(LABEL) == hub and spec["Name"] != hub
+    return is_ours and "Global" not in (spec.get("Mode") or {})
+
+
+def _ask_host(look: Look, host: Host) -> _Seen:
+    # What needs no engine comes first: a host that cannot be reached is then not waited for twice.
+    found = _or_error(partial(machine.observe, host, DOCKER_ROOT))
+    if isinstance(found, StepError):
+        return _Seen(found)
+    member = _or_error(partial(look.member, host.name))
+    if isinstance(member, StepError):
+        return _Seen(member, found)
+    if member.root != DOCKER_ROOT:
+        found = _or_error(partial(machine.observe, host, member.root))
+    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.held, host.name)))
+
+
+def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:
+    """Return the memory of each container; a host is asked in turn, as sshd bounds the channels of a connection."""
+    places: dict[str, list[str]] = {}
+    everything: list[Notebook | Hub] = [*running.servers, *running.beside, *([running.hub] if running.hub else [])]
+    for one in everything:
+        if one.container and one.node in named:
+            places.setdefault(named[one.node], []).append(one.container)
+
+    def ask(host: str) -> dict[str, int | None]:
+        return {container: containers.memory(hosts[host], container) for container in places[host]}
+
+    answers = at_once([partial(_or_error, partial(ask, host)) for host in places])
+    return {container: used for one in answers if isinstance(one, dict) for container, used in one.items()}
+
+
+def _images(settings: Settings, hosts: Mapping[str, Host], hub: Hub | None, seen: Mapping[str, _Seen]) -> tuple[Image, ...]:
+    held = {host: one.images if isinstance(one.member, Member) else one.member for host, one in seen.items()}
+    errors = {host: one for host, one in held.items() if isinstance(one, StepError)}
+    known = {host: one for host, one in held.items() if one is not None and not isinstance(one, StepError)}
+    notebooks = tuple(_image(image, pull.of(image, known), errors) for image in settings.images)
+    if hub is None:
+        return notebooks
+    managers = [host for host in settings.hosts.managers if host in known]
+    answers = at_once([partial(_or_error, partial(pull.observe, hosts[host], hub.image)) for host in managers])
+    of_hub = {host: one for host, one in zip(managers, answers, strict=True) if isinstance(one, Held | StepError | None)}
+    return (*notebooks, Image(hub.image, "", of_hub))
+
+
+def _image(name: str, held: Mapping[str, Held | None], errors: Mapping[str, StepError]) -> Image:
+    return Image(name, pull.chosen(name, held) or "", {**held, **errors})
+
+
+def _or_error(ask: Callable[[], T]) -> T | StepError:
+    try:
+        return ask()
+    except StepError as error:
+        return error
+    except EngineError as error:
+        return StepError(error.host, error.message, remedy(error))
+
+
+def _answered(answers: Sequence[Any]) -> Sequence[Any]:
+    for one in answers:
+        if isinstance(one, BaseException):
+            raise one
+    return answers

@@ -1,0 +1,194 @@
+"""Lay out the status as lines of text: calm where nothing is wrong, coloured where something is."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.filesize import decimal
+from rich.text import Text
+
+from swarmhub.certificate.certs import Certificate
+from swarmhub.cluster.machine import Machine
+from swarmhub.errors import StepError
+from swarmhub.images import pull
+from swarmhub.services.renewal import State
+from swarmhub.status.summary import Hub, Image, Node, Server, Status
+
+WARN, BAD = "yellow", "bold red"
+# What is used of memory or disk, in hundredths, from where on it is worth a colour.
+HIGH, FULL = 80, 90
+
+# Of sentences, on a screen that is live; what is printed once is never broken, so that it can be copied.
+WRAPPED: Any = {"no_wrap": False, "overflow": "fold"}
+
+Cell = tuple[str, str]
+
+
+def lines(status: Status) -> list[Text]:
+    """Return the whole screen."""
+    at = status.at.astimezone()
+    title = Text.assemble((f"https://{status.domain}", "bold"), f"   {at:%Y-%m-%d %H:%M:%S}   asked {status.manager}")
+    return [
+        title,
+        *_section("Nodes", _nodes(status.nodes)),
+        *_section("Hub" if status.has_proxy else "Hub and proxy, in one container", _hub(status)),
+        *_section("Certificate", [_certificate(status.certificate, status), *_renewal(status.renewal)]),
+        *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
+        *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
+    ]
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Return a time span in its largest unit, as one says it."""
+    seconds = max(0, int((now - since).total_seconds()))
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length or (unit == "min" and seconds >= length):
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def size(count: int | None) -> str:
+    """Return bytes as people read them."""
+    return "-" if count is None else decimal(count, precision=int(count >= 1e9))
+
+
+def _section(heading: str, body: Sequence[Text]) -> Iterator[Text]:
+    yield Text()
+    yield Text(heading, "bold cyan")
+    yield from body
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Text]:
+    table = [[(head, "dim") for head in heads], *rows]
+    widths = [max(len(row[column][0]) for row in table) for column in range(len(heads))]
+    return [_row(row, widths) for row in table]
+
+
+def _row(row: Sequence[Cell], widths: Sequence[int]) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for (text, style), width in zip(row, widths, strict=True):
+        line.append("  ").append(text, style).append(" " * (width - len(text)))
+    line.rstrip()
+    return line
+
+
+def _nodes(nodes: Sequence[Node]) -> list[Text]:
+    heads = ("NODE", "ROLE", "STATE", "AVAILABILITY", "LOAD / CORES", "MEMORY", "DISK")
+    rows = [_node(node) for node in nodes]
+    troubles = [
+        Text(f"  {row.host}: {row.problem}. {row.remedy}", BAD if row.blocks else WARN, **WRAPPED)
+        for row in (node.row for node in nodes)
+        if row.problem
+    ]
+    return [*_grid(heads, rows), *troubles]
+
+
+def _node(node: Node) -> list[Cell]:
+    row = node.row
+    state = "" if row.state == "ready" else BAD
+    availability = "" if row.availability == "active" else WARN
+    known: list[Cell] = [
+        (row.host, BAD if row.blocks else ""),
+        (row.role, ""),
+        (row.state, state),
+        (row.availability, availability),
+    ]
+    return [*known, *(_machine(node.machine) if node.machine else [("-", "")] * 3)]
+
+
+def _machine(machine: Machine) -> list[Cell]:
+    busy = machine.load / machine.cores
+    return [
+        (f"{machine.load:.2f} / {machine.cores}", BAD if busy >= 2 else WARN if busy >= 1 else ""),
+        _share(machine.memory_used, machine.memory),
+        _share(machine.disk_used, machine.disk),
+    ]
+
+
+def _share(used: int, total: int) -> Cell:
+    percent = round(100 * used / total) if total else 0
+    style = BAD if percent >= FULL else WARN if percent >= HIGH else ""
+    return f"{percent:>2}% of {total / 1e9:.0f} GB", style
+
+
+def _hub(status: Status) -> list[Text]:
+    if status.hub is None:
+        return [Text("  there is no service yet: fab deploy", BAD)]
+    heads = ("SERVICE", "STATE", "SINCE", "RESTARTS", "MEMORY", "NODE", "IMAGE")
+    found = (status.hub, *status.beside)
+    errors = [
+        Text(f"  {one.service}: {one.error}. Its log: {_log(one, status.hub)}", BAD, **WRAPPED) for one in found if one.error
+    ]
+    return [*_grid(heads, [_service(one, status.at) for one in found]), *errors]
+
+
+def _log(one: Hub, hub: Hub) -> str:
+    return "fab logs" if one is hub else f"docker service logs {one.service}"
+
+
+def _service(hub: Hub, now: datetime) -> list[Cell]:
+    count = f"{hub.restarts}{'+' if hub.restarts_or_more else ''}"
+    return [
+        (hub.service, ""),
+        (hub.state, "" if hub.state == "running" else BAD),
+        (age(hub.since, now), ""),
+        (count, WARN if hub.restarts else ""),
+        (size(hub.memory), ""),
+        (hub.node or "-", ""),
+        (hub.image.partition("@")[0], ""),
+    ]
+
+
+def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
+    if found is None:
+        return Text("  there is none yet: fab certs", BAD)
+    if isinstance(found, StepError):
+        return Text(f"  {found}", BAD, **WRAPPED)
+    left = found.days_left(status.at)
+    style = BAD if left < 7 else WARN if found.is_due(status.at) else ""
+    how = "put a newer one at certs.certificate" if found.is_own else "fab certs"
+    due = f"; it is due: {how}" if found.is_due(status.at) else ""
+    names = ", ".join(sorted(found.names))
+    return Text.assemble(
+        f"  {names}   ", (f"{left} days left{due}", style), f"   until {found.not_after:%Y-%m-%d}   {found.issuer}"
+    )
+
+
+def _renewal(found: State | StepError | None) -> list[Text]:
+    if isinstance(found, StepError):
+        return [Text(f"  {found}", BAD, **WRAPPED)]
+    return [Text(f"  its renewal has failed {found.told}", BAD, **WRAPPED)] if found and found.failures else []
+
+
+def _images(found: Sequence[Image], hosts: Sequence[str]) -> list[Text]:
+    rows = [[(host, ""), *(_held(image, host) for image in found)] for host in hosts]
+    return _grid(("NODE", *(image.name for image in found)), rows)
+
+
+def _held(image: Image, host: str) -> Cell:
+    if host not in image.held:
+        return "-", "dim"
+    held = image.held[host]
+    if isinstance(held, StepError):
+        return "?", BAD
+    if held is None:
+        return "missing", BAD
+    if image.wanted and not pull.holds(held, image.wanted):
+        return f"{pull.short(held.id)}, another", WARN
+    return pull.short(image.wanted or held.id), ""
+
+
+def _servers(servers: Sequence[Server], now: datetime) -> list[Text]:
+    if not servers:
+        return [Text("  nobody has one")]
+    rows = [
+        [
+            (one.node or "-", ""),
+            (one.user, ""),
+            (one.state, "" if one.state == "running" else WARN),
+            (age(one.since, now), ""),
+            (size(one.memory), ""),
+        ]
+        for one in sorted(servers, key=lambda one: (one.node, one.user))
+    ]
+    return _grid(("NODE", "USER", "STATE", "AGE", "MEMORY"), rows)

@@ -1,0 +1,152 @@
+"""The whole system at a glance, as values: nodes, hub, certificate, images and users' servers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from hub.shared import services
+from swarmhub.certificate.certs import Certificate
+from swarmhub.cluster.machine import Machine
+from swarmhub.cluster.nodes import Row
+from swarmhub.engine.converge import HOLDING
+from swarmhub.errors import StepError
+from swarmhub.host import Json
+from swarmhub.images import pull
+from swarmhub.images.pull import Held
+from swarmhub.services.renewal import State
+
+STEP = "status"
+# Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
+HISTORY = 5
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the swarm, and the machine below it; None where that could not be asked."""
+
+    row: Row
+    machine: Machine | None
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The hub's service and its newest task, or those of a service beside it: a proxy, a filter, the renewal."""
+
+    service: str
+    image: str
+    node: str
+    container: str
+    state: str
+    since: datetime
+    error: str
+    restarts: int
+    restarts_or_more: bool
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A user's server, the node that it runs on, and the bytes of memory that it takes."""
+
+    user: str
+    node: str
+    state: str
+    since: datetime
+    memory: int | None
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image, the digest or id that is wanted, and what each node holds, or why nobody knows."""
+
+    name: str
+    wanted: str
+    held: Mapping[str, Held | StepError | None]
+
+
+@dataclass(frozen=True)
+class Status:
+    """All that one screen shows."""
+
+    at: datetime
+    domain: str
+    manager: str
+    nodes: tuple[Node, ...]
+    hub: Hub | None
+    certificate: Certificate | StepError | None
+    renewal: State | StepError | None
+    images: tuple[Image, ...]
+    servers: tuple[Server, ...]
+    beside: tuple[Hub, ...] = ()
+
+    @property
+    def has_proxy(self) -> bool:
+        """Tell whether the proxy is a service of its own."""
+        return any(self.hub and one.service == services.proxy(self.hub.service) for one in self.beside)
+
+
+def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
+    """Read the hub off its service and tasks; a task that has ended since the last update was a restart."""
+    ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
+    newest: Json = ordered[-1] if ordered else {"Status": {"State": "new", "Timestamp": service["CreatedAt"]}}
+    ended = [task for task in ordered if task["Status"]["State"] not in HOLDING]
+    updated = datetime.fromisoformat(service["UpdatedAt"])
+    restarts = sum(datetime.fromisoformat(task["Status"]["Timestamp"]) > updated for task in ended)
+    state = newest["Status"]["State"]
+    errors = [error for task in ordered if (error := task["Status"].get("Err"))]
+    return Hub(
+        service=service["Spec"]["Name"],
+        image=service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
+        node=newest.get("NodeID", ""),
+        container=(newest["Status"].get("ContainerStatus") or {}).get("ContainerID", ""),
+        state=state,
+        since=datetime.fromisoformat(newest["Status"]["Timestamp"]),
+        error=errors[-1] if errors and state != "running" else "",
+        restarts=restarts,
+        restarts_or_more=len(ordered) >= HISTORY and restarts == len(ended),
+    )
+
+
+def as_json(status: Status) -> Json:
+    """Return the same facts for machines: times in ISO 8601, sizes in bytes, what nobody knows as null."""
+    return {
+        "at": status.at.isoformat(),
+        "manager": status.manager,
+        "nodes": [asdict(node.row) | {"machine": asdict(node.machine) if node.machine else None} for node in status.nodes],
+        "hub": _hub_facts(status.hub) if status.hub else None,
+        "beside": [_hub_facts(one) for one in status.beside],
+        "certificate": _certificate_facts(status),
+        "images": [_image_facts(image) for image in status.images],
+        "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
+    }
+
+
+def _hub_facts(hub: Hub) -> Json:
+    return asdict(hub) | {"since": hub.since.isoformat()}
+
+
+def _certificate_facts(status: Status) -> Json:
+    found = status.certificate
+    if found is None or isinstance(found, StepError):
+        return {"error": str(found)} if found else None
+    return {
+        "names": sorted(found.names),
+        "issuer": found.issuer,
+        "not_after": found.not_after.isoformat(),
+        "days_left": found.days_left(status.at),
+        "due": found.is_due(status.at),
+        "failed_renewals": status.renewal.failures if isinstance(status.renewal, State) else 0,
+    }
+
+
+def _image_facts(image: Image) -> Json:
+    return {
+        "image": image.name,
+        "wanted": image.wanted or None,
+        "nodes": {
+            host: {"error": str(held)}
+            if isinstance(held, StepError)
+            else held and {"id": held.id, "as_wanted": not image.wanted or pull.holds(held, image.wanted)}
+            for host, held in image.held.items()
+        },
+    }

@@ -1,0 +1,140 @@
+"""Remove what was deployed from every node; data and certificates only on demand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from swarmhub.cluster.update import Update
+from swarmhub.errors import StepError, UsageError
+from swarmhub.firewall import firewall
+from swarmhub.host import EngineError, Host
+from swarmhub.notebooks.servers import Notebook
+from swarmhub.plan.plans import Change, Cost, Plan, Progress, remedy
+from swarmhub.settings import Settings
+from swarmhub.teardown.leftovers import OnCluster, OnNode, Thing
+from swarmhub.wait import until
+
+STEP = "teardown"
+# A service's containers end within their grace period of 20 s, and hold networks, volumes and images until then.
+SECONDS = 60
+
+
+def plan(
+    settings: Settings,
+    cluster: OnCluster,
+    nodes: Mapping[str, OnNode],
+    people: Sequence[Notebook],
+    *,
+    manager: str,
+    with_data: bool,
+) -> Plan:
+    """Return what removes a deployment: the services first, then what they stood on, on every node."""
+    working = {one.service: one.user for one in people}
+    # The walls last: they stand until nobody works behind them.
+    services = sorted(cluster.services, key=lambda thing: thing.name == firewall.name(settings.hub.service))
+    changes = [_service(thing, settings.hub.service, working, manager) for thing in services]
+    for kind, things in (("secret", cluster.secrets), ("config", cluster.configs)):
+        if things:
+            changes.append(Change("remove", _named(kind, things), manager, _Remover(things)))
+    changes += [_remove(one, manager) for one in cluster.networks]
+    for host, node in nodes.items():
+        changes += [_remove(thing, host) for thing in (*node.containers, *node.sockets, *node.images)]
+    for node_id, labels in cluster.labels.items():
+        update = Update(node_id, labels=dict.fromkeys(labels))
+        changes.append(Change("remove", f"labels {', '.join(labels)} of node {node_id}", manager, update))
+    if with_data:
+        changes += _data(cluster, nodes, manager)
+    return Plan(STEP, f"nothing of {settings.hub.service} is left on {len(nodes)} nodes", tuple(changes))
+
+
+def kept(settings: Settings, cluster: OnCluster, nodes: Mapping[str, OnNode], *, with_data: bool) -> list[str]:
+    """Return what stays, and how to remove it."""
+    lines = []
+    for host, node in nodes.items():
+        people = [_named("home", node.homes)] if node.homes else []
+        data = (*(thing.name for thing in node.volumes), *people, *node.certificate)
+        if data and not with_data:
+            lines.append(f"{', '.join(data)} on {host}; to remove them too: fab teardown --with-data")
+        if node.in_use:
+            lines.append(f"{', '.join(node.in_use)} on {host}: other containers use them")
+    lines += [f"network {name}: {', '.join(users)} use it" for name, users in cluster.shared.items()]
+    if settings.home.keep and settings.home.path:
+        lines.append(f"the homes in {settings.home.path} ({settings.home.type}); they are removed by hand")
+    return [*lines, "the swarm; to end it, on each node: docker swarm leave --force"]
+
+
+def require_name(typed: str, domain: str) -> None:
+    """Make sure that the operator means this cluster.
+
+    Raises:
+        UsageError: another name was typed.
+
+    """
+    if typed != domain:
+        raise UsageError(f"{typed!r} is not the cluster's name, {domain}; nothing was removed")
+
+
+def _data(cluster: OnCluster, nodes: Mapping[str, OnNode], manager: str) -> Iterator[Change]:
+    for host, node in nodes.items():
+        yield from (_remove(thing, host) for thing in node.volumes)
+        if node.homes:
+            yield Change("remove", _named("home", node.homes), host, _Remover(node.homes))
+        yield from (Change("remove", path, host, _FolderRemover(path)) for path in node.certificate)
+    if cluster.homes:
+        yield Change("remove", _named("home record", cluster.homes), manager, _Remover(cluster.homes))
+
+
+def _named(kind: str, things: Sequence[Thing]) -> str:
+    """Return what several things are: the first names are enough."""
+    names = ", ".join(thing.name for thing in things[:2]) + (", …" if len(things) > 2 else "")
+    return f"{len(things)} {kind}{'s' if len(things) > 1 else ''} ({names})"
+
+
+def _service(thing: Thing, hub: str, working: Mapping[str, str], manager: str) -> Change:
+    user = working.get(thing.name)
+    cost = Cost.NOTEBOOKS_STOP if user else Cost.HUB_STOP if thing.name == hub else Cost.NOTHING
+    return Change("remove", f"service {thing.name}", manager, _Remover((thing,)), cost=cost, people=(user,) if user else ())
+
+
+def _remove(thing: Thing, host: str) -> Change:
+    size = f" ({thing.size / 1e6:.0f} MB)" if thing.size else ""
+    return Change("remove", f"{thing.name}{size}", host, _Remover((thing,)))
+
+
+@dataclass(frozen=True)
+class _Remover:
+    things: tuple[Thing, ...]
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        for thing in self.things:
+            remove_soon(host, thing)
+
+
+def remove_soon(host: Host, thing: Thing) -> None:
+    """Remove something, which what is ending just now may still use."""
+    last: EngineError | None = None
+
+    def gone() -> bool:
+        nonlocal last
+        try:
+            host.engine.delete(thing.path)
+        except EngineError as error:
+            last = error
+            return False
+        return True
+
+    def stuck() -> StepError:
+        said = last.message if last else "it stays"
+        return StepError(host.name, f"cannot remove {thing.name}: {said}", remedy(last) if last else "Run this again")
+
+    until(gone, SECONDS, stuck, pause=0.5)
+
+
+@dataclass(frozen=True)
+class _FolderRemover:
+    path: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        done = host.run("rm", "-rf", self.path)
+        if done.code:
+            remedy = "Log in as root, or set ssh.sudo = true in hosts.toml"
+            raise StepError(host.name, f"cannot remove {self.path}: {done.err.strip()}", remedy)

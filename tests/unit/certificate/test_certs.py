@@ -1,0 +1,247 @@
+"""The certificate: what the manager holds, whether it still does, and how certbot is asked for another."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmhub.certificate import certs
+from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.certs import Certificate
+from swarmhub.errors import SettingsError, StepError
+from swarmhub.host import Output
+from swarmhub.plan.plans import Cost, Plan
+from tests.unit.support.authority import NOW, Authority
+from tests.unit.support.fakes import DOMAIN, MANAGER, FakeHost, settings
+
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
+CHAIN = f"cat /etc/letsencrypt/live/{DOMAIN}/fullchain.pem"
+RENEWAL = f"cat /etc/letsencrypt/renewal/{DOMAIN}.conf"
+RENEWAL_FILE = f"""# renew_before_expiry = 30 days
+version = 5.1.0
+archive_dir = /etc/letsencrypt/archive/{DOMAIN}
+fullchain = /etc/letsencrypt/live/{DOMAIN}/fullchain.pem
+
+[renewalparams]
+account = 0123456789abcdef
+authenticator = standalone
+server = {STAGING}
+key_type = ecdsa
+"""
+
+
+def wanted(**table: Any) -> Wanted:
+    """Return the certificate that hosts.toml asks for."""
+    return certs.desired(settings(certs=table))
+
+
+def planned(found: Certificate | None, *, now: datetime = NOW, **table: Any) -> Plan:
+    """Return the plan for the certificate that hosts.toml asks for."""
+    return certs.plan(wanted(**table), found, MANAGER, now)
+
+
+@pytest.fixture(scope="module")
+def held(authority: Authority) -> Certificate:
+    """Return the staging server's certificate for the domain, a day old and good for 90."""
+    chain, _ = authority.issue(DOMAIN)
+    return certs.parse(chain, STAGING)
+
+
+@pytest.mark.parametrize(
+    ("table", "held_from", "directory"),
+    [
+        ({}, None, STAGING),
+        ({}, STAGING, STAGING),
+        ({}, "", STAGING),
+        ({}, PRODUCTION, PRODUCTION),
+        ({"staging": False}, None, PRODUCTION),
+        ({"staging": False}, STAGING, PRODUCTION),
+        ({"staging": False}, PRODUCTION, PRODUCTION),
+        ({"staging_server": "https://acme.example.org/dir"}, None, "https://acme.example.org/dir"),
+        ({"staging": False, "server": "https://acme.example.org/dir"}, STAGING, "https://acme.example.org/dir"),
+    ],
+)
+def test_which_server_is_asked(held: Certificate, table: dict[str, Any], held_from: str | None, directory: str) -> None:
+    """The staging server is asked unless hosts.toml says otherwise, and never again once there is a real certificate."""
+    found = None if held_from is None else replace(held, directory=held_from)
+    assert certs.directory_for(wanted(**table), found) == directory
+
+
+def test_the_ca_file_is_read(tmp_path: Path) -> None:
+    """The file that certs.ca names is read on this machine."""
+    (tmp_path / "ca.pem").write_text("the CA")
+    assert wanted(ca=str(tmp_path / "ca.pem")).ca == "the CA"
+
+
+def test_a_ca_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    """A missing CA file is a mistake of the settings, found before certbot runs."""
+    with pytest.raises(SettingsError, match=r"nothere\.pem:1: no such file or directory; certs\.ca names it"):
+        wanted(ca=str(tmp_path / "nothere.pem"))
+
+
+def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> None:
+    """Names, issuer and life come from the chain, the ACME directory from certbot's renewal file."""
+    chain, _ = authority.issue(DOMAIN, f"www.{DOMAIN}", days=90)
+    host = FakeHost(commands={CHAIN: Output(0, chain, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
+    found = certs.observe(host, settings())
+    assert found is not None
+    assert found.names == {DOMAIN, f"www.{DOMAIN}"}
+    assert (found.issuer, found.directory, found.chain) == ("CN=Test CA", STAGING, chain)
+    assert found.not_after - found.not_before == timedelta(days=90)
+
+
+def test_a_manager_without_a_certificate_holds_none() -> None:
+    """That the file is not there is no error."""
+    assert certs.observe(FakeHost(), settings()) is None
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_and_not_a_missing_certificate() -> None:
+    """A user without the right to read certbot's folder is told so; no second certificate is asked for."""
+    host = FakeHost(commands={CHAIN: Output(1, "", f"{CHAIN[:3]}: {CHAIN[4:]}: Permission denied\n")})
+    with pytest.raises(StepError, match=r"may not read /etc/letsencrypt\. Log in as root, or set ssh\.sudo = true"):
+        certs.observe(host, settings())
+
+
+def test_a_chain_without_a_renewal_file_has_no_directory(authority: Authority) -> None:
+    """A certificate that was put there by hand is from no ACME directory."""
+    chain, _ = authority.issue(DOMAIN)
+    found = certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), settings())
+    assert found is not None
+    assert found.directory == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "this is not PEM\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"],
+    ids=["empty", "no PEM", "cut short"],
+)
+def test_a_chain_that_is_damaged_is_an_error_of_the_step(content: str) -> None:
+    """A file that was cut short by a full disk gives a line that names the host, not a traceback."""
+    host = FakeHost(commands={CHAIN: Output(0, content, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
+    with pytest.raises(StepError, match=MANAGER):
+        certs.observe(host, settings())
+
+
+def test_the_fingerprint_tells_one_certificate_from_the_next(authority: Authority) -> None:
+    """Two certificates for the same name have different fingerprints: that restarts the hub."""
+    fingerprints = {certs.parse(authority.issue(DOMAIN)[0], STAGING).fingerprint for _ in range(2)}
+    assert len(fingerprints) == 2
+
+
+def test_a_certificate_that_is_required_and_there_is_returned(held: Certificate) -> None:
+    """What the service stands on is passed on."""
+    assert certs.require(held, MANAGER) is held
+
+
+def test_a_certificate_that_is_required_and_missing_names_its_step() -> None:
+    """Without a certificate the message says how to get one."""
+    with pytest.raises(StepError, match=r"there is no certificate yet\. Get it first: fab certs"):
+        certs.require(None, MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("held", "names", "lacking"),
+    [
+        (["hub.org"], ["hub.org"], []),
+        (["HUB.org"], ["hub.org"], []),
+        (["hub.org", "*.hub.org"], ["hub.org", "*.hub.org"], []),
+        (["*.hub.org"], ["hub.org", "ada.hub.org"], ["hub.org"]),
+        (["*.hub.org"], ["a.ada.hub.org", "*.ada.hub.org"], ["a.ada.hub.org", "*.ada.hub.org"]),
+        (["hub.org", "ada.hub.org"], ["hub.org", "*.hub.org"], ["*.hub.org"]),
+        (["*.org"], ["hub.org", "*.hub.org"], ["*.hub.org"]),
+        (["a*.hub.org"], ["ada.hub.org"], ["ada.hub.org"]),
+    ],
+)
+def test_a_wildcard_stands_for_one_label(authority: Authority, held: list[str], names: list[str], lacking: list[str]) -> None:
+    """As browsers take it: a whole one, and not for none."""
+    assert certs.parse(authority.issue(*held)[0], "").lacking(names) == lacking
+
+
+def test_a_certificate_that_holds_is_kept(held: Certificate) -> None:
+    """With two thirds of its life left there is nothing to do, and the summary counts the days."""
+    plan = planned(held)
+    assert (plan.changes, plan.summary) == ((), f"staging certificate for {DOMAIN}: 89 days left")
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "is_due"), [(90, 31, False), (90, 29, True), (45, 16, False), (45, 14, True), (6, 1, True)]
+)
+def test_a_certificate_is_due_when_a_third_of_its_life_is_left(
+    authority: Authority, days: int, left: int, is_due: bool
+) -> None:
+    """The moment to renew follows the lifetime, which shrinks, and is no fixed number of days."""
+    chain, _ = authority.issue(DOMAIN, start=NOW - timedelta(days=days - left), days=days)
+    assert certs.parse(chain, STAGING).is_due(NOW) is is_due
+
+
+def test_an_expired_certificate_is_due(held: Certificate) -> None:
+    """A certificate past its end is renewed like one that is due."""
+    assert [change.verb for change in planned(held, now=NOW + timedelta(days=100)).changes] == ["renew"]
+
+
+@pytest.mark.parametrize(
+    ("case", "verb", "argument", "cost"),
+    [
+        ("missing", "issue", "--keep-until-expiring", Cost.NOTHING),
+        ("another directory", "replace", "--force-renewal", Cost.HUB_RESTART),
+        ("another name", "replace", "--force-renewal", Cost.HUB_RESTART),
+        ("due", "renew", "--force-renewal", Cost.HUB_RESTART),
+    ],
+)
+def test_what_is_done_about_a_certificate(
+    authority: Authority, held: Certificate, case: str, verb: str, argument: str, cost: Cost
+) -> None:
+    """Another directory or name takes a certificate that certbot must be forced to get; what is due is renewed in its time."""
+    wrong, _ = authority.issue("other.example.org")
+    found = {"missing": None, "another name": certs.parse(wrong, STAGING)}.get(case, held)
+    (change,) = planned(
+        found, now=NOW + timedelta(days=60 if case == "due" else 0), staging=case != "another directory"
+    ).changes
+    assert (change.verb, change.cost, argument in change.command) == (verb, cost, True)
+
+
+@pytest.mark.parametrize(("names", "verbs"), [((DOMAIN,), ["replace"]), ((DOMAIN, f"*.{DOMAIN}"), [])])
+def test_a_wildcard_that_is_missing_is_asked_for(authority: Authority, names: tuple[str, ...], verbs: list[str]) -> None:
+    """Beside the domain: one stands for names below it only."""
+    found = certs.parse(authority.issue(*names)[0], STAGING)
+    assert [
+        change.verb for change in certs.plan(replace(wanted(), names=(DOMAIN, f"*.{DOMAIN}")), found, MANAGER, NOW).changes
+    ] == verbs
+
+
+@pytest.mark.parametrize(
+    ("found", "paths"),
+    [
+        (lambda held: None, ["server", "names"]),
+        (lambda held: replace(held, directory=PRODUCTION), []),
+        (lambda held: replace(held, directory="https://acme.example.org"), ["server"]),
+        (lambda held: replace(held, names=frozenset({"other.example.org"})), ["names"]),
+        (lambda held: replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3)), ["days left"]),
+    ],
+    ids=["none", "as wanted", "another server", "another name", "due"],
+)
+def test_a_plan_says_what_is_not_as_wanted(held: Certificate, found: Any, paths: list[str]) -> None:
+    """The server, the names, or the days that are left."""
+    assert [item.path for change in planned(found(held)).changes for item in change.differences] == paths
+
+
+def test_only_a_first_certificate_costs_nothing(held: Certificate) -> None:
+    """Another one reaches people when the hub has restarted."""
+    due = replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3))
+    assert [planned(one).changes[0].cost for one in (None, due)] == [Cost.NOTHING, Cost.HUB_RESTART]
+
+
+def test_a_person_can_type_certbots_command() -> None:
+    """With the arguments that it gets here."""
+    (change,) = planned(None).changes
+    assert (change.command.startswith("docker run --rm "), f" --domain {DOMAIN} " in change.command) == (True, True)
+
+
+def test_that_command_mounts_the_files_that_the_engine_is_sent(tmp_path: Path) -> None:
+    """The CA, without which certbot would not trust the server."""
+    (tmp_path / "ca.pem").write_text("the CA")
+    (change,) = certs.plan(wanted(ca=str(tmp_path / "ca.pem")), None, MANAGER, NOW).changes
+    assert f"--volume {tmp_path}/ca.pem:/swarmhub-ca.pem:ro" in change.command

@@ -1,0 +1,457 @@
+"""The plan of every step from one look: on a cluster with nothing, with everything, and with something in the way."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+
+from swarmhub.deploy import steps
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Output
+from swarmhub.images import build
+from swarmhub.plan.differences import Difference
+from swarmhub.plan.plans import Cost, Plan, is_within
+from swarmhub.run.run import Run
+from swarmhub.settings import Settings
+from swarmhub.settings.schema.certs import Certs
+from swarmhub.settings.schema.proxy import Proxy
+from tests.unit.support import cluster
+from tests.unit.support.authority import Authority
+from tests.unit.support.cluster import DIGEST, Hosts
+from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, home_volume, with_extra
+
+IMAGE = f"GET /images/{NOTEBOOK}/json"
+EXTRA_DIGEST = f"sha256:{'b' * 64}"
+STEPS = ["nodes", "network", "volume", "certs", "images", "walls", "build-hub", "proxy", "service"]
+
+
+@pytest.fixture
+def run(hosts: Hosts) -> Run:
+    """Return a run on a cluster on which every step has been done."""
+    made = Run(Context(Config()))
+    made.__dict__["hosts"] = hosts
+    return made
+
+
+@pytest.fixture
+def empty(hosts: Hosts, given: Settings) -> Hosts:
+    """Return the cluster with nothing on it but the swarm itself."""
+    cluster.wipe(hosts, given)
+    return hosts
+
+
+def every(run: Run) -> dict[str, Plan]:
+    """Return the plans by step."""
+    return {plan.step: plan for plan in steps.every_plan(run)}
+
+
+def words(plan: Plan) -> list[str]:
+    """Return what a plan does."""
+    return [f"{change.verb} {change.what.split(' ')[0]} on {change.host}" for change in plan.changes]
+
+
+def requests(hosts: Hosts) -> Counter[str]:
+    """Count what each host has been asked."""
+    asked = [f"{name} {request} {request.params or ''}" for name, host in hosts.items() for request in host.engine.requests]
+    return Counter(asked + [f"{name} {' '.join(argv)}" for name, host in hosts.items() for argv in host.ran])
+
+
+def test_where_all_is_done_nothing_is_planned(run: Run) -> None:
+    """Every step of a deploy has its plan, in order, and none a change or an error."""
+    plans = steps.every_plan(run)
+    assert [(plan.step, plan.changes, plan.error) for plan in plans] == [(step, (), None) for step in STEPS]
+
+
+def test_each_step_says_how_things_are(run: Run) -> None:
+    """A step without a change has a summary."""
+    assert [plan.step for plan in steps.every_plan(run) if not plan.summary] == []
+
+
+def test_a_plan_changes_nothing(run: Run, hosts: Hosts) -> None:
+    """It only asks."""
+    steps.every_plan(run)
+    assert [call for host in hosts.values() for call in host.engine.asked() if not call.startswith("GET ")] == []
+
+
+def test_nothing_is_asked_twice(run: Run, hosts: Hosts) -> None:
+    """All steps share one look."""
+    steps.every_plan(run)
+    # Two threads of the look may both be the first who need to know what the manager is.
+    assert {call: count for call, count in requests(hosts).items() if count > 1 and "GET /info" not in call} == {}
+
+
+def test_another_plan_asks_nothing_more(run: Run, hosts: Hosts) -> None:
+    """What was seen holds until something is changed."""
+    steps.every_plan(run)
+    before = requests(hosts)
+    steps.every_plan(run)
+    assert requests(hosts) == before
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_first_deploy_is_planned_whole(run: Run) -> None:
+    """With nothing there, every step says what it will make."""
+    assert {step: words(plan) for step, plan in every(run).items()} == {
+        "nodes": [],
+        "network": [f"create network on {MANAGER}"],
+        "volume": [f"create volume on {MANAGER}"],
+        "certs": [f"issue staging on {MANAGER}"],
+        "images": [f"{what} on {host}" for what in (f"pull {NOTEBOOK}", "load image") for host in (MANAGER, WORKER1, WORKER2)],
+        "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
+        "walls": [f"create service on {MANAGER}"],
+        "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
+        "proxy": [],
+        "service": [
+            f"check the on {MANAGER}",
+            f"open jupyterhub-data on {MANAGER}",
+            *[f"create secret on {MANAGER}"] * 2,
+            f"create service on {MANAGER}",
+            f"record release on {MANAGER}",
+        ],
+    }
+
+
+def field(plan: Plan, path: str) -> Difference:
+    """Return what the service's change says of a field."""
+    (found,) = [item for change in plan.changes for item in change.differences if item.path.endswith(path)]
+    return found
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> None:
+    """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
+    done = words(every(run)["service"])
+    assert (done[1], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+
+
+def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
+    """A file server has them, whatever volumes there are."""
+    shared = run.settings.home.model_copy(update={"type": "path", "path": "/mnt/homes"})
+    run.__dict__["settings"] = run.settings.model_copy(update={"home": shared})
+    steps.every_plan(run)
+    assert [name for name, host in hosts.items() if "GET /volumes" in host.engine.asked()] == []
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("Networks[0].Target", "known after network"), ("Labels.swarmhub.certificate", "known after certs")],
+)
+def test_what_a_step_will_make_is_known_after_it(run: Run, path: str, wanted: str) -> None:
+    """The network's id and the certificate's fingerprint do not exist yet."""
+    assert field(every(run)["service"], path) == Difference(
+        f"TaskTemplate.{'ContainerSpec.' * ('Labels' in path)}{path}", None, wanted
+    )
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_notebook_image_of_a_first_deploy_is_known(run: Run) -> None:
+    """Its digest is the registry's."""
+    environment = field(every(run)["service"], "Env").wanted
+    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(environment)
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_registry_is_asked_once(run: Run, hosts: Hosts) -> None:
+    """Registries count what one asks."""
+    steps.every_plan(run)
+    assert hosts[MANAGER].engine.asked().count(f"GET /distribution/{NOTEBOOK}/json") == 1
+
+
+def test_a_new_network_is_known_after_its_step_in_a_service_that_is_there(run: Run, hosts: Hosts) -> None:
+    """The service that runs will be moved to it."""
+    hosts[MANAGER].engine.answers["GET /networks"] = []
+    assert field(every(run)["service"], "Networks[0].Target").wanted == "known after network"
+
+
+def test_a_certificate_that_is_due_restarts_the_hub(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What certs costs shows in the service's plan, with the check and the copy of the database before it."""
+    monkeypatch.setattr("swarmhub.certificate.certs.Certificate.is_due", lambda *_: True)
+    assert words(every(run)["service"]) == [
+        f"check the on {MANAGER}",
+        f"copy the on {MANAGER}",
+        f"update service on {MANAGER}",
+        f"record release on {MANAGER}",
+    ]
+
+
+def test_a_changed_userlist_is_a_build_and_an_update(run: Run) -> None:
+    """The image's tag is known before it is built."""
+    run.settings.hub.userlist.write_text("ada admin\ngrace\n")
+    plans = every(run)
+    assert (words(plans["build-hub"]) != [], field(plans["service"], "Image").wanted) == (
+        True,
+        build.desired(run.settings).tag,
+    )
+
+
+def test_a_configuration_is_checked_before_anything_of_its_image_runs(run: Run) -> None:
+    """What cannot be loaded leaves the filter as it is, too."""
+    run.settings.hub.userlist.write_text("ada admin\ngrace\n")
+    run.__dict__["settings"] = run.settings.model_copy(update={"hub": run.settings.hub.model_copy(update={"engine": "filter"})})
+    done = [f"{change.verb} {change.what}" for change in every(run)["service"].changes]
+    assert done[0].startswith("check the hub's configuration")
+    assert "create service jupyterhub-engine" in done
+
+
+@pytest.mark.parametrize("is_planned", [False, True], ids=["alone", "shown before"])
+@pytest.mark.usefixtures("empty")
+def test_what_a_step_plans_alone_is_within_what_the_whole_plan_shows(run: Run, is_planned: bool) -> None:
+    """A deploy is held to what it has shown: each step's own plan has to be found in it."""
+    shown = every(run)
+    if is_planned:
+        run.look.forget()
+    alone = [
+        steps.network_plan(run),
+        steps.volume_plan(run),
+        steps.certs_plan(run),
+        steps.images_plan(run, run.settings.hosts.all),
+        steps.hub_image_plan(run),
+    ]
+    assert [plan.step for plan in alone if not is_within(plan, shown[plan.step])] == []
+
+
+def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Hosts) -> None:
+    """An operator sees all that is wrong, and all that would change, at once."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
+    del hosts[WORKER2].engine.answers[IMAGE]
+    plans = every(run)
+    assert ([step for step, plan in plans.items() if plan.error], words(plans["images"])) == (
+        ["volume"],
+        [f"unlabel {WORKER2} on {MANAGER}", f"pull {NOTEBOOK} on {WORKER2}"],
+    )
+
+
+@pytest.fixture
+def apart(run: Run) -> Run:
+    """Want the proxy to be a service of its own."""
+    run.__dict__["settings"] = run.settings.model_copy(update={"proxy": Proxy(separate=True)})
+    return run
+
+
+def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> None:
+    """With its network, image and token; the hub that has the port gives it up first, and the certificate's renewal follows."""
+    plans = every(apart)
+    assert words(plans["network"]) == [f"create network on {MANAGER}"]
+    assert [word.split(":")[0] for word in words(plans["build-hub"])] == ["build jupyterhub-proxy"]
+    assert words(plans["proxy"]) == [
+        f"create secret on {MANAGER}",
+        f"update service on {MANAGER}",
+        f"create service on {MANAGER}",
+        f"keep the on {MANAGER}",
+        f"create service on {MANAGER}",
+    ]
+    assert field(plans["service"], "Env.PROXY_API_URL").wanted == "http://jupyterhub-proxy-api:8001"
+    assert [word for word in words(plans["service"]) if "secret" in word] == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_a_proxy_stands_on_may_be_known_later(apart: Run) -> None:
+    """Its network's addresses, in a variable."""
+    (create,) = [change for change in every(apart)["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
+    assert "PROXY_SUBNET=known after network" in environment
+
+
+@pytest.fixture
+def two(run: Run) -> Run:
+    """Let a profile have an image that no node holds yet."""
+    run.__dict__["settings"] = with_extra(run.settings)
+    answer = {"Descriptor": {"digest": EXTRA_DIGEST}}
+    run.hosts[MANAGER].engine.answers[f"GET /distribution/{EXTRA}/json"] = answer  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_profiles_image_is_pulled_labelled_and_handed_out(two: Run) -> None:
+    """On every node, as the first one is; the hub gets it by its digest."""
+    plans = every(two)
+    assert words(plans["images"]) == [f"pull {EXTRA} on {host}" for host in (MANAGER, WORKER1, WORKER2)]
+    assert [change.differences for change in plans["placement"].changes] == [
+        (Difference(f"Labels.swarmhub.image.{'b' * 12}", None, "held"),)
+    ] * 3
+    pinned = f"quay.io/jupyter/scipy-notebook@{EXTRA_DIGEST}"
+    assert field(plans["service"], "profiles").wanted == [{"image": pinned, "name": "Extra"}]
+
+
+def labelled(hosts: Hosts, *digests: str) -> None:
+    """Give every node the labels of these images."""
+    for node in hosts[MANAGER].engine.answers["GET /nodes"]:
+        node["Spec"]["Labels"] = {f"swarmhub.image.{one[7:19]}": "held" for one in digests}
+
+
+def test_the_label_of_an_image_that_a_node_lacks_goes_until_it_is_back(run: Run, hosts: Hosts) -> None:
+    """No server is placed there while it is pulled."""
+    del hosts[WORKER2].engine.answers[IMAGE]
+    plans = every(run)
+    label = f"Labels.swarmhub.image.{'a' * 12}"
+    assert plans["images"].changes[0].differences == (Difference(label, "held", None),)
+    assert [change.differences for change in plans["placement"].changes] == [(Difference(label, None, "held"),)]
+
+
+def test_labels_go_when_the_hub_that_needs_them_has_gone(run: Run, hosts: Hosts) -> None:
+    """After the service's update, and from every node of the swarm."""
+    labelled(hosts, DIGEST, EXTRA_DIGEST)
+    hosts[MANAGER].engine.answers["GET /networks"] = []
+    assert words(every(run)["service"])[-4:] == [
+        f"record release on {MANAGER}",
+        *[f"unlabel {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
+    ]
+
+
+def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts) -> None:
+    """It places its servers by them."""
+    labelled(hosts, DIGEST, EXTRA_DIGEST)
+    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}']
+    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": {"Env": environment}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
+    assert every(run)["service"].changes == ()
+
+
+def test_an_error_of_a_step_names_it(run: Run, hosts: Hosts) -> None:
+    """The line is that of the step alone."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
+    assert str(every(run)["volume"].error).startswith(f"{MANAGER}: volume: volume jupyterhub-data differs: Driver is 'nfs'")
+
+
+def test_an_engine_that_fails_is_the_steps_error(run: Run, hosts: Hosts) -> None:
+    """With what helps; the other steps are planned."""
+    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"] = EngineError(MANAGER, 500, "no space left on device")
+    assert str(every(run)["volume"].error) == (
+        f"{MANAGER}: volume: no space left on device. Free some disk there: docker system df"
+    )
+
+
+def test_nodes_of_which_none_says_what_it_holds_are_the_steps_error(run: Run, hosts: Hosts) -> None:
+    """What stands on the images is refused as well; the other steps are planned."""
+    for name, host in hosts.items():
+        host.engine.answers[IMAGE] = StepError(name, "the connection broke", "Run it again")
+    assert [step for step, plan in every(run).items() if plan.error] == ["images", "service"]
+
+
+def test_a_registry_that_does_not_answer_is_the_error_of_what_needs_it(run: Run, empty: Hosts) -> None:
+    """Without the digest neither the pull nor the service can be planned."""
+    del empty[MANAGER].engine.answers[f"GET /distribution/{NOTEBOOK}/json"]
+    assert [step for step, plan in every(run).items() if plan.error] == ["images", "service"]
+
+
+def test_nodes_that_are_not_ready_end_the_plan(run: Run, hosts: Hosts) -> None:
+    """Nothing else is worth a word before that."""
+    hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "cannot reach it", "Is it up?")
+    (plan,) = steps.every_plan(run)
+    assert str(plan.error) == f"{WORKER1}: nodes: cannot reach it. Is it up?"
+
+
+def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:
+    """A drained node stops no deploy."""
+    hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"
+    plan = every(run)["nodes"]
+    assert (plan.error, plan.summary) == (None, f"{WORKER1} is set to drain")
+
+
+def test_nodes_that_are_ready_are_counted(run: Run) -> None:
+    """The summary says how many there are."""
+    assert every(run)["nodes"].summary == "3 of 3 ready"
+
+
+def test_a_network_in_use_is_planned_anew_only_if_asked_for(run: Run, hosts: Hosts) -> None:
+    """The whole plan never stops anybody's work."""
+    hosts[MANAGER].engine.answers["GET /networks"][0]["Attachable"] = True
+    hosts[MANAGER].engine.answers["GET /services"] = [
+        {"ID": "s1", "Spec": {"Name": "jupyterhub", "TaskTemplate": {"Networks": [{"Target": cluster.NETWORK}]}}}
+    ]
+    refused, asked_for = every(run)["network"], steps.network_plan(run, recreate=True)
+    assert (refused.error is not None, words(asked_for)) == (True, [f"replace network on {MANAGER}"])
+
+
+@pytest.fixture
+def own(run: Run, authority: Authority, tmp_path: Path) -> Run:
+    """Want a certificate of the operator's own, where certbot's is served."""
+    now = datetime.now(UTC)
+    files = {"certificate": tmp_path / "chain.pem", "key": tmp_path / "key.pem"}
+    for file, content in zip(files.values(), authority.issue(DOMAIN, start=now - timedelta(days=1)), strict=True):
+        file.write_text(content)
+    run.__dict__["settings"] = run.settings.model_copy(update={"certs": Certs.model_validate(files)})
+    return run
+
+
+def test_a_certificate_of_ones_own_takes_the_place_of_certbots(own: Run) -> None:
+    """It is installed beside certbot's, and the hub restarts once, to look there."""
+    plans = every(own)
+    assert words(plans["certs"]) == [f"install certificate on {MANAGER}"]
+    assert field(plans["service"], "Env.SSL_CERT").wanted == f"/etc/letsencrypt/own/{DOMAIN}/current/fullchain.pem"
+    assert field(plans["service"], "Labels.swarmhub.certificate").wanted == "known after certs"
+
+
+@pytest.mark.parametrize(("has_proxy", "cost"), [(False, Cost.HUB_RESTART), (True, Cost.NOTHING)])
+def test_a_newer_one_costs_what_the_proxy_that_runs_makes_of_it(own: Run, hosts: Hosts, has_proxy: bool, cost: Cost) -> None:
+    """A separate proxy takes it as it runs; the hub's own only when the hub restarts."""
+    there = f"/etc/letsencrypt/own/{DOMAIN}/current"
+    manager = hosts[MANAGER]
+    manager.commands[f"cat {there}/fullchain.pem"] = manager.commands[f"cat /etc/letsencrypt/live/{DOMAIN}/fullchain.pem"]
+    manager.commands[f"test -s {there}/privkey.pem"] = Output(0, "", "")
+    if has_proxy:
+        manager.engine.answers["GET /services"] = [{"ID": "p", "Spec": {"Name": "jupyterhub-proxy", "TaskTemplate": {}}}]
+    (change,) = steps.certs_plan(own).changes
+    assert (change.verb, change.cost) == ("replace", cost)
+
+
+def test_nothing_renews_a_certificate_of_ones_own(own: Run, hosts: Hosts) -> None:
+    """A service that did goes with the deploy that brings it."""
+    own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(separate=True)})
+    renewal = {"ID": "r1", "Version": {"Index": 1}, "Spec": {"Name": "jupyterhub-renewal", "TaskTemplate": {}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [renewal]
+    assert words(every(own)["proxy"])[-1:] == [f"remove service on {MANAGER}"]
+
+
+@pytest.fixture
+def by_dns(apart: Run, tmp_path: Path) -> Run:
+    """Want a separate proxy that answers nobody on port 80, and a wildcard by DNS."""
+    (tmp_path / "dns.ini").write_text("dns_token = hush\n")
+    certs = Certs(dns="cloudflare", dns_credentials=tmp_path / "dns.ini", wildcard=True)
+    proxy = Proxy(separate=True, http_port=0)
+    apart.__dict__["settings"] = apart.settings.model_copy(update={"certs": certs, "proxy": proxy})
+    return apart
+
+
+def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
+    """The certificate that is there lacks it; the renewal needs the provider's credentials, and nobody on port 80."""
+    plans = every(by_dns)
+    assert [(change.verb, [one.path for one in change.differences]) for change in plans["certs"].changes] == [
+        ("replace", ["names"])
+    ]
+    assert words(plans["proxy"])[-3:] == [
+        f"create secret on {MANAGER}",
+        f"keep the on {MANAGER}",
+        f"create service on {MANAGER}",
+    ]
+
+
+def test_domains_for_users_get_a_certificate_and_are_told_to_all_that_route(by_dns: Run) -> None:
+    """The wildcard is asked for without a word in [certs]; the proxy and the hub go by the same address."""
+    certs = by_dns.settings.certs.model_copy(update={"wildcard": False})
+    hub = by_dns.settings.hub.model_copy(update={"subdomains": True})
+    by_dns.__dict__["settings"] = by_dns.settings.model_copy(update={"certs": certs, "hub": hub})
+    plans = every(by_dns)
+    assert [(change.verb, [one.path for one in change.differences]) for change in plans["certs"].changes] == [
+        ("replace", ["names"])
+    ]
+    assert field(plans["service"], "Env.SUBDOMAIN_HOST").wanted == f"https://{hub.domain}"
+    (create,) = [change for change in plans["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
+    assert "SUBDOMAINS=1" in environment
+
+
+def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> None:
+    """It is another service's, with the same label, by which a teardown finds it."""
+    hosts[MANAGER].engine.answers["GET /secrets"].append({"ID": "d1", "Spec": {"Name": "jupyterhub-dns-credentials-0"}})
+    plans = every(by_dns)
+    named = {
+        step: [change.sentence for change in plan.changes if "dns-credentials-0" in change.what] for step, plan in plans.items()
+    }
+    assert {step: said for step, said in named.items() if said} == {
+        "proxy": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
+    }

@@ -1,0 +1,61 @@
+"""The overlay's addresses against the people on the userlist."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub.doctor.network import addresses
+from swarmhub.doctor.network.addresses import Use
+from tests.unit.support.fakes import MANAGER, FakeHost, settings
+
+VIP = settings()
+DNSRR = settings(hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr"})
+NET = "net1"
+
+
+@pytest.mark.parametrize(
+    ("use", "users", "mode", "level", "room"),
+    [
+        (Use("10.0.1.0/24", 0, 0), 100, "vip", "ok", 124),
+        (Use("10.0.1.0/24", 0, 0), 200, "vip", "warning", 124),
+        (Use("10.0.1.0/24", 0, 0), 200, "dnsrr", "ok", 250),
+        (Use("10.0.1.0/24", 251, 125), 200, "vip", "failure", 0),
+        (Use("10.0.1.0/24", 251, 200), 200, "vip", "ok", 0),
+        (Use("10.20.0.0/16", 1, 0), 2000, "vip", "ok", 32765),
+    ],
+)
+def test_room_is_compared_with_those_who_may_come(use: Use, users: int, mode: str, level: str, room: int) -> None:
+    """A VIP takes a second address a server; no room at all fails, too little for everybody warns."""
+    found = addresses.judge(use, users, 3, VIP if mode == "vip" else DNSRR, MANAGER)
+    assert (found.level, f"room for {room} more" in found.text) == (level, True), found.text
+
+
+def test_remedy_is_a_larger_subnet_or_no_vips() -> None:
+    """The second only where there are VIPs."""
+    with_vips = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, VIP, MANAGER)
+    without = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, DNSRR, MANAGER)
+    assert ("dnsrr" in with_vips.remedy, "dnsrr" in without.remedy) == (True, False)
+
+
+def task(state: str, network: str = NET) -> dict[str, Any]:
+    """Return a task with an address on a network."""
+    return {"DesiredState": state, "NetworksAttachments": [{"Network": {"ID": network}, "Addresses": ["10.0.1.5/24"]}]}
+
+
+def test_addresses_in_use_are_counted() -> None:
+    """VIPs and tasks on this network, without tasks that have ended."""
+    service = {
+        "Spec": {"Labels": {"swarmhub.notebooks": "jupyterhub"}},
+        "Endpoint": {"VirtualIPs": [{"NetworkID": NET, "Addr": "10.0.1.4/24"}, {"NetworkID": "other", "Addr": "10.0.0.4/24"}]},
+    }
+    hub = {"Spec": {"Name": "jupyterhub"}}
+    tasks = [task("running"), task("shutdown"), task("running", "other")]
+    assert addresses.read("10.0.1.0/24", NET, [service, hub], tasks, "jupyterhub") == Use("10.0.1.0/24", 2, 1)
+
+
+def test_network_that_is_still_to_come_is_estimated() -> None:
+    """With the subnet of the settings, or a /24 as Docker chooses one."""
+    wanted = settings(network={"subnet": "10.20.0.0/16"})
+    empty = FakeHost(answers={"GET /networks": []})
+    assert addresses.observe(empty, wanted, "jupyterhub").subnet == "10.20.0.0/16"
+    assert addresses.observe(empty, VIP, "jupyterhub").subnet.endswith("/24")

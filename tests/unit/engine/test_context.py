@@ -1,0 +1,75 @@
+"""Files of an image: read, named by their content, and packed the same way every time."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from swarmhub.engine import context
+
+FILES = {"Dockerfile": b"FROM scratch\n", "ca/.keep": b""}
+
+
+def test_files_are_keyed_by_their_path_below_the_folder(tmp_path: Path) -> None:
+    """Every file at any depth is read, under its path with forward slashes; caches are left out."""
+    for name in ("Dockerfile", "ca/deep/one.crt", "__pycache__/x.pyc", "ca/__pycache__/y.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert context.read(tmp_path) == {"Dockerfile": b"Dockerfile", "ca/deep/one.crt": b"ca/deep/one.crt"}
+
+
+def test_the_digest_is_twelve_hexadecimal_digits() -> None:
+    """The digest can stand in an image's tag."""
+    digest = context.digest(FILES)
+    assert (len(digest), set(digest) <= set("0123456789abcdef")) == (12, True)
+
+
+def test_links_are_packed_with_the_files() -> None:
+    """By where they lead, the same way every time."""
+    packed = context.archive(FILES, {"usr": "/host/usr", "bin": "usr/bin"})
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        assert {one.name: one.linkname for one in tar if one.issym()} == {"bin": "usr/bin", "usr": "/host/usr"}
+    assert packed == context.archive(FILES, {"bin": "usr/bin", "usr": "/host/usr"})
+
+
+def test_the_order_of_files_does_not_matter() -> None:
+    """The same files give the same digest in whatever order a file system lists them."""
+    assert context.digest(dict(reversed(FILES.items()))) == context.digest(FILES)
+
+
+@pytest.mark.parametrize(
+    ("files", "more"),
+    [
+        (FILES | {"Dockerfile": b"FROM scratch\n\n"}, ("debian",)),
+        ({"dockerfile": FILES["Dockerfile"], "ca/.keep": b""}, ("debian",)),
+        ({"Dockerfile": FILES["Dockerfile"]}, ("debian",)),
+        (FILES | {"another": b""}, ("debian",)),
+        (FILES, ("ubuntu",)),
+        (FILES, ()),
+        (FILES, ("deb", "ian")),
+        ({"Dockerfile": b"FROM scratch\nca/.keep"}, ("debian",)),
+    ],
+    ids=["content", "name", "one less", "one more", "what it is built on", "nothing more", "split", "glued"],
+)
+def test_the_digest_changes_with_whatever_goes_in(files: context.Files, more: tuple[str, ...]) -> None:
+    """Another content, name, number of files or addition gives another digest."""
+    assert context.digest(files, *more) != context.digest(FILES, "debian")
+
+
+def test_the_archive_depends_on_nothing_but_the_files(tmp_path: Path) -> None:
+    """Files that were touched or read in another order pack into the same bytes."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    first = context.archive(context.read(tmp_path))
+    os.utime(tmp_path / "a", (1, 1))
+    (tmp_path / "b").chmod(0o755)
+    assert context.archive(dict(reversed(context.read(tmp_path).items()))) == first
+
+
+def test_the_archive_holds_the_files() -> None:
+    """What is packed can be unpacked: names and contents are those given."""
+    with tarfile.open(fileobj=io.BytesIO(context.archive(FILES))) as tar:
+        unpacked = {entry.name: part.read() for entry in tar if (part := tar.extractfile(entry))}
+    assert unpacked == FILES

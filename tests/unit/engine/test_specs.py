@@ -1,0 +1,95 @@
+"""Two specs of a service, compared by what they say."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from swarmhub.engine import specs
+from swarmhub.plan.differences import Difference
+
+SPEC: dict[str, Any] = {
+    "Name": "jupyterhub",
+    "TaskTemplate": {
+        "ContainerSpec": {
+            "Image": "jupyterhub:1",
+            "Env": ["A=1", 'SWARMHUB_SETTINGS={"culling":{"idle":3600},"profiles":[]}'],
+            "Mounts": [{"Target": "/a"}, {"Target": "/b"}],
+            "Secrets": [{"SecretName": "x-1", "File": {"Name": "X"}}],
+        }
+    },
+}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """Return the spec with other parts of its container."""
+    spec = copy.deepcopy(SPEC)
+    spec["TaskTemplate"]["ContainerSpec"] |= parts
+    return spec
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        changed(Env=list(reversed(SPEC["TaskTemplate"]["ContainerSpec"]["Env"]))),
+        changed(Env=["A=1", f"SWARMHUB_SETTINGS={json.dumps({'profiles': [], 'culling': {'idle': 3600}}, indent=1)}"]),
+        changed(Mounts=[{"Target": "/b"}, {"Target": "/a"}]),
+        changed(Secrets=[{"SecretName": "x-1", "SecretID": "id", "File": {"Name": "X"}}], Isolation="default"),
+    ],
+    ids=["the order of variables", "the document's spelling", "the order of mounts", "what an engine fills in"],
+)
+def test_other_words_for_the_same_are_no_difference(same: dict[str, Any]) -> None:
+    """A plan is empty after a deploy."""
+    assert specs.compare(SPEC, same) == ()
+
+
+def test_the_settings_differ_field_by_field() -> None:
+    """Not as two long lines."""
+    other = changed(Env=["A=1", 'SWARMHUB_SETTINGS={"culling":{"idle":60},"profiles":[]}'])
+    path = "TaskTemplate.ContainerSpec.Env.SWARMHUB_SETTINGS.culling.idle"
+    assert specs.compare(SPEC, other) == (Difference(path, 60, 3600),)
+
+
+def test_a_document_that_is_none_is_compared_as_it_is() -> None:
+    """Whoever has put it there by hand."""
+    other = changed(Env=["A=1", "SWARMHUB_SETTINGS=broken"])
+    assert specs.compare(SPEC, other)[0].found == "broken"
+
+
+NONE: dict[str, Any] = {"CredentialSpec": None, "SELinuxContext": None}
+LOCKED: dict[str, Any] = changed(Privileges={"NoNewPrivileges": True})
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [NONE, NONE | {"NoNewPrivileges": True}],
+    ids=["an older engine, which leaves out what it does not know", "one that knows it"],
+)
+def test_a_privilege_that_was_sent_is_no_difference(kept: dict[str, Any]) -> None:
+    """A plan is empty after a deploy, whatever the engine."""
+    assert specs.compare(LOCKED, changed(Privileges=kept)) == ()
+
+
+@pytest.mark.parametrize("kept", [None, NONE | {"NoNewPrivileges": False}], ids=["no table", "by a hand"])
+def test_a_privilege_that_was_never_sent_is_a_difference(kept: dict[str, Any] | None) -> None:
+    """A service of an older release gets it."""
+    found = changed(Privileges=kept) if kept else SPEC
+    (difference,) = specs.compare(LOCKED, found)
+    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
+
+
+def test_other_privileges_count_on_an_old_engine_too() -> None:
+    """It knows SELinux."""
+    wanted = changed(Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}})
+    assert [item.path for item in specs.compare(wanted, changed(Privileges=NONE))] == [
+        "TaskTemplate.ContainerSpec.Privileges.SELinuxContext"
+    ]
+
+
+def test_a_health_check_of_an_older_engine_is_none_the_worse() -> None:
+    """It does not know how often a task that starts is asked."""
+    check = {"Test": ["CMD", "true"], "Interval": 2}
+    wanted = changed(Healthcheck=check | {"StartInterval": 1})
+    assert specs.compare(wanted, changed(Healthcheck=check)) == ()
+    assert specs.compare(wanted, changed(Healthcheck=check | {"StartInterval": 3}))

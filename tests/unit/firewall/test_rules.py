@@ -1,0 +1,132 @@
+"""The rules of the walls, as a node's iptables takes them."""
+
+import pytest
+
+from swarmhub.firewall import rules as wall_rules
+from swarmhub.firewall.rules import Endpoints, Rules
+
+TCP, UDP = "22,2375,2376,2377,7946", "4789,7946"
+
+
+def desired(*nodes: Endpoints, swarm: tuple[str, ...] = (), port: int = 4789, deny: tuple[str, ...] = ()) -> Rules:
+    """Return the rules of the hub "jupyterhub"."""
+    return wall_rules.desired("jupyterhub", nodes, swarm, port, deny)
+
+
+def bare(rules: tuple[str, ...]) -> list[str]:
+    """Return rules without the chain that they stand in."""
+    return [rule.removeprefix("-A SWARMHUB-jupyterhub ") for rule in rules]
+
+
+def test_a_cluster_of_one_address_has_these_rules() -> None:
+    """Metadata first; what goes to no port of ours leaves the chain; the rest is refused at the node and its address."""
+    assert bare(desired(Endpoints(("10.0.0.11",), (22,))).ipv4) == [
+        "-m conntrack --ctdir REPLY -j RETURN",
+        "-d 169.254.169.254/32 -j REJECT",
+        f"-p tcp -m multiport ! --dports {TCP} -j RETURN",
+        f"-p udp -m multiport ! --dports {UDP} -j RETURN",
+        "-p tcp -m addrtype --dst-type LOCAL -j REJECT --reject-with tcp-reset",
+        "-p udp -m addrtype --dst-type LOCAL -j REJECT",
+        "-d 10.0.0.11/32 -p tcp -j REJECT --reject-with tcp-reset",
+        "-d 10.0.0.11/32 -p udp -j REJECT",
+    ]
+
+
+def test_ipv6_has_its_own_addresses() -> None:
+    """Its metadata address, and the nodes' addresses of that kind only."""
+    found = bare(desired(Endpoints(("10.0.0.11", "2001:db8::11"))).ipv6)
+    assert ("-d fd00:ec2::254/128 -j REJECT" in found, "-d 2001:db8::11/128 -p udp -j REJECT" in found) == (True, True)
+    assert "10.0.0.11" not in str(found)
+
+
+def test_every_address_stands_once_and_in_a_fixed_order() -> None:
+    """Those that the hosts tell and that the swarm knows; one that a new node does not have yet is left out."""
+    rules = desired(Endpoints(("10.0.0.9", "10.0.0.10")), Endpoints(("10.0.0.8",)), swarm=("10.0.0.9", "", "127.0.0.1"))
+    refused = [rule.split()[1] for rule in bare(rules.ipv4) if rule.startswith("-d 10.") and "-p tcp" in rule]
+    assert refused == ["10.0.0.8/32", "10.0.0.9/32", "10.0.0.10/32"]
+
+
+def test_metadatas_address_on_a_node_needs_no_rules_of_a_node() -> None:
+    """As where a node serves it itself: all of it is refused anyway."""
+    assert desired(Endpoints(("10.0.0.11", wall_rules.METADATA[0]))) == desired(Endpoints(("10.0.0.11",)))
+
+
+def test_ports_are_those_of_the_cluster() -> None:
+    """Where sshd or the overlay networks have others, these are closed; 22 always is."""
+    rules = str(desired(Endpoints(("10.0.0.11",), (2222,)), port=4790).ipv4)
+    assert ("22,2222,2375" in rules, "--dports 4790,7946" in rules) == (True, True)
+
+
+def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> None:
+    """It answers, whoever asks; to itself it may say anything; what was connected before is no new connection."""
+    rules = wall_rules.apart("jupyterhub")
+    chain = "SWARMHUB-jupyterhub"
+    assert rules.ipv4 == (
+        f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN",
+        f"-A {chain} -p tcp -m tcp --dport 8081 -j RETURN",
+        f"-A {chain} -p tcp -j REJECT --reject-with tcp-reset",
+        f"-A {chain} -j REJECT",
+        f"-A OUTPUT -d PEERS ! -o lo -j {chain}",
+        "-A INPUT -s PEERS ! -i lo -p tcp -m tcp ! --sport 8081 ! --tcp-flags FIN,SYN,RST,ACK SYN"
+        " -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset",
+    )
+
+
+def test_in_ipv6_a_server_may_ask_for_its_neighbours() -> None:
+    """Without that it would not find the hub."""
+    rules = wall_rules.apart("jupyterhub")
+    assert [rule for rule in rules.ipv6 if rule not in rules.ipv4] == ["-A SWARMHUB-jupyterhub -p ipv6-icmp -j RETURN"]
+
+
+def test_what_is_denied_besides_is_so_on_all_ports_or_on_one() -> None:
+    """Before the rest leaves the chain, and in the rules of its own kind."""
+    rules = desired(deny=("10.0.0.5", "10.1.0.0/16:5432", "[fd00::/8]:53"))
+    assert bare(rules.ipv4)[2:5] == [
+        "-d 10.0.0.5/32 -j REJECT",
+        "-d 10.1.0.0/16 -p tcp -m tcp --dport 5432 -j REJECT --reject-with tcp-reset",
+        "-d 10.1.0.0/16 -p udp -m udp --dport 5432 -j REJECT",
+    ]
+    assert "-d fd00::/8 -p udp -m udp --dport 53 -j REJECT" in bare(rules.ipv6)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("10.0.0.5", ("10.0.0.5/32", None)),
+        ("10.0.0.0/8", ("10.0.0.0/8", None)),
+        ("10.0.0.0/8:5432", ("10.0.0.0/8", 5432)),
+        ("fd00::1", ("fd00::1/128", None)),
+        ("[fd00::/8]", ("fd00::/8", None)),
+        ("[fd00::1]:443", ("fd00::1/128", 443)),
+    ],
+)
+def test_a_target_is_an_address_or_a_network_and_perhaps_a_port(text: str, target: tuple[str, int | None]) -> None:
+    """IPv6 with a port stands in brackets."""
+    assert wall_rules.target(text) == target
+
+
+WRONG = [
+    "",
+    "db.example.org",
+    "10.0.0.5:",
+    "10.0.0.5:0",
+    "10.0.0.5:65536",
+    "10.0.0.1/8",
+    "[fd00::1",
+    "[fd00::1]x",
+    "10.0.0.5:http",
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_no_target_is_refused(text: str) -> None:
+    """Names are: they may lead elsewhere tomorrow."""
+    with pytest.raises(ValueError, match=r"\S"):
+        wall_rules.target(text)
+
+
+def test_each_hub_has_its_own_chain_of_a_length_that_the_kernel_takes() -> None:
+    """Two long names that begin alike do not share one."""
+    long = [wall_rules.chain(f"the-hub-of-the-department-{number}") for number in (1, 2)]
+    assert wall_rules.chain("jupyterhub") == "SWARMHUB-jupyterhub"
+    assert (len(set(long)), {len(one) for one in long}) == (2, {wall_rules.CHAIN_LENGTH})

@@ -1,0 +1,179 @@
+"""The hub's database as the manager is asked for it: a container on its volume that runs one script."""
+
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+
+from swarmhub.errors import StepError
+from swarmhub.history import database
+from swarmhub.history.database import Database, State
+from swarmhub.host import EngineError
+from swarmhub.plan.plans import Change, Cost
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress
+
+WHERE = Database("jupyterhub-data", "jupyterhub:0123456789ab")
+COPY = "jupyterhub-before-2.sqlite"
+LOOKED = {"bytes": 4096, "schema": "4621fec11365", "users": 2}
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    """Return a manager whose containers print how the database is."""
+    return FakeHost(
+        answers={
+            "POST /containers/create": {"Id": "once"},
+            "GET /containers/once/logs": [json.dumps(LOOKED)],
+            "POST /containers/once/wait": {"StatusCode": 0},
+        }
+    )
+
+
+def made(host: FakeHost) -> dict[str, Any]:
+    """Return what the container was made with."""
+    body: dict[str, Any] = host.engine.sent("POST /containers/create").body
+    return body
+
+
+def apply(change: Change, host: FakeHost) -> FakeProgress:
+    """Apply a change and return what it said."""
+    progress = FakeProgress()
+    change.apply(host, progress)
+    return progress
+
+
+def test_how_the_database_is_comes_from_the_script(host: FakeHost) -> None:
+    """Its last line is read."""
+    host.engine.answers["GET /containers/once/logs"] = ["a warning of Python's", json.dumps(LOOKED)]
+    assert database.observe(host, WHERE) == State(4096, "4621fec11365", 2)
+
+
+def test_the_script_is_put_into_the_container(host: FakeHost) -> None:
+    """The image need not hold it: it is the file that stands in this version."""
+    database.observe(host, WHERE)
+    sent = host.engine.sent("PUT /containers/once/archive")
+    with tarfile.open(fileobj=io.BytesIO(sent.body)) as tar:
+        script = tar.extractfile(database.IN_CONTAINER)
+        assert script is not None
+        assert (sent.params["path"], script.read()) == ("/", database.SCRIPT.read_bytes())
+
+
+def test_the_container_has_the_volume_and_no_network(host: FakeHost) -> None:
+    """It needs the data and nobody else."""
+    database.observe(host, WHERE)
+    assert made(host)["HostConfig"] == {"Binds": ["jupyterhub-data:/data"], "NetworkMode": "none"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (database.copy(WHERE, COPY, MANAGER), ["copy", "/data/jupyterhub.sqlite", f"/data/backups/{COPY}"]),
+        (database.restore(WHERE, COPY, MANAGER), ["restore", "/data/jupyterhub.sqlite", f"/data/backups/{COPY}"]),
+    ],
+    ids=["copy", "restore"],
+)
+def test_a_change_tells_the_script_what_to_do(host: FakeHost, change: Change, words: list[str]) -> None:
+    """The database first, then the copy."""
+    apply(change, host)
+    assert (made(host)["Cmd"], made(host)["Entrypoint"]) == (words, ["python3", f"/{database.IN_CONTAINER}"])
+
+
+def test_a_copy_that_is_removed_is_the_one_named(host: FakeHost) -> None:
+    """Only the file below the folder of copies goes."""
+    database.remove(host, WHERE, COPY)
+    assert made(host)["Cmd"] == ["remove", f"/data/backups/{COPY}"]
+
+
+def test_the_image_is_the_one_given(host: FakeHost) -> None:
+    """Any image with Python does."""
+    database.observe(host, WHERE)
+    assert made(host)["Image"] == "jupyterhub:0123456789ab"
+
+
+@pytest.mark.parametrize(("change", "cost"), [(database.copy, Cost.NOTHING), (database.restore, Cost.HUB_RESTART)])
+def test_only_putting_back_costs_people_something(change: Any, cost: Cost) -> None:
+    """A copy is made while everybody works."""
+    assert change(WHERE, COPY, MANAGER).cost is cost
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"), [("4621fec11365", "4 kB, 2 users, schema 4621fec11365"), ("", "4 kB, 2 users, schema none yet")]
+)
+def test_a_copy_says_what_is_in_it(host: FakeHost, schema: str, text: str) -> None:
+    """Size, users and schema: an operator sees that it is not empty."""
+    host.engine.answers["GET /containers/once/logs"] = [json.dumps(LOOKED | {"schema": schema})]
+    assert apply(database.copy(WHERE, COPY, MANAGER), host).lines == [(MANAGER, text)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["Traceback (most recent call last):", "OSError: [Errno 28] No space left on device"], "No space left on device"),
+        ([], "it says nothing"),
+    ],
+)
+def test_a_script_that_fails_is_told_by_its_last_line(host: FakeHost, lines: list[str], said: str) -> None:
+    """The end of a traceback says what is wrong."""
+    host.engine.answers |= {"GET /containers/once/logs": lines, "POST /containers/once/wait": {"StatusCode": 1}}
+    with pytest.raises(StepError, match=f"cannot copy the hub's database: .*{said}"):
+        apply(database.copy(WHERE, COPY, MANAGER), host)
+
+
+def test_an_image_that_is_gone_is_the_engines_error(host: FakeHost) -> None:
+    """The engine names it."""
+    host.engine.answers["POST /containers/create"] = EngineError(MANAGER, 404, "No such image: jupyterhub:0123456789ab")
+    with pytest.raises(EngineError, match="No such image"):
+        database.observe(host, WHERE)
+
+
+def hub(user: str | None = None) -> dict[str, Any]:
+    """Return the spec of a hub's service."""
+    return {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1"} | ({"User": user} if user else {})}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "opens"),
+    [
+        (hub("61081:0"), hub("61081:0"), False),
+        (hub(), hub(), False),
+        (hub("61081:0"), hub(), True),
+        (hub(), hub("61081:0"), True),
+        (hub("61081:0"), None, True),
+        (hub(), None, True),
+    ],
+    ids=["the same user", "root again", "from root", "to root", "the first, or a volume that was kept", "as root"],
+)
+def test_another_user_finds_the_data_open(wanted: dict[str, Any], found: dict[str, Any] | None, opens: bool) -> None:
+    """A deploy that changes nothing of that does not look."""
+    changes = database.opening(WHERE, wanted, {"Spec": found} if found else None, MANAGER)
+    assert [(one.verb, one.cost) for one in changes] == ([("open", Cost.NOTHING)] if opens else [])
+
+
+def test_the_data_is_opened_by_root(host: FakeHost) -> None:
+    """Whatever is made of the image."""
+    (change,) = database.opening(WHERE, hub("61081:0"), None, MANAGER)
+    apply(change, host)
+    assert (made(host)["User"], made(host)["Cmd"]) == ("0", ["open", "/data/jupyterhub.sqlite"])
+
+
+def test_a_file_server_that_root_has_no_rights_on_is_told(host: FakeHost) -> None:
+    """With what to do there."""
+    host.engine.answers |= {
+        "GET /containers/once/logs": ["PermissionError: [Errno 1] Operation not permitted: '/data'"],
+        "POST /containers/once/wait": {"StatusCode": 1},
+    }
+    (change,) = database.opening(WHERE, hub("61081:0"), None, MANAGER)
+    with pytest.raises(StepError, match=r"cannot open the hub's database: .*not permitted") as told:
+        apply(change, host)
+    assert "no_root_squash" in told.value.remedy
+
+
+def test_a_person_can_type_it() -> None:
+    """The command mounts the volume and the script, and says what to do."""
+    assert database.copy(WHERE, COPY, MANAGER).command == (
+        "docker run --rm --volume jupyterhub-data:/data --volume ./swarmhub/inside/database.py:/swarmhub-database.py "
+        "--entrypoint python3 jupyterhub:0123456789ab /swarmhub-database.py "
+        f"copy /data/jupyterhub.sqlite /data/backups/{COPY}"
+    )

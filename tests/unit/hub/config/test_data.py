@@ -1,0 +1,84 @@
+"""What the hub keeps, for a hub of another user."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyterhub import orm
+from jupyterhub.app import JupyterHub
+from traitlets.config import Config
+
+from hub.config import data
+
+
+@pytest.fixture(autouse=True)
+def _shared() -> Iterator[None]:
+    """Do what the hub does first, and take it back."""
+    before = os.umask(0o022)
+    data.share()
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return where the database is to be."""
+    return tmp_path / "jupyterhub.sqlite"
+
+
+@pytest.fixture
+def cookies(tmp_path: Path) -> Path:
+    """Return where the secret is to be."""
+    return tmp_path / "cookie_secret"
+
+
+def mode(file: Path) -> int:
+    """Return who may do what with a file."""
+    return file.stat().st_mode & 0o777
+
+
+def test_what_is_made_is_the_groups_and_nobody_elses(tmp_path: Path) -> None:
+    """Whatever it is."""
+    (tmp_path / "file").touch()
+    assert mode(tmp_path / "file") == 0o660
+
+
+def test_jupyterhubs_database_is_the_groups(database: Path, cookies: Path) -> None:
+    """SQLite's own would be its user's to write; JupyterHub fills the empty one."""
+    data.make(database, cookies)
+    db = orm.new_session_factory(f"sqlite:///{database}")()
+    db.add(orm.User(name="ada"))
+    db.commit()
+    assert mode(database) == 0o660
+    data.make(database, cookies)
+    assert [user.name for user in db.query(orm.User)] == ["ada"]
+    db.close()
+
+
+def test_jupyterhub_takes_the_secret_of_its_cookies(database: Path, cookies: Path) -> None:
+    """The file is its group's, too, and JupyterHub leaves it as it is."""
+    data.make(database, cookies)
+    hub = JupyterHub(config=Config({"JupyterHub": {"cookie_secret_file": str(cookies)}}))
+    hub.init_secrets()
+    assert (hub.cookie_secret.hex(), len(hub.cookie_secret)) == (cookies.read_text().strip(), 32)
+    assert mode(cookies) == 0o660
+
+
+def test_a_secret_that_is_there_stays(database: Path, cookies: Path) -> None:
+    """Or everybody would have to log in again."""
+    cookies.write_text("00")
+    data.make(database, cookies)
+    assert (cookies.read_text(), {*cookies.parent.iterdir()}) == ("00", {cookies, database})
+
+
+@pytest.mark.parametrize("name", ["hub.sqlite", "cookies"])
+def test_a_file_that_is_not_the_hubs_to_write_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As after a copy that root put back by hand: the log ends with it, not with a traceback."""
+    (tmp_path / name).touch()
+    # These tests may be root's, who may write all.
+    monkeypatch.setattr(os, "access", lambda file, mode: file != tmp_path / name)
+    with pytest.raises(SystemExit, match=f"{name} is not the hub's to write.*chmod 660 {name}"):
+        data.make(tmp_path / "hub.sqlite", tmp_path / "cookies")

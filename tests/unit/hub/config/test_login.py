@@ -1,0 +1,177 @@
+"""Who gets in: by the userlist as it is now, by the console, by what the provider says."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyterhub.auth import Authenticator
+from traitlets import Set
+from traitlets.config import Config
+
+from hub.config import login
+from hub.shared import listed
+from swarmhub.settings import handed
+from tests.unit.hub.config.test_configure import ENVIRON
+from tests.unit.support.fakes import NOTEBOOK, settings
+
+LIST = "ada admin\ngrace\n"
+
+
+class Provider(Authenticator):  # type: ignore[misc]  # it has no types
+    """A provider that believes what it is told, and has members."""
+
+    members = Set(config=True)
+
+    async def authenticate(self, handler: Any, data: Any) -> Any:
+        return {"name": data}
+
+    async def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        return super().check_allowed(username, authentication) or username in self.members
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return where the list is kept, which names Ada and Grace."""
+    listed.adopt(tmp_path / "access", LIST, tmp_path / "none.sqlite")
+    return tmp_path / "access"
+
+
+def configured(folder: Path, provider: str = f"{__name__}.Provider", **access: Any) -> Any:
+    """Return what `configure` sets."""
+    c = Config()
+    secrets = folder.parent
+    for name in ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OIDC"):
+        (secrets / name).write_text(f"value of {name}")
+    tables = handed.tables(settings(access={"provider": provider, **access}))["access"]
+    login.configure(c, tables, ENVIRON, secrets, folder, listed.load(folder))
+    return c
+
+
+def authenticator(folder: Path, *, members: tuple[str, ...] = (), console: bool = True) -> Any:
+    """Return the authenticator that JupyterHub would make."""
+    base = login.going_by_userlist(Provider, folder, "github")
+    users = listed.load(folder)
+    traits = {"allowed_users": set(users.current.allowed), "admin_users": set(users.current.admins)}
+    return base(**traits, allow_existing_users=console, members=set(members), blocked_users=set(users.removed))
+
+
+def enter(kind: Any, name: str) -> Any:
+    """Log in, and return what JupyterHub is told: None for somebody who is refused."""
+    model = asyncio.run(kind.get_authenticated_user(None, name))
+    if model:
+        kind.add_user(SimpleNamespace(name=name))
+    return model
+
+
+def test_who_is_listed_gets_in(folder: Path) -> None:
+    """Others do not; admins are told apart."""
+    kind = authenticator(folder)
+    assert [bool(enter(kind, name)) for name in ("ada", "grace", "mallory")] == [True, True, False]
+    assert (enter(kind, "ada")["admin"], enter(kind, "grace")["admin"]) == (True, None)
+
+
+def test_a_list_that_was_sent_counts_at_the_next_login(folder: Path) -> None:
+    """Without a restart: who is new gets in, who is gone does not, and admins are those of the new list."""
+    kind = authenticator(folder)
+    (folder / listed.CURRENT).write_text("grace admin\nlinus\n")
+    assert [bool(enter(kind, name)) for name in ("ada", "grace", "linus")] == [False, True, True]
+    assert enter(kind, "grace")["admin"] is True
+
+
+def test_a_refresh_goes_by_the_list_too(folder: Path) -> None:
+    """A provider that makes its answer anew asks who the admins are."""
+    kind = authenticator(folder)
+    (folder / listed.CURRENT).write_text("grace admin\n")
+    assert asyncio.run(kind.refresh_user(SimpleNamespace(name="grace"))) is True
+    assert (kind.admin_users, kind.allowed_users) == ({"grace"}, {"grace"})
+
+
+def test_what_others_have_set_stays(folder: Path) -> None:
+    """The list changes only what it has said."""
+    kind = authenticator(folder)
+    kind.allowed_users |= {"of-conf-d"}
+    (folder / listed.CURRENT).write_text("ada admin\n")
+    assert [bool(enter(kind, name)) for name in ("of-conf-d", "grace")] == [True, False]
+
+
+@pytest.mark.parametrize("console", [True, False])
+def test_whom_the_console_adds_gets_in_if_that_is_wanted(folder: Path, console: bool) -> None:
+    """An admin has made them; they have not logged in before."""
+    kind = authenticator(folder, console=console)
+    kind.add_user(SimpleNamespace(name="linus"))
+    assert bool(enter(kind, "linus")) is console
+
+
+def test_a_member_gets_in_while_the_provider_says_so(folder: Path) -> None:
+    """That they are in the database does not let them in once they are no member, neither now nor after a restart."""
+    kind = authenticator(folder, members=("linus",))
+    assert enter(kind, "linus")
+    kind.members = set()
+    assert not enter(kind, "linus")
+    restarted = authenticator(folder)
+    restarted.add_user(SimpleNamespace(name="linus"))
+    assert not enter(restarted, "linus")
+
+
+def test_who_is_listed_is_no_member(folder: Path) -> None:
+    """Only who gets in by the provider alone is kept as such."""
+    kind = authenticator(folder, members=("grace", "linus"))
+    for name in ("grace", "linus", "mallory"):
+        enter(kind, name)
+    assert listed.load(folder).by_provider == {"linus"}
+
+
+def test_who_was_deleted_can_be_added_again(folder: Path, tmp_path: Path) -> None:
+    """Whom a newer image's list has removed, an admin lets in again by deleting and adding."""
+    listed.adopt(folder, "ada admin\n", tmp_path / "none.sqlite")
+    kind = authenticator(folder)
+    kind.add_user(SimpleNamespace(name="grace"))
+    assert not enter(kind, "grace")
+    kind.delete_user(SimpleNamespace(name="grace"))
+    kind.add_user(SimpleNamespace(name="grace"))
+    assert enter(kind, "grace")
+
+
+def test_organisations_and_teams_are_asked_for_with_their_scope(folder: Path) -> None:
+    """GitHub tells of private memberships only with it."""
+    section = configured(folder, "github", organizations=["lab"], teams=["acme:ml"]).GitHubOAuthenticator
+    assert (section.allowed_organizations, section.scope) == ({"lab", "acme:ml"}, ["read:org"])
+
+
+def test_without_them_no_scope_is_asked_for(folder: Path) -> None:
+    """Who logs in is not asked for more than a name."""
+    assert not {"scope", "allowed_organizations"} & set(configured(folder, "github").GitHubOAuthenticator)
+
+
+def test_another_provider_gets_its_options(folder: Path) -> None:
+    """With secrets in the place of their names, and none of GitHub's."""
+    c = configured(folder, "generic-oauth", options={"client_secret": {"secret": "OIDC"}, "scope": ["openid"]})
+    section = c.GenericOAuthenticator
+    assert (section.client_secret, section.scope) == ("value of OIDC", ["openid"])
+    assert (section.oauth_callback_url, section.allowed_users) == (ENVIRON["OAUTH_CALLBACK_URL"], {"ada", "grace"})
+    assert "GitHubOAuthenticator" not in c
+
+
+def test_options_join_what_is_there(folder: Path) -> None:
+    """A list goes behind ours, as in [jupyterhub]."""
+    section = configured(folder, "github", teams=["a:b"], options={"scope": ["user:email"]}).GitHubOAuthenticator
+    assert section.scope == ["read:org", "user:email"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("generic", "did you mean 'generic-oauth'"), ("gogle", "did you mean 'google'"), ("no.such", "there is auth0, ")],
+)
+def test_an_unknown_provider_is_told(name: str, meant: str) -> None:
+    """With what may be meant, or with all there are."""
+    with pytest.raises(ValueError, match=f"access.provider: '{name}' is no provider; {meant}"):
+        login.provider_class(name)
+
+
+def test_the_handed_settings_are_enough() -> None:
+    """All keys that `configure` reads are in the document."""
+    tables = handed.tables(settings())
+    assert set(tables["access"]) == {"provider", "organizations", "teams", "console", "options"}
+    assert tables["notebook"]["image"] == NOTEBOOK

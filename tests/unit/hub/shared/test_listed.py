@@ -1,0 +1,143 @@
+"""The userlist in force: the image's, or the one that was sent since."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from jupyterhub import orm
+
+from hub.config.data import UMASK
+from hub.shared import listed
+from hub.shared.userlist import Users
+
+ADA_AND_GRACE = "ada admin\ngrace\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return where the lists are kept; it is not there yet."""
+    return tmp_path / "access"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return a hub's database in which Ada and Grace are admins."""
+    path = tmp_path / "jupyterhub.sqlite"
+    db = orm.new_session_factory(f"sqlite:///{path}")()
+    role = orm.Role(name="admin", scopes=[])
+    db.add_all([role, *(orm.User(name=name, admin=True, roles=[role]) for name in ("ada", "grace"))])
+    db.commit()
+    db.close()
+    return path
+
+
+def admins(database: Path) -> list[tuple[str, int, int]]:
+    """Return who is there, with the admin bit and the number of roles."""
+    query = "SELECT name, admin, (SELECT count(*) FROM user_role_map WHERE user_id = users.id) FROM users ORDER BY name"
+    with closing(sqlite3.connect(database)) as connection:
+        return list(connection.execute(query))
+
+
+@pytest.fixture
+def shared() -> Iterator[None]:
+    """Let what is made be the group's, as in the hub."""
+    before = os.umask(UMASK)
+    yield
+    os.umask(before)
+
+
+def send(folder: Path, text: str) -> None:
+    """Do what `fab users-sync` does with a list, when all of it is done."""
+    for name in (listed.CURRENT, listed.LET_IN):
+        (folder / name).write_text(text)
+
+
+def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: Path) -> None:
+    """Nobody has been let in before, so nobody is removed."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    both = Users(frozenset({"ada", "grace"}), frozenset({"ada"}))
+    assert (listed.load(folder).current, listed.load(folder).let_in) == (both, both)
+    assert not listed.load(folder).removed
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_lists_are_the_hubs_groups_alone(folder: Path, database: Path) -> None:
+    """Another hub may have another user; nobody else has a look at them."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / listed.CURRENT)] == [0o770, 0o660]
+
+
+def test_a_list_that_was_sent_outlives_a_restart(folder: Path, database: Path) -> None:
+    """The image's is the same as at the last start: it is the older one."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    send(folder, "ada admin\nlinus\n")
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    assert listed.load(folder).current.allowed == {"ada", "linus"}
+
+
+def test_another_image_brings_a_newer_list(folder: Path, database: Path) -> None:
+    """It takes the place of what was sent; whom that had let in is out."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    send(folder, "ada admin\nlinus\n")
+    listed.adopt(folder, "ada admin\nturing\n", database)
+    assert listed.load(folder).current.allowed == {"ada", "turing"}
+    assert listed.load(folder).removed == {"linus"}
+
+
+def test_who_is_no_admin_any_more_loses_bit_and_role(folder: Path, database: Path) -> None:
+    """Grace was one by the list; JupyterHub by itself would leave it to her."""
+    listed.adopt(folder, "ada admin\ngrace admin\n", database)
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    assert admins(database) == [("ada", 1, 1), ("grace", 0, 0)]
+
+
+def test_who_was_made_an_admin_in_the_console_stays_one(folder: Path, database: Path) -> None:
+    """No list has ever said that Grace is one."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.adopt(folder, "ada admin\ngrace\nlinus\n", database)
+    assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["none", "empty"])
+def test_a_list_is_taken_without_a_database(folder: Path, tmp_path: Path, content: bytes | None) -> None:
+    """It may have been lost, or be yet to be filled: there is nobody to take the admin bit from, and none is made."""
+    path = tmp_path / "none.sqlite"
+    if content is not None:
+        path.write_bytes(content)
+    listed.adopt(folder, "ada admin\ngrace admin\n", path)
+    listed.adopt(folder, ADA_AND_GRACE, path)
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
+def test_who_was_deleted_is_not_counted_as_removed(folder: Path, database: Path) -> None:
+    """An admin may let them in again, in the console."""
+    listed.adopt(folder, "ada admin\ngrace\n", database)
+    listed.adopt(folder, "ada admin\n", database)
+    listed.forget(folder, "grace")
+    assert listed.load(folder).removed == set()
+
+
+def test_who_is_listed_stays_so_when_deleted(folder: Path, database: Path) -> None:
+    """A later list without them has to remove them."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.forget(folder, "grace")
+    assert listed.load(folder).let_in.allowed == {"ada", "grace"}
+
+
+def test_who_got_in_by_the_provider_is_known_until_deleted(folder: Path, database: Path) -> None:
+    """Whatever the provider calls them."""
+    listed.adopt(folder, ADA_AND_GRACE, database)
+    for name in ("linus", "alan turing", "linus"):
+        listed.remember(folder, name)
+    assert listed.load(folder).by_provider == {"linus", "alan turing"}
+    listed.forget(folder, "linus")
+    assert listed.load(folder).by_provider == {"alan turing"}
+
+
+def test_other_providers_names_are_read(folder: Path, database: Path) -> None:
+    """Mail addresses, for one."""
+    listed.adopt(folder, "ada@example.org admin\n", database, "google")
+    assert listed.load(folder, "google").current.admins == {"ada@example.org"}

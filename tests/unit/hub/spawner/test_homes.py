@@ -1,0 +1,107 @@
+"""On which node a home is, kept as a Swarm config."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.spawner import homes
+from tests.unit.hub.asked import Docker, refused
+
+VOLUME = "jupyterhub-home-ada"
+
+
+def record(name: str = VOLUME, node: str = "n1") -> dict[str, Any]:
+    """Return a home's config."""
+    return {"Spec": {"Name": name, "Labels": {"swarmhub.node": node}}}
+
+
+def node(state: str = "ready", availability: str = "active") -> dict[str, Any]:
+    """Return a node as the engine lists it."""
+    return {
+        "Description": {"Hostname": "worker1"},
+        "Status": {"State": state},
+        "Spec": {"Availability": availability},
+    }
+
+
+@pytest.mark.parametrize(
+    ("configs", "found"),
+    [([], None), ([record()], "n1"), ([record(f"{VOLUME}-2"), record(node="n2")], "n2"), ([record(f"{VOLUME}-2")], None)],
+    ids=["none", "one", "among longer names", "only a longer name"],
+)
+def test_the_node_of_a_home_is_found_by_its_whole_name(configs: list[dict[str, Any]], found: str | None) -> None:
+    """The engine's filter takes every name that begins so."""
+    assert asyncio.run(homes.find(Docker({"configs": configs}), VOLUME)) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "reason"),
+    [
+        (node("down"), "Your files are on worker1, which does not answer at the moment", "home-down"),
+        (node("ready", "drain"), "Your files are on worker1, which is being serviced", "home-drained"),
+        (node("ready", "pause"), "Your files are on worker1, which is being serviced", "home-drained"),
+        (refused(404), "Your files are on a node that is no longer part of the cluster", "home-gone"),
+    ],
+)
+def test_a_home_that_cannot_be_had_is_told(answer: object, words: str, reason: str) -> None:
+    """Never an empty home somewhere else; the administrator reads which record it is."""
+    with pytest.raises(homes.NotHere) as told:
+        asyncio.run(homes.node_up(Docker({"inspect_node": answer}), "n1", VOLUME))
+    assert (words in told.value.words, told.value.reason, VOLUME in told.value.detail) == (True, reason, True)
+
+
+def test_a_node_that_is_up_is_no_news() -> None:
+    """Nothing is raised."""
+    asyncio.run(homes.node_up(Docker({"inspect_node": node()}), "n1", VOLUME))
+
+
+def test_an_engine_that_fails_is_no_lost_home() -> None:
+    """Only "not found" means that a node is gone."""
+    with pytest.raises(Exception, match="no quorum"):
+        asyncio.run(homes.node_up(Docker({"inspect_node": refused(503, "no quorum")}), "n1", VOLUME))
+
+
+def test_a_home_is_remembered_with_whose_and_where() -> None:
+    """By labels, which swarmhub's own tasks read."""
+    docker = Docker({"create_config": {"ID": "c1"}})
+    asyncio.run(homes.remember(docker, VOLUME, "jupyterhub", "ada", "n1"))
+    labels = {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada", "swarmhub.node": "n1"}
+    assert docker.calls == [("create_config", (VOLUME, b"{}"), {"labels": labels})]
+
+
+@pytest.mark.parametrize(
+    ("act", "method", "status"),
+    [
+        (lambda docker: homes.remember(docker, VOLUME, "jupyterhub", "ada", "n1"), "create_config", 409),
+        (lambda docker: homes.forget(docker, VOLUME), "remove_config", 404),
+    ],
+    ids=["remembered twice", "forgotten twice"],
+)
+def test_what_is_done_already_is_no_error(act: Any, method: str, status: int) -> None:
+    """Two named servers of one user may start at once; any other error is one."""
+    asyncio.run(act(Docker({method: refused(status)})))
+    with pytest.raises(Exception, match="broken"):
+        asyncio.run(act(Docker({method: refused(500, "broken")})))
+
+
+def test_a_folder_is_made_whole_and_for_nobody_else(tmp_path: Path) -> None:
+    """It has its owner before it has its name."""
+    owner = f"{os.getuid()}:{os.getgid()}"
+    homes.make_folder("ada", owner, tmp_path)
+    assert [(one.name, one.stat().st_mode & 0o777) for one in tmp_path.iterdir()] == [("ada", 0o700)]
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    """Whatever its mode and owner are."""
+    (tmp_path / "ada").mkdir(mode=0o755)
+    homes.make_folder("ada", "4242:4242", tmp_path)
+    assert (tmp_path / "ada").stat().st_uid == os.getuid()
+
+
+def test_a_file_server_that_is_away_is_an_error(tmp_path: Path) -> None:
+    """Nothing is made up."""
+    with pytest.raises(OSError, match="No such file"):
+        homes.make_folder("ada", "1000:100", tmp_path / "not-mounted")

@@ -1,0 +1,407 @@
+"""A server's start, its end and what people hear of both, on an engine in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyterhub import orm
+from jupyterhub.spawner import SpawnException
+from traitlets.config import Config
+
+from hub.config.servers import configure
+from hub.spawner import spawner as module
+from hub.spawner.spawner import SwarmSpawner
+from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
+
+ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
+HOME = "jupyterhub-home-ada"
+NODES = [{"ID": "n1", "Description": {"Hostname": "worker1"}}]
+RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
+
+
+def engine(*states: Any, **more: Any) -> Docker:
+    """Return an engine on which a server goes through these tasks."""
+    answers: dict[str, Any] = {
+        "inspect_service": Turns([refused(404), {"ID": "s1", "Endpoint": {}}]),
+        "configs": [],
+        "nodes": NODES,
+        "create_service": {"ID": "s1"},
+        "create_config": {"ID": "c1"},
+        "remove_config": None,
+        "remove_service": None,
+        "tasks": Turns([[one] for one in states] or [[RUNNING]]),
+        "service_logs": [b"starting\n", b"ImportError: no module named x\n"],
+    }
+    return Docker(answers | more)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait, and every server answer."""
+
+    async def yes(where: tuple[str, int], path: str) -> bool:
+        return (where, path) == (("10.0.1.9", 8888), "/user/ada/api")
+
+    monkeypatch.setattr(module, "TASK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "answers", yes)
+
+
+def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, **given: Any) -> SwarmSpawner:
+    """Return ada's spawner, by these tables of hosts.toml, on this engine."""
+    c = Config()
+    configure(c, tables(**given), ENVIRON)
+    user = SimpleNamespace(name="ada", url="/user/ada/", groups=[SimpleNamespace(name="staff")], escaped_name="ada")
+    spawner = SwarmSpawner(config=c, user=user)
+    spawner.handler = SimpleNamespace(current_user=asker)
+    monkeypatch.setattr(SwarmSpawner, "docker", docker)
+    monkeypatch.setattr(SwarmSpawner, "server", SimpleNamespace(base_url="/user/ada/"))
+    monkeypatch.setattr(SwarmSpawner, "get_env", lambda _: {"JUPYTERHUB_USER": "ada"})
+    return spawner
+
+
+def sent(docker: Docker) -> dict[str, Any]:
+    """Return what the engine was asked to make."""
+    return next(kwargs for method, _, kwargs in docker.calls if method == "create_service")
+
+
+def placed(docker: Docker) -> list[str]:
+    """Return the constraints of the server that was made."""
+    found: list[str] = sent(docker)["task_template"]["Placement"]["Constraints"]
+    return found
+
+
+def test_a_server_is_started_and_its_address_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a service with the labels by which swarmhub finds it, on its network, with its home."""
+    docker = engine(task("new"), task("preparing"), RUNNING)
+    assert asyncio.run(made(docker, monkeypatch, notebook={"labels": {"team": "ml"}}).start()) == ("10.0.1.9", 8888)
+    request = sent(docker)
+    template = request["task_template"]
+    assert (request["name"], request["endpoint_spec"]) == ("jupyterhub-ada", {"Mode": "dnsrr"})
+    assert request["labels"] == {
+        "swarmhub.notebooks": "jupyterhub",
+        "swarmhub.user": "ada",
+        "swarmhub.profile": "",
+        "swarmhub.server": "",
+        "team": "ml",
+    }
+    assert (template["ContainerSpec"]["Image"], template["Networks"]) == (IMAGE, [{"Target": "jupyter"}])
+    assert [one["Source"] for one in template["ContainerSpec"]["Mounts"]] == [HOME]
+
+
+def test_the_image_is_not_asked_for_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's own node need not hold it."""
+    docker = engine()
+    asyncio.run(made(docker, monkeypatch).start())
+    assert "inspect_image" not in docker.methods
+
+
+def test_what_happens_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message when it is news, with the bar's place."""
+
+    async def heard() -> list[str]:
+        spawner = made(engine(task("new"), task("pending"), task("assigned"), task("assigned"), RUNNING), monkeypatch)
+        await spawner.start()
+        messages = []
+        progress: AsyncIterator[dict[str, Any]] = spawner.progress()
+        async for event in progress:
+            messages.append(event["message"])
+            if event["progress"] == 70:
+                break
+        return messages
+
+    assert asyncio.run(heard()) == [
+        "Looking for a node",
+        "Placed on worker1",
+        "Started on worker1; waiting for it to answer",
+    ]
+
+
+def test_what_the_last_start_told_is_forgotten_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the page early reads nothing of it, and misses nothing of the new one."""
+    spawner = made(engine(), monkeypatch)
+    asyncio.run(spawner.start())
+    spawner.clear_state()
+    first = asyncio.wait_for(anext(spawner.progress()), 0.05)
+    with pytest.raises(TimeoutError):
+        asyncio.run(first)
+
+
+def failed(docker: Docker, monkeypatch: pytest.MonkeyPatch, **given: Any) -> SpawnException:
+    """Return what a start raises."""
+    with pytest.raises(SpawnException) as told:
+        asyncio.run(made(docker, monkeypatch, **given).start())
+    return told.value
+
+
+def test_a_failure_ends_the_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person reads plain words, the log has the engine's, and no service stays."""
+    docker = engine(task("preparing"), task("rejected", "No such image: x"))
+    error = failed(docker, monkeypatch)
+    assert error.jupyterhub_message.startswith("worker1 does not have the image of your server")
+    assert ("No such image: x" in error.log_message, docker.methods[-1]) == (True, "remove_service")
+
+
+def test_the_last_words_of_a_server_that_ended_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last line to the person, all of them to the administrator."""
+    error = failed(engine(task("failed", "task: non-zero exit (3)", code=3)), monkeypatch)
+    assert error.jupyterhub_message.endswith("(exit code 3). It said: ImportError: no module named x")
+    assert "starting\n    ImportError" in error.log_message
+
+
+def test_a_server_that_is_placed_nowhere_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm only says that resources do not suffice."""
+    pending = task("pending", "no suitable node (insufficient resources on 3 nodes)")
+    error = failed(engine(pending), monkeypatch, notebook={"memory_guarantee": "8G"})
+    assert "No node has 8 GB of memory free" in error.jupyterhub_message
+
+
+def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm leaves the task "new" without a word."""
+    monkeypatch.setattr(module, "ADDRESS_SECONDS", -1.0)
+    full = {"Id": "net", "IPAM": {"Config": [{"Subnet": "10.99.0.0/30"}]}}
+    docker = engine(task("new"), inspect_network=full, services=[])
+    assert "no network address left" in failed(docker, monkeypatch).jupyterhub_message
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time of the settings, with what was heard last."""
+    docker = engine(task("starting"))
+    error = failed(docker, monkeypatch, notebook={"start_timeout": "1s"})
+    assert "did not answer within 1 seconds. The last that was heard: Starting on worker1" in error.jupyterhub_message
+
+
+def test_an_engine_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a traceback."""
+    error = failed(engine(create_service=refused(503, "no quorum")), monkeypatch)
+    assert error.jupyterhub_message.startswith("The cluster does not answer as it should")
+    assert "503" in error.log_message
+
+
+def test_a_first_home_is_remembered_when_its_node_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a container can write into it."""
+    docker = engine(task("new"), task("assigned"), RUNNING)
+    asyncio.run(made(docker, monkeypatch).start())
+    record = next(call for call in docker.calls if call[0] == "create_config")
+    assert (record[1][0], record[2]["labels"]["swarmhub.node"]) == (HOME, "n1")
+    assert docker.methods.count("create_config") == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "is_forgotten"),
+    [(task("rejected", "No such image: x"), True), (task("failed", "task: non-zero exit (1)", code=1), False)],
+    ids=["never ran", "ran"],
+)
+def test_a_home_in_which_nothing_was_written_is_forgotten(
+    end: dict[str, Any], is_forgotten: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that refuses the first start does not keep the user."""
+    docker = engine(task("assigned"), end)
+    failed(docker, monkeypatch)
+    assert ("remove_config" in docker.methods) is is_forgotten
+
+
+def known_home(**node: Any) -> dict[str, Any]:
+    """Return the answers of an engine where ada's home is on node n1."""
+    found = {"Description": {"Hostname": "worker1"}, "Status": {"State": "ready"}, "Spec": {"Availability": "active"}}
+    record = {"Spec": {"Name": HOME, "Labels": {"swarmhub.node": "n1"}}}
+    return {"configs": [record], "inspect_node": found | node}
+
+
+def test_a_user_returns_to_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server goes where the files are, and nothing new is remembered."""
+    docker = engine(**known_home())
+    asyncio.run(made(docker, monkeypatch).start())
+    assert (placed(docker)[-1], "create_config" in docker.methods) == ("node.id==n1", False)
+
+
+def test_a_home_that_is_away_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No service is made: an empty home would look like a loss."""
+    docker = engine(**known_home(Status={"State": "down"}))
+    error = failed(docker, monkeypatch)
+    assert "Your files are on worker1, which does not answer at the moment" in error.jupyterhub_message
+    assert "create_service" not in docker.methods
+
+
+def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that was killed in mid-start has left its service."""
+    left = {"ID": "old", "Endpoint": {}, "Spec": {"Labels": {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada"}}}
+    docker = engine(inspect_service=left)
+    asyncio.run(made(docker, monkeypatch).start())
+    assert docker.methods.index("remove_service") < docker.methods.index("create_service")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"swarmhub.service": "jupyterhub"},
+        {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"},
+        {"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"},
+        None,
+    ],
+    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's"],
+)
+def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, labels: dict[str, str] | None) -> None:
+    """Neither the start removes it nor whoever stops the server that did not start."""
+    docker = engine(inspect_service={"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}})
+    spawner = made(docker, monkeypatch)
+    with pytest.raises(SpawnException) as told:
+        asyncio.run(spawner.start())
+    assert told.value.jupyterhub_message.startswith("Your server cannot have its name")
+    assert (docker.methods, spawner.object_id) == (["configs", "inspect_service"], "")
+
+
+@pytest.mark.parametrize(
+    ("asker", "wish", "is_granted"),
+    [
+        (orm.Service(name="swarmhub"), "n7", True),
+        (SimpleNamespace(admin=True), "n7", True),
+        (SimpleNamespace(admin=False), "n7", False),
+        (None, "n7", False),
+        (SimpleNamespace(admin=True), "n7 || true", False),
+    ],
+    ids=["service", "admin", "user", "nobody", "not an id"],
+)
+def test_a_node_is_a_wish_of_administrators(
+    asker: object, wish: str, is_granted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user sends is ignored."""
+    docker = engine()
+    spawner = made(docker, monkeypatch, asker)
+    spawner.user_options = {"node": wish}
+    asyncio.run(spawner.start())
+    assert (f"node.id=={wish}" in placed(docker)) is is_granted
+
+
+def test_a_profile_decides_sizes_and_the_server_hears_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label names it; JupyterHub's variables hold them."""
+    docker = engine()
+    spawner = made(docker, monkeypatch, profiles=[{"name": "Small"}, {"name": "Big", "memory_limit": "2G", "cpu_limit": 2}])
+    spawner.user_options = {"profile": "big"}
+    asyncio.run(spawner.start())
+    assert sent(docker)["labels"]["swarmhub.profile"] == "Big"
+    environment = sent(docker)["task_template"]["ContainerSpec"]["Env"]
+    assert {f"MEM_LIMIT={2**31}", "CPU_LIMIT=2.0"} <= set(environment)
+
+
+@pytest.mark.parametrize(("table", "limit"), [({}, 2**30), ({"memory_limit": "2G"}, 2**31)], ids=["silent", "says"])
+def test_hosts_toml_wins_over_jupyterhubs_own_options(
+    table: dict[str, Any], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is silent, what [jupyterhub.Spawner], group overrides or a hook say holds."""
+    docker = engine()
+    spawner = made(docker, monkeypatch, notebook=table)
+    spawner.mem_limit = "1G"
+    asyncio.run(spawner.start())
+    assert sent(docker)["task_template"]["Resources"]["Limits"] == {"MemoryBytes": limit}
+
+
+def polled(docker: Docker, monkeypatch: pytest.MonkeyPatch, object_id: str = "s1") -> int | None:
+    """Return what JupyterHub hears of a server."""
+    spawner = made(docker, monkeypatch)
+    spawner.object_id = object_id
+    code: int | None = asyncio.run(spawner.poll())
+    return code
+
+
+def test_a_server_that_was_never_started_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked."""
+    docker = engine()
+    assert (polled(docker, monkeypatch, ""), docker.methods) == (0, [])
+
+
+def test_a_server_that_runs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is JupyterHub's word for it."""
+    docker = engine()
+    assert (polled(docker, monkeypatch), docker.methods) == (None, ["tasks"])
+
+
+@pytest.mark.parametrize("error", [refused(500, "no quorum"), OSError("refused"), TimeoutError("silent")], ids=str)
+def test_an_engine_that_does_not_say_is_no_stopped_server(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub takes an exception for "stopped", and would forget the server."""
+    assert polled(engine(tasks=error), monkeypatch) is None
+
+
+def kept_of(spawner: SwarmSpawner, url: str) -> dict[str, Any]:
+    """Return what the hub keeps of a server that was started where browsers find it at a URL."""
+    spawner.user.url = url
+    asyncio.run(spawner.start())
+    state: dict[str, Any] = spawner.get_state()
+    return state
+
+
+HERE, THERE = "/user/ada/", "https://ada.hub.example.org/user/ada/"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "runs"),
+    [
+        (HERE, HERE, True),
+        (THERE, THERE, True),
+        (HERE, THERE, False),
+        (THERE, HERE, False),
+        (THERE, THERE.replace(".org", ".org:8443"), False),
+    ],
+)
+def test_a_server_that_was_started_for_another_domain_is_stopped(
+    before: str, now: str, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the hub that comes after it: the server would send people to log in where nobody can."""
+    state = kept_of(made(engine(), monkeypatch), before)
+    docker = engine()
+    after = made(docker, monkeypatch)
+    after.user.url = now
+    after.load_state(state)
+    assert asyncio.run(after.poll()) == (None if runs else 0)
+    assert ("remove_service" in docker.methods) is not runs
+
+
+def test_a_server_of_a_release_before_domains_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was kept of where it is: that was the hub's own domain."""
+    spawner = made(engine(), monkeypatch)
+    spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-ada"})
+    assert asyncio.run(spawner.poll()) is None
+
+
+def test_a_server_that_has_ended_leaves_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub stops only what runs; its last lines go into the log before."""
+    docker = engine(task("failed", "task: non-zero exit (137)", code=137))
+    assert polled(docker, monkeypatch) == 137
+    assert docker.methods == ["tasks", "service_logs", "remove_service"]
+
+
+def test_a_long_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm takes 63 letters; dockerspawner writes "-2d" for a hyphen."""
+    c = Config()
+    configure(c, tables(), ENVIRON)
+    name = "a-" * 19 + "b"
+    spawner = SwarmSpawner(config=c, user=SimpleNamespace(name=name, url="/user/x/"))
+    assert len(spawner.object_name) == 63
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("proxy", "jupyterhub-proxy-user"),
+        ("engine", "jupyterhub-engine-user"),
+        ("renewal", "jupyterhub-renewal-user"),
+        ("ada", "jupyterhub-ada"),
+        ("proxies", "jupyterhub-proxies"),
+        ("proxy-user", "jupyterhub-proxy-2duser"),
+    ],
+)
+def test_no_server_is_called_like_a_service_beside_the_hub(user: str, name: str) -> None:
+    """Everybody else's keeps the name that it always had."""
+    c = Config()
+    configure(c, tables(), ENVIRON)
+    assert SwarmSpawner(config=c, user=SimpleNamespace(name=user, url="/user/x/")).object_name == name
+
+
+def test_a_name_of_an_older_hub_is_given_up_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ran as jupyterhub-proxy, and has ended while the hub was away."""
+    docker = engine()
+    spawner = made(docker, monkeypatch)
+    spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-proxy"})
+    asyncio.run(spawner.start())
+    assert sent(docker)["name"] == "jupyterhub-ada"

@@ -1,0 +1,312 @@
+"""The notebook images: which ones they shall be, who holds them, and the pulls that are needed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import EngineError
+from swarmhub.images import pull as images
+from swarmhub.images.pull import Held
+from swarmhub.plan.plans import Plan
+from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
+
+NAME = "quay.io/jupyter/base-notebook"
+OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+ID, OTHER_ID = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+HOLDS_OLD, HOLDS_NEW = Held(ID, frozenset({OLD})), Held(OTHER_ID, frozenset({NEW}))
+LOADED, LOADED_OTHER = Held(ID, frozenset()), Held(OTHER_ID, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "version"),
+    [
+        ("debian", "debian", "latest"),
+        ("debian:trixie-slim", "debian", "trixie-slim"),
+        ("quay.io/jupyter/base-notebook:hub-6.1.1", "quay.io/jupyter/base-notebook", "hub-6.1.1"),
+        ("registry.lab:5000/notebook", "registry.lab:5000/notebook", "latest"),
+        ("registry.lab:5000/notebook:lab", "registry.lab:5000/notebook", "lab"),
+        (f"debian@{OLD}", "debian", OLD),
+        (f"registry.lab:5000/notebook:lab@{OLD}", "registry.lab:5000/notebook", OLD),
+    ],
+)
+def test_a_reference_is_split_into_name_and_version(image: str, name: str, version: str) -> None:
+    """A registry's port is no tag, no tag means latest, and a digest outweighs a tag."""
+    assert images.split(image) == (name, version)
+
+
+def node(image: str, *digests: str, id_: str = ID) -> FakeHost:
+    """Return a node that holds the image under these registry digests."""
+    answer = {"Id": id_, "RepoTags": [image], "RepoDigests": list(digests), "Size": 1, "Architecture": "amd64"}
+    return FakeHost(answers={f"GET /images/{image}/json": answer})
+
+
+def test_a_node_without_the_image_holds_none() -> None:
+    """That an engine knows no such image is no error."""
+    assert images.observe(FakeHost(), NOTEBOOK) is None
+
+
+def test_digests_of_other_repositories_do_not_count() -> None:
+    """An image that was pushed elsewhere too is known by the digests of the wanted repository only."""
+    assert images.observe(node(NOTEBOOK, f"{NAME}@{OLD}", f"registry.lab:5000/copy@{NEW}"), NOTEBOOK) == HOLDS_OLD
+
+
+@pytest.mark.parametrize("image", ["debian:12", "library/debian:12", "docker.io/debian:12", "docker.io/library/debian:12"])
+def test_docker_hubs_names_are_one(image: str) -> None:
+    """However Docker Hub's image is spelt, the engine's short name for it is understood."""
+    assert images.observe(node(image, f"debian@{OLD}"), image) == HOLDS_OLD
+
+
+def test_an_image_that_was_never_in_a_registry_has_no_digest() -> None:
+    """An engine gives null for the digests of an image that was built or loaded there."""
+    host = FakeHost(answers={f"GET /images/{NOTEBOOK}/json": {"Id": ID, "RepoDigests": None}})
+    assert images.observe(host, NOTEBOOK) == LOADED
+
+
+@pytest.mark.parametrize(
+    ("image", "held", "wanted"),
+    [
+        (f"{NAME}@{NEW}", {MANAGER: HOLDS_OLD, WORKER1: HOLDS_OLD}, NEW),
+        (NOTEBOOK, {MANAGER: HOLDS_NEW, WORKER1: HOLDS_OLD, WORKER2: HOLDS_OLD}, OLD),
+        (NOTEBOOK, {MANAGER: None, WORKER1: HOLDS_OLD, WORKER2: None}, OLD),
+        (NOTEBOOK, {MANAGER: LOADED_OTHER, WORKER1: LOADED, WORKER2: LOADED}, ID),
+        (NOTEBOOK, {MANAGER: LOADED, WORKER1: LOADED, WORKER2: HOLDS_NEW}, NEW),
+        (NOTEBOOK, {MANAGER: None, WORKER1: None}, None),
+        (NOTEBOOK, {}, None),
+    ],
+    ids=[
+        "a digest says it",
+        "most hold it",
+        "one holds it",
+        "loaded by most",
+        "a registry's before a loaded",
+        "none",
+        "nobody",
+    ],
+)
+def test_what_most_nodes_hold_is_chosen(image: str, held: Mapping[str, Held | None], wanted: str | None) -> None:
+    """A reference with a digest says what is wanted; else it is what most nodes hold, and nothing if none does."""
+    assert images.chosen(image, held) == wanted
+
+
+class InOrder(frozenset[str]):
+    """A set that is walked in the order given: a plain one's order changes from process to process."""
+
+    order: tuple[str, ...]
+
+    def __new__(cls, *items: str) -> "InOrder":
+        made = super().__new__(cls, items)
+        made.order = items
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.order)
+
+
+def test_two_digests_of_one_image_do_not_take_turns() -> None:
+    """Where an image has two digests, every run chooses the same one: another one would restart the hub."""
+    choices = {images.chosen(NOTEBOOK, {MANAGER: Held(ID, digests)}) for digests in (InOrder(OLD, NEW), InOrder(NEW, OLD))}
+    assert len(choices) == 1
+
+
+def test_the_registry_is_asked_through_the_manager() -> None:
+    """The digest of the tag comes from the manager's engine, which sees the registry as the nodes do."""
+    answer = {"Descriptor": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": NEW, "size": 1609}}
+    assert images.ask_registry(FakeHost(answers={f"GET /distribution/{NOTEBOOK}/json": answer}), NOTEBOOK) == NEW
+
+
+def test_a_registry_that_does_not_know_the_image_is_an_error() -> None:
+    """The error names the manager, the image, what the registry said and what helps."""
+    said = EngineError(MANAGER, 404, f"manifest unknown: {NOTEBOOK}")
+    with pytest.raises(StepError) as error:
+        images.ask_registry(FakeHost(answers={f"GET /distribution/{NOTEBOOK}/json": said}), NOTEBOOK)
+    assert str(error.value) == (
+        f"{MANAGER}: no node holds {NOTEBOOK}, and its registry does not give it: manifest unknown: {NOTEBOOK}. "
+        "Check the name and the tag"
+    )
+
+
+LOST = StepError(WORKER1, "cannot reach it", "Is it up?")
+
+
+def test_nodes_that_could_not_be_asked_are_left_out() -> None:
+    """What the other nodes hold is returned, with those that hold nothing."""
+    assert images.reached({MANAGER: HOLDS_OLD, WORKER1: LOST, WORKER2: None}, [MANAGER, WORKER1]) == {
+        MANAGER: HOLDS_OLD,
+        WORKER2: None,
+    }
+
+
+def test_where_no_needed_node_answers_there_is_nothing_to_pull() -> None:
+    """If none of the nodes that were named can be asked, their errors are raised at once."""
+    with pytest.raises(StepErrors) as error:
+        images.reached({MANAGER: HOLDS_OLD, WORKER1: LOST}, [WORKER1])
+    assert error.value.errors == (LOST,)
+
+
+def test_an_error_that_nobody_expects_is_not_swallowed() -> None:
+    """Anything but a host that cannot be reached ends the step."""
+    with pytest.raises(ZeroDivisionError):
+        images.reached({MANAGER: HOLDS_OLD, WORKER1: ZeroDivisionError()}, [MANAGER])
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "answer"),
+    [(HOLDS_OLD, OLD, True), (HOLDS_OLD, ID, True), (HOLDS_OLD, NEW, False), (LOADED, ID, True), (None, ID, False)],
+)
+def test_a_node_holds_an_image_by_its_digest_or_its_id(held: Held | None, wanted: str, answer: bool) -> None:
+    """An image is the wanted one if its id or one of its digests is."""
+    assert images.holds(held, wanted) is answer
+
+
+def test_a_node_is_asked_for_each_image() -> None:
+    """What it does not hold is among the answers."""
+    assert images.observe_all(node(NOTEBOOK, f"{NAME}@{OLD}"), [NOTEBOOK, EXTRA]) == {NOTEBOOK: HOLDS_OLD, EXTRA: None}
+
+
+def test_what_a_node_lacks_is_what_it_does_not_hold_as_wanted() -> None:
+    """In the order of the settings."""
+    assert images.lacking({NOTEBOOK: OLD, EXTRA: NEW}, {NOTEBOOK: HOLDS_OLD, EXTRA: None}) == [EXTRA]
+    assert images.lacking({NOTEBOOK: NEW, EXTRA: OLD}, {NOTEBOOK: HOLDS_OLD, EXTRA: None}) == [NOTEBOOK, EXTRA]
+
+
+def refused(seen: Mapping[str, Held | BaseException | None]) -> dict[str, str]:
+    """Return the nodes that verification refuses, and what it says of them."""
+    try:
+        images.verify(
+            {NOTEBOOK: OLD}, {host: one if isinstance(one, BaseException) else {NOTEBOOK: one} for host, one in seen.items()}
+        )
+    except StepErrors as error:
+        return {one.host: str(error) for one in error.errors}
+    return {}
+
+
+def test_nodes_that_all_hold_the_image_pass() -> None:
+    """A node that holds the image under several digests holds it as well as one that knows it by one."""
+    assert refused({MANAGER: HOLDS_OLD, WORKER1: Held(OTHER_ID, frozenset({OLD, NEW}))}) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (None, f"holds no {NOTEBOOK}, wanted aaaaaaaaaaaa. Try there: docker pull {NOTEBOOK}"),
+        (HOLDS_NEW, f"holds another {NOTEBOOK}: 222222222222, wanted aaaaaaaaaaaa. Try there: docker pull {NOTEBOOK}"),
+        (LOST, "cannot reach it. Is it up?"),
+    ],
+)
+def test_a_node_without_the_same_image_is_named(seen: Held | StepError | None, said: str) -> None:
+    """A node that holds none, another one, or could not be asked, fails the step with its name."""
+    assert refused({MANAGER: HOLDS_OLD, WORKER1: seen}) == {WORKER1: f"{WORKER1}: {said}"}
+
+
+def test_every_node_that_lacks_it_is_named() -> None:
+    """All nodes that do not hold the image are in the one error."""
+    assert set(refused({MANAGER: None, WORKER1: LOST, WORKER2: HOLDS_NEW})) == {MANAGER, WORKER1, WORKER2}
+
+
+def test_every_image_that_a_node_lacks_is_named() -> None:
+    """One line for each."""
+    with pytest.raises(StepErrors) as error:
+        images.verify({NOTEBOOK: OLD, EXTRA: NEW}, {WORKER1: {NOTEBOOK: None, EXTRA: HOLDS_OLD}})
+    assert [(one.host, image in one.cause) for one, image in zip(error.value.errors, (NOTEBOOK, EXTRA), strict=True)] == [
+        (WORKER1, True),
+        (WORKER1, True),
+    ]
+
+
+def test_a_node_whose_engine_answers_with_an_error_does_not_pass() -> None:
+    """An engine that cannot tell what it holds is no proof that it holds the image."""
+    with pytest.raises((StepErrors, EngineError)):
+        images.verify({NOTEBOOK: OLD}, {WORKER1: EngineError(WORKER1, 500, "layer store is broken")})
+
+
+def planned(wanted: str, held: Mapping[str, Held | None]) -> Plan:
+    """Return the pulls of one image."""
+    return images.plan({NOTEBOOK: wanted}, {host: {NOTEBOOK: one} for host, one in held.items()})
+
+
+def test_only_nodes_that_lack_the_image_pull_it() -> None:
+    """The plan has a pull for each node that holds none or another one, and they are independent of each other."""
+    plan = planned(OLD, {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: HOLDS_NEW})
+    assert ([(one.verb, one.host) for one in plan.changes], plan.at_once) == ([("pull", WORKER1), ("pull", WORKER2)], True)
+
+
+def test_where_every_node_holds_it_the_plan_says_so() -> None:
+    """With nothing to pull, the summary names each image and on how many nodes it is."""
+    holding = {NOTEBOOK: HOLDS_OLD, EXTRA: HOLDS_NEW}
+    plan = images.plan({NOTEBOOK: OLD, EXTRA: NEW}, {MANAGER: holding, WORKER1: holding})
+    same = f"{NOTEBOOK}: aaaaaaaaaaaa on 2 of 2 nodes; {EXTRA}: bbbbbbbbbbbb on 2 of 2 nodes"
+    assert (plan.changes, plan.summary) == ((), same)
+
+
+def test_each_missing_image_is_a_pull() -> None:
+    """By node, in the order of the settings."""
+    plan = images.plan(
+        {NOTEBOOK: OLD, EXTRA: NEW}, {MANAGER: {NOTEBOOK: None, EXTRA: None}, WORKER1: {NOTEBOOK: HOLDS_OLD, EXTRA: None}}
+    )
+    assert [(one.what, one.host) for one in plan.changes] == [(NOTEBOOK, MANAGER), (EXTRA, MANAGER), (EXTRA, WORKER1)]
+
+
+@pytest.mark.parametrize(("wanted", "held", "reference"), [(OLD, HOLDS_OLD, f"{NAME}@{OLD}"), (ID, LOADED, ID), (ID, None, ID)])
+def test_the_hub_is_given_a_reference_that_cannot_move(wanted: str, held: Held | None, reference: str) -> None:
+    """The hub's reference is the name at its digest, or the id of an image that no registry knows; never a tag."""
+    assert images.pinned(NOTEBOOK, wanted, held) == reference
+
+
+def pull(image: str, wanted: str, events: list[dict[str, Any]]) -> tuple[FakeHost, FakeProgress]:
+    """Pull an image on a worker whose engine reports these events."""
+    host, progress = FakeHost(WORKER1, {"POST /images/create": events}), FakeProgress()
+    (change,) = images.plan({image: wanted}, {WORKER1: {image: None}}).changes
+    change.apply(host, progress)
+    return host, progress
+
+
+def test_what_is_pulled_is_the_digest_with_the_login_for_its_registry() -> None:
+    """The pull asks for the digest that was chosen, not for the tag, and names the image whose login is sent along."""
+    host, _ = pull(NOTEBOOK, OLD, [])
+    assert host.engine.sent("POST /images/create").params == {"image": NOTEBOOK, "fromImage": NAME, "tag": OLD}
+
+
+def test_a_pulled_image_gets_its_tag() -> None:
+    """After a pull by digest the tag is set, so that pruning does not take the image."""
+    host, _ = pull(NOTEBOOK, OLD, [])
+    assert host.engine.sent(f"POST /images/{NAME}@{OLD}/tag").params == {"repo": NAME, "tag": "hub-6.1.1"}
+
+
+def test_an_image_that_is_named_by_digest_gets_no_tag() -> None:
+    """Where hosts.toml names a digest there is no tag to set."""
+    host, _ = pull(f"{NAME}@{OLD}", OLD, [])
+    assert host.engine.asked() == ["POST /images/create"]
+
+
+def test_progress_is_the_sum_of_the_layers() -> None:
+    """Bytes come and bytes known are added up over the layers; a layer that is complete counts in full."""
+    _, progress = pull(
+        NOTEBOOK,
+        OLD,
+        [
+            {"status": "Pulling from jupyter/base-notebook", "id": OLD},
+            {"status": "Already exists", "progressDetail": {}, "id": "base"},
+            {"status": "Downloading", "progressDetail": {"current": 10, "total": 100}, "id": "one"},
+            {"status": "Downloading", "progressDetail": {"current": 5, "total": 50}, "id": "two"},
+            {"status": "Download complete", "progressDetail": {}, "id": "one"},
+            {"status": "Extracting", "progressDetail": {"current": 1, "total": 100}, "id": "one"},
+        ],
+    )
+    assert progress.amounts == [
+        (WORKER1, done, total) for done, total in [(0, 0), (0, 0), (10, 100), (15, 150), (105, 150), (105, 150)]
+    ]
+
+
+def test_a_pull_says_what_is_there_and_what_is_wanted() -> None:
+    """Short digests, or the id of an image that no registry knows."""
+    held: dict[str, Held | None] = {MANAGER: HOLDS_OLD, WORKER1: None, WORKER2: LOADED}
+    shown = [change.differences[0] for change in planned(NEW, held).changes]
+    assert [(item.found, item.wanted) for item in shown] == [("a" * 12, "b" * 12), (None, "b" * 12), ("1" * 12, "b" * 12)]
+
+
+def test_a_person_can_type_a_pull() -> None:
+    """By the digest, which cannot move."""
+    (change,) = planned(NEW, {MANAGER: None}).changes
+    assert change.command == f"docker pull {NAME}@{NEW}"

@@ -1,0 +1,87 @@
+"""Whose homes are where, and how the swarm comes to know it again when it has forgotten."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from swarmhub.engine import configs
+from swarmhub.notebooks import homes
+from swarmhub.notebooks.homes import Place, Volume
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume
+
+LABELS = {homes.LABEL: "jupyterhub", homes.USER: "ada"}
+EARLY, LATE = datetime(2026, 11, 2, 8, tzinfo=UTC), datetime(2026, 11, 20, 8, tzinfo=UTC)
+ADA = Volume("jupyterhub-home-ada", "ada", EARLY)
+GRACE = Volume("jupyterhub-home-grace", "grace", EARLY)
+HOSTS = {"n2": WORKER1, "n3": WORKER2}
+
+
+def at(node: str) -> tuple[Place, ...]:
+    """Return the record that Ada's home is on a node."""
+    return (Place("c1", ADA.name, "ada", node),)
+
+
+def test_the_swarm_knows_on_which_node_a_home_is() -> None:
+    """By the record that the hub has made when it was placed the first time; another hub's are not asked for."""
+    manager = FakeHost()
+    configs.create(manager, "jupyterhub-home-ada", LABELS | {homes.NODE: "n2"}, {})
+    configs.create(manager, "other-home-ada", LABELS | {homes.LABEL: "other"}, {})
+    assert homes.places(manager, "jupyterhub") == (Place("c1", "jupyterhub-home-ada", "ada", "n2"),)
+
+
+@pytest.mark.parametrize("listed", [None, [home_volume("ada")]])
+def test_a_node_knows_which_homes_it_has(listed: list[object] | None) -> None:
+    """By the label of their volumes."""
+    host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": listed}})
+    assert homes.volumes(host, "jupyterhub") == ((ADA,) if listed else ())
+    assert host.engine.requests[0].params == {"filters": {"label": ["swarmhub.home=jupyterhub"]}}
+
+
+@pytest.mark.parametrize("elsewhere", [{"Driver": "rexray"}, {"Options": {"type": "nfs", "device": ":/homes"}}])
+def test_what_is_only_mounted_on_a_node_is_no_home_of_it(elsewhere: dict[str, Any]) -> None:
+    """Another node may mount the same files."""
+    host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": [home_volume("ada") | elsewhere]}})
+    assert homes.volumes(host, "jupyterhub") == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "held", "found"),
+    [
+        pytest.param(at("n2"), {"n2": [ADA]}, {}, id="recorded"),
+        pytest.param(at("n2"), {"n2": [], "n3": [ADA]}, {}, id="given up there, and made anew on another node"),
+        pytest.param((), {"n2": [ADA], "n3": [GRACE]}, {"n2": [ADA], "n3": [GRACE]}, id="the swarm was made anew"),
+        pytest.param(at("gone"), {"n2": [ADA]}, {"n2": [ADA]}, id="the node has joined anew"),
+        pytest.param(at("gone"), {"n2": []}, {}, id="the node is gone, and its volumes with it"),
+    ],
+)
+def test_a_home_is_found_where_no_record_leads_to(
+    known: tuple[Place, ...], held: dict[str, list[Volume]], found: dict[str, list[Volume]]
+) -> None:
+    """By its volume: records go with their swarm, and a node's id when it leaves."""
+    assert homes.unrecorded(known, held, {"n1", "n2", "n3"}) == found
+
+
+@pytest.mark.parametrize("nodes", [("n2", "n3"), ("n3", "n2")])
+def test_of_two_homes_the_newer_is_meant(nodes: tuple[str, str]) -> None:
+    """The older one was given up when the newer was made."""
+    newer = Volume(ADA.name, "ada", LATE)
+    assert homes.unrecorded((), dict(zip(nodes, ([ADA], [newer]), strict=True)), nodes) == {nodes[1]: [newer]}
+
+
+@pytest.mark.parametrize("known", [(), at("gone")], ids=["none", "another"])
+def test_a_record_is_made_or_corrected(known: tuple[Place, ...]) -> None:
+    """One change for each node, however many people have their homes there."""
+    manager = FakeHost()
+    for place in known:
+        configs.create(manager, place.volume, LABELS | {homes.NODE: place.node}, {})
+    (change,) = homes.recording(known, {"n2": [ADA, GRACE]}, HOSTS, "jupyterhub", MANAGER)
+    assert change.sentence == f"record the homes of ada, grace, which {WORKER1} has, on {MANAGER}"
+    change.apply(manager, FakeProgress())
+    assert {(one.user, one.node) for one in homes.places(manager, "jupyterhub")} == {("ada", "n2"), ("grace", "n2")}
+
+
+@pytest.mark.parametrize(("number", "said"), [(2, "a, b"), (7, "a, b, c, d, e, … (7 people)")])
+def test_of_many_people_the_first_are_named(number: int, said: str) -> None:
+    """A line stays one."""
+    assert homes.names("gfedcba"[-number:]) == said

@@ -1,0 +1,278 @@
+"""What a userlist changes at a hub that runs, and who is in."""
+
+import copy
+import io
+import tarfile
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hub.shared import listed
+from hub.shared.userlist import Users
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Output
+from swarmhub.people import users
+from swarmhub.people.api import ApiError, HubApi
+from swarmhub.people.users import Found, Person
+from swarmhub.plan.plans import Cost, Plan
+from swarmhub.status.shell import Place
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, Clock, FakeHost, FakeProgress, settings
+
+PLACE = Place(MANAGER, "hub-1")
+ACCESS = settings().access
+LIST = "ada admin\ngrace\n"
+
+
+@dataclass
+class Hub:
+    """The users of a hub's API; `busy` is how often it refuses to stop a server or to delete somebody."""
+
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    busy: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def users(self) -> list[Any]:
+        return list(self.known.values())
+
+    def find(self, path: str) -> Any:
+        return copy.deepcopy(self.known.get(path.removeprefix("users/")))
+
+    def post(self, path: str, body: Any) -> None:
+        self.asked.append(f"POST {path} {body['usernames']} {body['admin']}")
+
+    def patch(self, path: str, body: Any) -> None:
+        self.asked.append(f"PATCH {path} {body['admin']}")
+
+    def delete(self, path: str) -> None:
+        self.asked.append(f"DELETE {path}")
+        if self.busy:
+            self.busy -= 1
+            raise ApiError(DOMAIN, 400, "is in the process of stopping", "")
+        _, name, *server = path.split("/")
+        if server:
+            self.known[name]["servers"].pop(server[-1] if len(server) > 1 else "")
+        else:
+            del self.known[name]
+
+    @property
+    def api(self) -> HubApi:
+        return self  # type: ignore[return-value]  # the part of it that is needed
+
+
+def user(name: str, *, admin: bool = False, seen: str | None = None, servers: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return somebody as the hub's API gives them."""
+    return {"name": name, "admin": admin, "last_activity": seen, "servers": {one: {} for one in servers}}
+
+
+def found(*known: dict[str, Any], current: str = LIST, let_in: str = "", by_provider: str = "") -> Found:
+    """Return what was found at a hub."""
+    files = {listed.CURRENT: current, listed.LET_IN: let_in or current, listed.BY_PROVIDER: by_provider}
+    return Found(listed.read(files), {one["name"]: one for one in known})
+
+
+BOTH = (user("ada", admin=True), user("grace"))
+
+
+def planned(userlist: str, seen: Found, hub: Hub | None = None) -> Plan:
+    """Return the plan."""
+    return users.plan(userlist, seen, ACCESS, (hub or Hub()).api, PLACE)
+
+
+def sentences(plan: Plan) -> list[str]:
+    """Return what it does."""
+    return [change.sentence.removesuffix(f" on {MANAGER}") for change in plan.changes]
+
+
+def test_a_hub_in_line_with_the_list_is_left_alone() -> None:
+    """Comments and the order do not count."""
+    plan = planned("# the class\ngrace\nada admin\n", found(*BOTH))
+    assert (plan.changes, plan.summary) == ((), "the hub is in line with the userlist: 2 people")
+
+
+def test_who_is_new_is_let_in() -> None:
+    """Admins and others apart, as the hub's API has it; nobody notices."""
+    plan = planned(f"{LIST}linus\nturing\nhopper admin\n", found(*BOTH))
+    assert sentences(plan) == [
+        "send the userlist to the hub",
+        "let in linus, turing at the hub",
+        "let in hopper as admin at the hub",
+        "record that the hub is in line with it",
+    ]
+    assert {change.cost for change in plan.changes} == {Cost.NOTHING}
+
+
+def test_who_is_named_no_more_is_removed_between_the_list_and_the_record() -> None:
+    """With the list sent first they do not get in again; the record comes when nothing is left to do."""
+    plan = planned("ada admin\n", found(*BOTH))
+    assert sentences(plan) == [
+        "send the userlist to the hub",
+        "remove grace from the hub",
+        "record that the hub is in line with it",
+    ]
+    assert users.gone(Users(frozenset({"ada"}), frozenset({"ada"})), found(*BOTH)) == ["grace"]
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with() -> None:
+    """The list was sent and Grace has gone; Linus has not, and nothing is recorded."""
+    seen = found(user("ada", admin=True), user("linus"), current="ada admin\n", let_in=f"{LIST}linus\n")
+    assert sentences(planned("ada admin\n", seen)) == [
+        "remove linus from the hub",
+        "record that the hub is in line with it",
+    ]
+
+
+def test_a_removal_says_whose_servers_stop() -> None:
+    """Only theirs who have some."""
+    seen = found(user("ada", admin=True), user("grace", servers=("",)), user("linus"), current=f"{LIST}linus\n")
+    removals = [change for change in planned("ada admin\n", seen).changes if change.verb == "remove"]
+    assert [(change.cost, change.people) for change in removals] == [(Cost.NOTEBOOKS_STOP, ("grace",)), (Cost.NOTHING, ())]
+
+
+def test_who_got_in_otherwise_stays() -> None:
+    """By the console, or by an organisation: no list has let them in."""
+    seen = found(*BOTH, user("linus"), user("turing"), by_provider="turing\n")
+    assert planned(LIST, seen).changes == ()
+
+
+def test_admin_rights_follow_the_list() -> None:
+    """Who has got 'admin' behind the name becomes one, who has lost it is none."""
+    assert sentences(planned("ada\ngrace admin\n", found(*BOTH)))[1:3] == [
+        "make grace an admin of the hub",
+        "take ada's admin rights at the hub",
+    ]
+
+
+def test_an_admin_of_the_console_stays_one() -> None:
+    """The list has never said that Grace is one."""
+    seen = found(user("ada", admin=True), user("grace", admin=True))
+    assert planned(LIST, seen).changes == ()
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    """Return the host of the hub's container."""
+    moves = [f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}" for name in ("userlist.let-in", "userlist")]
+    return FakeHost(MANAGER, commands=dict.fromkeys(moves, Output(0, "", "")))
+
+
+def applied(plan: Plan, host: FakeHost) -> None:
+    """Apply all changes."""
+    for change in plan.changes:
+        change.apply(host, FakeProgress())
+
+
+def sent(content: bytes) -> dict[str, str]:
+    """Return the files of an archive."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        return {name: file.read().decode() for name in tar.getnames() if (file := tar.extractfile(name))}
+
+
+def test_a_list_is_put_whole_into_the_place_of_the_one_before(host: FakeHost) -> None:
+    """First who has been let in by either, then the list: a hub that restarts in between knows whom to shut out."""
+    applied(planned("ada admin\nlinus\n", found(*BOTH, user("linus")), Hub({"grace": user("grace")})), host)
+    first, last = (request for request in host.engine.requests if request.method == "PUT")
+    assert (first.path, first.params) == ("/containers/hub-1/archive", {"path": "/data/access"})
+    assert sent(first.body) == {"userlist.let-in.new": "ada admin\ngrace\nlinus\n", "userlist.new": "ada admin\nlinus\n"}
+    assert sent(last.body) == {"userlist.let-in.new": "ada admin\nlinus\n"}
+    assert [argv[-1].rpartition("/")[2] for argv in host.ran] == ["userlist.let-in", "userlist", "userlist.let-in"]
+
+
+def test_a_list_that_cannot_be_kept_is_told(host: FakeHost) -> None:
+    """With the container's own words."""
+    plan = planned("ada admin\nlinus\n", found(user("ada", admin=True), user("linus")))
+    full = dict.fromkeys(host.commands, Output(1, "", "mv: cannot stat\n"))
+    with pytest.raises(StepError, match="the userlist cannot be kept: mv: cannot stat"):
+        applied(plan, FakeHost(MANAGER, commands=full))
+
+
+def test_people_and_bits_are_the_hubs_api(host: FakeHost) -> None:
+    """All who are new in one request, each bit in one of its own."""
+    hub = Hub()
+    applied(planned("ada\ngrace admin\nlinus\nturing\n", found(*BOTH), hub), host)
+    assert hub.asked == ["POST users ['linus', 'turing'] False", "PATCH users/grace True", "PATCH users/ada False"]
+
+
+def test_who_is_removed_has_all_servers_stopped_first(host: FakeHost, clock: Clock) -> None:
+    """JupyterHub refuses to delete whose servers run, and to stop what is starting: it is asked again."""
+    hub = Hub({"grace": user("grace", servers=("", "gpu"))}, busy=1)
+    seen = found(user("ada", admin=True), hub.known["grace"])
+    applied(planned("ada admin\n", seen, hub), host)
+    stops = ["DELETE users/grace/server", "DELETE users/grace/servers/gpu"]
+    assert (hub.asked, hub.known) == ([stops[0], *stops, "DELETE users/grace"], {})
+
+
+def test_who_does_not_go_is_told(host: FakeHost, clock: Clock) -> None:
+    """Within a minute."""
+    hub = Hub({"grace": user("grace", servers=("",))}, busy=9999)
+    with pytest.raises(StepError, match="grace is still in after 60 s: a server of theirs does not stop"):
+        applied(planned("ada admin\n", found(user("ada", admin=True), hub.known["grace"]), hub), host)
+
+
+def test_what_the_hub_keeps_is_read_from_its_container() -> None:
+    """As the engine packs a folder."""
+    content = {"access/userlist": LIST, "access/userlist.let-in": f"{LIST}linus\n", "access/by-provider": "turing\n"}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.addfile(folder := tarfile.TarInfo("access"))
+        folder.type = tarfile.DIRTYPE
+        for name, text in content.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    whole = packed.getvalue()
+    host = FakeHost(MANAGER, {"GET /containers/hub-1/archive": [whole[:700], whole[700:]]})
+    kept = users.read(host, PLACE, "github")
+    assert [*kept.removed, *kept.by_provider] == ["linus", "turing"]
+
+
+def test_a_hub_of_before_is_told() -> None:
+    """It has no such folder; the next deploy brings one that has."""
+    host = FakeHost(MANAGER, {"GET /containers/hub-1/archive": EngineError(MANAGER, 404, "no such path")})
+    with pytest.raises(StepError, match=r"It is one of an older release\. Deploy: fab deploy"):
+        users.read(host, PLACE, "github")
+
+
+def test_everybody_is_shown_with_why_they_are_in() -> None:
+    """Also who is listed and unknown to the hub, and who is listed no more and not removed yet."""
+    known = [user(name) for name in ("ada", "linus", "turing", "hopper")]
+    seen = found(*known, current=LIST, let_in=f"{LIST}hopper\n", by_provider="turing\n")
+    assert {one.name: one.source for one in users.people(seen, ACCESS)} == {
+        "ada": "userlist",
+        "grace": "userlist",
+        "hopper": "removed: fab users-sync",
+        "linus": "console",
+        "turing": "organisation",
+    }
+
+
+def test_another_providers_members_are_from_there() -> None:
+    """It may have groups or domains instead of organisations."""
+    access = settings(access={"provider": "google"}).access
+    (*_, turing) = users.people(found(user("turing"), by_provider="turing\n"), access)
+    assert turing.source == "google"
+
+
+def test_a_row_is_as_one_says_it() -> None:
+    """How long ago, and which servers; JupyterHub's default server has no name."""
+    people = [
+        Person("ada", True, "userlist", NOW - timedelta(hours=3), ("", "gpu")),
+        Person("grace", False, "console", None, ()),
+        Person("linus", False, "console", NOW - timedelta(days=9), ()),
+    ]
+    assert users.rows(people, NOW) == [
+        ("ada", "admin", "userlist", "3 h ago", "default, gpu"),
+        ("grace", "", "console", "never", ""),
+        ("linus", "", "console", "9 d ago", ""),
+    ]
+    assert users.styles(people) == ["green", "dim", ""]
+
+
+def test_machines_get_the_same() -> None:
+    """Times in ISO 8601, null for never."""
+    seen = found(user("ada", admin=True, seen="2026-11-15T09:00:00Z", servers=("",)))
+    assert users.as_json(users.people(seen, ACCESS)) == [
+        {"name": "ada", "admin": True, "from": "userlist", "last_seen": "2026-11-15T09:00:00+00:00", "servers": [""]},
+        {"name": "grace", "admin": False, "from": "userlist", "last_seen": None, "servers": []},
+    ]

@@ -1,0 +1,148 @@
+"""The proxy as a service of its own: its spec, and the way there and back."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub.plan.plans import Cost, Plan
+from swarmhub.services import hub as hub_service
+from swarmhub.services import network, proxy
+from swarmhub.services.hub import Parts
+from swarmhub.settings import Settings
+from swarmhub.settings.secrets import PROXY_TOKEN, Secrets
+from tests.unit.support.cluster import SECRETS, as_kept
+from tests.unit.support.fakes import MANAGER, NOTEBOOK, settings
+
+WITH_TOKEN: Secrets = {**SECRETS, PROXY_TOKEN: SecretStr("token")}
+INNER = ("jupyterhub-proxy:1", "inner", "10.0.9.0/24")
+PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: "x@sha256:a"}, "c0ffee", "cluster", *INNER)
+
+
+def given(**table: Any) -> Settings:
+    """Return settings with a separate proxy."""
+    return settings(proxy={"separate": True, **table}, certs={"staging": False})
+
+
+def desired(**table: Any) -> dict[str, Any]:
+    """Return its spec."""
+    return proxy.desired(given(**table), WITH_TOKEN, PARTS)
+
+
+def of_hub(**table: Any) -> dict[str, Any]:
+    """Return the hub's spec beside it."""
+    return hub_service.desired(settings(proxy={"separate": True, **table}), WITH_TOKEN, PARTS)
+
+
+def kept(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a service as an engine answers it."""
+    names = hub_service.secret_names(given(), WITH_TOKEN, "cluster").values()
+    return {"ID": "s1", "Version": {"Index": 1}, "Spec": as_kept(spec, {name: f"id-of-{name}" for name in names})}
+
+
+def planned(found: dict[str, Any] | None, hub: dict[str, Any] | None = None) -> Plan:
+    """Return the plan, where the token is there."""
+    return proxy.plan(desired(), found, hub, None, MANAGER)
+
+
+def environment(spec: dict[str, Any]) -> dict[str, str]:
+    """Return the variables of a spec's container."""
+    return dict(line.split("=", 1) for line in spec["TaskTemplate"]["ContainerSpec"]["Env"])
+
+
+@pytest.mark.parametrize(("http_port", "published"), [(80, [443, 80]), (8080, [443, 8080]), (0, [443])])
+def test_it_publishes_both_ports(http_port: int, published: list[int]) -> None:
+    """Plain HTTP only where that is wanted."""
+    ports = desired(http_port=http_port)["EndpointSpec"]["Ports"]
+    assert [one["PublishedPort"] for one in ports] == published
+
+
+def test_the_hub_beside_it_publishes_nothing() -> None:
+    """And has neither certificate nor key."""
+    spec = of_hub()
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    assert "Ports" not in spec["EndpointSpec"]
+    assert (container["Labels"], {"SSL_KEY", "SSL_CERT"} & set(environment(spec))) == ({}, set())
+    assert "/etc/letsencrypt" not in [mount["Source"] for mount in container["Mounts"]]
+
+
+def test_its_api_has_a_name_on_the_inner_network_only() -> None:
+    """By which the hub asks for it."""
+    networks = desired()["TaskTemplate"]["Networks"]
+    assert networks == [{"Target": "net"}, {"Target": "inner", "Aliases": ["jupyterhub-proxy-api"]}]
+    assert environment(of_hub())["PROXY_API_URL"] == "http://jupyterhub-proxy-api:8001"
+
+
+def test_the_token_is_a_secret_of_both() -> None:
+    """The same one, and in no variable."""
+    hub, front = of_hub(), desired()
+    names = [
+        {one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"] if one["File"]["Name"] == PROXY_TOKEN}
+        for spec in (hub, front)
+    ]
+    assert names[0] == names[1] != set()
+    assert "token" not in [*environment(hub).values(), *environment(front).values()]
+
+
+@pytest.mark.parametrize(("staging", "hsts"), [(True, "0"), (False, "1")])
+def test_browsers_are_bound_to_https_by_a_real_certificate_only(staging: bool, hsts: str) -> None:
+    """A staging one could not be passed any more."""
+    spec = proxy.desired(settings(proxy={"separate": True}, certs={"staging": staging}), WITH_TOKEN, PARTS)
+    assert environment(spec)["HSTS"] == hsts
+
+
+@pytest.mark.parametrize(("subdomains", "told"), [(True, "1"), (False, "0")])
+def test_it_routes_by_domain_where_users_have_one(subdomains: bool, told: str) -> None:
+    """As the hub tells it its routes."""
+    hub = {"domain": "hub.example.org", "subdomains": subdomains}
+    spec = proxy.desired(settings(proxy={"separate": True}, hub=hub), WITH_TOKEN, PARTS)
+    assert environment(spec)["SUBDOMAINS"] == told
+
+
+def test_what_is_as_wanted_is_left_alone() -> None:
+    """A second deploy cuts nobody off."""
+    assert planned(kept(desired()), kept(of_hub())).changes == ()
+
+
+def test_a_change_of_it_is_told_with_its_price() -> None:
+    """Connections break, and the hub goes on."""
+    (change,) = planned(kept(desired(http_port=8080)), kept(of_hub())).changes
+    assert (change.verb, change.cost) == ("update", Cost.RECONNECT)
+
+
+def test_a_hub_that_has_the_port_gives_it_up_first() -> None:
+    """Both on one port would never come up."""
+    alone = hub_service.desired(settings(), SECRETS, PARTS)
+    changes = planned(None, kept(alone)).changes
+    assert [change.sentence for change in changes] == [
+        f"update service jupyterhub on {MANAGER}",
+        f"create service jupyterhub-proxy on {MANAGER}",
+    ]
+    assert {item.path.partition("[")[0] for item in changes[0].differences} == {"EndpointSpec.Ports"}
+
+
+@pytest.mark.parametrize(("found", "verbs"), [(None, []), ({"ID": "s1", "Spec": {"Name": "jupyterhub-proxy"}}, ["remove"])])
+def test_where_the_hub_runs_it_there_is_none(found: dict[str, Any] | None, verbs: list[str]) -> None:
+    """One from before goes first: the hub needs its port."""
+    assert [change.verb for change in proxy.plan_removal(found, MANAGER).changes] == verbs
+
+
+@pytest.mark.parametrize(("port", "answers"), [(80, True), (8080, False)])
+def test_authorities_are_answered_on_port_80(port: int, answers: bool) -> None:
+    """Elsewhere they do not ask; without a proxy certbot answers by itself."""
+    assert (proxy.answers_http(kept(desired(http_port=port))), proxy.answers_http(None)) == (answers, False)
+
+
+def test_the_inner_network_is_as_safe_as_the_other() -> None:
+    """Encrypted where that is; nobody else can join it."""
+    wanted = network.of_proxy(settings(network={"encrypted": True, "attachable": True, "subnet": "10.9.0.0/16"}))
+    assert (wanted["Name"], wanted["Attachable"], wanted["Options"]) == ("jupyter-proxy", False, {"encrypted": ""})
+    assert wanted["IPAM"]["Config"] == []
+
+
+def test_the_proxy_keeps_what_makes_its_workers_another_user() -> None:
+    """And what ends the one that it has become; no other capability, and none can be gained."""
+    container = desired()["TaskTemplate"]["ContainerSpec"]
+    assert container["CapabilityDrop"] == ["ALL"]
+    assert container["CapabilityAdd"] == ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"]
+    assert container["Privileges"] == {"NoNewPrivileges": True}

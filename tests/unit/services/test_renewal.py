@@ -1,0 +1,211 @@
+"""The service that renews the certificate, and what it says of itself."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub.certificate import certbot, certs
+from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.dns_challenge import CREDENTIALS, Dns
+from swarmhub.engine import configs
+from swarmhub.host import Output
+from swarmhub.plan.plans import Cost, Plan, as_values
+from swarmhub.services import hub as hub_service
+from swarmhub.services import renewal
+from swarmhub.services.hub import Parts
+from swarmhub.services.renewal import Found, State
+from swarmhub.settings import Settings
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
+
+PARTS = Parts("n1", "net", "jupyterhub:1", {}, "c0ffee", "cluster")
+DNS = Dns("rfc2136", SecretStr("dns_rfc2136_secret = hush"), 10)
+CA = "-----BEGIN CERTIFICATE-----"
+
+
+def given(**table: Any) -> Settings:
+    """Return settings with a separate proxy."""
+    return settings(proxy={"separate": True, **table})
+
+
+def wanted(ca: str | None = None, dns: Dns | None = None) -> Wanted:
+    """Return the certificate to have."""
+    return replace(certs.desired(given()), by_proxy=True, ca=ca, dns=dns)
+
+
+def desired(ca: str | None = None, dns: Dns | None = None) -> dict[str, Any]:
+    """Return the service's spec."""
+    return renewal.desired(given(), wanted(ca, dns), "https://acme.example.org/dir", PARTS)
+
+
+def found(spec: dict[str, Any] | None = None, *secrets: str) -> Found:
+    """Return a service as an engine answers it, with the secrets that the hub and what stands beside it have."""
+    there = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec} if spec else None
+    return Found(there, {name: f"id-of-{name}" for name in secrets})
+
+
+@pytest.mark.parametrize(
+    ("table", "is_wanted"), [({}, True), ({"separate": False}, False), ({"http_port": 8080}, False), ({"http_port": 0}, False)]
+)
+def test_it_needs_somebody_who_answers_on_port_80(table: dict[str, Any], is_wanted: bool) -> None:
+    """Certbot's own server would stop at the proxy's port, or restart the hub."""
+    assert renewal.is_wanted(given(**table)) == is_wanted
+
+
+@pytest.mark.parametrize(
+    ("table", "is_wanted"),
+    [
+        ({"separate": True, "http_port": 0}, True),
+        ({"separate": False}, False),
+    ],
+)
+def test_by_dns_it_needs_no_port_but_a_proxy_of_its_own(table: dict[str, Any], is_wanted: bool) -> None:
+    """The hub's own would not serve what it gets before it restarts: that stays a deploy's matter."""
+    by_dns = {"dns": "rfc2136", "dns_credentials": "rfc2136.ini"}
+    assert renewal.is_wanted(settings(proxy=table, certs=by_dns)) == is_wanted
+
+
+def test_it_asks_by_way_of_the_proxy() -> None:
+    """And for one in any case: that it is due, the script has found."""
+    command = desired()["TaskTemplate"]["ContainerSpec"]["Command"]
+    assert command[:3] == ["python3", "/swarmhub-renew.py", "certbot"]
+    assert {"--webroot", "--force-renewal", "https://acme.example.org/dir"} <= set(command)
+
+
+def test_a_private_authority_is_trusted() -> None:
+    """Its certificate is a file beside the script."""
+    container = desired(CA)["TaskTemplate"]["ContainerSpec"]
+    assert [one["File"]["Name"] for one in container["Configs"]] == [renewal.IN_CONTAINER, certbot.CA_IN_CONTAINER]
+    assert f"REQUESTS_CA_BUNDLE={certbot.CA_IN_CONTAINER}" in container["Env"]
+
+
+def test_what_is_as_wanted_is_left_alone() -> None:
+    """A second deploy changes nothing; ids of configs are no difference."""
+    spec = desired()
+    kept = desired()
+    for one in kept["TaskTemplate"]["ContainerSpec"]["Configs"]:
+        one["ConfigID"] = "c1"
+    assert renewal.changes(given(), wanted(), spec, found(kept), MANAGER) == []
+
+
+@pytest.mark.parametrize(("before", "verb"), [(found(), "create"), (found(desired(CA)), "update")])
+def test_a_change_costs_nobody_anything(before: Found, verb: str) -> None:
+    """Its files are made first."""
+    files, service = renewal.changes(given(), wanted(), desired(), before, MANAGER)
+    assert (files.verb, service.verb, service.cost) == ("keep", verb, Cost.NOTHING)
+
+
+def test_its_files_are_made_once() -> None:
+    """They are named by their content: those that are there are the same."""
+    manager = FakeHost()
+    files, _ = renewal.changes(given(), wanted(CA), desired(CA), found(), MANAGER)
+    for _ in range(2):
+        files.apply(manager, FakeProgress())
+    assert set(configs.ids(manager)) == {name for name, _ in renewal.files(given(), wanted(CA)).values()}
+
+
+@pytest.mark.parametrize(
+    ("before", "gone"),
+    [
+        (found(), []),
+        (found({"Name": "jupyterhub-renewal"}), ["service jupyterhub-renewal"]),
+        (
+            found({"Name": "jupyterhub-renewal"}, "jupyterhub-dns-credentials-0", "jupyterhub-github_client_id-1"),
+            ["service jupyterhub-renewal", "secret jupyterhub-dns-credentials-0"],
+        ),
+    ],
+)
+def test_where_it_is_not_wanted_it_goes(before: Found, gone: list[str]) -> None:
+    """One from before would fail for ever; its secret goes with it, and no other one."""
+    assert [(change.verb, change.what) for change in renewal.removal(given(), before, MANAGER)] == [
+        ("remove", one) for one in gone
+    ]
+
+
+NAME = renewal.secret_name(given(), DNS, "cluster")
+
+
+def test_credentials_for_dns_are_a_secret_of_the_service() -> None:
+    """Certbot's arguments name the file, and nothing else of the spec holds what is in it."""
+    spec = desired(dns=DNS)
+    (mounted,) = spec["TaskTemplate"]["ContainerSpec"]["Secrets"]
+    assert (mounted["SecretName"], mounted["File"]["Name"], mounted["File"]["Mode"]) == (NAME, CREDENTIALS, 0o400)
+    assert CREDENTIALS in spec["TaskTemplate"]["ContainerSpec"]["Command"]
+    assert "hush" not in str(spec)
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (found(), [f"create secret {NAME}", "keep the files of the renewal", "create service jupyterhub-renewal"]),
+        (found(desired(dns=DNS), NAME), []),
+        (
+            found(desired(), "jupyterhub-dns-credentials-old"),
+            [
+                f"create secret {NAME}",
+                "keep the files of the renewal",
+                "update service jupyterhub-renewal",
+                "remove secret jupyterhub-dns-credentials-old",
+            ],
+        ),
+    ],
+    ids=["none", "as wanted", "others"],
+)
+def test_a_secret_comes_before_the_service_and_an_old_one_goes_after_it(before: Found, said: list[str]) -> None:
+    """Its name changes with the credentials."""
+    changes = renewal.changes(given(), wanted(dns=DNS), desired(dns=DNS), before, MANAGER)
+    assert [f"{one.verb} {one.what}" for one in changes] == said
+
+
+def test_no_plan_shows_the_credentials() -> None:
+    """Neither as JSON nor in a traceback."""
+    changes = renewal.changes(given(), wanted(dns=DNS), desired(dns=DNS), found(), MANAGER)
+    plan = Plan("proxy", "", tuple(changes))
+    assert "hush" not in str(as_values([plan])) + repr(plan) + repr([one.apply for one in changes]) + repr(DNS)
+
+
+def test_the_hub_does_not_see_it_among_its_own() -> None:
+    """It would remove it as one left over."""
+    hub = hub_service.Found(None, {NAME: "d1", "jupyterhub-github_client_id-1": "g1"})
+    assert renewal.without_its_own(given(), hub).secrets == {"jupyterhub-github_client_id-1": "g1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        (Output(1, "", "No such file or directory"), None),
+        (Output(0, "{half", ""), None),
+        (Output(0, '{"failures": 0, "said": "", "tried": "2026-11-15T12:00:00+00:00", "next": ""}', ""), State(0, "", None)),
+        (
+            Output(0, '{"failures": 2, "said": "x\\n  Detail: refused", "tried": "", "next": "2026-11-15T12:30:00+00:00"}', ""),
+            State(2, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
+        ),
+    ],
+)
+def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -> None:
+    """Before the first try there is none."""
+    assert renewal.observe(FakeHost(commands={f"cat {renewal.STATE}": said})) == state
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (State(1, "refused", None), "once: refused"),
+        (
+            State(3, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
+            "3 times: refused; it is tried again at 2026-11-15 12:30 UTC",
+        ),
+    ],
+)
+def test_a_failure_is_told_with_its_reason(state: State, told: str) -> None:
+    """And when it is tried again."""
+    assert state.told == told
+
+
+def test_the_renewal_has_no_capability() -> None:
+    """Certbot writes what is root's."""
+    container = desired()["TaskTemplate"]["ContainerSpec"]
+    assert (container["CapabilityDrop"], "CapabilityAdd" in container) == (["ALL"], False)
+    assert container["Privileges"] == {"NoNewPrivileges": True}

@@ -1,0 +1,79 @@
+"""The hub's data volume: made once, and never replaced."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub.errors import StepError
+from swarmhub.services import volume
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
+
+ANSWER: dict[str, Any] = {
+    "CreatedAt": "2026-11-15T10:00:00Z",
+    "Driver": "local",
+    "Labels": None,
+    "Mountpoint": "/var/lib/docker/volumes/jupyterhub-data/_data",
+    "Name": "jupyterhub-data",
+    "Options": None,
+    "Scope": "local",
+}
+NFS = {"type": "nfs", "o": "addr=10.0.0.9,rw", "device": "nas:/export/hub"}
+
+
+def test_settings_reach_the_request() -> None:
+    """Name, driver and options of the volume are those of hosts.toml."""
+    wanted = volume.desired(settings(volume={"name": "data", "driver": "local", "options": NFS}))
+    assert wanted == {"Name": "data", "Driver": "local", "DriverOpts": NFS}
+
+
+def test_a_missing_volume_is_observed_as_none() -> None:
+    """An engine that knows no such volume is no error."""
+    assert volume.observe(FakeHost(), "jupyterhub-data") is None
+
+
+def test_a_missing_volume_is_created_on_the_manager() -> None:
+    """Where there is no volume, the plan is to create it, and applying it sends the wanted body."""
+    host, wanted = FakeHost(), volume.desired(settings())
+    (change,) = volume.plan(wanted, None, MANAGER).changes
+    change.apply(host, FakeProgress())
+    assert (change.host, host.engine.sent("POST /volumes/create").body) == (MANAGER, wanted)
+
+
+@pytest.mark.parametrize("options", [None, {}])
+def test_a_volume_as_wanted_is_left_alone(options: object) -> None:
+    """An engine answers no options as null or as an empty map; both are as wanted."""
+    host = FakeHost(answers={"GET /volumes/jupyterhub-data": ANSWER | {"Options": options}})
+    assert volume.plan(volume.desired(settings()), volume.observe(host, "jupyterhub-data"), MANAGER).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "drift", "said"),
+    [
+        ({}, {"Driver": "rexray"}, "Driver is 'rexray', wanted 'local'"),
+        ({"options": NFS}, {}, "DriverOpts is None, wanted"),
+        (
+            {"options": NFS},
+            {"Options": NFS | {"device": "nas:/else"}},
+            "DriverOpts.device is 'nas:/else', wanted 'nas:/export/hub'",
+        ),
+        ({}, {"Options": {"type": "tmpfs"}}, "DriverOpts.type is 'tmpfs', wanted None"),
+    ],
+)
+def test_a_volume_that_differs_is_never_replaced(table: dict[str, Any], drift: dict[str, Any], said: str) -> None:
+    """A volume with another driver or other options is refused: it holds the hub's data."""
+    with pytest.raises(StepError) as refused:
+        volume.plan(volume.desired(settings(volume=table)), ANSWER | drift, MANAGER)
+    assert said in refused.value.cause
+
+
+def test_the_refusal_says_what_to_do_about_the_data() -> None:
+    """The remedy is to change hosts.toml, or to move the data first."""
+    with pytest.raises(StepError, match=r"holds the hub's data and is not replaced: change hosts.toml, or move the data"):
+        volume.plan(volume.desired(settings()), ANSWER | {"Driver": "rexray"}, MANAGER)
+
+
+def test_a_volume_that_will_be_made_is_shown_and_can_be_typed() -> None:
+    """Its fields, and docker's own command."""
+    (change,) = volume.plan(volume.desired(settings(volume={"options": NFS})), None, MANAGER).changes
+    assert [item.path for item in change.differences] == ["Name", "Driver", *(f"DriverOpts.{name}" for name in NFS)]
+    assert change.command.startswith("docker volume create --driver local --opt type=nfs")

@@ -1,0 +1,85 @@
+"""What the settings say of themselves: defaults, and values that follow from others."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from swarmhub.settings.schema.model import Settings
+from tests.unit.support.fakes import settings
+
+
+def tables(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return a table and all tables in it."""
+    inner = [field.annotation for field in model.model_fields.values()]
+    found = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [model, *(part for kind in found for part in tables(kind))]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """The reference and the messages are made of the descriptions: no setting is without one."""
+    silent = [
+        f"{table.__name__}.{name}"
+        for table in tables(Settings)[1:]
+        for name, field in table.model_fields.items()
+        if not field.description
+    ]
+    assert silent == []
+
+
+def test_no_table_takes_keys_that_nobody_reads() -> None:
+    """Every table is frozen and refuses what it does not know."""
+    loose = [
+        table
+        for table in tables(Settings)
+        if not table.model_config.get("frozen") or table.model_config.get("extra") != "forbid"
+    ]
+    assert loose == []
+
+
+def test_hosts_are_all_managers_first() -> None:
+    """The first manager is the one that holds the hub; workers follow."""
+    given = settings(hosts={"managers": ["m1", "m2"], "workers": ["w1"]})
+    assert (given.hosts.all, given.manager) == (("m1", "m2", "w1"), "m1")
+
+
+def test_one_manager_alone_is_a_cluster() -> None:
+    """A swarm of one host has no workers."""
+    assert settings(hosts={"managers": ["m1"], "workers": []}).hosts.all == ("m1",)
+
+
+@pytest.mark.parametrize(
+    ("table", "api"),
+    [
+        ({}, "https://api.github.com"),
+        ({"url": "https://git.example.org"}, "https://git.example.org/api/v3"),
+        ({"url": "https://git.example.org/"}, "https://git.example.org/api/v3"),
+        ({"url": "https://github.com/"}, "https://api.github.com"),
+        ({"url": "https://git.example.org", "api": "https://api.example.org/"}, "https://api.example.org"),
+    ],
+)
+def test_githubs_api_follows_from_its_address(table: dict[str, Any], api: str) -> None:
+    """The API is GitHub's own, an Enterprise's, or the one that is named; a slash at the end means nothing."""
+    assert settings(github=table).github.api_url == api
+
+
+@pytest.mark.parametrize("table", ["hub", "notebook"])
+def test_default_images_have_a_tag(table: str) -> None:
+    """No image is left to mean every tag of its name."""
+    images = [value for name, value in getattr(settings(), table) if name.endswith("image")]
+    assert [image for image in images if ":" not in image.rpartition("/")[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("subdomains", "wildcard", "names"),
+    [
+        (False, False, ("x.org",)),
+        (True, False, ("x.org", "*.x.org")),
+        (False, True, ("x.org", "*.x.org")),
+        (True, True, ("x.org", "*.x.org")),
+    ],
+)
+def test_the_certificate_is_for_what_browsers_ask_for(subdomains: bool, wildcard: bool, names: tuple[str, ...]) -> None:
+    """The domain always: a wildcard stands for names below it only."""
+    certs = {"dns": "rfc2136", "dns_credentials": "dns.ini", "wildcard": wildcard}
+    assert settings(hub={"domain": "x.org", "subdomains": subdomains}, certs=certs).names == names

@@ -1,0 +1,37 @@
+"""The document that the hub is handed, read again."""
+
+import pytest
+
+from swarmhub.settings import handed
+from tests.unit.support.fakes import EXTRA, NOTEBOOK, settings, with_extra
+
+
+def test_its_images_are_those_that_the_nodes_hold() -> None:
+    """Pinned, whichever table names them."""
+    pinned = {NOTEBOOK: "quay.io/x@sha256:1", EXTRA: "quay.io/y@sha256:2"}
+    assert handed.images(handed.document(with_extra(settings()), pinned)) == ["quay.io/x@sha256:1", "quay.io/y@sha256:2"]
+
+
+@pytest.mark.parametrize(
+    ("page", "about"),
+    [
+        ({}, "Jupyter notebooks on hub.example.org, in your browser. Sign in to start."),
+        ({"about": "For physicists."}, "For physicists."),
+        ({"about": ""}, ""),
+    ],
+)
+def test_the_login_page_says_what_this_is(page: dict[str, str], about: str) -> None:
+    """In the operator's words, else in a sentence with the domain."""
+    assert handed.tables(settings(page=page))["page"] == {"name": "", "about": about, "announcement": ""}
+
+
+def test_the_logos_path_is_nobodys_matter_but_this_machines() -> None:
+    """The image holds the file; two operators with the same one hand over the same."""
+    named = handed.tables(settings(page={"name": "Physics", "logo": "/home/ada/logo.svg"}))["page"]
+    assert set(named) == {"name", "about", "announcement"}
+
+
+@pytest.mark.parametrize("text", ["", "no document", "[]", "{}"])
+def test_what_is_no_document_has_no_images(text: str) -> None:
+    """A service that was changed by hand is no reason to fail."""
+    assert handed.images(text) == []

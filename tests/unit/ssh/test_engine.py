@@ -1,0 +1,559 @@
+"""The Docker Engine API over SSH: what is sent, how answers are read, and what errors become."""
+
+import base64
+import http.client
+import io
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+from swarmhub.errors import StepError
+from swarmhub.host import STREAM_SECONDS, EngineError, Output
+from swarmhub.ssh import engine as module
+from swarmhub.ssh.engine import SshEngine
+from swarmhub.ssh.host import SshHost
+
+HOST = "swarm-manager1"
+VERSION = {"Version": "29.0.1", "ApiVersion": DEFAULT_DOCKER_API_VERSION, "MinAPIVersion": "1.44"}
+
+
+class Broken:
+    """A body that ends with an error after what it holds."""
+
+    def __init__(self, content: bytes, error: Exception) -> None:
+        self.content, self.error = content, error
+
+    def read(self, amount: int | None = None, **_: Any) -> bytes:
+        if not self.content:
+            raise self.error
+        part = self.content if amount is None else self.content[:amount]
+        self.content = self.content[len(part) :]
+        return part
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.content
+        raise self.error
+
+    def close(self) -> None:
+        self.content = b""
+
+
+class Packets:
+    """A socket from which an answer can be read."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def makefile(self, _: str) -> io.BytesIO:
+        return io.BytesIO(self.content)
+
+
+def answer(status: int = 200, body: Any = b"", reason: str = "OK", chunk: int = 1 << 20) -> requests.Response:
+    """Return what an engine answers: JSON, or bytes in chunks of this length, or a body that breaks off."""
+    response = requests.Response()
+    response.status_code, response.reason = status, reason
+    if isinstance(body, Broken):
+        response.raw = body
+        return response
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    chunks = [content[start : start + chunk] for start in range(0, len(content), chunk)]
+    packed = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in [*chunks, b""])
+    packets: Any = Packets(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + packed)
+    received: Any = http.client.HTTPResponse(packets, method="GET")
+    received.begin()
+    headers = {"Transfer-Encoding": "chunked"}
+    response.raw = HTTPResponse(received, headers, status, preload_content=False, original_response=received)
+    return response
+
+
+class Wire(BaseAdapter):
+    """Takes the place of the SSH channel: keeps what is sent, and gives the answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version: Any = VERSION
+        self.answers: list[Any] = []
+        self.sent: list[requests.PreparedRequest] = []
+        self.timeouts: list[float | None] = []
+        self.proxies: list[Any] = []
+
+    def send(
+        self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, proxies: Any = None, **__: Any
+    ) -> requests.Response:
+        if str(request.url).endswith("/version"):
+            turn = self.version if isinstance(self.version, Exception | requests.Response) else answer(200, self.version)
+        else:
+            self.sent.append(request)
+            self.timeouts.append(timeout)
+            self.proxies.append(proxies)
+            turn = self.answers.pop(0)
+        if isinstance(turn, Exception):
+            raise turn
+        response: requests.Response = turn
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class FakeConnections:
+    """Connections that open nothing: a command answers as given."""
+
+    def __init__(self) -> None:
+        self.opened_hosts: list[str] = []
+        self.transport: Any = None
+        self.output = Output(0, "29.0.1", "")
+
+    def opened(self, host: str) -> Any:
+        self.opened_hosts.append(host)
+        return SimpleNamespace(transport=self.transport)
+
+    def command(self, *argv: str) -> str:
+        return " ".join(argv)
+
+    def run(self, host: str, *argv: str) -> Output:
+        return self.output
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """Return what is at the other end of the engine's connection."""
+    made = Wire()
+    monkeypatch.setattr(module, "_Adapter", lambda transport, command: made)
+    return made
+
+
+@pytest.fixture
+def connections() -> FakeConnections:
+    """Return the run's connections."""
+    return FakeConnections()
+
+
+@pytest.fixture
+def engine(wire: Wire, connections: Any) -> SshEngine:
+    """Return the engine of a host."""
+    return SshEngine(HOST, connections)
+
+
+@pytest.mark.parametrize(
+    ("params", "query"),
+    [
+        ({}, ""),
+        ({"tail": 20}, "?tail=20"),
+        ({"force": True, "quiet": False}, "?force=1&quiet=0"),
+        ({"filters": {"name": ["jupyter"]}}, "?filters=%7B%22name%22%3A+%5B%22jupyter%22%5D%7D"),
+        ({"names": ["a", "b"]}, "?names=%5B%22a%22%2C+%22b%22%5D"),
+        ({"tag": "a&b=c d"}, "?tag=a%26b%3Dc+d"),
+    ],
+)
+def test_parameters_are_encoded_as_the_api_wants_them(engine: SshEngine, wire: Wire, params: Any, query: str) -> None:
+    """Maps and lists are JSON, booleans 0 or 1, and nothing in a value ends it."""
+    wire.answers = [answer(200, [])]
+    engine.get("/networks", **params)
+    assert str(wire.sent[0].url) == f"http://engine/v{DEFAULT_DOCKER_API_VERSION}/networks{query}"
+
+
+@pytest.mark.parametrize(
+    ("newest", "used"),
+    [("1.24", "1.24"), (DEFAULT_DOCKER_API_VERSION, DEFAULT_DOCKER_API_VERSION), ("1.999", DEFAULT_DOCKER_API_VERSION)],
+)
+def test_the_older_of_two_versions_is_spoken(engine: SshEngine, wire: Wire, newest: str, used: str) -> None:
+    """An engine that speaks an older API than docker-py is spoken to in its own, a newer one in docker-py's."""
+    wire.version, wire.answers = VERSION | {"ApiVersion": newest}, [answer(200, {})]
+    engine.get("/info")
+    assert str(wire.sent[0].url).startswith(f"http://engine/v{used}/")
+
+
+def test_an_engine_is_connected_to_once(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
+    """All requests to a host go over its one connection, which is opened by the first of them."""
+    wire.answers = [answer(200, {}), answer(200, {})]
+    before = list(connections.opened_hosts)
+    engine.get("/info")
+    engine.get("/info")
+    assert (before, connections.opened_hosts) == ([], [HOST])
+
+
+def test_a_connection_that_was_lost_is_made_anew(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
+    """A screen that is live sees a host again when it is back."""
+    state = {"active": True}
+    connections.transport = SimpleNamespace(is_active=lambda: state["active"])
+    wire.answers = [answer(200, {})] * 3
+    engine.get("/info")
+    state["active"] = False
+    engine.get("/info")
+    state["active"] = True
+    engine.get("/info")
+    assert connections.opened_hosts == [HOST, HOST]
+
+
+def test_an_answer_is_decoded(engine: SshEngine, wire: Wire) -> None:
+    """JSON comes back as values."""
+    wire.answers = [answer(200, {"ID": "x", "Options": None})]
+    assert engine.get("/info") == {"ID": "x", "Options": None}
+
+
+def test_a_post_sends_its_body_as_json(engine: SshEngine, wire: Wire) -> None:
+    """A body that is given is sent as JSON, and the answer is decoded."""
+    wire.answers = [answer(201, {"Id": "n1"})]
+    assert engine.post("/networks/create", {"Name": "jupyter"}, version=7) == {"Id": "n1"}
+    assert (json.loads(wire.sent[0].body or b""), wire.sent[0].headers["Content-Type"]) == (
+        {"Name": "jupyter"},
+        "application/json",
+    )
+
+
+def test_an_answer_without_content_is_none(engine: SshEngine, wire: Wire) -> None:
+    """Starting a container answers 204 with nothing in it."""
+    wire.answers = [answer(204)]
+    assert engine.post("/containers/c1/start") is None
+
+
+def test_bytes_are_sent_as_they_are(engine: SshEngine, wire: Wire) -> None:
+    """A tar for a container is the body of the request."""
+    wire.answers = [answer(200)]
+    engine.put("/containers/c1/archive", b"tar", path="/")
+    assert (wire.sent[0].method, wire.sent[0].body) == ("PUT", b"tar")
+
+
+def test_what_is_not_found_is_none(engine: SshEngine, wire: Wire) -> None:
+    """To look for something that is not there is no error."""
+    wire.answers = [answer(404, {"message": "no such volume"})]
+    assert engine.find("/volumes/data") is None
+
+
+def test_what_is_found_is_returned(engine: SshEngine, wire: Wire) -> None:
+    """To look for something that is there answers it."""
+    wire.answers = [answer(200, {"Name": "data"})]
+    assert engine.find("/volumes/data") == {"Name": "data"}
+
+
+def test_removing_what_is_gone_is_no_error(engine: SshEngine, wire: Wire) -> None:
+    """A thing that somebody else has removed is as wanted."""
+    wire.answers = [answer(404, {"message": "no such container"})]
+    engine.delete("/containers/c1", force=True)
+    assert (wire.sent[0].method, str(wire.sent[0].url).partition("?")[2]) == ("DELETE", "force=1")
+
+
+CALLS: dict[str, Callable[[SshEngine], Any]] = {
+    "get": lambda engine: engine.get("/x"),
+    "find": lambda engine: engine.find("/x"),
+    "post": lambda engine: engine.post("/x", {}),
+    "put": lambda engine: engine.put("/x", b""),
+    "delete": lambda engine: engine.delete("/x"),
+    "stream": lambda engine: list(engine.stream("/x")),
+    "logs": lambda engine: list(engine.logs("/x")),
+    "download": lambda engine: list(engine.download("/x")),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_engines_error_is_an_error_with_its_host_status_and_words(engine: SshEngine, wire: Wire, call: str) -> None:
+    """Whatever was asked, an engine's refusal says who refused, with which status, and why."""
+    wire.answers = [answer(409, {"message": "network jupyter is in use"})]
+    with pytest.raises(EngineError) as error:
+        CALLS[call](engine)
+    assert (error.value.host, error.value.status, error.value.message) == (HOST, 409, "network jupyter is in use")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"), [(b"page not found\n", "page not found"), (b"", "Bad Gateway"), ({"error": "x"}, '{"error": "x"}')]
+)
+def test_an_error_that_is_not_the_engines_own_is_told_as_it_is(engine: SshEngine, wire: Wire, body: Any, message: str) -> None:
+    """A proxy's page, or nothing at all, is told as far as it goes."""
+    wire.answers = [answer(502, body, "Bad Gateway")]
+    with pytest.raises(EngineError, match=f"^{message}$"):
+        engine.get("/x")
+
+
+LOST = [
+    requests.ConnectionError("Connection aborted"),
+    OSError("Socket is closed"),
+    EOFError(),
+    requests.ReadTimeout("timed out"),
+]
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_connection_that_breaks_is_an_error_of_the_host(engine: SshEngine, wire: Wire, call: str, error: Exception) -> None:
+    """The line says that the connection broke, and that the same command goes on."""
+    wire.answers = [error]
+    with pytest.raises(StepError, match=f"^{HOST}: the connection broke: .*Run the same command again"):
+        CALLS[call](engine)
+
+
+@pytest.mark.parametrize(
+    ("output", "cause", "remedy"),
+    [
+        (Output(127, "", "bash: docker: command not found\n"), "Docker is not installed", "Install Docker Engine there"),
+        (Output(1, "", "sudo: docker: command not found\n"), "Docker is not installed", "Install Docker Engine there"),
+        (
+            Output(
+                1, "", "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock\n"
+            ),
+            "this user may not use Docker",
+            "usermod -aG docker USER",
+        ),
+        (Output(1, "", "sudo: a password is required\n"), "sudo asks for a password", "or set ssh.sudo = false"),
+        (
+            Output(1, "", "Sorry, user ada may not run sudo on swarm-manager1.\n"),
+            "sudo asks for a password",
+            "or set ssh.sudo = false",
+        ),
+        (
+            Output(
+                1, "", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"
+            ),
+            "the Docker Engine does not run",
+            "sudo systemctl start docker",
+        ),
+        (
+            Output(1, "", "warning: x\nsomething that nobody has seen\n"),
+            "the Docker Engine does not answer: something that nobody has seen",
+            "Try there: docker info",
+        ),
+        (Output(0, "29.0.1", ""), "the Docker Engine does not answer: Connection aborted", "Try there: docker info"),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_explained(
+    engine: SshEngine, wire: Wire, connections: FakeConnections, output: Output, cause: str, remedy: str
+) -> None:
+    """The tunnel only says that it closed: the host is asked why, and the line says what helps."""
+    wire.version, connections.output = requests.ConnectionError("Connection aborted"), output
+    with pytest.raises(StepError) as error:
+        engine.get("/info")
+    assert (error.value.host, error.value.cause, remedy in error.value.remedy) == (HOST, cause, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, {"message": "authorization denied by plugin"}), (200, {}), (502, b"Bad Gateway")]
+)
+def test_an_engine_that_does_not_tell_its_version_is_an_error_of_the_host(
+    engine: SshEngine, wire: Wire, status: int, body: Any
+) -> None:
+    """Whatever comes instead of a version, it is an error that becomes a line, and no traceback."""
+    wire.version = answer(status, body)
+    with pytest.raises((StepError, EngineError)):
+        engine.get("/info")
+
+
+def test_after_a_failure_the_engine_is_connected_to_anew(engine: SshEngine, wire: Wire) -> None:
+    """An engine that did not answer at first is asked again by the next question."""
+    wire.version, wire.answers = requests.ConnectionError("Connection aborted"), [answer(200, {})]
+    with pytest.raises(StepError):
+        engine.get("/info")
+    wire.version = VERSION
+    assert engine.get("/info") == {}
+
+
+EVENTS = b'{"status":"Pulling from x"}\r\n{"status":"Downloading","progressDetail":{"current":1,"total":2},"id":"a"}\r\n'
+
+
+@pytest.mark.parametrize("chunk", [1, 30, 1000])
+def test_a_streams_events_are_read_line_by_line(engine: SshEngine, wire: Wire, chunk: int) -> None:
+    """Each line of the answer is an event, however the engine cuts the answer into pieces."""
+    wire.answers = [answer(200, EVENTS, chunk=chunk)]
+    assert [event["status"] for event in engine.stream("/images/create", fromImage="x") if event] == [
+        "Pulling from x",
+        "Downloading",
+    ]
+
+
+def test_an_error_in_a_stream_is_an_engines_error(engine: SshEngine, wire: Wire) -> None:
+    """A pull that fails half-way answers 200 and says so later: what came before is told, then the error."""
+    wire.answers = [answer(200, EVENTS + b'{"errorDetail":{"message":"no space"},"error":"no space left on device"}\r\n')]
+    events = engine.stream("/images/create")
+    seen = [next(events), next(events)]
+    with pytest.raises(EngineError, match="no space left on device"):
+        next(events)
+    assert len(seen) == 2
+
+
+TIMED_OUT = ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [ProtocolError("Connection broken"), TIMED_OUT], ids=["broken", "silent"])
+@pytest.mark.parametrize("call", ["stream", "logs", "download"])
+def test_a_stream_that_breaks_off_is_an_error_of_the_host(engine: SshEngine, wire: Wire, call: str, error: Exception) -> None:
+    """A connection that is lost during a pull or while a log is followed is a line with the host's name, no traceback."""
+    wire.answers = [answer(200, Broken(EVENTS if call == "stream" else frame(b"line\n"), error))]
+    with pytest.raises(StepError, match="the connection broke"):
+        CALLS[call](engine)
+
+
+def test_a_download_is_given_in_parts(engine: SshEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is larger than the memory never is in it as a whole."""
+    monkeypatch.setattr(module, "CHUNK", 4)
+    wire.answers = [answer(200, b"0123456789")]
+    assert list(engine.download("/containers/c1/archive", path="/ada")) == [b"0123", b"4567", b"89"]
+
+
+def test_a_build_is_sent_as_a_tar(engine: SshEngine, wire: Wire) -> None:
+    """The context is the body, and its type is said."""
+    wire.answers = [answer(200)]
+    list(engine.stream("/build", content=b"tar", t="hub:1"))
+    assert (wire.sent[0].body, wire.sent[0].headers["Content-Type"]) == (b"tar", "application/x-tar")
+
+
+def docker_login(folder: Path, monkeypatch: pytest.MonkeyPatch, **logins: str) -> None:
+    """Log in to registries on this machine, as `docker login` keeps it."""
+    auths = {
+        registry.replace("_", "."): {"auth": base64.b64encode(login.encode()).decode()} for registry, login in logins.items()
+    }
+    (folder / "config.json").write_text(json.dumps({"auths": auths}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+
+def test_a_pull_carries_the_operators_own_login(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private registry's login on this machine is sent along, and only that registry's."""
+    docker_login(tmp_path, monkeypatch, quay_io="ada:hush", ghcr_io="grace:other")
+    wire.answers = [answer(200)]
+    list(engine.stream("/images/create", image="quay.io/lab/notebook:1", fromImage="quay.io/lab/notebook", tag="1"))
+    login = json.loads(base64.urlsafe_b64decode(wire.sent[0].headers["X-Registry-Auth"]))
+    assert (login["username"], login["password"]) == ("ada", "hush")
+
+
+@pytest.mark.parametrize("image", ["", "docker.io/library/debian:12"], ids=["no image", "another registry"])
+def test_no_login_goes_where_it_does_not_belong(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    """A request without an image, or for an image of another registry, carries no login."""
+    docker_login(tmp_path, monkeypatch, quay_io="ada:hush")
+    wire.answers = [answer(200)]
+    list(engine.stream("/images/create", image=image))
+    assert "X-Registry-Auth" not in wire.sent[0].headers
+
+
+@pytest.mark.parametrize("call", ["stream", "logs"])
+def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire, call: str) -> None:
+    """A pull, a build or a log that is followed may say nothing for minutes; a question is answered within one."""
+    wire.answers = [answer(200), answer(200, {})]
+    _ = list(engine.stream("/build")) if call == "stream" else list(engine.logs("/containers/c1/logs", follow=True))
+    engine.get("/info")
+    assert wire.timeouts == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
+
+
+def test_a_log_that_is_followed_by_people_may_be_silent_for_ever(engine: SshEngine, wire: Wire) -> None:
+    """Ctrl-C ends it, not the clock."""
+    wire.answers = [answer(200)]
+    _ = list(engine.logs("/services/s1/logs", patience=None, follow=True))
+    assert wire.timeouts == [None]
+
+
+def frame(payload: bytes, stream: int = 1) -> bytes:
+    """Return a frame of a container's log, as the engine multiplexes them."""
+    return struct.pack(">BxxxL", stream, len(payload)) + payload
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (b"", []),
+        (frame(b"one\n"), ["one"]),
+        (frame(b"one\n") + frame(b"two\n", 2), ["one", "two"]),
+        (frame(b"one\ntwo\r\n") + frame(b"three"), ["one", "two", "three"]),
+        (frame(b"") + frame(b"one\n"), ["one"]),
+        (frame("größer €\n".encode()), ["größer €"]),
+        (frame(b"\xff\n"), ["\ufffd"]),
+        (frame(b"x" * 20_000 + b"\n"), ["x" * 20_000]),
+        (frame(b"one\n") + frame(b"cut off")[:4], ["one"]),
+    ],
+    ids=["empty", "a line", "both streams", "lines", "empty frame", "UTF-8", "not UTF-8", "long", "cut off"],
+)
+def test_a_logs_frames_are_read_as_lines(engine: SshEngine, wire: Wire, body: bytes, lines: list[str]) -> None:
+    """Standard output and standard error come as lines, without the engine's headers between them."""
+    wire.answers = [answer(200, body, chunk=7)]
+    assert list(engine.logs("/tasks/t1/logs", tail=20)) == lines
+
+
+def test_both_streams_of_a_log_are_asked_for(engine: SshEngine, wire: Wire) -> None:
+    """An engine gives neither unless it is told to."""
+    wire.answers = [answer(200)]
+    list(engine.logs("/tasks/t1/logs", tail=20))
+    assert str(wire.sent[0].url).partition("?")[2] == "stdout=1&stderr=1&tail=20"
+
+
+def test_a_proxy_of_this_machine_has_no_part_in_it(engine: SshEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY is for the internet: the engine is at the end of an SSH channel."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    wire.answers = [answer(200, {})]
+    engine.get("/info")
+    assert [dict(proxies) for proxies in wire.proxies] == [{}]
+
+
+class Answering(BaseHTTPRequestHandler):
+    """An engine that answers every GET with its path."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        content = json.dumps({"ApiVersion": DEFAULT_DOCKER_API_VERSION, "Path": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
+        """Say nothing."""
+
+
+class Channel:
+    """An SSH channel to a command that is an engine."""
+
+    def __init__(self, commands: list[str]) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._commands = commands
+
+    def exec_command(self, command: str) -> None:
+        self._commands.append(command)
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        with self._theirs:
+            Answering(self._theirs, ("", 0), None)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ours, name)
+
+
+def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API is spoken with `docker system dial-stdio` on the host, and its channel is used again."""
+    commands: list[str] = []
+    connections: Any = FakeConnections()
+    transport = SimpleNamespace(open_session=lambda: Channel(commands), is_active=lambda: True)
+    monkeypatch.setattr(connections, "opened", lambda host: SimpleNamespace(transport=transport))
+    engine = SshEngine(HOST, connections)
+    paths = [engine.get(path)["Path"] for path in ("/info", "/nodes")]
+    engine._session.close()  # type: ignore[union-attr]
+    assert (paths, commands) == (
+        [f"/v{DEFAULT_DOCKER_API_VERSION}/info", f"/v{DEFAULT_DOCKER_API_VERSION}/nodes"],
+        ["docker system dial-stdio"],
+    )
+
+
+def test_a_hosts_engine_is_one(connections: Any) -> None:
+    """All chapters that ask a host speak to the same engine, over the same connection."""
+    host = SshHost(HOST, connections)
+    assert (host.engine is host.engine, host.engine.host) == (True, HOST)
+
+
+def test_a_host_runs_commands_under_its_own_name(connections: Any) -> None:
+    """What a chapter runs on a host goes over that host's connection."""
+    connections.run = lambda *words: Output(0, " ".join(words), "")
+    assert SshHost(HOST, connections).run("cat", "a") == Output(0, f"{HOST} cat a", "")

@@ -1,0 +1,194 @@
+"""Which lines of which log, in which order."""
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Output
+from swarmhub.status import logs
+from swarmhub.status.logs import ENGINE_LOG, Wanted
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, settings
+
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
+LAST, SINCE = Wanted(None, follow=False), Wanted(NOW, follow=False)
+SERVICE = {"ID": "s1"}
+
+
+def line(second: int, text: str = "said") -> str:
+    """Return a line as the engine gives it, behind its time."""
+    return f"2026-11-15T11:00:{second:02}.000000007Z {text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("", None),
+        ("30s", NOW - timedelta(seconds=30)),
+        ("10m", NOW - timedelta(minutes=10)),
+        ("1h", NOW - timedelta(hours=1)),
+        ("2d", NOW - timedelta(days=2)),
+        ("2026-11-15T10:00:00Z", NOW - timedelta(hours=2)),
+        ("2026-11-15T10:00:00+01:00", NOW - timedelta(hours=3)),
+    ],
+)
+def test_a_span_or_a_time_is_understood(text: str, since: datetime | None) -> None:
+    """Spans are before now; a time may have a zone."""
+    assert logs.since(text, NOW) == since
+
+
+def test_a_time_without_a_zone_is_this_machines() -> None:
+    """As the operator's own clock shows it."""
+    assert logs.since("2026-11-15T10:00:00", NOW) == datetime(2026, 11, 15, 10).astimezone()
+
+
+@pytest.mark.parametrize("text", ["yesterday", "10", "1w", "m", "999999d"])
+def test_anything_else_is_a_wrong_command_line(text: str) -> None:
+    """The line shows what would be right."""
+    with pytest.raises(UsageError, match=f"--since {text}: say a span"):
+        logs.since(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "node", "host"),
+    [((), "", MANAGER), ((WORKER1,), "", WORKER1), ((), WORKER2, WORKER2), ((WORKER1,), WORKER1, WORKER1)],
+)
+def test_an_engine_is_that_of_the_host_named(asked: tuple[str, ...], node: str, host: str) -> None:
+    """By -H or by --node; else the manager's."""
+    assert logs.engine_host(asked, node, settings(), MANAGER) == host
+
+
+@pytest.mark.parametrize(
+    ("asked", "node", "wrong"),
+    [((WORKER1, WORKER2), "", "one engine at a time"), ((WORKER1,), WORKER2, "one engine"), ((), "x", "--node x: hosts.toml")],
+)
+def test_two_engines_or_none_is_a_wrong_command_line(asked: tuple[str, ...], node: str, wrong: str) -> None:
+    """Lines of two engines would be mixed up."""
+    with pytest.raises(UsageError, match=wrong):
+        logs.engine_host(asked, node, settings(), MANAGER)
+
+
+def manager(*lines: str) -> FakeHost:
+    """Return a manager with a service whose log has these lines, and one that is said later."""
+
+    def log(request: Request) -> list[str]:
+        return [line(59, "later")] if request.params.get("follow") else list(lines)
+
+    return FakeHost(answers={"GET /services/jupyterhub": SERVICE, "GET /services/s1/logs": log})
+
+
+def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
+    """The engine gives one task's lines after the other's."""
+    found = logs.of_service(manager(line(3), line(5), line(1), line(4)), "jupyterhub", LAST)
+    assert list(found) == [line(1), line(3), line(4), line(5)]
+
+
+def test_a_line_without_a_time_stays_behind_the_one_before_it() -> None:
+    """A progress bar's carriage returns make many lines of one."""
+    assert logs.by_time([line(3), "50 %", "99 %", line(1)]) == [line(1), line(3), "50 %", "99 %"]
+
+
+def test_by_default_the_last_hundred_lines_are_shown() -> None:
+    """The engine counts them for each task; here they count for all."""
+    host = manager(*(line(n % 60) for n in range(150)))
+    assert len(list(logs.of_service(host, "jupyterhub", LAST))) == 100
+    assert host.engine.sent("GET /services/s1/logs").params["tail"] == "100"
+
+
+def test_since_a_time_all_lines_are_shown() -> None:
+    """Who names a time wants what was said since, however much it is."""
+    host = manager(*(line(n % 60) for n in range(150)))
+    assert len(list(logs.of_service(host, "jupyterhub", SINCE))) == 150
+    assert (
+        host.engine.sent("GET /services/s1/logs").params | {"tail": "all", "since": "1794744000.000000"}
+        == host.engine.sent("GET /services/s1/logs").params
+    )
+
+
+def test_following_goes_on_behind_the_last_line() -> None:
+    """No line is shown twice, and none is missed between the two questions."""
+    host = manager(line(1), "50 %")
+    assert list(logs.of_service(host, "jupyterhub", Wanted(None, follow=True))) == [line(1), "50 %", line(59, "later")]
+    assert host.engine.requests[-1].params["since"] == "1794740401.000000008"
+
+
+def test_following_a_log_that_is_empty_begins_at_its_beginning() -> None:
+    """A server that has just started has not said a word."""
+    host = manager()
+    assert list(logs.of_service(host, "jupyterhub", Wanted(None, follow=True))) == [line(59, "later")]
+
+
+def test_a_service_that_is_not_there_is_an_error() -> None:
+    """It says which step makes it."""
+    with pytest.raises(StepError, match="there is no service jupyterhub"):
+        list(logs.of_service(FakeHost(), "jupyterhub", LAST))
+
+
+def engine(code: int = 0, out: str = "", since: str = "", tail: str = "100") -> FakeHost:
+    """Return a host whose engine's log is this."""
+    return FakeHost(WORKER1, commands={f"sh -c {ENGINE_LOG} sh {tail} {since} ": Output(code, out, "")})
+
+
+def test_an_engines_lines_are_passed_on() -> None:
+    """They have their time already."""
+    assert list(logs.of_engine(engine(out="a\nb\n"), LAST)) == ["a", "b"]
+
+
+def test_an_engines_lines_before_the_time_are_left_out() -> None:
+    """A file has no index by time; a line without one belongs to the one before it, in whatever zone the node is."""
+    early, late = 'time="2026-11-15T12:59:59.9+01:00"', 'time="2026-11-15T13:00:00.123456789+01:00"'
+    host = engine(out=f"{early} a\n  more\n{late} b\n  more\n", since="1794744000", tail="all")
+    assert list(logs.of_engine(host, SINCE)) == [f"{late} b", "  more"]
+
+
+@pytest.mark.parametrize(("code", "cause"), [(3, "no log of its engine that this user may read"), (1, "broke off")])
+def test_an_engine_without_a_log_is_an_error(code: int, cause: str) -> None:
+    """The line says where was looked, and what may help."""
+    with pytest.raises(StepError, match=WORKER1) as raised:
+        list(logs.of_engine(engine(code), LAST))
+    assert cause in raised.value.cause
+
+
+def found(tmp_path: Path, journal: str, *arguments: str) -> str:
+    """Run the command on a host with this journal, and the log files that are in a folder."""
+    tool = tmp_path / "journalctl"
+    tool.write_text(f"#!/bin/sh\n{journal}\n")
+    tool.chmod(0o755)
+    script = ENGINE_LOG.replace("/var/log", str(tmp_path))
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *arguments],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    return done.stdout or str(done.returncode)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("100", "", ""), "--lines 100"),
+        (("all", "17", ""), "--lines all --since @17"),
+        (("100", "", "--follow"), "--lines 100 --follow"),
+    ],
+)
+def test_where_a_journal_has_entries_it_is_asked(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    """With systemd the log is there, and found by time."""
+    assert found(tmp_path, 'echo "$@"', *arguments) == f"--quiet --no-pager --unit docker --output short-iso {words}\n"
+
+
+@pytest.mark.parametrize(("tail", "shown"), [("1", "b\n"), ("all", "a\nb\n")])
+@pytest.mark.parametrize("name", ["docker.log", "dockerd.log"])
+def test_where_no_journal_has_entries_the_file_is_read(tmp_path: Path, name: str, tail: str, shown: str) -> None:
+    """A journal without a word of Docker's does not count."""
+    (tmp_path / name).write_text("a\nb\n")
+    assert found(tmp_path, "exit 0", tail, "", "") == shown
+
+
+def test_where_neither_is_the_code_says_so(tmp_path: Path) -> None:
+    """No other command ends with that code."""
+    assert found(tmp_path, "exit 1", "100", "", "") == "3"

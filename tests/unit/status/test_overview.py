@@ -1,0 +1,181 @@
+"""Asking all hosts for the status, on a cluster in memory."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub.cluster.machine import FACTS
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Output
+from swarmhub.run.look import Look
+from swarmhub.settings import Settings
+from swarmhub.status import overview, summary
+from swarmhub.status.summary import Server, Status
+from tests.unit.cluster.test_machine import PRINTED
+from tests.unit.support import cluster
+from tests.unit.support.authority import Authority
+from tests.unit.support.fakes import (
+    CALLBACK,
+    EXTRA,
+    MANAGER,
+    NOTEBOOK,
+    WORKER1,
+    WORKER2,
+    FakeHost,
+    Request,
+    settings,
+    with_extra,
+)
+
+SECRETS = {
+    "GITHUB_CLIENT_ID": SecretStr("id"),
+    "GITHUB_CLIENT_SECRET": SecretStr("hush"),
+    "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
+}
+CREATED = "2026-11-15T10:00:00.000000000Z"
+Hosts = dict[str, FakeHost]
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Settings:
+    """Return the settings, with a userlist."""
+    (tmp_path / "users").write_text("ada admin\n")
+    return settings(hub={"userlist": str(tmp_path / "users")})
+
+
+@pytest.fixture
+def hosts(given: Settings, authority: Authority) -> Hosts:
+    """Return a cluster with a hub on the manager and a server of ada's on the first worker."""
+    made = cluster.deployed(given, authority, SECRETS)
+    answers = made[MANAGER].engine.answers
+    answers["GET /services/jupyterhub"] |= {"CreatedAt": CREATED, "UpdatedAt": CREATED}
+    started = {"Env": ["JUPYTERHUB_USER=ada"]}
+    spec = {
+        "Name": "jupyterhub-ada",
+        "Labels": {"swarmhub.notebooks": "jupyterhub"},
+        "TaskTemplate": {"ContainerSpec": started},
+    }
+    answers["GET /services"] = [{"ID": "s2", "CreatedAt": CREATED, "Spec": spec}]
+    of_hub = [task("n1", "c1", "s1")]
+    answers["GET /tasks"] = lambda request: [task("n2", "c2", "s2")] if asks_for(request, "s2") else of_hub
+    for host, container in ((MANAGER, "c1"), (WORKER1, "c2")):
+        made[host].engine.answers[f"GET /containers/{container}/stats"] = {"memory_stats": {"usage": len(host)}}
+    for one in made.values():
+        one.commands[f"sh -c {FACTS} sh /var/lib/docker"] = Output(0, PRINTED, "")
+    return made
+
+
+def asks_for(request: Request, service: str) -> bool:
+    """Tell whether a request for tasks is for those of a service."""
+    return service in request.params["filters"]["service"]
+
+
+def task(node: str, container: str, service: str) -> dict[str, Any]:
+    """Return a running task."""
+    running = {"State": "running", "Timestamp": "2026-11-15T10:00:02Z", "ContainerStatus": {"ContainerID": container}}
+    return {"ServiceID": service, "NodeID": node, "CreatedAt": CREATED, "Status": running}
+
+
+def observed(given: Settings, hosts: Hosts) -> Status:
+    """Return what is found."""
+    return overview.observe(given, Look(given, hosts, MANAGER), hosts, MANAGER)
+
+
+def test_servers_are_shown_with_node_and_memory(given: Settings, hosts: Hosts) -> None:
+    """A server's memory is asked for on the node that runs it, and only there."""
+    (server,) = observed(given, hosts).servers
+    assert (server.user, server.node, server.state, server.memory) == ("ada", WORKER1, "running", len(WORKER1))
+    assert "GET /containers/c2/stats" not in hosts[MANAGER].engine.asked()
+
+
+def test_the_hub_is_shown_with_node_and_memory(given: Settings, hosts: Hosts) -> None:
+    """The hub's node has the name that hosts.toml gives it."""
+    hub = observed(given, hosts).hub
+    assert hub
+    assert (hub.node, hub.state, hub.restarts, hub.memory) == (MANAGER, "running", 0, len(MANAGER))
+
+
+def test_each_node_has_its_images(given: Settings, hosts: Hosts) -> None:
+    """The notebook image is asked for on every node, the hub's on the managers."""
+    notebook, hub = observed(given, hosts).images
+    assert (notebook.name, list(notebook.held), list(hub.held)) == (NOTEBOOK, [MANAGER, WORKER1, WORKER2], [MANAGER])
+
+
+def test_every_image_has_its_column(given: Settings, hosts: Hosts) -> None:
+    """A profile's image that a node lacks shows as missing there."""
+    hosts[WORKER1].engine.answers[f"GET /images/{EXTRA}/json"] = {"Id": "sha256:x", "RepoDigests": []}
+    _, extra, _ = observed(with_extra(given), hosts).images
+    assert (extra.name, [bool(one) for one in extra.held.values()]) == (EXTRA, [False, True, False])
+
+
+def test_a_host_that_cannot_be_reached_leaves_the_rest(given: Settings, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row says why; it is tried once; what runs there keeps its node's name, and has no memory."""
+
+    def away(*_: str) -> Output:
+        raise StepError(WORKER1, "cannot reach it", "Is it up?")
+
+    monkeypatch.setattr(hosts[WORKER1], "run", away)
+    found = observed(given, hosts)
+    assert [(node.row.problem, node.machine is None) for node in found.nodes] == [
+        ("", False),
+        ("cannot reach it", True),
+        ("", False),
+    ]
+    assert [(one.node, one.memory) for one in found.servers] == [(WORKER1, None)]
+    assert hosts[WORKER1].engine.requests == []
+
+
+def test_a_host_whose_engine_is_down_tells_its_load(given: Settings, hosts: Hosts) -> None:
+    """What needs no engine is there all the same."""
+    hosts[WORKER2].engine.answers["GET /info"] = StepError(WORKER2, "the Docker Engine does not run", "Start it")
+    last = observed(given, hosts).nodes[-1]
+    assert (last.row.problem, last.machine is not None) == ("the Docker Engine does not run", True)
+
+
+def test_an_engine_that_answers_an_error_is_a_row_that_says_so(given: Settings, hosts: Hosts) -> None:
+    """The image of a node that cannot be told is not taken for missing."""
+    hosts[WORKER2].engine.answers[f"GET /images/{NOTEBOOK}/json"] = EngineError(WORKER2, 500, "panic")
+    assert isinstance(observed(given, hosts).images[0].held[WORKER2], StepError)
+
+
+def test_a_manager_that_does_not_answer_is_an_error(given: Settings, hosts: Hosts) -> None:
+    """Without it nothing is known of the swarm."""
+    hosts[MANAGER].engine.answers["GET /info"] = StepError(MANAGER, "cannot reach it", "Is it up?")
+    with pytest.raises(StepError, match="cannot reach it"):
+        observed(given, hosts)
+
+
+def test_dockers_own_folder_is_the_disk_that_counts(given: Settings, hosts: Hosts) -> None:
+    """Where an engine keeps its data elsewhere, that file system is looked at."""
+    hosts[WORKER1].engine.answers["GET /info"]["DockerRootDir"] = "/data/docker"
+    hosts[WORKER1].commands[f"sh -c {FACTS} sh /data/docker"] = Output(0, PRINTED.replace("600 900", "700 800"), "")
+    machine = observed(given, hosts).nodes[1].machine
+    assert machine
+    assert machine.disk_used == 700 * 1024
+
+
+def test_a_left_node_of_the_same_name_has_no_load_of_its_own(given: Settings, hosts: Hosts) -> None:
+    """A host that has joined anew is listed twice by the swarm; only the new one is a machine."""
+    nodes = hosts[MANAGER].engine.answers["GET /nodes"]
+    nodes.append({**nodes[-1], "ID": "old", "Status": {"State": "down"}})
+    assert [node.machine is None for node in observed(given, hosts).nodes] == [False, False, False, True]
+
+
+def test_before_the_first_deploy_there_is_no_hub(given: Settings, hosts: Hosts) -> None:
+    """A swarm without the service has a status too."""
+    del hosts[MANAGER].engine.answers["GET /services/jupyterhub"]
+    hosts[MANAGER].engine.answers["GET /services"] = []
+    found = observed(given, hosts)
+    assert (found.hub, found.servers, len(found.images)) == (None, (), 1)
+
+
+def test_machines_get_times_in_iso_and_sizes_in_bytes(given: Settings, hosts: Hosts) -> None:
+    """The JSON has no value that a JSON reader would not know, and no chain of a certificate."""
+    facts = summary.as_json(observed(given, hosts))
+    server = {"user": "ada", "node": WORKER1, "state": "running", "memory": len(WORKER1)}
+    assert facts["servers"] == [server | {"since": "2026-11-15T10:00:02+00:00"}]
+    assert facts["images"][0]["nodes"][WORKER1] == {"id": "sha256:nb", "as_wanted": True}
+    assert set(facts["certificate"]) == {"names", "issuer", "not_after", "days_left", "due", "failed_renewals"}
+    assert Server.__dataclass_fields__.keys() == facts["servers"][0].keys()

@@ -1,0 +1,214 @@
+"""What of a cluster is ours, and what is somebody else's."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub.host import Output
+from swarmhub.teardown import leftovers
+from swarmhub.teardown.leftovers import Thing
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, settings
+
+HUB = "jupyterhub"
+SERVICE = {"swarmhub.service": HUB}
+
+
+@pytest.mark.parametrize(
+    ("labels", "ours"),
+    [
+        (None, False),
+        ({}, False),
+        ({"com.example": "1"}, False),
+        (SERVICE, True),
+        ({"swarmhub.notebooks": HUB}, True),
+        ({"swarmhub.history": "entry"}, True),
+        ({"swarmhub.service": "another-hub"}, False),
+        ({"swarmhub.home": "another-hub", "swarmhub.user": "ada"}, False),
+        ({"swarmhub.notebooks": "another-hub"}, False),
+        ({"swarmhub.lock": "x", "swarmhub.lock.at": "y"}, False),
+    ],
+)
+def test_labels_tell_whose_it_is(labels: dict[str, str] | None, ours: bool) -> None:
+    """All that swarmhub labels is ours, but another hub's things, and the lock, which the run gives back itself."""
+    assert leftovers.is_ours(labels, HUB) is ours
+
+
+def listed(id_: str, name: str, labels: dict[str, str] | None = None, network: str = "") -> dict[str, Any]:
+    """Return something that the swarm keeps."""
+    return {"ID": id_, "Spec": {"Name": name, "Labels": labels, "TaskTemplate": {"Networks": [{"Target": network}]}}}
+
+
+def test_the_swarm_is_asked_for_what_is_ours() -> None:
+    """Services, secrets, configs, network and node labels; strangers are told apart, and who of them is on our network."""
+    node = {"ID": "n2", "Spec": {"Labels": {"swarmhub.waits": "image", "rack": "4"}}}
+    answers = {
+        "GET /services": [
+            listed("s1", HUB, SERVICE, "net"),
+            listed("s2", "jupyterhub-ada", {"swarmhub.notebooks": HUB}, "net"),
+            listed("s3", "registry", None, "net"),
+            listed("s5", "jupyterhub-proxy", SERVICE, "net-proxy"),
+            listed("s4", "other"),
+        ],
+        "GET /secrets": [listed("x2", "b", SERVICE), listed("x1", "a", SERVICE), listed("x3", "theirs")],
+        "GET /configs": [
+            listed("c1", "history", {"swarmhub.history": "entry"}),
+            listed("c2", "lock", {"swarmhub.lock": "x"}),
+            listed("c3", "home-ada", {"swarmhub.home": HUB}),
+            listed("c4", "theirs", {"swarmhub.home": "another"}),
+        ],
+        "GET /networks": [{"Name": f"jupyter{end}", "Id": f"net{end}"} for end in ("2", "", "-proxy")],
+        "GET /nodes": [{"ID": "n1", "Spec": {}}, node],
+    }
+    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    assert [one.name for one in found.services] == [HUB, "jupyterhub-ada", "jupyterhub-proxy"]
+    assert found.secrets == (Thing("a", "/secrets/x1"), Thing("b", "/secrets/x2"))
+    assert found.configs == (Thing("history", "/configs/c1"),)
+    assert found.homes == (Thing("home-ada", "/configs/c3"),)
+    assert found.networks == (Thing("network jupyter-proxy", "/networks/net-proxy"),)
+    assert (found.shared, found.strangers) == ({"jupyter": ("registry",)}, frozenset({"s3", "s4"}))
+    assert found.labels == {"n2": ("swarmhub.waits",)}
+
+
+def test_labels_that_another_hub_needs_stay() -> None:
+    """Its servers would find no node any more."""
+    pinned = f"quay.io/x@sha256:{'b' * 64}"
+    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"{pinned}"}}}}']
+    other = listed("s2", "other", {"swarmhub.service": "other"})
+    other["Spec"]["TaskTemplate"]["ContainerSpec"] = {"Env": environment}
+    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "held"}
+    answers = {"GET /services": [other], "GET /nodes": [{"ID": "n2", "Spec": {"Labels": labels}}]}
+    answers |= {f"GET /{kind}": [] for kind in ("secrets", "configs", "networks")}
+    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    assert found.labels == {"n2": ("swarmhub.image.aaaaaaaaaaaa",)}
+
+
+def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an image as an engine lists it."""
+    return {"Id": id_, "RepoTags": list(tags), "RepoDigests": list(digests), "Labels": labels, "Size": 1_000_000}
+
+
+def container(id_: str, image_id: str, **labels: str) -> dict[str, Any]:
+    """Return a container as an engine lists it."""
+    return {"Id": id_, "Names": [f"/{id_}"], "ImageID": image_id, "Labels": labels}
+
+
+def on_node(name: str, images: Any = (), containers: Any = (), volumes: Any = None) -> leftovers.OnNode:
+    """Return what a node with these images keeps of ours."""
+    answers = {"GET /images/json": images, "GET /containers/json": containers, "GET /volumes": {"Volumes": volumes}}
+    return leftovers.observe_node(FakeHost(name, answers), settings(), frozenset({"s3"}))
+
+
+@pytest.mark.parametrize(
+    ("one", "on_manager", "on_worker"),
+    [
+        (image("i", NOTEBOOK), [f"image {NOTEBOOK}"], [f"image {NOTEBOOK}"]),
+        (image("i", "certbot/certbot:v5.1.0"), ["image certbot/certbot:v5.1.0"], []),
+        (image("i", "debian:trixie-slim"), ["image debian:trixie-slim"], []),
+        (image("i", f"{HUB}:0123456789ab", f"{HUB}:mine"), [f"image {HUB}:0123456789ab"], [f"image {HUB}:0123456789ab"]),
+        (image("i", f"other-{HUB}:0123456789ab"), [], []),
+        (image("sha256:" + "b" * 64, labels={"swarmhub.image": "hub"}), [f"image {'b' * 12}"], [f"image {'b' * 12}"]),
+        (image("i", "kept:hub", labels={"swarmhub.image": "hub"}), [], []),
+        (image("sha256:" + "c" * 64), [], []),
+        (
+            image("sha256:" + "d" * 64, "<none>:<none>", digests=("quay.io/jupyter/base-notebook@sha256:e",)),
+            [f"image {'d' * 12}"],
+            [f"image {'d' * 12}"],
+        ),
+    ],
+)
+def test_images_are_ours_by_the_tags_that_we_set_or_name(one: Any, on_manager: list[str], on_worker: list[str]) -> None:
+    """What is built and pulled on managers only is looked for there only; a foreign tag keeps an image."""
+    found = [[thing.name for thing in on_node(name, [one]).images] for name in (MANAGER, WORKER1)]
+    assert found == [on_manager, on_worker]
+
+
+@pytest.mark.parametrize(
+    ("user", "stays"),
+    [
+        (container("web", "i"), True),
+        (container("task", "i", **{leftovers.SERVICE_ID: "s3"}), True),
+        (container("task", "i", **{leftovers.SERVICE_ID: "s1"}), False),
+        (container("certbot", "i", swarmhub="certs"), False),
+        (container("web", "another"), False),
+    ],
+)
+def test_an_image_that_others_use_stays(user: Any, stays: bool) -> None:
+    """Containers of our own services and tools go anyway."""
+    found = on_node(WORKER1, [image("i", NOTEBOOK)], [user])
+    assert (found.in_use, len(found.images)) == (((NOTEBOOK,), 0) if stays else ((), 1))
+
+
+def test_a_tool_that_was_left_is_ours() -> None:
+    """A certbot that a Ctrl-C has left, and no task of a service."""
+    containers = [container("certbot", "i", swarmhub="certs"), container("task", "i", **{leftovers.SERVICE_ID: "s1"} | SERVICE)]
+    assert on_node(MANAGER, [], containers).containers == (Thing("container certbot", "/containers/certbot"),)
+
+
+def test_volumes_of_the_hub_and_its_users_are_ours() -> None:
+    """By name or label."""
+    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-user-ada", "registry")]
+    found = on_node(WORKER1, volumes=volumes)
+    assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data", "/volumes/jupyterhub-user-ada"]
+
+
+def test_a_filters_volume_holds_nothing_to_keep() -> None:
+    """It goes with every teardown: there is a socket in it, of a filter that may be gone."""
+    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-engine")]
+    found = on_node(WORKER1, volumes=volumes)
+    assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data"]
+    assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
+
+
+def test_homes_are_told_from_other_volumes() -> None:
+    """By their label, which says whose hub's they are, too; a name alone does not make one."""
+    homes = [{"Name": f"jupyterhub-home-{hub}", "Labels": {"swarmhub.home": hub}} for hub in (HUB, "another")]
+    found = on_node(WORKER1, volumes=[*homes, {"Name": "jupyterhub-home-x", "Labels": None}])
+    assert [thing.name for thing in found.homes] == [f"jupyterhub-home-{HUB}"]
+    assert [thing.name for thing in found.volumes] == ["volume jupyterhub-home-x"]
+
+
+@pytest.mark.parametrize(
+    ("renewals", "exists", "paths"),
+    [
+        (f"{DOMAIN}.conf\n", True, ("/etc/letsencrypt",)),
+        ("", True, ("/etc/letsencrypt",)),
+        ("", False, ()),
+        (
+            f"{DOMAIN}.conf\nwww.example.org.conf\n",
+            True,
+            tuple(f"/etc/letsencrypt/{path}" for path in (f"live/{DOMAIN}", f"archive/{DOMAIN}", f"renewal/{DOMAIN}.conf")),
+        ),
+        ("www.example.org.conf\n", True, ()),
+    ],
+)
+def test_other_domains_keep_certbots_certificates(renewals: str, exists: bool, paths: tuple[str, ...]) -> None:
+    """The whole folder goes only if no other certificate is in it."""
+    commands = {
+        "ls /etc/letsencrypt/renewal": Output(0 if renewals else 2, renewals, ""),
+        "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
+    }
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
+    assert found.certificate == paths
+
+
+@pytest.mark.parametrize(
+    ("renewals", "own", "paths"),
+    [
+        ("", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
+        (f"{DOMAIN}.conf\n", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
+        ("www.example.org.conf\n", f"{DOMAIN}\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
+        ("", f"{DOMAIN}\nwww.example.org\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
+        ("", "www.example.org\n", ()),
+    ],
+)
+def test_certificates_of_ones_own_are_found_too(renewals: str, own: str, paths: tuple[str, ...]) -> None:
+    """Those of the domain go; another's stay."""
+    commands = {
+        "ls /etc/letsencrypt/renewal": Output(0, renewals, ""),
+        "ls /etc/letsencrypt/own": Output(0, own, ""),
+        "test -d /etc/letsencrypt": Output(0, "", ""),
+    }
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
+    assert found.certificate == paths
