@@ -13,6 +13,7 @@ from tasks import (
     classes,
     completion,
     doctor,
+    firewall,
     history,
     hub,
     images,
@@ -25,11 +26,10 @@ from tasks import (
     teardown,
     users,
     volume,
-    walls,
 )
 
 ns = Collection()
-DOCUMENT = (network, volume, certs, images, walls, hub)
+DOCUMENT = (network, volume, certs, images, firewall, hub)
 for module in (*DOCUMENT, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor "agree", which is a part of deploy.

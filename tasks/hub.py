@@ -14,11 +14,11 @@ from swarmhub.services import proxy as front
 from swarmhub.services import renewal
 from swarmhub.smoke import proof
 from tasks.certs import certs
+from tasks.firewall import firewall
 from tasks.images import prepull_all
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
-from tasks.walls import walls
 
 
 @step_task()
@@ -63,7 +63,7 @@ def service(c: Context) -> None:
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, prepull_all, walls, build_hub, proxy, service],
+    pre=[check, nodes, agree, network, volume, certs, prepull_all, firewall, build_hub, proxy, service],
     help={
         "yes": "Answer the question before what costs people something.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",

@@ -21,14 +21,14 @@ def renewal(hub: str) -> str:
     return f"{hub}-renewal"
 
 
-def walls(hub: str) -> str:
-    """Return the name of the walls."""
-    return f"{hub}_walls"
+def firewall(hub: str) -> str:
+    """Return the name of the firewall."""
+    return f"{hub}_firewall"
 
 
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
-    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), walls(hub)})
+    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub)})
 
 
 def server(name: str, hub: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from swarmhub.cluster import availability, drain, removal, swarm
 from swarmhub.cluster.nodes import Member, SwarmNode
 from swarmhub.errors import StepError
-from swarmhub.firewall import image as walls_image
+from swarmhub.firewall import image as firewall_image
 from swarmhub.images import pull
 from swarmhub.images.pull import Holding
 from swarmhub.notebooks import homes, servers, work
@@ -36,21 +36,21 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
 
 
 def _loads(run: Run, targets: Sequence[str]) -> list[Change]:
-    """Return what gives the `targets` the walls' image: a node that is opened for servers has to have it."""
-    hub, bare = run.settings.hub.service, without_walls(run, targets) if run.settings.walls.enabled else []
-    ids = every([partial(run.look.walls_image, host) for host in bare])
-    return [walls_image.load(host, hub) for host, id_ in zip(bare, ids, strict=True) if id_ is None]
+    """Return what gives the `targets` the firewall's image: a node that is opened for servers has to have it."""
+    hub, bare = run.settings.hub.service, without_firewall(run, targets) if run.settings.firewall.enabled else []
+    ids = every([partial(run.look.firewall_image, host) for host in bare])
+    return [firewall_image.load(host, hub) for host, id_ in zip(bare, ids, strict=True) if id_ is None]
 
 
-def without_walls(run: Run, targets: Sequence[str]) -> list[str]:
-    """Return the hosts on which the walls do not stand, as far as the swarm knows."""
+def without_firewall(run: Run, targets: Sequence[str]) -> list[str]:
+    """Return the hosts on which the firewall rules are not active, as far as the swarm knows."""
     if not run.look.member(run.manager).is_manager:
         return [*targets]
-    found, members = run.look.walls(), run.look.members()
-    if found.tag != walls_image.tag(run.settings.hub.service):
+    found, members = run.look.firewall(), run.look.members()
+    if found.tag != firewall_image.tag(run.settings.hub.service):
         return [*targets]
     nodes = {host: member.node for host, member in members.items() if isinstance(member, Member)}
-    return [host for host in targets if nodes.get(host) not in found.standing]
+    return [host for host in targets if nodes.get(host) not in found.active]
 
 
 def open_nodes(run: Run) -> dict[str, str]:

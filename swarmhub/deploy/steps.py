@@ -13,9 +13,9 @@ from swarmhub.deploy import on_nodes, prerequisites
 from swarmhub.engine import secrets as swarm_secrets
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import firewall
-from swarmhub.firewall import image as walls_image
-from swarmhub.firewall import rules as wall_rules
-from swarmhub.firewall import spec as walls_spec
+from swarmhub.firewall import image as firewall_image
+from swarmhub.firewall import rules as firewall_rules
+from swarmhub.firewall import spec as firewall_spec
 from swarmhub.history import releases, rollback
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError
@@ -122,37 +122,37 @@ def _renewal_there(run: Run) -> renewal.Found:
     return renewal.Found(run.look.renewal(), run.look.service().secrets)
 
 
-def walls_plan(run: Run, *, foresee: bool = False) -> Plan:
-    """Plan the step `walls`; `foresee` tells that the step before it will have given every node the image.
+def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
+    """Plan the step `firewall`; `foresee` tells that the step before it will have given every node the image.
 
     Raises:
         StepError: a node lacks the image.
 
     """
-    hub, found = run.settings.hub.service, run.look.walls()
-    if not run.settings.walls.enabled:
+    hub, found = run.settings.hub.service, run.look.firewall()
+    if not run.settings.firewall.enabled:
         return firewall.plan_none(hub, found, run.manager)
-    lacking = on_nodes.without_walls(run, run.settings.hosts.all)
-    image = firewall.image(hub, found, [run.look.walls_image(host) for host in lacking])
+    lacking = on_nodes.without_firewall(run, run.settings.hosts.all)
+    image = firewall.image(hub, found, [run.look.firewall_image(host) for host in lacking])
     if image is None and not foresee:
-        bare = next(host for host in lacking if run.look.walls_image(host) is None)
-        raise StepError(bare, f"has no image {walls_image.tag(hub)}", prerequisites.PULL)
-    wanted = walls_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _kept_apart(run))
+        bare = next(host for host in lacking if run.look.firewall_image(host) is None)
+        raise StepError(bare, f"has no image {firewall_image.tag(hub)}", prerequisites.PULL)
+    wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run))
     return firewall.plan(wanted, found, run.manager)
 
 
-def _kept_apart(run: Run) -> walls_spec.Servers | None:
+def _isolated(run: Run) -> firewall_spec.Servers | None:
     settings = run.settings
     ours = (settings.hub.service, proxy.name(settings))
-    rules = wall_rules.apart(settings.hub.service)
-    return walls_spec.Servers(settings.network.name, ours, rules) if settings.walls.apart else None
+    rules = firewall_rules.isolating(settings.hub.service)
+    return firewall_spec.Servers(settings.network.name, ours, rules) if settings.firewall.isolate_servers else None
 
 
-def _rules(run: Run) -> wall_rules.Rules:
+def _rules(run: Run) -> firewall_rules.Rules:
     swarm, settings = run.look.swarm(), run.settings
     hosts = every([partial(run.look.endpoints, host) for host in settings.hosts.all])
     addresses = [node.address for node in swarm.nodes]
-    return wall_rules.desired(settings.hub.service, hosts, addresses, swarm.data_port, settings.walls.deny)
+    return firewall_rules.desired(settings.hub.service, hosts, addresses, swarm.data_port, settings.firewall.deny)
 
 
 def service_plan(run: Run, parts: Parts) -> Plan:
@@ -216,7 +216,7 @@ def every_plan(run: Run) -> list[Plan]:
         volume.STEP: lambda: volume_plan(run),
         certs.STEP: lambda: certs_plan(run),
         pull.STEP: lambda: images_plan(run, run.settings.hosts.all),
-        firewall.STEP: lambda: walls_plan(run, foresee=True),
+        firewall.STEP: lambda: firewall_plan(run, foresee=True),
         build.STEP: lambda: hub_image_plan(run),
         proxy.STEP: lambda: proxy_plan(run, lambda: _foreseen(run, plans)),
         users.STEP: lambda: user_plans.before_service(run),

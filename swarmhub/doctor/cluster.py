@@ -15,7 +15,7 @@ from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import Seen
 from swarmhub.doctor.hub import certificate, notebook
-from swarmhub.doctor.hub import firewall as walls_there
+from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, peers, published
 from swarmhub.doctor.network.overlay import Participant, Trial
 from swarmhub.doctor.network.peers import Node
@@ -162,18 +162,18 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Node]) -> list[Fin
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
 
-    rules = partial(_walls, cluster, nodes)
-    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets), (walls_there.CHECK, rules))
+    rules = partial(_firewall, cluster, nodes)
+    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets), (firewall_there.CHECK, rules))
 
 
-def _walls(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+def _firewall(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
     """Look at the rules, where there is a hub whose notebooks they are for."""
     hub, head = cluster.settings.hub.service, cluster.manager_host
-    if not cluster.settings.walls.enabled or head.engine.find(f"/services/{hub}") is None:
+    if not cluster.settings.firewall.enabled or head.engine.find(f"/services/{hub}") is None:
         return []
     if firewall.observe(head, hub).service is None:
-        return [walls_there.missing(cluster.manager)]
-    return walls_there.examine([cluster.hosts[node.host] for node in nodes if node.is_active], hub)
+        return [firewall_there.missing(cluster.manager)]
+    return firewall_there.examine([cluster.hosts[node.host] for node in nodes if node.is_active], hub)
 
 
 def _ports(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:

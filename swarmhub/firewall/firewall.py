@@ -1,4 +1,4 @@
-"""The walls: a service whose container on every node keeps rules in its firewall, so that notebooks cannot reach the nodes."""
+"""A service whose container on every node keeps firewall rules there, so that notebooks cannot reach the nodes."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from swarmhub.engine import specs
 from swarmhub.engine.converge import FAILURES, HOLDING, failed
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.firewall import image as walls_image
+from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.host import EngineError, Host, Json
@@ -19,15 +19,15 @@ from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.wait import until
 
-STEP = "walls"
+STEP = "firewall"
 # A restart of the service, and the first check of each container.
 SECONDS = 60
 LOG_SECONDS = 5
-# What an engine says whose host keeps its mounts to itself, and what inside/walls.sh says.
+# What an engine says whose host keeps its mounts to itself, and what inside/firewall.sh says.
 REMEDIES = {
-    "not a shared or slave mount": "There, before Docker starts: mount --make-rshared /; or without it: walls.apart = false",
-    "no docker command": "Install Docker's command line there; or let servers reach each other: walls.apart = false",
-    "kept apart from": "See there: sudo dmesg; to let servers reach each other: walls.apart = false",
+    "not a shared or slave mount": "Before Docker starts: mount --make-rshared /; or set firewall.isolate_servers = false",
+    "no docker command": "Install Docker's command line there, or set firewall.isolate_servers = false",
+    "isolated from": "See there: sudo dmesg; or set firewall.isolate_servers = false",
 }
 # Docker's own bridges are the same on every host, and temporary IPv6 addresses change by the day.
 SCRIPT = r"""
@@ -60,8 +60,8 @@ class Found:
         return str(((self.service or {}).get("Spec", {}).get("Labels") or {}).get(spec.IMAGE_LABEL, ""))
 
     @property
-    def standing(self) -> frozenset[str]:
-        """Return the nodes, by their ids, on which the rules stand as the service wants them."""
+    def active(self) -> frozenset[str]:
+        """Return the nodes, by their ids, on which the rules are active as the service wants them."""
         return frozenset(node for node, tasks in self.by_node.items() if tasks[-1]["Status"]["State"] == "running")
 
     @property
@@ -80,7 +80,7 @@ class Found:
 
 def name(hub: str) -> str:
     """Return the service's name."""
-    return services.walls(hub)
+    return services.firewall(hub)
 
 
 def observe(manager: Host, hub: str) -> Found:
@@ -106,12 +106,12 @@ def parse(text: str) -> Endpoints:
 def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None:
     """Return how the service names its image; None while a node lacks it.
 
-    `elsewhere` are the ids that the image has on the nodes on which the rules do not stand.
+    `elsewhere` are the ids that the image has on the nodes on which the rules are not active.
     """
     if None in elsewhere:
         return None
-    ids = {*elsewhere, *([found.image] if found.standing and found.tag == walls_image.tag(hub) else [])}
-    return str(ids.pop()) if len(ids) == 1 else walls_image.tag(hub)
+    ids = {*elsewhere, *([found.image] if found.active and found.tag == firewall_image.tag(hub) else [])}
+    return str(ids.pop()) if len(ids) == 1 else firewall_image.tag(hub)
 
 
 def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
@@ -133,15 +133,15 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
     differs = specs.compare(wanted, there)
     if differs:
         return Plan(STEP, "", (Change("update", _what(wanted["Name"]), manager, _Sender(wanted, found.service), differs),))
-    return Plan(STEP, f"{wanted['Name']}: stand on {len(found.standing)} nodes")
+    return Plan(STEP, f"{wanted['Name']}: active on {len(found.active)} nodes")
 
 
 def plan_none(hub: str, found: Found, manager: str) -> Plan:
-    """Return what takes the walls away where they are not wanted."""
+    """Return what takes the firewall away where it is not wanted."""
     if found.service is None:
-        return Plan(STEP, "none are wanted")
+        return Plan(STEP, "not wanted")
     gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
-    return Plan(STEP, "none are wanted", (gone,))
+    return Plan(STEP, "not wanted", (gone,))
 
 
 def _what(service: str) -> str:
@@ -149,7 +149,7 @@ def _what(service: str) -> str:
 
 
 def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> None:
-    """Return when the rules stand on all of the nodes, named by id; `first` is what was seen last.
+    """Return when the rules are active on all of the nodes, named by id; `first` is what was seen last.
 
     Raises:
         StepErrors: with each node on which they do not.
@@ -167,29 +167,29 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
 
     with suppress(TimeoutError):
         until(settled, SECONDS, TimeoutError, pause=0.3)
-    missing = [
-        _missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.standing
-    ]
+    missing = [_missing(manager, last.by_node.get(node, []), host) for node, host in wanted.items() if node not in last.active]
     if missing:
         raise StepErrors(*missing)
 
 
 def _is_settled(found: Found, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
     tasks = {node: [task for task in found.by_node.get(node, []) if task["ID"] not in old] for node in wanted}
-    return all(node in found.standing or len(failed(of_node)) >= FAILURES for node, of_node in tasks.items())
+    return all(node in found.active or len(failed(of_node)) >= FAILURES for node, of_node in tasks.items())
 
 
 def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
     bad = (failed(tasks) or [*tasks])[-1:]
     if not bad:
-        return StepError(host, "the walls do not stand: Swarm has given it no task", "See on a manager: docker node ls")
+        return StepError(
+            host, "the firewall rules are not active: Swarm has given it no task", "See on a manager: docker node ls"
+        )
     said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"
-    return StepError(host, f"the walls do not stand: {said}", _remedy(said))
+    return StepError(host, f"the firewall rules are not active: {said}", _remedy(said))
 
 
 def _remedy(said: str) -> str:
-    apart = (remedy for part, remedy in REMEDIES.items() if part in said)
-    return next(apart, "See there: sudo iptables -S; to do without them: walls.enabled = false")
+    known = (remedy for part, remedy in REMEDIES.items() if part in said)
+    return next(known, "See there: sudo iptables -S; to do without the firewall: firewall.enabled = false")
 
 
 def _last_line(manager: Host, task: str) -> str:
@@ -223,4 +223,4 @@ class _Remover:
             return not any(task["Status"]["State"] in HOLDING for task in tasks)
 
         remedy = "What is left of it on a node goes when that restarts"
-        until(are_down, SECONDS, lambda: StepError(host.name, "the walls' containers do not end", remedy))
+        until(are_down, SECONDS, lambda: StepError(host.name, "the firewall's containers do not end", remedy))

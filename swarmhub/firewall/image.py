@@ -1,4 +1,4 @@
-"""The image of the walls: its host's programs, and the script that keeps the rules. Nothing has to be pulled."""
+"""The image of the firewall: its host's programs, and the script that keeps the rules. Nothing has to be pulled."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ from swarmhub.inside import SCRIPTS
 from swarmhub.plan.plans import Change, Progress
 
 SCRIPT = SCRIPTS / "firewall.sh"
-IN_CONTAINER = "/walls.sh"
+IN_CONTAINER = "/firewall.sh"
 # Where the host's folders are mounted, which every host has. Its own iptables is used, with what the host has chosen behind it.
 HOST = "/host"
 FOLDERS = ("bin", "sbin", "usr", "lib", "etc", "run")
@@ -22,7 +22,7 @@ LINKS = {
 
 def tag(hub: str) -> str:
     """Return the image's name, which is its content's."""
-    return f"{hub}_walls:{_digest()}"
+    return f"{hub}_firewall:{_digest()}"
 
 
 def observe(host: Host, hub: str) -> str | None:

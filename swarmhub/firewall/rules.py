@@ -1,12 +1,12 @@
 """The rules that keep notebooks away from the nodes and from a cloud's metadata, as `iptables -S` writes them."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from hub.shared.settings import API_PORT
+from swarmhub.settings.target import target
 
 # Whoever asks there gets the machine's own credentials.
 METADATA = ("169.254.169.254", "fd00:ec2::254")
@@ -56,16 +56,16 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
     return Rules(chain(hub), of_family[4], of_family[6])
 
 
-def apart(hub: str) -> Rules:
+def isolating(hub: str) -> Rules:
     """Return the rules by which a server reaches nothing on its network, which is PEERS in them, but the hub.
 
     The hub's address is another after each of its restarts, so its port is open, wherever it leads.
     """
-    of_family = {version: tuple(_apart(chain(hub), version)) for version in (4, 6)}
+    of_family = {version: tuple(_isolating(chain(hub), version)) for version in (4, 6)}
     return Rules(chain(hub), of_family[4], of_family[6])
 
 
-def _apart(name: str, version: int) -> Iterator[str]:
+def _isolating(name: str, version: int) -> Iterator[str]:
     # Of its own accord a server says nothing: answers to hub and proxy pass, and a packet of no connection makes none.
     yield f"-A {name} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN"
     yield f"-A {name} -p tcp -m tcp --dport {API_PORT} -j RETURN"
@@ -75,7 +75,7 @@ def _apart(name: str, version: int) -> Iterator[str]:
     yield f"-A {name} -p tcp {REFUSE['tcp']}"
     yield f"-A {name} -j REJECT"
     yield f"-A OUTPUT -d PEERS ! -o lo -j {name}"
-    # What was connected before the rules stood is no new connection's first packet.
+    # What was connected before the rules were set is no new connection's first packet.
     middle = f"-p tcp -m tcp ! --sport {API_PORT} ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW"
     yield f"-A INPUT -s PEERS ! -i lo {middle} {REFUSE['tcp']}"
 
@@ -114,21 +114,3 @@ def _denied(version: int, network: str, port: int | None) -> Iterator[str]:
         return
     for protocol, refusal in REFUSE.items():
         yield f"-d {network} -p {protocol} -m {protocol} --dport {port} {refusal}"
-
-
-def target(text: str) -> tuple[str, int | None]:
-    """Return the network and the port, if one is given, of "10.0.0.5", "10.0.0.0/8:5432" or "[fd00::/8]:5432".
-
-    Raises:
-        ValueError: it is none of these.
-
-    """
-    # An IPv6 address has several colons of its own.
-    found = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+):(\d+)|(.+)", text)
-    if not found:
-        raise ValueError("it is none")
-    bracketed, port, plain, its_port, alone = found.groups()
-    number = int(port or its_port) if port or its_port else None
-    if number is not None and not 0 < number < 65536:
-        raise ValueError(f"{number} is no port")
-    return str(ip_network(bracketed or plain or alone)), number

@@ -1,4 +1,4 @@
-"""The walls' service, as it is wanted: a container on every node, with the rules and what it needs of its host."""
+"""The firewall's service, as it is wanted: a container on every node, with the rules and what it needs of its host."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from hub.shared import services
 from swarmhub.engine import replicated
 from swarmhub.engine.replicated import LABEL, SECOND
-from swarmhub.firewall import image as walls_image
+from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall.rules import Rules
 
 # Its value is the image's tag: the spec itself names the image by its id, which no engine seeks in a registry.
-IMAGE_LABEL = "swarmhub.walls"
+IMAGE_LABEL = "swarmhub.firewall"
 # Where an engine keeps the network namespaces of its containers, in netns/.
 ENGINE_FOLDER = "/run/docker"
 
 
 @dataclass(frozen=True)
 class Servers:
-    """The servers that are kept apart: those of a hub on a network, but for the services that are ours, and by which rules."""
+    """The servers to isolate from each other: those of a hub on a network, but for our services, and by which rules."""
 
     network: str
     ours: tuple[str, ...]
@@ -30,13 +30,13 @@ def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) 
     locked = replicated.privileges("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else []))
     container = {
         "Image": image,
-        "Command": ["/bin/sh", walls_image.IN_CONTAINER, "keep"],
+        "Command": ["/bin/sh", firewall_image.IN_CONTAINER, "keep"],
         "Env": [f"{name}={value}" for name, value in _environment(hub, rules, servers).items()],
-        "Mounts": [*(_mount(folder) for folder in walls_image.FOLDERS), *([_namespaces()] if servers else [])],
+        "Mounts": [*(_mount(folder) for folder in firewall_image.FOLDERS), *([_namespaces()] if servers else [])],
         **locked,
         "Privileges": {**locked["Privileges"], "SELinuxContext": {"Disable": True}},
         "Healthcheck": {
-            "Test": ["CMD", "/bin/sh", walls_image.IN_CONTAINER, "check"],
+            "Test": ["CMD", "/bin/sh", firewall_image.IN_CONTAINER, "check"],
             "Interval": 10 * SECOND,
             "Timeout": 10 * SECOND,
             "StartPeriod": 10 * SECOND,
@@ -46,8 +46,8 @@ def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) 
         "StopGracePeriod": 10 * SECOND,
     }
     return {
-        "Name": services.walls(hub),
-        "Labels": {LABEL: hub, IMAGE_LABEL: walls_image.tag(hub)},
+        "Name": services.firewall(hub),
+        "Labels": {LABEL: hub, IMAGE_LABEL: firewall_image.tag(hub)},
         "TaskTemplate": {
             "ContainerSpec": container,
             "Networks": [{"Target": "host"}],
@@ -63,7 +63,7 @@ def _environment(hub: str, rules: Rules, servers: Servers | None) -> dict[str, s
     of_node = {"CHAIN": rules.chain, "IPV4": "\n".join(rules.ipv4), "IPV6": "\n".join(rules.ipv6)}
     if servers is None:
         return of_node
-    within = {"APART4": "\n".join(servers.rules.ipv4), "APART6": "\n".join(servers.rules.ipv6)}
+    within = {"ISOLATED4": "\n".join(servers.rules.ipv4), "ISOLATED6": "\n".join(servers.rules.ipv6)}
     return {**of_node, "NETWORK": servers.network, "HUB": hub, "OURS": " ".join(servers.ours), **within}
 
 
@@ -84,7 +84,7 @@ def _mount(folder: str) -> dict[str, Any]:
     return {
         "Type": "bind",
         "Source": f"/{folder}",
-        "Target": f"{walls_image.HOST}/{folder}",
+        "Target": f"{firewall_image.HOST}/{folder}",
         "ReadOnly": True,
         "BindOptions": alone,
     }

@@ -1,6 +1,6 @@
 # Keep a chain of rules in the firewall of the node that this runs on, by the host's own iptables.
-# CHAIN is its name, IPV4 and IPV6 are its rules as `iptables -S` writes them; usage: sh walls.sh keep|check|list
-# Where NETWORK is given, keep APART4 and APART6 in the network namespace of each server on it, too: a container of a
+# CHAIN is its name, IPV4 and IPV6 are its rules as `iptables -S` writes them; usage: sh firewall.sh keep|check|list
+# Where NETWORK is given, keep ISOLATED4 and ISOLATED6 in the network namespace of each server on it, too: a container of a
 # service HUB-…, but for those that OURS names. PEERS in them is the server's network.
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/bin
 ENGINE=unix:///run/docker.sock
@@ -21,15 +21,15 @@ forward() {
   if "$1" -w 5 -C FORWARD -j DOCKER-USER 2>/dev/null; then echo DOCKER-USER; else echo FORWARD; fi
 }
 
-stands() {
+is_active() {
   found=$("$1" -w 5 -S "$CHAIN" 2>/dev/null)
-  [ -n "$found" ] && [ "$found" = "$(cat "$1.stands" 2>/dev/null)" ] || return 1
+  [ -n "$found" ] && [ "$found" = "$(cat "$1.active" 2>/dev/null)" ] || return 1
   for from in INPUT "$(forward "$1")"; do
     "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || return 1
   done
 }
 
-raise() {
+set_rules() {
   rules=$IPV4
   [ "$1" = iptables ] || rules=$IPV6
   # In one transaction: there is no moment without rules, and none is there twice.
@@ -38,10 +38,10 @@ raise() {
     "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || "$1" -w 5 -I "$from" -i "$BRIDGE" -j "$CHAIN" || return 1
   done
   # The kernel's words for them, which are compared from here on.
-  "$1" -w 5 -S "$CHAIN" >"$1.stands"
+  "$1" -w 5 -S "$CHAIN" >"$1.active"
 }
 
-lower() {
+remove_rules() {
   for one in $(families); do
     for from in INPUT FORWARD DOCKER-USER; do
       while "$one" -w 5 -D "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null; do :; done
@@ -56,7 +56,7 @@ on_network() {
 
 # Nobody in a server can change its rules, so they are set once. "fresh" is one that has just started: what it may have
 # connected until now is cut. One that was there before keeps its connections, which the hub's and the proxy's are among.
-separate() {
+isolate() {
   format="{{index .Config.Labels \"$SERVICE\"}} {{.NetworkSettings.SandboxKey}} {{with index .NetworkSettings.Networks \"$NETWORK\"}}"
   format="$format{{.IPAddress}}/{{.IPPrefixLen}}{{if .GlobalIPv6Address}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}}{{end}}{{end}}"
   found=$(docker -H "$ENGINE" inspect --format "$format" "$1" 2>/dev/null) || return 0  # it has ended
@@ -67,15 +67,15 @@ separate() {
   for address in $addresses; do
     enclose "$NAMESPACES/${namespace##*/}" "$address" "$2" && continue
     # Its namespace goes before Docker says so.
-    ! on_network | grep -qx "$1" || { echo "$service cannot be kept apart from the other servers" >&2; return 1; }
+    ! on_network | grep -qx "$1" || { echo "$service cannot be isolated from the other servers" >&2; return 1; }
   done
   : >"$SEEN/$1"
 }
 
 enclose() {
-  case $2 in *:*) tool=ip6tables rules=$APART6 ;; *) tool=iptables rules=$APART4 ;; esac
+  case $2 in *:*) tool=ip6tables rules=$ISOLATED6 ;; *) tool=iptables rules=$ISOLATED4 ;; esac
   case $(families) in *"$tool"*) ;; *) return 0 ;; esac
-  # A container of the walls that ended has left what it had set.
+  # A container of the firewall that ended has left what it had set.
   ! nsenter --net="$1" "$tool" -w 5 -S "$CHAIN" >/dev/null 2>&1 || return 0
   [ "$3" = fresh ] || rules=$(echo "$rules" | grep -v -e '-A INPUT')
   printf '*filter\n:%s - [0:0]\n%s\nCOMMIT\n' "$CHAIN" "$rules" | sed "s=PEERS=$2=" | nsenter --net="$1" "$tool-restore" -w 5 --noflush
@@ -84,35 +84,35 @@ enclose() {
 follow() {
   since=$(date +%s)
   for id in $(on_network); do
-    separate "$id" || exit 1
+    isolate "$id" || exit 1
   done
   docker -H "$ENGINE" events --since "$since" --filter type=container --filter event=start --filter event=die --filter "label=$SERVICE" \
     --format '{{.Status}} {{.ID}}' | while read -r status id; do
     case $status in
-      start) [ -e "$SEEN/$id" ] || separate "$id" fresh || exit 1 ;;
+      start) [ -e "$SEEN/$id" ] || isolate "$id" fresh || exit 1 ;;
       die) rm -f "$SEEN/$id" ;;
     esac
   done
   exit 1
 }
 
-all_apart() {
+all_isolated() {
   [ -n "$NETWORK" ] || return 0
   for id in $(on_network); do
-    [ -e "$SEEN/$id" ] || { echo "servers are not kept apart yet" >&2; return 1; }
+    [ -e "$SEEN/$id" ] || { echo "servers are not isolated yet" >&2; return 1; }
   done
 }
 
 keep() {
   command -v iptables >/dev/null || { echo "this host has no iptables" >&2; exit 1; }
-  [ -z "$NETWORK" ] || command -v docker >/dev/null || { echo "this host has no docker command, by which servers are kept apart" >&2; exit 1; }
-  trap 'lower; exit 0' TERM INT
+  [ -z "$NETWORK" ] || command -v docker >/dev/null || { echo "this host has no docker command, which isolates servers from each other" >&2; exit 1; }
+  trap 'remove_rules; exit 0' TERM INT
   mkdir -p "$SEEN"
   follower=
   [ -z "$NETWORK" ] || { follow & follower=$!; }
   while :; do
     for one in $(families); do
-      stands "$one" || raise "$one" || exit 1
+      is_active "$one" || set_rules "$one" || exit 1
     done
     [ -z "$follower" ] || kill -0 "$follower" 2>/dev/null || exit 1
     sleep "$SECONDS_BETWEEN" &
@@ -122,9 +122,9 @@ keep() {
 
 check() {
   for one in $(families); do
-    stands "$one" || return 1
+    is_active "$one" || return 1
   done
-  all_apart
+  all_isolated
 }
 
 # Docker takes its own jump away for a moment when a network comes or goes, and what is missing is soon put back.
@@ -142,7 +142,7 @@ list() {
   for one in $(families); do
     "$one" -w 5 -S "$CHAIN"
   done
-  [ -z "$NETWORK" ] || echo "apart on $NETWORK"
+  [ -z "$NETWORK" ] || echo "isolated on $NETWORK"
   return $result
 }
 

@@ -10,8 +10,8 @@ from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
-from swarmhub.firewall import image as walls_image
-from swarmhub.firewall.firewall import Found as FoundWalls
+from swarmhub.firewall import image as firewall_image
+from swarmhub.firewall.firewall import Found as FoundFirewall
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.history import lock, releases
 from swarmhub.history.lock import Holder
@@ -50,7 +50,7 @@ class Look:
             self.releases,
             self.holder,
             self.places,
-            self.walls,
+            self.firewall,
         ]
         jobs: list[Callable[[], object]] = [self.certificate, partial(_in_turn, *manager)]
         of_host = (self.member, self.held, self.homes)
@@ -162,17 +162,19 @@ class Look:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
 
-    def walls(self) -> FoundWalls:
-        """Return the walls' service and its tasks."""
-        return self._once("walls", partial(firewall.observe, self._manager, self._settings.hub.service))
+    def firewall(self) -> FoundFirewall:
+        """Return the firewall's service and its tasks."""
+        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service))
 
-    def walls_image(self, host: str) -> str | None:
-        """Return the id of the walls' image on a host."""
-        return self._once(("walls' image", host), partial(walls_image.observe, self._hosts[host], self._settings.hub.service))
+    def firewall_image(self, host: str) -> str | None:
+        """Return the id of the firewall's image on a host."""
+        return self._once(
+            ("firewall' image", host), partial(firewall_image.observe, self._hosts[host], self._settings.hub.service)
+        )
 
     def endpoints(self, host: str) -> Endpoints:
-        """Return by which addresses a host is reached; nobody asks where no walls are wanted."""
-        if not self._settings.walls.enabled:
+        """Return by which addresses a host is reached; nobody asks where no firewall is wanted."""
+        if not self._settings.firewall.enabled:
             return Endpoints()
         return self._once(("endpoints", host), partial(firewall.observe_host, self._hosts[host]))
 

@@ -17,6 +17,11 @@ from swarmhub.settings.schema.model import Key, Settings, clashes
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 
+# What these were called in earlier states of the project.
+RENAMED: dict[Key, str] = {
+    ("walls",): "[firewall], and its key apart is firewall.isolate_servers",
+    ("firewall", "apart"): "firewall.isolate_servers",
+}
 EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 
 
@@ -106,6 +111,8 @@ def _dotted(key: Key) -> str:
 
 def _wrong(key: Key, detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
+    if key in RENAMED:
+        return f"is now called {RENAMED[key]}"
     if kind == "extra_forbidden":
         return f"is no setting{_did_you_mean(key)}"
     if kind == "missing":

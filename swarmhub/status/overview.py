@@ -108,7 +108,7 @@ def _beside(manager: Host, hub: str) -> tuple[Hub, ...]:
 
 
 def _is_beside(spec: Json, hub: str) -> bool:
-    """Tell whether a service has one task beside the hub's; one on every node, the walls, is the doctor's matter."""
+    """Tell whether a service has one task beside the hub's; one on every node, the firewall, is the doctor's matter."""
     is_ours = (spec.get("Labels") or {}).get(LABEL) == hub and spec["Name"] != hub
     return is_ours and "Global" not in (spec.get("Mode") or {})
 

@@ -158,7 +158,7 @@ def _references(image: Json, host: str, settings: Settings) -> list[str]:
         named += [settings.certs.certbot, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
     if tags:
-        built = re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_walls)?:[0-9a-f]{{12}}")
+        built = re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
         return [tag for tag in tags if tag in named or built.fullmatch(tag)]
     is_built = build.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}

@@ -29,7 +29,7 @@ def plan(
 ) -> Plan:
     """Return what removes a deployment: the services first, then what they stood on, on every node."""
     working = {one.service: one.user for one in people}
-    # The walls last: they stand until nobody works behind them.
+    # The firewall last: it protects the nodes until no server is left.
     services = sorted(cluster.services, key=lambda thing: thing.name == firewall.name(settings.hub.service))
     changes = [_service(thing, settings.hub.service, working, manager) for thing in services]
     for kind, things in (("secret", cluster.secrets), ("config", cluster.configs)):

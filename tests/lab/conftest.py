@@ -160,7 +160,7 @@ def _wipe(lab: Lab) -> None:
 
 def _remove_images(lab: Lab, node: str) -> None:
     """Remove the images that a deploy pulls; an older lab's would be of the same name."""
-    names = ("registry.lab:5000/notebook*", "registry.lab:5000/certbot", "jupyterhub_walls")
+    names = ("registry.lab:5000/notebook*", "registry.lab:5000/certbot", "jupyterhub_firewall")
     held = [id_ for name in names for id_ in lab.docker("image", "ls", "-q", name, node=node).split()]
     for image in set(held):
         lab.docker("image", "rm", "-f", image, node=node)

@@ -42,7 +42,7 @@ for my $path (@ARGV) {
     print "$1\n";
 }
 """
-# The walls' rules are made from what their own look finds.
+# The firewall's rules are made from what their own look finds.
 SCRIPT = f"""
 perl -MIO::Socket::UNIX -e "$0" "$@" || exit 1
 if [ -d /etc/letsencrypt ]; then tar -C /etc -c letsencrypt | sha256sum; fi

@@ -5,7 +5,7 @@ import json
 from lab import topology
 from tests.lab.support import FILTER, HUB, PROXY, Done, Lab
 
-STEPS = ("check", "network", "volume", "certs", "images", "walls", "build-hub", "proxy", "service", "health", "done")
+STEPS = ("check", "network", "volume", "certs", "images", "firewall", "build-hub", "proxy", "service", "health", "done")
 
 
 def test_first_deploy_succeeds(first_deploy: Done) -> None:

@@ -252,7 +252,7 @@ def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
     """None is left out in silence."""
     made = {one["check"] for one in healthy.findings}
     words = (
-        "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns walls"
+        "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns firewall"
     )
     assert made == {*words.split(), "certificate", "image", "jupyterhub"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
-from swarmhub.settings.schema.firewall import Walls
+from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.model import Settings
 from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.schema.page import Page
@@ -30,7 +30,7 @@ TABLES: dict[str, type[Table]] = {
     "folders": Folder,
     "culling": Culling,
     "limits": Limits,
-    "walls": Walls,
+    "firewall": Firewall,
 }
 # What a profile or an override may set besides is what [notebook] shows.
 OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "groups", "profiles"}}

@@ -1,4 +1,4 @@
-"""The rules that keep notebooks away from the nodes: what stands in each host's firewall."""
+"""The rules that keep notebooks away from the nodes: what each host's firewall holds."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,23 +10,25 @@ from swarmhub.firewall import firewall, image
 from swarmhub.host import Host, Output
 from swarmhub.parallel import at_once
 
-CHECK = "walls"
+CHECK = "firewall"
 # A large cluster has more addresses than a line takes.
 SHOWN = 5
 # The script's own word, beside the rules.
-APART = "apart on "
+APART = "isolated on "
 
 
 def observe(host: Host, service: str) -> Output:
     """List the rules on a host.
 
     Raises:
-        StepError: no container of the walls runs there.
+        StepError: no container of the firewall runs there.
 
     """
     running = host.engine.get("/containers/json", filters={"label": [f"com.docker.swarm.service.name={service}"]})
     if not running:
-        raise StepError(host.name, "notebooks there reach the nodes: the walls' container does not run", "fab walls says why")
+        raise StepError(
+            host.name, "notebooks there reach the nodes: the firewall's container does not run", "fab firewall says why"
+        )
     return host.run("docker", "exec", running[0]["Id"], "/bin/sh", image.IN_CONTAINER, "list")
 
 
@@ -37,20 +39,20 @@ def examine(hosts: Sequence[Host], hub: str) -> list[Finding]:
 
 
 def judge(answers: Mapping[str, Output | BaseException]) -> list[Finding]:
-    """Return the rules of each host in words, or that they do not stand."""
+    """Return the rules of each host in words, or that they are not active."""
     return [from_error(CHECK, host, one) if isinstance(one, BaseException) else _of(host, one) for host, one in answers.items()]
 
 
 def missing(manager: str) -> Finding:
-    """Return that a hub runs without walls that the settings want."""
-    return failure(CHECK, manager, "notebooks reach the nodes: there are no walls", "Raise them: fab walls")
+    """Return that a hub runs without the firewall that the settings want."""
+    return failure(CHECK, manager, "notebooks reach the nodes: there is no firewall", "Set it up: fab firewall")
 
 
 def _of(host: str, done: Output) -> Finding:
     if done.code:
         said = (done.err.strip().splitlines() or ["rules are missing"])[-1]
         remedy = "They are put back within seconds; if not, see there: sudo iptables -S"
-        return failure(CHECK, host, f"the walls do not stand: {said}", remedy)
+        return failure(CHECK, host, f"the firewall rules are not active: {said}", remedy)
     return ok(CHECK, host, f"notebooks reach neither {listed(done.out)}")
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from hub.shared.slug import slug
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
-from swarmhub.settings.schema.firewall import Walls
+from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
     Domain,
     FilePath,
@@ -172,7 +172,7 @@ class Settings(Table):
     groups: dict[Name, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
     culling: Culling = Culling()
     limits: Limits = Limits()
-    walls: Walls = Walls()
+    firewall: Firewall = Firewall()
     jupyterhub: dict[Variable, dict[Variable, Any]] = Field(
         {}, description="Any other option of JupyterHub, by class: `[jupyterhub.Spawner]`, then `args = [...]`."
     )

@@ -25,7 +25,7 @@ from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, 
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
-STEPS = ["nodes", "network", "volume", "certs", "images", "walls", "build-hub", "proxy", "service"]
+STEPS = ["nodes", "network", "volume", "certs", "images", "firewall", "build-hub", "proxy", "service"]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "certs": [f"issue staging on {MANAGER}"],
         "images": [f"{what} on {host}" for what in (f"pull {NOTEBOOK}", "load image") for host in (MANAGER, WORKER1, WORKER2)],
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
-        "walls": [f"create service on {MANAGER}"],
+        "firewall": [f"create service on {MANAGER}"],
         "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
         "proxy": [],
         "service": [

@@ -11,14 +11,14 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Output
 from swarmhub.images import build
 from swarmhub.settings import Settings
-from swarmhub.settings.schema.firewall import Walls
+from swarmhub.settings.schema.firewall import Firewall
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
 from tests.unit.support.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
 
 LISTED = "-N SWARMHUB-jupyterhub\n-A SWARMHUB-jupyterhub -d 169.254.169.254/32 -j REJECT\n"
-WALLS = "com.docker.swarm.service.name=jupyterhub_walls"
+FIREWALL = "com.docker.swarm.service.name=jupyterhub_firewall"
 GIVEN = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
 Hosts = dict[str, SpeakingHost]
 
@@ -47,7 +47,7 @@ def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pyt
         host.engine.answers |= {
             "GET /info": info(cluster.NODES[name], ADDRESSES[name], manager=name == MANAGER),
             "GET /version": {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"},
-            "GET /containers/json": lambda request: [{"Id": "w1"}] if WALLS in str(request.params) else [],
+            "GET /containers/json": lambda request: [{"Id": "w1"}] if FIREWALL in str(request.params) else [],
             "POST /containers/create": {"Id": "c1"},
             "GET /containers/c1/logs": ["6.1.1"],
             "POST /containers/c1/wait": {"StatusCode": 0},
@@ -78,17 +78,17 @@ def test_a_host_without_rules_is_named(wanted: Settings, hosts: Hosts) -> None:
     """Its container says that they do not stand, or there is none; a node that takes no work needs none."""
     hosts[WORKER1].said["docker"] = Output(1, "", "")
     hosts[WORKER2].engine.answers["GET /containers/json"] = []
-    assert bad(examine(wanted, hosts)) == [("failure", "walls", WORKER1), ("failure", "walls", WORKER2)]
+    assert bad(examine(wanted, hosts)) == [("failure", "firewall", WORKER1), ("failure", "firewall", WORKER2)]
     for node in hosts[MANAGER].engine.answers["GET /nodes"][1:]:
         node["Spec"]["Availability"] = "drain"
-    assert "walls" not in {check for _, check, _ in bad(examine(wanted, hosts))}
+    assert "firewall" not in {check for _, check, _ in bad(examine(wanted, hosts))}
 
 
-def test_a_hub_without_walls_is_a_failure_unless_none_are_wanted(wanted: Settings, hosts: Hosts) -> None:
+def test_a_hub_without_a_firewall_is_a_failure_unless_none_are_wanted(wanted: Settings, hosts: Hosts) -> None:
     """Where they are switched off, nobody looks."""
-    del hosts[MANAGER].engine.answers["GET /services/jupyterhub_walls"]
-    assert bad(examine(wanted, hosts)) == [("failure", "walls", MANAGER)]
-    off = wanted.model_copy(update={"walls": Walls(enabled=False)})
+    del hosts[MANAGER].engine.answers["GET /services/jupyterhub_firewall"]
+    assert bad(examine(wanted, hosts)) == [("failure", "firewall", MANAGER)]
+    off = wanted.model_copy(update={"firewall": Firewall(enabled=False)})
     assert bad(examine(off, hosts)) == []
 
 

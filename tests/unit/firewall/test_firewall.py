@@ -1,4 +1,4 @@
-"""The walls' service: what is wanted, what differs, and how it is waited for."""
+"""The firewall's service: what is wanted, what differs, and how it is waited for."""
 
 import copy
 from typing import Any
@@ -7,17 +7,17 @@ import pytest
 
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import firewall, rules
-from swarmhub.firewall import image as walls_image
-from swarmhub.firewall import spec as walls_spec
+from swarmhub.firewall import image as firewall_image
+from swarmhub.firewall import spec as firewall_spec
 from swarmhub.firewall.firewall import Found
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.host import Output
 from tests.unit.support.cluster import as_kept
 from tests.unit.support.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in_turn
 
-HUB, IMAGE, TAG = "jupyterhub", "sha256:walls", walls_image.tag("jupyterhub")
+HUB, IMAGE, TAG = "jupyterhub", "sha256:firewall", firewall_image.tag("jupyterhub")
 RULES = rules.desired(HUB, [Endpoints(("10.0.0.11",))], [], 4789, [])
-WANTED = walls_spec.desired(HUB, IMAGE, RULES)
+WANTED = firewall_spec.desired(HUB, IMAGE, RULES)
 NODES = {"n1": MANAGER, "n2": WORKER1}
 
 
@@ -41,8 +41,8 @@ def found(*tasks: dict[str, Any]) -> Found:
 
 
 def test_users_servers_never_have_its_name() -> None:
-    """JupyterHub escapes "_" in users' names; one called "walls" has another service."""
-    assert firewall.name(HUB) == "jupyterhub_walls"
+    """JupyterHub escapes "_" in users' names; one called "firewall" has another service."""
+    assert firewall.name(HUB) == "jupyterhub_firewall"
 
 
 def test_it_is_created_where_there_is_none() -> None:
@@ -51,7 +51,7 @@ def test_it_is_created_where_there_is_none() -> None:
     (change,) = firewall.plan(WANTED, Found(None), MANAGER).changes
     change.apply(host, FakeProgress())
     assert (change.sentence, host.engine.sent("POST /services/create").body) == (
-        f"create service jupyterhub_walls on {MANAGER}",
+        f"create service jupyterhub_firewall on {MANAGER}",
         WANTED,
     )
 
@@ -59,13 +59,13 @@ def test_it_is_created_where_there_is_none() -> None:
 def test_where_it_is_as_wanted_nothing_is_planned() -> None:
     """Whatever the engine fills in, and by whatever id it keeps the network."""
     plan = firewall.plan(WANTED, found(task("n1"), task("n2")), MANAGER)
-    assert (plan.changes, plan.summary) == ((), "jupyterhub_walls: stand on 2 nodes")
+    assert (plan.changes, plan.summary) == ((), "jupyterhub_firewall: active on 2 nodes")
 
 
 def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
     """So that a second operator's update fails instead of being lost."""
     host = FakeHost()
-    other = walls_spec.desired(HUB, IMAGE, rules.desired(HUB, [Endpoints(("10.0.0.12",))], [], 4789, []))
+    other = firewall_spec.desired(HUB, IMAGE, rules.desired(HUB, [Endpoints(("10.0.0.12",))], [], 4789, []))
     (change,) = firewall.plan(other, found(), MANAGER).changes
     change.apply(host, FakeProgress())
     sent = host.engine.sent("POST /services/w1/update")
@@ -78,11 +78,11 @@ def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
 
 def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
     """It is named."""
-    with pytest.raises(StepError, match="service jupyterhub_walls is somebody else's"):
+    with pytest.raises(StepError, match="service jupyterhub_firewall is somebody else's"):
         firewall.plan(WANTED, Found(service(Labels={})), MANAGER)
 
 
-def test_walls_that_are_not_wanted_go_and_their_containers_are_waited_for(clock: Clock) -> None:
+def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(clock: Clock) -> None:
     """They take the rules away when they end."""
     host = FakeHost(answers={"GET /tasks": in_turn([task("n1")], [task("n1", "shutdown"), task("n9") | {"ServiceID": "x"}])})
     (change,) = firewall.plan_none(HUB, found(), MANAGER).changes
@@ -91,7 +91,7 @@ def test_walls_that_are_not_wanted_go_and_their_containers_are_waited_for(clock:
 
 
 def test_where_there_are_none_none_go() -> None:
-    """A deploy without walls has nothing to do."""
+    """A deploy without firewall has nothing to do."""
     assert firewall.plan_none(HUB, Found(None), MANAGER).changes == ()
 
 
@@ -121,7 +121,7 @@ def test_rules_stand_where_the_newest_task_runs_with_the_present_spec() -> None:
     old["Spec"] = copy.deepcopy(old["Spec"])
     old["Spec"]["ContainerSpec"]["Image"] = "another"
     tasks = (task("n1"), task("n2"), task("n2", "starting", 2), old)
-    assert found(*tasks).standing == {"n1"}
+    assert found(*tasks).active == {"n1"}
 
 
 def test_where_all_stand_nobody_is_asked() -> None:
@@ -135,7 +135,7 @@ def test_nodes_are_waited_for(clock: Clock) -> None:
     """As long as one is starting."""
     tasks = in_turn([task("n1"), task("n2", "starting")], [task("n1"), task("n2")])
     firewall.ensure(
-        FakeHost(answers={"GET /services/jupyterhub_walls": service(), "GET /tasks": tasks}), HUB, NODES, Found(None)
+        FakeHost(answers={"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}), HUB, NODES, Found(None)
     )
     assert len(clock.slept) == 1
 
@@ -144,14 +144,14 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
     """Two tasks in a row that end by themselves are enough; the others are not blamed."""
     broken = [task("n2", "failed", at, Err="task: non-zero exit (1)") for at in (1, 2)]
     answers = {
-        "GET /services/jupyterhub_walls": service(),
+        "GET /services/jupyterhub_firewall": service(),
         "GET /tasks": [task("n1"), *broken],
         "GET /tasks/t-n2-2/logs": ["this host has no iptables"],
     }
     with pytest.raises(StepErrors) as raised:
         firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
     (error,) = raised.value.errors
-    assert (error.host, error.cause) == (WORKER1, "the walls do not stand: this host has no iptables")
+    assert (error.host, error.cause) == (WORKER1, "the firewall rules are not active: this host has no iptables")
     assert clock.slept == []
 
 
@@ -159,14 +159,14 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
     ("said", "remedy"),
     [
         ("path /run/docker is mounted on / but it is not a shared or slave mount", "mount --make-rshared /"),
-        ("this host has no docker command, by which servers are kept apart", "Install Docker's command line there"),
-        ("hub-ada cannot be kept apart from the other servers", "walls.apart = false"),
+        ("this host has no docker command, which isolates servers from each other", "Install Docker's command line there"),
+        ("hub-ada cannot be isolated from the other servers", "firewall.isolate_servers = false"),
     ],
 )
 def test_a_host_on_which_servers_cannot_be_kept_apart_is_told_what_to_do(clock: Clock, said: str, remedy: str) -> None:
     """Or how to do without."""
     answers = {
-        "GET /services/jupyterhub_walls": service(),
+        "GET /services/jupyterhub_firewall": service(),
         "GET /tasks": [task("n1"), *(task("n2", "rejected", at, Err=said) for at in (1, 2))],
     }
     with pytest.raises(StepErrors) as raised:
@@ -179,7 +179,7 @@ def test_what_failed_before_does_not_count(clock: Clock) -> None:
     broken = [task("n2", "failed", at) for at in (1, 2)]
     first = found(task("n1"), *broken, task("n2", "starting", 3))
     answers = {
-        "GET /services/jupyterhub_walls": service(),
+        "GET /services/jupyterhub_firewall": service(),
         "GET /tasks": in_turn([*first.tasks], [task("n1"), *broken, task("n2", at=3)]),
     }
     firewall.ensure(FakeHost(answers=answers), HUB, NODES, first)
@@ -188,20 +188,20 @@ def test_what_failed_before_does_not_count(clock: Clock) -> None:
 
 def test_a_node_that_gets_no_task_is_named(clock: Clock) -> None:
     """When the time is up."""
-    answers = {"GET /services/jupyterhub_walls": service(), "GET /tasks": [task("n1")]}
+    answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": [task("n1")]}
     with pytest.raises(StepErrors) as raised:
         firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    assert [one.cause for one in raised.value.errors] == ["the walls do not stand: Swarm has given it no task"]
+    assert [one.cause for one in raised.value.errors] == ["the firewall rules are not active: Swarm has given it no task"]
 
 
 def test_a_task_that_says_nothing_is_told_by_its_state(clock: Clock) -> None:
     """Swarm's own reason, where there is one."""
-    tasks = [task("n1", "preparing"), *(task("n2", "rejected", at, Err="No such image: walls") for at in (1, 2))]
-    answers = {"GET /services/jupyterhub_walls": service(), "GET /tasks": tasks}
+    tasks = [task("n1", "preparing"), *(task("n2", "rejected", at, Err="No such image: firewall") for at in (1, 2))]
+    answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}
     with pytest.raises(StepErrors) as raised:
         firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    causes = [one.cause.removeprefix("the walls do not stand: ") for one in raised.value.errors]
-    assert causes == ["they are preparing", "No such image: walls"]
+    causes = [one.cause.removeprefix("the firewall rules are not active: ") for one in raised.value.errors]
+    assert causes == ["they are preparing", "No such image: firewall"]
 
 
 def test_a_host_tells_its_addresses_and_sshds_ports() -> None:

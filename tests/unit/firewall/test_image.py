@@ -1,4 +1,4 @@
-"""The image of the walls: its host's programs and the script."""
+"""The image of the firewall: its host's programs and the script."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ def test_its_programs_are_the_hosts_and_its_script_is_ours() -> None:
     """Links lead to where the host's folders are mounted."""
     with tarfile.open(fileobj=io.BytesIO(image.layer())) as tar:
         links = {one.name: one.linkname for one in tar if one.issym()}
-        script = tar.extractfile("walls.sh")
+        script = tar.extractfile("firewall.sh")
         assert script is not None
         assert script.read() == image.SCRIPT.read_bytes()
     assert (links["usr"], links["etc/alternatives"]) == ("/host/usr", "/host/etc/alternatives")

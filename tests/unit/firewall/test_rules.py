@@ -1,8 +1,6 @@
-"""The rules of the walls, as a node's iptables takes them."""
+"""The rules of the firewall, as a node's iptables takes them."""
 
-import pytest
-
-from swarmhub.firewall import rules as wall_rules
+from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall.rules import Endpoints, Rules
 
 TCP, UDP = "22,2375,2376,2377,7946", "4789,7946"
@@ -10,7 +8,7 @@ TCP, UDP = "22,2375,2376,2377,7946", "4789,7946"
 
 def desired(*nodes: Endpoints, swarm: tuple[str, ...] = (), port: int = 4789, deny: tuple[str, ...] = ()) -> Rules:
     """Return the rules of the hub "jupyterhub"."""
-    return wall_rules.desired("jupyterhub", nodes, swarm, port, deny)
+    return firewall_rules.desired("jupyterhub", nodes, swarm, port, deny)
 
 
 def bare(rules: tuple[str, ...]) -> list[str]:
@@ -48,7 +46,7 @@ def test_every_address_stands_once_and_in_a_fixed_order() -> None:
 
 def test_metadatas_address_on_a_node_needs_no_rules_of_a_node() -> None:
     """As where a node serves it itself: all of it is refused anyway."""
-    assert desired(Endpoints(("10.0.0.11", wall_rules.METADATA[0]))) == desired(Endpoints(("10.0.0.11",)))
+    assert desired(Endpoints(("10.0.0.11", firewall_rules.METADATA[0]))) == desired(Endpoints(("10.0.0.11",)))
 
 
 def test_ports_are_those_of_the_cluster() -> None:
@@ -59,7 +57,7 @@ def test_ports_are_those_of_the_cluster() -> None:
 
 def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> None:
     """It answers, whoever asks; to itself it may say anything; what was connected before is no new connection."""
-    rules = wall_rules.apart("jupyterhub")
+    rules = firewall_rules.isolating("jupyterhub")
     chain = "SWARMHUB-jupyterhub"
     assert rules.ipv4 == (
         f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN",
@@ -74,7 +72,7 @@ def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> Non
 
 def test_in_ipv6_a_server_may_ask_for_its_neighbours() -> None:
     """Without that it would not find the hub."""
-    rules = wall_rules.apart("jupyterhub")
+    rules = firewall_rules.isolating("jupyterhub")
     assert [rule for rule in rules.ipv6 if rule not in rules.ipv4] == ["-A SWARMHUB-jupyterhub -p ipv6-icmp -j RETURN"]
 
 
@@ -89,44 +87,8 @@ def test_what_is_denied_besides_is_so_on_all_ports_or_on_one() -> None:
     assert "-d fd00::/8 -p udp -m udp --dport 53 -j REJECT" in bare(rules.ipv6)
 
 
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("10.0.0.5", ("10.0.0.5/32", None)),
-        ("10.0.0.0/8", ("10.0.0.0/8", None)),
-        ("10.0.0.0/8:5432", ("10.0.0.0/8", 5432)),
-        ("fd00::1", ("fd00::1/128", None)),
-        ("[fd00::/8]", ("fd00::/8", None)),
-        ("[fd00::1]:443", ("fd00::1/128", 443)),
-    ],
-)
-def test_a_target_is_an_address_or_a_network_and_perhaps_a_port(text: str, target: tuple[str, int | None]) -> None:
-    """IPv6 with a port stands in brackets."""
-    assert wall_rules.target(text) == target
-
-
-WRONG = [
-    "",
-    "db.example.org",
-    "10.0.0.5:",
-    "10.0.0.5:0",
-    "10.0.0.5:65536",
-    "10.0.0.1/8",
-    "[fd00::1",
-    "[fd00::1]x",
-    "10.0.0.5:http",
-]
-
-
-@pytest.mark.parametrize("text", WRONG)
-def test_what_is_no_target_is_refused(text: str) -> None:
-    """Names are: they may lead elsewhere tomorrow."""
-    with pytest.raises(ValueError, match=r"\S"):
-        wall_rules.target(text)
-
-
 def test_each_hub_has_its_own_chain_of_a_length_that_the_kernel_takes() -> None:
     """Two long names that begin alike do not share one."""
-    long = [wall_rules.chain(f"the-hub-of-the-department-{number}") for number in (1, 2)]
-    assert wall_rules.chain("jupyterhub") == "SWARMHUB-jupyterhub"
-    assert (len(set(long)), {len(one) for one in long}) == (2, {wall_rules.CHAIN_LENGTH})
+    long = [firewall_rules.chain(f"the-hub-of-the-department-{number}") for number in (1, 2)]
+    assert firewall_rules.chain("jupyterhub") == "SWARMHUB-jupyterhub"
+    assert (len(set(long)), {len(one) for one in long}) == (2, {firewall_rules.CHAIN_LENGTH})

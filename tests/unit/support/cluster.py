@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from swarmhub.certificate.certs import parse
 from swarmhub.engine import configs
 from swarmhub.firewall import firewall
-from swarmhub.firewall import image as walls_image
-from swarmhub.firewall import rules as wall_rules
-from swarmhub.firewall import spec as wanted_walls
+from swarmhub.firewall import image as firewall_image
+from swarmhub.firewall import rules as firewall_rules
+from swarmhub.firewall import spec as wanted_firewall
 from swarmhub.history import releases
 from swarmhub.host import Output
 from swarmhub.images import build
@@ -47,7 +47,7 @@ SECRETS = {
     "GITHUB_CLIENT_SECRET": SecretStr("hush"),
     "OAUTH_CALLBACK_URL": SecretStr(CALLBACK),
 }
-WALLS_IMAGE = f"sha256:{'c' * 64}"
+FIREWALL_IMAGE = f"sha256:{'c' * 64}"
 NODES = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
 
 
@@ -94,7 +94,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"GET /images/{tag}/json": {"Id": "sha256:hub"},
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
         f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, **times, "Spec": kept},
-        f"GET /services/{firewall.name(name)}": {"ID": "w1", "Version": {"Index": 7}, "Spec": walls_spec(settings)},
+        f"GET /services/{firewall.name(name)}": {"ID": "w1", "Version": {"Index": 7}, "Spec": firewall_spec(settings)},
         "GET /tasks": _tasks(hosts[MANAGER], name),
         "POST /containers/create": {"Id": "once"},
         "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2}), '{"problems": []}'],
@@ -118,12 +118,12 @@ def wipe(hosts: Hosts, settings: Settings) -> None:
     was, certificate = manager.answers, dict(hosts[MANAGER].commands)
     image, tag = f"GET /images/{settings.notebook.image}/json", build.desired(settings).tag
     wall = f"GET /services/{firewall.name(settings.hub.service)}"
-    loaded = f"GET /images/{walls_image.tag(settings.hub.service)}/json"
+    loaded = f"GET /images/{firewall_image.tag(settings.hub.service)}/json"
     service_, volume = f"GET /services/{settings.hub.service}", f"GET /volumes/{settings.volume.name}"
     for host in hosts.values():
         held = host.engine.answers.pop(image)
         host.engine.answers.pop(loaded)
-        host.engine.answers["POST /images/load"] = _making(host, {loaded: {"Id": WALLS_IMAGE}})
+        host.engine.answers["POST /images/load"] = _making(host, {loaded: {"Id": FIREWALL_IMAGE}})
         host.engine.answers["GET /version"] = {"Arch": "amd64"}
         host.engine.answers["POST /images/create"] = _making(host, {image: held})
     hosts[MANAGER].commands.clear()
@@ -182,23 +182,23 @@ def _node(name: str, settings: Settings) -> dict[str, Any]:
     return {
         "GET /info": {"ServerVersion": "29.0.1", "Swarm": swarm, "SystemTime": NOW.isoformat()},
         "GET /volumes": {"Volumes": []},
-        f"GET /images/{walls_image.tag(settings.hub.service)}/json": {"Id": WALLS_IMAGE},
+        f"GET /images/{firewall_image.tag(settings.hub.service)}/json": {"Id": FIREWALL_IMAGE},
         f"GET /images/{image}/json": {"Id": "sha256:nb", "RepoDigests": [f"{image.rpartition(':')[0]}@{DIGEST}"]},
     }
 
 
-def walls_spec(settings: Settings) -> dict[str, Any]:
-    """Return the spec of the walls' service, as an engine answers it."""
+def firewall_spec(settings: Settings) -> dict[str, Any]:
+    """Return the spec of the firewall's service, as an engine answers it."""
     hub = settings.hub.service
-    rules = wall_rules.desired(hub, [], [], 4789, settings.walls.deny)
-    servers = wanted_walls.Servers(settings.network.name, (hub, f"{hub}-proxy"), wall_rules.apart(hub))
-    kept = as_kept(wanted_walls.desired(hub, WALLS_IMAGE, rules, servers), {})
+    rules = firewall_rules.desired(hub, [], [], 4789, settings.firewall.deny)
+    servers = wanted_firewall.Servers(settings.network.name, (hub, f"{hub}-proxy"), firewall_rules.isolating(hub))
+    kept = as_kept(wanted_firewall.desired(hub, FIREWALL_IMAGE, rules, servers), {})
     kept["TaskTemplate"]["Networks"] = [{"Target": "id-of-host"}]
     return kept
 
 
 def _tasks(manager: FakeHost, hub: str) -> Callable[[Request], list[dict[str, Any]]]:
-    """Return how a manager answers for the tasks of its services as they are: the hub's, and the walls' on every node."""
+    """Return how a manager answers for the tasks of its services as they are: the hub's, and the firewall's on every node."""
 
     def tasks(request: Request) -> list[dict[str, Any]]:
         name = request.params.get("filters", {}).get("service", [hub])[0]

@@ -15,7 +15,7 @@ from swarmhub.run.task import Step
 from tasks import ns
 
 ROOT = Path(__file__).resolve().parents[3]
-STEPS = ("nodes", "network", "volume", "certs", "prepull", "prepull-all", "walls", "build-hub", "proxy", "service", "deploy")
+STEPS = ("nodes", "network", "volume", "certs", "prepull", "prepull-all", "firewall", "build-hub", "proxy", "service", "deploy")
 
 
 def listed(program: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_a_deploy_runs_the_documents_steps_in_their_order() -> None:
         "volume",
         "certs",
         "prepull_all",
-        "walls",
+        "firewall",
         "build_hub",
         "proxy",
         "service",

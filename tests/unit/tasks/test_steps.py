@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 
 from swarmhub.certificate import health, https
 from swarmhub.errors import StepError
-from swarmhub.firewall import image as walls_image
+from swarmhub.firewall import image as firewall_image
 from swarmhub.host import EngineError, Output
 from swarmhub.run.report import Report
 from swarmhub.status.logs import ENGINE_LOG
@@ -20,7 +20,7 @@ from tests.unit.support.cluster import DIGEST, Hosts, Type
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
-MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "walls", "build-hub", "service", "deploy")
+MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all", "firewall", "build-hub", "service", "deploy")
 pytestmark = pytest.mark.usefixtures("clock")
 
 
@@ -223,12 +223,12 @@ def test_a_missing_volume_is_made_by_its_step(type_: Type, hosts: Hosts) -> None
     assert cluster.changes(hosts) == [f"{MANAGER}: POST /volumes/create"]
 
 
-def test_walls_are_raised_by_their_step_and_waited_for(type_: Type, hosts: Hosts) -> None:
+def test_the_firewall_is_set_up_by_its_step_and_waited_for(type_: Type, hosts: Hosts) -> None:
     """Where every node has the image."""
-    answers, call = hosts[MANAGER].engine.answers, "GET /services/jupyterhub_walls"
+    answers, call = hosts[MANAGER].engine.answers, "GET /services/jupyterhub_firewall"
     made = answers.pop(call)
     answers["POST /services/create"] = lambda _: answers.update({call: made})
-    type_("walls")
+    type_("firewall")
     assert cluster.changes(hosts) == [f"{MANAGER}: POST /services/create"]
 
 
@@ -237,29 +237,29 @@ def test_a_node_without_rules_ends_the_step(type_: Type, hosts: Hosts) -> None:
     answers = hosts[MANAGER].engine.answers
     tasks = answers["GET /tasks"]
     answers["GET /tasks"] = lambda request: tasks(request)[:2]
-    with pytest.raises(Exit, match=f"{WORKER2}: walls: the walls do not stand: Swarm has given it no task"):
-        type_("walls")
+    with pytest.raises(Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given it no task"):
+        type_("firewall")
 
 
-def test_walls_without_their_image_name_the_step(type_: Type, hosts: Hosts) -> None:
+def test_a_firewall_without_its_image_name_the_step(type_: Type, hosts: Hosts) -> None:
     """On the node that lacks it; `prepull` gives it the image."""
-    call = f"GET /images/{walls_image.tag('jupyterhub')}/json"
+    call = f"GET /images/{firewall_image.tag('jupyterhub')}/json"
     engine, image = hosts[WORKER1].engine, hosts[WORKER1].engine.answers.pop(call)
-    hosts[MANAGER].engine.answers.pop("GET /services/jupyterhub_walls")
-    with pytest.raises(Exit, match=f"{WORKER1}: walls: has no image jupyterhub_walls:.*First: fab prepull-all"):
-        type_("walls")
+    hosts[MANAGER].engine.answers.pop("GET /services/jupyterhub_firewall")
+    with pytest.raises(Exit, match=f"{WORKER1}: firewall: has no image jupyterhub_firewall:.*First: fab prepull-all"):
+        type_("firewall")
     engine.answers |= {"GET /version": {"Arch": "amd64"}, "POST /images/load": lambda _: engine.answers.update({call: image})}
     type_("prepull", WORKER1)
     assert cluster.changes(hosts) == [f"{WORKER1}: POST /images/load"]
 
 
-def test_walls_that_are_switched_off_go(type_: Type, hosts: Hosts, folder: Path) -> None:
+def test_a_firewall_that_is_switched_off_goes(type_: Type, hosts: Hosts, folder: Path) -> None:
     """And no node is asked for its addresses."""
     with (folder / "hosts.toml").open("a") as file:
-        file.write("\n[walls]\nenabled = false\n")
+        file.write("\n[firewall]\nenabled = false\n")
     manager = hosts[MANAGER].engine
     manager.answers["GET /tasks"] = []
-    type_("walls")
+    type_("firewall")
     assert cluster.changes(hosts) == [f"{MANAGER}: DELETE /services/w1"]
     assert [host.ran for host in hosts.values()] == [[], [], []]
 

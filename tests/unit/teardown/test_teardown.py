@@ -14,7 +14,7 @@ from tests.unit.support.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProg
 from tests.unit.support.swarms import notebook
 
 HUB = Thing("jupyterhub", "/services/s1")
-WALLS = Thing("jupyterhub_walls", "/services/s3")
+FIREWALL = Thing("jupyterhub_firewall", "/services/s3")
 ADA = Thing("jupyterhub-ada", "/services/s2")
 CLUSTER = OnCluster(
     services=(HUB, ADA),
@@ -67,13 +67,13 @@ def test_people_are_named() -> None:
     assert (hub.cost, ada.cost, ada.people) == (Cost.HUB_STOP, Cost.NOTEBOOKS_STOP, ("ada",))
 
 
-def test_walls_stand_until_nobody_works_behind_them() -> None:
+def test_the_firewall_stays_until_no_server_is_left() -> None:
     """Their service goes last of all, and nobody notices."""
-    services = planned(replace(CLUSTER, services=(WALLS, HUB, ADA))).changes[:3]
+    services = planned(replace(CLUSTER, services=(FIREWALL, HUB, ADA))).changes[:3]
     assert [(one.what.split()[1], one.cost) for one in services] == [
         ("jupyterhub", Cost.HUB_STOP),
         ("jupyterhub-ada", Cost.NOTEBOOKS_STOP),
-        ("jupyterhub_walls", Cost.NOTHING),
+        ("jupyterhub_firewall", Cost.NOTHING),
     ]
 
 

@@ -2,17 +2,17 @@
 
 from swarmhub.doctor.finding import Level
 from swarmhub.doctor.hub import firewall
-from swarmhub.firewall import rules as wall_rules
+from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.host import Output
 from tests.unit.support.fakes import MANAGER, WORKER1, FakeHost
 
-LISTED = ("docker", "exec", "c1", "/bin/sh", "/walls.sh", "list")
+LISTED = ("docker", "exec", "c1", "/bin/sh", "/firewall.sh", "list")
 
 
 def listed(*addresses: str, deny: tuple[str, ...] = ()) -> str:
     """Return the rules of a cluster in words."""
-    rules = wall_rules.desired("jupyterhub", [Endpoints(addresses)], [], 4789, deny)
+    rules = firewall_rules.desired("jupyterhub", [Endpoints(addresses)], [], 4789, deny)
     return firewall.listed("\n".join(("-N SWARMHUB-jupyterhub", *rules.ipv4, *rules.ipv6)))
 
 
@@ -26,8 +26,8 @@ def test_rules_are_told_in_words() -> None:
 
 def test_servers_that_are_kept_apart_are_told_so() -> None:
     """By the script's own word, behind the rules."""
-    rules = wall_rules.desired("jupyterhub", [], [], 4789, ())
-    assert firewall.listed("\n".join((*rules.ipv4, "apart on jupyter"))).endswith("of the host nor each other")
+    rules = firewall_rules.desired("jupyterhub", [], [], 4789, ())
+    assert firewall.listed("\n".join((*rules.ipv4, "isolated on jupyter"))).endswith("of the host nor each other")
 
 
 def test_many_addresses_are_counted() -> None:
@@ -43,7 +43,7 @@ def test_each_host_is_asked_in_its_container() -> None:
     (finding,) = firewall.examine([host], "jupyterhub")
     asked = host.engine.sent("GET /containers/json").params["filters"]
     assert (finding.level, finding.host) == (Level.OK, WORKER1)
-    assert asked == {"label": ["com.docker.swarm.service.name=jupyterhub_walls"]}
+    assert asked == {"label": ["com.docker.swarm.service.name=jupyterhub_firewall"]}
 
 
 def test_rules_that_do_not_stand_are_a_failure_with_what_the_host_says() -> None:
@@ -51,12 +51,12 @@ def test_rules_that_do_not_stand_are_a_failure_with_what_the_host_says() -> None
     answers = {MANAGER: Output(1, "", "iptables: Permission denied.\n"), WORKER1: Output(1, "", "")}
     findings = firewall.judge(answers)
     assert [(one.level, one.text) for one in findings] == [
-        (Level.FAILURE, "the walls do not stand: iptables: Permission denied."),
-        (Level.FAILURE, "the walls do not stand: rules are missing"),
+        (Level.FAILURE, "the firewall rules are not active: iptables: Permission denied."),
+        (Level.FAILURE, "the firewall rules are not active: rules are missing"),
     ]
 
 
 def test_a_host_without_its_container_is_a_failure() -> None:
     """And the others are asked."""
     (finding,) = firewall.examine([FakeHost(WORKER1, {"GET /containers/json": []})], "jupyterhub")
-    assert (finding.level, "the walls' container does not run" in finding.text) == (Level.FAILURE, True)
+    assert (finding.level, "the firewall's container does not run" in finding.text) == (Level.FAILURE, True)

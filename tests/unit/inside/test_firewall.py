@@ -56,8 +56,8 @@ APART = {
     "NETWORK": "jupyter",
     "HUB": "hub",
     "OURS": "hub hub-proxy",
-    "APART4": f"-A {CHAIN} -j REJECT\n-A OUTPUT -d PEERS -j {CHAIN}\n-A INPUT -s PEERS -j REJECT",
-    "APART6": f"-A {CHAIN} -j REJECT",
+    "ISOLATED4": f"-A {CHAIN} -j REJECT\n-A OUTPUT -d PEERS -j {CHAIN}\n-A INPUT -s PEERS -j REJECT",
+    "ISOLATED6": f"-A {CHAIN} -j REJECT",
 }
 OUTPUT, INPUT = f"-A OUTPUT -d 10.0.1.{{}}/24 -j {CHAIN}", "-A INPUT -s 10.0.1.{}/24 -j REJECT"
 Call = Callable[..., int]
@@ -237,7 +237,7 @@ def test_servers_that_are_there_are_kept_apart_and_keep_what_is_connected(
 def test_a_server_that_starts_is_enclosed_and_what_it_has_connected_is_cut(
     servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
 ) -> None:
-    """When the engine tells of it; until then, the walls are not as they should be."""
+    """When the engine tells of it; until then, the firewall are not as they should be."""
     assert stand(call, keeper)
     container(servers, 5, "hub-grace")
     assert call("check") == 1
@@ -247,7 +247,7 @@ def test_a_server_that_starts_is_enclosed_and_what_it_has_connected_is_cut(
 
 
 def test_a_server_that_has_its_rules_keeps_them(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
-    """As after a container of the walls that ended: what the server has connected by now stays."""
+    """As after a container of the firewall that ended: what the server has connected by now stays."""
     assert stand(call, keeper)
     before = within(servers, 3)
     container(servers, 7, "hub-linus")
@@ -272,4 +272,4 @@ def test_servers_that_cannot_be_kept_apart_end_it(servers: Path, keeper: "subpro
     """With their names."""
     (servers / "namespaces" / "ns3" / "iptables-restore").write_text("#!/bin/sh\nexit 4\n")
     assert keeper.wait(20) == 1
-    assert "hub-ada cannot be kept apart from the other servers" in (servers / "said").read_text()
+    assert "hub-ada cannot be isolated from the other servers" in (servers / "said").read_text()

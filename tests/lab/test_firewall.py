@@ -13,7 +13,7 @@ WORKER, LAST = (worker.name for worker in topology.WORKERS)
 USERS = {"ada": MANAGER, "grace": WORKER}
 # On grace's node, too.
 NEIGHBOUR = "barbara"
-CHAIN, WALLS = f"SWARMHUB-{HUB}", f"{HUB}_walls"
+CHAIN, FIREWALL = f"SWARMHUB-{HUB}", f"{HUB}_firewall"
 ADDRESSES = {node.name: node.address for node in topology.NODES}
 METADATA = "169.254.169.254"
 # Each is a place at which something listens, tried with TCP.
@@ -134,13 +134,13 @@ def test_a_notebook_reaches_nobody_elses(servers: Lab, user: str) -> None:
     assert tried(servers, user, hers[0], kind="SOCK_DGRAM") == all_(hers[:1], "PermissionError")
 
 
-def test_servers_stay_apart_without_the_walls_container(servers: Lab) -> None:
+def test_servers_stay_apart_without_the_firewalls_container(servers: Lab) -> None:
     """What it has set stands in each server; the next one sets it for those that started meanwhile."""
-    kept = servers.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={WALLS}", node=WORKER)
+    kept = servers.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={FIREWALL}", node=WORKER)
     hers = (servers.in_server("grace", "hostname -i").strip(), 8888)
     servers.docker("kill", kept, node=WORKER)
     assert tried(servers, NEIGHBOUR, hers) == all_([hers], "ConnectionRefusedError")
-    assert servers.fab("walls").code == 0
+    assert servers.fab("firewall").code == 0
     assert tried(servers, NEIGHBOUR, hers) == all_([hers], "ConnectionRefusedError")
 
 
@@ -200,46 +200,46 @@ def test_rules_come_back_with_the_engine(settled: Lab) -> None:
 
 
 def test_a_node_whose_firewall_is_not_to_be_had_is_named(settled: Lab) -> None:
-    """A deploy fails with it, though all else is as wanted; when it is mended, the walls stand again by themselves."""
+    """A deploy fails with it, though all else is as wanted; when it is mended, the firewall stand again by themselves."""
     there = "/usr/sbin/iptables"
     settled.on(LAST, "mv", there, f"{there}.away")
     try:
-        kept = settled.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={WALLS}", node=LAST)
+        kept = settled.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={FIREWALL}", node=LAST)
         settled.docker("kill", kept, node=LAST)
-        done = settled.fab("walls")
+        done = settled.fab("firewall")
     finally:
         settled.on(LAST, "mv", f"{there}.away", there)
     assert done.code == 1
-    assert f"{LAST}: walls: the walls do not stand: this host has no iptables" in done.err
+    assert f"{LAST}: firewall: the firewall rules are not active: this host has no iptables" in done.err
     assert WORKER not in done.err
-    assert settled.fab("walls").code == 0
+    assert settled.fab("firewall").code == 0
 
 
-def test_a_second_deploy_leaves_the_walls_alone(deployed: Lab) -> None:
+def test_a_second_deploy_leaves_the_firewall_alone(deployed: Lab) -> None:
     """The service has the version that it had."""
-    before = deployed.service_version(WALLS)
+    before = deployed.service_version(FIREWALL)
     assert deployed.fab("deploy").code == 0
-    assert deployed.service_version(WALLS) == before
+    assert deployed.service_version(FIREWALL) == before
 
 
 def test_the_doctor_lists_the_rules_of_each_host(deployed: Lab) -> None:
     """What is refused, in words, from each host's own firewall."""
     findings = json.loads(deployed.fab("doctor", "--json").out)["findings"]
-    found = {one["host"]: one for one in findings if one["check"] == "walls"}
+    found = {one["host"]: one for one in findings if one["check"] == "firewall"}
     assert {host: one["level"] for host, one in found.items()} == dict.fromkeys(ADDRESSES, "ok")
     for address in (METADATA, *ADDRESSES.values()):
         assert address in found[WORKER]["text"]
 
 
-def test_walls_go_and_come_and_the_hub_goes_on(servers: Lab, settings: Settings) -> None:
+def test_the_firewall_goes_and_comes_and_the_hub_goes_on(servers: Lab, settings: Settings) -> None:
     """Switched off, a deploy takes the rules from all nodes, and notebooks reach them; more can be denied as well."""
     before = servers.fingerprint()["task"]
-    off = settings(("[network]", "[walls]\nenabled = false\n\n[network]"))
+    off = settings(("[network]", "[firewall]\nenabled = false\n\n[network]"))
     assert servers.fab("deploy", hosts=off).code == 0
     assert [rules(servers, node) for node in ADDRESSES] == [[], [], []]
     assert tried(servers, "grace", *OPEN) == all_(OPEN, "reached")
     registry = topology.SERVICES[1].address
-    more = settings(("[network]", f'[walls]\napart = false\ndeny = ["{registry}:5000"]\n\n[network]'))
+    more = settings(("[network]", f'[firewall]\nisolate_servers = false\ndeny = ["{registry}:5000"]\n\n[network]'))
     assert servers.fab("deploy", hosts=more).code == 0
     assert tried(servers, "grace", (registry, 5000)) == {f"{registry}:5000": "ConnectionRefusedError"}
     # Who starts now is not kept apart, and is so again with the next deploy.
