@@ -20,7 +20,8 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/mypy --no-error-summary
-	$(VENV)/bin/pytest -q tests/unit
+	@said=$$($(VENV)/bin/lint-imports --no-logo --no-cache) || { echo "$$said"; exit 1; }
+	$(VENV)/bin/pytest -q -n auto tests/unit
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .

@@ -24,7 +24,7 @@ from traitlets.config import Config
 from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown
 from hub.config.configure import CONF, SECRETS, configure
-from hub.spawner.engine import CONFIG_FILE, CONFIG_FOLDER
+from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
 
 # Which option a part of JupyterHub's start reads.
 STAGES = {

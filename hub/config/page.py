@@ -7,10 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hub import FOLDER
+from hub import TEMPLATES
 from hub.config.login import REFUSED
 
-TEMPLATES = FOLDER / "templates"
 # An address ends before what closes the sentence or the parenthesis around it.
 ADDRESS = re.compile(r"""(https://(?:[^\s<>"'()]|\([^\s<>"'()]*\))+(?<![.,:;!?]))""")
 

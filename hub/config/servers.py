@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.shared.settings import Tables
+from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner import profiles
-from hub.spawner.engine import CONFIG_FOLDER
 
 ENGINE_SECONDS = 30
 # JupyterHub's own patience ends later than ours, which knows more.

@@ -14,7 +14,7 @@ from hub.filter.policy import Policy
 from hub.shared import mounts, services, spec
 from hub.shared.mounts import HOME, LONGEST, NODE, USER
 from hub.shared.names import Names
-from hub.spawner.engine import CONFIG_FILE, CONFIG_FOLDER
+from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
 
 Json = dict[str, Any]
 

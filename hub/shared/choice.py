@@ -1,5 +1,8 @@
-"""What a server gets: the settings for all, then the profile's, then the overrides that fit."""
+"""What a server gets: the settings for all, then the profile's, then the overrides that fit; and what a profile is called."""
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -29,3 +32,12 @@ def _fits(override: Mapping[str, Any], user: str, groups: Collection[str], profi
     users, of_groups = {*override.get("users", ())}, {*override.get("groups", ())}
     is_for_them = user in users or bool(of_groups & {*groups}) or not (users or of_groups)
     return is_for_them and (not override.get("profiles") or profile in override["profiles"])
+
+
+def slug(name: str) -> str:
+    """Return the name in small letters, digits and hyphens; letters that ASCII lacks become a hash of the whole name."""
+    plain = unicodedata.normalize("NFKD", name)
+    words = re.findall(r"[a-z0-9]+", plain.encode("ascii", "ignore").decode().lower())
+    if not words or any(letter.isalnum() and not letter.isascii() for letter in plain):
+        words.append(hashlib.sha256(name.encode()).hexdigest()[:6])
+    return "-".join(words)

@@ -7,17 +7,21 @@ from typing import Any
 
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
+from hub import FOLDER
 from hub.shared import mounts
-from hub.spawner.profiles import amount
 
 Arguments = Mapping[str, Any]
 
+# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
+CONFIG_FOLDER = "/etc/swarmhub"
+CONFIG_FILE = FOLDER / "notebook" / "jupyter_server_config.py"
 # On every server's service: the hub's service, whose server it is, its profile and its name.
 LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
 # swarmhub labels each node that holds an image so, by the first digits of its digest or id.
 IMAGE_LABEL = "swarmhub.image"
 DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
 CPU = 1_000_000_000
+UNITS = (("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 # JupyterHub's option for each of our keys; its name in capitals is the variable by which a server learns of it.
 SIZES = {
     "memory_limit": "mem_limit",
@@ -100,3 +104,9 @@ def needs(server: Arguments) -> str:
 
 def _cpus(count: float | None) -> int | None:
     return int(count * CPU) if count else None
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    name, unit = next((name, unit) for name, unit in UNITS if size >= unit or unit == UNITS[-1][1])
+    return f"{round(size / unit, 1):g} {name}"

@@ -11,11 +11,8 @@ from docker.errors import APIError, DockerException
 from docker.types import ConfigReference
 from docker.utils import kwargs_from_env
 
-from hub import FOLDER
+from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
 
-# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
-CONFIG_FOLDER = "/etc/swarmhub"
-CONFIG_FILE = FOLDER / "notebook" / "jupyter_server_config.py"
 CONFLICT = 409
 
 

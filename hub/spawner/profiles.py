@@ -6,13 +6,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from jupyterhub.spawner import SpawnException
 
-from hub.config.page import TEMPLATES
-from hub.shared.choice import is_for, server_for
+from hub import TEMPLATES
+from hub.shared.choice import is_for, server_for, slug
 from hub.shared.settings import Tables
-from hub.shared.slug import slug
+from hub.shared.spec import amount
 
 PAGES = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-UNITS = (("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 
 Profile = Mapping[str, Any]
 
@@ -103,12 +102,6 @@ def _range(server: Mapping[str, Any], kind: str, shown: Any, noun: Any) -> str:
     if most:
         return f"{'' if least else 'up to '}{shown(most)} {noun(most)}"
     return f"at least {shown(least)} {noun(least)}" if least else ""
-
-
-def amount(size: int) -> str:
-    """Return a number of bytes as people read it."""
-    name, unit = next((name, unit) for name, unit in UNITS if size >= unit or unit == UNITS[-1][1])
-    return f"{round(size / unit, 1):g} {name}"
 
 
 def _named(profiles: Iterable[Profile], said: Any) -> Profile | None:

@@ -11,11 +11,11 @@ from jupyterhub.spawner import Spawner
 from oauthenticator.github import GitHubOAuthenticator
 from traitlets.config import Config
 
+from hub import TEMPLATES
 from hub.config.configure import configure
 from hub.config.login import REFUSED
-from hub.config.page import TEMPLATES
 from hub.shared import listed
-from hub.spawner.engine import CONFIG_FOLDER
+from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 from swarmhub.settings import handed
 from tests.unit.support.fakes import NOTEBOOK, settings

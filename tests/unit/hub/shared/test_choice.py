@@ -1,10 +1,11 @@
 """What a server gets: [notebook], then the profile, then the overrides that fit."""
 
+import re
 from typing import Any
 
 import pytest
 
-from hub.shared.choice import is_for, server_for
+from hub.shared.choice import is_for, server_for, slug
 from tests.unit.hub.asked import IMAGE, tables
 
 GIVEN = tables(
@@ -79,3 +80,28 @@ def test_what_chooses_is_no_part_of_a_server() -> None:
 def test_a_rule_without_conditions_is_for_all(rule: dict[str, Any], groups: list[str], profile: str, fits: bool) -> None:
     """Group and profile both have to fit, where they are named."""
     assert is_for(rule, groups, profile) is fits
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("Small", "small"),
+        ("Extra tools", "extra-tools"),
+        ("  R & Julia (2026) ", "r-julia-2026"),
+        ("Données", "donnees"),
+        ("a/../b", "a-b"),
+        ("extra-tools", "extra-tools"),
+    ],
+)
+def test_a_name_becomes_small_letters_and_hyphens(name: str, short: str) -> None:
+    """What an address can hold stays; a slug is its own slug."""
+    assert slug(name) == short
+    assert slug(short) == short
+
+
+@pytest.mark.parametrize("names", [("数据", "图像"), ("小 GPU", "大 GPU"), ("+", "-")])
+def test_names_that_ascii_cannot_spell_stay_apart(names: tuple[str, str]) -> None:
+    """Letters that would be lost become a hash of the name: two names do not fall together, and none is empty."""
+    first, second = map(slug, names)
+    assert first != second
+    assert all(re.fullmatch(r"[a-z0-9-]*[0-9a-f]{6}", short) for short in (first, second))
