@@ -1,4 +1,4 @@
-"""What the chapters may ask of a host: its Docker Engine, and commands for what has no API.
+"""What every room may ask of a host: its Docker Engine, and commands for what has no API.
 
 `swarmhub.transport` does it over SSH; the unit tests do it in memory.
 """

@@ -1,4 +1,4 @@
-"""The swarm that the document assumes: made on the first manager, joined by what is missing, each host in its role."""
+"""Make the swarm on the first manager, join the hosts that are missing, and give each host its role."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The plan of each step of the document, from one look; a step alone and `fab plan` make it the same way."""
+"""The plan of each step of a deploy, from one look; a step alone and `fab plan` make it the same way."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

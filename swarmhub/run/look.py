@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Look:
-    """What the chapters observe, kept for the steps of one run."""
+    """What has been observed on the cluster, kept for the steps of one run."""
 
     def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]

@@ -1,4 +1,4 @@
-"""A host as the chapters see it, over SSH."""
+"""A host over SSH: its engine, and commands for what the engine has no API for."""
 
 from collections.abc import Generator
 from dataclasses import dataclass

@@ -10,10 +10,10 @@ import pytest
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
+from swarmhub.settings.schema.grammar import Table
 from swarmhub.settings.schema.model import Settings
 from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.schema.page import Page
-from swarmhub.settings.schema.table import Table
 from tests.unit.support.fakes import NOTEBOOK, settings
 
 PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from hub.shared.userlist import GITHUB
-from swarmhub.settings.schema.grammar import Variable, misplaced, word
-from swarmhub.settings.schema.table import Table
+from swarmhub.settings.schema.grammar import Table, Variable, misplaced, word
 
 PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 # GitHub's names of organisations, and what addresses say of teams.

@@ -5,9 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
-from swarmhub.settings.schema.grammar import Email, FilePath, HttpsUrl, misplaced, word
+from swarmhub.settings.schema.grammar import Email, FilePath, HttpsUrl, Table, misplaced, word
 from swarmhub.settings.schema.notebook import TaggedImage
-from swarmhub.settings.schema.table import Table
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"

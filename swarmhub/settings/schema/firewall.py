@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from swarmhub.settings.schema.table import Table
+from swarmhub.settings.schema.grammar import Table
 from swarmhub.settings.target import target
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -36,6 +36,12 @@ OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
 ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
 PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
+
+
+class Table(BaseModel):
+    """A table of `hosts.toml`: frozen, and without keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:

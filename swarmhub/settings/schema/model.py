@@ -20,6 +20,7 @@ from swarmhub.settings.schema.grammar import (
     Option,
     ServiceName,
     Subnet,
+    Table,
     User,
     Variable,
     misplaced,
@@ -37,7 +38,6 @@ from swarmhub.settings.schema.notebook import (
 )
 from swarmhub.settings.schema.page import Page
 from swarmhub.settings.schema.proxy import Proxy
-from swarmhub.settings.schema.table import Table
 from swarmhub.settings.schema.volumes import taken
 
 Key = tuple[str | int, ...]
@@ -144,7 +144,7 @@ class Hub(Table):
     engine: Literal["filter", "socket"] = Field(
         "filter",
         description="How the hub asks Docker. `filter`: nothing gets through but what servers need. `socket`: its plain "
-        "socket, as in the document; who breaks into the hub is root on the cluster.",
+        "socket; whoever breaks into the hub is then root on the cluster.",
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")

@@ -18,6 +18,7 @@ from swarmhub.settings.schema.grammar import (
     Owner,
     ServerPath,
     Size,
+    Table,
     Template,
     Text,
     User,
@@ -25,7 +26,6 @@ from swarmhub.settings.schema.grammar import (
     full_image,
     misplaced,
 )
-from swarmhub.settings.schema.table import Table
 
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
 StorageType = Literal["volume", "path", "nfs", "cifs"]

@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from swarmhub.settings.schema.grammar import FilePath, Lines, Text
-from swarmhub.settings.schema.table import Table
+from swarmhub.settings.schema.grammar import FilePath, Lines, Table, Text
 
 
 class Page(Table):

@@ -1,8 +1,8 @@
-"""The door to the internet: where the proxy runs, and what it publishes."""
+"""Where the proxy runs, and which ports it publishes."""
 
 from pydantic import Field, StrictBool, StrictInt
 
-from swarmhub.settings.schema.table import Table
+from swarmhub.settings.schema.grammar import Table
 
 
 class Proxy(Table):
@@ -11,7 +11,7 @@ class Proxy(Table):
     separate: StrictBool = Field(
         True,
         description="`true`: a service of its own, so that an update of the hub cuts no notebook off. "
-        "`false`: it runs in the hub's container, as in the document.",
+        "`false`: it runs in the hub's container.",
     )
     http_port: StrictInt = Field(
         80, ge=0, le=65535, description="Where a separate proxy answers plain HTTP: it leads to HTTPS. 0: nowhere."
