@@ -1,4 +1,4 @@
-"""jupyterhub-idle-culler reads this file; what it does is in `hub.culling`, where the tests reach it."""
+"""jupyterhub-idle-culler reads this file; what it does is in `hub.config.culling`, where the tests reach it."""
 
 import os
 

@@ -1,6 +1,6 @@
 """What every room may ask of a host: its Docker Engine, and commands for what has no API.
 
-`swarmhub.transport` does it over SSH; the unit tests do it in memory.
+`swarmhub.ssh` does it over SSH; the unit tests do it in memory.
 """
 
 from collections.abc import Generator, Iterator

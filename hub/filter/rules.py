@@ -1,6 +1,6 @@
 """Decide what becomes of a request: what the engine is asked for it, or why it is refused.
 
-The rules are the whole of what the hub asks: hub/spawner.py, hub/service.py, hub/homes.py, hub/engine.py and the parts of
+The rules are the whole of what the hub asks: the modules of hub/spawner/, and the parts of
 dockerspawner that they use. Whoever lets the hub ask for more, adds it here.
 """
 

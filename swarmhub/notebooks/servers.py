@@ -8,7 +8,7 @@ from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 
-# hub/config.py puts it on every server's service; its value is the hub's service.
+# hub/config/servers.py puts it on every server's service; its value is the hub's service.
 LABEL = "swarmhub.notebooks"
 USER = "JUPYTERHUB_USER"
 

@@ -1,4 +1,4 @@
-"""Ask the hub's own API, at its public address, as the service that `hub/access.py` lets in."""
+"""Ask the hub's own API, at its public address, as the service that `hub/shared/operator_token.py` lets in."""
 
 import http.client
 import json
