@@ -1,5 +1,6 @@
 """Certbot: a container on the manager that asks an ACME server for a certificate, and keeps it in /etc/letsencrypt."""
 
+import time
 from dataclasses import dataclass
 
 from swarmhub.certificate import dns_challenge
@@ -17,6 +18,9 @@ CA_IN_CONTAINER = "/swarmhub-ca.pem"
 # RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
 STALE_NONCE = "invalid anti-replay nonce"
 ATTEMPTS = 3
+# certbot refuses to run twice at once on one folder, and the renewal on the cluster runs it too.
+BUSY = "Another instance of Certbot is already running"
+BUSY_ATTEMPTS, BUSY_SECONDS = 30, 4.0
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
 NO_PLUGIN = ("unrecognized arguments", "does not appear to be installed")
 
@@ -110,11 +114,20 @@ class Certbot:
         self._require_port(host)
         self._require_image(host, progress)
         for attempt in range(ATTEMPTS):
-            code, said = self._run(host, progress)
+            code, said = self._run_alone(host, progress)
             if not code:
                 return
             if STALE_NONCE not in "\n".join(said) or attempt == ATTEMPTS - 1:
                 raise StepError(host.name, f"certbot failed: {reason(said)}", _remedy(self.wanted, said))
+
+    def _run_alone(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
+        """Run certbot; wait about two minutes for another one on the manager to end."""
+        for _ in range(BUSY_ATTEMPTS):
+            code, said = self._run(host, progress)
+            if BUSY not in "\n".join(said):
+                break
+            time.sleep(BUSY_SECONDS)
+        return code, said
 
     def _run(self, host: Host, progress: Progress) -> tuple[int, list[str]]:
         """Run certbot to its end and return its exit code and what it said."""
@@ -167,6 +180,8 @@ def _remedy(wanted: Wanted, said: list[str]) -> str:
     text = "\n".join(said)
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
         return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"
+    if BUSY in text:
+        return "That is usually the renewal on the cluster: run this again in some minutes"
     if "Account " in text and "not found" in text:
         return f"The ACME server has forgotten this account: rm -r {FOLDER}/accounts there, and run this again"
     if "too many" in text or "rateLimited" in text:

@@ -1,119 +1,158 @@
-"""Renew the certificate when a third of its life is left, for as long as the container runs.
+"""Run certbot at an interval for as long as the container runs; certbot itself decides whether the certificate is due.
 
-One that cannot be renewed stays in use, and is tried again after a while that
-doubles; how it stands is in a file beside the certificates.
+The state is in a file next to the certificates, written before each run: a container that starts again waits as long as
+the one before it would have, and certbot does not run while the file cannot be written, as on a full disk.
 Arguments: certbot's whole command line.
 """
 
 import datetime
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
 
-LEAST, MOST = 1.0, 3600.0
-ABSENT_SECONDS, LOOK_SECONDS = 10.0, 2.0
+DAY = 86400.0
+LEAST, MOST = 1.0, DAY / 2
+MOST_AFTER_FAILURE = DAY / 4
+USUAL_LIFE = 90 * DAY
+LOOK_SECONDS = 2.0
 LAST_LINES = 20
+CUT_OFF = "certbot was cut off before it had ended"
 
 
 @dataclass(frozen=True)
 class State:
-    """How often it has failed in a row, what was said then, and when the next try is; times in ISO 8601."""
+    """What the last runs came to: failures in a row, what certbot said, and when it runs next, in ISO 8601.
 
+    `certificate` identifies the certificate that the state is about; the state does not hold for another one.
+    """
+
+    certificate: str = ""
     failures: int = 0
     said: str = ""
-    tried: str = ""
     next: str = ""
+    is_running: bool = False
 
 
-def wait(left: float, life: float) -> float:
-    """Return the seconds until a certificate is due, an hour at most; all arguments are seconds."""
-    return min(max(left - life / 3, 0), MOST)
+def interval(life: float) -> float:
+    """Return the seconds between runs for a certificate's life: half a day, as certbot asks, or an eighth of a short life."""
+    return max(min(life / 8, MOST), LEAST)
 
 
-def pause(failures: int, left: float, life: float) -> float:
-    """Return the seconds until the next try: a hundredth of the certificate's life, doubled with each failure.
-
-    Never more than six hours, nor than an eighth of what is left while there is some.
-    """
-    longest = min(6 * MOST, left / 8) if left > 0 else MOST
-    return max(min(life / 100 * 2.0 ** (failures - 1), longest), LEAST)
+def pause(failures: int, life: float) -> float:
+    """Return the seconds to wait after failures in a row: a hundredth of the life, doubled each time, six hours at most."""
+    return max(min(life / 100 * 2.0 ** min(failures - 1, 20), life / 20, MOST_AFTER_FAILURE), LEAST)
 
 
-def ages(chain: Path, now: datetime.datetime) -> tuple[float, float]:
-    """Return the seconds that are left of a certificate's life, and those of all its life."""
-    leaf = x509.load_pem_x509_certificate(chain.read_bytes())
-    end = leaf.not_valid_after_utc
-    return (end - now).total_seconds(), (end - leaf.not_valid_before_utc).total_seconds()
+def left(state: State, now: datetime.datetime) -> float:
+    """Return the seconds until the next run; never more than the longest interval, though the clock was wrong once."""
+    return min((datetime.datetime.fromisoformat(state.next) - now).total_seconds(), MOST) if state.next else 0
 
 
-def look(chain: Path, file: Path, certbot: list[str], before: State) -> tuple[State, float]:
-    """Renew the certificate if it is due; return how it stands and the seconds until the next look."""
-    now = datetime.datetime.now(datetime.UTC)
-    if not chain.exists():  # somebody has taken it away: the next deploy gets another
-        return before, ABSENT_SECONDS
-    left, life = ages(chain, now)
-    if (due := wait(left, life)) > 0:
-        if before.failures:  # somebody else has got another one meanwhile
-            write(file, State())
-        return State(), max(due, LEAST)
-    done = subprocess.run(certbot, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    print(done.stdout, end="", flush=True)
-    if done.returncode == 0:
-        state, seconds = State(tried=now.isoformat()), LEAST
+def lifetime(chain: Path) -> float:
+    """Return the seconds of a certificate's whole life; of one that cannot be read, which certbot will name, the usual."""
+    try:
+        leaf = x509.load_pem_x509_certificate(chain.read_bytes())
+    except (OSError, ValueError):
+        return USUAL_LIFE
+    return (leaf.not_valid_after_utc - leaf.not_valid_before_utc).total_seconds()
+
+
+def identify(chain: Path) -> str:
+    """Return what tells a certificate from another one, nothing where there is none."""
+    try:
+        return hashlib.sha256(chain.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def renew(chain: Path, file: Path, certbot: list[str], limit: float, before: State) -> State:
+    """Run certbot once, unless the state cannot be written; return the state after it."""
+    life = lifetime(chain)
+    later = _after(pause(before.failures + 1, life))
+    if not write(file, replace(before, next=later, is_running=True)):
+        return replace(before, next=later)
+    code, said = run(certbot, limit)
+    print(said, end="", flush=True)
+    if code == 0:
+        state = State(identify(chain), next=_after(interval(lifetime(chain))))
     else:
-        failures = before.failures + 1
-        seconds = pause(failures, left, life)
-        at = now + datetime.timedelta(seconds=seconds)
-        state = State(failures, "\n".join(done.stdout.splitlines()[-LAST_LINES:]), now.isoformat(), at.isoformat())
+        last = "\n".join(said.splitlines()[-LAST_LINES:])
+        state = State(identify(chain), before.failures + 1, last, _after(pause(before.failures + 1, life)))
     write(file, state)
-    return state, seconds
+    return state
 
 
-def write(file: Path, state: State) -> None:
-    """Write how it stands, whole or not at all."""
+def run(command: list[str], limit: float) -> tuple[int, str]:
+    """Run a command, end it and its children after `limit` seconds, and return its exit code and what it said."""
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+        )
+    except OSError as error:
+        return 1, f"{error}\n"
+    with process:
+        try:
+            said, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said = f"{process.communicate()[0]}\ncertbot did not end within {limit:.0f} seconds\n"
+    return process.returncode, said
+
+
+def write(file: Path, state: State) -> bool:
+    """Write the state, whole or not at all, and tell whether that was possible."""
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(asdict(state)))
-    part.replace(file)
+    try:
+        part.write_text(json.dumps(asdict(state)))
+        part.replace(file)
+    except OSError as error:
+        print(f"{error}; certbot does not run while its state cannot be written", flush=True)
+        return False
+    return True
 
 
 def read(file: Path) -> State:
-    """Read how it stood when the container ended that was here before."""
+    """Read the state that the container before left; a run that it did not see the end of has failed."""
     try:
-        return State(**json.loads(file.read_text()))
+        state = State(**json.loads(file.read_text()))
+        left(state, datetime.datetime.now(datetime.UTC))
     except (OSError, ValueError, TypeError):
         return State()
+    return State(state.certificate, state.failures + 1, CUT_OFF, state.next) if state.is_running else state
 
 
-def pass_time(chain: Path, seconds: float) -> None:
-    """Wait; another certificate in the file ends it."""
-    end, seen = time.monotonic() + seconds, _content(chain)
-    while (left := end - time.monotonic()) > 0 and _content(chain) == seen:
-        time.sleep(min(left, LOOK_SECONDS))
+def main(certbot: list[str], ending: threading.Event) -> None:
+    """Run certbot whenever it is time, and at once for another certificate; end between two runs."""
+    chain, file, limit = Path(os.environ["CHAIN"]), Path(os.environ["STATE"]), float(os.environ["LIMIT"])
+    state, told = read(file), ""
+    while not ending.is_set():
+        certificate = identify(chain)
+        if certificate and certificate != state.certificate:
+            state = State(certificate)
+        seconds = left(state, datetime.datetime.now(datetime.UTC))
+        if certificate and seconds <= 0:
+            state = renew(chain, file, certbot, limit, state)
+            continue
+        text = f"certbot runs next at {state.next}" if certificate else "no certificate yet: a deploy gets the first one"
+        if text != told:
+            print(told := text, flush=True)
+        time.sleep(min(seconds, LOOK_SECONDS) if certificate else LOOK_SECONDS)
 
 
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
-
-
-def main(certbot: list[str]) -> None:
-    """Look again and again."""
-    chain, file = Path(os.environ["CHAIN"]), Path(os.environ["STATE"])
-    state = read(file)
-    while True:
-        state, seconds = look(chain, file, certbot, state)
-        pass_time(chain, seconds)
+def _after(seconds: float) -> str:
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).isoformat()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as the container's first process it would be deaf to it
-    main(sys.argv[1:])
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())  # the container's first process has no default handler
+    main(sys.argv[1:], stopped)

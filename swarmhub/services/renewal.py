@@ -28,6 +28,7 @@ STATE = f"{FOLDER}/swarmhub-renewal.json"
 SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
+LIMIT_SECONDS = 600  # of one run of certbot; by DNS it also waits until the record has spread
 EXISTS = 409
 
 
@@ -110,8 +111,11 @@ def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) ->
         if wanted.dns
         else []
     )
-    command = ["certbot", *certbot.arguments(wanted, directory, force=True)]
-    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, **wanted.environment}
+    # All arguments, and not `certbot renew`: what certbot saved with the first certificate may say --standalone, which
+    # cannot listen where the proxy answers by now, or credentials, an address and a server that have changed since.
+    command = ["certbot", *certbot.arguments(wanted, directory, force=False)]
+    limit = LIMIT_SECONDS + (wanted.dns.propagation if wanted.dns else 0)
+    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, "LIMIT": str(limit), **wanted.environment}
     container = {
         "Image": wanted.image,
         "Command": ["python3", IN_CONTAINER, *command],
@@ -159,7 +163,7 @@ def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Js
         else replicated.create(spec, manager)
     )
     make = partial(_make_files, list(files(settings, wanted).values()), settings.hub.service)
-    return [Change("keep", "the files of the renewal", manager, make), change]
+    return [Change("create", "the renewal service's config files", manager, make), change]
 
 
 def removal(settings: Settings, found: Found, manager: str) -> list[Change]:

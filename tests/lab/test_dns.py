@@ -122,7 +122,7 @@ def words(text: str) -> str:
 
 
 def test_it_renews_itself_by_dns(lab_by_dns: Lab) -> None:
-    """With a third of its life left, on the cluster alone; it is for the same names, and no service is touched."""
+    """When certbot finds it due, on the cluster alone; it is for the same names, and no service is touched."""
     before, services = served(), [lab_by_dns.service_version(name) for name in (HUB, PROXY, RENEWAL)]
     lab_by_dns.wait(lambda: served() != before, 2 * topology.SHORT_SECONDS, "no other certificate is served")
     assert names(served_certificate()) == NAMES

@@ -177,7 +177,7 @@ def _answers(server: HubApi) -> bool:
 
 
 def test_a_certificate_renews_itself(used: Lab, short_lived: Path) -> None:
-    """With a third of its life left, on the cluster alone; it is served, and nobody's connection breaks."""
+    """When certbot finds it due, on the cluster alone; the new one is served, and no connection breaks."""
     before, services = served(), used.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}")
     used.wait(lambda: served() != before, 2 * topology.SHORT_SECONDS, "no other certificate is served")
     assert used.docker("service", "inspect", PROXY, HUB, "--format", "{{.Version.Index}}") == services

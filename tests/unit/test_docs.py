@@ -1,4 +1,4 @@
-"""The examples of the documentation: they load, and no setting is without one."""
+"""The documentation: its examples load, no setting is without one, and its links lead somewhere."""
 
 import re
 import tomllib
@@ -16,7 +16,8 @@ from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Not
 from swarmhub.settings.schema.page import Page
 from tests.unit.support.fakes import NOTEBOOK, settings
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
@@ -32,13 +33,17 @@ TABLES: dict[str, type[Table]] = {
     "limits": Limits,
     "firewall": Firewall,
 }
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+# Settings name pages in comments.
+NAMED = re.compile(r"\bdocs/[\w-]+\.md\b")
 # What a profile or an override may set besides is what [notebook] shows.
 OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "groups", "profiles"}}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_loads(example: str) -> None:
-    """Each TOML block of docs/, put into the document's hosts.toml, is a cluster's settings."""
+    """Each TOML block of docs/, put into the tests' hosts.toml, is a cluster's settings."""
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
@@ -63,3 +68,23 @@ def test_every_setting_has_an_example(table: str) -> None:
     if table == "notebook":
         keys -= shown("profiles")
     assert keys - shown(table) == set()
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link can lead to inside a page, as GitHub makes it of headings."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(page.read_text())}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """A page or a heading that was renamed is found by those who link to it."""
+    for file, anchor in LINK.findall(page.read_text()):
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), f"{page.name}: {file}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {file}#{anchor}"
+
+
+def test_a_page_that_a_setting_names_exists() -> None:
+    """In the comments of hosts.toml and of the examples."""
+    texts = [(ROOT / "hosts.toml").read_text(), *(page.read_text() for page in PAGES)]
+    assert [name for text in texts for name in NAMED.findall(text) if not (ROOT / name).exists()] == []

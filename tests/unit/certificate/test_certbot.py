@@ -326,6 +326,29 @@ def test_an_authority_that_always_refuses_nonces_is_told() -> None:
     assert host.engine.asked().count("POST /containers/create") == 3
 
 
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pass the time at once, and return what was waited."""
+    waited: list[float] = []
+    monkeypatch.setattr("swarmhub.certificate.certbot.time.sleep", waited.append)
+    return waited
+
+
+def test_another_certbot_on_the_manager_is_waited_for(slept: list[float]) -> None:
+    """The renewal on the cluster asks twice a day, and certbot does not run twice at once."""
+    ends = in_turn({"StatusCode": 1}, {"StatusCode": 0})
+    logs = in_turn([certbot.BUSY], SUCCESS)
+    get_certificate(manager(answers={"POST /containers/c1/wait": ends, "GET /containers/c1/logs": logs}))
+    assert slept == [certbot.BUSY_SECONDS]
+
+
+def test_another_certbot_that_goes_on_is_told(slept: list[float]) -> None:
+    """After two minutes."""
+    with pytest.raises(StepError, match=r"already running\. That is usually the renewal on the cluster"):
+        get_certificate(manager(certbot.BUSY, code=1))
+    assert sum(slept) == 120
+
+
 def test_another_failure_is_not_tried_again() -> None:
     """It would only burn the rate limit."""
     host = manager(*REFUSED, code=1)

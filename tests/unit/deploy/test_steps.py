@@ -242,7 +242,7 @@ def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> No
         f"create secret on {MANAGER}",
         f"update service on {MANAGER}",
         f"create service on {MANAGER}",
-        f"keep the on {MANAGER}",
+        f"create the on {MANAGER}",
         f"create service on {MANAGER}",
     ]
     assert field(plans["service"], "Env.PROXY_API_URL").wanted == "http://jupyterhub-proxy-api:8001"
@@ -425,7 +425,7 @@ def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
     ]
     assert words(plans["proxy"])[-3:] == [
         f"create secret on {MANAGER}",
-        f"keep the on {MANAGER}",
+        f"create the on {MANAGER}",
         f"create service on {MANAGER}",
     ]
 

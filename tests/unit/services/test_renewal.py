@@ -68,10 +68,16 @@ def test_by_dns_it_needs_no_port_but_a_proxy_of_its_own(table: dict[str, Any], i
 
 
 def test_it_asks_by_way_of_the_proxy() -> None:
-    """And for one in any case: that it is due, the script has found."""
+    """Certbot decides whether the certificate is due; nothing depends on how the first one was got."""
     command = desired()["TaskTemplate"]["ContainerSpec"]["Command"]
     assert command[:3] == ["python3", "/swarmhub-renew.py", "certbot"]
-    assert {"--webroot", "--force-renewal", "https://acme.example.org/dir"} <= set(command)
+    assert {"--webroot", "--keep-until-expiring", "https://acme.example.org/dir"} <= set(command)
+
+
+@pytest.mark.parametrize(("dns", "seconds"), [(None, 600), (DNS, 610)])
+def test_a_run_of_certbot_has_a_time_limit(dns: Dns | None, seconds: int) -> None:
+    """By DNS it waits for the record to spread."""
+    assert f"LIMIT={seconds}" in desired(dns=dns)["TaskTemplate"]["ContainerSpec"]["Env"]
 
 
 def test_a_private_authority_is_trusted() -> None:
@@ -94,7 +100,7 @@ def test_what_is_as_wanted_is_left_alone() -> None:
 def test_a_change_costs_nobody_anything(before: Found, verb: str) -> None:
     """Its files are made first."""
     files, service = renewal.changes(given(), wanted(), desired(), before, MANAGER)
-    assert (files.verb, service.verb, service.cost) == ("keep", verb, Cost.NOTHING)
+    assert (files.verb, service.verb, service.cost) == ("create", verb, Cost.NOTHING)
 
 
 def test_its_files_are_made_once() -> None:
@@ -139,13 +145,13 @@ def test_credentials_for_dns_are_a_secret_of_the_service() -> None:
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        (found(), [f"create secret {NAME}", "keep the files of the renewal", "create service jupyterhub-renewal"]),
+        (found(), [f"create secret {NAME}", "create the renewal service's config files", "create service jupyterhub-renewal"]),
         (found(desired(dns=DNS), NAME), []),
         (
             found(desired(), "jupyterhub-dns-credentials-old"),
             [
                 f"create secret {NAME}",
-                "keep the files of the renewal",
+                "create the renewal service's config files",
                 "update service jupyterhub-renewal",
                 "remove secret jupyterhub-dns-credentials-old",
             ],
