@@ -3,7 +3,7 @@
 `swarmhub.ssh` does it over SSH; the unit tests do it in memory.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,6 +29,12 @@ class Output:
     out: str
     err: str
 
+    @property
+    def last(self) -> str:
+        """Return the last line of its errors, or else of what it printed, as people read it."""
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return lines[-1] if lines else "it says nothing"
+
 
 class Engine(Protocol):
     """A Docker Engine. Paths, parameters, bodies and answers are those of its API."""
@@ -48,8 +54,17 @@ class Engine(Protocol):
     def delete(self, path: str, /, **params: Json) -> None:
         """Remove something; that it is gone already is no error."""
 
-    def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
-        """Yield the events of a POST that reports progress."""
+    def pull(self, name: str, tag: str) -> Iterator[Json]:
+        """Yield the events of a pull, by tag or digest, with the operator's own login to the image's registry."""
+
+    def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
+        """Yield the events of a build from a tar, with the operator's own logins to registries."""
+
+    def load(self, content: bytes) -> None:
+        """Load an image from a tar."""
+
+    def registry_digest(self, image: str) -> str:
+        """Return the digest of an image in its registry, asked with the operator's own login."""
 
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a log; `patience` is how many seconds it may be silent."""

@@ -144,8 +144,7 @@ class Certbot:
     def _require_image(self, host: Host, progress: Progress) -> None:
         if host.engine.find(f"/images/{self.wanted.image}/json") is None:
             progress.log(host.name, f"pulling {self.wanted.image}")
-            name, tag = split(self.wanted.image)
-            for _ in host.engine.stream("/images/create", image=self.wanted.image, fromImage=name, tag=tag):
+            for _ in host.engine.pull(*split(self.wanted.image)):
                 pass
 
     def _require_port(self, host: Host) -> None:

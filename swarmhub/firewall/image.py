@@ -52,5 +52,4 @@ class _Loader:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         architecture = str(host.engine.get("/version").get("Arch", "amd64"))
-        for _ in host.engine.stream("/images/load", content=empty_image.tar(self.tag, architecture, layer())):
-            pass
+        host.engine.load(empty_image.tar(self.tag, architecture, layer()))

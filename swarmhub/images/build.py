@@ -102,16 +102,7 @@ class _Builder:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         # The engine's built-in builder: BuildKit would need a session that only its own client speaks.
-        events = host.engine.stream(
-            "/build",
-            content=context.archive(self.image.files),
-            t=self.image.tag,
-            buildargs={"BASE": self.image.base},
-            rm=True,
-            forcerm=True,
-            version=1,
-        )
-        for event in events:
+        for event in host.engine.build(context.archive(self.image.files), self.image.tag, {"BASE": self.image.base}):
             for line in event.get("stream", "").splitlines():
                 if line.strip():
                     progress.log(host.name, line.rstrip())

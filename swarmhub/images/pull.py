@@ -80,7 +80,7 @@ def ask_registry(manager: Host, image: str) -> str:
 
     """
     try:
-        return str(manager.engine.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
+        return manager.engine.registry_digest(image)
     except EngineError as error:
         cause = f"no node holds {image}, and its registry does not give it: {error.message}"
         raise StepError(manager.name, cause, remedy(error)) from error
@@ -177,7 +177,7 @@ class _Puller:
     def __call__(self, host: Host, progress: Progress) -> None:
         name, tag = split(self.image)
         layers: dict[str, tuple[int, int]] = {}
-        for event in host.engine.stream("/images/create", image=self.image, fromImage=name, tag=self.wanted):
+        for event in host.engine.pull(name, self.wanted):
             detail = event.get("progressDetail") or {}
             if event.get("status") == "Downloading" and detail.get("total"):
                 layers[event["id"]] = (detail["current"], detail["total"])

@@ -1,17 +1,24 @@
-"""Speak the Docker Engine API over a host's SSH connection."""
+"""Ask a host's Docker Engine through docker-py, over the run's SSH connection."""
 
-import json
+import logging
 import struct
 import threading
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 import requests
-from docker import auth
+from docker import APIClient
+from docker.auth import AuthConfig
 from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.credentials import StoreError
+from docker.errors import DockerException, InvalidConfigFile, StreamParseError
 from docker.transport.sshconn import SSHConnection, SSHConnectionPool, SSHHTTPAdapter
-from docker.utils import compare_version
+from docker.utils import convert_filters, version_lt
 from paramiko import SSHException, Transport
 from urllib3.exceptions import HTTPError
 
@@ -21,9 +28,27 @@ from swarmhub.ssh.connection import Connections
 
 TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
-BASE_URL = "http://engine"
+BASE_URL = "http://engine:80"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
+
+NO_DOCKER = "Docker is not installed", "Install Docker Engine there, then run this again"
+NOT_ALLOWED = (
+    "this user may not use Docker",
+    "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml",
+)
+NO_SUDO = "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false"
+NOT_RUNNING = "the Docker Engine does not run", "Start it there: sudo systemctl start docker"
+# What a host says whose engine does not answer, what it means, and what helps.
+EXPLAINED = {
+    "command not found": NO_DOCKER,
+    "permission denied": NOT_ALLOWED,
+    "a password is required": NO_SUDO,
+    "may not run sudo": NO_SUDO,
+    "not in the sudoers": NO_SUDO,
+    "cannot connect to the docker daemon": NOT_RUNNING,
+    "is the docker daemon running": NOT_RUNNING,
+}
 
 
 class SshEngine:
@@ -33,137 +58,186 @@ class SshEngine:
         self.host = host
         self._connections = connections
         self._lock = threading.Lock()
-        self._session: requests.Session | None = None
+        self._client: _Client | None = None
         self._transport: Transport | None = None
-        self._version = ""
 
     def get(self, path: str, /, **params: Json) -> Json:
         """Return the decoded answer to a GET."""
-        return _decode(self._call("GET", path, params=_query(params)))
+        return _decode(self._call("GET", path, params))
 
     def find(self, path: str, /, **params: Json) -> Json | None:
         """Return the decoded answer to a GET, or None where there is no such thing."""
         try:
             return self.get(path, **params)
         except EngineError as error:
-            if error.status == 404:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
     def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
         """Return the decoded answer to a POST."""
-        return _decode(self._call("POST", path, params=_query(params), json=body))
+        return _decode(self._call("POST", path, params, json=body))
 
     def put(self, path: str, content: bytes, /, **params: Json) -> None:
         """Send bytes, such as a tar for a container."""
-        self._call("PUT", path, params=_query(params), data=content)
+        self._call("PUT", path, params, data=content)
 
     def delete(self, path: str, /, **params: Json) -> None:
         """Remove something; that it is gone already is no error."""
         try:
-            self._call("DELETE", path, params=_query(params))
+            self._call("DELETE", path, params)
         except EngineError as error:
-            if error.status != 404:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
-        """Yield the events of a POST that reports progress: a pull or a build.
+    def pull(self, name: str, tag: str) -> Iterator[Json]:
+        """Yield the events of a pull, by tag or digest, with the operator's own login to the image's registry."""
+        return self._events(lambda client: client.pull(name, tag, stream=True, decode=True))
 
-        With `image`, the operator's own login to that image's registry is sent along.
+    def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
+        """Yield the events of a build from a tar, with the operator's own logins to registries."""
+        # The proxies in this machine's Docker configuration are not the node's.
+        options = {"custom_context": True, "rm": True, "forcerm": True, "decode": True, "use_config_proxy": False}
+        file = BytesIO(content)
+        return self._events(lambda client: client.build(fileobj=file, tag=tag, buildargs=dict(arguments), **options))
 
-        Raises:
-            EngineError: the engine reports an error, before or during the work.
+    def load(self, content: bytes) -> None:
+        """Load an image from a tar."""
+        for _ in self._events(lambda client: client.load_image(content)):
+            pass
 
-        """
-        headers = {"Content-Type": "application/x-tar"} if content is not None else {}
-        headers |= self._registry_login(image) if image else {}
-        response = self._call(
-            "POST", path, params=_query(params), data=content, headers=headers, stream=True, timeout=STREAM_SECONDS
-        )
-        with self._losing():
-            for line in response.iter_lines(chunk_size=None):
-                event = json.loads(line) if line else {}
-                if "error" in event:
-                    raise EngineError(self.host, 500, event["error"])
-                yield event
+    def registry_digest(self, image: str) -> str:
+        """Return the digest of an image in its registry, asked with the operator's own login."""
+        client: Any = self._connected()
+        with self._explained():
+            return str(client.inspect_distribution(image)["Descriptor"]["digest"])
 
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a container's or a service's log; `patience` is how many seconds it may be silent."""
-        query = _query({"stdout": True, "stderr": True} | params)
-        response = self._call("GET", path, params=query, stream=True, timeout=patience)
+        params = {"stdout": True, "stderr": True} | params
+        response = self._call("GET", path, params, stream=True, timeout=(TIMEOUT_SECONDS, patience))
         # Frames of 8 bytes (stream, three zeros, length) and a payload: Engine API, "Attach to a container".
-        with self._losing():
+        # docker-py's own reader would take the timeout away, and fails on a header that is cut off.
+        with self._explained():
             while len(header := response.raw.read(8)) == 8:
                 payload = response.raw.read(struct.unpack(">BxxxL", header)[1])
                 yield from payload.decode(errors="replace").splitlines()
 
     def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
         """Yield the bytes of an answer that may be larger than the memory, such as a tar of a container's files."""
-        response = self._call("GET", path, params=_query(params), stream=True, timeout=STREAM_SECONDS)
-        with self._losing(), closing(response):
+        response = self._call("GET", path, params, stream=True, timeout=STREAM_SECONDS)
+        with self._explained(), closing(response):
             yield from response.iter_content(CHUNK)
 
-    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
-        session = self._connected()
-        options.setdefault("timeout", TIMEOUT_SECONDS)
-        with self._losing():
-            response = session.request(method, f"{BASE_URL}/v{self._version}{path}", **options)
-        if response.status_code >= 400:
-            raise EngineError(self.host, response.status_code, _message(response))
-        return response
+    def _call(self, method: str, path: str, params: Mapping[str, Json], **options: Any) -> requests.Response:
+        client = self._connected()
+        # Filters are JSON in the query; of all else requests makes what the engine reads.
+        query = {name: convert_filters(value) if name == "filters" else value for name, value in params.items()}
+        options = {"params": query, "timeout": TIMEOUT_SECONDS} | options
+        with self._explained():
+            return client.request(method, f"{BASE_URL}/v{client.api_version}{path}", **options)
 
-    def _connected(self) -> requests.Session:
+    def _events(self, begin: Callable[[Any], Iterable[Json]]) -> Iterator[Json]:
+        """Yield the events of long work; an error among them is the engine's."""
+        client = self._connected()
+        # docker-py takes the line end behind the last event, where it comes alone, for an event that is broken.
+        with self._explained(), suppress(StreamParseError):
+            for event in begin(client):
+                if "error" in event:
+                    raise EngineError(self.host, HTTPStatus.INTERNAL_SERVER_ERROR, event["error"])
+                yield event
+
+    def _connected(self) -> "_Client":
         with self._lock:
             lost = self._transport is not None and not self._transport.is_active()
-            # Anew when the connection was lost: whoever watches sees the host again when it is back.
-            if self._session is None or lost:
+            # Again when the connection was lost: a live screen shows the host again when it is back.
+            if self._client is None or lost:
                 transport = self._connections.opened(self.host).transport
-                command = self._connections.command("docker", "system", "dial-stdio")
-                session = requests.Session()
-                session.trust_env = False
-                session.mount(BASE_URL, _Adapter(transport, command))
-                try:
-                    newest = session.get(f"{BASE_URL}/version", timeout=TIMEOUT_SECONDS).json()["ApiVersion"]
-                except (*BROKEN, KeyError, ValueError, TypeError) as error:
-                    raise self._explain(error) from error
-                # The older of what the engine speaks and what docker-py was written for.
-                known = DEFAULT_DOCKER_API_VERSION
-                self._version = newest if compare_version(newest, known) > 0 else known
-                self._session, self._transport = session, transport
-            return self._session
+                self._client, self._transport = self._negotiated(transport), transport
+            return self._client
+
+    def _negotiated(self, transport: Transport) -> "_Client":
+        """Return a client that speaks the older of what the engine speaks and what docker-py was written for."""
+        adapter = _Adapter(transport, self._connections.command("docker", "system", "dial-stdio"))
+        try:
+            client = _Client(adapter, DEFAULT_DOCKER_API_VERSION)
+            newest = client.version(api_version=False)["ApiVersion"]
+            return _Client(adapter, newest) if version_lt(newest, client.api_version) else client
+        except (*BROKEN, KeyError) as error:
+            raise self._explain(error) from error
+        except (InvalidConfigFile, ValueError) as error:
+            cause = f"the logins in this machine's Docker configuration cannot be read: {error}"
+            raise StepError(self.host, cause, "Log in to the registry on this machine again: docker login") from error
 
     def _explain(self, error: Exception) -> StepError:
         """Ask the host why its engine does not answer: the tunnel says nothing but that it closed."""
         said = self._connections.run(self.host, "docker", "version", "--format", "{{.Server.Version}}")
-        text = said.err.strip().splitlines()[-1] if said.err.strip() else str(error)
-        if said.code == 127 or "command not found" in text:
-            return StepError(self.host, "Docker is not installed", "Install Docker Engine there, then run this again")
-        if "permission denied" in text.lower():
-            remedy = (
-                "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml"
-            )
-            return StepError(self.host, "this user may not use Docker", remedy)
-        if "a password is required" in text or "may not run sudo" in text or "not in the sudoers" in text:
-            return StepError(
-                self.host, "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false"
-            )
-        if "Cannot connect to the Docker daemon" in text or "Is the docker daemon running" in text:
-            return StepError(self.host, "the Docker Engine does not run", "Start it there: sudo systemctl start docker")
+        text = said.last if said.err.strip() else str(error)
+        if said.code == 127:
+            text = f"command not found: {text}"
+        for part, (cause, remedy) in EXPLAINED.items():
+            if part in text.lower():
+                return StepError(self.host, cause, remedy)
         return StepError(self.host, f"the Docker Engine does not answer: {text}", "Try there: docker info")
 
     @contextmanager
-    def _losing(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
+        except requests.HTTPError as error:
+            raise EngineError(self.host, error.response.status_code, _message(error.response)) from error
         except BROKEN as error:
             remedy = "Run the same command again: what was done stays done"
             raise StepError(self.host, f"the connection broke: {error}", remedy) from error
 
-    def _registry_login(self, image: str) -> dict[str, str]:
-        registry, _ = auth.resolve_repository_name(image)
-        header = auth.load_config()
-        login = auth.resolve_authconfig(header, registry)
-        return {"X-Registry-Auth": auth.encode_header(login).decode()} if login else {}
+
+class _Client(APIClient):
+    """docker-py's client on an adapter that is connected already."""
+
+    def __init__(self, adapter: "_Adapter", version: str) -> None:
+        super().__init__(BASE_URL, version, TIMEOUT_SECONDS)
+        # A proxy of this machine is for the internet, not for an SSH channel.
+        self.trust_env = False
+        self.mount(BASE_URL, adapter)
+        self._auth_configs = _Logins.load_config(None, None)
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        """Send a request; a refusal raises, and docker-py's endless waits for a pull or a build end some time."""
+        if options.get("timeout") is None:
+            options["timeout"] = STREAM_SECONDS
+        response = super().request(*args, **options)
+        response.raise_for_status()
+        return response
+
+
+class _Logins(AuthConfig):
+    """The operator's own logins. Where a credential helper does not work, registries are asked without one."""
+
+    def resolve_authconfig(self, registry: str | None = None) -> Any:
+        """Return the login to a registry, or None."""
+        try:
+            return super().resolve_authconfig(registry)
+        except (DockerException, StoreError) as error:
+            _note(f"note: {registry or 'a registry'} is asked without a login: {error}")
+            return None
+
+    def get_all_credentials(self) -> Any:
+        """Return the logins to all registries."""
+        try:
+            return super().get_all_credentials()  # type: ignore[no-untyped-call]
+        except (DockerException, StoreError) as error:
+            _note(f"note: only registries with a login in Docker's configuration file are asked with one: {error}")
+            return dict(self.auths)
+
+
+# docker-py's own words on it name a line of its source.
+warnings.filterwarnings("ignore", module="docker.credentials")
+
+
+@cache
+def _note(text: str) -> None:
+    """Tell the operator something once, and not for every host."""
+    logging.getLogger(__name__).warning(text)
 
 
 class _Adapter(SSHHTTPAdapter):
@@ -197,18 +271,6 @@ class _Channel(SSHConnection):
         channel.settimeout(self.timeout)
         channel.exec_command(self._command)
         self.sock = channel  # type: ignore[assignment]  # the stubs know docker-py's own socket only
-
-
-def _query(params: Mapping[str, Json]) -> dict[str, str]:
-    """Encode parameters as the API wants them: maps and lists as JSON, booleans as 0 or 1."""
-    return {
-        name: json.dumps(value)
-        if isinstance(value, dict | list)
-        else str(int(value))
-        if isinstance(value, bool)
-        else str(value)
-        for name, value in params.items()
-    }
 
 
 def _decode(response: requests.Response) -> Json:

@@ -139,8 +139,7 @@ class Trial:
     def _load(self, host: str) -> str:
         one = self._participants[host]
         engine = one.host.engine
-        for _ in engine.stream("/images/load", content=empty_image.tar(self.name, one.architecture)):
-            pass
+        engine.load(empty_image.tar(self.name, one.architecture))
         return str(engine.get(f"/images/{self.name}/json")["Id"])
 
     def _wait(self, hosts: Sequence[str]) -> dict[str, "Running | Json"]:

@@ -262,10 +262,10 @@ def pull(image: str, wanted: str, events: list[dict[str, Any]]) -> tuple[FakeHos
     return host, progress
 
 
-def test_what_is_pulled_is_the_digest_with_the_login_for_its_registry() -> None:
-    """The pull asks for the digest that was chosen, not for the tag, and names the image whose login is sent along."""
+def test_what_is_pulled_is_the_digest() -> None:
+    """The pull asks for the digest that was chosen, not for the tag."""
     host, _ = pull(NOTEBOOK, OLD, [])
-    assert host.engine.sent("POST /images/create").params == {"image": NOTEBOOK, "fromImage": NAME, "tag": OLD}
+    assert host.engine.sent("POST /images/create").params == {"fromImage": NAME, "tag": OLD}
 
 
 def test_a_pulled_image_gets_its_tag() -> None:

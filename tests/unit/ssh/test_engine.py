@@ -4,21 +4,23 @@ import base64
 import http.client
 import io
 import json
+import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
 from docker.constants import DEFAULT_DOCKER_API_VERSION
+from paramiko import SSHException
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
@@ -30,48 +32,43 @@ HOST = "swarm-manager1"
 VERSION = {"Version": "29.0.1", "ApiVersion": DEFAULT_DOCKER_API_VERSION, "MinAPIVersion": "1.44"}
 
 
-class Broken:
-    """A body that ends with an error after what it holds."""
+class Broken(io.RawIOBase):
+    """The beginning of an answer, after which the connection ends, or an error comes."""
 
-    def __init__(self, content: bytes, error: Exception) -> None:
-        self.content, self.error = content, error
+    def __init__(self, content: bytes, error: Exception | None = None) -> None:
+        self.left, self.error = content, error
 
-    def read(self, amount: int | None = None, **_: Any) -> bytes:
-        if not self.content:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part, self.left = self.left[: len(buffer)], self.left[len(buffer) :]
+        if not part and self.error:
             raise self.error
-        part = self.content if amount is None else self.content[:amount]
-        self.content = self.content[len(part) :]
-        return part
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        yield self.content
-        raise self.error
-
-    def close(self) -> None:
-        self.content = b""
+        buffer[: len(part)] = part
+        return len(part)
 
 
 class Packets:
     """A socket from which an answer can be read."""
 
-    def __init__(self, content: bytes) -> None:
-        self.content = content
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self.raw = raw
 
-    def makefile(self, _: str) -> io.BytesIO:
-        return io.BytesIO(self.content)
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self.raw)
 
 
 def answer(status: int = 200, body: Any = b"", reason: str = "OK", chunk: int = 1 << 20) -> requests.Response:
     """Return what an engine answers: JSON, or bytes in chunks of this length, or a body that breaks off."""
     response = requests.Response()
     response.status_code, response.reason = status, reason
-    if isinstance(body, Broken):
-        response.raw = body
-        return response
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    error = body.error if isinstance(body, Broken) else None
+    content = body.left if isinstance(body, Broken) else body if isinstance(body, bytes) else json.dumps(body).encode()
     chunks = [content[start : start + chunk] for start in range(0, len(content), chunk)]
-    packed = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in [*chunks, b""])
-    packets: Any = Packets(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + packed)
+    ending = [] if isinstance(body, Broken) else [b""]
+    packed = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in [*chunks, *ending])
+    packets: Any = Packets(Broken(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + packed, error))
     received: Any = http.client.HTTPResponse(packets, method="GET")
     received.begin()
     headers = {"Transfer-Encoding": "chunked"}
@@ -154,17 +151,16 @@ def engine(wire: Wire, connections: Any) -> SshEngine:
     [
         ({}, ""),
         ({"tail": 20}, "?tail=20"),
-        ({"force": True, "quiet": False}, "?force=1&quiet=0"),
+        ({"force": True, "quiet": False}, "?force=True&quiet=False"),
         ({"filters": {"name": ["jupyter"]}}, "?filters=%7B%22name%22%3A+%5B%22jupyter%22%5D%7D"),
-        ({"names": ["a", "b"]}, "?names=%5B%22a%22%2C+%22b%22%5D"),
         ({"tag": "a&b=c d"}, "?tag=a%26b%3Dc+d"),
     ],
 )
 def test_parameters_are_encoded_as_the_api_wants_them(engine: SshEngine, wire: Wire, params: Any, query: str) -> None:
-    """Maps and lists are JSON, booleans 0 or 1, and nothing in a value ends it."""
+    """Filters are JSON, the engine reads any spelling of true, and nothing in a value ends it."""
     wire.answers = [answer(200, [])]
     engine.get("/networks", **params)
-    assert str(wire.sent[0].url) == f"http://engine/v{DEFAULT_DOCKER_API_VERSION}/networks{query}"
+    assert str(wire.sent[0].url) == f"http://engine:80/v{DEFAULT_DOCKER_API_VERSION}/networks{query}"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +171,7 @@ def test_the_older_of_two_versions_is_spoken(engine: SshEngine, wire: Wire, newe
     """An engine that speaks an older API than docker-py is spoken to in its own, a newer one in docker-py's."""
     wire.version, wire.answers = VERSION | {"ApiVersion": newest}, [answer(200, {})]
     engine.get("/info")
-    assert str(wire.sent[0].url).startswith(f"http://engine/v{used}/")
+    assert str(wire.sent[0].url).startswith(f"http://engine:80/v{used}/")
 
 
 def test_an_engine_is_connected_to_once(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
@@ -245,7 +241,7 @@ def test_removing_what_is_gone_is_no_error(engine: SshEngine, wire: Wire) -> Non
     """A thing that somebody else has removed is as wanted."""
     wire.answers = [answer(404, {"message": "no such container"})]
     engine.delete("/containers/c1", force=True)
-    assert (wire.sent[0].method, str(wire.sent[0].url).partition("?")[2]) == ("DELETE", "force=1")
+    assert (wire.sent[0].method, str(wire.sent[0].url).partition("?")[2]) == ("DELETE", "force=True")
 
 
 CALLS: dict[str, Callable[[SshEngine], Any]] = {
@@ -254,7 +250,10 @@ CALLS: dict[str, Callable[[SshEngine], Any]] = {
     "post": lambda engine: engine.post("/x", {}),
     "put": lambda engine: engine.put("/x", b""),
     "delete": lambda engine: engine.delete("/x"),
-    "stream": lambda engine: list(engine.stream("/x")),
+    "pull": lambda engine: list(engine.pull("x", "1")),
+    "build": lambda engine: list(engine.build(b"tar", "hub:1", {})),
+    "load": lambda engine: engine.load(b"tar"),
+    "registry_digest": lambda engine: engine.registry_digest("x"),
     "logs": lambda engine: list(engine.logs("/x")),
     "download": lambda engine: list(engine.download("/x")),
 }
@@ -367,7 +366,7 @@ EVENTS = b'{"status":"Pulling from x"}\r\n{"status":"Downloading","progressDetai
 def test_a_streams_events_are_read_line_by_line(engine: SshEngine, wire: Wire, chunk: int) -> None:
     """Each line of the answer is an event, however the engine cuts the answer into pieces."""
     wire.answers = [answer(200, EVENTS, chunk=chunk)]
-    assert [event["status"] for event in engine.stream("/images/create", fromImage="x") if event] == [
+    assert [event["status"] for event in engine.pull("x", "1") if event] == [
         "Pulling from x",
         "Downloading",
     ]
@@ -376,21 +375,20 @@ def test_a_streams_events_are_read_line_by_line(engine: SshEngine, wire: Wire, c
 def test_an_error_in_a_stream_is_an_engines_error(engine: SshEngine, wire: Wire) -> None:
     """A pull that fails half-way answers 200 and says so later: what came before is told, then the error."""
     wire.answers = [answer(200, EVENTS + b'{"errorDetail":{"message":"no space"},"error":"no space left on device"}\r\n')]
-    events = engine.stream("/images/create")
+    events = engine.pull("x", "1")
     seen = [next(events), next(events)]
     with pytest.raises(EngineError, match="no space left on device"):
         next(events)
     assert len(seen) == 2
 
 
-TIMED_OUT = ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("error", [ProtocolError("Connection broken"), TIMED_OUT], ids=["broken", "silent"])
-@pytest.mark.parametrize("call", ["stream", "logs", "download"])
-def test_a_stream_that_breaks_off_is_an_error_of_the_host(engine: SshEngine, wire: Wire, call: str, error: Exception) -> None:
+@pytest.mark.parametrize("error", [None, TimeoutError(), SSHException()], ids=["ends", "silent", "broken"])
+@pytest.mark.parametrize("call", ["pull", "build", "load", "logs", "download"])
+def test_a_stream_that_breaks_off_is_an_error_of_the_host(
+    engine: SshEngine, wire: Wire, call: str, error: Exception | None
+) -> None:
     """A connection that is lost during a pull or while a log is followed is a line with the host's name, no traceback."""
-    wire.answers = [answer(200, Broken(EVENTS if call == "stream" else frame(b"line\n"), error))]
+    wire.answers = [answer(200, Broken(frame(b"line\n") if call == "logs" else EVENTS, error))]
     with pytest.raises(StepError, match="the connection broke"):
         CALLS[call](engine)
 
@@ -403,10 +401,13 @@ def test_a_download_is_given_in_parts(engine: SshEngine, wire: Wire, monkeypatch
 
 
 def test_a_build_is_sent_as_a_tar(engine: SshEngine, wire: Wire) -> None:
-    """The context is the body, and its type is said."""
+    """The context is the body, and the containers of its steps are removed."""
     wire.answers = [answer(200)]
-    list(engine.stream("/build", content=b"tar", t="hub:1"))
-    assert (wire.sent[0].body, wire.sent[0].headers["Content-Type"]) == (b"tar", "application/x-tar")
+    list(engine.build(b"tar", "hub:1", {"BASE": "debian:13"}))
+    body: Any = wire.sent[0].body
+    query = dict(parse_qsl(str(wire.sent[0].url).partition("?")[2]))
+    assert (body.getvalue(), query["t"], query["buildargs"]) == (b"tar", "hub:1", '{"BASE": "debian:13"}')
+    assert (query["rm"], query["forcerm"]) == ("True", "True")
 
 
 def docker_login(folder: Path, monkeypatch: pytest.MonkeyPatch, **logins: str) -> None:
@@ -418,42 +419,112 @@ def docker_login(folder: Path, monkeypatch: pytest.MonkeyPatch, **logins: str) -
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
-def test_a_pull_carries_the_operators_own_login(
-    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def login(wire: Wire, header: str = "X-Registry-Auth") -> Any:
+    """Return the login that was sent, or the logins."""
+    sent = wire.sent[0].headers.get(header)
+    return json.loads(base64.urlsafe_b64decode(sent)) if sent else None
+
+
+@pytest.mark.parametrize("call", ["pull", "registry_digest"])
+def test_a_registry_is_asked_with_the_operators_own_login(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """A private registry's login on this machine is sent along, and only that registry's."""
     docker_login(tmp_path, monkeypatch, quay_io="ada:hush", ghcr_io="grace:other")
-    wire.answers = [answer(200)]
-    list(engine.stream("/images/create", image="quay.io/lab/notebook:1", fromImage="quay.io/lab/notebook", tag="1"))
-    login = json.loads(base64.urlsafe_b64decode(wire.sent[0].headers["X-Registry-Auth"]))
-    assert (login["username"], login["password"]) == ("ada", "hush")
+    wire.answers = [answer(200, {"Descriptor": {"digest": "sha256:1f"}})]
+    name = "quay.io/lab/notebook"
+    _ = list(engine.pull(name, "1")) if call == "pull" else engine.registry_digest(f"{name}:1")
+    assert (login(wire)["username"], login(wire)["password"]) == ("ada", "hush")
 
 
-@pytest.mark.parametrize("image", ["", "docker.io/library/debian:12"], ids=["no image", "another registry"])
-def test_no_login_goes_where_it_does_not_belong(
-    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str
-) -> None:
-    """A request without an image, or for an image of another registry, carries no login."""
+def test_a_build_may_ask_every_registry(engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base may be in any registry that the operator has a login to."""
     docker_login(tmp_path, monkeypatch, quay_io="ada:hush")
     wire.answers = [answer(200)]
-    list(engine.stream("/images/create", image=image))
-    assert "X-Registry-Auth" not in wire.sent[0].headers
+    list(engine.build(b"tar", "hub:1", {}))
+    assert login(wire, "X-Registry-Config")["quay.io"]["password"] == "hush"
 
 
-@pytest.mark.parametrize("call", ["stream", "logs"])
+def test_no_login_goes_where_it_does_not_belong(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request for an image of another registry carries no login."""
+    docker_login(tmp_path, monkeypatch, quay_io="ada:hush")
+    wire.answers = [answer(200)]
+    list(engine.pull("docker.io/library/debian", "12"))
+    assert login(wire) is None
+
+
+def with_helper(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str = "") -> None:
+    """Keep logins with a credential helper; without a script, it is not installed."""
+    (folder / "config.json").write_text(json.dumps({"credsStore": "test"}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    if script:
+        helper = folder / "docker-credential-test"
+        helper.write_text(f"#!/bin/sh\n{script}\n")
+        helper.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_login_may_be_with_a_credential_helper(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's own credential helpers are asked, as the docker command does."""
+    with_helper(tmp_path, monkeypatch, """echo '{"ServerURL": "quay.io", "Username": "ada", "Secret": "hush"}'""")
+    wire.answers = [answer(200)]
+    list(engine.pull("quay.io/lab/notebook", "1"))
+    assert (login(wire)["Username"], login(wire)["Password"]) == ("ada", "hush")
+
+
+@pytest.mark.parametrize("call", ["pull", "build", "registry_digest"])
+def test_without_its_helper_a_registry_is_asked_without_a_login(
+    engine: SshEngine,
+    wire: Wire,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    call: str,
+) -> None:
+    """A public image needs no login; the operator is told once that none was sent."""
+    module._note.cache_clear()
+    with_helper(tmp_path, monkeypatch)
+    wire.answers = [answer(200, {"Descriptor": {"digest": "sha256:1f"}})] * 2
+    CALLS[call](engine)
+    CALLS[call](engine)
+    (note,) = caplog.messages
+    assert (login(wire), "docker-credential-test not installed" in note) == (None, True)
+
+
+def test_logins_that_cannot_be_read_are_an_error_of_one_line(
+    engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says that this machine's configuration is wrong, and what helps."""
+    (tmp_path / "config.json").write_text('{"auths": {"quay.io": {"auth": "x"}}}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(StepError, match=r"logins in this machine's Docker configuration cannot be read.*docker login"):
+        engine.get("/info")
+
+
+def _silence(timeout: Any) -> float | None:
+    """Return how long an answer may be silent: requests takes one limit, or one to connect and one to read."""
+    silence: float | None = timeout[1] if isinstance(timeout, tuple) else timeout
+    return silence
+
+
+@pytest.mark.parametrize("call", ["pull", "build", "logs"])
 def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire, call: str) -> None:
     """A pull, a build or a log that is followed may say nothing for minutes; a question is answered within one."""
     wire.answers = [answer(200), answer(200, {})]
-    _ = list(engine.stream("/build")) if call == "stream" else list(engine.logs("/containers/c1/logs", follow=True))
+    CALLS[call](engine)
     engine.get("/info")
-    assert wire.timeouts == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
+    assert [_silence(timeout) for timeout in wire.timeouts] == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
 
 
 def test_a_log_that_is_followed_by_people_may_be_silent_for_ever(engine: SshEngine, wire: Wire) -> None:
     """Ctrl-C ends it, not the clock."""
     wire.answers = [answer(200)]
     _ = list(engine.logs("/services/s1/logs", patience=None, follow=True))
-    assert wire.timeouts == [None]
+    assert [_silence(timeout) for timeout in wire.timeouts] == [None]
 
 
 def frame(payload: bytes, stream: int = 1) -> bytes:
@@ -486,7 +557,7 @@ def test_both_streams_of_a_log_are_asked_for(engine: SshEngine, wire: Wire) -> N
     """An engine gives neither unless it is told to."""
     wire.answers = [answer(200)]
     list(engine.logs("/tasks/t1/logs", tail=20))
-    assert str(wire.sent[0].url).partition("?")[2] == "stdout=1&stderr=1&tail=20"
+    assert str(wire.sent[0].url).partition("?")[2] == "stdout=True&stderr=True&tail=20"
 
 
 def test_a_proxy_of_this_machine_has_no_part_in_it(engine: SshEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -540,7 +611,7 @@ def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: 
     monkeypatch.setattr(connections, "opened", lambda host: SimpleNamespace(transport=transport))
     engine = SshEngine(HOST, connections)
     paths = [engine.get(path)["Path"] for path in ("/info", "/nodes")]
-    engine._session.close()  # type: ignore[union-attr]
+    engine._client.close()  # type: ignore[union-attr]
     assert (paths, commands) == (
         [f"/v{DEFAULT_DOCKER_API_VERSION}/info", f"/v{DEFAULT_DOCKER_API_VERSION}/nodes"],
         ["docker system dial-stdio"],

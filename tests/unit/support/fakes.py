@@ -134,8 +134,17 @@ class FakeEngine:
             if error.status != 404:
                 raise
 
-    def stream(self, path: str, /, *, content: bytes | None = None, image: str = "", **params: Json) -> Iterator[Json]:
-        yield from self._answer(Request("POST", path, params | {"image": image}, content)) or []
+    def pull(self, name: str, tag: str) -> Iterator[Json]:
+        yield from self._answer(Request("POST", "/images/create", {"fromImage": name, "tag": tag})) or []
+
+    def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
+        yield from self._answer(Request("POST", "/build", {"t": tag, "buildargs": arguments}, content)) or []
+
+    def load(self, content: bytes) -> None:
+        self.post("/images/load", content)
+
+    def registry_digest(self, image: str) -> str:
+        return str(self.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
 
     def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
