@@ -11,7 +11,7 @@ from swarmhub.run.task import step, step_task
 @step_task(
     help={
         "json": "Print it for machines.",
-        "commands": "Add the docker command that a person would type for each change.",
+        "commands": "Add the docker command for each change that you could type yourself.",
         "exit-code": "Exit with 3 if something would change.",
     }
 )

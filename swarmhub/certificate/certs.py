@@ -10,7 +10,6 @@ from swarmhub.certificate import certbot, dns_challenge
 from swarmhub.certificate.certbot import Certbot, Wanted
 from swarmhub.errors import StepError
 from swarmhub.host import Host
-from swarmhub.plan import commands
 from swarmhub.plan.differences import Difference, differences, flat
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.settings import Settings, read_text
@@ -195,11 +194,4 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
 
 def _change(verb: str, what: str, manager: str, run: Certbot, differs: tuple[Difference, ...] = ()) -> Change:
     cost = Cost.NOTHING if verb == "issue" else run.wanted.cost
-    return Change(verb, what, manager, run, differs, cost, command=_typed(run))
-
-
-def _typed(run: Certbot) -> str:
-    """Return the command, with the files mounted that the engine is sent."""
-    body = certbot.container(run.wanted, run.directory, force=run.force)
-    mounted = [*body["HostConfig"]["Binds"], *(f"{file}:{place}:ro" for place, file in run.wanted.given)]
-    return commands.container(body | {"HostConfig": body["HostConfig"] | {"Binds": mounted}})
+    return Change(verb, what, manager, run, differs, cost)

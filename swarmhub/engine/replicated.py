@@ -86,7 +86,7 @@ def update(
 ) -> Change:
     """Return what turns the service into the wanted one; it may have been stopped since it was `found`."""
     cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
-    command = commands.service_update(wanted, found["Spec"])
+    command = commands.service_update(wanted, found["Spec"], differs)
     what = f"service {wanted['Name']}"
     if not any(item.path.startswith("TaskTemplate") for item in differs):
         # Swarm starts a new task for a template that only says the same in other words.

@@ -7,7 +7,6 @@ from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.inside import SCRIPTS
-from swarmhub.plan import commands
 from swarmhub.plan.plans import Change, Cost, Progress
 
 FILE = "/data/jupyterhub.sqlite"
@@ -42,7 +41,7 @@ def observe(manager: Host, database: Database) -> State:
 def copy(database: Database, name: str, manager: str) -> Change:
     """Return what copies the database, in use or not."""
     act = _Action(database, "copy", (FILE, f"{COPIES}/{name}"))
-    return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act, command=_typed(act))
+    return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act)
 
 
 def opening(database: Database, wanted: Json, found: Json | None, manager: str) -> list[Change]:
@@ -50,14 +49,14 @@ def opening(database: Database, wanted: Json, found: Json | None, manager: str) 
     if found and _user(wanted) == _user(found["Spec"]):
         return []
     act = _Action(database, "open", (FILE,))
-    return [Change("open", f"{database.volume} to the hub's user", manager, act, command=_typed(act))]
+    return [Change("open", f"{database.volume} to the hub's user", manager, act)]
 
 
 def restore(database: Database, name: str, manager: str) -> Change:
     """Return what puts a copy back; no hub may run meanwhile."""
     act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
     what = f"the hub's database from {database.volume}: backups/{name}"
-    return Change("restore", what, manager, act, cost=Cost.HUB_RESTART, command=_typed(act))
+    return Change("restore", what, manager, act, cost=Cost.HUB_RESTART)
 
 
 def remove(manager: Host, database: Database, name: str) -> None:
@@ -100,9 +99,3 @@ def _body(database: Database, *words: str) -> dict[str, object]:
         "Labels": {"swarmhub": "database"},
         "HostConfig": {"Binds": [f"{database.volume}:/data"], "NetworkMode": "none"},
     }
-
-
-def _typed(act: _Action) -> str:
-    volume, image = act.database.volume, act.database.image
-    where = ["--volume", f"{volume}:/data", "--volume", f"./swarmhub/inside/database.py:/{IN_CONTAINER}"]
-    return commands.line("run", "--rm", *where, "--entrypoint", "python3", image, f"/{IN_CONTAINER}", act.action, *act.files)

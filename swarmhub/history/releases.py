@@ -12,7 +12,6 @@ from swarmhub.history import author, database
 from swarmhub.history.database import Database
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images.pull import digest_of, short
-from swarmhub.plan import commands
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.services import hub as services
@@ -84,8 +83,7 @@ def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | No
 
 def record(new: Release, manager: str) -> Change:
     """Return what records a release."""
-    command = commands.line("config", "create", "--label", f"{LABEL}={new.service}", _name(new), "release.json")
-    return Change("record", f"release {new.number}", manager, _Recorder(new), command=command)
+    return Change("record", f"release {new.number}", manager, _Recorder(new))
 
 
 def settings_between(old: Release, new: Release) -> tuple[Difference, ...]:

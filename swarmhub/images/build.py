@@ -10,7 +10,6 @@ from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Host
 from swarmhub.images import logo
-from swarmhub.plan import commands
 from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.settings import Settings, read_text
@@ -26,12 +25,11 @@ FOLDERS = ("ca", "conf.d", "logo")
 
 @dataclass(frozen=True)
 class HubImage:
-    """An image to build: its tag, its files, what it is built on, and the folder that most of the files are from."""
+    """An image to build: its tag, its files, and what it is built on."""
 
     tag: str
     files: context.Files
     base: str
-    folder: str = "hub"
 
 
 def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
@@ -66,7 +64,7 @@ def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
-    return HubImage(tag, files, settings.hub.base_image, "hub/proxy")
+    return HubImage(tag, files, settings.hub.base_image)
 
 
 def wanted(settings: Settings) -> tuple[HubImage, ...]:
@@ -91,9 +89,8 @@ def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Pla
 
 
 def _build(image: HubImage, manager: str) -> Change:
-    command = commands.line("build", "--build-arg", f"BASE={image.base}", "--tag", image.tag, image.folder)
     differs = flat({"tag": image.tag, "base": image.base})
-    return Change("build", image.tag, manager, _Builder(image), differs, command=command)
+    return Change("build", image.tag, manager, _Builder(image), differs)
 
 
 @dataclass(frozen=True)

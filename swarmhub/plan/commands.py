@@ -1,16 +1,26 @@
-"""The docker command that a person would type for a change; swarmhub itself uses the Engine API."""
+"""The docker command for a change that a person can type; swarmhub itself uses the Engine API."""
 
+import re
 import shlex
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from swarmhub.host import Json
+from swarmhub.plan.differences import Difference, flat
 
 Flag = tuple[str, str]
 
+# Behind a command that does not say all of a change.
+MORE = "  # and more: see fab plan --details"
+# The fields of a service that the flags here say.
+SAID = re.compile(
+    r"Name|Labels\..*|Mode\.Replicated\.Replicas|EndpointSpec\.(Mode|Ports\[\d+\]\.\w+)"
+    r"|TaskTemplate\.(Networks\[\d+\]\.Target|Placement\.Constraints)"
+    r"|TaskTemplate\.ContainerSpec\.(Image|User|Env.*|Mounts\[\d+\]\.(Type|Source|Target|ReadOnly))"
+    r"|TaskTemplate\.ContainerSpec\.Secrets\[\d+\]\.(SecretName|File\.\w+)"
+)
 # Flags that "service create" takes several times; "service update" adds and removes, the latter by a part of the value.
 # Of the first ones, what is added replaces what has the same key.
-REPLACED = ("--label", "--container-label", "--env", "--mount")
+REPLACED = ("--label", "--env", "--mount")
 REPEATED = (*REPLACED, "--secret", "--network", "--publish", "--constraint")
 
 
@@ -28,19 +38,6 @@ def volume(body: Json) -> str:
     return line("volume", "create", "--driver", body["Driver"], *_options(body["DriverOpts"]), body["Name"])
 
 
-def container(body: Json) -> str:
-    """Return what runs a container to its end."""
-    host = body["HostConfig"]
-    binds = [word for bind in host["Binds"] for word in ("--volume", bind)]
-    ports = [
-        word
-        for inside, outside in host.get("PortBindings", {}).items()
-        for word in ("--publish", f"{outside[0]['HostPort']}:{inside.removesuffix('/tcp')}")
-    ]
-    environment = [word for value in body["Env"] for word in ("--env", value)]
-    return line("run", "--rm", *binds, *ports, *environment, body["Image"], *body["Cmd"])
-
-
 def secret(variable: str, name: str, label: str) -> str:
     """Return what makes a secret of an environment variable's value, past every argv."""
     return f'printf %s "${variable}" | {line("secret", "create", "--label", label, name, "-")}'
@@ -50,23 +47,22 @@ def service_create(spec: Json) -> str:
     """Return what makes a service."""
     words = [word for flag in _flags(spec) for word in flag]
     container = spec["TaskTemplate"]["ContainerSpec"]
-    arguments = container.get("Args") or []
-    return line("service", "create", "--no-resolve-image", "--name", spec["Name"], *words, container["Image"], *arguments)
+    image = (container["Image"], *(container.get("Args") or ()))
+    return line("service", "create", "--no-resolve-image", "--name", spec["Name"], *words, *image) + _more(flat(spec))
 
 
-def service_update(wanted: Json, found: Json) -> str:
-    """Return what turns a service into the wanted one, as far as there are flags for it."""
-    new, old = [*_flags(wanted), _image(wanted)], [*_flags(found), _image(found)]
-    replaced = {(flag, _key(flag, value)) for flag, value in new if flag in REPLACED}
-    words = []
-    for flag, value in old:
-        stays = (flag, value) in new or (flag, _key(flag, value)) in replaced
-        if flag in REPEATED and not stays:
-            words += [f"{flag}-rm", _key(flag, value)]
+def service_update(wanted: Json, found: Json, differs: Iterable[Difference]) -> str:
+    """Return what turns a service into the wanted one; nothing if no flag here says a part of it."""
+    new, old = ([*_flags(spec), ("--image", spec["TaskTemplate"]["ContainerSpec"]["Image"])] for spec in (wanted, found))
+    kept = {(flag, _key(flag, value)) for flag, value in new if flag in REPLACED}
+    gone = [one for one in old if one not in new and one[0] in REPEATED and (one[0], _key(*one)) not in kept]
+    words = [word for flag, value in gone for word in (f"{flag}-rm", _key(flag, value))]
+    unset = {flag for flag, _ in old if flag not in REPEATED} - {flag for flag, _ in new}
+    words += [word for flag in unset for word in (flag, "")]
     for flag, value in new:
         if (flag, value) not in old:
             words += [f"{flag}-add" if flag in REPEATED else flag, value]
-    return line("service", "update", "--no-resolve-image", *words, wanted["Name"])
+    return line("service", "update", "--no-resolve-image", *words, wanted["Name"]) + _more(differs) if words else ""
 
 
 def line(*words: str) -> str:
@@ -74,56 +70,28 @@ def line(*words: str) -> str:
     return shlex.join(("docker", *words))
 
 
-def _image(spec: Json) -> Flag:
-    return "--image", spec["TaskTemplate"]["ContainerSpec"]["Image"]
+def _more(differs: Iterable[Difference]) -> str:
+    fields = (one.path for item in differs for value in (item.found, item.wanted) for one in flat(value, item.path))
+    return "" if all(SAID.fullmatch(path) for path in fields) else MORE
 
 
 def _flags(spec: Json) -> list[Flag]:
     template = spec["TaskTemplate"]
-    container = template["ContainerSpec"]
-    endpoint = spec.get("EndpointSpec") or {}
-    flags = [("--label", f"{name}={value}") for name, value in (spec.get("Labels") or {}).items()]
-    flags += [("--container-label", f"{name}={value}") for name, value in (container.get("Labels") or {}).items()]
-    flags += [("--env", value) for value in container.get("Env") or []]
-    flags += [("--mount", _mount(mount)) for mount in container.get("Mounts") or []]
-    flags += [("--secret", _secret(secret)) for secret in container.get("Secrets") or []]
-    flags += [("--network", network["Target"]) for network in template.get("Networks") or []]
-    flags += [("--constraint", constraint) for constraint in (template.get("Placement") or {}).get("Constraints") or []]
-    flags += [("--publish", _port(port)) for port in endpoint.get("Ports") or []]
-    return [*flags, *_single(spec)]
-
-
-def _single(spec: Json) -> Iterator[Flag]:
-    template = spec["TaskTemplate"]
-    container, restart = template["ContainerSpec"], template.get("RestartPolicy") or {}
-    check = container.get("Healthcheck") or {}
-    update, rollback = spec.get("UpdateConfig") or {}, spec.get("RollbackConfig") or {}
-    found: dict[str, Any] = {
-        "--user": container.get("User"),
-        "--replicas": (spec.get("Mode") or {}).get("Replicated", {}).get("Replicas"),
-        "--endpoint-mode": (spec.get("EndpointSpec") or {}).get("Mode"),
-        "--health-cmd": _script(check.get("Test") or [""]),
-        "--health-interval": _time(check.get("Interval")),
-        "--health-timeout": _time(check.get("Timeout")),
-        "--health-start-period": _time(check.get("StartPeriod")),
-        "--health-start-interval": _time(check.get("StartInterval")),
-        "--health-retries": check.get("Retries"),
-        "--stop-grace-period": _time(container.get("StopGracePeriod")),
-        "--restart-condition": restart.get("Condition"),
-        "--restart-delay": _time(restart.get("Delay")),
-        "--update-order": update.get("Order"),
-        "--update-monitor": _time(update.get("Monitor")),
-        "--update-failure-action": update.get("FailureAction"),
-        "--rollback-order": rollback.get("Order"),
-        "--rollback-monitor": _time(rollback.get("Monitor")),
-        "--rollback-failure-action": rollback.get("FailureAction"),
+    container, endpoint = template["ContainerSpec"], spec.get("EndpointSpec") or {}
+    replicas = ((spec.get("Mode") or {}).get("Replicated") or {}).get("Replicas")
+    values: dict[str, Iterable[str]] = {
+        "--label": (f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()),
+        "--env": container.get("Env") or (),
+        "--mount": map(_mount, container.get("Mounts") or ()),
+        "--secret": map(_secret, container.get("Secrets") or ()),
+        "--network": (network["Target"] for network in template.get("Networks") or ()),
+        "--constraint": (template.get("Placement") or {}).get("Constraints") or (),
+        "--publish": map(_port, endpoint.get("Ports") or ()),
+        "--user": filter(None, [container.get("User")]),
+        "--replicas": () if replicas is None else (str(replicas),),
+        "--endpoint-mode": filter(None, [endpoint.get("Mode")]),
     }
-    return ((flag, str(value)) for flag, value in found.items() if value)
-
-
-def _script(test: list[str]) -> str:
-    """Return a health check as a shell takes it: a script is one already, the words of a command are not."""
-    return test[1] if test[0] == "CMD-SHELL" else shlex.join(test[1:])
+    return [(flag, value) for flag, several in values.items() for value in several]
 
 
 def _mount(mount: Json) -> str:
@@ -143,17 +111,12 @@ def _port(port: Json) -> str:
 
 def _key(flag: str, value: str) -> str:
     """Return the part of a flag's value by which the thing is removed."""
-    if flag in ("--label", "--container-label", "--env"):
+    if flag in ("--label", "--env"):
         return value.partition("=")[0]
     parts = dict(part.partition("=")[::2] for part in value.split(","))
     # Of a port all counts: "--publish-rm 443" leaves one that is published in the mode "host".
-    name = {"--mount": "target", "--secret": "source"}.get(flag, "")
-    return parts.get(name, value)
+    return parts.get({"--mount": "target", "--secret": "source"}.get(flag, ""), value)
 
 
 def _options(options: dict[str, str]) -> list[str]:
     return [word for name, value in options.items() for word in ("--opt", f"{name}={value}" if value else name)]
-
-
-def _time(nanoseconds: int | None) -> str:
-    return f"{nanoseconds / 1e9:g}s" if nanoseconds else ""

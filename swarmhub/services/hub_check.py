@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.plan import commands
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 
 ARGUMENTS = ("-m", "hub.check")
@@ -27,14 +26,8 @@ def change(spec: Json, secrets: Mapping[str, SecretStr], manager: str) -> Change
     """Return what checks the configuration of a service's spec; `secrets` are those that are mounted, by name."""
     container = spec["TaskTemplate"]["ContainerSpec"]
     image = container["Image"]
-    environment = [word for value in container["Env"] for word in ("--env", value)]
-    mounted = [word for name in secrets for word in ("--volume", f"./{name}:/{SECRETS}/{name}:ro")]
-    user = ("--user", container["User"]) if container.get("User") else ()
-    command = commands.line(
-        "run", "--rm", "--network", "none", *user, *environment, *mounted, "--entrypoint", "python3", image, *ARGUMENTS
-    )
     check = _Checker(image, container.get("User", ""), tuple(container["Env"]), secrets)
-    return Change("check", f"the hub's configuration in {image}", manager, check, command=command)
+    return Change("check", f"the hub's configuration in {image}", manager, check)
 
 
 @dataclass(frozen=True)

@@ -168,12 +168,3 @@ def test_a_file_server_that_root_has_no_rights_on_is_told(host: FakeHost) -> Non
     with pytest.raises(StepError, match=r"cannot open the hub's database: .*not permitted") as told:
         apply(change, host)
     assert "no_root_squash" in told.value.remedy
-
-
-def test_a_person_can_type_it() -> None:
-    """The command mounts the volume and the script, and says what to do."""
-    assert database.copy(WHERE, COPY, MANAGER).command == (
-        "docker run --rm --volume jupyterhub-data:/data --volume ./swarmhub/inside/database.py:/swarmhub-database.py "
-        "--entrypoint python3 jupyterhub:0123456789ab /swarmhub-database.py "
-        f"copy /data/jupyterhub.sqlite /data/backups/{COPY}"
-    )

@@ -235,13 +235,6 @@ def test_the_record_has_no_ids_of_secrets(host: FakeHost) -> None:
     assert [sorted(one) for one in secrets] == [["File", "SecretName"]] * len(secrets)
 
 
-def test_a_person_can_type_a_record() -> None:
-    """It is a Swarm config with a label."""
-    assert releases.record(release(2), MANAGER).command == (
-        f"docker config create --label swarmhub.release={NAME} {NAME}-release-2 release.json"
-    )
-
-
 def ten(**images: str) -> list[Release]:
     """Return ten releases, with other images for some: `_1="jupyterhub:9"`."""
     return [release(number, images.get(f"_{number}", "")) for number in range(1, 11)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.certificate import certbot, certs
+from swarmhub.engine import specs
 from swarmhub.host import Json
 from swarmhub.plan import commands
 from swarmhub.services import network, volume
@@ -29,16 +29,17 @@ def template(**more: Any) -> dict[str, Any]:
     return made
 
 
-def flags(command: str) -> list[tuple[str, str]]:
+def flags(wanted: Json, found: Json) -> list[tuple[str, str]]:
     """Return the flags that a shell makes of a "service update", with their values."""
-    words = shlex.split(command)
+    command = commands.service_update(wanted, found, specs.compare(wanted, found))
+    words = shlex.split(command, comments=True)
     assert (words[:4], words[-1]) == (["docker", "service", "update", "--no-resolve-image"], "jupyterhub")
     return list(zip(words[4:-1:2], words[5:-1:2], strict=True))
 
 
 def created(wanted: Json) -> list[tuple[str, str]]:
     """Return the flags of the "service create" for a spec."""
-    words = shlex.split(commands.service_create(wanted))
+    words = shlex.split(commands.service_create(wanted), comments=True)
     assert words[:6] == ["docker", "service", "create", "--no-resolve-image", "--name", "jupyterhub"]
     return list(zip(words[6:-1:2], words[7:-1:2], strict=True))
 
@@ -76,21 +77,6 @@ def test_a_volume_has_its_settings() -> None:
     )
 
 
-def test_certbot_runs_with_its_folder_its_port_and_its_arguments() -> None:
-    """The arguments come after the image."""
-    wanted = certs.desired(settings(certs={"email": "ada@example.org"}))
-    words = shlex.split(commands.container(certbot.container(wanted, "https://acme.example.org", force=False)))
-    image = words.index(wanted.image)
-    assert words[:image] == ["docker", "run", "--rm", "--volume", "/etc/letsencrypt:/etc/letsencrypt", "--publish", "80:80"]
-    assert words[image + 1 :] == certbot.arguments(wanted, "https://acme.example.org", force=False)
-
-
-def test_a_containers_environment_is_passed() -> None:
-    """A setting with a space stays one word."""
-    body = {"Image": "x", "Cmd": [], "Env": ["A=b c"], "HostConfig": {"Binds": [], "PortBindings": {}}}
-    assert commands.container(body) == "docker run --rm --env 'A=b c' x"
-
-
 def test_a_secret_comes_from_the_environment_and_no_argv() -> None:
     """The shell's own printf passes it: neither a process list nor a history has its value."""
     assert commands.secret("GITHUB_CLIENT_SECRET", "hub-secret-1f", "swarmhub.service=hub") == (
@@ -101,14 +87,12 @@ def test_a_secret_comes_from_the_environment_and_no_argv() -> None:
 MOUNT = {"Type": "volume", "Source": "data", "Target": "/data"}
 SECRET = {"SecretName": "s-1", "File": {"Name": "S", "UID": "0", "GID": "0", "Mode": 0o400}}
 PORT = {"Protocol": "tcp", "TargetPort": 443, "PublishedPort": 443, "PublishMode": "host"}
-CHECK = {"Test": ["CMD", "curl", "a b"], "Interval": 2_000_000_000, "Timeout": 500_000_000, "StartPeriod": 60_000_000_000}
 
 
 @pytest.mark.parametrize(
     ("wanted", "flag"),
     [
         (spec() | {"Labels": {"a": "b c"}}, ("--label", "a=b c")),
-        (spec(Labels={"a": "b"}), ("--container-label", "a=b")),
         (spec(Env=["A=b=c"]), ("--env", "A=b=c")),
         (spec(Mounts=[MOUNT]), ("--mount", "type=volume,source=data,target=/data")),
         (spec(Mounts=[MOUNT | {"ReadOnly": True}]), ("--mount", "type=volume,source=data,target=/data,readonly")),
@@ -123,25 +107,6 @@ CHECK = {"Test": ["CMD", "curl", "a b"], "Interval": 2_000_000_000, "Timeout": 5
         (spec() | {"EndpointSpec": {"Mode": "dnsrr"}}, ("--endpoint-mode", "dnsrr")),
         (spec(User="61081:0"), ("--user", "61081:0")),
         (spec(), ("--replicas", "1")),
-        (spec(Healthcheck=CHECK), ("--health-cmd", "curl 'a b'")),
-        (
-            spec(Healthcheck=CHECK | {"Test": ["CMD-SHELL", "until curl 'a b'; do :; done"]}),
-            ("--health-cmd", "until curl 'a b'; do :; done"),
-        ),
-        (spec(Healthcheck=CHECK), ("--health-interval", "2s")),
-        (spec(Healthcheck=CHECK), ("--health-timeout", "0.5s")),
-        (spec(Healthcheck=CHECK), ("--health-start-period", "60s")),
-        (spec(Healthcheck=CHECK | {"StartInterval": 200_000_000}), ("--health-start-interval", "0.2s")),
-        (spec(Healthcheck=CHECK | {"Retries": 5}), ("--health-retries", "5")),
-        (spec(StopGracePeriod=20_000_000_000), ("--stop-grace-period", "20s")),
-        (template(RestartPolicy={"Condition": "any"}), ("--restart-condition", "any")),
-        (template(RestartPolicy={"Delay": 2_000_000_000}), ("--restart-delay", "2s")),
-        (spec() | {"UpdateConfig": {"Order": "stop-first"}}, ("--update-order", "stop-first")),
-        (spec() | {"UpdateConfig": {"Monitor": 3_000_000_000}}, ("--update-monitor", "3s")),
-        (spec() | {"UpdateConfig": {"FailureAction": "rollback"}}, ("--update-failure-action", "rollback")),
-        (spec() | {"RollbackConfig": {"Order": "stop-first"}}, ("--rollback-order", "stop-first")),
-        (spec() | {"RollbackConfig": {"Monitor": 3_000_000_000}}, ("--rollback-monitor", "3s")),
-        (spec() | {"RollbackConfig": {"FailureAction": "pause"}}, ("--rollback-failure-action", "pause")),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -155,17 +120,47 @@ def test_a_services_image_comes_last() -> None:
     assert shlex.split(commands.service_create(spec()))[-1] == "jupyterhub:1"
 
 
+CHECK = {"Test": ["CMD", "curl"], "Interval": 2_000_000_000}
+MORE = [
+    spec(Healthcheck=CHECK),
+    spec(Labels={"a": "b"}),
+    spec(Mounts=[MOUNT | {"BindOptions": {"Propagation": "rslave"}}]),
+    template(Networks=[{"Target": "n1", "Aliases": ["hub"]}]),
+    template(RestartPolicy={"Condition": "any"}),
+    spec() | {"UpdateConfig": {"Order": "stop-first"}},
+]
+
+
+@pytest.mark.parametrize("wanted", MORE)
+def test_what_a_command_does_not_say_is_no_secret(wanted: Json) -> None:
+    """Behind the command a comment says that there is more, and where."""
+    assert commands.service_create(wanted).endswith(" jupyterhub:1  # and more: see fab plan --details")
+
+
+@pytest.mark.parametrize("wanted", MORE)
+def test_an_update_that_no_command_says_whole_tells_so(wanted: Json) -> None:
+    """The flags are those of the part that it says."""
+    old = spec(Image="jupyterhub:0", Mounts=wanted["TaskTemplate"]["ContainerSpec"].get("Mounts") and [MOUNT])
+    old["TaskTemplate"]["Networks"] = wanted["TaskTemplate"].get("Networks") and [{"Target": "n1"}]
+    command = commands.service_update(wanted, old, specs.compare(wanted, old))
+    assert (
+        command
+        == "docker service update --no-resolve-image --image jupyterhub:1 jupyterhub  # and more: see fab plan --details"
+    )
+
+
+def test_an_update_that_no_flag_here_says_has_no_command() -> None:
+    """One without a flag would change nothing."""
+    wanted = spec(Healthcheck=CHECK)
+    assert commands.service_update(wanted, spec(), specs.compare(wanted, spec())) == ""
+
+
 def test_what_is_not_set_has_no_flag() -> None:
-    """An engine's empty values are none."""
+    """An engine's empty values are none, and nothing more."""
     empty = spec(Env=None, Labels=None, Mounts=None, Secrets=None, Healthcheck=None)
     empty |= {"Labels": None, "EndpointSpec": None, "UpdateConfig": None, "RollbackConfig": None}
     empty["TaskTemplate"] |= {"Networks": None, "Placement": None, "RestartPolicy": None}
-    assert created(empty) == [("--replicas", "1")]
-
-
-def test_what_is_as_wanted_is_not_in_an_update() -> None:
-    """Only what differs is typed."""
-    assert flags(commands.service_update(spec(Env=["A=b"]), spec(Env=["A=b"]))) == []
+    assert (created(empty), "#" in commands.service_create(empty)) == ([("--replicas", "1")], False)
 
 
 def ported(**more: Any) -> dict[str, Any]:
@@ -184,9 +179,6 @@ INGRESS_443 = "published=443,target=443,protocol=tcp,mode=ingress"
         (spec() | {"Labels": {"a": "1"}}, spec() | {"Labels": {"a": "2"}}, [("--label-add", "a=2")]),
         (spec() | {"Labels": {"a": "1"}}, spec(), [("--label-rm", "a")]),
         (spec(), spec() | {"Labels": {"a": "1"}}, [("--label-add", "a=1")]),
-        (spec(Labels={"a": "1"}), spec(Labels={"a": "2"}), [("--container-label-add", "a=2")]),
-        (spec(Labels={"a": "1"}), spec(), [("--container-label-rm", "a")]),
-        (spec(), spec(Labels={"a": "1"}), [("--container-label-add", "a=1")]),
         (spec(Env=["A=1", "B=1"]), spec(Env=["A=2", "B=1"]), [("--env-add", "A=2")]),
         (spec(Env=["A=1", "B=1"]), spec(Env=["B=1"]), [("--env-rm", "A")]),
         (spec(), spec(Env=["A=1"]), [("--env-add", "A=1")]),
@@ -223,18 +215,18 @@ INGRESS_443 = "published=443,target=443,protocol=tcp,mode=ingress"
         (ported(), spec(), [("--publish-rm", HOST_443)]),
         (spec(), ported(), [("--publish-add", HOST_443)]),
         (spec(Image="jupyterhub:0"), spec(), [("--image", "jupyterhub:1")]),
+        (spec(User="61081:0"), spec(), [("--user", "")]),
         (spec() | {"Mode": {"Replicated": {"Replicas": 0}}}, spec(), [("--replicas", "1")]),
-        (spec(Healthcheck=CHECK), spec(Healthcheck=CHECK | {"Interval": 3_000_000_000}), [("--health-interval", "3s")]),
     ],
 )
 def test_an_update_has_the_flags_that_lead_from_one_to_the_other(old: Json, new: Json, expected: list[tuple[str, str]]) -> None:
     """Added, removed by what docker removes it by, or changed: where adding does not replace, the old one goes first."""
-    assert flags(commands.service_update(new, old)) == expected
+    assert flags(new, old) == expected
 
 
 def test_a_command_leaves_the_specs_as_they_are() -> None:
     """What is sent to the engine afterwards is what was planned."""
     old, new = ported(), spec(Env=["A=1"])
     before = copy.deepcopy((old, new))
-    commands.service_update(new, old)
+    commands.service_update(new, old, specs.compare(new, old))
     assert (old, new) == before
