@@ -23,6 +23,16 @@ def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | Ba
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def gather(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | StepError]:
+    """Run jobs in parallel and return what each returned, or the StepError that it raised; any other error is raised."""
+    answers: list[T | StepError] = []
+    for answer in at_once(jobs, most):
+        if isinstance(answer, BaseException) and not isinstance(answer, StepError):
+            raise answer
+        answers.append(answer)
+    return answers
+
+
 def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """Run jobs in parallel and return what each returned.
 
@@ -30,11 +40,8 @@ def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
         StepErrors: some of them failed.
 
     """
-    answers = at_once(jobs)
-    errors = [one for one in answers if isinstance(one, BaseException)]
-    unexpected = next((error for error in errors if not isinstance(error, StepError)), None)
-    if unexpected:
-        raise unexpected
+    answers = gather(jobs)
+    errors = [one for one in answers if isinstance(one, StepError)]
     if errors:
-        raise StepErrors(*(error for error in errors if isinstance(error, StepError)))
-    return [one for one in answers if not isinstance(one, BaseException)]
+        raise StepErrors(*errors)
+    return [one for one in answers if not isinstance(one, StepError)]

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,6 @@ from docker.types import ConfigReference
 from docker.utils import kwargs_from_env
 
 from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
-
-CONFLICT = 409
 
 
 def wait_until_it_answers(pause: float = 1.0) -> None:
@@ -39,7 +38,7 @@ def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
         try:
             client.create_config(name, content, labels={"swarmhub.service": service})
         except APIError as error:
-            if error.status_code != CONFLICT:
+            if error.status_code != HTTPStatus.CONFLICT:
                 raise
         found = next(one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name)
     finally:

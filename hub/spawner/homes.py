@@ -1,15 +1,14 @@
 """On which node a user's home is: a Swarm config for each, which outlives the hub's database."""
 
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 from docker.errors import APIError
 
 from hub.shared.mounts import HOME, HOMES, NODE, USER
 from hub.shared.nodes import hostname
-from hub.spawner.service import NOT_FOUND, Docker
-
-CONFLICT = 409
+from hub.spawner.service import Docker
 
 
 class NotHere(Exception):  # noqa: N818 - it is a message for people
@@ -39,7 +38,7 @@ async def node_up(docker: Docker, node: str, volume: str) -> None:
     try:
         found = await docker("inspect_node", node)
     except APIError as error:
-        if error.status_code != NOT_FOUND:
+        if error.status_code != HTTPStatus.NOT_FOUND:
             raise
         words = "Your files are on a node that is no longer part of the cluster. Ask your administrator for them."
         raise NotHere(words, "home-gone", f"{volume} is on node {node}, which has left the swarm; {how}") from None
@@ -57,7 +56,7 @@ async def remember(docker: Docker, volume: str, service: str, user: str, node: s
     try:
         await docker("create_config", volume, b"{}", labels={HOME: service, USER: user, NODE: node})
     except APIError as error:
-        if error.status_code != CONFLICT:  # two named servers of one user were started at once
+        if error.status_code != HTTPStatus.CONFLICT:  # two named servers of one user were started at once
             raise
 
 
@@ -66,7 +65,7 @@ async def forget(docker: Docker, volume: str) -> None:
     try:
         await docker("remove_config", volume)
     except APIError as error:
-        if error.status_code != NOT_FOUND:
+        if error.status_code != HTTPStatus.NOT_FOUND:
             raise
 
 

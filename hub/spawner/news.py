@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Any
+
+from hub.shared.nodes import usable
 
 Json = Mapping[str, Any]
 
@@ -81,9 +82,7 @@ def status(tasks: Sequence[Json]) -> int | None:
 
 def addresses_left(network: Json, tasks: Sequence[Json], services: Sequence[Json], nodes: int) -> int:
     """Return how many addresses a network has left; each node takes one, and each service that has its own."""
-    subnets = (ip_network(part["Subnet"]) for part in network["IPAM"]["Config"] or ())
-    # Without the subnet's own, its broadcast's and its gateway's.
-    room = sum(subnet.num_addresses - 3 for subnet in subnets if subnet.version == 4)
+    room = sum(usable(part["Subnet"]) for part in network["IPAM"]["Config"] or () if ":" not in part["Subnet"])
     living = [task for task in tasks if task["Status"]["State"] in ALIVE]
     attached = [one["Network"]["ID"] for task in living for one in task.get("NetworksAttachments") or ()]
     own = [one["NetworkID"] for service in services for one in (service.get("Endpoint") or {}).get("VirtualIPs") or ()]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from docker.errors import APIError, DockerException
@@ -16,7 +17,6 @@ from hub.spawner import news
 Docker = Callable[..., Awaitable[Any]]
 Where = tuple[str, int]
 
-NOT_FOUND = 404
 LOG_LINES = 10
 LOG_SECONDS = 5
 ANSWER_SECONDS = 0.1
@@ -35,7 +35,7 @@ class Service:
         try:
             found: list[dict[str, Any]] = await self.docker("tasks", filters={"service": self.id})
         except APIError as error:
-            if error.status_code != NOT_FOUND:
+            if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
             return []
         return found

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from hub.shared.spec import Extra
 from hub.spawner import homes, profiles
 from hub.spawner import news as reading
 from hub.spawner.news import News
-from hub.spawner.service import NOT_FOUND, Service, answers, has_addresses
+from hub.spawner.service import Service, answers, has_addresses
 
 THREADS = 8
 TASK_SECONDS = 0.2
@@ -291,7 +292,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         try:
             await super().remove_object()
         except APIError as error:
-            if error.status_code != NOT_FOUND:
+            if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
         # Whoever polls from now on, such as JupyterHub after a start that was refused, is not to ask for it again.
         self.object_id = ""

@@ -97,10 +97,9 @@ def _do(host: Host, *argv: str) -> None:
 
 def _require(host: Host, done: Output) -> None:
     if done.code:
-        said = (done.err.strip().splitlines() or ["it says nothing"])[-1]
-        is_refused = "Permission denied" in said
+        is_refused = "Permission denied" in done.last
         remedy = "Log in as root, or set ssh.sudo = true in hosts.toml" if is_refused else "Mend that there, and run this again"
-        raise StepError(host.name, f"cannot install the certificate: {said}", remedy)
+        raise StepError(host.name, f"cannot install the certificate: {done.last}", remedy)
 
 
 def _chain(file: Path) -> "list[x509.Certificate]":

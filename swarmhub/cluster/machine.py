@@ -31,9 +31,8 @@ def observe(host: Host, docker_root: str) -> Machine:
     try:
         return read(done.out)
     except (ValueError, IndexError) as error:
-        said = (done.err or done.out).strip().splitlines()
         remedy = f"Try there: cat /proc/loadavg; nproc; df -P {docker_root}"
-        raise StepError(host.name, f"does not tell its load: {said[-1] if said else 'no word'}", remedy) from error
+        raise StepError(host.name, f"does not tell its load: {done.last}", remedy) from error
 
 
 def read(text: str) -> Machine:

@@ -9,6 +9,7 @@ from swarmhub.cluster import quorum
 from swarmhub.cluster.drain import Drainer
 from swarmhub.cluster.nodes import Swarm, SwarmNode
 from swarmhub.cluster.update import Update
+from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.notebooks import homes
@@ -21,7 +22,6 @@ STEP = "remove-node"
 SECONDS = 60
 NO_SWARM = 503
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
-SERVICE = "com.docker.swarm.service.name"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def observe(host: Host, settings: Settings) -> Volumes:
         mount["Name"]
         for container in host.engine.get("/containers/json", all=True)
         for mount in container.get("Mounts") or []
-        if mount.get("Type") == "volume" and SERVICE in (container.get("Labels") or {})
+        if mount.get("Type") == "volume" and SERVICE_LABEL in (container.get("Labels") or {})
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
     others = [one for one in listed if not homes.is_one(one) and one["Name"] != services.engine(settings.hub.service)]

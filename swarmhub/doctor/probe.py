@@ -73,8 +73,7 @@ def observe(host: Host, *folders: str) -> Probe:
     done = host.run("sh", "-c", SCRIPT, "sh", *folders)
     took = time.monotonic() - asked
     if done.code:
-        said = (done.err.strip().splitlines() or ["it says nothing"])[-1]
-        raise StepError(host.name, f"cannot run sh there: {said}", f"Make this work first: ssh {host.name} true")
+        raise StepError(host.name, f"cannot run sh there: {done.last}", f"Make this work first: ssh {host.name} true")
     return parse(done.out, before + took / 2, took / 2)
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from swarmhub.engine import context
 from swarmhub.host import Host, Json, Output
 
+SERVICE_LABEL = "com.docker.swarm.service.name"
+
 
 def once(
     host: Host,
@@ -39,6 +41,19 @@ def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode:
         yield container
     finally:
         host.engine.delete(f"/containers/{container}", force=True, v=True)
+
+
+def execute(host: Host, container: str, *argv: str) -> Output:
+    """Run a command in a container that runs, and return what it printed.
+
+    With the docker command: docker-py waits for the output of an exec without a timeout.
+    """
+    return host.run("docker", "exec", container, *argv)
+
+
+def of_service(host: Host, service: str, **params: Json) -> Json:
+    """Return the containers that a host has of a service: those that run, or with `all=True` those that have ended too."""
+    return host.engine.get("/containers/json", filters={"label": [f"{SERVICE_LABEL}={service}"]}, **params)
 
 
 def memory(host: Host, container: str) -> int | None:

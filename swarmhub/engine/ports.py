@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.host import EngineError, Host
-
-SERVICE_LABEL = "com.docker.swarm.service.name"
 
 
 @dataclass(frozen=True)

@@ -94,15 +94,14 @@ def update(
     return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
 
 
-def removal(found: Json, manager: str, cost: Cost = Cost.NOTHING) -> Change:
-    """Return what removes a service."""
-    name = found["Spec"]["Name"]
-    command = commands.line("service", "rm", name)
-    return Change("remove", f"service {name}", manager, partial(_remove, found["ID"]), cost=cost, command=command)
+def removal(kind: str, name: str, id_: str, manager: str, cost: Cost = Cost.NOTHING) -> Change:
+    """Return what removes a service or a secret."""
+    command = commands.line(kind, "rm", name)
+    return Change("remove", f"{kind} {name}", manager, partial(_remove, f"/{kind}s/{id_}"), cost=cost, command=command)
 
 
-def _remove(id_: str, host: Host, _: Progress) -> None:
-    host.engine.delete(f"/services/{id_}")
+def _remove(path: str, host: Host, _: Progress) -> None:
+    host.engine.delete(path)
 
 
 def _restarts(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Swarm secrets of a hub: made, mounted, removed; what is in them reaches no plan."""
+"""The Swarm secrets of a hub: made and mounted; what is in them reaches no plan."""
 
 import base64
 from dataclasses import dataclass
@@ -26,11 +26,6 @@ def make(short: str, in_swarm: str, value: SecretStr, hub: str, manager: str) ->
     return Change("create", f"secret {in_swarm}", manager, _Maker(in_swarm, value, hub), command=command)
 
 
-def removal(name: str, id_: str, manager: str) -> Change:
-    """Return what removes a secret."""
-    return Change("remove", f"secret {name}", manager, _Remover(id_), command=commands.line("secret", "rm", name))
-
-
 @dataclass(frozen=True)
 class _Maker:
     name: str
@@ -40,11 +35,3 @@ class _Maker:
     def __call__(self, host: Host, progress: Progress) -> None:
         data = base64.b64encode(self.value.get_secret_value().encode()).decode()
         host.engine.post("/secrets/create", {"Name": self.name, "Data": data, "Labels": {LABEL: self.service}})
-
-
-@dataclass(frozen=True)
-class _Remover:
-    id: str
-
-    def __call__(self, host: Host, progress: Progress) -> None:
-        host.engine.delete(f"/secrets/{self.id}")

@@ -82,9 +82,8 @@ class _Action:
 def _do(manager: Host, database: Database, *words: str) -> State:
     done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
-        said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
-        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {said}", remedy)
+        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {done.last}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))
     return State(**json.loads(answer))

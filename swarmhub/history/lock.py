@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from swarmhub.engine import configs
 from swarmhub.engine.configs import Record
@@ -21,7 +22,6 @@ LABEL = "swarmhub.lock"
 AT = "swarmhub.lock.at"
 BEAT_SECONDS = 10
 EXPIRES_SECONDS = 45
-CONFLICT, GONE = 409, 404
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Lease:
                 labels = {LABEL: NAME, AT: self._at, f"{LABEL}.beat": str(time.time_ns())}
                 configs.relabel(self._manager, self._id, labels)
             except EngineError as error:
-                if error.status != GONE:
+                if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 self._lost = "somebody has unlocked it, or it had expired"
 
@@ -143,7 +143,7 @@ def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, Holder | None]:
     try:
         return Lease(manager, configs.create(manager, NAME, {LABEL: NAME}, data)), expired
     except EngineError as error:
-        holder = observe(manager) if error.status == CONFLICT else None
+        holder = observe(manager) if error.status == HTTPStatus.CONFLICT else None
         if holder is None:
             raise
         raise refuse(manager.name, holder) from error

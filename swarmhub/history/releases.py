@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from swarmhub import settings
@@ -19,7 +20,6 @@ from swarmhub.settings import Settings
 
 LABEL = "swarmhub.release"
 KEPT = 10
-IN_USE = 409
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,6 @@ def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> Non
         try:
             host.engine.delete(f"/images/{old.hub_image}")
         except EngineError as error:
-            if error.status != IN_USE:
+            if error.status != HTTPStatus.CONFLICT:
                 raise
     progress.log(host.name, f"forgot release {old.number}: only the last {KEPT} stay")

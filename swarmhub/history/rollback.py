@@ -17,7 +17,7 @@ from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
 from swarmhub.images.pull import Holding
 from swarmhub.inside.database import DAMAGED
-from swarmhub.parallel import at_once
+from swarmhub.parallel import gather
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import engine_filter, subdomains
 from swarmhub.services import hub as services
@@ -176,21 +176,16 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     running = services.observe(manager, service).service
     if running is None:
         raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
-    answers: list[Any] = at_once([partial(pull.observe_all, host, target.notebook_images) for host in hosts.values()])
+    answers = gather([partial(pull.observe_all, host, target.notebook_images) for host in hosts.values()])
     seen = dict(zip(hosts, answers, strict=True))
-    errors = [one for host, one in seen.items() if isinstance(one, BaseException) and _must_answer(host, one, manager)]
-    if errors:
-        raise errors[0]
+    # A worker that is down must not bar the way back.
+    if isinstance(lost := seen[manager.name], StepError):
+        raise lost
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     has_image = build.observe(manager, target.hub_image)
     of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
     state = database.observe(manager, _database(target)) if has_image else State(0, "", 0)
     return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter)
-
-
-def _must_answer(host: str, error: BaseException, manager: Host) -> bool:
-    """Tell whether there is no way back without a host's answer: a worker that is down must not bar it."""
-    return host == manager.name or not isinstance(error, StepError)
 
 
 def _database(target: Release) -> Database:

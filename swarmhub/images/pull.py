@@ -86,35 +86,29 @@ def ask_registry(manager: Host, image: str) -> str:
         raise StepError(manager.name, cause, remedy(error)) from error
 
 
-def reached(seen: Mapping[str, T | BaseException], needed: Sequence[str]) -> dict[str, T]:
+def reached(seen: Mapping[str, T | StepError], needed: Sequence[str]) -> dict[str, T]:
     """Return what the nodes answered that could be asked.
 
     Raises:
         StepErrors: none of the `needed` ones could; a pull on the others would be in vain.
 
     """
-    unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
-    if unexpected:
-        raise unexpected[0]
-    held = {host: one for host, one in seen.items() if not isinstance(one, BaseException)}
+    held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     if not any(host in held for host in needed):
         raise StepErrors(*(one for host, one in seen.items() if host in needed and isinstance(one, StepError)))
     return held
 
 
-def verify(wanted: Mapping[str, str], seen: Mapping[str, Holding | BaseException]) -> None:
+def verify(wanted: Mapping[str, str], seen: Mapping[str, Holding | StepError]) -> None:
     """Make sure that every node holds the same images.
 
     Raises:
         StepErrors: with each node that could not be asked, or lacks one of them.
 
     """
-    unexpected = [one for one in seen.values() if isinstance(one, BaseException) and not isinstance(one, StepError)]
-    if unexpected:
-        raise unexpected[0]
     errors = [one for one in seen.values() if isinstance(one, StepError)]
     for host, one in seen.items():
-        if not isinstance(one, BaseException):
+        if not isinstance(one, StepError):
             errors += [_not_held(host, image, wanted[image], one[image]) for image in lacking(wanted, one)]
     if errors:
         raise StepErrors(*errors)

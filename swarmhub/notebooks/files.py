@@ -120,8 +120,7 @@ def _do(host: Host, image: str, mounts: Sequence[Json], action: str, *names: str
     body = _body(image, mounts, action, *names)
     done = containers.once(host, body, files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
-        said = (done.out.strip().splitlines() or ["it says nothing"])[-1]
-        raise StepError(host.name, f"cannot {action} {', '.join(names)}: {said}", "Run this again; with --debug for more")
+        raise StepError(host.name, f"cannot {action} {', '.join(names)}: {done.last}", "Run this again; with --debug for more")
     return json.loads(next(line for line in done.out.splitlines() if line.startswith("{")))
 
 

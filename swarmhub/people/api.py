@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from hub.shared.operator_token import FILE
 from swarmhub.certificate import certs, health, https
+from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.status import shell
@@ -95,7 +97,7 @@ class HubApi:
         try:
             return self.get(path)
         except ApiError as error:
-            if error.status == http.HTTPStatus.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -116,7 +118,7 @@ class HubApi:
         try:
             self._ask("DELETE", path, body)
         except ApiError as error:
-            if error.status != http.HTTPStatus.NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
     def events(self, path: str) -> Iterator[Json]:
@@ -148,7 +150,7 @@ class HubApi:
                 address=self.proxy,
                 timeout=TIMEOUT_SECONDS,
             ) as answer:
-                if answer.status >= http.HTTPStatus.MULTIPLE_CHOICES:  # an API leads nowhere else; a page might
+                if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # an API leads nowhere else; a page might
                     raise self._refused(answer.status, answer.read())
                 yield answer
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -161,10 +163,10 @@ class HubApi:
         except (ValueError, KeyError, TypeError):
             said = http.client.responses.get(status, "")
         remedies: dict[int, str] = {
-            http.HTTPStatus.UNAUTHORIZED: "Was the hub just replaced? Run this again",
-            http.HTTPStatus.FORBIDDEN: "Was the hub just replaced? Run this again",
-            http.HTTPStatus.NOT_FOUND: "Is it spelt as in the hub's admin page?",
-            http.HTTPStatus.TOO_MANY_REQUESTS: "Wait a little: [limits] in hosts.toml says how much at once",
+            HTTPStatus.UNAUTHORIZED: "Was the hub just replaced? Run this again",
+            HTTPStatus.FORBIDDEN: "Was the hub just replaced? Run this again",
+            HTTPStatus.NOT_FOUND: "Is it spelt as in the hub's admin page?",
+            HTTPStatus.TOO_MANY_REQUESTS: "Wait a little: [limits] in hosts.toml says how much at once",
         }
         remedy = remedies.get(status, "The hub's log says more: fab logs")
         return ApiError(self.host, status, f"{self.who} answers {status}: {said}", remedy)
@@ -191,7 +193,7 @@ def fetch_token(host: Host, container: str) -> SecretStr:
         StepError: there is none.
 
     """
-    read = host.run("docker", "exec", container, "cat", str(FILE))
+    read = containers.execute(host, container, "cat", str(FILE))
     if read.code or not read.out:
         cause = f"the hub has no token for the operator: {read.err.strip() or f'{FILE} is empty'}"
         raise StepError(

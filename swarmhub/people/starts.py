@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
-from swarmhub.cluster.removal import SERVICE
+from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
-from swarmhub.parallel import at_once
+from swarmhub.parallel import gather
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Progress
 from swarmhub.wait import until
@@ -31,16 +31,12 @@ def start_all(api: HubApi, names: Sequence[str], most: int, say: Callable[[str],
             say(f"{name}'s server runs ({len(started)} of {len(names)})")
 
     try:
-        answers = at_once([partial(begin, name) for name in names], most)
+        answers = gather([partial(begin, name) for name in names], most)
     except KeyboardInterrupt:
         over.set()
         say(f"started so far: {', '.join(started) or 'nobody'}; what was starting may still come")
         raise
-    failed = {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
-    unexpected = next((one for one in failed.values() if not isinstance(one, StepError)), None)
-    if unexpected:
-        raise unexpected
-    return {name: one for name, one in failed.items() if isinstance(one, StepError)}
+    return {name: one for name, one in zip(names, answers, strict=True) if isinstance(one, StepError)}
 
 
 def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -> bool:
@@ -102,5 +98,4 @@ class Stopper:
         if any(one.user == self.user for one in servers.observe(manager, self.hub)):
             return True
         # A container ends after its service is gone, and may write until then.
-        label = [f"{SERVICE}={name}" for name in services]
-        return any(node.engine.get("/containers/json", filters={"label": [one]}) for node in self.nodes for one in label)
+        return any(containers.of_service(node, name) for node in self.nodes for name in services)

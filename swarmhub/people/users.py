@@ -1,18 +1,18 @@
 """Who is in at the running hub, and what the userlist changes there, without a restart."""
 
-import http.client
 import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import quote
 
 from hub.shared import listed
 from hub.shared.listed import Listed
 from hub.shared.userlist import Users, parse, render
-from swarmhub.engine import context
+from swarmhub.engine import containers, context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.people.api import ApiError, HubApi
@@ -27,7 +27,7 @@ FOLDER = f"/data/{listed.FOLDER}"
 HEADS = ("NAME", "ADMIN", "FROM", "LAST SEEN", "SERVERS")
 REMOVE_SECONDS = 60
 # While a server starts or stops, the hub refuses to stop it or to delete its user.
-BUSY = http.client.BAD_REQUEST
+BUSY = HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read(host: Host, place: Place, provider: str) -> Listed:
     try:
         tar = b"".join(host.engine.download(f"/containers/{place.container}/archive", path=FOLDER))
     except EngineError as error:
-        if error.status != http.client.NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         cause = "the hub keeps no userlist that could be changed while it runs"
         raise StepError(host.name, cause, "It is one of an older release. Deploy: fab deploy") from error
@@ -192,7 +192,7 @@ def _send(container: str, files: Mapping[str, str], host: Host, progress: Progre
     new = {f"{name}.new": text.encode() for name, text in files.items()}
     host.engine.put(f"/containers/{container}/archive", context.archive(new), path=FOLDER)
     for name in files:
-        done = host.run("docker", "exec", container, "mv", "-f", f"{FOLDER}/{name}.new", f"{FOLDER}/{name}")
+        done = containers.execute(host, container, "mv", "-f", f"{FOLDER}/{name}.new", f"{FOLDER}/{name}")
         if done.code:
             raise StepError(host.name, f"the userlist cannot be kept: {done.err.strip()}", "Run this again")
 

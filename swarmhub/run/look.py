@@ -21,7 +21,7 @@ from swarmhub.images import build, pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.homes import Place, Volume
-from swarmhub.parallel import at_once
+from swarmhub.parallel import at_once, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Found as FoundService
@@ -66,20 +66,15 @@ class Look:
     def members(self) -> dict[str, Member | StepError]:
         """Return what each host's engine says of itself, or why it says nothing."""
         hosts = self._settings.hosts.all
-        answers = at_once([partial(self.member, host) for host in hosts])
-        unexpected = next((one for one in answers if isinstance(one, BaseException) and not isinstance(one, StepError)), None)
-        if unexpected:
-            raise unexpected
-        return {host: one for host, one in zip(hosts, answers, strict=True) if isinstance(one, Member | StepError)}
+        return dict(zip(hosts, gather([partial(self.member, host) for host in hosts]), strict=True))
 
     def member(self, host: str) -> Member:
         """Return what a host's engine says of itself."""
         return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
 
-    def images(self, hosts: Sequence[str]) -> dict[str, Holding | BaseException]:
+    def images(self, hosts: Sequence[str]) -> dict[str, Holding | StepError]:
         """Return the notebook images that each of the hosts holds, or why that cannot be told."""
-        answers = at_once([partial(self.held, host) for host in hosts])
-        return dict(zip(hosts, answers, strict=True))
+        return dict(zip(hosts, gather([partial(self.held, host) for host in hosts]), strict=True))
 
     def held(self, host: str) -> dict[str, Held | None]:
         """Return the notebook images that a host holds."""

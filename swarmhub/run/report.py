@@ -39,10 +39,8 @@ class Report:
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
         """Print rows below heads, each column as wide as its widest cell; a row may have a style."""
-        widths = [max(len(line[column]) for line in (heads, *rows)) for column in range(len(heads))]
-        for line, style in zip((heads, *rows), ("dim", *(styles or [""] * len(rows))), strict=True):
-            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            self._console.print("  ".join(padded).rstrip(), style=style)
+        for line, style in zip(aligned([heads, *rows]), ("dim", *(styles or [""] * len(rows))), strict=True):
+            self._console.print("  ".join(line).rstrip(), style=style)
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line as it is."""
@@ -193,6 +191,12 @@ class Report:
             finally:
                 self._tasks.clear()
         self._bars = None
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the rows of a table with each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
 
 
 def count(changes: int) -> str:

@@ -82,4 +82,4 @@ def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> li
     if wanted is not None or found is None:
         return []
     # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
-    return [replicated.removal(found, manager)]
+    return [replicated.removal("service", found["Spec"]["Name"], found["ID"], manager)]

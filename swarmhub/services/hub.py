@@ -179,7 +179,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     if found.service and differs:
         changes.append(replicated.update(wanted, found.service, manager, differs))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
-    changes += [swarm_secrets.removal(left, id_, manager) for left, id_ in stale]
+    changes += [replicated.removal("secret", left, id_, manager) for left, id_ in stale]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
 
 

@@ -102,7 +102,7 @@ def plan_removal(found: Json | None, manager: str) -> Plan:
     """Return what takes the service away, so that the hub can run the proxy itself."""
     if found is None:
         return Plan(STEP, "it runs in the hub's container")
-    return Plan(STEP, "", (replicated.removal(found, manager, Cost.RECONNECT),))
+    return Plan(STEP, "", (replicated.removal("service", found["Spec"]["Name"], found["ID"], manager, Cost.RECONNECT),))
 
 
 def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:

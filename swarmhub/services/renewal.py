@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from hub.shared import services
@@ -29,7 +30,6 @@ SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
 LIMIT_SECONDS = 600  # of one run of certbot; by DNS it also waits until the record has spread
-EXISTS = 409
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,13 @@ def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Js
 
 def removal(settings: Settings, found: Found, manager: str) -> list[Change]:
     """Return what takes the service and its secret away."""
-    gone = [replicated.removal(found.service, manager)] if found.service else []
+    gone = [replicated.removal("service", name(settings), found.service["ID"], manager)] if found.service else []
     return [*gone, *_forgetting(settings, found, [], manager)]
 
 
 def _forgetting(settings: Settings, found: Found, kept: Sequence[str], manager: str) -> list[Change]:
     stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
-    return [swarm_secrets.removal(one, id_, manager) for one, id_ in stale.items()]
+    return [replicated.removal("secret", one, id_, manager) for one, id_ in stale.items()]
 
 
 def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:
@@ -182,5 +182,5 @@ def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Pro
         try:
             configs.create_file(manager, config, {LABEL: hub}, content)
         except EngineError as error:
-            if error.status != EXISTS:
+            if error.status != HTTPStatus.CONFLICT:
                 raise

@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from swarmhub.errors import Problem, SettingsError
+from swarmhub.host import Output
 from swarmhub.settings import Settings
 
 CALLBACK = "OAUTH_CALLBACK_URL"
@@ -90,7 +91,7 @@ def _run(command: tuple[str, ...], file: Path) -> str:
         raise SettingsError(Problem(str(file), 1, "secrets.command", wrong)) from None
     if done.returncode:
         # Its standard output may hold secrets and is not shown.
-        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        said = Output(done.returncode, "", done.stderr).last
         raise SettingsError(Problem(str(file), 1, "secrets.command", f"{command[0]!r} failed: {said}"))
     return done.stdout
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from hub.shared.mounts import HOMES
+from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.notebooks import servers
@@ -66,7 +67,7 @@ def _folders(settings: Settings, look: Look, manager: Host, hosts: Mapping[str, 
     name = settings.home.name.format(username=f"{PREFIX}*", servername="", profile="*")
     place = shell.of_hub(look, manager, settings.hub.service)
     find = ("find", HOMES, "-mindepth", "1", "-maxdepth", "1", "-name", name, "-exec", "rm", "-rf", "{}", "+")
-    done = hosts[place.host].run("docker", "exec", place.container, *find)
+    done = containers.execute(hosts[place.host], place.container, *find)
     if done.code:
         raise StepError(place.host, f"homes of smoke tests stay: {done.err.strip()}", f"Remove {name} there by hand")
 

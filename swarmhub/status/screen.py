@@ -11,6 +11,7 @@ from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.images import pull
+from swarmhub.run.report import aligned
 from swarmhub.services.renewal import State
 from swarmhub.status.summary import Hub, Image, Node, Server, Status
 
@@ -60,14 +61,14 @@ def _section(heading: str, body: Sequence[Text]) -> Iterator[Text]:
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Text]:
     table = [[(head, "dim") for head in heads], *rows]
-    widths = [max(len(row[column][0]) for row in table) for column in range(len(heads))]
-    return [_row(row, widths) for row in table]
+    texts = aligned([[text for text, _ in row] for row in table])
+    return [_row(line, [style for _, style in row]) for line, row in zip(texts, table, strict=True)]
 
 
-def _row(row: Sequence[Cell], widths: Sequence[int]) -> Text:
+def _row(texts: Sequence[str], styles: Sequence[str]) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
-    for (text, style), width in zip(row, widths, strict=True):
-        line.append("  ").append(text, style).append(" " * (width - len(text)))
+    for text, style in zip(texts, styles, strict=True):
+        line.append("  ").append(text, style)
     line.rstrip()
     return line
 

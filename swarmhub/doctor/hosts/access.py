@@ -52,9 +52,8 @@ def observe(host: Host) -> Seen:
     except StepError as error:
         return Seen(host.name, trouble=(from_error("ssh", host.name, error),))
     if reached.code:
-        said = (reached.err.strip().splitlines() or ["it says nothing"])[-1]
         remedy = "Allow sudo without a password for this user (NOPASSWD), or set ssh.sudo = false"
-        return Seen(host.name, trouble=(failure("ssh", host.name, f"cannot run commands there: {said}", remedy),))
+        return Seen(host.name, trouble=(failure("ssh", host.name, f"cannot run commands there: {reached.last}", remedy),))
     trouble: list[Finding] = []
     info = version = probe = None
     try:

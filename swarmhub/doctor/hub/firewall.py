@@ -5,6 +5,7 @@ from functools import partial
 from itertools import pairwise
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok
+from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall, image
 from swarmhub.host import Host, Output
@@ -24,12 +25,12 @@ def observe(host: Host, service: str) -> Output:
         StepError: no container of the firewall runs there.
 
     """
-    running = host.engine.get("/containers/json", filters={"label": [f"com.docker.swarm.service.name={service}"]})
+    running = containers.of_service(host, service)
     if not running:
         raise StepError(
             host.name, "notebooks there reach the nodes: the firewall's container does not run", "fab firewall says why"
         )
-    return host.run("docker", "exec", running[0]["Id"], "/bin/sh", image.IN_CONTAINER, "list")
+    return containers.execute(host, running[0]["Id"], "/bin/sh", image.IN_CONTAINER, "list")
 
 
 def examine(hosts: Sequence[Host], hub: str) -> list[Finding]:
@@ -50,7 +51,7 @@ def missing(manager: str) -> Finding:
 
 def _of(host: str, done: Output) -> Finding:
     if done.code:
-        said = (done.err.strip().splitlines() or ["rules are missing"])[-1]
+        said = done.last if done.err.strip() else "rules are missing"
         remedy = "They are put back within seconds; if not, see there: sudo iptables -S"
         return failure(CHECK, host, f"the firewall rules are not active: {said}", remedy)
     return ok(CHECK, host, f"notebooks reach neither {listed(done.out)}")

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 
+from hub.shared.nodes import usable
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host, Json
 from swarmhub.settings import Settings
 
 CHECK = "addresses"
 DOCKERS_CHOICE = "10.0.0.0/24"
-# The network's own, its broadcast address, and the gateway.
-RESERVED = 3
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def room(use: Use, nodes: int, settings: Settings) -> int:
     each = _each(settings)
     # Each node takes one as soon as something runs there; the hub takes as many as a server.
     still = max(0, nodes - 1) + (each if use.taken == 0 else 0)
-    return max(0, ip_network(use.subnet).num_addresses - RESERVED - use.taken - still) // each
+    return max(0, usable(use.subnet) - use.taken - still) // each
 
 
 def larger(settings: Settings) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.network.peers import NEIGHBOURS
-from swarmhub.engine import empty_image, replicated
+from swarmhub.engine import containers, empty_image, replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.parallel import at_once
@@ -162,10 +162,11 @@ class Trial:
         peers = {up[peer].address: peer for peer in [*order[at + 1 :], *order[:at]][:NEIGHBOURS]}
         words = ("bash", "-c", SCRIPT, "bash", self.name, str(PATIENCE_SECONDS), *peers)
         path = "PATH=/usr/bin:/bin"
-        done = self._participants[host].host.run("docker", "exec", up[host].container, "/usr/bin/env", path, *words)
+        done = containers.execute(self._participants[host].host, up[host].container, "/usr/bin/env", path, *words)
         if done.code:
-            said = (done.err.strip().splitlines() or ["it says nothing"])[-1]
-            raise StepError(host, f"the overlay cannot be tried: {said}", "Does a container run there? docker run hello-world")
+            raise StepError(
+                host, f"the overlay cannot be tried: {done.last}", "Does a container run there? docker run hello-world"
+            )
         return {peers[address]: answer for address, answer in map(str.split, done.out.splitlines())}
 
     def _is_removed(self) -> bool:
@@ -179,9 +180,9 @@ class Trial:
         return False
 
     def _remove_containers(self, host: str) -> None:
-        engine = self._participants[host].host.engine
-        for one in engine.get("/containers/json", all=True, filters={"label": [f"com.docker.swarm.service.name={self.name}"]}):
-            engine.delete(f"/containers/{one['Id']}", force=True)
+        at = self._participants[host].host
+        for one in containers.of_service(at, self.name, all=True):
+            at.engine.delete(f"/containers/{one['Id']}", force=True)
 
     def _forget_image(self, host: str) -> None:
         self._participants[host].host.engine.delete(f"/images/{self.name}", force=True)

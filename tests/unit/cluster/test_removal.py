@@ -7,6 +7,7 @@ import pytest
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import Swarm, SwarmNode
 from swarmhub.cluster.removal import Volumes
+from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.notebooks.work import Work
@@ -120,7 +121,7 @@ def test_people_on_a_lost_node_are_in_nobodys_way() -> None:
 def test_the_volumes_that_count_are_found() -> None:
     """Those that services use, the hub's, its users', and those with a label of ours; none that nobody named."""
     anonymous = "0123456789abcdef" * 4
-    in_service = {"Labels": {removal.SERVICE: "db"}, "Mounts": [{"Type": "volume", "Name": name} for name in ("db", anonymous)]}
+    in_service = {"Labels": {SERVICE_LABEL: "db"}, "Mounts": [{"Type": "volume", "Name": name} for name in ("db", anonymous)]}
     plain = {"Labels": None, "Mounts": [{"Type": "volume", "Name": "plain"}, {"Type": "bind"}]}
     names = ("db", anonymous, "plain", "jupyterhub-data", "jupyterhub-user-ada", "jupyterhubs")
     volumes = [{"Name": name, "Labels": None} for name in names] + [{"Name": "kept", "Labels": {"swarmhub.backup": "1"}}]

@@ -1,6 +1,7 @@
 """Who listens on a port."""
 
 from swarmhub.engine import ports
+from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.engine.ports import Holder
 from swarmhub.host import EngineError, Output
 from tests.unit.support.fakes import MANAGER, FakeHost
@@ -19,7 +20,7 @@ def test_container_is_named_with_its_service() -> None:
     container = {
         "Names": ["/jupyterhub.1.abc"],
         "Ports": [{"PublicPort": 443}],
-        "Labels": {ports.SERVICE_LABEL: "jupyterhub"},
+        "Labels": {SERVICE_LABEL: "jupyterhub"},
     }
     found = ports.observe(FakeHost(answers={"GET /containers/json": [container]}), 443)
     assert found == Holder("the container jupyterhub.1.abc", container["Labels"], "jupyterhub")  # type: ignore[arg-type]

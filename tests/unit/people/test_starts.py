@@ -95,7 +95,7 @@ def test_after_a_ctrl_c_it_is_said_who_has_a_server(monkeypatch: pytest.MonkeyPa
         jobs[0]()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(starts, "at_once", interrupted)
+    monkeypatch.setattr(starts, "gather", interrupted)
     api, said = FakeApi(), list[str]()
     with pytest.raises(KeyboardInterrupt):
         starts.start_all(api, ["ada", "grace"], 1, said.append)  # type: ignore[arg-type]
