@@ -32,24 +32,6 @@ BASE_URL = "http://engine:80"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
 
-NO_DOCKER = "Docker is not installed", "Install Docker Engine there, then run this again"
-NOT_ALLOWED = (
-    "this user may not use Docker",
-    "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml",
-)
-NO_SUDO = "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false"
-NOT_RUNNING = "the Docker Engine does not run", "Start it there: sudo systemctl start docker"
-# What a host says whose engine does not answer, what it means, and what helps.
-EXPLAINED = {
-    "command not found": NO_DOCKER,
-    "permission denied": NOT_ALLOWED,
-    "a password is required": NO_SUDO,
-    "may not run sudo": NO_SUDO,
-    "not in the sudoers": NO_SUDO,
-    "cannot connect to the docker daemon": NOT_RUNNING,
-    "is the docker daemon running": NOT_RUNNING,
-}
-
 
 class SshEngine:
     """The Docker Engine of one host. Paths, bodies and answers are those of the Engine API."""
@@ -173,11 +155,19 @@ class SshEngine:
         """Ask the host why its engine does not answer: the tunnel says nothing but that it closed."""
         said = self._connections.run(self.host, "docker", "version", "--format", "{{.Server.Version}}")
         text = said.last if said.err.strip() else str(error)
-        if said.code == 127:
-            text = f"command not found: {text}"
-        for part, (cause, remedy) in EXPLAINED.items():
-            if part in text.lower():
-                return StepError(self.host, cause, remedy)
+        if said.code == 127 or "command not found" in text:
+            return StepError(self.host, "Docker is not installed", "Install Docker Engine there, then run this again")
+        if "permission denied" in text.lower():
+            remedy = (
+                "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml"
+            )
+            return StepError(self.host, "this user may not use Docker", remedy)
+        if "a password is required" in text or "may not run sudo" in text or "not in the sudoers" in text:
+            return StepError(
+                self.host, "sudo asks for a password", "Allow it without one for this user, or set ssh.sudo = false"
+            )
+        if "Cannot connect to the Docker daemon" in text or "Is the docker daemon running" in text:
+            return StepError(self.host, "the Docker Engine does not run", "Start it there: sudo systemctl start docker")
         return StepError(self.host, f"the Docker Engine does not answer: {text}", "Try there: docker info")
 
     @contextmanager
@@ -211,27 +201,27 @@ class _Client(APIClient):
 
 
 class _Logins(AuthConfig):
-    """The operator's own logins. Where a credential helper does not work, registries are asked without one."""
+    """The operator's own logins. Where a credential helper does not work, those in Docker's configuration file alone."""
 
     def resolve_authconfig(self, registry: str | None = None) -> Any:
         """Return the login to a registry, or None."""
-        try:
-            return super().resolve_authconfig(registry)
-        except (DockerException, StoreError) as error:
-            _note(f"note: {registry or 'a registry'} is asked without a login: {error}")
-            return None
+        return _unless_broken(super().resolve_authconfig, registry) or self.auths.get(registry or "")
 
     def get_all_credentials(self) -> Any:
         """Return the logins to all registries."""
-        try:
-            return super().get_all_credentials()  # type: ignore[no-untyped-call]
-        except (DockerException, StoreError) as error:
-            _note(f"note: only registries with a login in Docker's configuration file are asked with one: {error}")
-            return dict(self.auths)
+        return _unless_broken(super().get_all_credentials) or dict(self.auths)
 
 
-# docker-py's own words on it name a line of its source.
+# docker-py's own words on a helper that is not installed name a line of its source.
 warnings.filterwarnings("ignore", module="docker.credentials")
+
+
+def _unless_broken(ask: Callable[..., Any], *arguments: str | None) -> Any:
+    try:
+        return ask(*arguments)
+    except (DockerException, StoreError) as error:
+        _note(f"note: registries are asked without the logins that a credential helper keeps: {error}")
+        return None
 
 
 @cache

@@ -400,8 +400,10 @@ def test_a_download_is_given_in_parts(engine: SshEngine, wire: Wire, monkeypatch
     assert list(engine.download("/containers/c1/archive", path="/ada")) == [b"0123", b"4567", b"89"]
 
 
-def test_a_build_is_sent_as_a_tar(engine: SshEngine, wire: Wire) -> None:
-    """The context is the body, and the containers of its steps are removed."""
+def test_a_build_is_sent_as_a_tar(engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context is the body, the containers of its steps are removed, and this machine's proxies are not the node's."""
+    (tmp_path / "config.json").write_text('{"proxies": {"default": {"httpProxy": "http://proxy.example.org:3128"}}}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     wire.answers = [answer(200)]
     list(engine.build(b"tar", "hub:1", {"BASE": "debian:13"}))
     body: Any = wire.sent[0].body
