@@ -107,7 +107,7 @@ class SshEngine:
 
     def download(self, path: str, /, **params: Json) -> Generator[bytes, None, None]:
         """Yield the bytes of an answer that may be larger than the memory, such as a tar of a container's files."""
-        response = self._call("GET", path, params, stream=True, timeout=STREAM_SECONDS)
+        response = self._call("GET", path, params, stream=True)
         with self._explained(), closing(response):
             yield from response.iter_content(CHUNK)
 
@@ -192,8 +192,8 @@ class _Client(APIClient):
         self._auth_configs = _Logins.load_config(None, None)
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
-        """Send a request; a refusal raises, and docker-py's endless waits for a pull or a build end some time."""
-        if options.get("timeout") is None:
+        """Send a request; a refusal raises. docker-py gives a load a minute, and a pull or a build no end."""
+        if options.get("stream") and not isinstance(options["timeout"], tuple):
             options["timeout"] = STREAM_SECONDS
         response = super().request(*args, **options)
         response.raise_for_status()

@@ -107,6 +107,7 @@ PORT = {"Protocol": "tcp", "TargetPort": 443, "PublishedPort": 443, "PublishMode
         (spec() | {"EndpointSpec": {"Mode": "dnsrr"}}, ("--endpoint-mode", "dnsrr")),
         (spec(User="61081:0"), ("--user", "61081:0")),
         (spec(), ("--replicas", "1")),
+        (spec() | {"Mode": {"Replicated": {"Replicas": 0}}}, ("--replicas", "0")),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -147,6 +148,12 @@ def test_an_update_that_no_command_says_whole_tells_so(wanted: Json) -> None:
         command
         == "docker service update --no-resolve-image --image jupyterhub:1 jupyterhub  # and more: see fab plan --details"
     )
+
+
+def test_what_goes_is_more_too() -> None:
+    """A field that is no longer wanted is a difference like any other."""
+    found = spec(Image="jupyterhub:0", Healthcheck=CHECK)
+    assert commands.service_update(spec(), found, specs.compare(spec(), found)).endswith(commands.MORE)
 
 
 def test_an_update_that_no_flag_here_says_has_no_command() -> None:

@@ -513,7 +513,7 @@ def _silence(timeout: Any) -> float | None:
     return silence
 
 
-@pytest.mark.parametrize("call", ["pull", "build", "logs"])
+@pytest.mark.parametrize("call", ["pull", "build", "load", "logs", "download"])
 def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire, call: str) -> None:
     """A pull, a build or a log that is followed may say nothing for minutes; a question is answered within one."""
     wire.answers = [answer(200), answer(200, {})]
