@@ -33,7 +33,7 @@ class UsageError(Exception):
 
 
 class Declined(UsageError):  # noqa: N818 - an answer, not a mistake
-    """The operator was asked, and said no."""
+    """Nobody has agreed: the answer was no, or there was nobody to ask."""
 
 
 class StepError(Exception):

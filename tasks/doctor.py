@@ -14,7 +14,8 @@ from swarmhub.run.task import step, step_task
 def doctor(c: Context, json: bool = False) -> None:
     """Check everything that commonly goes wrong, on all hosts at once; each line says what helps."""
     with step(c, chapter.STEP) as run:
-        findings = chapter.examine(run.settings, settings.path(), run.hosts, run.manager)
+        with run.report.working(chapter.STEP, "checking every node"):
+            findings = chapter.examine(run.settings, settings.path(), run.hosts, run.manager)
         if json:
             run.report.json(finding.as_json(findings))
         else:

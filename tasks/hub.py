@@ -20,6 +20,8 @@ from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
 
+VERBOSE = {"verbose": "Show every line that a build prints, instead of its progress."}
+
 
 @step_task()
 def check(c: Context) -> None:
@@ -29,8 +31,8 @@ def check(c: Context) -> None:
         run.report.line("check", f"settings, userlist and secrets are in order; the manager is {run.manager}")
 
 
-@step_task()
-def build_hub(c: Context) -> None:
+@step_task(help=VERBOSE)
+def build_hub(c: Context, verbose: bool = False) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
     with step(c, build.STEP) as run:
         run.apply(steps.hub_image_plan(run))
@@ -48,8 +50,8 @@ def proxy(c: Context) -> None:
             converge.ensure(run.hosts[run.manager], renewal.name(run.settings), run.report)
 
 
-@step_task()
-def service(c: Context) -> None:
+@step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
+def service(c: Context, yes: bool = False) -> None:
     """Run the hub's service; update it where it differs."""
     with step(c, chapter.STEP) as run:
         run.check()
@@ -65,16 +67,19 @@ def service(c: Context) -> None:
 @step_task(
     pre=[check, nodes, agree, network, volume, certs, prepull_all, firewall, build_hub, proxy, service],
     help={
-        "yes": "Answer the question before what costs people something.",
+        "yes": "Do not ask. Without a terminal, wanted before notebooks stop or people are removed.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",
+        "details": "Show every field of what is made, not only what matters of it.",
+        **VERBOSE,
     },
 )
-def deploy(c: Context, yes: bool = False, smoke: bool = False) -> None:
-    """Show the plan, run all of the document's steps, and ask the hub whether it is well."""
+def deploy(c: Context, yes: bool = False, smoke: bool = False, details: bool = False, verbose: bool = False) -> None:
+    """Show the plan, ask, run every step, and check that the hub answers."""
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
-        health.check(address, health.trust(certificates.desired(run.settings), certificate))
+        with run.report.working(health.STEP, f"waiting for {address}"):
+            health.check(address, health.trust(certificates.desired(run.settings), certificate))
         run.report.done(address, run.changed, run.seconds)
     if smoke:
         with step(c, proof.STEP) as run:

@@ -7,19 +7,23 @@ from swarmhub.deploy import steps as chapters
 from swarmhub.errors import DIFFERS, FAILED
 from swarmhub.run.task import step, step_task
 
+LOOKING = "looking at every node"
+
 
 @step_task(
     help={
         "json": "Print it for machines.",
+        "details": "Show every field of what would be made, not only what matters of it.",
         "commands": "Add the docker command for each change that you could type yourself.",
         "exit-code": "Exit with 3 if something would change.",
     }
 )
-def plan(c: Context, json: bool = False, commands: bool = False, exit_code: bool = False) -> None:
-    """Show what a deploy would change, and what that costs the people working; change nothing."""
+def plan(c: Context, json: bool = False, details: bool = False, commands: bool = False, exit_code: bool = False) -> None:
+    """Show what a deploy would change, and whom that would interrupt; change nothing."""
     with step(c, "plan") as run:
         run.check()
-        steps = chapters.every_plan(run)
+        with run.report.working("plan", LOOKING):
+            steps = chapters.every_plan(run)
         run.report.steps(steps, as_json=json, commands=commands)
         if any(plan.error for plan in steps):
             raise Exit(code=FAILED)
@@ -29,6 +33,8 @@ def plan(c: Context, json: bool = False, commands: bool = False, exit_code: bool
 
 @step_task()
 def agree(c: Context) -> None:
-    """Show the plan of the whole deploy, ask if it costs people something, and lock the cluster."""
+    """Show the plan of the whole deploy, ask if it interrupts somebody, and lock the cluster."""
     with step(c, "plan") as run:
-        run.show(chapters.every_plan(run))
+        with run.report.working("plan", LOOKING):
+            steps = chapters.every_plan(run)
+        run.show(steps)

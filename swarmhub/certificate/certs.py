@@ -179,7 +179,8 @@ def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
         differs = flat({"server": directory, "names": [*wanted.names]})
-        return Plan(STEP, "", (_change("issue", what, manager, Certbot(wanted, directory, force=False), differs),))
+        issue = _change("issue", what, manager, Certbot(wanted, directory, force=False), differs)
+        return Plan(STEP, "", (replace(issue, gist=f"for {', '.join(wanted.names)}, from {directory}"),))
     if found.directory != directory or found.lacking(wanted.names):
         # certbot keeps a certificate that has not expired, whichever server it came from.
         differs = differences(

@@ -62,7 +62,8 @@ def plan(own: Own, domain: str, found: Certificate | None, manager: str, now: da
         return Plan(STEP, f"{what}, of your own: {found.days_left(now)} days left")
     wanted = _facts(certificate, now)
     if found is None:
-        return Plan(STEP, "", (Change("install", what, manager, _Installer(own, domain), flat(wanted)),))
+        gist = f"for {', '.join(sorted(certificate.names))}, {certificate.days_left(now)} days left"
+        return Plan(STEP, "", (Change("install", what, manager, _Installer(own, domain), flat(wanted), gist=gist),))
     differs = differences(wanted, _facts(found, now))
     return Plan(STEP, "", (Change("replace", what, manager, _Installer(own, domain), differs, cost),))
 

@@ -102,7 +102,8 @@ def proxy_plan(run: Run, stands_on: Callable[[], Parts]) -> Plan:
     value = run.secrets[PROXY_TOKEN]
     is_missing = in_swarm not in hub.secrets
     token = swarm_secrets.make(PROXY_TOKEN, in_swarm, value, run.settings.hub.service, run.manager) if is_missing else None
-    plan = proxy.plan(proxy.desired(run.settings, run.secrets, parts), found, hub.service, token, run.manager)
+    wanted = proxy.desired(run.settings, run.secrets, parts)
+    plan = proxy.plan(wanted, found, hub.service, token, run.manager, network.names(run.settings))
     return replace(plan, changes=(*plan.changes, *_renewing(run, parts)))
 
 
@@ -162,7 +163,7 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     found, before = renewal.without_its_own(run.settings, run.look.service()), run.look.releases()
     if run.settings.proxy.separate:  # the step before has made its token
         found = replace(found, secrets={names[PROXY_TOKEN]: "", **found.secrets})
-    plan = hub_service.plan(wanted, found, run.secrets, names, run.manager)
+    plan = hub_service.plan(wanted, found, run.secrets, names, run.manager, network.names(run.settings))
     plan = releases.around(plan, releases.draft(run.settings, wanted, parts, before), before, found.service, run.manager)
     # The homes first: a hub that did not know of one would make an empty one. The labels last: until it has been
     # updated, the hub places servers by the labels of the images before.

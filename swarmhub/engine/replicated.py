@@ -1,12 +1,13 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from swarmhub.engine import configs as swarm_config
-from swarmhub.engine import converge
+from swarmhub.engine import converge, specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -68,10 +69,12 @@ def secret_ids(manager: Host, hub: str) -> dict[str, str]:
     return {one["Spec"]["Name"]: one["ID"] for one in found}
 
 
-def create(wanted: dict[str, Any], manager: str) -> Change:
-    """Return what makes a service."""
-    command = commands.service_create(wanted)
-    return Change("create", f"service {wanted['Name']}", manager, _Sender(wanted, None), flat(wanted), command=command)
+def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -> Change:
+    """Return what makes a service; `networks` are the names of those that it is on."""
+    command, gist = commands.service_create(wanted), specs.gist(wanted, networks)
+    return Change(
+        "create", f"service {wanted['Name']}", manager, _Sender(wanted, None), flat(wanted), command=command, gist=gist
+    )
 
 
 def stop(found: Json, manager: str) -> Change:

@@ -1,6 +1,7 @@
 """Compare the specs of two services, whatever an engine fills in by itself."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from swarmhub.host import Json
@@ -19,6 +20,30 @@ def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
         if new and old is not None and field not in old:
             new.pop(field, None)
     return differences(wanted, found)
+
+
+def gist(spec: Json, networks: Sequence[str] = ()) -> str:
+    """Return in a line what matters of a service's spec; `networks` are the names of those that it has by their ids."""
+    template, container = spec["TaskTemplate"], spec["TaskTemplate"]["ContainerSpec"]
+    constraints = (template.get("Placement") or {}).get("Constraints") or []
+    parts = {
+        "image": [container["Image"]],
+        "ports": [_port(port) for port in (spec.get("EndpointSpec") or {}).get("Ports") or []],
+        "networks": networks or [one["Target"] for one in template.get("Networks") or []],
+        "mounts": [_mount(mount) for mount in container.get("Mounts") or []],
+        "secrets": [one["File"]["Name"] for one in container.get("Secrets") or []],
+        "placed": ["on every node"] if "Global" in (spec.get("Mode") or {}) else constraints,
+    }
+    return "; ".join(f"{name} {', '.join(values)}" for name, values in parts.items() if values)
+
+
+def _port(port: Json) -> str:
+    outside, inside = port["PublishedPort"], port["TargetPort"]
+    return str(outside) if outside == inside else f"{outside}:{inside}"
+
+
+def _mount(mount: Json) -> str:
+    return str(mount["Target"]) if mount["Source"] == mount["Target"] else f"{mount['Source']}:{mount['Target']}"
 
 
 def _normal(spec: Json) -> Json:

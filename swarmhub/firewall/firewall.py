@@ -122,7 +122,8 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
 
     """
     if found.service is None:
-        return Plan(STEP, "", (Change("create", _what(wanted["Name"]), manager, _Sender(wanted, None), flat(wanted)),))
+        what, gist = _what(wanted["Name"]), specs.gist(wanted)
+        return Plan(STEP, "", (Change("create", what, manager, _Sender(wanted, None), flat(wanted), gist=gist),))
     there = copy.deepcopy(found.service["Spec"])
     if LABEL not in (there.get("Labels") or {}):
         raise StepError(

@@ -90,7 +90,7 @@ def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Pla
 
 def _build(image: HubImage, manager: str) -> Change:
     differs = flat({"tag": image.tag, "base": image.base})
-    return Change("build", image.tag, manager, _Builder(image), differs)
+    return Change("build", image.tag, manager, _Builder(image), differs, gist=f"on {image.base}")
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Builder:
         for event in host.engine.build(context.archive(self.image.files), self.image.tag, {"BASE": self.image.base}):
             for line in event.get("stream", "").splitlines():
                 if line.strip():
-                    progress.log(host.name, line.rstrip())
+                    progress.output(host.name, line.rstrip())
 
 
 def userlist(settings: Settings) -> str:

@@ -141,7 +141,8 @@ def plan(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> Plan:
 
 def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
     command = commands.line("pull", f"{split(image)[0]}@{wanted}")
-    return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command)
+    gist = "" if held else short(wanted)
+    return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command, gist=gist)
 
 
 def _lack(held: Held | None, wanted: str) -> Difference:

@@ -182,9 +182,8 @@ def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[
 
 
 def _removal(name: str, user: Json, api: HubApi, place: Place) -> Change:
-    cost = Cost.NOTEBOOKS_STOP if user.get("servers") else Cost.NOTHING
-    people = (name,) if user.get("servers") else ()
-    return Change("remove", f"{name} from the hub", place.host, partial(_remove, api, name), cost=cost, people=people)
+    cost = Cost.NOTEBOOKS_STOP if user.get("servers") else Cost.REMOVAL
+    return Change("remove", f"{name} from the hub", place.host, partial(_remove, api, name), cost=cost, people=(name,))
 
 
 def _send(container: str, files: Mapping[str, str], host: Host, progress: Progress) -> None:

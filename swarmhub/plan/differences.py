@@ -3,16 +3,38 @@
 from dataclasses import dataclass
 from typing import Any
 
+from swarmhub.hidden import hidden
+
 LATER = "known after "
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference:
-    """One field that is not as wanted; `path` names it in the engine's own words."""
+    """One field that is not as wanted; `path` names it in the engine's own words.
+
+    Whoever reads it gets what may be shown; only the comparison knows what is hidden.
+    """
 
     path: str
-    found: Any
-    wanted: Any
+    _found: Any
+    _wanted: Any
+
+    @property
+    def found(self) -> Any:
+        """Return what is there, without secrets."""
+        return hidden(self._found, self.path)
+
+    @property
+    def wanted(self) -> Any:
+        """Return what is wanted, without secrets."""
+        return hidden(self._wanted, self.path)
+
+    def __repr__(self) -> str:
+        return f"Difference({self.path!r}, {self.found!r}, {self.wanted!r})"
+
+    def became(self, now: "Difference") -> bool:
+        """Tell whether a later difference is this one, but for what could only be known later."""
+        return now._found == self._found and _is_known(now._wanted, self._wanted)
 
 
 def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:
@@ -33,7 +55,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ..
         return tuple(difference for part in parts for difference in part)
     if wanted == found or (_is_empty(wanted) and _is_empty(found)):
         return ()
-    if isinstance(wanted, list) and isinstance(found, list) and _is_table(wanted) and len(wanted) == len(found):
+    if isinstance(wanted, list) and isinstance(found, list) and _are_same(wanted, found):
         pairs = enumerate(zip(wanted, found, strict=True))
         return tuple(item for index, (left, right) in pairs for item in differences(left, right, f"{path}[{index}]"))
     return (Difference(path, found, wanted),)
@@ -42,11 +64,6 @@ def differences(wanted: Any, found: Any, path: str = "") -> tuple[Difference, ..
 def known_after(step: str) -> str:
     """Return what stands for a value that only a later step can know."""
     return f"{LATER}{step}"
-
-
-def became(item: Difference, shown: Difference) -> bool:
-    """Tell whether a difference is the one shown, but for what could only be known later."""
-    return item.found == shown.found and _is_known(item.wanted, shown.wanted)
 
 
 def _is_known(value: Any, shown: Any) -> bool:
@@ -67,3 +84,14 @@ def _is_empty(value: Any) -> bool:
 
 def _is_table(value: list[Any]) -> bool:
     return all(isinstance(item, dict) for item in value)
+
+
+def _are_same(wanted: list[Any], found: list[Any]) -> bool:
+    """Tell whether two lists are of the same things in the same order, so that each is compared with itself."""
+    return _is_table(wanted) and _is_table(found) and [_name(item) for item in wanted] == [_name(item) for item in found]
+
+
+def _name(item: dict[str, Any]) -> object:
+    """Return what tells a mount, a network, a port, a mounted secret or a profile from its like."""
+    file = item.get("File")
+    return item.get("Target") or item.get("TargetPort") or (file.get("Name") if isinstance(file, dict) else item.get("name"))

@@ -6,27 +6,42 @@ from enum import Enum
 from functools import partial
 from typing import Any, Protocol
 
+from swarmhub import hidden
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.parallel import every
-from swarmhub.plan.differences import Difference, became
+from swarmhub.plan.differences import Difference
 
 
 class Cost(Enum):
     """What a change means for the people working."""
 
-    NOTHING = "nobody notices"
+    NOTHING = "no interruption"
     HUB_RESTART = "the hub restarts, notebooks go on"
     RECONNECT = "connections to notebooks break for a moment"
     HUB_STOP = "the hub stops"
+    REMOVAL = "people may no longer log in"
     NOTEBOOKS_STOP = "notebooks stop"
+
+
+# Without a terminal nobody can be asked: these costs want --yes there.
+GRAVE = frozenset({Cost.REMOVAL, Cost.NOTEBOOKS_STOP})
 
 
 class Progress(Protocol):
     """Where a change says how far it is."""
 
+    def doing(self, change: "Change") -> None:
+        """Say that a change begins."""
+
     def log(self, host: str, line: str) -> None:
-        """Say a line of a long work's own output."""
+        """Say a line that the operator should read."""
+
+    def output(self, host: str, line: str) -> None:
+        """Take a line of a long work's own output, of which only the last matter."""
+
+    def failed(self, host: str) -> None:
+        """Say the last lines of a host's output: the work has failed."""
 
     def amount(self, host: str, done: int, total: int) -> None:
         """Say how many of the bytes known so far have come."""
@@ -34,7 +49,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do on one host."""
+    """One thing to do on one host; the `gist` of what is made says in a line what its many fields say."""
 
     verb: str
     what: str
@@ -44,6 +59,11 @@ class Change:
     cost: Cost = Cost.NOTHING
     people: tuple[str, ...] = ()
     command: str = ""
+    gist: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep secrets out of the command: it is only shown."""
+        object.__setattr__(self, "command", hidden.in_command(self.command))
 
     @property
     def sentence(self) -> str:
@@ -52,7 +72,7 @@ class Change:
 
     @property
     def price(self) -> str:
-        """Return what it means for the people working, whose names it gives; nothing if nobody notices."""
+        """Return what it costs the people working, whose names it gives; nothing if it interrupts nobody."""
         if self.cost is Cost.NOTHING:
             return ""
         return f"{self.cost.value}: {len(self.people)} ({', '.join(self.people)})" if self.people else self.cost.value
@@ -83,7 +103,8 @@ def as_values(plans: Sequence[Plan]) -> dict[str, Any]:
         }
         for plan in plans
     ]
-    return {"steps": steps, "changes": sum(len(plan.changes) for plan in plans)}
+    changes = sum(len(plan.changes) for plan in plans)
+    return {"steps": steps, "changes": changes, "not_planned": [plan.step for plan in plans if plan.error]}
 
 
 def _values(change: Change) -> dict[str, Any]:
@@ -100,8 +121,13 @@ def _values(change: Change) -> dict[str, Any]:
 
 
 def prices(plans: Sequence[Plan]) -> list[str]:
-    """Return what the changes mean for the people working, each once."""
+    """Return what the changes cost the people working, each once."""
     return list(dict.fromkeys(change.price for plan in plans for change in plan.changes if change.price))
+
+
+def grave(plans: Sequence[Plan]) -> list[str]:
+    """Return those of the prices that nobody should have to pay unasked, each once."""
+    return list(dict.fromkeys(change.price for plan in plans for change in plan.changes if change.cost in GRAVE))
 
 
 def is_within(plan: Plan, shown: Plan) -> bool:
@@ -111,8 +137,17 @@ def is_within(plan: Plan, shown: Plan) -> bool:
 
 def _equals(change: Change, before: Change) -> bool:
     shown = {item.path: item for item in before.differences}
-    same = all(item.path in shown and became(item, shown[item.path]) for item in change.differences)
+    same = all(item.path in shown and shown[item.path].became(item) for item in change.differences)
     return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
+
+
+def refusal(plans: Sequence[Plan]) -> str:
+    """Return which steps could not be planned, in words; nothing if all could."""
+    refused = [plan.step for plan in plans if plan.error]
+    if not refused:
+        return ""
+    rest = "" if len(plans) > 1 else ", and so for none of the steps after it"  # the nodes
+    return f"there is no plan for {', '.join(refused)}{rest}"
 
 
 class Journal(Protocol):
@@ -150,10 +185,15 @@ def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Pr
 def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
     try:
         journal.begin(change)
+        progress.doing(change)
         change.apply(hosts[change.host], progress)
         journal.done(change)
     except EngineError as error:
+        progress.failed(change.host)
         raise StepError(error.host, f"cannot {change.verb} {change.what}: {error.message}", remedy(error)) from error
+    except StepError:
+        progress.failed(change.host)
+        raise
 
 
 def remedy(error: EngineError) -> str:

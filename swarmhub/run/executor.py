@@ -17,7 +17,8 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
         """Return what was typed as calls."""
         calls = super().normalize(tasks)
         self.config["swarmhub_tasks"] = [self.collection.transform(call.called_as or call.task.name) for call in calls]
-        self.config["swarmhub_yes"] = any(call.kwargs.get("yes") for call in calls)
+        for flag in ("yes", "details", "verbose"):
+            self.config[f"swarmhub_{flag}"] = any(call.kwargs.get(flag) for call in calls)
         return calls
 
     def execute(self, *tasks: Any) -> Any:

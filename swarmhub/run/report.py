@@ -1,35 +1,47 @@
-"""Say on the terminal what happens; plain lines where nobody watches."""
+"""Say on the terminal what happens; plain lines elsewhere."""
 
 import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
 from swarmhub.cluster.nodes import Row
+from swarmhub.hidden import hidden
 from swarmhub.history.entries import Entry
 from swarmhub.history.lock import Holder, told
 from swarmhub.history.releases import Release, settings_between
-from swarmhub.plan.plans import Plan, as_values, prices
+from swarmhub.plan.plans import Change, Plan, as_values, prices, refusal
+from swarmhub.shown import duration, lines
 
-PLAIN_SECONDS = 5
+if TYPE_CHECKING:
+    from swarmhub.working import Working
+
+# Without a terminal: how often a pull says how far it is, and other long work what it says itself.
+PLAIN_SECONDS, OUTPUT_SECONDS = 5, 15
+# Of a work that fails, so many last lines are shown.
+LAST_LINES = 20
 
 
 class Report:
-    """The one place that prints; also the `Progress` of a change that is being applied."""
+    """The one place that prints; also the `Progress` of a change that is being applied.
 
-    def __init__(self, console: Console | None = None) -> None:
+    With `details` it shows every field of what is made, with `verbose` every line of a build.
+    """
+
+    def __init__(self, console: Console | None = None, *, details: bool = False, verbose: bool = False) -> None:
         # No wrapping, no colouring of numbers, no ":a:" made a picture: people copy from these lines.
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
+        self._details, self._verbose = details, verbose
+        self._working: Working | None = None
+        self._last: dict[str, deque[str]] = {}
+        self._began: dict[str, float] = {}
         self._said: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -54,6 +66,8 @@ class Report:
     @contextmanager
     def live(self) -> Iterator[Callable[[Sequence[Text]], None]]:
         """Give what shows lines in place of the ones before; in the end the terminal is as it was."""
+        from rich.live import Live
+
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
             yield lambda lines: live.update(Group(*_fitting(lines, self._console.height)), refresh=True)
 
@@ -62,8 +76,8 @@ class Report:
         self._console.print(Text.from_ansi(line))
 
     def json(self, value: object) -> None:
-        """Print a value for machines."""
-        self._console.print(json.dumps(value, indent=2, default=str))
+        """Print a value for machines, without secrets."""
+        self._console.print(json.dumps(hidden(value), indent=2, default=str))
 
     @property
     def is_terminal(self) -> bool:
@@ -72,6 +86,8 @@ class Report:
 
     def ask(self, question: str) -> bool:
         """Ask, and tell whether the answer is yes; Ctrl-D is none."""
+        from rich.prompt import Confirm
+
         try:
             return Confirm.ask(question, console=self._console, default=False)
         except EOFError:
@@ -82,6 +98,8 @@ class Report:
 
     def ask_for(self, question: str) -> str:
         """Ask for a word to be typed."""
+        from rich.prompt import Prompt
+
         return Prompt.ask(question, console=self._console)
 
     def nodes(self, rows: Sequence[Row]) -> None:
@@ -101,12 +119,22 @@ class Report:
         elif not plan.changes:
             self.line(step, plan.summary)
         for change in plan.changes:
-            price = f" ({change.price})" if change.price else ""
-            self.line(step, f"{change.sentence}{price}", style="bold")
-            for item in () if brief else change.differences:
-                self.say(f"{indent:<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
+            self._change(step, change, brief=brief)
             if commands and change.command:
                 self.say(f"{indent:<10}   $ {change.command}", style="cyan")
+
+    def _change(self, step: str, change: Change, *, brief: bool) -> None:
+        price = f" ({change.price})" if change.price else ""
+        gist = f": {change.gist}" if change.gist and not brief else ""
+        self._console.print(Text.assemble((f"{step:<10} {change.sentence}{price}", "bold"), gist))
+        if not brief and (self._details or not gist):
+            self.differences(change, " " * (len(step) - len(step.lstrip())))
+
+    def differences(self, change: Change, indent: str = "") -> None:
+        """Say what differs, a line for each field and each item of a list."""
+        for item in change.differences:
+            for text in lines(item):
+                self.say(f"{indent:<10}   {text}", style="yellow")
 
     def shown(self, plans: Sequence[Plan]) -> None:
         """Show what is about to be changed, before it is."""
@@ -116,10 +144,15 @@ class Report:
                 self.plan(plan, indent="  ")
 
     def counted(self, plans: Sequence[Plan]) -> None:
-        """Count the changes, and say what they cost."""
+        """Count the changes, and say what they cost; or say which steps there is no plan for."""
         changes = sum(len(plan.changes) for plan in plans)
-        price = "; ".join(prices(plans)) or "nobody notices"
-        self.line("plan", f"{count(changes)}; {price}" if changes else count(0), style="bold" if changes else "bold green")
+        price = "; ".join(prices(plans)) or "no interruption"
+        text = f"{count(changes)}; {price}" if changes else count(0)
+        if refused := refusal(plans):
+            others = f" The other steps: {text}." if changes else ""
+            self.line("plan", f"{refused}: see above. fab deploy would change nothing either.{others}", style="bold red")
+        else:
+            self.line("plan", text, style="bold" if changes else "bold green")
 
     def steps(self, plans: Sequence[Plan], *, as_json: bool, commands: bool) -> None:
         """Say what every step would change, in order, and count it."""
@@ -137,7 +170,7 @@ class Report:
         for one in entries:
             style = "" if one.ended in ("done", "nothing to change") else "red"
             commit = f" at {one.commit}" if one.commit else ""
-            self.say(f"{one.when:%Y-%m-%d %H:%M:%S} UTC  {one.command}  {one.ended}, {one.seconds:.1f} s", style=style)
+            self.say(f"{one.when:%Y-%m-%d %H:%M:%S} UTC  {one.command}  {one.ended}, {duration(one.seconds)}", style=style)
             self.say(f"{'':<25}{one.who}{commit}", style="dim")
             for change in one.changes:
                 self.say(f"{'':<25}{change}")
@@ -147,8 +180,9 @@ class Report:
     def way_back(self, to: Release, last: Release, seconds: float) -> None:
         """Say what hosts.toml and the release that runs now differ in."""
         for item in settings_between(to, last):
-            self.say(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
-        self.line("rollback", f"release {to.number} runs again, {seconds:.1f} s", style="bold green")
+            for text in lines(item):
+                self.say(f"{'':<10}   {text}", style="yellow")
+        self.line("rollback", f"release {to.number} runs again, {duration(seconds)}", style="bold green")
         self.line("rollback", "hosts.toml, hub/ and the userlist are as they were: the next deploy goes forward again")
 
     def kept(self, lines: Sequence[str]) -> None:
@@ -156,41 +190,70 @@ class Report:
         for line in lines:
             self.line("keep", line)
 
-    def done(self, address: str, changed: int, seconds: float) -> None:
-        """Say that the hub is well, and what it took."""
+    def done(self, address: str, changed: Mapping[str, int], seconds: float) -> None:
+        """Say that the hub is well, what was changed in which step, how long it took, and where the hub is."""
         self.line("health", f"{address} answers over verified TLS", style="green")
-        self.line("done", f"{count(changed)}, {seconds:.1f} s", style="bold green")
+        where = f" ({', '.join(f'{step} {number}' for step, number in changed.items())})" if changed else ""
+        self.line("done", f"{count(sum(changed.values()))}{where}, {duration(seconds)}", style="bold green")
+        self.line("", address, style="bold green")
+
+    def doing(self, change: Change) -> None:
+        """Say on a terminal what is being done."""
+        with self._lock:
+            self._last[change.host] = deque(maxlen=LAST_LINES)
+            self._began[change.host] = self._said[change.host] = time.monotonic()
+            if self._working is not None:
+                self._working.say(change.sentence)
 
     def log(self, host: str, line: str) -> None:
-        """Say a line of a long work's own output."""
+        """Say a line that the operator should read."""
         self._console.print(f"{'':<10} {host} | {line}", style="dim")
+
+    def output(self, host: str, line: str) -> None:
+        """Take a line of a long work's own output: the last one is shown on a terminal, one now and then elsewhere."""
+        with self._lock:
+            self._last.setdefault(host, deque(maxlen=LAST_LINES)).append(line)
+            if self._verbose:
+                self.log(host, line)
+            elif self._working is not None:
+                self._working.say(line)
+            elif self._is_time(host, OUTPUT_SECONDS):
+                self.log(host, f"{duration(time.monotonic() - self._began.get(host, 0))}: {line}")
+
+    def failed(self, host: str) -> None:
+        """Say the last lines of a host's output, if they were not said."""
+        for line in () if self._verbose else self._last.pop(host, ()):
+            self.log(host, line)
 
     def amount(self, host: str, done: int, total: int) -> None:
         """Say how many bytes have come: a bar on a terminal, else a line every few seconds."""
         with self._lock:
-            if self._bars is not None:
-                if host not in self._tasks:
-                    self._tasks[host] = self._bars.add_task(host, total=None)
-                description = f"{host} (unpacking)" if total and done == total else host
-                self._bars.update(self._tasks[host], description=description, completed=done, total=total or None)
-            elif done and time.monotonic() - self._said.setdefault(host, time.monotonic()) >= PLAIN_SECONDS:
-                self._said[host] = time.monotonic()
-                rest = "unpacking" if done == total else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
-                self._console.print(f"{'':<10} {host} | {rest}", style="dim")
+            if self._working is not None:
+                self._working.amount(host, done, total)
+            elif done and self._is_time(host, PLAIN_SECONDS):
+                self.log(host, "unpacking" if done == total else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+    def _is_time(self, host: str, seconds: float) -> bool:
+        """Tell whether a host has said nothing for so long."""
+        now = time.monotonic()
+        if now - self._said.setdefault(host, now) < seconds:
+            return False
+        self._said[host] = now
+        return True
 
     @contextmanager
-    def bars(self, wanted: bool) -> Iterator[None]:
-        """Show bars for what `amount` says, if this is a terminal."""
-        if not (wanted and self._console.is_terminal):
+    def working(self, step: str, text: str) -> Iterator[None]:
+        """Show on a terminal that something is being done, and for how long already."""
+        if not self._console.is_terminal or self._working is not None:
             yield
             return
-        columns = (TextColumn(f"{'':<10} {{task.description}}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=self._console) as self._bars:
+        from swarmhub.working import Working
+
+        with Working(self._console, step, text) as self._working:
             try:
                 yield
             finally:
-                self._tasks.clear()
-        self._bars = None
+                self._working = None
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -209,8 +272,3 @@ def _fitting(lines: Sequence[Text], height: int) -> Sequence[Text]:
     if len(lines) <= height:
         return lines
     return [*lines[: height - 1], Text(f"… {len(lines) - height + 1} more lines: enlarge the window", "dim")]
-
-
-def _value(value: object) -> str:
-    text = "nothing" if value in (None, "", [], {}) else str(value).replace("\n", " ⏎ ")
-    return text if len(text) <= 100 else f"{text[:97]}…"

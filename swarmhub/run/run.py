@@ -2,6 +2,7 @@
 
 import difflib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,6 +24,7 @@ from swarmhub.run.report import Report
 from swarmhub.settings import Settings, members
 from swarmhub.settings.secrets import Secrets
 from swarmhub.settings.secrets import load as load_secrets
+from swarmhub.shown import duration
 
 if TYPE_CHECKING:
     from swarmhub.ssh.connection import Connections
@@ -34,8 +36,10 @@ class Run:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._started = time.monotonic()
-        self.report = Report()
-        self.changed = 0
+        flags = context.config
+        self.report = Report(details=flags.get("swarmhub_details", False), verbose=flags.get("swarmhub_verbose", False))
+        self.changed: Counter[str] = Counter()
+        self._agreed = False
         self._shown: dict[str, Plan] = {}
         self._confirmed: Plan | None = None
         self._closers: list[Callable[[], None]] = []
@@ -141,25 +145,37 @@ class Run:
         """Ask before what costs somebody something; --yes has answered already.
 
         Raises:
-            UsageError: nobody is there to answer, or (Declined) the answer is no.
+            UsageError: there is no terminal, or (Declined) the answer is no.
 
         """
-        if self.says_yes:
-            return
-        if not self.report.is_terminal:
-            raise UsageError(f"{question} Nobody is here to answer: say --yes")
-        if not self.report.ask(question):
-            raise Declined("nothing was changed")
+        if not self.says_yes:
+            if not self.report.is_terminal:
+                raise UsageError(f"{question} There is no terminal to ask on. To answer yes: --yes")
+            if not self.report.ask(question):
+                raise Declined("nothing was changed")
+        self._agreed = True
 
-    def ask_for(self, word: str, flag: str) -> str:
-        """Ask for a word; `flag` gives it where nobody is there to answer.
+    def _agree_to(self, steps: Sequence[Plan]) -> None:
+        """Ask before people are interrupted; without a terminal, only what stops or removes somebody needs --yes.
 
         Raises:
-            UsageError: nobody is.
+            Declined: the answer is no, or --yes is missing.
+
+        """
+        if self.report.is_terminal or self.says_yes:
+            self.agree("Go on?")
+        elif costs := "; ".join(plans.grave(steps)):
+            raise Declined(f"{costs}. Nothing was changed: there is no terminal to ask on. To go on: --yes")
+
+    def ask_for(self, word: str, flag: str) -> str:
+        """Ask for a word; `flag` gives it where there is no terminal.
+
+        Raises:
+            UsageError: there is no terminal.
 
         """
         if not self.report.is_terminal:
-            raise UsageError(f"{word}? Nobody is here to answer: say {flag}")
+            raise UsageError(f"{word}? There is no terminal to ask on. To answer: {flag}")
         return self.report.ask_for(word)
 
     @property
@@ -199,7 +215,7 @@ class Run:
         """Show what is about to be changed, ask if it costs people something, and hold the run to it.
 
         Raises:
-            Declined: the answer is no.
+            Declined: the answer is no, or --yes is missing.
             StepError: a step refuses, or somebody else holds the cluster's lock.
 
         """
@@ -207,11 +223,12 @@ class Run:
         journal.open(self.look.holder())
         errors = [plan.error for plan in steps if plan.error]
         if errors:
+            self.report.line("plan", f"{plans.refusal(steps)}; nothing was changed", style="bold red")
             raise StepErrors(*errors)
         if any(plan.changes for plan in steps):
             self.report.shown(steps)
-            if prices(steps) and self.report.is_terminal:
-                self.agree("Go on?")
+            if prices(steps):
+                self._agree_to(steps)
             journal.lock()
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}
@@ -220,7 +237,7 @@ class Run:
         """Show a plan, ask, and hold the run to it.
 
         Raises:
-            UsageError: the answer is no, or nobody is there to answer.
+            UsageError: the answer is no, or there is no terminal.
 
         """
         self.report.plan(plan)
@@ -228,9 +245,10 @@ class Run:
         self._shown[plan.step] = self._confirmed = plan
 
     def apply(self, plan: Plan) -> None:
-        """Say what a step changes, and change it.
+        """Say what a step changes, and change it; ask before it stops or removes somebody, if nobody has been asked.
 
         Raises:
+            Declined: the answer is no, or --yes is missing.
             StepError: it is not what was shown before, or somebody else holds the cluster's lock.
 
         """
@@ -240,22 +258,26 @@ class Run:
             raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
         journal = self.journal
         journal.open(self.look.holder() if journal.has_swarm else None)
+        if shown is None and not self._agreed and plans.grave([plan]):
+            self.report.plan(plan)
+            self._agree_to([plan])
+            self._confirmed = plan
         if plan.changes:
             journal.lock()
             self.look.forget()
-            self.changed += len(plan.changes)
+            self.changed[plan.step] += len(plan.changes)
         if plan is not self._confirmed:
             self.report.plan(plan, brief=shown is not None)
         if plan.changes:
             started = time.monotonic()
-            with self.report.bars(plan.at_once):
+            with self.report.working(plan.step, ""):
                 plans.apply(plan, self.hosts, self.report, journal)
-            self.report.line(plan.step, f"done in {time.monotonic() - started:.1f} s", style="green")
+            self.report.line(plan.step, f"done in {duration(time.monotonic() - started)}", style="green")
 
     def finish(self, error: BaseException | None) -> None:
         """Leave the entry, give the lock back, and close the connections: what waits for a host then ends."""
         try:
-            if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed)):
+            if "journal" in self.__dict__ and not self.journal.end(_ending(error, self.changed.total())):
                 self.report.say("The lock could not be given back; it expires within a minute.", style="yellow")
         finally:  # after a second Ctrl-C too: a pull that goes on would keep the process
             for close in self._closers:

@@ -1,6 +1,6 @@
 """The hub's service: created or updated only where it differs, with its secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,8 +161,17 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
     return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 
-def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[str, str], manager: str) -> Plan:
+def plan(
+    wanted: dict[str, Any],
+    found: Found,
+    secrets: Secrets,
+    names: Mapping[str, str],
+    manager: str,
+    networks: Sequence[str] = (),
+) -> Plan:
     """Return the secrets that are missing, then the service if it differs, then the secrets that are left over.
+
+    `networks` are the names of those that it is on.
 
     Raises:
         StepError: the service is pinned to another node, which holds its data.
@@ -172,7 +181,7 @@ def plan(wanted: dict[str, Any], found: Found, secrets: Secrets, names: Mapping[
     missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
     changes = [swarm_secrets.make(short, names[short], secrets[short], name, manager) for short in missing]
     if found.service is None:
-        changes.append(replicated.create(wanted, manager))
+        changes.append(replicated.create(wanted, manager, networks))
     else:
         _refuse_to_move(wanted, found.service, manager)
     differs = specs.compare(wanted, found.service["Spec"]) if found.service else ()

@@ -58,6 +58,12 @@ def of_proxy(settings: Settings) -> dict[str, Any]:
     return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
 
 
+def names(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the networks, that of the notebooks first."""
+    wanted = (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
+    return tuple(one["Name"] for one in wanted)
+
+
 def observe(manager: Host, name: str, services: Sequence[Json]) -> Found | None:
     """Ask for the network, and tell which of the services are on it."""
     # A name filter also finds longer names; only the exact one of scope swarm or local counts.
@@ -82,7 +88,15 @@ def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate:
     """
     name = wanted["Name"]
     if found is None:
-        create = Change("create", f"network {name}", manager, _creator(wanted), flat(wanted), command=commands.network(wanted))
+        create = Change(
+            "create",
+            f"network {name}",
+            manager,
+            _creator(wanted),
+            flat(wanted),
+            command=commands.network(wanted),
+            gist=_gist(wanted),
+        )
         return Plan(STEP, "", (create,))
     differs = differences(_comparable(wanted, found), found.fields)
     if not differs:
@@ -90,12 +104,19 @@ def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate:
     if found.services and not recreate:
         fields = "; ".join(f"{item.path} is {item.found!r}, wanted {item.wanted!r}" for item in differs)
         cause = f"network {name} differs ({fields}) and cannot be changed while in use by {', '.join(found.services)}"
-        raise StepError(manager, cause, "To stop these services and make it anew: fab network --recreate, then fab deploy")
+        raise StepError(manager, cause, "To stop these services and replace it: fab network --recreate, then fab deploy")
     cost = Cost.NOTEBOOKS_STOP if found.services else Cost.NOTHING
     replace = Change(
         "replace", f"network {name}", manager, _replacer(found, wanted), differs, cost, found.people, _by_hand(found, wanted)
     )
     return Plan(STEP, "", (replace,))
+
+
+def _gist(wanted: dict[str, Any]) -> str:
+    attachable = ["attachable"] if wanted["Attachable"] else []
+    options = [f"{name}={value}" if value else name for name, value in wanted["Options"].items()]
+    subnets = [f"subnet {part['Subnet']}" for part in wanted["IPAM"]["Config"]]
+    return ", ".join([wanted["Driver"], *attachable, *options, *subnets])
 
 
 def _by_hand(found: Found, wanted: dict[str, Any]) -> str:

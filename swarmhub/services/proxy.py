@@ -1,6 +1,6 @@
 """The proxy as a service of its own: people stay connected while the hub is replaced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,14 +85,21 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
 
 
-def plan(wanted: dict[str, Any], found: Json | None, hub: Json | None, token: Change | None, manager: str) -> Plan:
+def plan(
+    wanted: dict[str, Any],
+    found: Json | None,
+    hub: Json | None,
+    token: Change | None,
+    manager: str,
+    networks: Sequence[str] = (),
+) -> Plan:
     """Return what makes the service as wanted; `token` makes its secret, where that is missing.
 
-    A hub that still publishes the port gives it up first.
+    A hub that still publishes the port gives it up first. `networks` are the names of those that the proxy is on.
     """
     changes = [token] if token else []
     if found is None:
-        changes += [*_closing(hub, wanted, manager), replicated.create(wanted, manager)]
+        changes += [*_closing(hub, wanted, manager), replicated.create(wanted, manager, networks)]
     elif differs := specs.compare(wanted, found["Spec"]):
         changes.append(replace(replicated.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
     return Plan(STEP, f"{wanted['Name']}: as wanted", tuple(changes))

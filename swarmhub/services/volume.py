@@ -32,7 +32,9 @@ def plan(wanted: dict[str, Any], found: Json | None, manager: str) -> Plan:
     """
     name = wanted["Name"]
     if found is None:
-        create = Change("create", f"volume {name}", manager, _creator(wanted), flat(wanted), command=commands.volume(wanted))
+        gist = ", ".join([wanted["Driver"], *(f"{option}={value}" for option, value in wanted["DriverOpts"].items())])
+        command = commands.volume(wanted)
+        create = Change("create", f"volume {name}", manager, _creator(wanted), flat(wanted), command=command, gist=gist)
         return Plan(STEP, "", (create,))
     differs = differences(wanted, {"Name": found["Name"], "Driver": found["Driver"], "DriverOpts": found["Options"]})
     if differs:

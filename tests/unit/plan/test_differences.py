@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.plan.differences import Difference, became, differences, flat
+from swarmhub.plan.differences import Difference, differences, flat
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_what_is_about_to_be_made_is_shown_field_by_field(wanted: Any, fields: l
 )
 def test_what_could_only_be_known_later_may_have_become_known(wanted: Any, shown: Any, is_it: bool) -> None:
     """Whole, or as a variable's value; nothing else may be another than was shown."""
-    assert became(Difference("A", None, wanted), Difference("A", None, shown)) == is_it
+    assert Difference("A", None, shown).became(Difference("A", None, wanted)) == is_it

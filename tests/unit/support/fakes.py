@@ -212,9 +212,21 @@ class FakeProgress:
 
     lines: list[tuple[str, str]] = field(default_factory=list)
     amounts: list[tuple[str, int, int]] = field(default_factory=list)
+    outputs: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    begun: list[Change] = field(default_factory=list)
+
+    def doing(self, change: Change) -> None:
+        self.begun.append(change)
 
     def log(self, host: str, line: str) -> None:
         self.lines.append((host, line))
+
+    def output(self, host: str, line: str) -> None:
+        self.outputs.append((host, line))
+
+    def failed(self, host: str) -> None:
+        self.failures.append(host)
 
     def amount(self, host: str, done: int, total: int) -> None:
         self.amounts.append((host, done, total))

@@ -17,7 +17,8 @@ def type_(hosts: Hosts) -> Type:
     """Return what runs a task, with -H if hosts are named, and its dependencies before it."""
 
     def run_step(name: str, /, *named: str, **arguments: Any) -> None:
-        typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], "swarmhub_yes": arguments.get("yes", False)}
+        flags = {f"swarmhub_{flag}": arguments.get(flag, False) for flag in ("yes", "details", "verbose")}
+        typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], **flags}
         context = Context(Config(overrides=typed))
         if not task._current:
             task._current.append(Run(context))

@@ -1,0 +1,63 @@
+"""A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
+
+from itertools import takewhile
+from typing import Any
+
+from swarmhub.hidden import HIDDEN
+from swarmhub.plan.differences import Difference, differences, flat
+
+LONGEST = 100
+# So much of what two long values share is left before the first letter that differs.
+SHARED = 20
+
+
+def lines(item: Difference) -> list[str]:
+    """Return a difference as people read it, a line for each part that differs."""
+    found, wanted = item.found, item.wanted
+    if _is(dict, found, wanted):
+        return [line for part in differences(wanted or {}, found or {}, item.path) for line in lines(part)]
+    if _is(list, found, wanted):
+        return [f"{item.path}: {text}" for text in _items(found or [], wanted or [])]
+    if found == wanted:
+        return [f"{item.path}: another value {HIDDEN}"]
+    return [f"{item.path}: {' → '.join(_cut([_text(found), _text(wanted)]))}"]
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as people read it."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _is(kind: type, found: Any, wanted: Any) -> bool:
+    """Tell whether both are of a kind; nothing is of any kind."""
+    return any(isinstance(one, kind) for one in (found, wanted)) and all(
+        isinstance(one, kind) or not one for one in (found, wanted)
+    )
+
+
+def _items(found: list[Any], wanted: list[Any]) -> list[str]:
+    removed, added = [one for one in found if one not in wanted], [one for one in wanted if one not in found]
+    if removed or added:
+        texts = _cut([_text(one) for one in (*removed, *added)])
+        return [f"{'removed' if number < len(removed) else 'added'} {text}" for number, text in enumerate(texts)]
+    if found == wanted:
+        return [f"another value {HIDDEN}"]
+    return [" → ".join(", ".join(_text(one) for one in order) for order in (found, wanted))]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{part.path}={_text(part.wanted)}" for part in flat(value))
+    if isinstance(value, list):
+        return ", ".join(_text(one) for one in value)
+    return "nothing" if value in (None, "") else str(value).replace("\n", " ⏎ ")
+
+
+def _cut(texts: list[str]) -> list[str]:
+    """Cut texts that are long, but never so that two of them look the same."""
+    short = [text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}…" for text in texts]
+    if len(set(short)) == len(set(texts)):
+        return short
+    shared = takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
+    start = len(list(shared)) - SHARED
+    return [f"…{text[start:]}" for text in texts] if start > 0 else texts
