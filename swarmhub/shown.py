@@ -25,7 +25,7 @@ def lines(item: Difference) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Return a time span as people read it."""
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def _is(kind: type, found: Any, wanted: Any) -> bool:
@@ -46,11 +46,13 @@ def _items(found: list[Any], wanted: list[Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "nothing"
     if isinstance(value, dict):
         return ", ".join(f"{part.path}={_text(part.wanted)}" for part in flat(value))
     if isinstance(value, list):
         return ", ".join(_text(one) for one in value)
-    return "nothing" if value in (None, "") else str(value).replace("\n", " ⏎ ")
+    return str(value).replace("\n", " ⏎ ")
 
 
 def _cut(texts: list[str]) -> list[str]:

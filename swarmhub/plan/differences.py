@@ -92,6 +92,7 @@ def _are_same(wanted: list[Any], found: list[Any]) -> bool:
 
 
 def _name(item: dict[str, Any]) -> object:
-    """Return what tells a mount, a network, a port, a mounted secret or a profile from its like."""
-    file = item.get("File")
-    return item.get("Target") or item.get("TargetPort") or (file.get("Name") if isinstance(file, dict) else item.get("name"))
+    """Return what tells a mount, a mounted secret, a port or a profile from its like; nothing of a network, which has an id."""
+    if isinstance(file := item.get("File"), dict):
+        return file.get("Name")
+    return item.get("Target") if "Source" in item else item.get("TargetPort") or item.get("name")

@@ -56,7 +56,7 @@ def test_network_in_use_is_recreated_on_demand(deployed: Lab) -> None:
     deployed.docker("network", "create", "--driver", "overlay", "--attachable", "jupyter")
     assert deployed.fab("proxy", "service").code == 0
     before = deployed.fingerprint()
-    done = deployed.fab("network", "--recreate")
+    done = deployed.fab("network", "--recreate", "--yes")
     assert done.code == 0, done.text
     assert "notebooks stop" in done.out
     assert deployed.fab("deploy").code == 0

@@ -39,13 +39,13 @@ def test_what_only_a_later_step_can_know_is_named(first_plan: Done) -> None:
 
 
 def test_drift_by_hand_is_shown_and_the_shown_command_mends_it(deployed: Lab) -> None:
-    """A label set by hand is a difference that nobody notices; the docker command beside it takes it away again."""
+    """A label set by hand is a difference that interrupts nobody; the docker command below it takes it away again."""
     deployed.docker("service", "update", "--quiet", "--detach", "--label-add", "by=hand", HUB)
     before = deployed.fingerprint()
     shown = deployed.fab("plan", "--commands", "--exit-code")
     assert shown.code == 3
     assert "Labels.by: hand → nothing" in shown.out
-    assert "1 change; nobody notices" in shown.out
+    assert "1 change; no interruption" in shown.out
     assert deployed.fingerprint() == before
     command = next(line.partition("$ ")[2] for line in shown.out.splitlines() if "$ docker" in line)
     deployed.docker(*shlex.split(command)[1:])

@@ -45,7 +45,7 @@ def planned(settled: Lab, hosts: Path) -> Done:
 @pytest.fixture(scope="module")
 def apart(settled: Lab, planned: Done, hosts: Path) -> Iterator[Lab]:
     """Deploy with subdomains, from one domain for all."""
-    done = settled.fab("deploy", hosts=hosts)
+    done = settled.fab("deploy", "--yes", hosts=hosts)
     assert done.code == 0, done.text
     yield settled
     settled.stop_server("ada")
@@ -134,7 +134,7 @@ def led_to(host: str) -> str | None:
 
 def test_one_domain_for_all_comes_back(apart: Lab, context: BrowserContext) -> None:
     """By an ordinary deploy; a page on that domain does reach the hub."""
-    done = apart.fab("deploy")
+    done = apart.fab("deploy", "--yes")
     assert done.code == 0, done.text
     assert "SUBDOMAIN_HOST" not in apart.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
     page = log_in(context, "ada")

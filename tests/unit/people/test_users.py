@@ -92,7 +92,7 @@ def test_a_hub_in_line_with_the_list_is_left_alone() -> None:
 
 
 def test_who_is_new_is_let_in() -> None:
-    """Admins and others apart, as the hub's API has it; nobody notices."""
+    """Admins and others apart, as the hub's API has it; that interrupts nobody."""
     plan = planned(f"{LIST}linus\nturing\nhopper admin\n", found(*BOTH))
     assert sentences(plan) == [
         "send the userlist to the hub",
@@ -124,10 +124,13 @@ def test_a_run_that_was_interrupted_is_gone_on_with() -> None:
 
 
 def test_a_removal_says_whose_servers_stop() -> None:
-    """Only theirs who have some."""
+    """Of the others it says that they may no longer log in."""
     seen = found(user("ada", admin=True), user("grace", servers=("",)), user("linus"), current=f"{LIST}linus\n")
     removals = [change for change in planned("ada admin\n", seen).changes if change.verb == "remove"]
-    assert [(change.cost, change.people) for change in removals] == [(Cost.NOTEBOOKS_STOP, ("grace",)), (Cost.NOTHING, ())]
+    assert [(change.cost, change.people) for change in removals] == [
+        (Cost.NOTEBOOKS_STOP, ("grace",)),
+        (Cost.REMOVAL, ("linus",)),
+    ]
 
 
 def test_who_got_in_otherwise_stays() -> None:

@@ -141,6 +141,40 @@ def test_what_begins_and_what_is_done_is_noted() -> None:
     assert (journal.began, journal.made) == ([made, failed], [made])
 
 
+@pytest.mark.parametrize("error", [StepError(WORKER1, "cause", "remedy"), EngineError(WORKER1, 500, "no")])
+def test_of_a_change_that_fails_the_last_output_is_told(error: Exception) -> None:
+    """Of its host; the changes that went well say no more."""
+    progress = FakeProgress()
+    made, failed = change(MANAGER, lambda *_: None), change(WORKER1, breaks(error))
+    with pytest.raises(StepError):
+        plans.apply(Plan("step", "", (made, failed)), HOSTS, progress, FakeJournal())
+    assert (progress.begun, progress.failures) == ([made, failed], [WORKER1])
+
+
+def test_no_secret_is_in_a_command() -> None:
+    """What a person would type is shown, too; the rest of the command stays as it is."""
+    command = "printf %s \"$A_TOKEN\" | docker run --env 'DB_PASSWORD=hunter 2' --env HOME=/data hub"
+    assert update(command=command).command == (
+        "printf %s \"$A_TOKEN\" | docker run --env 'DB_PASSWORD=(hidden)' --env HOME=/data hub"
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        ([Plan("step", "")], ""),
+        ([Plan("step", ""), Plan("volume", "", error=StepError(MANAGER, "x", "y"))], "there is no plan for volume"),
+        (
+            [Plan("nodes", "", error=StepError(MANAGER, "x", "y"))],
+            "there is no plan for nodes, and so for none of the steps after it",
+        ),
+    ],
+)
+def test_what_could_not_be_planned_is_named(steps: list[Plan], text: str) -> None:
+    """Where the nodes refuse, nothing else was planned."""
+    assert plans.refusal(steps) == text
+
+
 def test_a_change_that_may_not_begin_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the lock was lost, nothing more is done."""
     done: list[int] = []
@@ -281,7 +315,7 @@ def test_what_a_later_step_makes_is_named_by_that_step() -> None:
     ],
 )
 def test_a_price_names_the_people_who_pay_it(cost: Cost, people: tuple[str, ...], price: str) -> None:
-    """What nobody notices has none."""
+    """What interrupts nobody has none."""
     assert update(cost=cost, people=people).price == price
 
 
@@ -315,6 +349,7 @@ def test_a_plan_for_machines_has_all_that_people_read() -> None:
             }
         ],
         "changes": 1,
+        "not_planned": [],
     }
 
 
@@ -323,6 +358,7 @@ def test_a_step_with_nothing_to_do_is_its_summary_for_machines_too() -> None:
     assert plans.as_values([Plan("volume", "as wanted")]) == {
         "steps": [{"step": "volume", "summary": "as wanted", "error": None, "changes": []}],
         "changes": 0,
+        "not_planned": [],
     }
 
 

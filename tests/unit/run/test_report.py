@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 from typing import Any
@@ -73,7 +74,7 @@ def test_a_plan_with_nothing_to_do_is_its_summary(said: Said) -> None:
     ],
 )
 def test_a_change_says_what_it_costs_the_people_working(said: Said, cost: Cost, line: str) -> None:
-    """What nobody notices needs no word; a restart and a stop do."""
+    """What interrupts nobody needs no word; a restart and a stop do."""
     said.report.plan(Plan("service", "", (change(cost=cost),)))
     assert said.lines == [line]
 
@@ -83,7 +84,6 @@ def test_a_change_says_what_it_costs_the_people_working(said: Said, cost: Cost, 
     [
         ("a", "b", "a → b"),
         (None, "b", "nothing → b"),
-        ({}, {"x": 1}, "nothing → {'x': 1}"),
         (0, 1, "0 → 1"),
         (False, True, "False → True"),
         ("x" * 101, "b", f"{'x' * 97}… → b"),
@@ -95,11 +95,24 @@ def test_each_field_that_differs_has_a_line(said: Said, found: object, wanted: o
     assert said.lines[1:] == [f"{'':<10}   Labels.x: {text}"]
 
 
-@pytest.mark.parametrize(("changed", "text"), [(0, "nothing to change"), (1, "1 change"), (3, "3 changes")])
-def test_the_end_says_that_the_hub_is_well_and_what_it_took(said: Said, changed: int, text: str) -> None:
-    """The last lines name the address, the number of changes and the seconds."""
-    said.report.done("https://hub.example.org", changed, 12.34)
-    assert said.lines == ["health     https://hub.example.org answers over verified TLS", f"done       {text}, 12.3 s"]
+@pytest.mark.parametrize(
+    ("changed", "seconds", "text"),
+    [
+        ({}, 1.23, "nothing to change, 1.2 s"),
+        ({"service": 1}, 12.34, "1 change (service 1), 12.3 s"),
+        ({"network": 2, "service": 3}, 200, "5 changes (network 2, service 3), 3 min 20 s"),
+    ],
+)
+def test_the_end_says_that_the_hub_is_well_and_what_it_took(
+    said: Said, changed: dict[str, int], seconds: float, text: str
+) -> None:
+    """The last lines say how many changes there were in which step, how long they took, and where the hub is."""
+    said.report.done("https://hub.example.org", changed, seconds)
+    assert said.lines == [
+        "health     https://hub.example.org answers over verified TLS",
+        f"done       {text}",
+        f"{'':<10} https://hub.example.org",
+    ]
 
 
 ROWS = (
@@ -166,7 +179,7 @@ def test_hosts_do_not_wait_for_one_anothers_lines(said: Said, monkeypatch: pytes
 def test_on_a_terminal_each_host_has_a_bar() -> None:
     """A pull on two nodes shows a bar for each of them, with the bytes that have come."""
     said = Said(terminal=True, width=100)
-    with said.report.bars(True):
+    with said.report.working("images", ""):
         said.report.amount(MANAGER, 1_000_000, 2_000_000)
         said.report.amount(WORKER1, 2_000_000, 2_000_000)
     shown = said.lines
@@ -176,13 +189,63 @@ def test_on_a_terminal_each_host_has_a_bar() -> None:
     ]
 
 
-@pytest.mark.parametrize(("terminal", "wanted"), [(False, True), (True, False)], ids=["pipe", "not asked for"])
-def test_no_bars_where_nobody_watches_or_asks(terminal: bool, wanted: bool) -> None:
-    """In a pipe, and for a step that shows none, nothing is drawn."""
-    said = Said(terminal=terminal)
-    with said.report.bars(wanted):
+def test_nothing_is_drawn_without_a_terminal(said: Said) -> None:
+    """A log has no use for what moves."""
+    with said.report.working("images", "pull"):
         said.report.amount(MANAGER, 1, 2)
     assert said.lines == []
+
+
+def test_on_a_terminal_stands_what_is_being_done_and_for_how_long() -> None:
+    """A spinner, the time so far, and the last that was said of the work; the line goes when it is done."""
+    said = Said(terminal=True, width=100)
+    with said.report.working("build-hub", "building"):
+        said.report.doing(change())
+        said.report.output(MANAGER, "Step 3/9 : RUN npm ci")
+    shown = said.file.getvalue()
+    assert re.search(r"build-hub +\S 0 s Step 3/9 : RUN npm ci", shown)
+    assert shown.endswith("\x1b[2K")
+
+
+def test_work_within_work_has_the_line_of_the_outer_one() -> None:
+    """A terminal has one last line."""
+    said = Said(terminal=True, width=100)
+    with said.report.working("plan", "looking"), said.report.working("step", "more"):
+        said.report.doing(change())
+    assert "service jupyterhub" in said.file.getvalue()
+
+
+def test_a_builds_lines_are_said_now_and_then(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal, one of hundreds shows that it goes on, and for how long already."""
+    clock = Clock()
+    monkeypatch.setattr(reports, "time", clock)
+    said.report.doing(change())
+    for number in range(40):
+        said.report.output(MANAGER, f"Get:{number} http://deb")
+        clock.sleep(1)
+    assert said.lines == [f"{'':<10} {MANAGER} | {second}.0 s: Get:{second} http://deb" for second in (15, 30)]
+
+
+def test_of_a_build_that_fails_the_last_lines_are_shown(said: Said) -> None:
+    """Of this change, not of the one before, and once."""
+    said.report.doing(change())
+    said.report.output(MANAGER, "of the one before")
+    said.report.doing(change())
+    for number in range(30):
+        said.report.output(MANAGER, f"line {number}")
+    said.report.failed(MANAGER)
+    said.report.failed(MANAGER)
+    assert said.lines == [f"{'':<10} {MANAGER} | line {number}" for number in range(10, 30)]
+
+
+def test_on_demand_every_line_is_shown_once(said: Said) -> None:
+    """With --verbose a failure has nothing to add."""
+    report = Report(said.report._console, verbose=True)
+    report.doing(change())
+    for number in range(30):
+        report.output(MANAGER, f"line {number}")
+    report.failed(MANAGER)
+    assert said.lines == [f"{'':<10} {MANAGER} | line {number}" for number in range(30)]
 
 
 @pytest.mark.parametrize(
@@ -283,8 +346,57 @@ def test_a_plan_is_told_step_by_step_and_counted(said: Said) -> None:
         f"network    {MANAGER}: network: it differs. Look",
         f"service    update service jupyterhub on {MANAGER} (the hub restarts, notebooks go on)",
         f"{'':<10}   Image: hub:1 → hub:2",
-        "plan       1 change; the hub restarts, notebooks go on",
+        "plan       there is no plan for network: see above. fab deploy would change nothing either. "
+        "The other steps: 1 change; the hub restarts, notebooks go on.",
     ]
+
+
+def test_nodes_that_cannot_be_planned_leave_no_plan_at_all(said: Said) -> None:
+    """The steps after it are not said to have nothing to do."""
+    said.report.steps([replace(REFUSED, step="nodes")], as_json=False, commands=False)
+    assert said.lines[-1] == (
+        "plan       there is no plan for nodes, and so for none of the steps after it: see above. "
+        "fab deploy would change nothing either."
+    )
+
+
+MADE = Change(
+    "create",
+    "network jupyter",
+    MANAGER,
+    lambda *_: None,
+    (Difference("Driver", None, "overlay"), Difference("Names", None, ["a", "b"])),
+    gist="overlay",
+)
+
+
+def test_what_is_made_is_a_line(said: Said) -> None:
+    """With what matters of it; its fields are nobody's reading."""
+    said.report.plan(Plan("network", "", (MADE,)))
+    assert said.lines == [f"network    create network jupyter on {MANAGER}: overlay"]
+
+
+def test_every_field_of_what_is_made_is_shown_on_demand(said: Said) -> None:
+    """With --details, below the same line."""
+    Report(said.report._console, details=True).plan(Plan("network", "", (MADE,)))
+    assert said.lines == [
+        f"network    create network jupyter on {MANAGER}: overlay",
+        f"{'':<10}   Driver: nothing → overlay",
+        f"{'':<10}   Names: added a",
+        f"{'':<10}   Names: added b",
+    ]
+
+
+def test_while_it_is_made_the_line_is_short(said: Said) -> None:
+    """It was shown before."""
+    said.report.plan(Plan("network", "", (MADE,)), brief=True)
+    assert said.lines == [f"network    create network jupyter on {MANAGER}"]
+
+
+def test_no_secret_is_printed_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is printed: releases have whole specs."""
+    Report().json({"Env": ["DB_PASSWORD=hunter2", "HOME=/data"]})
+    assert json.loads(capsys.readouterr().out) == {"Env": ["DB_PASSWORD=(hidden)", "HOME=/data"]}
 
 
 def test_the_command_of_a_change_stands_below_it(said: Said) -> None:
@@ -309,12 +421,12 @@ def test_a_plan_can_be_told_to_machines(said: Said) -> None:
     ("steps", "line"),
     [
         ([DONE], "plan       nothing to change"),
-        ([Plan("service", "", (change(),))], "plan       1 change; nobody notices"),
+        ([Plan("service", "", (change(),))], "plan       1 change; no interruption"),
         ([TODO, TODO], "plan       2 changes; the hub restarts, notebooks go on"),
     ],
 )
 def test_the_sum_says_what_it_costs(said: Said, steps: list[Plan], line: str) -> None:
-    """Each price once, and that nobody notices where that is so."""
+    """Each price once, and that nobody is interrupted where that is so."""
     said.report.counted(steps)
     assert said.lines == [line]
 

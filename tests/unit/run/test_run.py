@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import settings as settings_file
-from swarmhub.errors import Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.errors import Declined, Problem, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.history import entries, lock
 from swarmhub.host import EngineError, Host
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
@@ -286,7 +286,7 @@ def test_changes_are_counted(count: int) -> None:
     """The end of a deploy says how many changes there were."""
     run, plan = fake_run(*[lambda *_: None] * count)
     run.apply(plan)
-    assert run.changed == count
+    assert run.changed.total() == count
 
 
 @pytest.mark.parametrize(("count", "questions"), [(0, 1), (1, 2)])
@@ -340,7 +340,7 @@ IS_FREE = Change("do", "it", MANAGER, lambda *_: None)
         (COSTS, None, False, []),
         (IS_FREE, True, False, []),
     ],
-    ids=["terminal", "--yes", "pipe", "nobody notices"],
+    ids=["terminal", "--yes", "pipe", "no interruption"],
 )
 def test_what_costs_somebody_something_is_asked_for_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, change: Change, answer: bool | None, yes: bool, questions: list[str]
@@ -353,6 +353,53 @@ def test_what_costs_somebody_something_is_asked_for_on_a_terminal(
     assert asked == questions
 
 
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [(Cost.NOTEBOOKS_STOP, "notebooks stop: 1 (ada)"), (Cost.REMOVAL, "people may no longer log in: 1 (ada)")],
+)
+@pytest.mark.parametrize("is_alone", [False, True], ids=["deploy", "step"])
+def test_without_a_terminal_nobody_is_stopped_or_removed_unasked(
+    monkeypatch: pytest.MonkeyPatch, cost: Cost, said: str, is_alone: bool
+) -> None:
+    """The line names the cost and the flag; nothing is changed, and no lock or entry is left."""
+    terminal(monkeypatch, None)
+    run, _ = fake_run()
+    plan = Plan("step", "", (Change("do", "it", MANAGER, lambda *_: None, cost=cost, people=("ada",)),))
+    with pytest.raises(Declined) as refused:
+        run.apply(plan) if is_alone else run.show([plan])
+    assert str(refused.value) == f"{said}. Nothing was changed: there is no terminal to ask on. To go on: --yes"
+    ended = Exit("", 2)
+    ended.__cause__ = refused.value
+    run.finish(ended)
+    assert engine(run).asked("POST") == []
+
+
+@pytest.mark.parametrize("is_alone", [False, True], ids=["deploy", "step"])
+def test_with_the_flag_they_are(monkeypatch: pytest.MonkeyPatch, is_alone: bool) -> None:
+    """Who wrote --yes into a script has meant it."""
+    terminal(monkeypatch, None)
+    monkeypatch.setattr(Run, "says_yes", True)
+    done: list[int] = []
+    run, _ = fake_run()
+    change = Change("do", "it", MANAGER, lambda *_: done.append(1), cost=Cost.NOTEBOOKS_STOP, people=("ada",))
+    if not is_alone:
+        run.show([Plan("step", "", (change,))])
+    run.apply(Plan("step", "", (change,)))
+    assert done == [1]
+
+
+def test_a_step_alone_asks_on_a_terminal_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it stops somebody, but not if that was the answer to a question of its own."""
+    asked = terminal(monkeypatch, True)
+    change = Change("do", "it", MANAGER, lambda *_: None, cost=Cost.NOTEBOOKS_STOP)
+    for question in ("", "Stop ada's server?"):
+        run, _ = fake_run()
+        if question:
+            run.agree(question)
+        run.apply(Plan("step", "", (change,)))
+    assert asked == ["Go on?", "Stop ada's server?"]
+
+
 def test_whoever_says_no_changes_nothing_and_holds_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer comes before the lock: a question that stands on a screen keeps nobody from working."""
     terminal(monkeypatch, False)
@@ -363,9 +410,9 @@ def test_whoever_says_no_changes_nothing_and_holds_no_lock(monkeypatch: pytest.M
 
 
 def test_what_needs_an_answer_is_refused_where_nobody_can_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipe a question is an error that names the flag."""
+    """Without a terminal a question is an error that names the flag."""
     terminal(monkeypatch, None)
-    with pytest.raises(UsageError, match=r"^Take it\? Nobody is here to answer: say --yes$"):
+    with pytest.raises(UsageError, match=r"^Take it\? There is no terminal to ask on\. To answer yes: --yes$"):
         Run(context()).agree("Take it?")
 
 

@@ -141,7 +141,7 @@ def test_a_network_in_use_is_not_replaced_unasked() -> None:
         network.plan(network.desired(settings()), found, MANAGER)
     assert str(refused.value) == (
         "swarm-manager1: network jupyter differs (Attachable is True, wanted False) and cannot be changed while in use by "
-        "jupyter-ada, jupyterhub. To stop these services and make it anew: fab network --recreate, then fab deploy"
+        "jupyter-ada, jupyterhub. To stop these services and replace it: fab network --recreate, then fab deploy"
     )
 
 

@@ -222,8 +222,8 @@ def bare(hosts: Hosts, manager: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "Remove all this.*say --yes"),
-        ({"with_data": True, "yes": True}, "say --name"),
+        ({}, "Remove all this.*To answer yes: --yes"),
+        ({"with_data": True, "yes": True}, "To answer: --name"),
         ({"with_data": True, "yes": True, "name": "hub.example.com"}, "is not the cluster's name"),
     ],
 )

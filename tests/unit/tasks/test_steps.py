@@ -44,8 +44,9 @@ def test_a_deploy_with_nothing_to_do_says_so(
     monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
     type_("deploy")
     said = capsys.readouterr().out.splitlines()
-    assert (cluster.changes(hosts), said[-2]) == ([], f"health     https://{DOMAIN} answers over verified TLS")
-    assert said[-1].startswith("done       nothing to change")
+    assert (cluster.changes(hosts), said[-3]) == ([], f"health     https://{DOMAIN} answers over verified TLS")
+    assert said[-2].startswith("done       nothing to change")
+    assert said[-1].split() == [f"https://{DOMAIN}"]
 
 
 def test_a_deploy_fails_if_the_hub_does_not_answer(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,9 +187,9 @@ def test_a_network_in_use_is_not_replaced_unless_the_flag_is_given(type_: Type, 
 
 
 def test_with_the_flag_the_network_is_replaced(type_: Type, hosts: Hosts) -> None:
-    """`network --recreate` stops the services on it and makes it anew."""
+    """`network --recreate` stops the services on it and replaces it."""
     drifted(hosts)
-    type_("network", recreate=True)
+    type_("network", recreate=True, yes=True)
     assert cluster.changes(hosts) == [
         f"{MANAGER}: DELETE /services/jupyterhub",
         f"{MANAGER}: DELETE /networks/{cluster.NETWORK}",

@@ -68,7 +68,7 @@ def test_people_are_named() -> None:
 
 
 def test_the_firewall_stays_until_no_server_is_left() -> None:
-    """Their service goes last of all, and nobody notices."""
+    """The service goes last of all, and that interrupts nobody."""
     services = planned(replace(CLUSTER, services=(FIREWALL, HUB, ADA))).changes[:3]
     assert [(one.what.split()[1], one.cost) for one in services] == [
         ("jupyterhub", Cost.HUB_STOP),

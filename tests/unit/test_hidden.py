@@ -1,0 +1,104 @@
+"""What looks like a secret is hidden in all that is shown."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub.hidden import hidden, in_command
+from swarmhub.plan.differences import Difference, differences
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("GITHUB_CLIENT_SECRET", "DB_PASSWORD", "db.passwd", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "API_TOKEN", "ACCESSTOKEN"),
+        *(
+            "JUPYTERHUB_CRYPT_KEY",
+            "apikey",
+            "apiKey",
+            "AWS_ACCESS_KEY_ID",
+            "keys",
+            "credentials",
+            "Authorization",
+            "cookie_secret",
+        ),
+    ],
+)
+def test_a_value_is_hidden_by_its_name(name: str) -> None:
+    """Wherever the name is: in a path, in a table, before an equals sign."""
+    assert (hidden("hunter2", f"Env.{name}"), hidden({name: "hunter2"}), hidden([f"{name}=hunter2"])) == (
+        "(hidden)",
+        {name: "(hidden)"},
+        [f"{name}=(hidden)"],
+    )
+
+
+@pytest.mark.parametrize("name", ["KEYCLOAK_URL", "keyboard", "COMPASS", "PASSENGER", "HOME", "image", "OAUTH_CALLBACK_URL"])
+def test_other_names_hide_nothing(name: str) -> None:
+    """Part of another word is no secret."""
+    assert (hidden("x", f"Env.{name}"), hidden([f"{name}=x"])) == ("x", [f"{name}=x"])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, None),
+        ("", ""),
+        (True, True),
+        ([], []),
+        (7, 7),
+        ({"TOKEN": ""}, {"TOKEN": ""}),
+        ({"TOKEN": 7}, {"TOKEN": "(hidden)"}),
+        ({"tokens": {"a": "x"}}, {"tokens": "(hidden)"}),
+        ({"api_token": {"secret": "GRADER"}}, {"api_token": {"secret": "GRADER"}}),
+        ({"certs": {"key": "/tls/key.pem"}}, {"certs": {"key": "/tls/key.pem"}}),
+        ("postgresql://hub:pw@db/hub", "postgresql://hub:(hidden)@db/hub"),
+        ("https://example.org/a:b@c", "https://example.org/a:b@c"),
+        ("--password=x", "--password=(hidden)"),
+        ('SETTINGS={"a":{"api_token":"x"}}', 'SETTINGS={"a":{"api_token":"(hidden)"}}'),
+        ('SETTINGS={"a": 1}', 'SETTINGS={"a": 1}'),
+        ("{no json", "{no json"),
+        (
+            {"Secrets": [{"SecretName": "hub-a_token-1", "File": {"Name": "A_TOKEN"}}]},
+            {"Secrets": [{"SecretName": "hub-a_token-1", "File": {"Name": "A_TOKEN"}}]},
+        ),
+        ("SSL_KEY=/etc/letsencrypt/live/x/privkey.pem", "SSL_KEY=/etc/letsencrypt/live/x/privkey.pem"),
+    ],
+)
+def test_what_is_hidden_of_a_value(value: Any, shown: Any) -> None:
+    """A secret in a table, in JSON, in an address; not the name of a Swarm secret, nor a file's."""
+    assert hidden(value) == shown
+
+
+def test_a_difference_shows_no_secret_and_compares_them() -> None:
+    """A service made by hand has them in its environment; another value is a difference all the same."""
+    one, other = Difference("Env.A_SECRET", "old", None), Difference("Env.A_SECRET", "older", None)
+    assert (one.found, one.wanted, repr(one), one == other) == (
+        "(hidden)",
+        None,
+        "Difference('Env.A_SECRET', '(hidden)', None)",
+        False,
+    )
+
+
+def test_two_secrets_are_a_difference() -> None:
+    """Though both are shown as the same."""
+    (found,) = differences({"Env": {"A_SECRET": "new"}}, {"Env": {"A_SECRET": "old"}})
+    assert (found.became(Difference(found.path, "old", "new")), found.became(Difference(found.path, "old", "newer"))) == (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("", ""),
+        ("docker pull x", "docker pull x"),
+        ("docker run --env A_TOKEN=x hub", "docker run --env 'A_TOKEN=(hidden)' hub"),
+        ("docker run --env 'A_TOKEN=x y' hub", "docker run --env 'A_TOKEN=(hidden)' hub"),
+    ],
+)
+def test_a_command_shows_no_secret(command: str, shown: str) -> None:
+    """A word of it is hidden, the others stay as they were quoted."""
+    assert in_command(command) == shown
