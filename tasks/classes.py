@@ -93,7 +93,8 @@ def _start(run: Run, api: HubApi, names: Sequence[str], most: int) -> None:
     if not names:
         return
     run.agree(f"Start {len(names)} server{'' if len(names) == 1 else 's'}, {most} at a time?")
-    failed = starts.start_all(api, names, most, lambda text: run.report.line(readiness.STEP, text))
+    with run.report.working(readiness.STEP, f"starting {len(names)} servers"):
+        failed = starts.start_all(api, names, most, lambda text: run.report.line(readiness.STEP, text))
     if failed:
         raise StepErrors(
             *(StepError(one.host, f"{name} has no server: {one.cause}", one.remedy) for name, one in failed.items())

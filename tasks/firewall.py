@@ -14,7 +14,9 @@ def firewall(c: Context) -> None:
     with step(c, chapter.STEP) as run:
         run.apply(steps.firewall_plan(run))
         if run.settings.firewall.enabled:
-            chapter.ensure(run.hosts[run.manager], run.settings.hub.service, on_nodes.open_nodes(run), run.look.firewall())
+            nodes, found = on_nodes.open_nodes(run), run.look.firewall()
+            with run.report.working(chapter.STEP, "waiting until the rules are active on every node"):
+                chapter.ensure(run.hosts[run.manager], run.settings.hub.service, nodes, found)
 
 
 @step_task()

@@ -8,6 +8,7 @@ from swarmhub.deploy import prerequisites, steps
 from swarmhub.engine import converge
 from swarmhub.images import build
 from swarmhub.people import plans
+from swarmhub.run.run import Run
 from swarmhub.run.task import step, step_task
 from swarmhub.services import hub as chapter
 from swarmhub.services import proxy as front
@@ -45,9 +46,9 @@ def proxy(c: Context) -> None:
         run.check()
         run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
         if run.settings.proxy.separate:
-            converge.ensure(run.hosts[run.manager], front.name(run.settings), run.report)
+            _ensure(run, front.STEP, front.name(run.settings))
         if renewal.is_wanted(run.settings):
-            converge.ensure(run.hosts[run.manager], renewal.name(run.settings), run.report)
+            _ensure(run, front.STEP, renewal.name(run.settings))
 
 
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
@@ -61,7 +62,12 @@ def service(c: Context, yes: bool = False) -> None:
         parts = prerequisites.require(run.settings, run.look, run.manager)
         prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
         run.apply(steps.service_plan(run, parts))
-        converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
+        _ensure(run, chapter.STEP, run.settings.hub.service)
+
+
+def _ensure(run: Run, step: str, service: str) -> None:
+    with run.report.working(step, f"waiting until the service {service} runs"):
+        converge.ensure(run.hosts[run.manager], service, run.report)
 
 
 @step_task(

@@ -44,7 +44,8 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
             run.agree(emptying.question(host, work.people, at_home, wait))
         if wait and plan.changes:
             run.apply(on_nodes.pause_plan(run, host))
-            emptying.wait(lambda: on_nodes.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
+            with run.report.working(emptying.STEP, "waiting for the people there"):
+                emptying.wait(lambda: on_nodes.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
             plan = on_nodes.drain_plan(run, host)
         run.apply(plan)
 

@@ -1,6 +1,7 @@
 """Say on the terminal what happens; plain lines elsewhere."""
 
 import json
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Without a terminal: how often a pull says how far it is, and other long work what it says itself.
 PLAIN_SECONDS, OUTPUT_SECONDS = 5, 15
+# How Docker's builder says how far it is.
+BUILD_STEP = re.compile(r"Step (\d+)/(\d+) :")
 # Of a work that fails, so many last lines are shown.
 LAST_LINES = 20
 
@@ -41,6 +44,7 @@ class Report:
         self._details, self._verbose = details, verbose
         self._working: Working | None = None
         self._last: dict[str, deque[str]] = {}
+        self._at: dict[str, str] = {}
         self._began: dict[str, float] = {}
         self._said: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -200,7 +204,7 @@ class Report:
     def doing(self, change: Change) -> None:
         """Say on a terminal what is being done."""
         with self._lock:
-            self._last[change.host] = deque(maxlen=LAST_LINES)
+            self._last[change.host], self._at[change.host] = deque(maxlen=LAST_LINES), ""
             self._began[change.host] = self._said[change.host] = time.monotonic()
             if self._working is not None:
                 self._working.say(change.sentence)
@@ -215,10 +219,14 @@ class Report:
             self._last.setdefault(host, deque(maxlen=LAST_LINES)).append(line)
             if self._verbose:
                 self.log(host, line)
-            elif self._working is not None:
-                self._working.say(line)
+                return
+            if found := BUILD_STEP.match(line):
+                self._at[host] = f"step {found[1]} of {found[2]}: "
+                line = line[found.end() :].strip()
+            if self._working is not None:
+                self._working.say(self._at.get(host, "") + line)
             elif self._is_time(host, OUTPUT_SECONDS):
-                self.log(host, f"{duration(time.monotonic() - self._began.get(host, 0))}: {line}")
+                self.log(host, f"{duration(time.monotonic() - self._began.get(host, 0))}, {self._at.get(host, '')}{line}")
 
     def failed(self, host: str) -> None:
         """Say the last lines of a host's output, if they were not said."""

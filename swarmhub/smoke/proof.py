@@ -43,7 +43,8 @@ def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
     try:
         errors += _clear(run, api, reached)
         _introduce(api, [one.user for one in trials], chosen)
-        errors += _try(trials, run.report)
+        with run.report.working(STEP, f"starting servers on {len(trials)} nodes and working with them"):
+            errors += _try(trials, run.report)
     finally:
         errors += (left := _clear(run, api, reached))
         if left:  # after Ctrl-C, too

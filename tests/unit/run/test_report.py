@@ -203,7 +203,7 @@ def test_on_a_terminal_stands_what_is_being_done_and_for_how_long() -> None:
         said.report.doing(change())
         said.report.output(MANAGER, "Step 3/9 : RUN npm ci")
     shown = said.file.getvalue()
-    assert re.search(r"build-hub +\S 0 s Step 3/9 : RUN npm ci", shown)
+    assert re.search(r"build-hub +\S 0 s step 3 of 9: RUN npm ci", shown)
     assert shown.endswith("\x1b[2K")
 
 
@@ -220,10 +220,11 @@ def test_a_builds_lines_are_said_now_and_then(said: Said, monkeypatch: pytest.Mo
     clock = Clock()
     monkeypatch.setattr(reports, "time", clock)
     said.report.doing(change())
+    said.report.output(MANAGER, "Step 3/9 : RUN apt-get update")
     for number in range(40):
         said.report.output(MANAGER, f"Get:{number} http://deb")
         clock.sleep(1)
-    assert said.lines == [f"{'':<10} {MANAGER} | {second}.0 s: Get:{second} http://deb" for second in (15, 30)]
+    assert said.lines == [f"{'':<10} {MANAGER} | {second}.0 s, step 3 of 9: Get:{second} http://deb" for second in (15, 30)]
 
 
 def test_of_a_build_that_fails_the_last_lines_are_shown(said: Said) -> None:
