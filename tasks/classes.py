@@ -52,7 +52,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
     help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
 )
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
-    """Save the homes of a class on this machine, and free them on the nodes."""
+    """Save the homes of a class on this machine, and remove them from the nodes."""
     with step(c, archive.STEP) as run:
         names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider)]
         manager = run.hosts[run.manager]

@@ -10,7 +10,7 @@ from swarmhub.errors import FAILED
 from swarmhub.run.task import step, step_task
 
 
-@step_task(help={"json": "Print the findings for machines."})
+@step_task(help={"json": "Print JSON, for scripts."})
 def doctor(c: Context, json: bool = False) -> None:
     """Check everything that commonly goes wrong, on all hosts at once; each line says what helps."""
     with step(c, chapter.STEP) as run:

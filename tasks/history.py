@@ -11,7 +11,7 @@ from swarmhub.history import rollback as way_back
 from swarmhub.run.task import step, step_task
 
 
-@step_task(help={"json": "Print it for machines."})
+@step_task(help={"json": "Print JSON, for scripts."})
 def history(c: Context, json: bool = False) -> None:
     """Show the runs that changed this cluster: who, when, from which commit, what changed, how it ended."""
     with step(c, "history") as run:
@@ -39,7 +39,7 @@ def unlock(c: Context, yes: bool = False) -> None:
         run.report.line("unlock", "done", style="green")
 
 
-@step_task(help={"json": "Print them for machines, with settings and specs."})
+@step_task(help={"json": "Print JSON, for scripts, with settings and specs."})
 def releases(c: Context, json: bool = False) -> None:
     """List what has run here, the newest first; a star marks what runs."""
     with step(c, "releases") as run:

@@ -11,17 +11,17 @@ from swarmhub.services import network as chapter
 
 @step_task()
 def nodes(c: Context) -> None:
-    """List the swarm's nodes beside the hosts of hosts.toml."""
+    """List the swarm's nodes and the hosts of hosts.toml, with what is wrong and what helps."""
     with step(c, members.STEP) as run:
         run.look.everywhere()
         rows = members.compare(run.settings, run.look.members(), run.look.swarm())
         run.report.nodes(rows)
         blocking = [row.host for row in rows if row.blocks]
         if blocking:
-            raise StepError(run.manager, f"not ready: {', '.join(blocking)}", "What to do stands above")
+            raise StepError(run.manager, f"not ready: {', '.join(blocking)}", "See above what to do")
 
 
-@step_task(help={"recreate": "Stop the services on a network that differs, and make it anew.", "yes": "Do not ask."})
+@step_task(help={"recreate": "Stop the services on a network that differs, and replace it.", "yes": "Do not ask."})
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay network."""
     with step(c, chapter.STEP) as run:

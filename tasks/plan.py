@@ -12,10 +12,10 @@ LOOKING = "looking at every node"
 
 @step_task(
     help={
-        "json": "Print it for machines.",
+        "json": "Print JSON, for scripts.",
         "details": "Show every field of what would be made, not only what matters of it.",
         "commands": "Add the docker command for each change that you could type yourself.",
-        "exit-code": "Exit with 3 if something would change.",
+        "exit-code": "Exit with 3 if there is something to change.",
     }
 )
 def plan(c: Context, json: bool = False, details: bool = False, commands: bool = False, exit_code: bool = False) -> None:

@@ -18,7 +18,7 @@ from swarmhub.status import summary as chapter
 from swarmhub.status.watch import watch as keep_showing
 
 
-@step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "The same facts for machines."})
+@step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "Print JSON, for scripts."})
 def status(c: Context, watch: bool = False, json: bool = False) -> None:
     """Show nodes, hub, certificate, images and users' servers on one screen."""
     with step(c, chapter.STEP) as run:

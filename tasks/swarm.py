@@ -52,7 +52,7 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
 
 @step_task(positional=["host"])
 def undrain(c: Context, host: str) -> None:
-    """Let notebooks be placed on a node again that was drained or paused."""
+    """Allow new servers again on a node that was drained or paused."""
     with step(c, availability.UNDRAIN) as run:
         run.require_known(host, host)
         run.apply(on_nodes.undrain_plan(run, host))
@@ -72,7 +72,7 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
 
 @step_task(positional=["host"], help=YES)
 def trust(c: Context, host: str, yes: bool = False) -> None:
-    """Show a host's SSH key, and record it in the known_hosts beside hosts.toml."""
+    """Show a host's SSH key, and record it in known_hosts, next to hosts.toml."""
     with step(c, keys.STEP) as run:
         run.require_known(host, host)
         keys.ask(run, host)

@@ -9,9 +9,9 @@ from swarmhub.people import users as chapter
 from swarmhub.run.task import step, step_task
 
 
-@step_task(help={"json": "The same facts for machines."})
+@step_task(help={"json": "Print JSON, for scripts."})
 def users(c: Context, json: bool = False) -> None:
-    """List who is in: why, since when they were not seen, and what they run."""
+    """List the hub's users: where each comes from, when they were last seen, and what they run."""
     with step(c, chapter.SHOW) as run:
         found = plans.found(run)
         people = chapter.people(found, run.settings.access)
@@ -25,7 +25,7 @@ def users(c: Context, json: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask before people are removed."})
 def users_sync(c: Context, yes: bool = False) -> None:
-    """Bring the running hub in line with the userlist: who is new may log in, who is named no more is out."""
+    """Bring the running hub in line with the userlist: add who is new, remove who is no longer named."""
     with step(c, chapter.STEP) as run:
         run.check()
         plan, removed = plans.sync(run)

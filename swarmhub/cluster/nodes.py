@@ -135,7 +135,7 @@ def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mappi
         return Row(host, expected, role, state, availability, "-", member.cause, member.remedy, blocks=True)
     if member.node not in nodes:
         problem = "is in no swarm" if member.state != "active" else "is in another swarm"
-        leave = "" if member.state != "active" else "Let it leave that one: docker swarm leave, there; then: "
+        leave = "" if member.state != "active" else "Let it leave that swarm, there: docker swarm leave; then: "
         remedy = f"{leave or 'Let it join: '}fab swarm-init"
         return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
     node = nodes[member.node]
@@ -156,12 +156,12 @@ def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]
         remedy = f"To {verb} it: fab swarm-init; or name it under hosts.{node.role}s"
         return f"is a {node.role} in the swarm", remedy, expected == "manager"
     if node.waits and node.availability == "pause":
-        return "waits for its image", "No notebook starts there before: fab prepull-all", False
+        return "waits for its image", "To start notebooks there: fab prepull-all", False
     if node.availability != "active":
         remedy = f"No notebook starts there. When its work is done: fab undrain {host}"
         return f"is set to {node.availability}", remedy, False
     if node.hostname != host:
-        return f"calls itself {node.hostname}", "Nothing to do, unless that surprises you", False
+        return f"calls itself {node.hostname}", "Nothing to do if you expect that name", False
     return "", "", False
 
 

@@ -37,8 +37,10 @@ def judge(files: Sequence[Problem], secrets: Sequence[Problem], domain: str) -> 
 def deployed(wanted: frozenset[str], found: frozenset[str], manager: str) -> Finding:
     """Compare the secrets that this machine has with those that the swarm has; both by names that change with the value."""
     if wanted <= found:
-        return ok("secrets", manager, "the swarm has the same ones")
-    return warning("secrets", manager, "the swarm has others than this machine", "If this machine's are right: fab service")
+        return ok("secrets", manager, "the swarm has the same secrets")
+    return warning(
+        "secrets", manager, "the swarm's secrets differ from this machine's", "If this machine's are right: fab service"
+    )
 
 
 def _of(check: str, problem: Problem) -> Finding:

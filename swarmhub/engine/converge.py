@@ -98,9 +98,11 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
         # A rollback that put a database back has stopped the hub first: Swarm returns to that.
         is_stopped = (service["Spec"].get("Mode") or {}).get("Replicated", {}).get("Replicas") == 0
         back = {
-            "rollback_completed": "no hub runs now: fab deploy starts one" if is_stopped else "the service before it is back",
+            "rollback_completed": "no hub runs now: fab deploy starts one"
+            if is_stopped
+            else "the version before it runs again",
             "paused": "the update is paused",
-            "rollback_paused": "the service before it does not run either",
+            "rollback_paused": "the version before it does not run either",
         }
         if update == "rollback_started":
             return State("rolling back")

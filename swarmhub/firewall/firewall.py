@@ -127,22 +127,22 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
     there = copy.deepcopy(found.service["Spec"])
     if LABEL not in (there.get("Labels") or {}):
         raise StepError(
-            manager, f"service {wanted['Name']} is somebody else's", "Rename it, or name the hub otherwise: hub.service"
+            manager, f"service {wanted['Name']} is not this hub's", "Rename it, or name the hub otherwise: hub.service"
         )
     # The engine keeps the id of the network "host" in the swarm, which it does not list.
     there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
     differs = specs.compare(wanted, there)
     if differs:
         return Plan(STEP, "", (Change("update", _what(wanted["Name"]), manager, _Sender(wanted, found.service), differs),))
-    return Plan(STEP, f"{wanted['Name']}: active on {len(found.active)} nodes")
+    return Plan(STEP, f"{wanted['Name']}: rules are active on {len(found.active)} nodes")
 
 
 def plan_none(hub: str, found: Found, manager: str) -> Plan:
     """Return what takes the firewall away where it is not wanted."""
     if found.service is None:
-        return Plan(STEP, "not wanted")
+        return Plan(STEP, "no rules are wanted")
     gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
-    return Plan(STEP, "not wanted", (gone,))
+    return Plan(STEP, "no rules are wanted", (gone,))
 
 
 def _what(service: str) -> str:
@@ -182,9 +182,9 @@ def _missing(manager: Host, tasks: Sequence[Json], host: str) -> StepError:
     bad = (failed(tasks) or [*tasks])[-1:]
     if not bad:
         return StepError(
-            host, "the firewall rules are not active: Swarm has given it no task", "See on a manager: docker node ls"
+            host, "the firewall rules are not active: Swarm has given this node no task", "See on a manager: docker node ls"
         )
-    said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"they are {bad[0]['Status']['State']}"
+    said = _last_line(manager, bad[0]["ID"]) or bad[0]["Status"].get("Err") or f"the container is {bad[0]['Status']['State']}"
     return StepError(host, f"the firewall rules are not active: {said}", _remedy(said))
 
 
@@ -223,5 +223,7 @@ class _Remover:
             tasks = [task for task in host.engine.get("/tasks") if task["ServiceID"] == self.service]
             return not any(task["Status"]["State"] in HOLDING for task in tasks)
 
-        remedy = "What is left of it on a node goes when that restarts"
-        until(are_down, SECONDS, lambda: StepError(host.name, "the firewall's containers do not end", remedy))
+        remedy = "What is left on a node goes when the node restarts"
+        until(
+            are_down, SECONDS, lambda: StepError(host.name, "the containers that keep the firewall rules do not stop", remedy)
+        )

@@ -63,7 +63,7 @@ class Journal:
             self._tell_lost(expired)
 
     def _tell_lost(self, holder: Holder) -> None:
-        entries.write(self._manager, lost(holder, "lost: nobody renewed its lock"))
+        entries.write(self._manager, lost(holder, "lost: its lock was no longer renewed"))
 
     def begin(self, change: Change) -> None:
         """Say in the lock what is being done.

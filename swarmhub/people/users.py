@@ -62,7 +62,7 @@ def read(host: Host, place: Place, provider: str) -> Listed:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         cause = "the hub keeps no userlist that could be changed while it runs"
-        raise StepError(host.name, cause, "It is one of an older release. Deploy: fab deploy") from error
+        raise StepError(host.name, cause, "The hub is of an older release: fab deploy") from error
     return listed.read(_files(tar), provider)
 
 
@@ -83,7 +83,7 @@ def plan(userlist: str, found: Found, access: Access, api: HubApi, place: Place)
     changes += [_removal(name, found.known[name], api, place) for name in gone(wanted, found)]
     if before != wanted:
         record = partial(_send, place.container, {listed.LET_IN: render(wanted)})
-        changes.append(Change("record", "that the hub is in line with it", place.host, record))
+        changes.append(Change("record", "that the hub has this userlist", place.host, record))
     return Plan(STEP, summary(wanted), tuple(changes))
 
 
@@ -168,8 +168,8 @@ def _in(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Chan
     for admin, names in ((False, wanted.allowed - wanted.admins), (True, wanted.admins)):
         new = sorted(names - found.known.keys())
         if new:
-            what = f"{', '.join(new)}{' as admin' if admin else ''} at the hub"
-            yield Change("let in", what, place.host, partial(_add, api, new, admin))
+            what = f"{', '.join(new)} to the hub{' as admin' if admin else ''}"
+            yield Change("add", what, place.host, partial(_add, api, new, admin))
 
 
 def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Change]:
@@ -178,7 +178,7 @@ def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[
         yield Change("make", f"{name} an admin of the hub", place.host, partial(_set_admin, api, name, True))
     # Whom somebody has made an admin in the console, the userlist has nothing to say about.
     for name in sorted((found.listed.let_in.admins - wanted.admins) & wanted.allowed & admins):
-        yield Change("take", f"{name}'s admin rights at the hub", place.host, partial(_set_admin, api, name, False))
+        yield Change("withdraw", f"{name}'s admin rights at the hub", place.host, partial(_set_admin, api, name, False))
 
 
 def _removal(name: str, user: Json, api: HubApi, place: Place) -> Change:

@@ -44,7 +44,7 @@ class State:
     def told(self) -> str:
         """Return how often it has failed and why, as people read it."""
         times = "once" if self.failures == 1 else f"{self.failures} times"
-        again = f"; it is tried again at {self.next:%Y-%m-%d %H:%M} UTC" if self.next else ""
+        again = f"; the next try is at {self.next:%Y-%m-%d %H:%M} UTC" if self.next else ""
         return f"{times}: {self.reason}{again}"
 
 

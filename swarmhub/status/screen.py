@@ -114,7 +114,7 @@ def _share(used: int, total: int) -> Cell:
 
 def _hub(status: Status) -> list[Text]:
     if status.hub is None:
-        return [Text("  there is no service yet: fab deploy", BAD)]
+        return [Text("  the hub is not deployed yet: fab deploy", BAD)]
     heads = ("SERVICE", "STATE", "SINCE", "RESTARTS", "MEMORY", "NODE", "IMAGE")
     found = (status.hub, *status.beside)
     errors = [
@@ -142,7 +142,7 @@ def _service(hub: Hub, now: datetime) -> list[Cell]:
 
 def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
     if found is None:
-        return Text("  there is none yet: fab certs", BAD)
+        return Text("  no certificate yet: fab certs", BAD)
     if isinstance(found, StepError):
         return Text(f"  {found}", BAD, **WRAPPED)
     left = found.days_left(status.at)
@@ -181,7 +181,7 @@ def _held(image: Image, host: str) -> Cell:
 
 def _servers(servers: Sequence[Server], now: datetime) -> list[Text]:
     if not servers:
-        return [Text("  nobody has one")]
+        return [Text("  none is running")]
     rows = [
         [
             (one.node or "-", ""),

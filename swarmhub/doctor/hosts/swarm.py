@@ -59,10 +59,10 @@ def quorum(managers: Managers, manager: str) -> Finding:
         text = "two managers are worse than one: losing either loses the quorum"
         return warning("quorum", manager, text, "Add a third, or demote one: docker node demote NODE")
     if total % 2 == 0:
-        text = f"{total} managers survive the loss of {(total - 1) // 2}, as {total - 1} would"
+        text = f"{total} managers survive the loss of {(total - 1) // 2}, no more than {total - 1} would"
         return warning("quorum", manager, text, "Add one, or demote one: docker node demote NODE")
     if total == 1:
-        return ok("quorum", manager, "one manager; without it the notebooks go on, and nothing can be changed")
+        return ok("quorum", manager, "one manager: while it is away, notebooks go on and nothing can be changed")
     return ok("quorum", manager, f"{total} managers; the swarm can lose {(total - 1) // 2}")
 
 

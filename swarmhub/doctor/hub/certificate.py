@@ -17,7 +17,7 @@ def judge(
     """Return how it stands; each of what is wrong with it is a line."""
     domain = settings.hub.domain
     if found is None:
-        return [warning(CHECK, manager, f"there is none for {domain} yet", "Get it: fab certs")]
+        return [warning(CHECK, manager, f"no certificate for {domain} yet", "Get it: fab certs")]
     findings = []
     if lacking := found.lacking(settings.names):
         text = f"it is for {', '.join(sorted(found.names))}, not for {', '.join(lacking)}"

@@ -28,7 +28,9 @@ def observe(host: Host, service: str) -> Output:
     running = containers.of_service(host, service)
     if not running:
         raise StepError(
-            host.name, "notebooks there reach the nodes: the firewall's container does not run", "fab firewall says why"
+            host.name,
+            "notebooks there reach the nodes: the container that keeps the firewall rules does not run",
+            "To see why: fab firewall",
         )
     return containers.execute(host, running[0]["Id"], "/bin/sh", image.IN_CONTAINER, "list")
 
@@ -46,7 +48,7 @@ def judge(answers: Mapping[str, Output | BaseException]) -> list[Finding]:
 
 def missing(manager: str) -> Finding:
     """Return that a hub runs without the firewall that the settings want."""
-    return failure(CHECK, manager, "notebooks reach the nodes: there is no firewall", "Set it up: fab firewall")
+    return failure(CHECK, manager, "notebooks reach the nodes: there are no firewall rules", "Create them: fab firewall")
 
 
 def _of(host: str, done: Output) -> Finding:

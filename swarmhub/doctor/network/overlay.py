@@ -263,7 +263,7 @@ def _remedy(gossips: bool, encrypted: bool) -> str:
 def _not_running(host: str, task: Json | None) -> Finding:
     status = (task or {}).get("Status") or {}
     why = status.get("Err") or f"it is {status.get('State', 'given no task')} after {START_SECONDS} s"
-    remedy = "Nor would a notebook. Open the ports that are closed (7946/tcp first), and see there: journalctl -u docker"
+    remedy = "Notebooks would not start either. Open closed ports (7946/tcp first), and look there: journalctl -u docker"
     return failure(CHECK, host, f"a container on an overlay network does not start: {why}", remedy)
 
 

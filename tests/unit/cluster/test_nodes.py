@@ -131,7 +131,7 @@ def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
         (node("n2", WORKER1, availability="drain"), "is set to drain", f"fab undrain {WORKER1}"),
         (node("n2", WORKER1, availability="pause"), "is set to pause", f"fab undrain {WORKER1}"),
         (node("n2", WORKER1, "manager"), "is a manager in the swarm", "To demote it: fab swarm-init"),
-        (node("n2", "ip-10-0-0-21"), "calls itself ip-10-0-0-21", "Nothing to do, unless that surprises you"),
+        (node("n2", "ip-10-0-0-21"), "calls itself ip-10-0-0-21", "Nothing to do if you expect that name"),
     ],
 )
 def test_what_is_wrong_with_a_worker_is_said_with_what_helps(found: SwarmNode, problem: str, remedy: str) -> None:
@@ -172,7 +172,11 @@ def test_only_a_node_that_cannot_work_stops_a_deploy(found: SwarmNode, blocks: b
     ("found", "problem", "starts"),
     [
         (member("", state="inactive"), "is in no swarm", "Let it join: fab swarm-init"),
-        (member("elsewhere"), "is in another swarm", "Let it leave that one: docker swarm leave, there; then: fab swarm-init"),
+        (
+            member("elsewhere"),
+            "is in another swarm",
+            "Let it leave that swarm, there: docker swarm leave; then: fab swarm-init",
+        ),
     ],
 )
 def test_a_host_outside_the_swarm_blocks_and_is_told_how_to_join(found: Member, problem: str, starts: str) -> None:

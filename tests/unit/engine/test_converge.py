@@ -105,10 +105,10 @@ def test_a_service_that_may_still_come_is_waited_for(update: str, tasks: list[di
         (
             "rollback_completed",
             [rejected(1), task(2, "running", spec=OLD)],
-            "No such image: hub:new; the service before it is back",
+            "No such image: hub:new; the version before it runs again",
             "t1",
         ),
-        ("rollback_paused", [failed(1), failed(2)], "task: non-zero exit (1); the service before it does not run either", "t2"),
+        ("rollback_paused", [failed(1), failed(2)], "task: non-zero exit (1); the version before it does not run either", "t2"),
         ("paused", [failed(1)], "task: non-zero exit (1); the update is paused", "t1"),
     ],
 )

@@ -59,7 +59,7 @@ def test_it_is_created_where_there_is_none() -> None:
 def test_where_it_is_as_wanted_nothing_is_planned() -> None:
     """Whatever the engine fills in, and by whatever id it keeps the network."""
     plan = firewall.plan(WANTED, found(task("n1"), task("n2")), MANAGER)
-    assert (plan.changes, plan.summary) == ((), "jupyterhub_firewall: active on 2 nodes")
+    assert (plan.changes, plan.summary) == ((), "jupyterhub_firewall: rules are active on 2 nodes")
 
 
 def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
@@ -78,7 +78,7 @@ def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
 
 def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
     """It is named."""
-    with pytest.raises(StepError, match="service jupyterhub_firewall is somebody else's"):
+    with pytest.raises(StepError, match="service jupyterhub_firewall is not this hub's"):
         firewall.plan(WANTED, Found(service(Labels={})), MANAGER)
 
 
@@ -191,7 +191,9 @@ def test_a_node_that_gets_no_task_is_named(clock: Clock) -> None:
     answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": [task("n1")]}
     with pytest.raises(StepErrors) as raised:
         firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    assert [one.cause for one in raised.value.errors] == ["the firewall rules are not active: Swarm has given it no task"]
+    assert [one.cause for one in raised.value.errors] == [
+        "the firewall rules are not active: Swarm has given this node no task"
+    ]
 
 
 def test_a_task_that_says_nothing_is_told_by_its_state(clock: Clock) -> None:
@@ -201,7 +203,7 @@ def test_a_task_that_says_nothing_is_told_by_its_state(clock: Clock) -> None:
     with pytest.raises(StepErrors) as raised:
         firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
     causes = [one.cause.removeprefix("the firewall rules are not active: ") for one in raised.value.errors]
-    assert causes == ["they are preparing", "No such image: firewall"]
+    assert causes == ["the container is preparing", "No such image: firewall"]
 
 
 def test_a_host_tells_its_addresses_and_sshds_ports() -> None:

@@ -79,7 +79,10 @@ def test_a_run_that_changes_nothing_clears_an_expired_lock_too(host: FakeHost, k
     holder = lock.observe(host)
     kept.open(holder)
     kept.open(holder)
-    assert ([one.ended for one in entries.observe(host)], lock.observe(host)) == (["lost: nobody renewed its lock"], None)
+    assert ([one.ended for one in entries.observe(host)], lock.observe(host)) == (
+        ["lost: its lock was no longer renewed"],
+        None,
+    )
 
 
 def test_a_run_whose_lock_expired_leaves_an_entry_by_its_successor(host: FakeHost, kept: Journal) -> None:
@@ -97,7 +100,7 @@ def test_a_run_whose_lock_expired_leaves_an_entry_by_its_successor(host: FakeHos
         "",
         "certs",
         ("renew certificate for hub.example.org on swarm-manager1 (begun)",),
-        "lost: nobody renewed its lock",
+        "lost: its lock was no longer renewed",
     )
 
 

@@ -51,7 +51,7 @@ def test_a_newer_list_of_the_image_is_put_into_force_by_the_hub_that_runs(run: R
     assert [change.sentence for change in plans.before_service(run).changes] == [
         f"send the userlist to the hub on {MANAGER}",
         f"remove grace from the hub on {MANAGER}",
-        f"record that the hub is in line with it on {MANAGER}",
+        f"record that the hub has this userlist on {MANAGER}",
     ]
 
 

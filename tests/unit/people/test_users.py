@@ -96,9 +96,9 @@ def test_who_is_new_is_let_in() -> None:
     plan = planned(f"{LIST}linus\nturing\nhopper admin\n", found(*BOTH))
     assert sentences(plan) == [
         "send the userlist to the hub",
-        "let in linus, turing at the hub",
-        "let in hopper as admin at the hub",
-        "record that the hub is in line with it",
+        "add linus, turing to the hub",
+        "add hopper to the hub as admin",
+        "record that the hub has this userlist",
     ]
     assert {change.cost for change in plan.changes} == {Cost.NOTHING}
 
@@ -109,7 +109,7 @@ def test_who_is_named_no_more_is_removed_between_the_list_and_the_record() -> No
     assert sentences(plan) == [
         "send the userlist to the hub",
         "remove grace from the hub",
-        "record that the hub is in line with it",
+        "record that the hub has this userlist",
     ]
     assert users.gone(Users(frozenset({"ada"}), frozenset({"ada"})), found(*BOTH)) == ["grace"]
 
@@ -119,7 +119,7 @@ def test_a_run_that_was_interrupted_is_gone_on_with() -> None:
     seen = found(user("ada", admin=True), user("linus"), current="ada admin\n", let_in=f"{LIST}linus\n")
     assert sentences(planned("ada admin\n", seen)) == [
         "remove linus from the hub",
-        "record that the hub is in line with it",
+        "record that the hub has this userlist",
     ]
 
 
@@ -143,7 +143,7 @@ def test_admin_rights_follow_the_list() -> None:
     """Who has got 'admin' behind the name becomes one, who has lost it is none."""
     assert sentences(planned("ada\ngrace admin\n", found(*BOTH)))[1:3] == [
         "make grace an admin of the hub",
-        "take ada's admin rights at the hub",
+        "withdraw ada's admin rights at the hub",
     ]
 
 
@@ -233,7 +233,7 @@ def test_what_the_hub_keeps_is_read_from_its_container() -> None:
 def test_a_hub_of_before_is_told() -> None:
     """It has no such folder; the next deploy brings one that has."""
     host = FakeHost(MANAGER, {"GET /containers/hub-1/archive": EngineError(MANAGER, 404, "no such path")})
-    with pytest.raises(StepError, match=r"It is one of an older release\. Deploy: fab deploy"):
+    with pytest.raises(StepError, match=r"The hub is of an older release: fab deploy"):
         users.read(host, PLACE, "github")
 
 

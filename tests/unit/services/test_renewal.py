@@ -201,7 +201,7 @@ def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -
         (State(1, "refused", None), "once: refused"),
         (
             State(3, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
-            "3 times: refused; it is tried again at 2026-11-15 12:30 UTC",
+            "3 times: refused; the next try is at 2026-11-15 12:30 UTC",
         ),
     ],
 )

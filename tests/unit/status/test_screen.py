@@ -141,12 +141,12 @@ def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
             beside(state="failed", error="exit 1"),
             (f"{FRONT}: exit 1. Its log: docker service logs {FRONT}", screen.BAD),
         ),
-        (replace(STATUS, hub=None), ("there is no service yet: fab deploy", screen.BAD)),
+        (replace(STATUS, hub=None), ("the hub is not deployed yet: fab deploy", screen.BAD)),
         (
             replace(STATUS, renewal=State(2, "port 80 is closed", NOW)),
-            ("its renewal has failed 2 times: port 80 is closed; it is tried again at 2026-11-15 12:00 UTC", screen.BAD),
+            ("its renewal has failed 2 times: port 80 is closed; the next try is at 2026-11-15 12:00 UTC", screen.BAD),
         ),
-        (replace(STATUS, certificate=None), ("there is none yet: fab certs", screen.BAD)),
+        (replace(STATUS, certificate=None), ("no certificate yet: fab certs", screen.BAD)),
         (replace(STATUS, certificate=StepError(MANAGER, "may not", "Sudo")), (f"{MANAGER}: may not. Sudo", screen.BAD)),
         (expiring(4), ("4 days left; it is due: fab certs", screen.BAD)),
         (held(None), ("missing", screen.BAD)),
@@ -182,7 +182,7 @@ def test_servers_stand_by_node_and_then_by_user() -> None:
 
 def test_nobody_working_is_said() -> None:
     """An empty section would look like a failure."""
-    assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  nobody has one"
+    assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  none is running"
 
 
 @pytest.mark.parametrize(

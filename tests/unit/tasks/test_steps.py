@@ -156,7 +156,7 @@ def test_nodes_that_are_not_ready_end_the_step_with_what_to_do(
 ) -> None:
     """The table is shown whole, the remedy below it, and the step fails for the hosts that block."""
     hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "cannot reach it", "Is it up?")
-    with pytest.raises(Exit, match=f"not ready: {WORKER1}. What to do stands above"):
+    with pytest.raises(Exit, match=f"not ready: {WORKER1}. See above what to do"):
         type_("nodes", *named)
     said = capsys.readouterr().out
     assert (f"{WORKER1}: cannot reach it. Is it up?" in said, WORKER2 in said) == (True, True)
@@ -238,8 +238,8 @@ def test_a_node_without_rules_ends_the_step(type_: Type, hosts: Hosts) -> None:
     answers = hosts[MANAGER].engine.answers
     tasks = answers["GET /tasks"]
     answers["GET /tasks"] = lambda request: tasks(request)[:2]
-    with pytest.raises(Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given it no task"):
-        type_("firewall")
+    with pytest.raises(Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given this node no task"):
+        type_("walls")
 
 
 def test_a_firewall_without_its_image_name_the_step(type_: Type, hosts: Hosts) -> None:

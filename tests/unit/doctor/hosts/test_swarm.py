@@ -29,7 +29,7 @@ SEEN = {
         ("a", "a", "ok", "one manager"),
         ("ab", "ab", "warning", "two managers are worse than one"),
         ("abc", "abc", "ok", "can lose 1"),
-        ("abcd", "abcd", "warning", "survive the loss of 1, as 3 would"),
+        ("abcd", "abcd", "warning", "survive the loss of 1, no more than 3 would"),
         ("abcde", "abcde", "ok", "can lose 2"),
         ("abc", "ab", "warning", "1 of 3 managers do not answer: c; the swarm can lose 0 more"),
     ],

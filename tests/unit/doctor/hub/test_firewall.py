@@ -59,4 +59,4 @@ def test_rules_that_do_not_stand_are_a_failure_with_what_the_host_says() -> None
 def test_a_host_without_its_container_is_a_failure() -> None:
     """And the others are asked."""
     (finding,) = firewall.examine([FakeHost(WORKER1, {"GET /containers/json": []})], "jupyterhub")
-    assert (finding.level, "the firewall's container does not run" in finding.text) == (Level.FAILURE, True)
+    assert (finding.level, "the container that keeps the firewall rules does not run" in finding.text) == (Level.FAILURE, True)
