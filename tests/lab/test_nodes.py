@@ -234,7 +234,7 @@ def test_a_trusted_key_lets_the_host_in(lab: Lab, settings: Settings) -> None:
     asked = lab.fab("trust", MANAGER, hosts=hosts)
     public = topology.STATE / f"{MANAGER}.ssh_host_key.pub"
     shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True).stdout
-    assert (asked.code, shown.split()[1] in asked.out, "say --yes" in asked.err) == (2, True, True)
+    assert (asked.code, shown.split()[1] in asked.out, "To answer yes: --yes" in asked.err) == (2, True, True)
     assert not (hosts.parent / "known_hosts").exists()
     trusted = lab.fab("trust-all", "--yes", hosts=hosts)
     assert (trusted.code, lab.fab("nodes", hosts=hosts).code) == (0, 0), trusted.text

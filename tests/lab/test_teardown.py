@@ -66,10 +66,10 @@ def test_a_teardown_asks_first(deployed: Lab) -> None:
     """Unasked nothing is removed; data go only with the cluster's name, and people are named."""
     before = deployed.fingerprint()
     asked = deployed.fab("teardown")
-    assert (asked.code, "say --yes" in asked.err) == (2, True)
+    assert (asked.code, "To answer yes: --yes" in asked.err) == (2, True)
     assert f"remove service {HUB} on {MANAGER} (the hub stops)" in asked.out
     unnamed = deployed.fab("teardown", "--with-data", "--yes")
-    assert (unnamed.code, "say --name" in unnamed.err) == (2, True)
+    assert (unnamed.code, "To answer: --name" in unnamed.err) == (2, True)
     wrong = deployed.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
     assert (wrong.code, "'hub.example.org' is not the cluster's name" in wrong.err) == (2, True)
     assert deployed.fingerprint() == before
