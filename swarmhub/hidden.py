@@ -16,6 +16,7 @@ SECRET = re.compile(
 HARMLESS = frozenset({"Secrets", "SecretName", "SecretID", "SSL_KEY", "dns_credentials"})
 HARMLESS_PATHS = ("certs.key",)
 ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
+IN_LINE = re.compile(r"([A-Za-z_][\w.-]*)=([^\s…]+)")
 IN_URL = re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+@")
 
 
@@ -41,6 +42,12 @@ def in_command(command: str) -> str:
     return command
 
 
+def in_line(line: str) -> str:
+    """Return a line that some program has written as it may be shown."""
+    shown = IN_LINE.sub(lambda found: f"{found[1]}={HIDDEN}" if _is_secret(found[1]) else found[0], line)
+    return IN_URL.sub(rf"\1{HIDDEN}@", shown)
+
+
 def _is_secret(name: str) -> bool:
     return name not in HARMLESS and SECRET.search(name) is not None
 
@@ -57,13 +64,13 @@ def _text(text: str) -> str:
         return f"{name}={HIDDEN if _is_secret(name) else _text(value)}"
     if text.startswith(("{", "[")):
         return _json(text)
-    return IN_URL.sub(rf"\1{HIDDEN}@", text)
+    return in_line(text)
 
 
 def _json(text: str) -> str:
     try:
         value = json.loads(text)
     except ValueError:
-        return IN_URL.sub(rf"\1{HIDDEN}@", text)
+        return in_line(text)
     shown = hidden(value)
     return text if shown == value else json.dumps(shown, separators=(",", ":"))

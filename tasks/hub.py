@@ -21,7 +21,7 @@ from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
 
-VERBOSE = {"verbose": "Show every line that a build prints, instead of its progress."}
+VERBOSE = {"verbose": "Show all output of a build."}
 
 
 @step_task()
@@ -73,9 +73,9 @@ def _ensure(run: Run, step: str, service: str) -> None:
 @step_task(
     pre=[check, nodes, agree, network, volume, certs, prepull_all, firewall, build_hub, proxy, service],
     help={
-        "yes": "Do not ask. Without a terminal, wanted before notebooks stop or people are removed.",
+        "yes": "Do not ask. Needed without a terminal where notebooks would stop or people be removed.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",
-        "details": "Show every field of what is made, not only what matters of it.",
+        "details": "Show every field of what is created.",
         **VERBOSE,
     },
 )

@@ -13,7 +13,7 @@ LOOKING = "looking at every node"
 @step_task(
     help={
         "json": "Print JSON, for scripts.",
-        "details": "Show every field of what would be made, not only what matters of it.",
+        "details": "Show every field of what would be created.",
         "commands": "Add the docker command for each change that you could type yourself.",
         "exit-code": "Exit with 3 if there is something to change.",
     }

@@ -14,7 +14,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from swarmhub.cluster.nodes import Row
-from swarmhub.hidden import hidden
+from swarmhub.hidden import hidden, in_line
 from swarmhub.history.entries import Entry
 from swarmhub.history.lock import Holder, told
 from swarmhub.history.releases import Release, settings_between
@@ -50,8 +50,8 @@ class Report:
         self._lock = threading.Lock()
 
     def line(self, step: str, text: str, style: str = "") -> None:
-        """Say how a step stands."""
-        self._console.print(f"{step:<10} {text}", style=style)
+        """Say how far a step is."""
+        self._console.print(f"{step:<10} {in_line(text)}", style=style)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
         """Print rows below heads, each column as wide as its widest cell; a row may have a style."""
@@ -211,7 +211,7 @@ class Report:
 
     def log(self, host: str, line: str) -> None:
         """Say a line that the operator should read."""
-        self._console.print(f"{'':<10} {host} | {line}", style="dim")
+        self._console.print(f"{'':<10} {host} | {in_line(line)}", style="dim")
 
     def output(self, host: str, line: str) -> None:
         """Take a line of a long work's own output: the last one is shown on a terminal, one now and then elsewhere."""

@@ -11,6 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from swarmhub.errors import FAILED, INTERRUPTED, WRONG, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.hidden import in_line
 from swarmhub.host import EngineError
 from swarmhub.plan import plans
 from swarmhub.run.run import Run
@@ -68,7 +69,7 @@ def finish(error: BaseException | None) -> None:
 
 def _line(error: StepError, step: str) -> str:
     error.step = error.step or step
-    return str(error)
+    return in_line(str(error))
 
 
 def _exit(message: str, code: int, error: Exception) -> Exception:

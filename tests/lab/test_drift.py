@@ -65,14 +65,17 @@ def test_network_in_use_is_recreated_on_demand(deployed: Lab) -> None:
 
 
 def test_service_environment_is_repaired_by_service(deployed: Lab) -> None:
-    """A variable added by hand is seen, named and removed by `service`, and by no other step."""
-    deployed.docker("service", "update", "--quiet", "--env-add", "ADDED_BY_HAND=1", HUB)
+    """A variable added by hand is seen, named and removed by `service`, and by no other step; a secret's value is not shown."""
+    by_hand = ("--env-add", "ADDED_BY_HAND=1", "--env-add", "A_SECRET=hunter2")
+    deployed.docker("service", "update", "--quiet", *by_hand, HUB)
     before = deployed.fingerprint()
     assert deployed.fab("network", "volume", "certs", "prepull-all", "build-hub").code == 0
     assert deployed.fingerprint() == before
     done = deployed.fab("service")
     assert done.code == 0, done.text
-    assert "ADDED_BY_HAND" in done.out
+    assert "ADDED_BY_HAND: 1 → nothing" in done.out
+    assert "A_SECRET: (hidden) → nothing" in done.out
+    assert "hunter2" not in done.text
     assert "the hub restarts, notebooks go on" in done.out
     after = deployed.fingerprint()
     assert {key for key in before if before[key] != after[key]} == {"service", "task"}

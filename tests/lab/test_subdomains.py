@@ -43,7 +43,13 @@ def planned(settled: Lab, hosts: Path) -> Done:
 
 
 @pytest.fixture(scope="module")
-def apart(settled: Lab, planned: Done, hosts: Path) -> Iterator[Lab]:
+def unasked(settled: Lab, planned: Done, hosts: Path) -> Done:
+    """Deploy without a terminal, and without --yes."""
+    return settled.fab("deploy", hosts=hosts)
+
+
+@pytest.fixture(scope="module")
+def apart(settled: Lab, unasked: Done, hosts: Path) -> Iterator[Lab]:
     """Deploy with subdomains, from one domain for all."""
     done = settled.fab("deploy", "--yes", hosts=hosts)
     assert done.code == 0, done.text
@@ -69,6 +75,14 @@ def test_the_plan_says_whose_servers_stop(planned: Done) -> None:
     """They would send people to log in where nobody can."""
     assert planned.code == 0, planned.text
     assert "notebooks stop: 1 (grace)" in planned.out
+
+
+def test_without_a_terminal_they_are_not_stopped_unasked(settled: Lab, unasked: Done) -> None:
+    """The last line says what it would cost and what to do, and her server goes on."""
+    assert unasked.code == 2, unasked.text
+    assert "notebooks stop: 1 (grace). Nothing was changed" in unasked.err
+    assert "To go on: --yes" in unasked.err
+    assert servers(settled)
 
 
 def test_they_are_stopped_by_the_hub_that_comes(apart: Lab) -> None:

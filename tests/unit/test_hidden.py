@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.hidden import hidden, in_command
+from swarmhub.hidden import hidden, in_command, in_line
 from swarmhub.plan.differences import Difference, differences
 
 
@@ -58,6 +58,7 @@ def test_other_names_hide_nothing(name: str) -> None:
         ('SETTINGS={"a":{"api_token":"x"}}', 'SETTINGS={"a":{"api_token":"(hidden)"}}'),
         ('SETTINGS={"a": 1}', 'SETTINGS={"a": 1}'),
         ("{no json", "{no json"),
+        ("sh -c 'A_TOKEN=x run'", "sh -c 'A_TOKEN=(hidden) run'"),
         (
             {"Secrets": [{"SecretName": "hub-a_token-1", "File": {"Name": "A_TOKEN"}}]},
             {"Secrets": [{"SecretName": "hub-a_token-1", "File": {"Name": "A_TOKEN"}}]},
@@ -102,3 +103,17 @@ def test_two_secrets_are_a_difference() -> None:
 def test_a_command_shows_no_secret(command: str, shown: str) -> None:
     """A word of it is hidden, the others stay as they were quoted."""
     assert in_command(command) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("KeyError: 'x' in DB_PASSWORD=hunter2, HOME=/data", "KeyError: 'x' in DB_PASSWORD=(hidden) HOME=/data"),
+        ("cannot connect to postgresql://hub:pw@db/hub", "cannot connect to postgresql://hub:(hidden)@db/hub"),
+        ("Set it: export GITHUB_CLIENT_SECRET=…", "Set it: export GITHUB_CLIENT_SECRET=…"),
+        ("Step 3/9 : RUN npm ci", "Step 3/9 : RUN npm ci"),
+    ],
+)
+def test_a_line_of_a_program_shows_no_secret(line: str, shown: str) -> None:
+    """A log or an engine's error may have one; an example of how to set one has none."""
+    assert in_line(line) == shown

@@ -145,6 +145,13 @@ def test_a_line_of_long_work_names_its_host(said: Said) -> None:
     assert said.lines == [f"{'':<10} {WORKER1} | pulling [certbot]"]
 
 
+def test_no_secret_is_in_a_line(said: Said) -> None:
+    """A hub that crashes may print its environment."""
+    said.report.log(WORKER1, "API_TOKEN=x")
+    said.report.line("service", "it says: API_TOKEN=x")
+    assert said.lines == [f"{'':<10} {WORKER1} | API_TOKEN=(hidden)", "service    it says: API_TOKEN=(hidden)"]
+
+
 def test_bytes_are_said_every_few_seconds_in_a_pipe(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a terminal, a pull says how far it is now and then, and not at each of a thousand events."""
     clock = Clock()
