@@ -9,6 +9,6 @@ from swarmhub.run.task import step, step_task
 
 @step_task()
 def certs(c: Context) -> None:
-    """Get the TLS certificate with certbot on the manager; keep one that still holds."""
+    """Get the TLS certificate with certbot on the manager; keep one that is still valid."""
     with step(c, chapter.STEP) as run:
         run.apply(steps.certs_plan(run))

@@ -27,7 +27,7 @@ HELP = {"roster": "CSV with the header name,group; the group may be empty.", "ye
     positional=["roster"], help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many of them at a time."}
 )
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
-    """Pull all images, and say whether the nodes have room for a class; start its servers on demand."""
+    """Pull all images, and check that the nodes have room for a class; with --start, start its servers."""
     with step(c, readiness.PREPARE) as run:
         class_ = rosters.load(Path(roster), run.settings.access.provider)
         if at_once < 1:

@@ -12,7 +12,7 @@ from swarmhub.run.task import step, step_task
 
 @step_task(help={"shell": "bash, zsh or fish. Default: what $SHELL says."})
 def completion(c: Context, shell: str = "") -> None:
-    """Print what completes tasks, options and host names: source <(fab completion).
+    """Print shell code that completes tasks, options and host names: source <(fab completion).
 
     fish has a completion of its own for fab, which only a file takes the place of:
     fab completion --shell fish > ~/.config/fish/completions/fab.fish

@@ -25,7 +25,7 @@ def history(c: Context, json: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask."})
 def unlock(c: Context, yes: bool = False) -> None:
-    """Show who holds the cluster's lock, and take it away from them."""
+    """Show who holds the cluster's lock, ask, and take it away from them."""
     with step(c, "unlock") as run:
         manager = run.hosts[run.manager]
         holder = lock.observe(manager)
@@ -41,7 +41,7 @@ def unlock(c: Context, yes: bool = False) -> None:
 
 @step_task(help={"json": "Print JSON, for scripts, with settings and specs."})
 def releases(c: Context, json: bool = False) -> None:
-    """List what has run here, the newest first; a star marks what runs."""
+    """List the hub's releases, the newest first; a star marks the one that runs."""
     with step(c, "releases") as run:
         known = run.look.releases()
         if json:

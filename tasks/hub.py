@@ -41,7 +41,7 @@ def build_hub(c: Context, verbose: bool = False) -> None:
 
 @step_task()
 def proxy(c: Context) -> None:
-    """Run the proxy as a service of its own, where hosts.toml says so."""
+    """Create or update the proxy's service and the certificate's renewal, unless proxy.separate is false."""
     with step(c, front.STEP) as run:
         run.check()
         run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
@@ -53,7 +53,7 @@ def proxy(c: Context) -> None:
 
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
 def service(c: Context, yes: bool = False) -> None:
-    """Run the hub's service; update it where it differs."""
+    """Create the hub's service, or update it where it differs."""
     with step(c, chapter.STEP) as run:
         run.check()
         people = plans.before_service(run)

@@ -10,14 +10,14 @@ from swarmhub.run.task import step, step_task
 
 @step_task()
 def prepull(c: Context) -> None:
-    """Pull the notebook images on the nodes that -H names, and open these for servers."""
+    """Pull the notebook images on the nodes that -H names, and allow servers there."""
     with step(c, "prepull", on_nodes=True) as run:
         _pull(run, run.nodes)
 
 
 @step_task()
 def prepull_all(c: Context) -> None:
-    """Pull the notebook images on every node, and open them for servers."""
+    """Pull the notebook images on every node, and allow servers there."""
     with step(c, "prepull-all") as run:
         _pull(run, run.settings.hosts.all)
 

@@ -10,7 +10,7 @@ from invoke.tasks import task
 
 @task
 def up(c: Context) -> None:
-    """Bring the lab up; what is up already stays."""
+    """Start the lab; what runs already stays."""
     from lab import up as lab
 
     with _errors():

@@ -23,7 +23,7 @@ def nodes(c: Context) -> None:
 
 @step_task(help={"recreate": "Stop the services on a network that differs, and replace it.", "yes": "Do not ask."})
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
-    """Create the overlay network."""
+    """Create the overlay networks of hub, proxy and notebooks."""
     with step(c, chapter.STEP) as run:
         if recreate:
             run.show([steps.network_plan(run, recreate=True)])
