@@ -93,3 +93,41 @@ def test_a_health_check_of_an_older_engine_is_none_the_worse() -> None:
     wanted = changed(Healthcheck=check | {"StartInterval": 1})
     assert specs.compare(wanted, changed(Healthcheck=check)) == ()
     assert specs.compare(wanted, changed(Healthcheck=check | {"StartInterval": 3}))
+
+
+@pytest.mark.parametrize(
+    ("parts", "networks", "gist"),
+    [
+        ({}, (), "image jupyterhub:1"),
+        (
+            {
+                "Networks": [{"Target": "n1"}],
+                "Placement": {"Constraints": ["node.role==manager", "node.id==a"]},
+                "ports": [(443, 443), (80, 8080)],
+                "Mode": {"Replicated": {"Replicas": 1}},
+            },
+            ("jupyter",),
+            "image jupyterhub:1; ports 443, 8080:80; networks jupyter; placed node.role==manager, node.id==a",
+        ),
+        (
+            {"Networks": [{"Target": "host"}], "Mode": {"Global": {}}},
+            (),
+            "image jupyterhub:1; networks host; placed on every node",
+        ),
+    ],
+)
+def test_what_matters_of_a_service_is_a_line(parts: dict[str, Any], networks: tuple[str, ...], gist: str) -> None:
+    """A network by its name, where that is known; a port or mount that is the same on both sides once."""
+    ports = [{"TargetPort": inside, "PublishedPort": outside} for inside, outside in parts.pop("ports", [])]
+    mode = parts.pop("Mode", {})
+    template = {"ContainerSpec": {"Image": "jupyterhub:1"}, **parts}
+    assert specs.gist({"TaskTemplate": template, "EndpointSpec": {"Ports": ports}, "Mode": mode}, networks) == gist
+
+
+def test_mounts_and_secrets_of_a_service_are_named() -> None:
+    """A secret by the name of its file, never by more."""
+    spec = changed(
+        Env=["A_TOKEN=x"],
+        Mounts=[{"Source": "data", "Target": "/data"}, {"Source": "/etc/x", "Target": "/etc/x"}],
+    )
+    assert specs.gist(spec) == "image jupyterhub:1; mounts data:/data, /etc/x; secrets X"

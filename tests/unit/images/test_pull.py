@@ -294,6 +294,13 @@ def test_a_pull_says_what_is_there_and_what_is_wanted() -> None:
     assert [(item.found, item.wanted) for item in shown] == [("a" * 12, "b" * 12), (None, "b" * 12), ("1" * 12, "b" * 12)]
 
 
+@pytest.mark.parametrize(("held", "gist"), [(None, images.short(NEW)), (HOLDS_OLD, "")])
+def test_a_first_pull_is_a_line(held: Held | None, gist: str) -> None:
+    """Where another image is there, both are told as a difference."""
+    (pull,) = images.plan({NOTEBOOK: NEW}, {MANAGER: {NOTEBOOK: held}}).changes
+    assert pull.gist == gist
+
+
 def test_a_person_can_type_a_pull() -> None:
     """By the digest, which cannot move."""
     (change,) = planned(NEW, {MANAGER: None}).changes

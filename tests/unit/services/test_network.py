@@ -270,3 +270,26 @@ def test_a_person_can_type_the_replacing(services: tuple[dict[str, Any], ...], c
     found = observed(*services, Attachable=True)
     (change,) = network.plan(network.desired(settings()), found, MANAGER, recreate=True).changes
     assert change.command == command
+
+
+@pytest.mark.parametrize(
+    ("options", "gist"),
+    [
+        ({}, "overlay"),
+        (
+            {"attachable": True, "encrypted": True, "subnet": "10.20.0.0/16"},
+            "overlay, attachable, encrypted, subnet 10.20.0.0/16",
+        ),
+        ({"options": {"com.docker.network.driver.mtu": "1400"}}, "overlay, com.docker.network.driver.mtu=1400"),
+    ],
+)
+def test_a_network_that_is_made_is_told_in_a_line(options: dict[str, Any], gist: str) -> None:
+    """What is unusual of it."""
+    (create,) = network.plan(network.desired(settings(network=options)), None, MANAGER).changes
+    assert create.gist == gist
+
+
+@pytest.mark.parametrize(("separate", "names"), [(False, ("jupyter",)), (True, ("jupyter", "jupyter-proxy"))])
+def test_the_networks_have_names(separate: bool, names: tuple[str, ...]) -> None:
+    """A separate proxy and the hub share another one."""
+    assert network.names(settings(proxy={"separate": separate})) == names

@@ -15,7 +15,7 @@ from swarmhub.settings import Settings
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
 from tests.unit.support.cluster import Hosts, Type
-from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, WORKER1, WORKER2, Request
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, NOW, WORKER1, WORKER2, Request
 
 VOLUME = "GET /volumes/jupyterhub-data"
 pytestmark = pytest.mark.usefixtures("clock")
@@ -66,6 +66,43 @@ def test_a_plan_with_commands_has_those_that_can_be_typed_but_none_with_a_secret
     type_("plan", commands=True)
     said = capsys.readouterr().out
     assert (said.count("$ "), "hush" in said) == (11, False)
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_a_first_deploy_creates_is_a_line_each(type_: Type, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what matters of it; the networks by their names, though their ids are not known yet."""
+    type_("plan")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) <= 30
+    for line in (
+        f"network    create network jupyter on {MANAGER}: overlay",
+        f"volume     create volume jupyterhub-data on {MANAGER}: local",
+        f"images     pull {NOTEBOOK} on {WORKER1}: aaaaaaaaaaaa",
+    ):
+        assert line in said
+    (hub,) = [line for line in said if "create service jupyterhub on" in line]
+    assert hub.partition("; ")[2] == (
+        "ports 443; networks jupyter; mounts /etc/letsencrypt, jupyterhub-data:/data, /var/run/docker.sock; "
+        "secrets GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET; placed node.role==manager, node.id==n1"
+    )
+
+
+@pytest.mark.usefixtures("empty")
+def test_every_field_of_it_is_shown_on_demand(type_: Type, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --details."""
+    type_("plan", details=True)
+    assert f"{'':<10}   TaskTemplate.ContainerSpec.Mounts[0].Type: nothing → bind" in capsys.readouterr().out.splitlines()
+
+
+def test_a_plan_that_could_not_be_made_says_so(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line names the step, and what the others would change."""
+    hosts[MANAGER].engine.answers[VOLUME]["Driver"] = "nfs"
+    assert code(type_, "plan") == 1
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "plan       there is no plan for volume: see above. fab deploy would change nothing either."
+    )
+    assert code(type_, "deploy") == 1
+    assert "plan       there is no plan for volume; nothing was changed" in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(
