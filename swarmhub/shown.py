@@ -1,5 +1,6 @@
 """A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
 
+import json
 from itertools import takewhile
 from typing import Any
 
@@ -14,18 +15,34 @@ SHARED = 20
 def lines(item: Difference) -> list[str]:
     """Return a difference as people read it, a line for each part that differs."""
     found, wanted = item.found, item.wanted
-    if _is(dict, found, wanted):
-        return [line for part in differences(wanted or {}, found or {}, item.path) for line in lines(part)]
-    if _is(list, found, wanted):
-        return [f"{item.path}: {text}" for text in _items(found or [], wanted or [])]
     if found == wanted:
         return [f"{item.path}: another value {HIDDEN}"]
+    tables = _tables(found, wanted)
+    if parts := tables and differences(*tables, item.path):
+        return [line for part in parts for line in lines(part)]
+    if _is(list, found, wanted):
+        return [f"{item.path}: {text}" for text in _items(found or [], wanted or [])]
     return [f"{item.path}: {' → '.join(_cut([_text(found), _text(wanted)]))}"]
 
 
 def duration(seconds: float) -> str:
     """Return a time span as people read it."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def _tables(found: Any, wanted: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return two tables, the wanted one first, of which one may be empty; two texts may be JSON of tables."""
+    if isinstance(found, str) and isinstance(wanted, str):
+        found, wanted = _parsed(found), _parsed(wanted)
+        return (wanted, found) if isinstance(found, dict) and isinstance(wanted, dict) else None
+    return (wanted or {}, found or {}) if _is(dict, found, wanted) else None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        return None
 
 
 def _is(kind: type, found: Any, wanted: Any) -> bool:
@@ -40,8 +57,6 @@ def _items(found: list[Any], wanted: list[Any]) -> list[str]:
     if removed or added:
         texts = _cut([_text(one) for one in (*removed, *added)])
         return [f"{'removed' if number < len(removed) else 'added'} {text}" for number, text in enumerate(texts)]
-    if found == wanted:
-        return [f"another value {HIDDEN}"]
     return [" → ".join(", ".join(_text(one) for one in order) for order in (found, wanted))]
 
 
@@ -57,9 +72,14 @@ def _text(value: Any) -> str:
 
 def _cut(texts: list[str]) -> list[str]:
     """Cut texts that are long, but never so that two of them look the same."""
-    short = [text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}…" for text in texts]
-    if len(set(short)) == len(set(texts)):
-        return short
-    shared = takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
-    start = len(list(shared)) - SHARED
-    return [f"…{text[start:]}" for text in texts] if start > 0 else texts
+    shared = len(list(takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))))
+    for start in (0, max(0, shared - SHARED)):
+        short = [_part(text, start) for text in texts]
+        if len(set(short)) == len(set(texts)):
+            return short
+    return texts
+
+
+def _part(text: str, start: int) -> str:
+    before, rest = "…" if start else "", text[start:]
+    return before + (rest if len(rest) <= LONGEST else f"{rest[: LONGEST - 3]}…")

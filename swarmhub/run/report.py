@@ -117,7 +117,7 @@ class Report:
 
     def plan(self, plan: Plan, *, brief: bool = False, commands: bool = False, indent: str = "") -> None:
         """Say what a step is going to change, or that it has nothing to do; `brief` leaves the fields out."""
-        step = f"{indent}{plan.step}"
+        step = f"{indent}{plan.step:<10}"
         if plan.error is not None:
             self.line(step, str(plan.error), style="red")
         elif not plan.changes:
@@ -125,7 +125,7 @@ class Report:
         for change in plan.changes:
             self._change(step, change, brief=brief)
             if commands and change.command:
-                self.say(f"{indent:<10}   $ {change.command}", style="cyan")
+                self.say(f"{indent}{'':<10}   $ {change.command}", style="cyan")
 
     def _change(self, step: str, change: Change, *, brief: bool) -> None:
         price = f" ({change.price})" if change.price else ""
@@ -138,7 +138,7 @@ class Report:
         """Say what differs, a line for each field and each item of a list."""
         for item in change.differences:
             for text in lines(item):
-                self.say(f"{indent:<10}   {text}", style="yellow")
+                self.say(f"{indent}{'':<10}   {text}", style="yellow")
 
     def shown(self, plans: Sequence[Plan]) -> None:
         """Show what is about to be changed, before it is."""

@@ -31,6 +31,12 @@ LONG = "x" * 120
         ([f"{LONG}a"], [f"{LONG}b"], [f"A: removed …{'x' * 20}a", f"A: added …{'x' * 20}b"]),
         (["TOKEN=a", "B=1"], ["TOKEN=b", "B=1"], ["A: another value (hidden)"]),
         (["TOKEN=a"], ["TOKEN=a", "B=1"], ["A: added B=1"]),
+        (f"{LONG}a{LONG}", f"{LONG}b{LONG}", [f"A: …{'x' * 20}a{'x' * 76}… → …{'x' * 20}b{'x' * 76}…"]),
+        ('{"a":{"b":[1]},"c":1}', '{"a":{"b":[1,2]},"c":1}', ["A.a.b: added 2"]),
+        ('{"a":1}', '{"a": 1}', ['A: {"a":1} → {"a": 1}']),
+        ('{"a":1}', "{no json", ['A: {"a":1} → {no json']),
+        (None, '{"a":1}', ['A: nothing → {"a":1}']),
+        ('{"a_token":"x"}', '{"a_token":"y"}', ["A: another value (hidden)"]),
     ],
 )
 def test_a_difference_is_told_item_by_item(found: Any, wanted: Any, shown: list[str]) -> None:
