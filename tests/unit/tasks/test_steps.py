@@ -238,7 +238,9 @@ def test_a_node_without_rules_ends_the_step(type_: Type, hosts: Hosts) -> None:
     answers = hosts[MANAGER].engine.answers
     tasks = answers["GET /tasks"]
     answers["GET /tasks"] = lambda request: tasks(request)[:2]
-    with pytest.raises(Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given this node no task"):
+    with pytest.raises(
+        Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given this node no task"
+    ):
         type_("walls")
 
 
