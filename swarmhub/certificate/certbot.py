@@ -1,5 +1,6 @@
 """Certbot: a container on the manager that asks an ACME server for a certificate, and keeps it in /etc/letsencrypt."""
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ ATTEMPTS = 3
 BUSY = "Another instance of Certbot is already running"
 BUSY_ATTEMPTS, BUSY_SECONDS = 30, 4.0
 NOISE = ("Ask for help", "See the logfile", "Saving debug log", "These files will be updated", "- - -")
+RENEWAL_ERROR = re.compile(r"^Failed to renew certificate .+? with error: (.+)", re.MULTILINE)
 NO_PLUGIN = ("unrecognized arguments", "does not appear to be installed")
 
 
@@ -75,11 +77,22 @@ def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
     ]
 
 
+def renewal(wanted: Wanted) -> list[str]:
+    """Return certbot's arguments to renew the certificate that is there, if it is due.
+
+    Server, account and names are the certificate's own, which certbot has saved: settings that have changed since are a
+    deploy's to apply. How the domain is proved is said here: what certbot has saved may be --standalone, from before the
+    proxy listened on port 80, or another DNS plugin.
+    """
+    # Without a terminal, certbot would wait for up to eight minutes first.
+    return ["renew", "--non-interactive", "--no-random-sleep-on-renew", "--cert-name", wanted.domain, *_challenge(wanted)]
+
+
 def _challenge(wanted: Wanted) -> list[str]:
     if wanted.dns:
         return [*wanted.dns.arguments, "--preferred-challenges=dns"]
     # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
-    how = ["--webroot", "--webroot-path", FOLDER] if wanted.by_proxy else ["--standalone"]
+    how = ["--authenticator", "webroot", "--webroot-path", FOLDER] if wanted.by_proxy else ["--standalone"]
     return [*how, "--preferred-challenges=http"]
 
 
@@ -169,8 +182,9 @@ def _is_noise(said: list[str]) -> bool:
 
 
 def reason(said: list[str]) -> str:
-    """Return why certbot failed, of all that it said."""
+    """Return why certbot failed, of all that it said: the authority's detail, else the error of a renewal, else the end."""
     details = [line.strip().removeprefix("Detail:").strip() for line in said if line.strip().startswith("Detail:")]
+    details += RENEWAL_ERROR.findall("\n".join(said))
     lines = [line.strip().removeprefix("* ") for line in said if line.strip() and not line.strip().startswith(NOISE)]
     return (details or lines[-1:] or ["it says nothing"])[0]
 

@@ -111,7 +111,7 @@ def _renewing(run: Run, parts: Parts) -> list[Change]:
     if not renewal.is_wanted(run.settings):
         return _without_renewal(run)
     wanted = replace(certs.desired(run.settings), by_proxy=True)
-    spec = renewal.desired(run.settings, wanted, certs.directory_for(wanted, run.look.certificate()), parts)
+    spec = renewal.desired(run.settings, wanted, parts)
     return renewal.changes(run.settings, wanted, spec, _renewal_there(run), run.manager)
 
 

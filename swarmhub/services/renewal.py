@@ -104,16 +104,14 @@ def _is_its_own(settings: Settings, secret: str) -> bool:
     return secret.startswith(f"{settings.hub.service}-{CREDENTIALS}-")
 
 
-def desired(settings: Settings, wanted: Wanted, directory: str, parts: Parts) -> dict[str, Any]:
-    """Return the service's whole spec; `directory` is the ACME server's."""
+def desired(settings: Settings, wanted: Wanted, parts: Parts) -> dict[str, Any]:
+    """Return the service's whole spec."""
     of_dns = (
         [swarm_secrets.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))]
         if wanted.dns
         else []
     )
-    # All arguments, and not `certbot renew`: what certbot saved with the first certificate may say --standalone, which
-    # cannot listen where the proxy answers by now, or credentials, an address and a server that have changed since.
-    command = ["certbot", *certbot.arguments(wanted, directory, force=False)]
+    command = ["certbot", *certbot.renewal(wanted)]
     limit = LIMIT_SECONDS + (wanted.dns.propagation if wanted.dns else 0)
     environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, "LIMIT": str(limit), **wanted.environment}
     container = {

@@ -242,12 +242,17 @@ REFUSED = [
         ),
         ([""], "certbot failed: it says nothing", "Does "),
         (
+            ["Failed to renew certificate hub with error: no such record", "1 renew failure(s), 0 parse failure(s)"],
+            "failed: no such record",
+            "Does ",
+        ),
+        (
             ["Missing property in the file:", ' * Property "dns_server" not found.'],
             'failed: Property "dns_server" not',
             "Does ",
         ),
     ],
-    ids=["detail", "last line", "untrusted server", "rate limit", "silence", "item of a list"],
+    ids=["detail", "last line", "untrusted server", "rate limit", "silence", "renewal", "item of a list"],
 )
 def test_a_failure_of_certbot_says_why_and_what_helps(said: list[str], cause: str, remedy: str) -> None:
     """The error holds the authority's own detail, or else certbot's last line, and what helps against it."""

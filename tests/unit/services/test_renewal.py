@@ -18,7 +18,7 @@ from swarmhub.services import renewal
 from swarmhub.services.hub import Parts
 from swarmhub.services.renewal import Found, State
 from swarmhub.settings import Settings
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
+from tests.unit.support.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, settings
 
 PARTS = Parts("n1", "net", "jupyterhub:1", {}, "c0ffee", "cluster")
 DNS = Dns("rfc2136", SecretStr("dns_rfc2136_secret = hush"), 10)
@@ -37,7 +37,7 @@ def wanted(ca: str | None = None, dns: Dns | None = None) -> Wanted:
 
 def desired(ca: str | None = None, dns: Dns | None = None) -> dict[str, Any]:
     """Return the service's spec."""
-    return renewal.desired(given(), wanted(ca, dns), "https://acme.example.org/dir", PARTS)
+    return renewal.desired(given(), wanted(ca, dns), PARTS)
 
 
 def found(spec: dict[str, Any] | None = None, *secrets: str) -> Found:
@@ -68,10 +68,21 @@ def test_by_dns_it_needs_no_port_but_a_proxy_of_its_own(table: dict[str, Any], i
 
 
 def test_it_asks_by_way_of_the_proxy() -> None:
-    """Certbot decides whether the certificate is due; nothing depends on how the first one was got."""
+    """Certbot decides whether the certificate is due, and takes its server and its names from what it has saved with it."""
     command = desired()["TaskTemplate"]["ContainerSpec"]["Command"]
     assert command[:3] == ["python3", "/swarmhub-renew.py", "certbot"]
-    assert {"--webroot", "--keep-until-expiring", "https://acme.example.org/dir"} <= set(command)
+    assert command[3:] == [
+        "renew",
+        "--non-interactive",
+        "--no-random-sleep-on-renew",
+        "--cert-name",
+        DOMAIN,
+        "--authenticator",
+        "webroot",
+        "--webroot-path",
+        "/etc/letsencrypt",
+        "--preferred-challenges=http",
+    ]
 
 
 @pytest.mark.parametrize(("dns", "seconds"), [(None, 600), (DNS, 610)])
