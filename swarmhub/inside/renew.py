@@ -24,7 +24,7 @@ LEAST, MOST = 1.0, DAY / 2
 MOST_AFTER_FAILURE = DAY / 4
 USUAL_LIFE = 90 * DAY
 LOOK_SECONDS = 2.0
-LAST_LINES = 20
+LAST_LINES = 40  # certbot names the reason above its summary
 CUT_OFF = "certbot was cut off before it had ended"
 
 
