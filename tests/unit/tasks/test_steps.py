@@ -241,7 +241,7 @@ def test_a_node_without_rules_ends_the_step(type_: Type, hosts: Hosts) -> None:
     with pytest.raises(
         Exit, match=f"{WORKER2}: firewall: the firewall rules are not active: Swarm has given this node no task"
     ):
-        type_("walls")
+        type_("firewall")
 
 
 def test_a_firewall_without_its_image_name_the_step(type_: Type, hosts: Hosts) -> None:
