@@ -478,6 +478,7 @@ def test_a_login_may_be_with_a_credential_helper(
     assert (login(wire)["Username"], login(wire)["Password"]) == ("ada", "hush")
 
 
+@pytest.mark.filterwarnings("ignore:docker-credential-test not installed")
 @pytest.mark.parametrize("call", ["pull", "build", "registry_digest"])
 def test_without_its_helper_a_registry_is_asked_without_a_login(
     engine: SshEngine,
