@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from lab import machine, topology, up
 from tests.lab import furnished
 from tests.lab.browsing import FLAGS
+from tests.lab.ledger import LEDGER
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 HERE = Path(__file__).parent
@@ -31,6 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
     items[:] = [item for item in items if item.path.parent != HERE] + ours
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the seconds went."""
+    if LEDGER.seconds:
+        terminalreporter.section("where the seconds went")
+        for line in LEDGER.table():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import docker
 
 from lab import containers, machine, topology
 from tests.lab import looks
+from tests.lab.ledger import LEDGER
 from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,9 @@ BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
 PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
 ROWS, COLUMNS = 30, 200
+# What may replace the hub, and what it says then.
+UPDATING = {"fab deploy", "fab service", "fab rollback"}
+HUB_UPDATE = f"update service {HUB} on"
 # Once in some ten thousand times runc, in a container in a container, ends before it has read what to run: nothing has run.
 RUNC_GAVE_UP = "waiting for init preliminary setup: read init-p: connection reset by peer"
 
@@ -51,7 +55,9 @@ class Lab:
 
     def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
         """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
-        done = _run([str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ})
+        with LEDGER.counting(f"fab {_task(arguments)}") as entry:
+            done = _run([str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ})
+            entry.name += ", with a hub update" if entry.name in UPDATING and HUB_UPDATE in done.out else ""
         if "deploy" in arguments and done.code == 0:
             left = self.left_to_change(hosts, **environ)
             assert not left, f"not empty after a deploy: {left}"
@@ -72,10 +78,9 @@ class Lab:
 
     def seen(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
         """Return a digest of all that a plan looks at; nothing where an engine does not answer."""
-        try:
+        with LEDGER.counting("look at all that a plan looks at"), contextlib.suppress(machine.LabError):
             return looks.planned_on(self.client, ROOT / hosts, environ)
-        except machine.LabError:
-            return ""
+        return ""
 
     def let_stand(self, hosts: Path | str = "lab/hosts.toml") -> None:
         """Deploy what hosts.toml says, if a plan is not empty."""
@@ -90,7 +95,8 @@ class Lab:
 
     def on(self, node: str, *command: str) -> str:
         """Run a command inside a node, past SSH and past swarmhub."""
-        return containers.run(self.client, node, *command)
+        with LEDGER.counting("docker and others inside the nodes"):
+            return containers.run(self.client, node, *command)
 
     def docker(self, *arguments: str, node: str = topology.MANAGER.name) -> str:
         """Run docker inside a node."""
@@ -114,10 +120,15 @@ class Lab:
 
     def fingerprint(self) -> dict[str, str]:
         """Return what tells every object of a deployment from one that was made anew."""
-        return looks.objects(self.client)
+        with LEDGER.counting("look at all objects"):
+            return looks.objects(self.client)
 
     def start_server(self, user: str, **options: str) -> str:
         """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
+        with LEDGER.counting("start a server"):
+            return self._started_server(user, options)
+
+    def _started_server(self, user: str, options: dict[str, str]) -> str:
         said = self.ask_for_server(user, **options)
         try:
             self.wait(lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
@@ -144,9 +155,10 @@ class Lab:
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
-        self.hub_api("DELETE", f"users/{user}/server")
         listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
-        self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
+        with LEDGER.counting("stop a server"):
+            self.hub_api("DELETE", f"users/{user}/server")
+            self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
 
     def hub_answers(self) -> bool:
         """Tell whether the hub answers in its container."""
@@ -204,7 +216,8 @@ class Lab:
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until something holds; fail with `what` when it does not."""
-        machine.wait_for(holds, seconds, what)
+        with LEDGER.counting(f"wait, else: {what}"):
+            machine.wait_for(holds, seconds, what)
 
 
 @dataclass(frozen=True)
@@ -232,11 +245,17 @@ class Started:
 
     def end(self, seconds: float = 60, kill: int | None = None) -> Done:
         """Send a signal, if one is given, and return what came of it."""
-        with self.process as fab:
+        with LEDGER.counting("fab that is started and watched"), self.process as fab:
             if kill is not None:
                 fab.send_signal(kill)
             out, err = fab.communicate(timeout=seconds)
         return Done(fab.returncode, self.said + out, err)
+
+
+def _task(arguments: Sequence[str]) -> str:
+    """Return the first task of a command line."""
+    words = arguments[2:] if arguments[0] == "-H" else arguments
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> Path:
