@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from lab import machine, topology, up
 from tests.lab import furnished
 from tests.lab.browsing import FLAGS
+from tests.lab.forks import Forks
 from tests.lab.ledger import LEDGER
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
@@ -52,9 +54,10 @@ def lab() -> Iterator[Lab]:
         pytest.exit(f"the lab does not come up: {done.stdout}{done.stderr}", returncode=1)
     client = machine.connect()
     assert client is not None
-    shared = Lab(client)
-    _wipe(shared)
-    yield shared
+    with closing(Forks()) as forks:
+        shared = Lab(client, forks.run)
+        _wipe(shared)
+        yield shared
     if not was_up:
         subprocess.run([str(BIN / "fab"), "lab.down"], cwd=ROOT, check=True, timeout=300)
 

@@ -17,6 +17,7 @@ import docker
 
 from lab import containers, machine, topology
 from tests.lab import looks
+from tests.lab.forks import Run
 from tests.lab.ledger import LEDGER
 from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME
 
@@ -24,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
 PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
+# The profiles of lab/hosts.toml: the first one's servers have JupyterLab, the other's what the hub asks of a server.
+REAL, STUB = "Small", "Without JupyterLab"
 ROWS, COLUMNS = 30, 200
+FAB_SECONDS = 550
 # What may replace the hub, and what it says then.
 UPDATING = {"fab deploy", "fab service", "fab rollback"}
 HUB_UPDATE = f"update service {HUB} on"
@@ -51,12 +55,14 @@ class Lab:
     """The lab as a test uses it: `fab` from outside, and the nodes' own docker from inside."""
 
     client: docker.APIClient
+    run: Run
     _as_planned: set[str] = field(default_factory=set, compare=False)
 
     def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
         """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
+        command, environment = [str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ}
         with LEDGER.counting(f"fab {_task(arguments)}") as entry:
-            done = _run([str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ})
+            done = Done(*self.run(command, ROOT, environment, FAB_SECONDS))
             entry.name += ", with a hub update" if entry.name in UPDATING and HUB_UPDATE in done.out else ""
         if "deploy" in arguments and done.code == 0:
             left = self.left_to_change(hosts, **environ)
@@ -123,10 +129,13 @@ class Lab:
         with LEDGER.counting("look at all objects"):
             return looks.objects(self.client)
 
-    def start_server(self, user: str, **options: str) -> str:
-        """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
-        with LEDGER.counting("start a server"):
-            return self._started_server(user, options)
+    def start_server(self, user: str, *, profile: str = STUB, **options: str) -> str:
+        """Start a user's server as an admin does through the hub's API; return its service when it is ready.
+
+        It has no JupyterLab, unless a profile is named that has.
+        """
+        with LEDGER.counting("start a server" + ("" if profile == STUB else f", {profile}")):
+            return self._started_server(user, {**options, "profile": profile})
 
     def _started_server(self, user: str, options: dict[str, str]) -> str:
         said = self.ask_for_server(user, **options)
@@ -274,9 +283,9 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
     return file
 
 
-def interrupt(*arguments: str, when: str) -> Done:
-    """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within 10 s."""
-    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(10, signal.SIGINT)
+def interrupt(*arguments: str, when: str, seconds: float = 10) -> Done:
+    """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within some seconds."""
+    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(seconds, signal.SIGINT)
 
 
 def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "lab/hosts.toml") -> Done:
@@ -298,11 +307,6 @@ def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "la
             os.kill(child, keys) if isinstance(keys, int) else os.write(terminal, keys)
     os.close(terminal)
     return Done(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode(errors="replace"), "")
-
-
-def _run(command: list[str], environment: dict[str, str]) -> Done:
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=550)
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 Settings = Callable[..., Path]

@@ -47,6 +47,7 @@ def servers(lab: Lab) -> set[str]:
     return set(lab.docker("service", "ls", "--format", "{{.Name}}").split()) - {HUB}
 
 
+@pytest.mark.quick
 def test_typos_never_reach_the_running_hub(used: Lab, settings: Settings, conf: Path) -> None:
     """One in conf.d and one in hosts.toml: the deploy names both with their places, and the hub runs as before."""
     (conf / "10-hooks.py").write_text("c = get_config()\n\nc.Spawner.pre_spawn_hok = print\n")

@@ -29,6 +29,7 @@ def newest(lab: Lab) -> Any:
     return json.loads(lab.fab("history", "--json").out)[0]
 
 
+@pytest.mark.quick
 def test_second_run_is_told_who_is_at_it(deployed: Lab, deploying: Started) -> None:
     """While one run changes something, a second one says in under 5 s who, since when and for what, and changes nothing."""
     begun = time.monotonic()

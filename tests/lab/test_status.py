@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab import topology
-from tests.lab.support import BIN, COLUMNS, HUB, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
+from tests.lab.support import BIN, COLUMNS, HUB, REAL, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
 from tests.lab.test_failures import engine_stopped
 
 MANAGER = topology.MANAGER.name
@@ -23,7 +23,7 @@ USER = "grace"
 @pytest.fixture(scope="module")
 def node(settled: Lab) -> Iterator[str]:
     """Start a user's server for the tests of this file, and give the node that it runs on."""
-    service = settled.start_server(USER)
+    service = settled.start_server(USER, profile=REAL)
     yield settled.docker("service", "ps", service, "--format", "{{.Node}}")
     settled.stop_server(USER)
 
