@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.lab import furnished
 from tests.lab.browsing import FLAGS
 from tests.lab.forks import Forks
 from tests.lab.ledger import LEDGER
+from tests.lab.scripts import RENAME_IMAGE
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 HERE = Path(__file__).parent
@@ -152,11 +155,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 def _wipe(lab: Lab) -> None:
     """Remove what a deployment leaves on the lab, by hand."""
-    for service in lab.docker("service", "ls", "-q").split():
-        lab.docker("service", "rm", service)
-    for kind in ("secret", "config"):
-        for one in lab.docker(kind, "ls", "-q").split():
-            lab.docker(kind, "rm", one)
+    for kind in ("service", "secret", "config"):
+        if listed := lab.docker(kind, "ls", "-q").split():
+            lab.docker(kind, "rm", *listed)
     for node in topology.NODES:
         lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node.name), 60, f"containers stay on {node.name}")  # type: ignore[misc]
     for kind in ("network", "volume"):
@@ -167,14 +168,15 @@ def _wipe(lab: Lab) -> None:
     lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
     for node in topology.NODES:
         _unlabel(lab, node.name)
-        _remove_images(lab, node.name)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(_remove_images, lab), (node.name for node in topology.NODES)))
 
 
 def _remove_images(lab: Lab, node: str) -> None:
-    """Remove the images that a deploy pulls; an older lab's would be of the same name."""
-    names = ("registry.lab:5000/notebook*", "registry.lab:5000/certbot", "jupyterhub_walls")
-    held = [id_ for name in names for id_ in lab.docker("image", "ls", "-q", name, node=node).split()]
-    for image in set(held):
+    """Remove the images that a deploy pulls; an older lab's would be of the same name. Their layers stay, under another one."""
+    for name in ("notebook", "notebook-extra", "certbot"):
+        lab.on(node, "sh", "-c", RENAME_IMAGE, name)
+    for image in lab.docker("image", "ls", "-q", "jupyterhub_walls", node=node).split():
         lab.docker("image", "rm", "-f", image, node=node)
 
 

@@ -16,3 +16,13 @@ ask -X "$1" -d "$3" "$at/$2"
 REMOVE_HOME = (
     'docker ps --all --quiet --filter "volume=$0" | xargs --no-run-if-empty docker rm --force && docker volume rm "$0"'
 )
+# Somebody else's tag is none of ours: what has it is there when the next deploy pulls, which takes seconds instead of a minute.
+CACHE = "lab-cache"
+RENAME_IMAGE = f"""
+for image in $(docker image ls --quiet "registry.lab:5000/$0" | sort -u); do
+    docker tag "$image" "{CACHE}:$0"
+    for name in $(docker image inspect "$image" --format '{{{{join .RepoTags " "}}}} {{{{join .RepoDigests " "}}}}'); do
+        case $name in registry.lab:5000/*) docker image rm --force "$name" || true ;; esac
+    done
+done
+"""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from lab import topology
+from tests.lab.scripts import CACHE
 from tests.lab.support import HUB, PROXY, Lab, interrupt
 
 MANAGER = topology.MANAGER.name
 NODES = tuple(node.name for node in topology.NODES)
-CACHE = "lab-cache"
 EVERYTHING = {
     "containers": ("ps", "--all", "--format", "{{.Names}}"),
     "images": ("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"),
