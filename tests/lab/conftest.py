@@ -27,13 +27,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # These deploy variants of lab/hosts.toml, which the next one need not take back; all others ask for lab/hosts.toml itself.
 FIRST = ("browser", "browser_notebooks", "browser_page", "homes", "config", "spawner", "certs", "proxy")
-# This leaves nothing that is deployed.
-LAST = ("teardown",)
+# These end with a variant, and with nothing that is deployed.
+LAST = ("users", "teardown")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files into an order in which little has to be deployed in between."""
-    places = {name: place - len(FIRST) for place, name in enumerate(FIRST)} | dict.fromkeys(LAST, 1)
+    first = {name: place - len(FIRST) for place, name in enumerate(FIRST)}
+    places = first | {name: place for place, name in enumerate(LAST, 1)}
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
     items[:] = [item for item in items if item.path.parent != HERE] + ours

@@ -42,37 +42,37 @@ def packages(lab: Lab, service: str) -> str:
 
 
 @pytest.fixture
-def bare(deployed: Lab, wipe: Callable[[], None]) -> Lab:
+def bare(used: Lab, wipe: Callable[[], None]) -> Lab:
     """Give a test a lab as before the first deploy, but for foreign tags that keep layers which are slow to come by.
 
     Whatever has such a tag is somebody else's, and a teardown has to leave it alone.
     """
     for service in (HUB, PROXY):
-        deployed.docker("tag", packages(deployed, service), f"{CACHE}:{service}")
+        used.docker("tag", packages(used, service), f"{CACHE}:{service}")
     for node in NODES:
-        deployed.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
+        used.docker("tag", "registry.lab:5000/notebook:lab", f"{CACHE}:notebook", node=node)
     wipe()
     for node in NODES:
-        for container in deployed.docker("ps", "--all", "--quiet", node=node).split():
-            deployed.docker("rm", "--force", container, node=node)
-        for image in deployed.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", node=node).splitlines():
+        for container in used.docker("ps", "--all", "--quiet", node=node).split():
+            used.docker("rm", "--force", container, node=node)
+        for image in used.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", node=node).splitlines():
             if not image.startswith(CACHE):
                 name, _, id_ = image.partition(" ")
-                deployed.docker("image", "rm", "--force", id_ if "<none>" in name else name, node=node)
-    return deployed
+                used.docker("image", "rm", "--force", id_ if "<none>" in name else name, node=node)
+    return used
 
 
-def test_a_teardown_asks_first(deployed: Lab) -> None:
+def test_a_teardown_asks_first(used: Lab) -> None:
     """Unasked nothing is removed; data go only with the cluster's name, and people are named."""
-    before = deployed.fingerprint()
-    asked = deployed.fab("teardown")
+    before = used.fingerprint()
+    asked = used.fab("teardown")
     assert (asked.code, "say --yes" in asked.err) == (2, True)
     assert f"remove service {HUB} on {MANAGER} (the hub stops)" in asked.out
-    unnamed = deployed.fab("teardown", "--with-data", "--yes")
+    unnamed = used.fab("teardown", "--with-data", "--yes")
     assert (unnamed.code, "say --name" in unnamed.err) == (2, True)
-    wrong = deployed.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
+    wrong = used.fab("teardown", "--with-data", "--yes", "--name", "hub.example.org")
     assert (wrong.code, "'hub.example.org' is not the cluster's name" in wrong.err) == (2, True)
-    assert deployed.fingerprint() == before
+    assert used.fingerprint() == before
 
 
 def test_nothing_of_ours_is_left_on_any_node(bare: Lab) -> None:
