@@ -1,24 +1,21 @@
 """The lab that all tests here share: up once, wiped once, left as it was found."""
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from lab import machine, topology, up
-from tests.lab import furnished
+from lab import machine, up
+from tests.lab import configured, empty, furnished
 from tests.lab.browsing import FLAGS
+from tests.lab.empty import Listing
 from tests.lab.forks import Forks
 from tests.lab.ledger import LEDGER
-from tests.lab.scripts import RENAME_IMAGE
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 HERE = Path(__file__).parent
@@ -60,14 +57,20 @@ def lab() -> Iterator[Lab]:
     assert client is not None
     with closing(Forks()) as forks:
         shared = Lab(client, forks.run)
-        _wipe(shared)
+        empty.make(shared)
         yield shared
     if not was_up:
         subprocess.run([str(BIN / "fab"), "lab.down"], cwd=ROOT, check=True, timeout=300)
 
 
 @pytest.fixture(scope="session")
-def first_plan(lab: Lab) -> Done:
+def first_listing(lab: Lab) -> Listing:
+    """List all that nodes and swarm hold before the first deploy."""
+    return empty.listing(lab)
+
+
+@pytest.fixture(scope="session")
+def first_plan(lab: Lab, first_listing: Listing) -> Done:
     """Plan a deploy on a lab that holds nothing of ours."""
     return lab.fab("plan", "--json")
 
@@ -111,17 +114,17 @@ def furnished_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return furnished.make(tmp_path_factory.mktemp("furnished"))
 
 
+@pytest.fixture(scope="session")
+def configured_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a hosts.toml with a service of one's own, culled servers, and users whose servers fail."""
+    return configured.make(tmp_path_factory.mktemp("configured"))
+
+
 @pytest.fixture(scope="module", name="furnished")
 def _furnished(used: Lab, furnished_hosts: Path) -> Lab:
     """Give a module's tests the lab with a name, a logo, texts, and profiles: two for all, one for staff."""
     used.let_stand(furnished_hosts)
     return used
-
-
-@pytest.fixture
-def wipe(lab: Lab) -> Callable[[], None]:
-    """Return what removes a deployment by hand, past swarmhub."""
-    return lambda: _wipe(lab)
 
 
 @pytest.fixture
@@ -152,46 +155,3 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     fresh.set_default_timeout(30_000)
     yield fresh
     fresh.close()
-
-
-def _wipe(lab: Lab) -> None:
-    """Remove what a deployment leaves on the lab, by hand."""
-    for kind in ("service", "secret", "config"):
-        if listed := lab.docker(kind, "ls", "-q").split():
-            lab.docker(kind, "rm", *listed)
-    for node in topology.NODES:
-        lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node.name), 60, f"containers stay on {node.name}")  # type: ignore[misc]
-    for kind in ("network", "volume"):
-        listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
-        for name in set(listed) & {"jupyter", "jupyter-proxy", "jupyterhub-data", "jupyterhub-engine"}:
-            machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
-    lab.forget_homes()
-    lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
-    for node in topology.NODES:
-        _unlabel(lab, node.name)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(partial(_remove_images, lab), (node.name for node in topology.NODES)))
-
-
-def _remove_images(lab: Lab, node: str) -> None:
-    """Remove the images that a deploy pulls; an older lab's would be of the same name. Their layers stay, under another one."""
-    for name in ("notebook", "notebook-extra", "certbot"):
-        lab.on(node, "sh", "-c", RENAME_IMAGE, name)
-    for image in lab.docker("image", "ls", "-q", "jupyterhub_walls", node=node).split():
-        lab.docker("image", "rm", "-f", image, node=node)
-
-
-def _unlabel(lab: Lab, node: str) -> None:
-    """Remove our labels from a node."""
-    labels = lab.docker("node", "inspect", node, "--format", "{{range $name, $_ := .Spec.Labels}}{{$name}} {{end}}").split()
-    ours = [word for label in labels if label.startswith("swarmhub.") for word in ("--label-rm", label)]
-    if ours:
-        lab.docker("node", "update", *ours, node)
-
-
-def _try(lab: Lab, *command: str) -> bool:
-    try:
-        lab.docker(*command)
-    except machine.LabError as error:
-        return bool(re.search("no such|not found", str(error), re.IGNORECASE))
-    return True

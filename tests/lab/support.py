@@ -88,11 +88,11 @@ class Lab:
             return looks.planned_on(self.client, ROOT / hosts, environ)
         return ""
 
-    def let_stand(self, hosts: Path | str = "lab/hosts.toml") -> None:
+    def let_stand(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> None:
         """Deploy what hosts.toml says, if a plan is not empty."""
-        left = self.left_to_change(hosts)
+        left = self.left_to_change(hosts, **environ)
         if left:
-            done = self.fab("deploy", "--yes", hosts=hosts)
+            done = self.fab("deploy", "--yes", hosts=hosts, **environ)
             assert done.code == 0, left + done.text
 
     def started(self, *arguments: str, until: str, hosts: Path | str = "lab/hosts.toml") -> "Started":
