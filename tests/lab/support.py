@@ -19,7 +19,7 @@ from lab import containers, machine, topology
 from tests.lab import looks
 from tests.lab.forks import Run
 from tests.lab.ledger import LEDGER
-from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME
+from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME, START_SERVER
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -138,21 +138,24 @@ class Lab:
             return self._started_server(user, {**options, "profile": profile})
 
     def _started_server(self, user: str, options: dict[str, str]) -> str:
-        said = self.ask_for_server(user, **options)
-        try:
-            self.wait(lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
-        except machine.LabError as error:
+        body = json.dumps({"user_options": self._on_its_node(options)})
+        said = self.execute(HUB, "sh", "-c", START_SERVER, "sh", user, body)
+        if '"ready": true' not in said:
             log = self.docker("service", "logs", "--raw", "--tail", "30", HUB)
-            raise machine.LabError(f"{error}: {said}\n{log}") from error
+            raise machine.LabError(f"{user}'s server does not start: {said}\n{log}")
         return f"{HUB}-{user}"
 
     def ask_for_server(self, user: str, **options: str) -> str:
         """Ask for a user's server, with what the page of choices would send, and `on` a node; return what the hub says."""
-        if "on" in options:
-            options["node"] = self.docker("node", "inspect", options.pop("on"), "--format", "{{.ID}}")
         self.hub_api("POST", f"users/{user}")
-        answer = self.hub_api("POST", f"users/{user}/server", json.dumps({"user_options": options}))
+        body = json.dumps({"user_options": self._on_its_node(options)})
+        answer = self.hub_api("POST", f"users/{user}/server", body)
         return str(json.loads(answer)["message"]) if answer else ""
+
+    def _on_its_node(self, options: dict[str, str]) -> dict[str, str]:
+        """Return what the hub is asked for, with the id of the node that `on` names."""
+        wish = {"node": self.docker("node", "inspect", options["on"], "--format", "{{.ID}}")} if "on" in options else {}
+        return {name: value for name, value in options.items() if name != "on"} | wish
 
     def node_of(self, user: str) -> str:
         """Return the node on which a user's server runs."""
