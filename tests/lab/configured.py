@@ -41,6 +41,7 @@ async def fail(spawner):
         spawner.mem_guarantee = "900G"
     elif spawner.user.name == "killed":
         spawner.extra_resources_spec = {"mem_limit": 16 * 2**20}
+        spawner.extra_container_spec = {"args": ["python3", "-c", "b'x' * 2**26"]}
 
 
 c.Spawner.pre_spawn_hook = fail

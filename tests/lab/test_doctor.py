@@ -22,7 +22,7 @@ from tests.unit.authority import Authority
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
-NOTEBOOK = "registry.lab:5000/notebook:lab"
+NOTEBOOK, METADATA = "registry.lab:5000/notebook:lab", "169.254.169.254"
 WORKERS = f'workers = ["{WORKER}", "{LAST}"]'
 
 
@@ -255,6 +255,14 @@ def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
         "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns walls"
     )
     assert made == {*words.split(), "certificate", "image", "jupyterhub"}
+
+
+def test_the_walls_rules_of_each_host_are_listed(healthy: Examined) -> None:
+    """What is refused, in words, from each host's own firewall."""
+    found = {one["host"]: one for one in healthy.findings if one["check"] == "walls"}
+    assert {host: one["level"] for host, one in found.items()} == dict.fromkeys((MANAGER, WORKER, LAST), "ok")
+    for address in (METADATA, *(node.address for node in topology.NODES)):
+        assert address in found[WORKER]["text"]
 
 
 def test_nothing_of_the_trial_is_left(lab: Lab, sick: Examined) -> None:

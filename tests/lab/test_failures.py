@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import machine, topology
+from lab import topology
 from tests.lab.support import HUB, Lab, Settings, interrupt
 
 MANAGER = topology.MANAGER.name
@@ -24,25 +24,6 @@ def moved_away(lab: Lab, node: str, path: str) -> Iterator[None]:
         yield
     finally:
         lab.on(node, "mv", f"{path}.away", path)
-
-
-@contextmanager
-def engine_stopped(lab: Lab, node: str) -> Iterator[None]:
-    """Stop a node's engine for a while; at the end the swarm has it back."""
-    lab.on(node, "sv", "-w", "30", "stop", "docker")
-    try:
-        yield
-    finally:
-        lab.on(node, "sv", "-w", "30", "start", "docker")
-        listed = ("node", "ls", "--filter", f"name={node}", "--format", "{{.Status}}")
-        lab.wait(lambda: _quietly(lab, *listed) == "Ready", 60, f"{node} does not come back")
-
-
-def _quietly(lab: Lab, *arguments: str) -> str:
-    try:
-        return lab.docker(*arguments)
-    except machine.LabError:
-        return ""
 
 
 def user(name: str, host: str = MANAGER) -> dict[str, object]:
@@ -123,14 +104,6 @@ def test_host_without_docker_is_named(deployed: Lab) -> None:
     assert done.code == 1
     assert f"{LAST}: prepull-all: Docker is not installed. Install Docker Engine there" in done.err
     assert WORKER not in done.err
-
-
-def test_stopped_engine_is_named(deployed: Lab) -> None:
-    """A node whose engine is stopped fails the pull with that cause and how to start it."""
-    with engine_stopped(deployed, LAST):
-        done = deployed.fab("-H", LAST, "prepull")
-    assert done.code == 1
-    assert f"{LAST}: prepull: the Docker Engine does not run. Start it there" in done.err
 
 
 @pytest.mark.quick
