@@ -29,6 +29,8 @@ PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
 REAL, STUB = "Small", "Without JupyterLab"
 ROWS, COLUMNS = 30, 200
 FAB_SECONDS = 550
+# What has been told to end: it takes a second, and several where the machine is busy.
+END_SECONDS = 60
 # What may replace the hub, and what it says then.
 UPDATING = {"fab deploy", "fab service", "fab rollback"}
 HUB_UPDATE = f"update service {HUB} on"
@@ -255,7 +257,7 @@ class Started:
                 break
         return Started(process, said)
 
-    def end(self, seconds: float = 60, kill: int | None = None) -> Done:
+    def end(self, seconds: float = END_SECONDS, kill: int | None = None) -> Done:
         """Send a signal, if one is given, and return what came of it."""
         with LEDGER.counting("fab that is started and watched"), self.process as fab:
             if kill is not None:
@@ -286,7 +288,7 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
     return file
 
 
-def interrupt(*arguments: str, when: str, seconds: float = 10) -> Done:
+def interrupt(*arguments: str, when: str, seconds: float = END_SECONDS) -> Done:
     """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within some seconds."""
     return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(seconds, signal.SIGINT)
 

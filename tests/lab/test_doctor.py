@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab import machine, topology
-from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
+from tests.lab.support import BIN, END_SECONDS, ROOT, Done, Lab, Settings, variant
 from tests.lab.test_own_certs import Files
 from tests.unit.authority import Authority
 
@@ -268,7 +268,7 @@ def test_the_walls_rules_of_each_host_are_listed(healthy: Examined) -> None:
 def test_nothing_of_the_trial_is_left(lab: Lab, sick: Examined) -> None:
     """The overlay's trial leaves no container, no image and no network on any node, on a sick cluster too."""
     for node in topology.NODES:
-        lab.wait(lambda node=node: not _left(lab, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]
+        lab.wait(lambda node=node: not _left(lab, node.name), 30, f"something is left on {node.name}")  # type: ignore[misc]
 
 
 def _left(lab: Lab, node: str) -> str:
@@ -396,7 +396,7 @@ def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fab:
         deployed.wait(lambda: _left(deployed, MANAGER), 20, "the doctor tries no overlay")
         fab.send_signal(signal.SIGINT)
-        _, err = fab.communicate(timeout=15)
+        _, err = fab.communicate(timeout=END_SECONDS)
     assert (fab.returncode, "Traceback" in err) == (130, False), err
     for node in topology.NODES:
-        deployed.wait(lambda node=node: not _left(deployed, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]
+        deployed.wait(lambda node=node: not _left(deployed, node.name), 30, f"something is left on {node.name}")  # type: ignore[misc]

@@ -200,7 +200,7 @@ def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Sett
 def test_interrupted_pull_can_be_run_again(deployed: Lab) -> None:
     """Ctrl-C in the middle of a pull ends at once, leaves no half-made state, and the next run finishes."""
     deployed.docker("image", "rm", "-f", deployed.fingerprint()[f"notebook image on {LAST}"], node=LAST)
-    done = interrupt("prepull-all", when="pull registry.lab")
+    done = interrupt("prepull-all", when="pull registry.lab", seconds=10)
     assert done.code == 130
     assert "interrupted" in done.err
     assert "Traceback" not in done.err

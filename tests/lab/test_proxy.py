@@ -168,11 +168,12 @@ def _destination(lab: Lab, network: str) -> str:
 
 @pytest.mark.usefixtures("short_lived")
 def test_the_hub_tells_it_its_routes(used: Lab, server: HubApi) -> None:
-    """By a token that both have; a proxy that starts anew has them within seconds."""
+    """By a token that both have; a proxy that starts anew has them soon."""
     before = used.container(PROXY)
     used.docker("kill", before)
     used.wait(lambda: used.container(PROXY) not in ("", before), 60, "the proxy does not come back")
-    used.wait(lambda: _answers(server), 20, "the proxy does not know the way to a server")
+    # Within seconds, unless the hub was just asking the one before: that connection is given up after 30 s.
+    used.wait(lambda: _answers(server), 60, "the proxy does not know the way to a server")
 
 
 def _answers(server: HubApi) -> bool:

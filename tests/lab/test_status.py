@@ -181,7 +181,7 @@ def test_a_log_that_is_followed_ends_with_ctrl_c(
     done = interrupt("logs", "--follow", *arguments, when=when)
     assert (done.code, done.err) == (0, "")
     for host in (MANAGER, WORKER):
-        deployed.wait(lambda host=host: left not in deployed.on(host, "ps", "-eo", "args"), 5, f"{left} goes on on {host}")  # type: ignore[misc]
+        deployed.wait(lambda host=host: left not in deployed.on(host, "ps", "-eo", "args"), 30, f"{left} goes on on {host}")  # type: ignore[misc]
 
 
 def test_what_is_piped_in_runs_in_the_hubs_container(deployed: Lab) -> None:
