@@ -1,12 +1,13 @@
 # make demo   a hub on a three-node swarm on this machine, from nothing
 # make test   every test: units, the lab, the browser
+# make quick  what breaks most often: a deploy, a server, a plan, the lock, and a failure of each kind
 # make check  format, lint, types and unit tests
 # make clean  take everything away again
 PYTHON ?= python3
 VENV := .venv
 LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
-.PHONY: demo test check format lock docs clean
+.PHONY: demo test quick check format lock docs clean
 
 demo: $(VENV)/.run
 	$(VENV)/bin/fab lab.up
@@ -14,13 +15,18 @@ demo: $(VENV)/.run
 	@$(VENV)/bin/fab lab.guide
 
 test: check
-	$(VENV)/bin/pytest -q tests/lab
+	$(VENV)/bin/pytest -q --durations=20 tests/lab
+
+quick: check
+	$(VENV)/bin/pytest -q -m quick tests/lab
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/mypy --no-error-summary
 	@said=$$($(VENV)/bin/lint-imports --no-logo --no-cache) || { echo "$$said"; exit 1; }
+	$(VENV)/bin/shellcheck $$(git grep -lE '^#!.*sh$$')
+	$(VENV)/bin/shellcheck --shell=sh $$(git ls-files '*.sh')
 	$(VENV)/bin/pytest -q -n auto tests/unit
 
 format: $(VENV)/.dev

@@ -1,6 +1,8 @@
 """Start and stop the lab's containers on this machine's engine."""
 
 import contextlib
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 import docker
@@ -23,6 +25,7 @@ NESTED_ENGINE = {
     "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
     "device_cgroup_rules": ["a *:* rwm"],
 }
+FRAME_HEAD = 8
 # Where each node finds the volume that all of them share; it mounts it on /mnt/shared, as it would a file server's.
 EXPORT = "/srv/export"
 
@@ -72,10 +75,32 @@ def run(client: docker.APIClient, name: str, *command: str) -> str:
 
     """
     started = client.exec_create(container_name(name), list(command))
-    output = client.exec_start(started["Id"]).decode().strip()
+    output = _output(client, started["Id"]).decode().strip()
     if client.exec_inspect(started["Id"])["ExitCode"]:
         raise LabError(f"{name}: {' '.join(command[:3])} failed: {output[-400:]}")
-    return str(output)
+    return output
+
+
+def _output(client: docker.APIClient, id_: str) -> bytes:
+    """Start what was created to be executed, and return all that it says.
+
+    docker-py's own `exec_start` reads past its buffer, from the socket: what the engine has sent together with its answer's
+    head, as it does where this machine is slow to read, is lost.
+    """
+    url = f"{client.base_url}/v{client.api_version}/exec/{id_}/start"
+    answer = client.post(url, json={"Detach": False, "Tty": False}, timeout=client.timeout)
+    answer.raise_for_status()
+    return b"".join(_frames(answer.content))
+
+
+def _frames(said: bytes) -> Iterator[bytes]:
+    """Split what is said into its frames: a byte that tells which output, three of nothing, the size, and so many bytes."""
+    place = 0
+    while place < len(said):
+        (size,) = struct.unpack_from(">4xL", said, place)
+        place += FRAME_HEAD
+        yield said[place : place + size]
+        place += size
 
 
 def container_name(name: str) -> str:

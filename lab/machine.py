@@ -16,6 +16,8 @@ from docker.errors import DockerException
 Say = Callable[[str], None]
 T = TypeVar("T")
 PID_FILE = Path("/run/swarmhub-lab-dockerd.pid")
+# Somebody else's may be at it.
+APT_GET = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
 LOG_FILE = Path("/var/log/swarmhub-lab-dockerd.log")
 
 
@@ -84,7 +86,7 @@ def install_missing(tools: dict[str, str], say: Say) -> None:
     say(f"installing {', '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        done = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run([*APT_GET, *command], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"apt-get {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
 

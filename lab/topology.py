@@ -53,8 +53,9 @@ class Service:
     hostname: str
 
 
-# How long the certificates of one of the ACME servers hold.
-SHORT_SECONDS = 60
+# How long the certificates of one of the ACME servers hold. They are renewed with a third of that left, and until then a
+# deploy has to be over.
+SHORT_SECONDS = 30
 PEBBLE = "pebble -dnsserver 10.213.0.2:53 -config"
 # dnsmasq takes no updates: Knot, beside it, has the records by which the domain is proved.
 KNOT_PORT = 5353

@@ -1,18 +1,21 @@
 """The lab that all tests here share: up once, wiped once, left as it was found."""
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from lab import machine, topology, up
-from tests.lab import furnished
+from lab import machine, up
+from tests.lab import configured, empty, furnished
 from tests.lab.browsing import FLAGS
+from tests.lab.empty import Listing
+from tests.lab.forks import Forks
+from tests.lab.ledger import LEDGER
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
 HERE = Path(__file__).parent
@@ -21,16 +24,25 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # These deploy variants of lab/hosts.toml, which the next one need not take back; all others ask for lab/hosts.toml itself.
 FIRST = ("browser", "browser_notebooks", "browser_page", "homes", "config", "spawner", "certs", "proxy")
-# This leaves nothing that is deployed.
-LAST = ("teardown",)
+# These end with a variant, and with nothing that is deployed.
+LAST = ("users", "teardown")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files into an order in which little has to be deployed in between."""
-    places = {name: place - len(FIRST) for place, name in enumerate(FIRST)} | dict.fromkeys(LAST, 1)
+    first = {name: place - len(FIRST) for place, name in enumerate(FIRST)}
+    places = first | {name: place for place, name in enumerate(LAST, 1)}
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
     items[:] = [item for item in items if item.path.parent != HERE] + ours
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the seconds went."""
+    if LEDGER.seconds:
+        terminalreporter.section("where the seconds went")
+        for line in LEDGER.table():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +55,22 @@ def lab() -> Iterator[Lab]:
         pytest.exit(f"the lab does not come up: {done.stdout}{done.stderr}", returncode=1)
     client = machine.connect()
     assert client is not None
-    shared = Lab(client)
-    _wipe(shared)
-    yield shared
+    with closing(Forks()) as forks:
+        shared = Lab(client, forks.run)
+        empty.make(shared)
+        yield shared
     if not was_up:
         subprocess.run([str(BIN / "fab"), "lab.down"], cwd=ROOT, check=True, timeout=300)
 
 
 @pytest.fixture(scope="session")
-def first_plan(lab: Lab) -> Done:
+def first_listing(lab: Lab) -> Listing:
+    """List all that nodes and swarm hold before the first deploy."""
+    return empty.listing(lab)
+
+
+@pytest.fixture(scope="session")
+def first_plan(lab: Lab, first_listing: Listing) -> Done:
     """Plan a deploy on a lab that holds nothing of ours."""
     return lab.fab("plan", "--json")
 
@@ -95,17 +114,17 @@ def furnished_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return furnished.make(tmp_path_factory.mktemp("furnished"))
 
 
+@pytest.fixture(scope="session")
+def configured_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a hosts.toml with a service of one's own, culled servers, and users whose servers fail."""
+    return configured.make(tmp_path_factory.mktemp("configured"))
+
+
 @pytest.fixture(scope="module", name="furnished")
 def _furnished(used: Lab, furnished_hosts: Path) -> Lab:
     """Give a module's tests the lab with a name, a logo, texts, and profiles: two for all, one for staff."""
     used.let_stand(furnished_hosts)
     return used
-
-
-@pytest.fixture
-def wipe(lab: Lab) -> Callable[[], None]:
-    """Return what removes a deployment by hand, past swarmhub."""
-    return lambda: _wipe(lab)
 
 
 @pytest.fixture
@@ -136,47 +155,3 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     fresh.set_default_timeout(30_000)
     yield fresh
     fresh.close()
-
-
-def _wipe(lab: Lab) -> None:
-    """Remove what a deployment leaves on the lab, by hand."""
-    for service in lab.docker("service", "ls", "-q").split():
-        lab.docker("service", "rm", service)
-    for kind in ("secret", "config"):
-        for one in lab.docker(kind, "ls", "-q").split():
-            lab.docker(kind, "rm", one)
-    for node in topology.NODES:
-        lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node.name), 60, f"containers stay on {node.name}")  # type: ignore[misc]
-    for kind in ("network", "volume"):
-        listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
-        for name in set(listed) & {"jupyter", "jupyter-proxy", "jupyterhub-data", "jupyterhub-engine"}:
-            machine.wait_for(lambda kind=kind, name=name: _try(lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")  # type: ignore[misc]
-    lab.forget_homes()
-    lab.on(topology.MANAGER.name, "rm", "-rf", "/etc/letsencrypt")
-    for node in topology.NODES:
-        _unlabel(lab, node.name)
-        _remove_images(lab, node.name)
-
-
-def _remove_images(lab: Lab, node: str) -> None:
-    """Remove the images that a deploy pulls; an older lab's would be of the same name."""
-    names = ("registry.lab:5000/notebook*", "registry.lab:5000/certbot", "jupyterhub_firewall")
-    held = [id_ for name in names for id_ in lab.docker("image", "ls", "-q", name, node=node).split()]
-    for image in set(held):
-        lab.docker("image", "rm", "-f", image, node=node)
-
-
-def _unlabel(lab: Lab, node: str) -> None:
-    """Remove our labels from a node."""
-    labels = lab.docker("node", "inspect", node, "--format", "{{range $name, $_ := .Spec.Labels}}{{$name}} {{end}}").split()
-    ours = [word for label in labels if label.startswith("swarmhub.") for word in ("--label-rm", label)]
-    if ours:
-        lab.docker("node", "update", *ours, node)
-
-
-def _try(lab: Lab, *command: str) -> bool:
-    try:
-        lab.docker(*command)
-    except machine.LabError as error:
-        return bool(re.search("no such|not found", str(error), re.IGNORECASE))
-    return True

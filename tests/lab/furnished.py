@@ -10,6 +10,7 @@ name = "Exercises"
 description = "Python, pandas and matplotlib: enough for every exercise sheet."
 cpu_limit = 1
 memory_limit = "512M"
+environment = {PATH = "/opt/stub/bin:/opt/venv/bin:/usr/bin:/bin"}
 
 [[profiles]]
 name = "Projects"

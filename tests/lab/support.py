@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,23 @@ import docker
 
 from lab import containers, machine, topology
 from tests.lab import looks
-from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME
+from tests.lab.forks import Run
+from tests.lab.ledger import LEDGER
+from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME, START_SERVER
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HUB = "jupyterhub"
 PROXY, FILTER = f"{HUB}-proxy", f"{HUB}-engine"
+# The profiles of lab/hosts.toml: the first one's servers have JupyterLab, the other's what the hub asks of a server.
+REAL, STUB = "Small", "Without JupyterLab"
 ROWS, COLUMNS = 30, 200
+FAB_SECONDS = 550
+# What has been told to end: it takes a second, and several where the machine is busy.
+END_SECONDS = 60
+# What may replace the hub, and what it says then.
+UPDATING = {"fab deploy", "fab service", "fab rollback"}
+HUB_UPDATE = f"update service {HUB} on"
 # Once in some ten thousand times runc, in a container in a container, ends before it has read what to run: nothing has run.
 RUNC_GAVE_UP = "waiting for init preliminary setup: read init-p: connection reset by peer"
 
@@ -47,11 +57,15 @@ class Lab:
     """The lab as a test uses it: `fab` from outside, and the nodes' own docker from inside."""
 
     client: docker.APIClient
+    run: Run
     _as_planned: set[str] = field(default_factory=set, compare=False)
 
     def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
         """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
-        done = _run([str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ})
+        command, environment = [str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ}
+        with LEDGER.counting(f"fab {_task(arguments)}") as entry:
+            done = Done(*self.run(command, ROOT, environment, FAB_SECONDS))
+            entry.name += ", with a hub update" if entry.name in UPDATING and HUB_UPDATE in done.out else ""
         if "deploy" in arguments and done.code == 0:
             left = self.left_to_change(hosts, **environ)
             assert not left, f"not empty after a deploy: {left}"
@@ -72,16 +86,15 @@ class Lab:
 
     def seen(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
         """Return a digest of all that a plan looks at; nothing where an engine does not answer."""
-        try:
+        with LEDGER.counting("look at all that a plan looks at"), contextlib.suppress(machine.LabError):
             return looks.planned_on(self.client, ROOT / hosts, environ)
-        except machine.LabError:
-            return ""
+        return ""
 
-    def let_stand(self, hosts: Path | str = "lab/hosts.toml") -> None:
+    def let_stand(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> None:
         """Deploy what hosts.toml says, if a plan is not empty."""
-        left = self.left_to_change(hosts)
+        left = self.left_to_change(hosts, **environ)
         if left:
-            done = self.fab("deploy", "--yes", hosts=hosts)
+            done = self.fab("deploy", "--yes", hosts=hosts, **environ)
             assert done.code == 0, left + done.text
 
     def started(self, *arguments: str, until: str, hosts: Path | str = "lab/hosts.toml") -> "Started":
@@ -90,7 +103,8 @@ class Lab:
 
     def on(self, node: str, *command: str) -> str:
         """Run a command inside a node, past SSH and past swarmhub."""
-        return containers.run(self.client, node, *command)
+        with LEDGER.counting("docker and others inside the nodes"):
+            return containers.run(self.client, node, *command)
 
     def docker(self, *arguments: str, node: str = topology.MANAGER.name) -> str:
         """Run docker inside a node."""
@@ -114,25 +128,36 @@ class Lab:
 
     def fingerprint(self) -> dict[str, str]:
         """Return what tells every object of a deployment from one that was made anew."""
-        return looks.objects(self.client)
+        with LEDGER.counting("look at all objects"):
+            return looks.objects(self.client)
 
-    def start_server(self, user: str, **options: str) -> str:
-        """Start a user's server as an admin does through the hub's API; return its service when it is ready."""
-        said = self.ask_for_server(user, **options)
-        try:
-            self.wait(lambda: '"ready": true' in self.hub_api("GET", f"users/{user}"), 120, f"{user}'s server does not start")
-        except machine.LabError as error:
+    def start_server(self, user: str, *, profile: str = STUB, **options: str) -> str:
+        """Start a user's server as an admin does through the hub's API; return its service when it is ready.
+
+        It has no JupyterLab, unless a profile is named that has.
+        """
+        with LEDGER.counting("start a server" + ("" if profile == STUB else f", {profile}")):
+            return self._started_server(user, {**options, "profile": profile})
+
+    def _started_server(self, user: str, options: dict[str, str]) -> str:
+        body = json.dumps({"user_options": self._on_its_node(options)})
+        said = self.execute(HUB, "sh", "-c", START_SERVER, "sh", user, body)
+        if '"ready": true' not in said:
             log = self.docker("service", "logs", "--raw", "--tail", "30", HUB)
-            raise machine.LabError(f"{error}: {said}\n{log}") from error
+            raise machine.LabError(f"{user}'s server does not start: {said}\n{log}")
         return f"{HUB}-{user}"
 
     def ask_for_server(self, user: str, **options: str) -> str:
         """Ask for a user's server, with what the page of choices would send, and `on` a node; return what the hub says."""
-        if "on" in options:
-            options["node"] = self.docker("node", "inspect", options.pop("on"), "--format", "{{.ID}}")
         self.hub_api("POST", f"users/{user}")
-        answer = self.hub_api("POST", f"users/{user}/server", json.dumps({"user_options": options}))
+        body = json.dumps({"user_options": self._on_its_node(options)})
+        answer = self.hub_api("POST", f"users/{user}/server", body)
         return str(json.loads(answer)["message"]) if answer else ""
+
+    def _on_its_node(self, options: dict[str, str]) -> dict[str, str]:
+        """Return what the hub is asked for, with the id of the node that `on` names."""
+        wish = {"node": self.docker("node", "inspect", options["on"], "--format", "{{.ID}}")} if "on" in options else {}
+        return {name: value for name, value in options.items() if name != "on"} | wish
 
     def node_of(self, user: str) -> str:
         """Return the node on which a user's server runs."""
@@ -144,9 +169,10 @@ class Lab:
 
     def stop_server(self, user: str) -> None:
         """Stop a user's server through the hub's API; return when its service is gone."""
-        self.hub_api("DELETE", f"users/{user}/server")
         listed = ("service", "ls", "-q", "--filter", f"name={HUB}-{user}")
-        self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
+        with LEDGER.counting("stop a server"):
+            self.hub_api("DELETE", f"users/{user}/server")
+            self.wait(lambda: not self.docker(*listed), 60, f"{user}'s server does not stop")
 
     def hub_answers(self) -> bool:
         """Tell whether the hub answers in its container."""
@@ -204,7 +230,8 @@ class Lab:
 
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until something holds; fail with `what` when it does not."""
-        machine.wait_for(holds, seconds, what)
+        with LEDGER.counting(f"wait, else: {what}"):
+            machine.wait_for(holds, seconds, what)
 
 
 @dataclass(frozen=True)
@@ -230,13 +257,19 @@ class Started:
                 break
         return Started(process, said)
 
-    def end(self, seconds: float = 60, kill: int | None = None) -> Done:
+    def end(self, seconds: float = END_SECONDS, kill: int | None = None) -> Done:
         """Send a signal, if one is given, and return what came of it."""
-        with self.process as fab:
+        with LEDGER.counting("fab that is started and watched"), self.process as fab:
             if kill is not None:
                 fab.send_signal(kill)
             out, err = fab.communicate(timeout=seconds)
         return Done(fab.returncode, self.said + out, err)
+
+
+def _task(arguments: Sequence[str]) -> str:
+    """Return the first task of a command line."""
+    words = arguments[2:] if arguments[0] == "-H" else arguments
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> Path:
@@ -255,9 +288,9 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
     return file
 
 
-def interrupt(*arguments: str, when: str) -> Done:
-    """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within 10 s."""
-    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(10, signal.SIGINT)
+def interrupt(*arguments: str, when: str, seconds: float = END_SECONDS) -> Done:
+    """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within some seconds."""
+    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(seconds, signal.SIGINT)
 
 
 def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "lab/hosts.toml") -> Done:
@@ -279,11 +312,6 @@ def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "la
             os.kill(child, keys) if isinstance(keys, int) else os.write(terminal, keys)
     os.close(terminal)
     return Done(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode(errors="replace"), "")
-
-
-def _run(command: list[str], environment: dict[str, str]) -> Done:
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=550)
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 Settings = Callable[..., Path]

@@ -85,7 +85,7 @@ def test_a_ctrl_c_while_a_home_is_saved_frees_nothing(grace: Lab, roster: Path, 
         "class-archive", str(roster), "--to", str(to), "--yes", until="save and free the home of grace", hosts="lab/hosts.toml"
     )
     grace.wait(lambda: any(part.stat().st_size for part in to.rglob(".*.part")), 30, "nothing is saved")
-    stopped = fab.end(20, signal.SIGINT)
+    stopped = fab.end(kill=signal.SIGINT)
     assert stopped.code == 130, stopped.text
     assert of_homes(grace) == before
     assert [file for file in to.rglob("*") if file.is_file()] == []

@@ -4,29 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.configured import SECRETS, TOKEN
 from tests.lab.support import HUB, Lab, Settings
 
-TOKEN = "a-token-of-the-report-service"
 ASK = 'curl -sS -o /dev/null -w %{http_code} -H "Authorization: token $1" "http://127.0.0.1:8081/hub/api/$2"'
 WITH_CONF = 'publish = "host"\nconf = "{}"'
-SERVICE = """
-[jupyterhub.JupyterHub]
-services = [{ name = "report", api_token = { secret = "REPORT_TOKEN" } }]
-load_roles = [{ name = "report", scopes = ["list:users"], services = ["report"] }]
-
-[groups]
-staff = ["ada"]
-
-[culling]
-idle = "5s"
-every = "2s"
-except_groups = ["staff"]
-
-[limits]
-active_servers = 2
-
-[notebook]
-"""
 
 
 @pytest.fixture
@@ -47,6 +29,7 @@ def servers(lab: Lab) -> set[str]:
     return set(lab.docker("service", "ls", "--format", "{{.Name}}").split()) - {HUB}
 
 
+@pytest.mark.quick
 def test_typos_never_reach_the_running_hub(used: Lab, settings: Settings, conf: Path) -> None:
     """One in conf.d and one in hosts.toml: the deploy names both with their places, and the hub runs as before."""
     (conf / "10-hooks.py").write_text("c = get_config()\n\nc.Spawner.pre_spawn_hok = print\n")
@@ -59,12 +42,11 @@ def test_typos_never_reach_the_running_hub(used: Lab, settings: Settings, conf: 
     assert (used.service_version(), used.docker("service", "ps", "-q", HUB)) == before
 
 
-def test_a_service_of_ones_own_and_idle_servers(used: Lab, settings: Settings) -> None:
+def test_a_service_of_ones_own_and_idle_servers(used: Lab, configured_hosts: Path) -> None:
     """A service with a secret token may do what its role says; a third server is refused; an idle one stops unless excepted."""
-    hosts = settings(("[secrets]", '[secrets]\nnames = ["REPORT_TOKEN"]'), ("[notebook]\n", SERVICE))
-    missing = used.fab("deploy", hosts=hosts)
+    missing = used.fab("deploy", hosts=configured_hosts)
     assert (missing.code, "secrets.REPORT_TOKEN: is not set" in missing.err) == (2, True), missing.text
-    done = used.fab("deploy", hosts=hosts, REPORT_TOKEN=TOKEN)
+    done = used.fab("deploy", hosts=configured_hosts, **SECRETS)
     assert done.code == 0, done.text
     assert (status(used, "users"), status(used, "groups")) == ("200", "403")
     assert TOKEN not in used.docker("service", "inspect", HUB)

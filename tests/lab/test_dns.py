@@ -54,7 +54,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Deploy with a wildcard that holds for a minute, and look while certbot waits for the record to be everywhere."""
+    """Deploy with a wildcard that holds for half a minute, and look while certbot waits for the record to be everywhere."""
     hosts = by_dns(tmp_path_factory.mktemp("dns"), topology.STATE / keys.DNS_CREDENTIALS, SHORT)
     deploy = settled.started("deploy", "--yes", until="DNS changes to propagate", hosts=hosts)
     containers = settled.docker("ps", "--quiet", "--filter", "label=swarmhub=certs").split()

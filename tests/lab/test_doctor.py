@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from lab import machine, topology
-from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
+from tests.lab.support import BIN, END_SECONDS, ROOT, Done, Lab, Settings, variant
 from tests.lab.test_own_certs import Files
 from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
-NOTEBOOK = "registry.lab:5000/notebook:lab"
+NOTEBOOK, METADATA = "registry.lab:5000/notebook:lab", "169.254.169.254"
 WORKERS = f'workers = ["{WORKER}", "{LAST}"]'
 
 
@@ -257,10 +257,18 @@ def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
     assert made == {*words.split(), "certificate", "image", "jupyterhub"}
 
 
+def test_the_firewall_rules_of_each_host_are_listed(healthy: Examined) -> None:
+    """What is refused, in words, from each host's own firewall."""
+    found = {one["host"]: one for one in healthy.findings if one["check"] == "firewall"}
+    assert {host: one["level"] for host, one in found.items()} == dict.fromkeys((MANAGER, WORKER, LAST), "ok")
+    for address in (METADATA, *(node.address for node in topology.NODES)):
+        assert address in found[WORKER]["text"]
+
+
 def test_nothing_of_the_trial_is_left(lab: Lab, sick: Examined) -> None:
     """The overlay's trial leaves no container, no image and no network on any node, on a sick cluster too."""
     for node in topology.NODES:
-        lab.wait(lambda node=node: not _left(lab, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]
+        lab.wait(lambda node=node: not _left(lab, node.name), 30, f"something is left on {node.name}")  # type: ignore[misc]
 
 
 def _left(lab: Lab, node: str) -> str:
@@ -388,7 +396,7 @@ def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fab:
         deployed.wait(lambda: _left(deployed, MANAGER), 20, "the doctor tries no overlay")
         fab.send_signal(signal.SIGINT)
-        _, err = fab.communicate(timeout=15)
+        _, err = fab.communicate(timeout=END_SECONDS)
     assert (fab.returncode, "Traceback" in err) == (130, False), err
     for node in topology.NODES:
-        deployed.wait(lambda node=node: not _left(deployed, node.name), 15, f"something is left on {node.name}")  # type: ignore[misc]
+        deployed.wait(lambda node=node: not _left(deployed, node.name), 30, f"something is left on {node.name}")  # type: ignore[misc]

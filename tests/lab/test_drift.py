@@ -35,6 +35,7 @@ def test_unused_network_is_made_anew_by_its_step(deployed: Lab, spare_network: s
     assert deployed.docker("network", "inspect", spare_network, "--format", "{{.Attachable}}") == "false"
 
 
+@pytest.mark.quick
 def test_network_in_use_is_reported_and_left_alone(deployed: Lab, settings: Settings) -> None:
     """A network that differs while the hub is on it is refused, naming the field, the service and the flag."""
     hosts = settings(("[network]", "[network]\nattachable = true"))

@@ -31,6 +31,7 @@ def ask(lab: Lab, method: str, path: str, body: object = None) -> str:
 
 
 @pytest.mark.parametrize("profile", ["Small", "Extra tools"])
+@pytest.mark.quick
 def test_servers_start_stop_and_keep_their_files(filtered: Lab, profile: str) -> None:
     """Of every image, on the node that has the home."""
     for content in ("one", "two"):
@@ -77,6 +78,7 @@ def test_the_hub_has_no_other_socket(filtered: Lab) -> None:
         ("POST", "/swarm/leave?force=true", None),
     ],
 )
+@pytest.mark.quick
 def test_what_no_server_needs_is_refused(filtered: Lab, method: str, path: str, body: object) -> None:
     """By the filter, with the reason; the cluster is as it was."""
     before = filtered.docker("service", "ls", "--format", "{{.ID}} {{.Name}}")

@@ -222,15 +222,6 @@ def test_a_second_deploy_leaves_the_firewall_alone(deployed: Lab) -> None:
     assert deployed.service_version(FIREWALL) == before
 
 
-def test_the_doctor_lists_the_rules_of_each_host(deployed: Lab) -> None:
-    """What is refused, in words, from each host's own firewall."""
-    findings = json.loads(deployed.fab("doctor", "--json").out)["findings"]
-    found = {one["host"]: one for one in findings if one["check"] == "firewall"}
-    assert {host: one["level"] for host, one in found.items()} == dict.fromkeys(ADDRESSES, "ok")
-    for address in (METADATA, *ADDRESSES.values()):
-        assert address in found[WORKER]["text"]
-
-
 def test_the_firewall_goes_and_comes_and_the_hub_goes_on(servers: Lab, settings: Settings) -> None:
     """Switched off, a deploy takes the rules from all nodes, and notebooks reach them; more can be denied as well."""
     before = servers.fingerprint()["task"]

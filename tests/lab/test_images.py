@@ -4,7 +4,7 @@ import json
 
 from lab import topology
 from swarmhub import settings as settings_file
-from tests.lab.support import ROOT, Lab, Settings
+from tests.lab.support import ROOT, Lab
 
 IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
 NODES = tuple(node.name for node in topology.NODES)
@@ -46,18 +46,3 @@ def test_a_missing_image_is_told_and_brought_back_where_it_is_missing(deployed: 
     assert done.code == 0, done.text
     assert (deployed.fingerprint(), labels(deployed, WORKER)) == (before, known)
     assert deployed.fab("plan", "--exit-code").code == 0
-
-
-def test_labels_follow_the_hub_that_runs(deployed: Lab, settings: Settings) -> None:
-    """The label of a profile's image that is not wanted any more goes after the update; the way back brings it before."""
-    known = labels(deployed, WORKER)
-    hosts = settings(('image = "registry.lab:5000/notebook-extra:lab"', 'memory_limit = "2G"'))
-    forward = deployed.fab("deploy", hosts=hosts)
-    assert forward.code == 0, forward.text
-    gone = f"unlabel {WORKER} (not wanted any more)"
-    assert forward.out.rindex("update service") < forward.out.rindex(gone)
-    assert len(labels(deployed, WORKER)) == len(known) - 1
-    back = deployed.fab("rollback")
-    assert back.code == 0, back.text
-    assert back.out.rindex(f"label {WORKER} (its images are there)") < back.out.rindex("update service")
-    assert labels(deployed, WORKER) == known

@@ -2,12 +2,15 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import docker
+import pytest
 
 from lab import containers, keys, topology
+from tests.lab.forks import execute
 from tests.lab.support import Lab
 
 
@@ -29,6 +32,21 @@ def test_survives_a_reboot(deployed: Lab) -> None:
     assert done.code == 0, done.text
     after = deployed.fingerprint()
     assert {key for key in before if before[key] != after[key]} <= {"task"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("fab", ["--list"]),
+        ("invoke", ["--list"]),
+        ("fab", ["no-such-task"]),
+        ("fab", ["-H", topology.WORKERS[0].name, "network"]),
+        ("fab", ["nodes"]),
+    ],
+)
+def test_a_fork_of_fab_is_fab(lab: Lab, tool: str, arguments: list[str]) -> None:
+    """It ends and says what a process of its own does, each on its output."""
+    assert lab.fab(*arguments, tool=tool) == replace(lab, run=execute).fab(*arguments, tool=tool)
 
 
 def test_ports_are_published_on_this_machine_only(lab: Lab) -> None:

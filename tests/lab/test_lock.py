@@ -29,6 +29,7 @@ def newest(lab: Lab) -> Any:
     return json.loads(lab.fab("history", "--json").out)[0]
 
 
+@pytest.mark.quick
 def test_second_run_is_told_who_is_at_it(deployed: Lab, deploying: Started) -> None:
     """While one run changes something, a second one says in under 5 s who, since when and for what, and changes nothing."""
     begun = time.monotonic()
@@ -46,7 +47,7 @@ def test_second_run_is_told_who_is_at_it(deployed: Lab, deploying: Started) -> N
 def test_ctrl_c_gives_the_lock_back(deployed: Lab, deploying: Started) -> None:
     """After Ctrl-C nobody holds the lock, and the entry says what was begun."""
     deploying.process.send_signal(signal.SIGCONT)
-    assert deploying.end(10, signal.SIGINT).code == 130
+    assert deploying.end(kill=signal.SIGINT).code == 130
     assert "nobody holds the lock" in deployed.fab("unlock").out
     entry = newest(deployed)
     assert entry["ended"] == "interrupted"
@@ -56,7 +57,7 @@ def test_ctrl_c_gives_the_lock_back(deployed: Lab, deploying: Started) -> None:
 
 def test_lock_of_a_dead_run_is_taken_away_on_demand(deployed: Lab, deploying: Started) -> None:
     """A run whose process is killed holds the lock on; `unlock` says whose it is, frees it, and the entry tells."""
-    deploying.end(10, signal.SIGKILL)
+    deploying.end(kill=signal.SIGKILL)
     assert deployed.fab("service").code == 1
     asked = deployed.fab("unlock")
     assert asked.code == 2

@@ -5,6 +5,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.lab.support import HUB, PROXY, ROOT, Done, Lab, Settings, typed
 
 
@@ -14,6 +16,7 @@ def sentences(plan: Done) -> list[str]:
     return [f"{one['verb']} {one['what']} on {one['host']}" for step in steps for one in step["changes"]]
 
 
+@pytest.mark.quick
 def test_first_deploy_does_what_the_plan_before_it_showed(first_plan: Done, first_history: Done) -> None:
     """On an empty cluster the plan names every change that the deploy then made, in its order."""
     (done,) = json.loads(first_history.out)
@@ -38,6 +41,7 @@ def test_what_only_a_later_step_can_know_is_named(first_plan: Done) -> None:
     assert "PROXY_SUBNET=known after network" in fields[f"service {PROXY}", "TaskTemplate.ContainerSpec.Env"]
 
 
+@pytest.mark.quick
 def test_drift_by_hand_is_shown_and_the_shown_command_mends_it(deployed: Lab) -> None:
     """A label set by hand is a difference that interrupts nobody; the docker command below it takes it away again."""
     deployed.docker("service", "update", "--quiet", "--detach", "--label-add", "by=hand", HUB)

@@ -2,13 +2,16 @@
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from lab import topology
-from tests.lab.support import HUB, Lab, Settings
-from tests.lab.test_plan import edited
+import pytest
 
-MANAGER = topology.MANAGER.name
+from lab import topology
+from tests.lab.support import HUB, ROOT, Done, Lab, variant
+from tests.lab.test_images import labels
+
+MANAGER, WORKER = topology.MANAGER.name, topology.WORKERS[0].name
 DATA = "/var/lib/docker/volumes/jupyterhub-data/_data"
 ADD_USER = """
 import sqlite3
@@ -41,29 +44,73 @@ def give_another_schema(lab: Lab, release: Any) -> None:
     lab.on(MANAGER, "sh", "-c", script, json.dumps(data))
 
 
-def test_what_ran_before_runs_again_with_its_database(deployed: Lab, settings: Settings, tmp_path: Any) -> None:
-    """A deploy makes a release and copies the database; rollback refuses a schema that has moved on, then restores all."""
-    assert deployed.fab("deploy", hosts=edited(settings, tmp_path)).code == 0
+@dataclass(frozen=True)
+class Way:
+    """A deploy, and the way back from it: what was said, and what was there before and in between."""
+
+    labels: set[str]
+    labels_there: set[str]
+    users: str
+    release: Any
+    release_there: Any
+    access: str
+    there: Done
+    refused: Done
+    back: Done
+
+
+@pytest.fixture(scope="module")
+def way(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Way:
+    """Deploy another userlist and no second image; let a user come, and the schema move on; then go back, with the database."""
+    folder = tmp_path_factory.mktemp("way")
+    (folder / "users").write_text((ROOT / "lab" / "userlist").read_text() + "lovelace\n")
+    without = ('image = "registry.lab:5000/notebook-extra:lab"', 'memory_limit = "2G"')
+    hosts = variant(folder, ('"userlist"', f'"{folder / "users"}"'), without)
+    known = labels(settled, WORKER)
+    there = settled.fab("deploy", "--yes", hosts=hosts)
+    assert there.code == 0, there.text
     # Before the copy, the hub that ran was told whom the new userlist adds.
-    users = in_hub(deployed, USERS)
-    *_, before, last = releases(deployed)
-    assert last["hub_image"] != before["hub_image"]
-    assert deployed.on(MANAGER, "stat", "-c", "%a", f"{DATA}/backups/{last['copy']}") == "600"
-    in_hub(deployed, ADD_USER)
-    give_another_schema(deployed, before)
+    users = in_hub(settled, USERS)
+    *_, before, last = releases(settled)
+    access = settled.on(MANAGER, "stat", "-c", "%a", f"{DATA}/backups/{last['copy']}")
+    labels_there = labels(settled, WORKER)
+    in_hub(settled, ADD_USER)
+    give_another_schema(settled, before)
+    refused = settled.fab("rollback")
+    back = settled.fab("rollback", "--release", str(before["number"]), "--with-database")
+    assert back.code == 0, back.text
+    return Way(known, labels_there, users, before, last, access, there, refused, back)
 
-    refused = deployed.fab("rollback")
-    assert (refused.code, refused.err.count("\n")) == (1, 1)
-    assert re.search(r"schema has moved on since release \d+ \(from older to \w+\)", refused.err)
-    assert "--with-database" in refused.err
 
-    done = deployed.fab("rollback", "--release", str(before["number"]), "--with-database")
-    assert done.code == 0, done.text
-    assert f"restore the hub's database from jupyterhub-data: backups/{last['copy']}" in done.out
-    assert in_hub(deployed, USERS) == users
-    assert before["hub_image"] in deployed.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
-    assert releases(deployed)[-1]["number"] == last["number"] + 1
-    assert deployed.fab("plan", "--exit-code").code == 0
+def test_a_deploy_makes_a_release_and_copies_the_database(way: Way) -> None:
+    """The copy is read by its owner only."""
+    assert way.release_there["hub_image"] != way.release["hub_image"]
+    assert way.access == "600"
+
+
+def test_a_database_whose_schema_has_moved_on_is_not_left_behind(way: Way) -> None:
+    """Rollback refuses it, and names the flag that takes the database back, too."""
+    assert (way.refused.code, way.refused.err.count("\n")) == (1, 1)
+    assert re.search(r"schema has moved on since release \d+ \(from older to \w+\)", way.refused.err)
+    assert "--with-database" in way.refused.err
+
+
+def test_what_ran_before_runs_again_with_its_database(settled: Lab, way: Way) -> None:
+    """With the users and the image that it had; that is a release of its own, and nothing is left to change."""
+    assert f"restore the hub's database from jupyterhub-data: backups/{way.release_there['copy']}" in way.back.out
+    assert in_hub(settled, USERS) == way.users
+    assert way.release["hub_image"] in settled.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
+    assert releases(settled)[-1]["number"] == way.release_there["number"] + 1
+    assert settled.fab("plan", "--exit-code").code == 0
+
+
+def test_labels_follow_the_hub_that_runs(settled: Lab, way: Way) -> None:
+    """The label of a profile's image that is not wanted any more goes after the update; the way back brings it before."""
+    gone = f"unlabel {WORKER} (not wanted any more)"
+    assert way.there.out.rindex("update service") < way.there.out.rindex(gone)
+    assert len(way.labels_there) == len(way.labels) - 1
+    assert way.back.out.rindex(f"label {WORKER} (its images are there)") < way.back.out.rindex("update service")
+    assert labels(settled, WORKER) == way.labels
 
 
 def test_unknown_release_is_refused(deployed: Lab) -> None:

@@ -57,7 +57,7 @@ def test_one_node_can_be_tried(deployed: Lab) -> None:
 def test_deploy_may_end_with_it(deployed: Lab) -> None:
     """One with nothing to do proves on every node that notebooks work; nothing is left, of a killed run either."""
     killed = Started.begin("smoke", until="kernel: ", hosts="lab/hosts.toml")
-    killed.end(30, signal.SIGKILL)
+    killed.end(kill=signal.SIGKILL)
     assert traces(deployed) != []
     deployed.fab("unlock", "--yes")
     done = deployed.fab("deploy", "--smoke")

@@ -2,36 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hub.filter import policy
 from lab import topology
-from tests.lab.support import HUB, Lab, variant
+from tests.lab.configured import SECRETS
+from tests.lab.support import HUB, Lab
 
 MANAGER = topology.MANAGER.name
 USER = "grace"
 TINY = "lab-tiny"
-# Each user's server fails in a way of its own.
-HOOKS = """
-c = get_config()
-
-
-async def fail(spawner):
-    if spawner.user.name == "no-image":
-        spawner.extra_container_spec = {"image": "registry.lab:5000/none:such"}
-    elif spawner.user.name == "no-address":
-        spawner.network_name = "lab-tiny"
-    elif spawner.user.name == "ends":
-        spawner.extra_container_spec = {"args": ["sh", "-c", "echo the last words; exit 7"]}
-    elif spawner.user.name == "too-big":
-        spawner.mem_guarantee = "900G"
-    elif spawner.user.name == "killed":
-        spawner.extra_resources_spec = {"mem_limit": 16 * 2**20}
-
-
-c.Spawner.pre_spawn_hook = fail
-"""
 WAITS = """
 import sys
 sys.path.insert(0, "/srv/jupyterhub")
@@ -43,13 +25,9 @@ print("answers", flush=True)
 
 
 @pytest.fixture(scope="module")
-def failing(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Deploy a hub on which some users' servers fail, which the filter would refuse; a small network has no address left."""
-    folder = tmp_path_factory.mktemp("failing")
-    (folder / "10-fail.py").write_text(HOOKS)
-    hosts = variant(folder, ('publish = "host"', f'publish = "host"\nengine = "socket"\nconf = "{folder}"'))
-    done = used.fab("deploy", hosts=hosts)
-    assert done.code == 0, done.text
+def failing(used: Lab, configured_hosts: Path) -> Iterator[Lab]:
+    """Have a hub on which some users' servers fail; a small network has no address left."""
+    used.let_stand(configured_hosts, **SECRETS)
     used.docker("network", "create", "--driver", "overlay", "--subnet", "10.99.0.0/29", TINY)
     image = used.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
     occupy = ("--network", TINY, "--replicas", "4", "--endpoint-mode", "dnsrr", "--entrypoint", "sleep", "--detach")

@@ -1,19 +1,21 @@
 """Looking at a cluster that runs: the state of all on one screen, the logs, a shell, completion."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from lab import topology
-from tests.lab.support import BIN, COLUMNS, HUB, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
-from tests.lab.test_failures import engine_stopped
+from lab import machine, topology
+from tests.lab.support import BIN, COLUMNS, HUB, REAL, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
@@ -23,7 +25,7 @@ USER = "grace"
 @pytest.fixture(scope="module")
 def node(settled: Lab) -> Iterator[str]:
     """Start a user's server for the tests of this file, and give the node that it runs on."""
-    service = settled.start_server(USER)
+    service = settled.start_server(USER, profile=REAL)
     yield settled.docker("service", "ps", service, "--format", "{{.Node}}")
     settled.stop_server(USER)
 
@@ -67,15 +69,45 @@ def test_machines_get_the_same_facts(deployed: Lab, node: str) -> None:
     assert found["images"][0]["nodes"][node] == {"id": held, "as_wanted": True}
 
 
-def test_a_host_whose_engine_is_down_leaves_the_rest_of_the_screen(deployed: Lab, node: str) -> None:
+@dataclass(frozen=True)
+class Down:
+    """A worker whose engine was stopped for a while, and what was said meanwhile."""
+
+    host: str
+    status: Done
+    prepull: Done
+
+
+@pytest.fixture(scope="module")
+def down(settled: Lab, node: str) -> Down:
+    """Stop the engine of the worker on which the user's server is not; at the end the swarm has it back."""
+    host = LAST if node == WORKER else WORKER
+    settled.on(host, "sv", "-w", "30", "stop", "docker")
+    try:
+        return Down(host, settled.fab("status"), settled.fab("-H", host, "prepull"))
+    finally:
+        settled.on(host, "sv", "-w", "30", "start", "docker")
+        settled.wait(partial(_is_ready, settled, host), 60, f"{host} does not come back")
+
+
+def _is_ready(lab: Lab, host: str) -> bool:
+    with contextlib.suppress(machine.LabError):
+        return lab.docker("node", "ls", "--filter", f"name={host}", "--format", "{{.Status}}") == "Ready"
+    return False
+
+
+def test_a_host_whose_engine_is_down_leaves_the_rest_of_the_screen(down: Down, node: str) -> None:
     """The host's row and a line below say what is wrong and what helps; its load, the other nodes and the hub are there."""
-    down = LAST if node == WORKER else WORKER
-    with engine_stopped(deployed, down):
-        done = deployed.fab("status")
-    assert done.code == 0, done.text
-    assert f"  {down}: the Docker Engine does not run. Start it there" in done.out
-    assert re.search(rf"^  {down} .*\d+% of \d+ GB$", done.out, re.M)
-    assert re.search(rf"^  {node} +{USER} +running", done.out, re.M)
+    assert down.status.code == 0, down.status.text
+    assert f"  {down.host}: the Docker Engine does not run. Start it there" in down.status.out
+    assert re.search(rf"^  {down.host} .*\d+% of \d+ GB$", down.status.out, re.M)
+    assert re.search(rf"^  {node} +{USER} +running", down.status.out, re.M)
+
+
+def test_a_step_names_the_node_whose_engine_is_down(down: Down) -> None:
+    """It fails with that cause, and says how to start it."""
+    assert down.prepull.code == 1
+    assert f"{down.host}: prepull: the Docker Engine does not run. Start it there" in down.prepull.err
 
 
 def test_a_manager_that_does_not_answer_is_an_error(deployed: Lab, settings: Settings) -> None:
@@ -149,7 +181,7 @@ def test_a_log_that_is_followed_ends_with_ctrl_c(
     done = interrupt("logs", "--follow", *arguments, when=when)
     assert (done.code, done.err) == (0, "")
     for host in (MANAGER, WORKER):
-        deployed.wait(lambda host=host: left not in deployed.on(host, "ps", "-eo", "args"), 5, f"{left} goes on on {host}")  # type: ignore[misc]
+        deployed.wait(lambda host=host: left not in deployed.on(host, "ps", "-eo", "args"), 30, f"{left} goes on on {host}")  # type: ignore[misc]
 
 
 def test_what_is_piped_in_runs_in_the_hubs_container(deployed: Lab) -> None:

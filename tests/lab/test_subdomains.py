@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from lab import topology
 from tests.lab.browsing import log_in, run_cell, start_server, stop_server
-from tests.lab.support import HUB, ROOT, Done, Lab, variant
+from tests.lab.support import HUB, REAL, ROOT, Done, Lab, variant
 from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
@@ -106,7 +106,7 @@ def test_a_user_works_on_a_domain_of_her_own(apart: Lab, context: BrowserContext
 
 def test_somebody_elses_server_refuses(apart: Lab, context: BrowserContext) -> None:
     """With a login that is good for the hub."""
-    apart.start_server("ada")
+    apart.start_server("ada", profile=REAL)
     page = log_in(context, "grace")
     page.goto(f"{ADA}/lab")
     expect(page.locator("body")).to_contain_text("403")
