@@ -193,11 +193,6 @@ def test_what_is_missing_is_seen(firewall: Path, call: Call, keeper: "subprocess
     assert call("check") == 1
 
 
-def test_without_a_keeper_nothing_stands(call: Call) -> None:
-    """Where the rules were never raised."""
-    assert call("check") == 1
-
-
 def test_at_its_end_it_takes_its_rules_away(firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
     """And no others."""
     (firewall / "iptables.chains" / "INPUT").write_text("-s 10.9.9.9/32 -j DROP\n")
