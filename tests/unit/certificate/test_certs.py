@@ -70,24 +70,24 @@ def test_which_server_is_asked(held: Certificate, table: dict[str, Any], held_fr
     assert certs.directory_for(wanted(**table), found) == directory
 
 
-def test_the_ca_file_is_read(tmp_path: Path) -> None:
-    """The file that certs.ca names is read on this machine."""
+def test_a_ca_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    """The file that certs.ca names is read on this machine; a missing one is found before certbot runs."""
     (tmp_path / "ca.pem").write_text("the CA")
     assert wanted(ca=str(tmp_path / "ca.pem")).ca == "the CA"
-
-
-def test_a_ca_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
-    """A missing CA file is a mistake of the settings, found before certbot runs."""
     with pytest.raises(SettingsError, match=r"nothere\.pem:1: no such file or directory; certs\.ca names it"):
         wanted(ca=str(tmp_path / "nothere.pem"))
 
 
 def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> None:
-    """Names, issuer and life come from the chain, the ACME directory from certbot's renewal file."""
+    """Names, issuer and life come from the chain, the ACME directory from certbot's renewal file, if there is one."""
     chain, _ = authority.issue(DOMAIN, f"www.{DOMAIN}", days=90)
     host = FakeHost(commands={CHAIN: Output(0, chain, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
-    found = certs.observe(host, settings())
+    found, by_hand = (
+        certs.observe(host, settings()),
+        certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), settings()),
+    )
     assert found is not None
+    assert by_hand == replace(found, directory="")
     assert found.names == {DOMAIN, f"www.{DOMAIN}"}
     assert (found.issuer, found.directory, found.chain) == ("CN=Test CA", STAGING, chain)
     assert found.not_after - found.not_before == timedelta(days=90)
@@ -103,14 +103,6 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_not_a_missing_certificate
     host = FakeHost(commands={CHAIN: Output(1, "", f"{CHAIN[:3]}: {CHAIN[4:]}: Permission denied\n")})
     with pytest.raises(StepError, match=r"may not read /etc/letsencrypt\. Log in as root, or set ssh\.sudo = true"):
         certs.observe(host, settings())
-
-
-def test_a_chain_without_a_renewal_file_has_no_directory(authority: Authority) -> None:
-    """A certificate that was put there by hand is from no ACME directory."""
-    chain, _ = authority.issue(DOMAIN)
-    found = certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), settings())
-    assert found is not None
-    assert found.directory == ""
 
 
 @pytest.mark.parametrize(
@@ -131,13 +123,9 @@ def test_the_fingerprint_tells_one_certificate_from_the_next(authority: Authorit
     assert len(fingerprints) == 2
 
 
-def test_a_certificate_that_is_required_and_there_is_returned(held: Certificate) -> None:
-    """What the service stands on is passed on."""
+def test_a_certificate_that_is_required_and_missing_names_its_step(held: Certificate) -> None:
+    """Without a certificate the message says how to get one; one that is there is passed on."""
     assert certs.require(held, MANAGER) is held
-
-
-def test_a_certificate_that_is_required_and_missing_names_its_step() -> None:
-    """Without a certificate the message says how to get one."""
     with pytest.raises(StepError, match=r"there is no certificate yet\. Get it first: fab certs"):
         certs.require(None, MANAGER)
 
@@ -177,32 +165,27 @@ def test_a_certificate_is_due_when_a_third_of_its_life_is_left(
     assert certs.parse(chain, STAGING).is_due(NOW) is is_due
 
 
-def test_an_expired_certificate_is_due(held: Certificate) -> None:
-    """A certificate past its end is renewed like one that is due."""
-    assert [change.verb for change in planned(held, now=NOW + timedelta(days=100)).changes] == ["renew"]
-
-
 @pytest.mark.parametrize(
-    ("case", "verb", "argument", "cost"),
+    ("case", "verb", "argument", "cost", "paths"),
     [
-        ("missing", "issue", "--keep-until-expiring", Cost.NOTHING),
-        ("another directory", "replace", "--force-renewal", Cost.HUB_RESTART),
-        ("another name", "replace", "--force-renewal", Cost.HUB_RESTART),
-        ("due", "renew", "--force-renewal", Cost.HUB_RESTART),
+        ("missing", "issue", "--keep-until-expiring", Cost.NOTHING, ["server", "names"]),
+        ("another directory", "replace", "--force-renewal", Cost.HUB_RESTART, ["server"]),
+        ("another name", "replace", "--force-renewal", Cost.HUB_RESTART, ["names"]),
+        ("due", "renew", "--force-renewal", Cost.HUB_RESTART, ["days left"]),
+        ("expired", "renew", "--force-renewal", Cost.HUB_RESTART, ["days left"]),
     ],
 )
 def test_what_is_done_about_a_certificate(
-    authority: Authority, held: Certificate, case: str, verb: str, argument: str, cost: Cost
+    held: Certificate, case: str, verb: str, argument: str, cost: Cost, paths: list[str]
 ) -> None:
-    """Another directory or name takes a certificate that certbot must be forced to get; what is due is renewed in its time."""
-    wrong, _ = authority.issue("other.example.org")
-    found = {"missing": None, "another name": certs.parse(wrong, STAGING)}.get(case, held)
-    (change,) = planned(
-        found, now=NOW + timedelta(days=60 if case == "due" else 0), staging=case != "another directory"
-    ).changes
+    """Another directory or name takes one that certbot must be forced to get; the plan says what is not as wanted."""
+    found = {"missing": None, "another name": replace(held, names=frozenset({"other.example.org"}))}.get(case, held)
+    later = timedelta(days={"due": 60, "expired": 100}.get(case, 0))
+    (change,) = planned(found, now=NOW + later, staging=case != "another directory").changes
     run: Any = change.apply
     given = certbot.arguments(run.wanted, run.directory, force=run.force)
     assert (change.verb, change.cost, argument in given) == (verb, cost, True)
+    assert [item.path for item in change.differences] == paths
 
 
 @pytest.mark.parametrize(("names", "verbs"), [((DOMAIN,), ["replace"]), ((DOMAIN, f"*.{DOMAIN}"), [])])
@@ -212,25 +195,3 @@ def test_a_wildcard_that_is_missing_is_asked_for(authority: Authority, names: tu
     assert [
         change.verb for change in certs.plan(replace(wanted(), names=(DOMAIN, f"*.{DOMAIN}")), found, MANAGER, NOW).changes
     ] == verbs
-
-
-@pytest.mark.parametrize(
-    ("found", "paths"),
-    [
-        (lambda held: None, ["server", "names"]),
-        (lambda held: replace(held, directory=PRODUCTION), []),
-        (lambda held: replace(held, directory="https://acme.example.org"), ["server"]),
-        (lambda held: replace(held, names=frozenset({"other.example.org"})), ["names"]),
-        (lambda held: replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3)), ["days left"]),
-    ],
-    ids=["none", "as wanted", "another server", "another name", "due"],
-)
-def test_a_plan_says_what_is_not_as_wanted(held: Certificate, found: Any, paths: list[str]) -> None:
-    """The server, the names, or the days that are left."""
-    assert [item.path for change in planned(found(held)).changes for item in change.differences] == paths
-
-
-def test_only_a_first_certificate_costs_nothing(held: Certificate) -> None:
-    """Another one reaches people when the hub has restarted."""
-    due = replace(held, not_before=NOW - timedelta(days=87), not_after=NOW + timedelta(days=3))
-    assert [planned(one).changes[0].cost for one in (None, due)] == [Cost.NOTHING, Cost.HUB_RESTART]

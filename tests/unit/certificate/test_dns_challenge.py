@@ -24,11 +24,6 @@ def desired(plugin: str, file: Path) -> Dns:
     return found
 
 
-def test_by_http_there_is_none() -> None:
-    """Which is the default."""
-    assert dns_challenge.desired(settings()) is None
-
-
 def test_a_plugin_is_told_where_the_credentials_are_and_how_long_to_wait(file: Path) -> None:
     """By the options that all plugins have; what is in the file stays there."""
     found = desired("cloudflare", file)

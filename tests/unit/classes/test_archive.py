@@ -59,15 +59,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 
 
 def test_the_homes_of_a_roster_are_found_on_their_nodes() -> None:
-    """With what is in them; others' are left alone."""
-    found = Cluster({WORKER1: ["ada", "knuth"], WORKER2: ["grace"]}, {"ada": "n2", "grace": "n3"}).observe(
-        "grace", "ada", "hopper"
-    )
+    """With what is in them and who works, also without a record, as a stopped run leaves it; others' are left alone."""
+    cluster = Cluster({WORKER1: ["ada", "knuth"], WORKER2: ["grace", "zuse"]}, {"ada": "n2", "grace": "n3"}, ("ada", "knuth"))
+    found = cluster.observe("grace", "ada", "hopper", "zuse")
     assert [(one.user, one.host, one.volume, one.config) for one in found.homes] == [
         ("ada", WORKER1, "jupyterhub-home-ada", "c1"),
         ("grace", WORKER2, "jupyterhub-home-grace", "c2"),
+        ("zuse", WORKER2, "jupyterhub-home-zuse", ""),
     ]
-    assert (found.without(["grace", "ada", "hopper"]), found.lost, found.working) == (["hopper"], (), ())
+    assert (found.without(["grace", "ada", "hopper"]), found.lost, found.working) == (["hopper"], (), ("ada",))
 
 
 def test_several_homes_of_a_user_are_told_apart() -> None:
@@ -78,12 +78,6 @@ def test_several_homes_of_a_user_are_told_apart() -> None:
     cluster.hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [*two, one]}
     found = cluster.observe("ada", "grace-h").homes
     assert [home.name for home in found] == ["ada", "ada-lab", "grace-h"]
-
-
-def test_a_home_without_a_record_is_one() -> None:
-    """A run before may have been stopped between the two."""
-    (home,) = Cluster({WORKER1: ["ada"]}, {}).observe("ada").homes
-    assert (home.volume, home.config) == ("jupyterhub-home-ada", "")
 
 
 @pytest.mark.parametrize("node", ["n9", "n2"], ids=["its node has left", "its volume is gone"])
@@ -97,11 +91,6 @@ def test_a_home_that_cannot_be_asked_for_is_no_lost_one() -> None:
     """Its node is in the swarm, and comes back."""
     with pytest.raises(StepErrors, match=f"{WORKER1}: holds the home of ada and cannot be asked"):
         Cluster({WORKER1: ["ada"]}, {"ada": "n2"}).observe("ada", without=WORKER1)
-
-
-def test_who_still_works_is_known() -> None:
-    """Only of those on the roster."""
-    assert Cluster({}, {}, working=("ada", "knuth")).observe("grace", "ada").working == ("ada",)
 
 
 @pytest.mark.parametrize("home", [{"type": "path", "path": "/srv/homes"}, {"type": "nfs", "server": "nas", "path": "/export"}])
@@ -133,18 +122,17 @@ def planned(found: Found, to: Path = Path("archives/x"), *, keep: bool = False) 
     return [change.sentence for change in plan.changes]
 
 
-def test_servers_stop_then_homes_are_saved_and_freed() -> None:
-    """And what is gone is forgotten."""
-    assert planned(Found((ADA,), (LOST,), ("ada",))) == [
+def test_servers_stop_then_homes_are_saved_and_freed(progress: FakeProgress) -> None:
+    """What is gone is forgotten, so that its user starts anew; homes that are kept are only saved."""
+    manager, found = FakeHost(answers={"DELETE /configs/c9": lambda _: None}), Found((ADA,), (LOST,), ("ada",))
+    assert planned(found) == [
         f"stop ada's server on {MANAGER}",
         f"save and free the home of ada, 3.4 MB, to archives/x/ada.tar.gz on {WORKER1}",
         f"forget the home of zuse, which is gone on {MANAGER}",
     ]
-
-
-def test_homes_may_be_kept() -> None:
-    """Then they are only saved."""
-    assert planned(Found((ADA,), (LOST,), ()), keep=True) == [
+    archive.plan(found, settings(), Path(), manager, None, keep=False).changes[-1].apply(manager, progress)
+    assert manager.engine.asked() == ["DELETE /configs/c9"]
+    assert planned(replace(found, working=()), keep=True) == [
         f"save the home of ada, 3.4 MB, to archives/x/ada.tar.gz on {WORKER1}"
     ]
 
@@ -208,16 +196,6 @@ def test_a_folder_is_removed_with_what_is_in_it(tmp_path: Path, progress: FakePr
     assert saving[-1] == "ada removed"
 
 
-def test_a_home_that_is_kept_is_only_saved(tmp_path: Path, progress: FakeProgress, saving: list[str]) -> None:
-    """Nothing is removed anywhere."""
-    manager = FakeHost()
-    assert (done(ADA, manager, tmp_path, progress, keep=True).engine.asked(), manager.engine.asked(), len(saving)) == (
-        [],
-        [],
-        1,
-    )
-
-
 def test_who_works_again_meanwhile_keeps_the_home(tmp_path: Path, progress: FakeProgress, saving: list[str]) -> None:
     """What they write now is in no archive."""
     manager = FakeHost(answers={"GET /services": [service("ada")], "GET /tasks": []})
@@ -226,22 +204,17 @@ def test_who_works_again_meanwhile_keeps_the_home(tmp_path: Path, progress: Fake
     assert manager.engine.asked("DELETE") == []
 
 
-def test_a_home_that_is_not_saved_is_not_freed(tmp_path: Path, progress: FakeProgress, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the reason."""
-
-    def broken(*_: Any) -> Content:
-        raise StepError(WORKER1, "the connection broke", "Again")
-
-    monkeypatch.setattr(files, "save", broken)
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_home_that_is_kept_or_not_saved_is_not_freed(
+    tmp_path: Path, progress: FakeProgress, saving: list[str], monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    """Whatever the reason; nothing is removed anywhere."""
     manager = FakeHost()
-    with pytest.raises(StepError, match="the connection broke"):
-        done(ADA, manager, tmp_path, progress)
+    if keep:
+        assert (done(ADA, manager, tmp_path, progress, keep=True).engine.asked(), len(saving)) == ([], 1)
+    else:
+        error = StepError(WORKER1, "the connection broke", "Again")
+        monkeypatch.setattr(files, "save", lambda *_: (_ for _ in ()).throw(error))
+        with pytest.raises(StepError, match="the connection broke"):
+            done(ADA, manager, tmp_path, progress)
     assert manager.engine.asked() == []
-
-
-def test_a_lost_home_is_forgotten(progress: FakeProgress) -> None:
-    """Its user starts anew."""
-    manager = FakeHost(answers={"DELETE /configs/c9": lambda _: None})
-    (change,) = archive.plan(Found((), (LOST,), ()), settings(), Path(), manager, None, keep=False).changes
-    change.apply(manager, progress)
-    assert manager.engine.asked() == ["DELETE /configs/c9"]

@@ -49,18 +49,10 @@ def class_of(folder: Path) -> Settings:
 
 
 def test_who_may_not_log_in_is_named(class_of: Settings) -> None:
-    """Neither on the userlist nor known to the hub."""
+    """Neither on the userlist nor known to the hub; who waits for a deploy; without a hub its users are not known."""
     lines = people.warnings(class_of, CLASS, {"ada": {"groups": []}, "grace": {"groups": []}})
     assert [line.partition(". ")[0] for line in lines] == ["may not log in: hopper"]
-
-
-def test_who_waits_for_a_deploy_is_named(class_of: Settings) -> None:
-    """The userlist has changed since."""
     assert people.warnings(class_of, CLASS[:1], {}) == ["on the userlist, and not at the hub yet: ada. Next: fab users-sync"]
-
-
-def test_without_a_hub_it_is_said_that_its_users_are_not_known(class_of: Settings) -> None:
-    """The first deploy may be still to come."""
     assert people.warnings(class_of, CLASS[:1], None)[0].startswith("the hub does not run")
 
 

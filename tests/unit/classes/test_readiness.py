@@ -88,12 +88,6 @@ def test_what_a_profile_asks_of_nodes_is_told() -> None:
     assert "Add a node that has GPU" in verdict(configured(generic_resources={"GPU": 1}))
 
 
-def test_addresses_that_do_not_suffice_are_told() -> None:
-    """A VIP takes a second one."""
-    said = verdict(configured(), replace(SEEN, use=Use("10.0.1.0/24", 247, 0)))
-    assert said.startswith("not enough: 10.0.1.0/24 has addresses for 2 servers more. In hosts.toml, below [network]: subnet")
-
-
 def test_new_homes_need_disk() -> None:
     """As far as a quota says how much; homes that are there have theirs."""
     given = configured({"home": {"quota": "20G"}})
@@ -104,8 +98,10 @@ def test_new_homes_need_disk() -> None:
     assert verdict(configured()).startswith("enough")
 
 
-def test_a_limit_of_the_hub_counts_too() -> None:
-    """Whatever the nodes have room for."""
+def test_addresses_and_limits_of_the_hub_count_too() -> None:
+    """Whatever the nodes have room for; a VIP takes a second address."""
+    said = verdict(configured(), replace(SEEN, use=Use("10.0.1.0/24", 247, 0)))
+    assert said.startswith("not enough: 10.0.1.0/24 has addresses for 2 servers more. In hosts.toml, below [network]: subnet")
     limited = configured({"limits": {"active_servers": 7}})
     said = verdict(limited, replace(SEEN, use=Use("10.20.0.0/16", 3, 3)))
     assert said.startswith("not enough: limits.active_servers = 7 allows 4 servers more. Raise it in hosts.toml")

@@ -28,11 +28,6 @@ def test_files_of_spreadsheets_are_read(text: str, tmp_path: Path) -> None:
     assert roster.load(tmp_path / "class.csv") == BOTH
 
 
-def test_a_group_may_be_missing_altogether() -> None:
-    """A list of names is a roster."""
-    assert roster.parse("name\nada\n") == ((Person("ada"),), [])
-
-
 @pytest.mark.parametrize(
     ("text", "mistakes"),
     [
@@ -70,3 +65,4 @@ def test_another_providers_names_are_taken() -> None:
     text = "name\nada@example.org\n"
     assert roster.parse(text, "google") == ((Person("ada@example.org"),), [])
     assert roster.parse(text)[1] != []
+    assert roster.parse("name\nada\n") == ((Person("ada"),), [])

@@ -91,11 +91,6 @@ def test_labels_of_images_that_nobody_wants_go(progress: FakeProgress) -> None:
     assert sent(change, "active", {LABEL_A: "held", LABEL_B: "held"}, progress) == ("active", {LABEL_B: "held"})
 
 
-def test_an_active_node_needs_no_undrain() -> None:
-    """It says so, whatever images it has."""
-    assert availability.plan_undrain(WORKER1, node("n2", WORKER1), [A], ["x:1"], MANAGER).changes == ()
-
-
 def test_a_node_without_its_images_stays_closed() -> None:
     """Servers that are placed there would wait for a pull; the images are named."""
     with pytest.raises(StepError, match=f"does not hold x:1, y:2 as the others do.*fab -H {WORKER1} prepull"):
@@ -103,8 +98,9 @@ def test_a_node_without_its_images_stays_closed() -> None:
 
 
 def test_a_node_with_its_images_is_opened(progress: FakeProgress) -> None:
-    """By a change on the manager, which gives it its labels as well."""
+    """By a change on the manager, which gives it its labels as well; one that is active needs none."""
     drained = node("n2", WORKER1, availability="drain", waits=True)
+    assert availability.plan_undrain(WORKER1, node("n2", WORKER1), [A], ["x:1"], MANAGER).changes == ()
     (change,) = availability.plan_undrain(WORKER1, drained, [A], [], MANAGER).changes
     assert change.sentence == f"activate {WORKER1} on {MANAGER}"
     assert sent(change, "drain", {"swarmhub.waits": "image"}, progress) == ("active", {LABEL_A: "held"})

@@ -14,17 +14,13 @@ BUSY = Work((notebook("ada"), notebook("grace")), ("registry",), holds_hub=False
 
 
 def test_a_drain_names_people_and_what_moves() -> None:
-    """Who loses a server is part of the change; services that Swarm moves are named."""
+    """Who loses a server is part of the change; services that Swarm moves are named; an idle node costs nobody anything."""
     (change,) = drain.plan(WORKER1, node("n2", WORKER1), BUSY, MANAGER).changes
     assert (change.what, change.cost, change.people) == (
         f"{WORKER1}, and move registry",
         Cost.NOTEBOOKS_STOP,
         ("ada", "grace"),
     )
-
-
-def test_an_idle_node_costs_nobody_anything() -> None:
-    """Nobody is asked."""
     (change,) = drain.plan(WORKER1, node("n2", WORKER1), IDLE, MANAGER).changes
     assert change.cost is Cost.NOTHING
 

@@ -9,6 +9,7 @@ from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Row, Swarm, SwarmNode
 from swarmhub.errors import StepError
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, settings
+from tests.unit.support.swarms import MEMBERS, WHOLE, member, node, with_nodes
 
 INFO: dict[str, Any] = {
     "ID": "7TRN:IPZB:QYBB:VPBQ:UMPP:KARE:6ZNR:XE6T:7EWV:PKF4:ZOJD:TPYS",
@@ -36,20 +37,6 @@ def listed(id_: str, hostname: str, role: str, **manager_status: object) -> dict
     return node | ({"ManagerStatus": manager_status} if manager_status else {})
 
 
-def node(id_: str, hostname: str, role: str = "worker", **more: Any) -> SwarmNode:
-    """Return a node that is ready and active, unless `more` says otherwise."""
-    return replace(SwarmNode(id_, hostname, role, "ready", "active", is_leader=False), **more)
-
-
-def member(id_: str, *, state: str = "active", is_manager: bool = False) -> Member:
-    """Return what a host's engine says of itself."""
-    return Member(id_, state, is_manager, "29.0.1")
-
-
-HEALTHY = Swarm("cluster", (node("n1", MANAGER, "manager", is_leader=True), node("n2", WORKER1), node("n3", WORKER2)))
-MEMBERS: dict[str, Member | StepError] = {MANAGER: member("n1", is_manager=True), WORKER1: member("n2"), WORKER2: member("n3")}
-
-
 def test_the_labels_of_a_node_say_what_it_holds() -> None:
     """Only with the value that servers are placed by."""
     labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "no", "rack": "4"}
@@ -57,12 +44,6 @@ def test_the_labels_of_a_node_say_what_it_holds() -> None:
     answer["Spec"]["Labels"] = labels
     host = FakeHost(answers={"GET /nodes": [answer], "GET /swarm": {"ID": "cluster"}})
     assert nodes.observe_swarm(host).nodes[0].images == frozenset({"a" * 12})
-
-
-def swarm(*changed: SwarmNode) -> Swarm:
-    """Return the healthy swarm with some of its nodes in another state."""
-    by_id = {one.id: one for one in (*HEALTHY.nodes, *changed)}
-    return Swarm("cluster", tuple(by_id.values()))
 
 
 def row(host: str, found: Swarm, **members: Member | StepError) -> Row:
@@ -77,27 +58,21 @@ def test_a_host_is_asked_about_itself() -> None:
 
 
 def test_the_swarm_is_read_off_the_manager() -> None:
-    """Nodes come sorted by name, with role, state, availability and which of them leads."""
+    """Sorted by name, with role, state, availability and which of them leads: an engine leaves `Leader` out for the others."""
     host = FakeHost(
         answers={
             "GET /nodes": [
                 listed("n2", WORKER1, "worker"),
                 listed("n1", MANAGER, "manager", Leader=True, Reachability="reachable"),
+                listed("n4", "other", "manager", Reachability="reachable"),
             ],
             "GET /swarm": {"ID": "cluster"},
         }
     )
     first, second = node("n1", MANAGER, "manager", is_leader=True), node("n2", WORKER1)
+    third = node("n4", "other", "manager")
     here = "10.0.0.11"
-    assert nodes.observe_swarm(host) == Swarm("cluster", (replace(first, address=here), replace(second, address=here)))
-
-
-def test_a_manager_that_does_not_lead_is_no_leader() -> None:
-    """An engine leaves `Leader` out for the managers that do not lead."""
-    host = FakeHost(
-        answers={"GET /nodes": [listed("n1", MANAGER, "manager", Reachability="reachable")], "GET /swarm": {"ID": "c"}}
-    )
-    assert not nodes.observe_swarm(host).nodes[0].is_leader
+    assert nodes.observe_swarm(host) == Swarm("cluster", tuple(replace(one, address=here) for one in (third, first, second)))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +91,7 @@ def test_a_host_that_cannot_be_asked_about_the_swarm_is_refused(found: Member, s
 
 def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
     """Each host has a row in the order of hosts.toml, and none of them says a problem."""
-    rows = nodes.compare(settings(), MEMBERS, HEALTHY)
+    rows = nodes.compare(settings(), MEMBERS, WHOLE)
     assert [(one.host, one.expected, one.role, one.problem) for one in rows] == [
         (MANAGER, "manager", "leader", ""),
         (WORKER1, "worker", "worker", ""),
@@ -125,47 +100,28 @@ def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "problem", "remedy"),
+    ("found", "problem", "remedy", "blocks"),
     [
-        (node("n2", WORKER1, state="down"), "is down", "sudo systemctl restart docker"),
-        (node("n2", WORKER1, availability="drain"), "is set to drain", f"fab undrain {WORKER1}"),
-        (node("n2", WORKER1, availability="pause"), "is set to pause", f"fab undrain {WORKER1}"),
-        (node("n2", WORKER1, "manager"), "is a manager in the swarm", "To demote it: fab swarm-init"),
-        (node("n2", "ip-10-0-0-21"), "calls itself ip-10-0-0-21", "Nothing to do if you expect that name"),
+        (node("n2", WORKER1, state="down"), "is down", "sudo systemctl restart docker", True),
+        (node("n2", WORKER1, state="down", availability="drain"), "is down", "sudo systemctl restart docker", True),
+        (node("n2", WORKER1, "manager", state="down"), "is down", "sudo systemctl restart docker", True),
+        (node("n2", WORKER1, availability="drain"), "is set to drain", f"fab undrain {WORKER1}", False),
+        (node("n2", WORKER1, availability="pause"), "is set to pause", f"fab undrain {WORKER1}", False),
+        (node("n2", WORKER1, availability="pause", waits=True), "waits for its image", "fab prepull-all", False),
+        (node("n2", WORKER1, "manager"), "is a manager in the swarm", "To demote it: fab swarm-init", False),
+        (node("n2", "ip-10-0-0-21"), "calls itself ip-10-0-0-21", "Nothing to do if you expect that name", False),
     ],
 )
-def test_what_is_wrong_with_a_worker_is_said_with_what_helps(found: SwarmNode, problem: str, remedy: str) -> None:
-    """A worker's row names its problem, and the command that helps."""
-    seen = row(WORKER1, swarm(found))
-    assert (seen.problem, remedy in seen.remedy) == (problem, True)
-
-
-def test_a_node_that_waits_for_its_image_says_so() -> None:
-    """A node that has joined reads differently from one that an operator has paused, and the step that opens it is named."""
-    seen = row(WORKER1, swarm(node("n2", WORKER1, availability="pause", waits=True)))
-    assert (seen.problem, seen.remedy.endswith("fab prepull-all"), seen.blocks) == ("waits for its image", True, False)
+def test_what_is_wrong_with_a_worker_is_said_with_what_helps(found: SwarmNode, problem: str, remedy: str, blocks: bool) -> None:
+    """Only a node that cannot work stops a deploy, whatever else is wrong with it."""
+    seen = row(WORKER1, with_nodes(found))
+    assert (seen.problem, remedy in seen.remedy, seen.blocks) == (problem, True, blocks)
 
 
 def test_a_manager_that_is_a_worker_in_the_swarm_is_to_be_promoted() -> None:
     """A host under hosts.managers with a worker's role blocks, and the command that promotes it is named."""
-    seen = row(MANAGER, swarm(node("n1", MANAGER, "worker")))
+    seen = row(MANAGER, with_nodes(node("n1", MANAGER, "worker")))
     assert (seen.blocks, "To promote it: fab swarm-init" in seen.remedy) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("found", "blocks"),
-    [
-        (node("n2", WORKER1, state="down"), True),
-        (node("n2", WORKER1, state="down", availability="drain"), True),
-        (node("n2", WORKER1, "manager", state="down"), True),
-        (node("n2", WORKER1, availability="drain"), False),
-        (node("n2", WORKER1, "manager"), False),
-        (node("n2", "another-name"), False),
-    ],
-)
-def test_only_a_node_that_cannot_work_stops_a_deploy(found: SwarmNode, blocks: bool) -> None:
-    """A node that is down stops a deploy, whatever else is wrong with it; one that is drained or misnamed does not."""
-    assert row(WORKER1, swarm(found)).blocks is blocks
 
 
 @pytest.mark.parametrize(
@@ -181,26 +137,20 @@ def test_only_a_node_that_cannot_work_stops_a_deploy(found: SwarmNode, blocks: b
 )
 def test_a_host_outside_the_swarm_blocks_and_is_told_how_to_join(found: Member, problem: str, starts: str) -> None:
     """A host whose engine is in no swarm, or in another one, cannot be deployed to."""
-    seen = row(WORKER1, HEALTHY, swarm_worker1=found)
+    seen = row(WORKER1, WHOLE, swarm_worker1=found)
     assert (seen.problem, seen.blocks, seen.remedy.startswith(starts)) == (problem, True, True)
 
 
 def test_an_unreachable_host_blocks_with_its_own_error() -> None:
     """A host that could not be asked shows why, and what the swarm knows of it."""
     error = StepError(WORKER1, "cannot reach root@10.0.0.21:22: no answer", "Is it up?")
-    seen = row(WORKER1, swarm(node("n2", WORKER1, state="down")), swarm_worker1=error)
+    seen = row(WORKER1, with_nodes(node("n2", WORKER1, state="down")), swarm_worker1=error)
     assert seen == Row(WORKER1, "worker", "worker", "down", "active", "-", error.cause, "Is it up?", blocks=True)
-
-
-def test_an_unreachable_host_is_no_stranger() -> None:
-    """A node that only could not be asked about itself is not listed a second time as unknown."""
-    rows = nodes.compare(settings(), MEMBERS | {WORKER1: StepError(WORKER1, "no answer", "Is it up?")}, HEALTHY)
-    assert [one.host for one in rows] == [MANAGER, WORKER1, WORKER2]
 
 
 def test_a_node_that_hosts_toml_does_not_name_is_listed_last() -> None:
     """A node of the swarm that no host of hosts.toml is has a row of its own, which blocks nothing."""
-    rows = nodes.compare(settings(), MEMBERS, swarm(node("n9", "forgotten", state="down")))
+    rows = nodes.compare(settings(), MEMBERS, with_nodes(node("n9", "forgotten", state="down")))
     assert (rows[-1].host, rows[-1].expected, rows[-1].problem, rows[-1].blocks) == (
         "forgotten",
         "-",

@@ -28,24 +28,25 @@ def steps(
     return [change.sentence for change in plan.changes]
 
 
-def test_a_worker_is_drained_leaves_and_is_forgotten() -> None:
-    """In this order; on itself only the leaving."""
-    assert steps(node("n2", WORKER1)) == [
+@pytest.mark.parametrize(
+    ("one", "found", "demoted"), [(node("n2", WORKER1), WHOLE, []), (THREE[1], with_nodes(*THREE), [True])]
+)
+def test_a_node_is_drained_leaves_and_is_forgotten(one: SwarmNode, found: Swarm, demoted: list[bool]) -> None:
+    """In this order; on itself only the leaving; a manager is demoted, since Raft would count it on."""
+    assert steps(one, found) == [
         f"drain {WORKER1} on {MANAGER}",
+        *[f"demote {WORKER1} on {MANAGER}" for _ in demoted],
         f"leave the swarm on {WORKER1}",
         f"remove node {WORKER1} on {MANAGER}",
     ]
 
 
-def test_a_manager_is_demoted_first() -> None:
-    """Raft would count it on."""
-    assert f"demote {WORKER1} on {MANAGER}" in steps(THREE[1], with_nodes(*THREE))
-
-
-def test_a_node_that_is_lost_is_only_forgotten() -> None:
-    """It can neither be drained nor leave."""
+@pytest.mark.parametrize("work", [IDLE, Work((notebook("ada"),), (), holds_hub=False)])
+def test_a_node_that_is_lost_is_only_forgotten(work: Work) -> None:
+    """It can neither be drained nor leave, and people's servers there are lost already."""
     lost = node("n2", WORKER1, **DOWN)
-    assert steps(lost, with_nodes(lost), volumes=Volumes(None), inside=False) == [f"remove node {WORKER1} on {MANAGER}"]
+    done = steps(lost, with_nodes(lost), work, volumes=Volumes(None), inside=False)
+    assert done == [f"remove node {WORKER1} on {MANAGER}"]
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,13 @@ def test_a_manager_that_is_lost_itself_may_go() -> None:
     ],
 )
 def test_what_would_be_lost_is_named(work: Work, volumes: tuple[str, ...], said: str) -> None:
-    """The hub, people's work, people's data."""
+    """The hub, people's work, people's data; all of it at once, a line each."""
     with pytest.raises(StepErrors, match=said):
         steps(node("n2", WORKER1), work=work, volumes=Volumes(volumes))
+    both = Work((notebook("ada"),), (), holds_hub=False)
+    with pytest.raises(StepErrors) as refused:
+        steps(node("n2", WORKER1), work=both, volumes=Volumes(("jupyterhub-user-ada",)))
+    assert len(refused.value.errors) == 2
 
 
 def test_homes_are_in_the_way_with_the_way_to_save_them() -> None:
@@ -97,25 +102,10 @@ def test_what_is_lost_with_a_node_is_asked(users: list[str], said: str) -> None:
     assert said in removal.unknown(WORKER1, users)
 
 
-def test_all_that_is_in_the_way_is_told_at_once() -> None:
-    """A line each."""
-    both = Work((notebook("ada"),), (), holds_hub=False)
-    with pytest.raises(StepErrors) as refused:
-        steps(node("n2", WORKER1), work=both, volumes=Volumes(("jupyterhub-user-ada",)))
-    assert len(refused.value.errors) == 2
-
-
 def test_a_node_that_answers_the_swarm_and_not_us_is_refused() -> None:
     """It could go on running what it runs."""
     with pytest.raises(StepErrors, match="the swarm still has it as ready"):
         steps(node("n2", WORKER1), volumes=Volumes(None), inside=False)
-
-
-def test_people_on_a_lost_node_are_in_nobodys_way() -> None:
-    """Their servers are lost already."""
-    lost = node("n2", WORKER1, **DOWN)
-    there = Work((notebook("ada"),), (), holds_hub=False)
-    assert steps(lost, with_nodes(lost), there, Volumes(None), inside=False)
 
 
 def test_the_volumes_that_count_are_found() -> None:
@@ -167,6 +157,7 @@ def test_a_node_that_does_not_leave_is_an_error(progress: FakeProgress, clock: C
 def test_a_node_is_forgotten_when_it_is_down(progress: FakeProgress, clock: Clock) -> None:
     """It has left before that."""
     host = FakeHost(answers={"GET /nodes/n2": in_turn({"Status": {"State": "ready"}}, {"Status": {"State": "down"}})})
-    plan = removal.plan(WORKER1, node("n2", WORKER1), WHOLE, IDLE, Volumes(()), manager=MANAGER, inside=True)
-    plan.changes[-1].apply(host, progress)
+    removal.plan(WORKER1, node("n2", WORKER1), WHOLE, IDLE, NONE, manager=MANAGER, inside=True).changes[-1].apply(
+        host, progress
+    )
     assert (host.engine.sent("DELETE /nodes/n2").params, len(clock.slept)) == ({"force": True}, 1)

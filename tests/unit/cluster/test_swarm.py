@@ -169,13 +169,9 @@ def roles(found: Swarm, *joined: str, hub: str = "n1", members: Any = MEMBERS, w
     return sentences(swarm.plan_roles(wanted or settings(), members, found, joined, manager=MANAGER, hub=hub))
 
 
-def test_hosts_in_their_roles_are_left_alone() -> None:
-    """Nothing remains in a swarm that is as hosts.toml says."""
-    assert roles(WHOLE) == []
-
-
 def test_who_has_just_joined_is_marked() -> None:
-    """The mark tells a node that waits from one that an operator has paused."""
+    """The mark tells a node that waits from one that an operator has paused; hosts in their roles are left alone."""
+    assert roles(WHOLE) == []
     assert roles(WHOLE, WORKER1) == [f"mark {WORKER1} (it waits for its image) on {MANAGER}"]
 
 

@@ -28,6 +28,7 @@ def require(given: Settings, hosts: Hosts) -> Any:
 def test_all_that_the_service_stands_on_is_returned(given: Settings, hosts: Hosts) -> None:
     """Node, network, images and cluster are named so that they cannot be mistaken for others."""
     parts = require(given, hosts)
+    assert {DOMAIN in argv[-1] for argv in hosts[MANAGER].ran} == {True}
     assert (parts.node, parts.network, parts.cluster) == ("n1", NETWORK, "cluster")
     assert (parts.hub_image, parts.images[NOTEBOOK]) == (
         build.desired(given).tag,
@@ -103,9 +104,11 @@ def test_every_image_is_required(given: Settings, hosts: Hosts) -> None:
 
 
 def test_a_hub_image_that_is_not_built_is_named_with_its_tag(given: Settings, hosts: Hosts) -> None:
-    """A userlist that has changed since the last build needs one."""
+    """A userlist that has changed since the last build needs one; what it will be called is known before."""
     given.hub.userlist.write_text("ada admin\ngrace\n")
-    with pytest.raises(StepError, match=f"there is no image {build.desired(given).tag}. Build it first: fab build-hub"):
+    tag = build.desired(given).tag
+    assert foresee(given, hosts).hub_image == tag
+    with pytest.raises(StepError, match=f"there is no image {tag}. Build it first: fab build-hub"):
         require(given, hosts)
 
 
@@ -122,12 +125,6 @@ def test_a_manager_in_no_swarm_comes_first(given: Settings, hosts: Hosts) -> Non
     hosts[MANAGER].engine.answers["GET /info"] = {"ServerVersion": "29.0.1", "Swarm": swarm}
     with pytest.raises(StepError, match="is in no swarm"):
         require(given, hosts)
-
-
-def test_the_certificate_is_that_of_the_domain(given: Settings, hosts: Hosts) -> None:
-    """Only files below the domain's own folder are asked for."""
-    require(given, hosts)
-    assert {DOMAIN in argv[-1] for argv in hosts[MANAGER].ran} == {True}
 
 
 CHANGE = Change("make", "it", MANAGER, lambda *_: None)
@@ -165,12 +162,6 @@ def test_what_is_not_there_is_open_though_its_step_refuses(given: Settings, host
     hosts[MANAGER].commands.clear()
     parts = foresee(given, hosts)
     assert (parts.network, parts.certificate) == ("known after network", "known after certs")
-
-
-def test_a_hub_image_that_is_not_built_is_foreseen_by_its_tag(given: Settings, hosts: Hosts) -> None:
-    """The tag follows from what goes in."""
-    given.hub.userlist.write_text("ada admin\ngrace\n")
-    assert foresee(given, hosts).hub_image == build.desired(given).tag
 
 
 def test_an_image_that_no_registry_knows_is_foreseen_by_its_id(given: Settings, hosts: Hosts) -> None:

@@ -59,34 +59,20 @@ def requests(hosts: Hosts) -> Counter[str]:
     return Counter(asked + [f"{name} {' '.join(argv)}" for name, host in hosts.items() for argv in host.ran])
 
 
-def test_where_all_is_done_nothing_is_planned(run: Run) -> None:
-    """Every step of a deploy has its plan, in order, and none a change or an error."""
+def test_where_all_is_done_nothing_is_planned(run: Run, hosts: Hosts) -> None:
+    """Every step of a deploy has its plan, in order, says how things are, and has neither change nor error; it only asks."""
     plans = steps.every_plan(run)
     assert [(plan.step, plan.changes, plan.error) for plan in plans] == [(step, (), None) for step in STEPS]
-
-
-def test_each_step_says_how_things_are(run: Run) -> None:
-    """A step without a change has a summary."""
-    assert [plan.step for plan in steps.every_plan(run) if not plan.summary] == []
-
-
-def test_a_plan_changes_nothing(run: Run, hosts: Hosts) -> None:
-    """It only asks."""
-    steps.every_plan(run)
+    assert ([plan.step for plan in plans if not plan.summary], plans[0].summary) == ([], "3 of 3 ready")
     assert [call for host in hosts.values() for call in host.engine.asked() if not call.startswith("GET ")] == []
 
 
 def test_nothing_is_asked_twice(run: Run, hosts: Hosts) -> None:
-    """All steps share one look."""
-    steps.every_plan(run)
-    # Two threads of the look may both be the first who need to know what the manager is.
-    assert {call: count for call, count in requests(hosts).items() if count > 1 and "GET /info" not in call} == {}
-
-
-def test_another_plan_asks_nothing_more(run: Run, hosts: Hosts) -> None:
-    """What was seen holds until something is changed."""
+    """All steps share one look, and another plan, too: what was seen holds until something is changed."""
     steps.every_plan(run)
     before = requests(hosts)
+    # Two threads of the look may both be the first who need to know what the manager is.
+    assert {call: count for call, count in before.items() if count > 1 and "GET /info" not in call} == {}
     steps.every_plan(run)
     assert requests(hosts) == before
 
@@ -137,28 +123,13 @@ def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) ->
 
 
 @pytest.mark.usefixtures("empty")
-@pytest.mark.parametrize(
-    ("path", "wanted"),
-    [("Networks[0].Target", "known after network"), ("Labels.swarmhub.certificate", "known after certs")],
-)
-def test_what_a_step_will_make_is_known_after_it(run: Run, path: str, wanted: str) -> None:
-    """The network's id and the certificate's fingerprint do not exist yet."""
-    assert field(every(run)["service"], path) == Difference(
-        f"TaskTemplate.{'ContainerSpec.' * ('Labels' in path)}{path}", None, wanted
-    )
-
-
-@pytest.mark.usefixtures("empty")
-def test_the_notebook_image_of_a_first_deploy_is_known(run: Run) -> None:
-    """Its digest is the registry's."""
-    environment = field(every(run)["service"], "Env").wanted
-    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(environment)
-
-
-@pytest.mark.usefixtures("empty")
-def test_the_registry_is_asked_once(run: Run, hosts: Hosts) -> None:
-    """Registries count what one asks."""
-    steps.every_plan(run)
+def test_what_a_step_will_make_is_known_after_it(run: Run, hosts: Hosts) -> None:
+    """Neither the network's id nor the certificate's fingerprint exist yet; the registry, asked once, says the digest."""
+    service = every(run)["service"]
+    network, certificate = "TaskTemplate.Networks[0].Target", "TaskTemplate.ContainerSpec.Labels.swarmhub.certificate"
+    assert field(service, network) == Difference(network, None, "known after network")
+    assert field(service, certificate) == Difference(certificate, None, "known after certs")
+    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(field(service, "Env").wanted)
     assert hosts[MANAGER].engine.asked().count(f"GET /distribution/{NOTEBOOK}/json") == 1
 
 
@@ -220,6 +191,7 @@ def test_a_step_that_refuses_leaves_the_others_their_plans(run: Run, hosts: Host
     hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
     del hosts[WORKER2].engine.answers[IMAGE]
     plans = every(run)
+    assert str(plans["volume"].error).startswith(f"{MANAGER}: volume: volume jupyterhub-data differs: Driver is 'nfs'")
     assert ([step for step, plan in plans.items() if plan.error], words(plans["images"])) == (
         ["volume"],
         [f"unlabel {WORKER2} on {MANAGER}", f"pull {NOTEBOOK} on {WORKER2}"],
@@ -311,12 +283,6 @@ def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts) -> None:
     assert every(run)["service"].changes == ()
 
 
-def test_an_error_of_a_step_names_it(run: Run, hosts: Hosts) -> None:
-    """The line is that of the step alone."""
-    hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]["Driver"] = "nfs"
-    assert str(every(run)["volume"].error).startswith(f"{MANAGER}: volume: volume jupyterhub-data differs: Driver is 'nfs'")
-
-
 def test_an_engine_that_fails_is_the_steps_error(run: Run, hosts: Hosts) -> None:
     """With what helps; the other steps are planned."""
     hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"] = EngineError(MANAGER, 500, "no space left on device")
@@ -350,11 +316,6 @@ def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts)
     hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"
     plan = every(run)["nodes"]
     assert (plan.error, plan.summary) == (None, f"{WORKER1} is set to drain")
-
-
-def test_nodes_that_are_ready_are_counted(run: Run) -> None:
-    """The summary says how many there are."""
-    assert every(run)["nodes"].summary == "3 of 3 ready"
 
 
 def test_a_network_in_use_is_planned_anew_only_if_asked_for(run: Run, hosts: Hosts) -> None:

@@ -10,39 +10,21 @@ WARNING = finding.warning("disk", "b", "little is left.", "Free some")
 FAILURE = finding.failure("ssh", "c", "no answer", "Is it up?")
 
 
-def test_remedy_stands_behind_the_text() -> None:
-    """One sentence what, one what helps."""
-    assert (str(OK), str(WARNING)) == ("leads here", "little is left. Free some")
-
-
 def test_failures_come_last() -> None:
-    """A terminal stops scrolling where the failures are."""
+    """A terminal stops scrolling where the failures are; the last line counts, and only a failure fails."""
     rows, styles = finding.rows([FAILURE, OK, WARNING])
     assert [row[0] for row in rows] == ["ok", "warning", "failure"]
     assert styles == ["green", "yellow", "red"]
-
-
-def test_last_line_counts() -> None:
-    """Singular and plural, and zero."""
     assert finding.count([FAILURE, FAILURE, WARNING]) == "2 failures, 1 warning, 0 ok"
-
-
-def test_only_a_failure_fails() -> None:
-    """A warning leaves the exit code at 0."""
     assert (finding.has_failed([OK, WARNING]), finding.has_failed([FAILURE])) == (False, True)
 
 
 def test_machines_get_the_same_facts() -> None:
-    """Each finding with its level, and how many are bad."""
+    """Each finding with its level, and how many are bad; for people the remedy is behind the text."""
     answer = finding.as_json([FAILURE, OK])
-    assert answer["findings"][0] == {
-        "check": "ssh",
-        "host": "c",
-        "level": Level.FAILURE,
-        "text": "no answer",
-        "remedy": "Is it up?",
-    }
-    assert (answer["failures"], answer["warnings"]) == (1, 0)
+    values = {"check": "ssh", "host": "c", "level": Level.FAILURE, "text": "no answer", "remedy": "Is it up?"}
+    assert (answer["findings"][0], answer["failures"], answer["warnings"]) == (values, 1, 0)
+    assert (str(OK), str(WARNING)) == ("leads here", "little is left. Free some")
 
 
 def test_errors_become_failures() -> None:

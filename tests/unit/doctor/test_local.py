@@ -28,20 +28,20 @@ def examine(file: Path, monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[s
     return answers
 
 
-def test_all_in_order(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line each for the files, the secrets and the callback."""
-    assert examine(file, monkeypatch, **GIVEN) == {"settings": ["ok"], "secrets": ["ok"], "callback": ["ok"]}
-
-
-def test_missing_secrets_are_lines(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is an error that ends the doctor."""
-    assert examine(file, monkeypatch) == {"settings": ["ok"], "secrets": ["failure", "failure"], "callback": ["failure"]}
-
-
-def test_callback_is_a_line_of_its_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that leads elsewhere does not make the secrets wrong."""
-    given = GIVEN | {"OAUTH_CALLBACK_URL": "https://elsewhere.example.org/hub/oauth_callback"}
-    assert examine(file, monkeypatch, **given) == {"settings": ["ok"], "secrets": ["ok"], "callback": ["failure"]}
+@pytest.mark.parametrize(
+    ("given", "secrets", "callback"),
+    [
+        (GIVEN, ["ok"], ["ok"]),
+        ({}, ["failure", "failure"], ["failure"]),
+        (GIVEN | {"OAUTH_CALLBACK_URL": "https://elsewhere.example.org/hub/oauth_callback"}, ["ok"], ["failure"]),
+    ],
+    ids=["in order", "none", "a callback that leads elsewhere"],
+)
+def test_files_secrets_and_callback_are_a_line_each(
+    file: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], secrets: list[str], callback: list[str]
+) -> None:
+    """None is an error that ends the doctor, and a wrong callback does not make the secrets wrong."""
+    assert examine(file, monkeypatch, **given) == {"settings": ["ok"], "secrets": secrets, "callback": callback}
 
 
 def test_mistake_in_the_userlist_is_a_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,30 +20,15 @@ def host() -> FakeHost:
     return FakeHost(answers={CREATE: {"Id": "once"}, LOGS: ["one", "two"], WAIT: {"StatusCode": 0}})
 
 
-def test_a_container_is_made_run_read_waited_for_and_removed(host: FakeHost) -> None:
-    """In that order: what it prints at once is not missed, and it is gone in the end."""
-    containers.once(host, BODY)
-    assert host.engine.asked() == [CREATE, START, LOGS, WAIT, DELETE]
-
-
 @pytest.mark.parametrize("code", [0, 3])
-def test_what_it_printed_and_its_exit_code_are_returned(host: FakeHost, code: int) -> None:
-    """A code other than 0 is the caller's to judge."""
+def test_a_container_is_made_run_read_waited_for_and_removed(host: FakeHost, code: int) -> None:
+    """In that order, and each line is said as it comes; a code other than 0 is the caller's to judge."""
     host.engine.answers[WAIT] = {"StatusCode": code}
-    assert containers.once(host, BODY) == Output(code, "one\ntwo", "")
-
-
-def test_each_line_is_said_as_it_comes(host: FakeHost) -> None:
-    """Long work is followed."""
     said: list[str] = []
-    containers.once(host, BODY, say=said.append)
-    assert said == ["one", "two"]
-
-
-def test_files_are_there_before_it_starts(host: FakeHost) -> None:
-    """They are put into the container that is made and not running yet."""
-    containers.once(host, BODY, files={"script.py": b"pass"})
-    assert host.engine.asked()[:3] == [CREATE, PUT, START]
+    assert containers.once(host, BODY, files={"script.py": b"pass"}, say=said.append) == Output(code, "one\ntwo", "")
+    assert (host.engine.asked(), said) == ([CREATE, PUT, START, LOGS, WAIT, DELETE], ["one", "two"])
+    # After Ctrl-C it may still run, and images may declare volumes of their own.
+    assert host.engine.sent(DELETE).params == {"force": True, "v": True}
 
 
 @pytest.mark.parametrize("files", [None, {}])
@@ -63,12 +48,6 @@ def test_it_is_removed_whatever_happens(host: FakeHost, step: str, error: BaseEx
     with pytest.raises(type(error)):
         containers.once(host, BODY, files={"script.py": b"pass"})
     assert host.engine.asked()[-1] == DELETE
-
-
-def test_it_is_removed_while_it_runs_and_with_its_volumes(host: FakeHost) -> None:
-    """After Ctrl-C it may still run, and images may declare volumes of their own."""
-    containers.once(host, BODY)
-    assert host.engine.sent(DELETE).params == {"force": True, "v": True}
 
 
 def test_one_that_cannot_be_made_is_not_removed(host: FakeHost) -> None:
@@ -91,18 +70,9 @@ def test_one_that_cannot_be_made_is_not_removed(host: FakeHost) -> None:
     ids=["cgroup v1", "cgroup v2", "no details", "a cache above all", "ended"],
 )
 def test_memory_is_counted_as_docker_stats_counts_it(stats: dict[str, Any], used: int | None) -> None:
-    """The page cache that can go does not count; cgroup v1 and v2 name it differently."""
+    """The page cache that can go does not count; cgroup v1 and v2 name it differently; what has gone takes nothing."""
     host = FakeHost(answers={"GET /containers/c1/stats": {"memory_stats": stats}})
     assert containers.memory(host, "c1") == used
-
-
-def test_it_is_asked_for_once_and_not_for_two_seconds() -> None:
-    """Without one-shot the engine waits for a second sample."""
-    host = FakeHost(answers={"GET /containers/c1/stats": {"memory_stats": {}}})
-    containers.memory(host, "c1")
+    # Without one-shot the engine waits for two seconds, for a second sample.
     assert host.engine.sent("GET /containers/c1/stats").params == {"stream": False, "one-shot": True}
-
-
-def test_a_container_that_has_gone_takes_nothing() -> None:
-    """It may end between two questions."""
     assert containers.memory(FakeHost(), "c1") is None

@@ -67,6 +67,7 @@ def test_a_service_is_there_when_its_newest_task_runs(update: str, tasks: list[d
         ("", [task(1, "starting")]),
         ("", [task(1, "preparing")]),
         ("", [failed(1), task(2, "ready")]),
+        ("", [failed(1)]),
         ("", [task(1, "running", wanted="shutdown")]),
         ("updating", [RUNNING]),
         ("updating", [task(1, "running", spec=OLD), task(2, "starting")]),
@@ -78,6 +79,7 @@ def test_a_service_is_there_when_its_newest_task_runs(update: str, tasks: list[d
         "starting",
         "preparing",
         "second try",
+        "one failure",
         "running and to be stopped",
         "update not complete",
         "old one not gone",
@@ -125,11 +127,6 @@ def test_a_service_that_returns_to_being_stopped_is_told_apart() -> None:
     assert converge.read(stopped, [failed(1)]).failed.endswith("; no hub runs now: fab deploy starts one")
 
 
-def test_one_failure_is_not_the_end() -> None:
-    """A task that fails once is given a second try."""
-    assert converge.read(service(), [failed(1)]).failed == ""
-
-
 def test_a_task_that_finds_no_node_says_what_the_scheduler_says() -> None:
     """A pending task's reason is told: it may go away, as when a node comes back."""
     waiting = task(1, "pending", Err="no suitable node (scheduling constraints not satisfied on 3 nodes)")
@@ -153,8 +150,10 @@ def manager(*tasks: list[dict[str, Any]], update: str = "", log: Any = ()) -> Fa
 def test_each_state_is_said_once(clock: Clock, progress: FakeProgress) -> None:
     """While it waits, a state is told when it is new, and the wait ends when the task runs."""
     starting = [task(1, "starting")]
-    converge.wait(manager([], starting, starting, [RUNNING]), "hub", progress)
+    host = manager([], starting, starting, [RUNNING])
+    converge.wait(host, "hub", progress)
     assert progress.lines == [(MANAGER, f"hub: {text}") for text in ("waiting for a task", "starting", "running")]
+    assert host.engine.sent("GET /tasks").params == {"filters": {"service": ["hub"]}}
 
 
 def test_a_task_that_runs_for_a_moment_is_not_there_yet(clock: Clock, progress: FakeProgress) -> None:
@@ -165,27 +164,16 @@ def test_a_task_that_runs_for_a_moment_is_not_there_yet(clock: Clock, progress: 
         converge.wait(manager(*turns), "hub", progress)
 
 
-def test_only_the_services_own_tasks_are_asked_for(clock: Clock, progress: FakeProgress) -> None:
-    """The engine filters the tasks by the service's name."""
-    host = manager([RUNNING])
-    converge.wait(host, "hub", progress)
-    assert host.engine.sent("GET /tasks").params == {"filters": {"service": ["hub"]}}
-
-
 def test_a_failure_shows_the_tasks_last_lines_first(clock: Clock, progress: FakeProgress) -> None:
-    """What the container itself said stands above the error that points there."""
+    """What the container itself said is above the error that points there; a log that is gone does not hide the failure."""
     host = manager([failed(1), failed(2)], log=["Traceback", "KeyError: 'SSL_KEY'"])
     with pytest.raises(StepError) as error:
         converge.wait(host, "hub", progress)
     assert progress.lines[-2:] == [(MANAGER, "Traceback"), (MANAGER, "KeyError: 'SSL_KEY'")]
     assert str(error.value) == (f"{MANAGER}: service hub does not run: task: non-zero exit (1). Its last log lines are above")
-
-
-def test_a_log_that_is_gone_does_not_hide_the_failure(clock: Clock, progress: FakeProgress) -> None:
-    """Where the engine keeps no log of the task, the failure is reported without it."""
-    host = manager([failed(1), failed(2)], log=EngineError(MANAGER, 404, "task t2 not found"))
+    gone = manager([failed(1), failed(2)], log=EngineError(MANAGER, 404, "task t2 not found"))
     with pytest.raises(StepError, match="service hub does not run"):
-        converge.wait(host, "hub", progress)
+        converge.wait(gone, "hub", progress)
 
 
 def test_the_wait_has_an_end(clock: Clock, progress: FakeProgress) -> None:

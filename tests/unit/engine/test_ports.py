@@ -26,15 +26,14 @@ def test_container_is_named_with_its_service() -> None:
     assert found == Holder("the container jupyterhub.1.abc", container["Labels"], "jupyterhub")  # type: ignore[arg-type]
 
 
-def test_free_port_has_no_holder() -> None:
-    """Nothing listens."""
-    assert ports.observe(listening(""), 443) is None
-
-
 def test_process_is_named() -> None:
-    """With its pid."""
+    """With its pid; on a worker, which knows no services, it is the engine; a free port has no holder."""
     found = ports.observe(listening('LISTEN 0 5 *:443 *:* users:(("nginx",pid=12,fd=3))'), 443)
     assert found == Holder("the process nginx (pid 12)")
+    worker = listening('LISTEN 0 5 *:443 *:* users:(("dockerd",pid=12,fd=3))')
+    worker.engine.answers["GET /services"] = EngineError(MANAGER, 503, "not a manager")
+    assert ports.observe(worker, 443) == Holder("the process dockerd (pid 12)")
+    assert ports.observe(listening(""), 443) is None
 
 
 def test_routing_mesh_is_the_services() -> None:
@@ -49,10 +48,3 @@ def test_routing_mesh_is_seen_by_whoever_may_not_see_processes() -> None:
     """Without the process' name, the services still tell."""
     services = [{"Spec": {"Name": "hub"}, "Endpoint": {"Ports": [{"PublishedPort": 443, "PublishMode": "ingress"}]}}]
     assert ports.observe(listening("LISTEN 0 5 *:443 *:*", services), 443) == Holder("the service hub", service="hub")
-
-
-def test_worker_knows_no_services() -> None:
-    """It names the process then."""
-    host = listening('LISTEN 0 5 *:443 *:* users:(("dockerd",pid=12,fd=3))')
-    host.engine.answers["GET /services"] = EngineError(MANAGER, 503, "not a manager")
-    assert ports.observe(host, 443) == Holder("the process dockerd (pid 12)")

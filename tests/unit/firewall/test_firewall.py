@@ -40,11 +40,6 @@ def found(*tasks: dict[str, Any]) -> Found:
     return Found(service(), tasks)
 
 
-def test_users_servers_never_have_its_name() -> None:
-    """JupyterHub escapes "_" in users' names; one called "firewall" has another service."""
-    assert firewall.name(HUB) == "jupyterhub_firewall"
-
-
 def test_it_is_created_where_there_is_none() -> None:
     """On a manager, which gives it to all nodes."""
     host = FakeHost()
@@ -83,15 +78,11 @@ def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
 
 
 def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(clock: Clock) -> None:
-    """They take the rules away when they end."""
+    """They take the rules away when they end; where there is none, none goes."""
     host = FakeHost(answers={"GET /tasks": in_turn([task("n1")], [task("n1", "shutdown"), task("n9") | {"ServiceID": "x"}])})
     (change,) = firewall.plan_none(HUB, found(), MANAGER).changes
     change.apply(host, FakeProgress())
     assert (host.engine.asked("DELETE"), len(clock.slept)) == (["DELETE /services/w1"], 1)
-
-
-def test_where_there_are_none_none_go() -> None:
-    """A deploy without firewall has nothing to do."""
     assert firewall.plan_none(HUB, Found(None), MANAGER).changes == ()
 
 
@@ -124,33 +115,29 @@ def test_rules_stand_where_the_newest_task_runs_with_the_present_spec() -> None:
     assert found(*tasks).active == {"n1"}
 
 
-def test_where_all_stand_nobody_is_asked() -> None:
-    """What was seen is enough."""
-    host = FakeHost()
-    firewall.ensure(host, HUB, NODES, found(task("n1"), task("n2")))
-    assert host.engine.asked() == []
+def ensure(tasks: Any, first: Found | None = None, **logs: list[str]) -> tuple[FakeHost, list[StepError]]:
+    """Return a manager on which the rules were waited for, and the errors of the nodes that lack them."""
+    answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}
+    host = FakeHost(answers=answers | {f"GET /tasks/{id_.replace('_', '-')}/logs": lines for id_, lines in logs.items()})
+    try:
+        firewall.ensure(host, HUB, NODES, first or Found(None))
+    except StepErrors as raised:
+        return host, [*raised.errors]
+    return host, []
 
 
 def test_nodes_are_waited_for(clock: Clock) -> None:
-    """As long as one is starting."""
-    tasks = in_turn([task("n1"), task("n2", "starting")], [task("n1"), task("n2")])
-    firewall.ensure(
-        FakeHost(answers={"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}), HUB, NODES, Found(None)
-    )
+    """As long as one is starting; where all are active nobody is asked."""
+    assert ensure(in_turn([task("n1"), task("n2", "starting")], [task("n1"), task("n2")]))[1] == []
     assert len(clock.slept) == 1
+    host, _ = ensure([], found(task("n1"), task("n2")))
+    assert host.engine.asked() == []
 
 
 def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock) -> None:
     """Two tasks in a row that end by themselves are enough; the others are not blamed."""
     broken = [task("n2", "failed", at, Err="task: non-zero exit (1)") for at in (1, 2)]
-    answers = {
-        "GET /services/jupyterhub_firewall": service(),
-        "GET /tasks": [task("n1"), *broken],
-        "GET /tasks/t-n2-2/logs": ["this host has no iptables"],
-    }
-    with pytest.raises(StepErrors) as raised:
-        firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    (error,) = raised.value.errors
+    _, (error,) = ensure([task("n1"), *broken], t_n2_2=["this host has no iptables"])
     assert (error.host, error.cause) == (WORKER1, "the firewall rules are not active: this host has no iptables")
     assert clock.slept == []
 
@@ -165,45 +152,26 @@ def test_a_node_without_rules_is_named_with_what_its_firewall_says(clock: Clock)
 )
 def test_a_host_on_which_servers_cannot_be_kept_apart_is_told_what_to_do(clock: Clock, said: str, remedy: str) -> None:
     """Or how to do without."""
-    answers = {
-        "GET /services/jupyterhub_firewall": service(),
-        "GET /tasks": [task("n1"), *(task("n2", "rejected", at, Err=said) for at in (1, 2))],
-    }
-    with pytest.raises(StepErrors) as raised:
-        firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    assert remedy in raised.value.errors[0].remedy
+    _, (error,) = ensure([task("n1"), *(task("n2", "rejected", at, Err=said) for at in (1, 2))])
+    assert remedy in error.remedy
 
 
 def test_what_failed_before_does_not_count(clock: Clock) -> None:
     """It may have been mended since: the task that starts now is waited for."""
     broken = [task("n2", "failed", at) for at in (1, 2)]
     first = found(task("n1"), *broken, task("n2", "starting", 3))
-    answers = {
-        "GET /services/jupyterhub_firewall": service(),
-        "GET /tasks": in_turn([*first.tasks], [task("n1"), *broken, task("n2", at=3)]),
-    }
-    firewall.ensure(FakeHost(answers=answers), HUB, NODES, first)
+    assert ensure(in_turn([*first.tasks], [task("n1"), *broken, task("n2", at=3)]), first)[1] == []
     assert len(clock.slept) == 1
 
 
-def test_a_node_that_gets_no_task_is_named(clock: Clock) -> None:
-    """When the time is up."""
-    answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": [task("n1")]}
-    with pytest.raises(StepErrors) as raised:
-        firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    assert [one.cause for one in raised.value.errors] == [
-        "the firewall rules are not active: Swarm has given this node no task"
-    ]
-
-
 def test_a_task_that_says_nothing_is_told_by_its_state(clock: Clock) -> None:
-    """Swarm's own reason, where there is one."""
-    tasks = [task("n1", "preparing"), *(task("n2", "rejected", at, Err="No such image: firewall") for at in (1, 2))]
-    answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}
-    with pytest.raises(StepErrors) as raised:
-        firewall.ensure(FakeHost(answers=answers), HUB, NODES, Found(None))
-    causes = [one.cause.removeprefix("the firewall rules are not active: ") for one in raised.value.errors]
-    assert causes == ["the container is preparing", "No such image: firewall"]
+    """When the time is up; Swarm's own reason, where there is one; or that it has given the node no task."""
+    rejected = [task("n2", "rejected", at, Err="No such image: firewall") for at in (1, 2)]
+    causes = [one.cause for one in (*ensure([task("n1", "preparing"), *rejected])[1], *ensure([task("n1")])[1])]
+    assert causes == [
+        f"the firewall rules are not active: {why}"
+        for why in ("the container is preparing", "No such image: firewall", "Swarm has given this node no task")
+    ]
 
 
 def test_a_host_tells_its_addresses_and_sshds_ports() -> None:

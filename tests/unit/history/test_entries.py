@@ -15,11 +15,6 @@ ENTRY = Entry(
 )
 
 
-def test_without_entries_there_is_no_history() -> None:
-    """A cluster that nobody has changed has an empty one."""
-    assert entries.observe(FakeHost()) == ()
-
-
 def test_an_entry_is_read_as_it_was_written() -> None:
     """Nothing of an entry is lost on the cluster."""
     host = FakeHost()

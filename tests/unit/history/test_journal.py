@@ -56,19 +56,13 @@ def test_a_journal_leaves_nothing_by_itself(host: FakeHost, kept: Journal) -> No
     assert (kept._lease, host.engine.requests) == (None, [])
 
 
-def test_the_lock_is_this_runs(host: FakeHost, kept: Journal) -> None:
-    """It tells who runs what."""
+def test_the_lock_is_taken_once(host: FakeHost, kept: Journal) -> None:
+    """It tells who runs what; each step of a run asks for it, and the first one takes it."""
+    kept.lock()
     kept.lock()
     found = lock.observe(host)
     assert found is not None
-    assert (found.who, found.what) == ("ada@desk", "deploy")
-
-
-def test_the_lock_is_taken_once(host: FakeHost, kept: Journal) -> None:
-    """Each step of a run asks for it; the first one takes it."""
-    kept.lock()
-    kept.lock()
-    assert host.engine.configs.names == [lock.NAME]
+    assert (found.who, found.what, host.engine.configs.names) == ("ada@desk", "deploy", [lock.NAME])
 
 
 def test_a_run_that_changes_nothing_clears_an_expired_lock_too(host: FakeHost, kept: Journal) -> None:
@@ -142,18 +136,13 @@ def test_the_entry_says_who_did_what_from_where(host: FakeHost, kept: Journal, t
 def test_the_entry_says_when_the_run_began_and_how_long_it_took(
     host: FakeHost, kept: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seconds to one decimal."""
+    """Seconds to one decimal; it is all that a run leaves that has changed nothing."""
     monkeypatch.setattr("swarmhub.history.journal.time.monotonic", lambda: kept._started + 12.345)
     kept.open(None)
-    kept.end("done")
-    assert (entry(host).began, entry(host).seconds) == (kept._began, 12.3)
-
-
-def test_a_run_that_changes_nothing_takes_no_lock(host: FakeHost, kept: Journal) -> None:
-    """Its entry is all that it leaves."""
-    kept.open(None)
     kept.end("nothing to change")
-    assert (is_locked(host), entry(host).ended) == (False, "nothing to change")
+    found = entry(host)
+    assert (found.began, found.seconds, found.ended) == (kept._began, 12.3, "nothing to change")
+    assert not is_locked(host)
 
 
 def test_what_was_begun_and_not_done_is_told(host: FakeHost, kept: Journal) -> None:
@@ -174,15 +163,6 @@ def test_a_change_for_which_there_was_no_lock_was_not_begun(host: FakeHost, kept
         kept.begin(change())
     kept.end("failed")
     assert entry(host).changes == ()
-
-
-def test_the_lock_says_what_is_being_done(host: FakeHost, kept: Journal) -> None:
-    """Others see in it which change the run is at."""
-    kept.lock()
-    kept.begin(change())
-    found = lock.observe(host)
-    assert found is not None
-    assert found.at == "create network jupyter on swarm-manager1"
 
 
 def test_the_lock_is_given_back_in_the_end(host: FakeHost, kept: Journal) -> None:

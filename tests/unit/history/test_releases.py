@@ -1,7 +1,6 @@
 """What has run here: each change of the hub's service is a release, and the last ones are kept."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,8 @@ def release(number: int, image: str = "", **more: Any) -> Release:
     image = image or f"jupyterhub:{number}"
     values: dict[str, Any] = {"settings": settings().model_dump(mode="json", exclude={"secrets"})}
     values |= {"copy": f"{NAME}-before-{number}.sqlite", "made": f"2026-11-{number:02}T10:00:00+00:00", "who": "ada@desk"}
-    return Release(number, NAME, image, (PARTS.images[NOTEBOOK],), spec=spec(image), **(values | more))
+    values |= {"notebook_images": (PARTS.images[NOTEBOOK],), "spec": spec(image)}
+    return Release(number, NAME, image, **(values | more))
 
 
 @pytest.fixture
@@ -193,8 +193,7 @@ def test_the_copy_is_made_with_the_image_that_is_there(host: FakeHost) -> None:
 
 def test_a_release_without_a_copy_names_none(host: FakeHost) -> None:
     """Nobody is told of a file that is not there."""
-    changes = around((LABELS,), [release(1)], kept(spec("jupyterhub:1"))).changes
-    changes[-1].apply(host, FakeProgress())
+    around((LABELS,), [release(1)], kept(spec("jupyterhub:1"))).changes[-1].apply(host, FakeProgress())
     assert releases.observe(host, NAME)[-1].copy == ""
 
 
@@ -240,25 +239,11 @@ def ten(**images: str) -> list[Release]:
     return [release(number, images.get(f"_{number}", "")) for number in range(1, 11)]
 
 
-def test_only_the_last_ten_stay(host: FakeHost) -> None:
-    """The eleventh takes the place of the first."""
-    keep(host, *ten())
-    record(host, release(11))
-    assert numbers(host) == list(range(2, 12))
-
-
 def test_ten_are_kept_whole(host: FakeHost) -> None:
     """Up to there nothing goes."""
     keep(host, *ten()[:9])
     record(host, release(10))
     assert host.engine.asked("DELETE") == ["DELETE /containers/once"]
-
-
-def test_the_copy_of_a_forgotten_release_goes(host: FakeHost) -> None:
-    """It was the way back to the one before it, which is forgotten too."""
-    keep(host, *ten())
-    record(host, release(11))
-    assert removed(host) == [f"/data/backups/{NAME}-before-1.sqlite"]
 
 
 def test_a_forgotten_release_without_a_copy_has_none_removed(host: FakeHost) -> None:
@@ -268,10 +253,11 @@ def test_a_forgotten_release_without_a_copy_has_none_removed(host: FakeHost) -> 
     assert removed(host) == []
 
 
-def test_the_image_of_a_forgotten_release_goes(host: FakeHost) -> None:
-    """The manager's disk does not fill with hubs that nobody goes back to."""
+def test_only_the_last_ten_stay(host: FakeHost) -> None:
+    """The eleventh takes the place of the first, whose copy and image go with it; an operator reads so."""
     keep(host, *ten())
-    record(host, release(11))
+    assert record(host, release(11)).lines == [(MANAGER, "forgot release 1: only the last 10 stay")]
+    assert (numbers(host), removed(host)) == (list(range(2, 12)), [f"/data/backups/{NAME}-before-1.sqlite"])
     assert "DELETE /images/jupyterhub:1" in host.engine.asked()
 
 
@@ -299,46 +285,25 @@ def test_another_error_with_an_image_is_told(host: FakeHost) -> None:
         record(host, release(11))
 
 
-def test_what_is_forgotten_is_told(host: FakeHost) -> None:
-    """An operator reads which release there is no way back to any more."""
-    keep(host, *ten())
-    assert record(host, release(11)).lines == [(MANAGER, "forgot release 1: only the last 10 stay")]
-
-
 def test_rows_are_the_newest_first_with_a_star_at_what_runs() -> None:
-    """Number, time, operator, commit, images and copy, as people read them."""
-    known = [replace(release(1), copy=""), release(2, commit="0a1b2c3d")]
+    """Number, time, operator, commit, images by digest or id, and copy, as people read them."""
+    known = [replace(release(1), copy=""), release(2, commit="0a1b2c3d", notebook_images=(f"sha256:{'b' * 64}",))]
     assert releases.rows(known, kept(spec("jupyterhub:1"))) == [
-        ("  2", "2026-11-02 10:00:00", "ada@desk", "0a1b2c3d", "jupyterhub:2", "a" * 12, f"{NAME}-before-2.sqlite"),
+        ("  2", "2026-11-02 10:00:00", "ada@desk", "0a1b2c3d", "jupyterhub:2", "b" * 12, f"{NAME}-before-2.sqlite"),
         ("* 1", "2026-11-01 10:00:00", "ada@desk", "-", "jupyterhub:1", "a" * 12, "-"),
     ]
 
 
-def star(known: list[Release], running: dict[str, Any] | None) -> list[str]:
-    """Return the rows that have the star."""
-    return [row[0] for row in releases.rows(known, running) if "*" in row[0]]
-
-
 @pytest.mark.parametrize(
     ("running", "stars"),
-    [
-        (lambda: kept(spec("jupyterhub:3")), ["* 3"]),
-        (lambda: kept(spec("jupyterhub:1")), ["* 4"]),
-        (lambda: kept(spec("jupyterhub:9")), []),
-        (lambda: None, []),
-    ],
+    [("jupyterhub:3", ["* 3"]), ("jupyterhub:1", ["* 4"]), ("jupyterhub:9", []), ("", [])],
     ids=["the newest of it", "gone back to", "changed by hand", "no service"],
 )
-def test_the_star_is_at_the_newest_that_is_as_what_runs(running: Callable[[], Any], stars: list[str]) -> None:
+def test_the_star_is_at_the_newest_that_is_as_what_runs(running: str, stars: list[str]) -> None:
     """One that was gone back to is there twice; a service that somebody has changed by hand is none of them."""
     known = [release(1), release(2), release(3), release(4, "jupyterhub:1")]
-    assert star(known, running()) == stars
-
-
-def test_an_image_known_by_its_id_is_shown_by_it() -> None:
-    """An image that no registry knows has no digest."""
-    known = [replace(release(1), notebook_images=(f"sha256:{'b' * 64}",))]
-    assert releases.rows(known, None)[0][5] == "b" * 12
+    rows = releases.rows(known, kept(spec(running)) if running else None)
+    assert [row[0] for row in rows if "*" in row[0]] == stars
 
 
 def test_what_differs_in_the_settings_of_two_releases_is_told() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from swarmhub.errors import SettingsError
-from swarmhub.host import EngineError
 from swarmhub.images import build as hub_image
 from swarmhub.images.build import HubImage
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
@@ -30,21 +29,17 @@ def desired(folder: Path, **table: Any) -> HubImage:
 
 
 def test_the_image_holds_the_folder_and_the_operators_userlist(folder: Path) -> None:
-    """The userlist that hosts.toml names takes the place of the project's own; ca/, conf.d/ and logo/ are there, even empty."""
-    assert desired(folder).files == {
+    """The userlist and the CA of hosts.toml; ca/, conf.d/ and logo/ are there, even empty."""
+    (folder / "company.pem").write_text("the CA")
+    assert desired(folder, ca=str(folder / "company.pem")).files == {
         "Dockerfile": b"the project's Dockerfile\n",
         "config.py": b"the project's config.py\n",
         "userlist": b"ada admin\ngrace\n",
         "ca/.keep": b"",
+        "ca/settings.crt": b"the CA",
         "conf.d/.keep": b"",
         "logo/.keep": b"",
     }
-
-
-def test_the_cas_to_trust_go_into_the_image(folder: Path) -> None:
-    """The file that hub.ca names is in ca/, with the ending that the system looks for."""
-    (folder / "company.pem").write_text("the CA")
-    assert desired(folder, ca=str(folder / "company.pem")).files["ca/settings.crt"] == b"the CA"
 
 
 def test_the_folder_of_more_configuration_can_be_another(folder: Path) -> None:
@@ -56,12 +51,6 @@ def test_the_folder_of_more_configuration_can_be_another(folder: Path) -> None:
     assert [name for name in sorted(files) if name.startswith("conf.d/")] == ["conf.d/.keep", "conf.d/of-mine.py"]
 
 
-def test_a_folder_of_more_configuration_that_is_none_is_told(folder: Path) -> None:
-    """A misspelt path is not an empty folder."""
-    with pytest.raises(SettingsError, match=r"none:1: is no folder; hub\.conf names it"):
-        desired(folder, conf=str(folder / "none"))
-
-
 def with_logo(folder: Path, content: bytes) -> HubImage:
     """Return the image to build with a logo of this content."""
     (folder / "logo.any").write_bytes(content)
@@ -70,13 +59,9 @@ def with_logo(folder: Path, content: bytes) -> HubImage:
 
 
 def test_the_logo_goes_into_the_image_named_by_what_it_is(folder: Path) -> None:
-    """Whatever its own name: the hub and browsers go by the ending."""
+    """Whatever its own name: the hub and browsers go by the ending; another one is another image."""
     content = b"\x89PNG\r\n\x1a\n..."
     assert with_logo(folder, content).files["logo/logo.png"] == content
-
-
-def test_another_logo_is_another_image(folder: Path) -> None:
-    """It is a file like any other."""
     assert len({desired(folder).tag, with_logo(folder, b"\xff\xd8\xff1").tag, with_logo(folder, b"\xff\xd8\xff2").tag}) == 3
 
 
@@ -85,25 +70,6 @@ def test_a_logo_that_is_none_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder)
     with pytest.raises(SettingsError, match=r"^logo\.any:1: is no PNG, JPEG or SVG image; page\.logo names it$"):
         with_logo(folder, b"GIF89a")
-
-
-@pytest.mark.parametrize(("name", "said"), [("none.svg", "no such file or directory"), ("", "is a directory")])
-def test_a_logo_that_cannot_be_read_is_told(folder: Path, name: str, said: str) -> None:
-    """A misspelt path is not JupyterHub's own logo."""
-    given = settings(hub={"userlist": str(folder / "users")}, page={"logo": str(folder / name)})
-    with pytest.raises(SettingsError, match=f":1: {said}; page.logo names it"):
-        hub_image.desired(given, folder / "hub")
-
-
-def test_the_tag_is_stable(folder: Path) -> None:
-    """The same inputs have the same tag: nothing is built."""
-    assert desired(folder).tag == desired(folder).tag
-
-
-def test_the_tag_has_the_services_name(folder: Path) -> None:
-    """The image is named like the service, and its version is the digest of what goes in."""
-    name, _, version = desired(folder, service="hub").tag.partition(":")
-    assert (name, len(version)) == ("hub", 12)
 
 
 @pytest.mark.parametrize("change", ["Dockerfile", "a new file", "userlist", "ca", "base"])
@@ -123,38 +89,39 @@ def test_the_tag_changes_with_whatever_goes_in(folder: Path, change: str) -> Non
 
 
 def test_the_tag_does_not_depend_on_where_the_userlist_is(folder: Path) -> None:
-    """A userlist with the same content in another place gives the same image."""
+    """The same content gives the same image, named like the service; its version is the digest of what goes in."""
     (folder / "elsewhere").write_text((folder / "users").read_text())
-    assert desired(folder, userlist=str(folder / "elsewhere")).tag == desired(folder).tag
+    tag = desired(folder, service="hub").tag
+    assert desired(folder, service="hub", userlist=str(folder / "elsewhere")).tag == tag
+    assert (tag.partition(":")[0], len(tag.partition(":")[2])) == ("hub", 12)
 
 
 def test_every_mistake_of_the_userlist_is_told_with_its_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mistakes are found before anything is built, under the path that the operator would type."""
+    """Before anything is built, under the path that the operator would type: the whole one from elsewhere."""
     (folder / "users").write_text("ada admin\na b c\nADA\n")
+    with pytest.raises(SettingsError, match=f"^{folder}/users:2: "):
+        desired(folder)
     monkeypatch.chdir(folder)
     with pytest.raises(SettingsError) as error:
         desired(folder)
     assert [str(problem).partition(": ")[0] for problem in error.value.problems] == ["users:2", "users:3"]
 
 
-def test_a_userlist_elsewhere_is_named_by_its_whole_path(folder: Path) -> None:
-    """A file outside the folder one is in is named so that one finds it."""
-    (folder / "users").write_text("")
-    with pytest.raises(SettingsError, match=f"^{folder}/users:1: names no admin"):
-        desired(folder)
-
-
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("tables", "said"),
     [
-        ({"userlist": "/no/users"}, r"/no/users:1: no such file or directory; it lists who may log in"),
-        ({"ca": "/no/ca"}, "hub.ca names it"),
+        ({"hub": {"userlist": "/no/users"}}, r"/no/users:1: no such file or directory; it lists who may log in"),
+        ({"hub": {"ca": "/no/ca"}}, "hub.ca names it"),
+        ({"hub": {"conf": "/no/conf"}}, "conf:1: is no folder; hub.conf names it"),
+        ({"page": {"logo": "/no/logo.svg"}}, ":1: no such file or directory; page.logo names it"),
+        ({"page": {"logo": "/"}}, ":1: is a directory; page.logo names it"),
     ],
 )
-def test_a_file_that_is_not_there_is_told(folder: Path, table: dict[str, str], said: str) -> None:
-    """A userlist or CA file that is missing is a mistake of the settings."""
+def test_a_file_that_is_not_there_is_told(folder: Path, tables: dict[str, dict[str, str]], said: str) -> None:
+    """A misspelt path is a mistake of the settings, no empty folder and not JupyterHub's own logo."""
+    hub = {"userlist": str(folder / "users")} | tables.get("hub", {})
     with pytest.raises(SettingsError, match=said):
-        desired(folder, **table)
+        hub_image.desired(settings(**tables | {"hub": hub}), folder / "hub")
 
 
 def test_the_projects_own_folder_makes_an_image(folder: Path) -> None:
@@ -211,13 +178,6 @@ def test_the_build_shows_its_lines(progress: FakeProgress) -> None:
     ]
     build(FakeHost(answers={"POST /build": events}), progress)
     assert progress.outputs == [(MANAGER, line) for line in ("Step 1/2 : FROM scratch", "one", "two")]
-
-
-def test_a_build_that_fails_is_not_swallowed(progress: FakeProgress) -> None:
-    """An error of the builder ends the change."""
-    failure = EngineError(MANAGER, 500, "The command '/bin/sh -c npm ci' returned a non-zero code: 1")
-    with pytest.raises(EngineError, match="returned a non-zero code"):
-        build(FakeHost(answers={"POST /build": failure}), progress)
 
 
 def test_a_build_says_what_it_makes(folder: Path) -> None:

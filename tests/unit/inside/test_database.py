@@ -106,20 +106,11 @@ def test_a_database_without_a_hubs_tables_has_neither_schema_nor_users(do: Do, f
 
 
 def test_a_copy_is_the_database(do: Do, live: Path, copy: Path) -> None:
-    """All that is in it is in the copy."""
+    """Read by its owner only, since it holds the hashes of tokens; a deploy that failed after the copy makes it again."""
+    before = live.read_bytes()
     do("copy", live, copy)
-    assert users(copy) == ["ada", "grace"]
-
-
-def test_a_copy_is_read_by_its_owner_only(do: Do, live: Path, copy: Path) -> None:
-    """It holds the hashes of tokens."""
-    do("copy", live, copy)
+    assert (users(copy), live.read_bytes()) == (["ada", "grace"], before)
     assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-
-
-def test_a_copy_replaces_an_older_one_of_its_name(do: Do, live: Path, copy: Path) -> None:
-    """A deploy that failed after the copy makes it again."""
-    do("copy", live, copy)
     add(live, "joan")
     do("copy", live, copy)
     assert users(copy) == ["ada", "grace", "joan"]
@@ -137,13 +128,6 @@ def test_without_a_database_there_is_nothing_to_copy(do: Do, folder: Path, copy:
     """A hub that never ran has none: that is no error, and leaves no file."""
     do("copy", folder / "jupyterhub.sqlite", copy)
     assert list(folder.iterdir()) == []
-
-
-def test_a_copy_leaves_the_database_as_it_is(do: Do, live: Path, copy: Path) -> None:
-    """Not a byte of it changes."""
-    before = live.read_bytes()
-    do("copy", live, copy)
-    assert live.read_bytes() == before
 
 
 def test_what_is_not_committed_is_not_in_the_copy(do: Do, live: Path, copy: Path) -> None:
@@ -196,35 +180,19 @@ def test_a_copy_has_what_is_in_the_write_ahead_log_only(do: Do, live: Path, copy
         assert users(copy) == ["ada", "grace", "joan"]
 
 
-def test_the_database_of_a_hub_that_was_killed_is_looked_at(do: Do, live: Path, folder: Path) -> None:
-    """What was half written is rolled back, as the hub itself would do when it starts."""
-    assert do("look", killed(live, folder / "left" / "jupyterhub.sqlite"))["users"] == 2002
-
-
 def test_the_database_of_a_hub_that_was_killed_is_copied(do: Do, live: Path, folder: Path, copy: Path) -> None:
-    """A deploy that mends a hub which crashed is not stopped by how it left its database."""
+    """What was half written is rolled back, as the hub itself would; it does not stop the deploy that mends the hub."""
+    assert do("look", killed(live, folder / "seen" / "jupyterhub.sqlite"))["users"] == 2002
     do("copy", killed(live, folder / "left" / "jupyterhub.sqlite"), copy)
     assert "torn" not in users(copy)
 
 
 def test_a_copy_is_put_back(do: Do, live: Path, copy: Path) -> None:
-    """The database is as it was when it was copied."""
+    """The database is as it was when it was copied, the hub's whatever its user; also where it is gone, and once more."""
     do("copy", live, copy)
     add(live, "joan")
     found = do("restore", live, copy)
-    assert (users(live), found["users"]) == (["ada", "grace"], 2)
-
-
-def test_a_copy_that_was_put_back_stays(do: Do, live: Path, copy: Path) -> None:
-    """It can be put back another time."""
-    do("copy", live, copy)
-    do("restore", live, copy)
-    assert users(copy) == ["ada", "grace"]
-
-
-def test_a_copy_is_put_back_where_the_database_is_gone(do: Do, live: Path, copy: Path) -> None:
-    """A file that somebody removed is there again."""
-    do("copy", live, copy)
+    assert (users(live), users(copy), found["users"], live.stat().st_mode & 0o777) == (*[["ada", "grace"]] * 2, 2, 0o660)
     live.unlink()
     do("restore", live, copy)
     assert users(live) == ["ada", "grace"]
@@ -239,18 +207,13 @@ def test_what_was_left_beside_the_database_does_not_come_into_the_copy(do: Do, l
 
 
 def test_a_copy_that_is_missing_leaves_the_database_alone(do: Do, live: Path, folder: Path, copy: Path) -> None:
-    """The database and what belongs to it stay as they are: its journal may be all that makes it whole."""
+    """The database and what belongs to it stay as they are, its journal too, and no half of a file stays on the volume."""
     left = killed(live, folder / "left" / "jupyterhub.sqlite")
-    with pytest.raises(sqlite3.OperationalError):
-        do("restore", left, copy)
+    for database, beside in ((left, {"jupyterhub.sqlite", "jupyterhub.sqlite-journal"}), (live, {"jupyterhub.sqlite", "left"})):
+        with pytest.raises(sqlite3.OperationalError):
+            do("restore", database, copy)
+        assert {file.name for file in database.parent.iterdir()} == beside
     assert "torn" not in users(left)
-
-
-def test_a_copy_that_is_missing_leaves_nothing_behind(do: Do, live: Path, folder: Path, copy: Path) -> None:
-    """No half of a file stays on the volume."""
-    with pytest.raises(sqlite3.OperationalError):
-        do("restore", live, copy)
-    assert [file.name for file in folder.iterdir()] == ["jupyterhub.sqlite"]
 
 
 def test_a_copy_that_is_damaged_is_not_put_back(do: Do, live: Path, copy: Path) -> None:
@@ -270,15 +233,10 @@ def test_a_database_that_cannot_be_read_is_kept_as_it_is(do: Do, live: Path, cop
 
 
 def test_a_copy_is_removed(do: Do, live: Path, copy: Path) -> None:
-    """One that no release needs any more goes."""
+    """One that no release needs any more goes; that it is gone already is no error."""
     do("copy", live, copy)
     do("remove", copy)
-    assert not copy.exists()
-
-
-def test_a_copy_that_is_gone_is_removed_without_an_error(do: Do, copy: Path) -> None:
-    """That it is gone already is no error."""
-    assert do("remove", copy)["bytes"] == 0
+    assert (copy.exists(), do("remove", copy)["bytes"]) == (False, 0)
 
 
 def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
@@ -323,7 +281,11 @@ def roots(live: Path, folder: Path) -> Path:
 
 @pytest.mark.usefixtures("_group")
 def test_what_the_hub_keeps_is_opened_to_its_group_alone(do: Do, live: Path, roots: Path) -> None:
-    """To the folders, too, for SQLite's journal; the copies stay root's."""
+    """To the folders, too, for SQLite's journal; the copies stay root's; before the first hub the volume is empty."""
+    (empty := roots / "empty").mkdir(0o755)
+    do("open", empty / "jupyterhub.sqlite")
+    assert modes(empty) == {".": 0o770}
+    empty.rmdir()
     assert do("open", live)["users"] == 2
     assert modes(roots) == {
         ".": 0o770,
@@ -357,18 +319,3 @@ def test_nothing_outside_the_volume_is_opened(
     before = modes(outside.parent)
     do("open", live)
     assert modes(outside.parent) == before
-
-
-@pytest.mark.usefixtures("_group")
-def test_an_empty_volume_is_opened(do: Do, folder: Path) -> None:
-    """Before the first hub."""
-    folder.chmod(0o755)
-    do("open", folder / "jupyterhub.sqlite")
-    assert modes(folder) == {".": 0o770}
-
-
-def test_a_copy_that_is_put_back_is_the_hubs(do: Do, live: Path, copy: Path) -> None:
-    """Whatever its user."""
-    do("copy", live, copy)
-    do("restore", live, copy)
-    assert live.stat().st_mode & 0o777 == 0o660

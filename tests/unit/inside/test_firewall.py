@@ -78,7 +78,9 @@ def firewall(tmp_path: Path) -> Path:
         for name, text in ((family, IPTABLES), (f"{family}-restore", RESTORE)):
             (tmp_path / name).write_text(text)
             (tmp_path / name).chmod(0o755)
-    (tmp_path / "iptables.chains" / "FORWARD").write_text("-j DOCKER-USER\n")
+    # The keeper's pauses cost no time.
+    (tmp_path / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.05\n")
+    (tmp_path / "sleep").chmod(0o755)
     return tmp_path
 
 
@@ -190,11 +192,6 @@ def test_what_is_missing_is_seen(firewall: Path, call: Call, keeper: "subprocess
     """A flushed chain, and a jump that somebody took."""
     assert stand(call, keeper)
     (firewall / "iptables.chains" / chain).write_text("")
-    assert call("check") == 1
-
-
-def test_without_a_keeper_nothing_stands(call: Call) -> None:
-    """Where the rules were never raised."""
     assert call("check") == 1
 
 

@@ -60,8 +60,9 @@ def save(host: FakeHost, file: Path, said: list[tuple[int, int]] | None = None) 
 
 
 def test_a_home_is_saved_as_a_tar_that_its_owner_alone_can_read(file: Path) -> None:
-    """Everything is in it, below a folder of the home's name."""
-    assert save(node(), file) == WHOLE
+    """Everything is in it, below a folder of the home's name; it is said how far it is, never more than there is."""
+    said: list[tuple[int, int]] = []
+    assert (save(node(), file, said), said) == (WHOLE, [(5, 5), (5, 5)])
     with tarfile.open(file) as saved:
         content = saved.extractfile("ada/work/a.txt")
         assert (saved.getnames(), content and content.read()) == (["ada", "ada/work", "ada/work/a.txt"], b"hello")
@@ -75,13 +76,6 @@ def test_nobody_can_reach_or_change_it_meanwhile(file: Path) -> None:
     body = host.engine.sent("POST /containers/create").body
     assert body["HostConfig"] == {"Mounts": [{**MOUNT, "ReadOnly": True}], "NetworkMode": "none"}
     assert host.engine.asked("DELETE") == ["DELETE /containers/once"] * 2
-
-
-def test_it_is_said_how_far_it_is(file: Path) -> None:
-    """Never more than there is: a tar has more bytes than the files in it."""
-    said: list[tuple[int, int]] = []
-    save(node(), file, said)
-    assert said == [(5, 5), (5, 5)]
 
 
 def breaking(_: Request) -> Any:
@@ -119,16 +113,12 @@ def test_what_is_not_whole_does_not_stay(host: FakeHost, error: str, file: Path,
 
 
 def test_after_a_ctrl_c_nothing_is_left(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a part of a file here nor a container there."""
+    """Neither a part of a file here nor a container there; a file that cannot be written is told."""
     monkeypatch.setattr("tests.unit.support.fakes.copy.deepcopy", lambda value: value)
     host = node(interrupted)
     with pytest.raises(KeyboardInterrupt):
         save(host, file)
     assert (list(file.parent.iterdir()), len(host.engine.asked("DELETE"))) == ([], 2)
-
-
-def test_a_disk_that_is_full_here_is_told(file: Path) -> None:
-    """With the file that could not be written."""
     with pytest.raises(StepError, match=r"cannot save to .*: No such file or directory"):
         save(node(), file.parent / "nowhere" / "ada.tar.gz")
 

@@ -71,17 +71,13 @@ def test_nothing_is_asked_where_the_hub_stays(run: Run, hosts: Hosts, monkeypatc
     assert plans.before_service(run).changes == ()
 
 
-def test_a_hub_that_does_not_answer_does_not_stand_in_the_way(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deploy is to bring one that does."""
+def test_a_hub_that_does_not_answer_does_not_stand_in_the_way(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deploy is to bring one that does; before the first there is none."""
 
     def refuse(_: Run) -> Any:
         raise StepError(MANAGER, "the hub does not answer", "Does it run?")
 
     monkeypatch.setattr(api, "connect", refuse)
     assert plans.before_service(run).changes == ()
-
-
-def test_a_first_deploy_has_nobody_to_remove(run: Run, hosts: Hosts) -> None:
-    """There is no hub yet."""
     del hosts[MANAGER].engine.answers["GET /services/jupyterhub"]
     assert plans.before_service(run).changes == ()

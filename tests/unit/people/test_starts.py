@@ -67,7 +67,7 @@ def test_servers_are_started_a_few_at_a_time() -> None:
 
 
 def test_the_hubs_reason_is_passed_on_and_the_others_go_on() -> None:
-    """One who gets none keeps nobody else from theirs."""
+    """One who gets none keeps nobody else from theirs; a mistake of swarmhub's own is raised as it is."""
     api = FakeApi(
         {"ada": FAILED, "hopper": [READY[0]]},
         {"knuth": refusal(429, "too many"), "zuse": refusal(400, "zuse is already running")},
@@ -80,10 +80,6 @@ def test_the_hubs_reason_is_passed_on_and_the_others_go_on() -> None:
         "knuth": "the hub answers 429: too many",
     }
     assert len(said) == 2
-
-
-def test_a_mistake_of_ours_is_no_failed_start() -> None:
-    """It is raised as it is."""
     with pytest.raises(KeyError):
         starts.start_all(FakeApi({"ada": [KeyError("x")]}), ["ada"], 4, str)  # type: ignore[arg-type]
 

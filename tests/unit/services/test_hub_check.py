@@ -26,26 +26,16 @@ def answering(*lines: str, code: int = 0) -> FakeHost:
     return FakeHost(MANAGER, answers)
 
 
-def test_the_container_has_what_the_hub_gets_and_nothing_else() -> None:
-    """The service's environment; no network, no engine, no volume."""
-    host = answering('{"problems": []}')
-    CHECK.apply(host, FakeProgress())
-    body = host.engine.sent("POST /containers/create").body
-    assert (body["Image"], body["Env"], body["HostConfig"]) == (
-        "jupyterhub:0123456789ab",
-        ["A=1", "B=2"],
-        {"NetworkMode": "none"},
-    )
-
-
 @pytest.mark.parametrize(("container", "user"), [({"User": "61081:0"}, "61081:0"), ({}, "")])
 def test_it_runs_as_the_hub_will(container: dict[str, str], user: str) -> None:
-    """What only root could read is found out before."""
+    """With the service's environment and user, so that what only root could read is found; no network, engine or volume."""
     host = answering('{"problems": []}')
-    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1", "Env": [], **container}}}
+    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1", "Env": ["A=1", "B=2"], **container}}}
     check = hub_check.change(spec, {}, MANAGER)
     check.apply(host, FakeProgress())
-    assert host.engine.sent("POST /containers/create").body["User"] == user
+    body = host.engine.sent("POST /containers/create").body
+    assert (body["Image"], body["Env"], body["User"]) == ("jupyterhub:1", ["A=1", "B=2"], user)
+    assert body["HostConfig"] == {"NetworkMode": "none"}
 
 
 def test_secrets_are_files_and_nothing_else() -> None:
@@ -87,8 +77,4 @@ def test_it_runs_first_whenever_another_hub_is_to_start(found: object, cost: Cos
     update = Change("update", "service jupyterhub", MANAGER, lambda *_: None, cost=cost)
     plan = hub_check.before(Plan("service", "", (update,)), CHECK, found)
     assert plan.changes == ((CHECK, update) if is_checked else (update,))
-
-
-def test_nothing_to_do_needs_no_check() -> None:
-    """A deploy without changes stays fast."""
     assert hub_check.before(Plan("service", "as wanted"), CHECK, {}).changes == ()

@@ -88,11 +88,6 @@ def test_a_longer_name_is_another_network() -> None:
     assert seen(host) is None
 
 
-def test_the_vxlan_id_is_dockers_own() -> None:
-    """The VXLAN id that Docker adds to the options is not observed as one of them."""
-    assert observed().fields["Options"] == {}
-
-
 def test_users_of_the_network_are_the_services_whose_tasks_join_it() -> None:
     """Services are on the network if their template names its id, or their spec does as older clients wrote it."""
     old = {"ID": "old", "Spec": {"Name": "old-style", "TaskTemplate": {}, "Networks": [{"Target": ID}]}}
@@ -101,11 +96,18 @@ def test_users_of_the_network_are_the_services_whose_tasks_join_it() -> None:
 
 
 def test_a_missing_network_is_created_as_wanted() -> None:
-    """Where there is no network, the plan is to create it, and applying it sends the wanted body."""
-    host, wanted = FakeHost(), network.desired(settings())
+    """Where there is no network, the plan shows all that is set, and applying it sends the wanted body."""
+    host, wanted = FakeHost(), network.desired(settings(network={"subnet": "10.9.0.0/16"}))
     (change,) = network.plan(wanted, None, MANAGER).changes
     change.apply(host, FakeProgress())
     assert (change.verb, change.what, host.engine.sent("POST /networks/create").body) == ("create", "network jupyter", wanted)
+    assert [(item.path, item.wanted) for item in change.differences] == [
+        ("Name", "jupyter"),
+        ("Driver", "overlay"),
+        ("Scope", "swarm"),
+        ("IPAM.Driver", "default"),
+        ("IPAM.Config[0].Subnet", "10.9.0.0/16"),
+    ]
 
 
 @pytest.mark.parametrize("table", [{}, {"subnet": "10.0.1.0/24"}])
@@ -180,6 +182,7 @@ def test_replacing_waits_for_each_thing_to_be_gone(clock: Clock, progress: FakeP
         f"GET /networks/{ID}",
         "POST /networks/create",
     ]
+    assert progress.lines == [(MANAGER, "removed service jupyterhub")]
 
 
 def test_replacing_waits_for_tasks_that_are_being_removed(clock: Clock, progress: FakeProgress) -> None:
@@ -198,15 +201,6 @@ def test_replacing_waits_for_tasks_that_are_being_removed(clock: Clock, progress
     assert left == []
 
 
-def test_replacing_says_which_service_it_stops(clock: Clock, progress: FakeProgress) -> None:
-    """Each service that is removed for the network's sake is named while it happens."""
-    host = manager(service("jupyterhub", ID), Attachable=True)
-    host.engine.answers |= {"GET /tasks": []}
-    (change,) = network.plan(network.desired(settings()), seen(host), MANAGER, recreate=True).changes
-    change.apply(host, progress)
-    assert progress.lines == [(MANAGER, "removed service jupyterhub")]
-
-
 @pytest.mark.parametrize("answers", [{"GET /tasks": [task("running")]}, {"GET /tasks": [], f"GET /networks/{ID}": ANSWER}])
 def test_a_network_that_stays_in_use_is_an_error_and_no_new_one_is_made(
     clock: Clock, progress: FakeProgress, answers: dict[str, Any]
@@ -220,38 +214,16 @@ def test_a_network_that_stays_in_use_is_an_error_and_no_new_one_is_made(
     assert "POST /networks/create" not in host.engine.asked()
 
 
-def notebook(user: str, *networks: str) -> dict[str, Any]:
-    """Return what an engine lists of a user's server on these networks."""
-    made = service(f"jupyter-{user}", *networks)
-    made["Spec"]["Labels"] = {"swarmhub.notebooks": "jupyterhub"}
-    made["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] = [f"JUPYTERHUB_USER={user}"]
-    return made
-
-
-def test_the_people_on_a_network_are_those_whose_servers_are_on_it() -> None:
-    """Each once and by name; the hub is nobody's."""
-    found = observed(notebook("grace", ID), notebook("ada", ID), notebook("joan", "another"), service("jupyterhub", ID))
-    assert found.people == ("ada", "grace")
-
-
 def test_replacing_a_network_names_the_people_whose_work_stops() -> None:
-    """An operator reads who they are before it is done."""
-    found = observed(notebook("ada", ID), Attachable=True)
-    (change,) = network.plan(network.desired(settings()), found, MANAGER, recreate=True).changes
-    assert change.price == "notebooks stop: 1 (ada)"
-
-
-def test_a_network_that_will_be_made_is_shown_field_by_field() -> None:
-    """Where there is none, all that is set is new."""
-    (change,) = network.plan(network.desired(settings(network={"subnet": "10.9.0.0/16"})), None, MANAGER).changes
-    shown = [(item.path, item.wanted) for item in change.differences]
-    assert shown == [
-        ("Name", "jupyter"),
-        ("Driver", "overlay"),
-        ("Scope", "swarm"),
-        ("IPAM.Driver", "default"),
-        ("IPAM.Config[0].Subnet", "10.9.0.0/16"),
-    ]
+    """Each once and by name, and nobody who is elsewhere; an operator reads who they are before it is done."""
+    servers = [service("jupyterhub", ID)]
+    for user, on in (("grace", ID), ("ada", ID), ("joan", "another")):
+        made = service(f"jupyter-{user}", on)
+        made["Spec"]["Labels"] = {"swarmhub.notebooks": "jupyterhub"}
+        made["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] = [f"JUPYTERHUB_USER={user}"]
+        servers.append(made)
+    (change,) = network.plan(network.desired(settings()), observed(*servers, Attachable=True), MANAGER, recreate=True).changes
+    assert change.price == "notebooks stop: 2 (ada, grace)"
 
 
 @pytest.mark.parametrize(

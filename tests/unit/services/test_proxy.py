@@ -84,19 +84,12 @@ def test_the_token_is_a_secret_of_both() -> None:
     assert "token" not in [*environment(hub).values(), *environment(front).values()]
 
 
-@pytest.mark.parametrize(("staging", "hsts"), [(True, "0"), (False, "1")])
-def test_browsers_are_bound_to_https_by_a_real_certificate_only(staging: bool, hsts: str) -> None:
-    """A staging one could not be passed any more."""
-    spec = proxy.desired(settings(proxy={"separate": True}, certs={"staging": staging}), WITH_TOKEN, PARTS)
-    assert environment(spec)["HSTS"] == hsts
-
-
-@pytest.mark.parametrize(("subdomains", "told"), [(True, "1"), (False, "0")])
-def test_it_routes_by_domain_where_users_have_one(subdomains: bool, told: str) -> None:
-    """As the hub tells it its routes."""
-    hub = {"domain": "hub.example.org", "subdomains": subdomains}
-    spec = proxy.desired(settings(proxy={"separate": True}, hub=hub), WITH_TOKEN, PARTS)
-    assert environment(spec)["SUBDOMAINS"] == told
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_settings_reach_its_environment(is_on: bool) -> None:
+    """HTTPS binds browsers by a real certificate only; it routes by domain where users have one, as the hub tells it."""
+    hub = {"domain": "hub.example.org", "subdomains": is_on}
+    spec = proxy.desired(settings(proxy={"separate": True}, certs={"staging": not is_on}, hub=hub), WITH_TOKEN, PARTS)
+    assert (environment(spec)["HSTS"], environment(spec)["SUBDOMAINS"]) == (str(int(is_on)),) * 2
 
 
 def test_what_is_as_wanted_is_left_alone() -> None:

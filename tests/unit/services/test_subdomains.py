@@ -54,8 +54,4 @@ def test_a_change_stops_the_servers_that_run(before: str, now: str) -> None:
 def test_without_a_change_or_a_server_only_the_hub_restarts(before: str, now: str, running: list[Notebook]) -> None:
     """As with any other update."""
     assert price(before, now, running) == [(Cost.NOTHING, ()), (Cost.HUB_RESTART, ())]
-
-
-def test_a_hub_that_is_made_stops_nobodys_server() -> None:
-    """There is none before it."""
     assert subdomains.priced(PLAN, spec(HUB), None, lambda: RUNNING) is PLAN

@@ -26,15 +26,12 @@ def test_settings_reach_the_request() -> None:
     assert wanted == {"Name": "data", "Driver": "local", "DriverOpts": NFS}
 
 
-def test_a_missing_volume_is_observed_as_none() -> None:
-    """An engine that knows no such volume is no error."""
-    assert volume.observe(FakeHost(), "jupyterhub-data") is None
-
-
 def test_a_missing_volume_is_created_on_the_manager() -> None:
-    """Where there is no volume, the plan is to create it, and applying it sends the wanted body."""
-    host, wanted = FakeHost(), volume.desired(settings())
-    (change,) = volume.plan(wanted, None, MANAGER).changes
+    """The plan shows its fields and docker's own command, and applying it sends the wanted body."""
+    host, wanted = FakeHost(), volume.desired(settings(volume={"options": NFS}))
+    (change,) = volume.plan(wanted, volume.observe(host, "jupyterhub-data"), MANAGER).changes
+    assert [item.path for item in change.differences] == ["Name", "Driver", *(f"DriverOpts.{name}" for name in NFS)]
+    assert change.command.startswith("docker volume create --driver local --opt type=nfs")
     change.apply(host, FakeProgress())
     assert (change.host, host.engine.sent("POST /volumes/create").body) == (MANAGER, wanted)
 
@@ -64,16 +61,4 @@ def test_a_volume_that_differs_is_never_replaced(table: dict[str, Any], drift: d
     with pytest.raises(StepError) as refused:
         volume.plan(volume.desired(settings(volume=table)), ANSWER | drift, MANAGER)
     assert said in refused.value.cause
-
-
-def test_the_refusal_says_what_to_do_about_the_data() -> None:
-    """The remedy is to change hosts.toml, or to move the data first."""
-    with pytest.raises(StepError, match=r"holds the hub's data and is not replaced: change hosts.toml, or move the data"):
-        volume.plan(volume.desired(settings()), ANSWER | {"Driver": "rexray"}, MANAGER)
-
-
-def test_a_volume_that_will_be_made_is_shown_and_can_be_typed() -> None:
-    """Its fields, and docker's own command."""
-    (change,) = volume.plan(volume.desired(settings(volume={"options": NFS})), None, MANAGER).changes
-    assert [item.path for item in change.differences] == ["Name", "Driver", *(f"DriverOpts.{name}" for name in NFS)]
-    assert change.command.startswith("docker volume create --driver local --opt type=nfs")
+    assert "holds the hub's data and is not replaced: change hosts.toml, or move the data" in str(refused.value)

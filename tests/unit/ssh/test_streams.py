@@ -80,17 +80,13 @@ def transport(channel: FakeChannel) -> Any:
 
 
 def test_lines_come_without_their_ends_and_the_code_is_returned() -> None:
-    """A terminal ends its lines with two characters."""
+    """A terminal ends its lines with two characters, and sshd hangs it up when the channel is closed and nobody reads on."""
     channel = FakeChannel(b"a\r\nb c\r\n", code=3)
     lines = streams.lines(transport(channel), "tail")
     said = [next(lines), next(lines)]
     with pytest.raises(StopIteration) as ended:
         next(lines)
     assert (said, ended.value.value, channel.asked[-1]) == (["a", "b c"], 3, "close")
-
-
-def test_a_command_whose_lines_nobody_reads_on_is_hung_up() -> None:
-    """It has a terminal, which sshd hangs up when the channel is closed."""
     channel = FakeChannel(b"a\r\nb\r\n")
     lines = streams.lines(transport(channel), "tail -f")
     next(lines)

@@ -80,31 +80,19 @@ def manager(*lines: str) -> FakeHost:
 
 
 def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
-    """The engine gives one task's lines after the other's."""
-    found = logs.of_service(manager(line(3), line(5), line(1), line(4)), "jupyterhub", LAST)
-    assert list(found) == [line(1), line(3), line(4), line(5)]
+    """The engine gives one task's lines after the other's; those of a progress bar stay behind the one before them."""
+    found = logs.of_service(manager(line(3), "50 %", "99 %", line(1), line(4)), "jupyterhub", LAST)
+    assert list(found) == [line(1), line(3), "50 %", "99 %", line(4)]
 
 
-def test_a_line_without_a_time_stays_behind_the_one_before_it() -> None:
-    """A progress bar's carriage returns make many lines of one."""
-    assert logs.by_time([line(3), "50 %", "99 %", line(1)]) == [line(1), line(3), "50 %", "99 %"]
-
-
-def test_by_default_the_last_hundred_lines_are_shown() -> None:
-    """The engine counts them for each task; here they count for all."""
+@pytest.mark.parametrize(
+    ("wanted", "shown", "params"), [(LAST, 100, {"tail": "100"}), (SINCE, 150, {"tail": "all", "since": "1794744000.000000"})]
+)
+def test_by_default_the_last_hundred_lines_are_shown(wanted: Wanted, shown: int, params: dict[str, str]) -> None:
+    """The engine counts them for each task, here they count for all; who names a time wants all that was said since."""
     host = manager(*(line(n % 60) for n in range(150)))
-    assert len(list(logs.of_service(host, "jupyterhub", LAST))) == 100
-    assert host.engine.sent("GET /services/s1/logs").params["tail"] == "100"
-
-
-def test_since_a_time_all_lines_are_shown() -> None:
-    """Who names a time wants what was said since, however much it is."""
-    host = manager(*(line(n % 60) for n in range(150)))
-    assert len(list(logs.of_service(host, "jupyterhub", SINCE))) == 150
-    assert (
-        host.engine.sent("GET /services/s1/logs").params | {"tail": "all", "since": "1794744000.000000"}
-        == host.engine.sent("GET /services/s1/logs").params
-    )
+    assert len(list(logs.of_service(host, "jupyterhub", wanted))) == shown
+    assert params.items() <= host.engine.sent("GET /services/s1/logs").params.items()
 
 
 def test_following_goes_on_behind_the_last_line() -> None:
@@ -112,12 +100,7 @@ def test_following_goes_on_behind_the_last_line() -> None:
     host = manager(line(1), "50 %")
     assert list(logs.of_service(host, "jupyterhub", Wanted(None, follow=True))) == [line(1), "50 %", line(59, "later")]
     assert host.engine.requests[-1].params["since"] == "1794740401.000000008"
-
-
-def test_following_a_log_that_is_empty_begins_at_its_beginning() -> None:
-    """A server that has just started has not said a word."""
-    host = manager()
-    assert list(logs.of_service(host, "jupyterhub", Wanted(None, follow=True))) == [line(59, "later")]
+    assert list(logs.of_service(manager(), "jupyterhub", Wanted(None, follow=True))) == [line(59, "later")]
 
 
 def test_a_service_that_is_not_there_is_an_error() -> None:
@@ -129,11 +112,6 @@ def test_a_service_that_is_not_there_is_an_error() -> None:
 def engine(code: int = 0, out: str = "", since: str = "", tail: str = "100") -> FakeHost:
     """Return a host whose engine's log is this."""
     return FakeHost(WORKER1, commands={f"sh -c {ENGINE_LOG} sh {tail} {since} ": Output(code, out, "")})
-
-
-def test_an_engines_lines_are_passed_on() -> None:
-    """They have their time already."""
-    assert list(logs.of_engine(engine(out="a\nb\n"), LAST)) == ["a", "b"]
 
 
 def test_an_engines_lines_before_the_time_are_left_out() -> None:

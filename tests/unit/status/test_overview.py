@@ -83,30 +83,21 @@ def observed(given: Settings, hosts: Hosts) -> Status:
     return overview.observe(given, Look(given, hosts, MANAGER), hosts, MANAGER)
 
 
-def test_servers_are_shown_with_node_and_memory(given: Settings, hosts: Hosts) -> None:
-    """A server's memory is asked for on the node that runs it, and only there."""
-    (server,) = observed(given, hosts).servers
+def test_hub_and_servers_are_shown_with_node_and_memory(given: Settings, hosts: Hosts) -> None:
+    """By the names of hosts.toml; memory is asked for on the node that runs it, and only there."""
+    found = observed(given, hosts)
+    (server,), hub = found.servers, found.hub
     assert (server.user, server.node, server.state, server.memory) == ("ada", WORKER1, "running", len(WORKER1))
     assert "GET /containers/c2/stats" not in hosts[MANAGER].engine.asked()
-
-
-def test_the_hub_is_shown_with_node_and_memory(given: Settings, hosts: Hosts) -> None:
-    """The hub's node has the name that hosts.toml gives it."""
-    hub = observed(given, hosts).hub
     assert hub
     assert (hub.node, hub.state, hub.restarts, hub.memory) == (MANAGER, "running", 0, len(MANAGER))
 
 
-def test_each_node_has_its_images(given: Settings, hosts: Hosts) -> None:
-    """The notebook image is asked for on every node, the hub's on the managers."""
-    notebook, hub = observed(given, hosts).images
-    assert (notebook.name, list(notebook.held), list(hub.held)) == (NOTEBOOK, [MANAGER, WORKER1, WORKER2], [MANAGER])
-
-
 def test_every_image_has_its_column(given: Settings, hosts: Hosts) -> None:
-    """A profile's image that a node lacks shows as missing there."""
+    """Notebook images on every node, the hub's on the managers; a profile's image that a node lacks shows as missing there."""
     hosts[WORKER1].engine.answers[f"GET /images/{EXTRA}/json"] = {"Id": "sha256:x", "RepoDigests": []}
-    _, extra, _ = observed(with_extra(given), hosts).images
+    notebook, extra, hub = observed(with_extra(given), hosts).images
+    assert (notebook.name, list(notebook.held), list(hub.held)) == (NOTEBOOK, [MANAGER, WORKER1, WORKER2], [MANAGER])
     assert (extra.name, [bool(one) for one in extra.held.values()]) == (EXTRA, [False, True, False])
 
 

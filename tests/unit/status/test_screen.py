@@ -77,11 +77,6 @@ def test_a_cluster_with_five_servers_is_one_screen() -> None:
     assert (len(shown) <= 30, max(len(line) for line in shown) <= 100) == (True, True)
 
 
-def test_nothing_wrong_is_calm() -> None:
-    """Where all is well, nothing is yellow or red."""
-    assert alarms(STATUS) == []
-
-
 def machine(**changed: float) -> Status:
     """Return a status whose first node's machine differs."""
     return replace(STATUS, nodes=(replace(STATUS.nodes[0], machine=replace(CALM, **changed)),))  # type: ignore[arg-type]
@@ -160,28 +155,19 @@ def test_what_is_wrong_is_coloured(status: Status, alarm: tuple[str, str]) -> No
     assert alarm in alarms(status)
 
 
-def test_a_certificate_is_due_with_a_third_of_its_life_left() -> None:
-    """As `fab certs` decides; in the last week it is red."""
-    old = replace(CERTIFICATE, not_before=NOW - timedelta(days=60), not_after=NOW + timedelta(days=29))
-    assert alarms(replace(STATUS, certificate=old)) == [("29 days left; it is due: fab certs", screen.WARN)]
-
-
-def test_nobody_but_the_operator_renews_a_certificate_of_their_own() -> None:
-    """That it is due is said with what helps."""
-    old = replace(CERTIFICATE, not_before=NOW - timedelta(days=60), not_after=NOW + timedelta(days=29), is_own=True)
-    told = "29 days left; it is due: put a newer one at certs.certificate"
-    assert alarms(replace(STATUS, certificate=old)) == [(told, screen.WARN)]
+@pytest.mark.parametrize(("is_own", "helps"), [(False, "fab certs"), (True, "put a newer one at certs.certificate")])
+def test_a_certificate_is_due_with_a_third_of_its_life_left(is_own: bool, helps: str) -> None:
+    """As `fab certs` decides; nobody but the operator renews one of their own; where all is well, nothing is coloured."""
+    old = replace(CERTIFICATE, not_before=NOW - timedelta(days=60), not_after=NOW + timedelta(days=29), is_own=is_own)
+    assert alarms(replace(STATUS, certificate=old)) == [(f"29 days left; it is due: {helps}", screen.WARN)]
+    assert alarms(STATUS) == []
 
 
 def test_servers_stand_by_node_and_then_by_user() -> None:
-    """One sees what a node's drain would move."""
+    """One sees what a node's drain would move; an empty section would look like a failure."""
     servers = tuple(Server(user, node, "running", NOW, None) for user, node in (("b", "n2"), ("c", "n1"), ("a", "n2")))
     shown = text(screen.lines(replace(STATUS, servers=servers)))[-3:]
     assert [line.split()[:2] for line in shown] == [["n1", "c"], ["n2", "a"], ["n2", "b"]]
-
-
-def test_nobody_working_is_said() -> None:
-    """An empty section would look like a failure."""
     assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  none is running"
 
 

@@ -82,20 +82,6 @@ def test_a_user_without_a_server_is_told_who_has_one(hosts: Hosts) -> None:
     assert (raised.value.cause, raised.value.remedy) == ("adda has no server", "Who has one: ada")
 
 
-def test_a_hub_that_does_not_run_has_no_shell(hosts: Hosts, tasks: dict[str, Any]) -> None:
-    """Its log says why."""
-    tasks["jupyterhub"] = task("s1", "n1", "", "pending")
-    with pytest.raises(StepError, match="it is pending"):
-        of_hub(hosts)
-
-
-def test_a_server_that_does_not_run_has_no_shell(hosts: Hosts, tasks: dict[str, Any]) -> None:
-    """One that starts may be asked again in a moment."""
-    tasks["s2"] = task("s2", "n2", "", "preparing")
-    with pytest.raises(StepError, match="it is preparing"):
-        of_user(hosts)
-
-
 def test_without_a_hub_there_is_no_shell(hosts: Hosts) -> None:
     """The line names the step that makes it."""
     del hosts[MANAGER].engine.answers["GET /services/jupyterhub"]
@@ -103,15 +89,17 @@ def test_without_a_hub_there_is_no_shell(hosts: Hosts) -> None:
         of_hub(hosts)
 
 
-def test_a_node_that_hosts_toml_does_not_name_cannot_be_reached(hosts: Hosts, tasks: dict[str, Any]) -> None:
-    """There is no connection to it; the line says how to find out which it is."""
+def test_what_does_not_run_where_one_can_reach_it_has_no_shell(hosts: Hosts, tasks: dict[str, Any]) -> None:
+    """The line says why: its state, the error of a host that may have it, or that it is on a node not in hosts.toml."""
+    tasks["jupyterhub"] = task("s1", "n1", "", "pending")
+    with pytest.raises(StepError, match="it is pending"):
+        of_hub(hosts)
+    tasks["s2"] = task("s2", "n2", "", "preparing")
+    with pytest.raises(StepError, match="it is preparing"):
+        of_user(hosts)
     tasks["s2"] = task("s2", "n9", "c2")
     with pytest.raises(StepError, match=r"a node that hosts\.toml does not name"):
         of_user(hosts)
-
-
-def test_a_host_that_does_not_answer_may_be_the_one(hosts: Hosts) -> None:
-    """Then its own error is what helps."""
     hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "no answer", "Is it up?")
     with pytest.raises(StepError, match="no answer"):
         of_user(hosts)

@@ -39,18 +39,14 @@ def test_restarts_are_the_tasks_that_ended_since_the_update(tasks: list[Any], re
 
 
 def test_the_newest_task_is_the_hubs_state() -> None:
-    """The engine lists tasks in no order."""
+    """The engine lists tasks in no order, and none in the first moment after the service's creation."""
     hub = read_hub(SERVICE, [task("running", 3), task("failed", 2, "exit 1")])
     assert (hub.state, hub.since, hub.error) == ("running", datetime(2026, 11, 15, 10, 3, 1, tzinfo=UTC), "")
+    new = read_hub(SERVICE, [])
+    assert (new.state, new.node, new.container) == ("new", "", "")
 
 
 def test_a_hub_that_does_not_run_says_why_its_last_task_ended() -> None:
     """A new task that waits has no error of its own."""
     hub = read_hub(SERVICE, [task("failed", 2, "task: non-zero exit (1)"), task("pending", 3)])
     assert (hub.state, hub.error) == ("pending", "task: non-zero exit (1)")
-
-
-def test_a_service_without_tasks_is_new() -> None:
-    """In the first moment after its creation nothing runs."""
-    hub = read_hub(SERVICE, [])
-    assert (hub.state, hub.node, hub.container) == ("new", "", "")

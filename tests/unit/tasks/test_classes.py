@@ -76,15 +76,11 @@ def test_a_class_that_does_not_fit_fails(
     assert (failed.value.code, "not enough: 2 of 2 servers do not fit" in capsys.readouterr().out, hub) == (1, True, [])
 
 
-def test_servers_start_after_a_question(type_: Type, roster: str, hub: list[Any]) -> None:
-    """Nobody is there to answer it."""
+def test_servers_start_of_those_whom_the_hub_knows(type_: Type, roster: str, hub: list[Any]) -> None:
+    """After a question; to make a server for somebody else would let them in."""
     with pytest.raises(Exit, match="Start 1 server, 4 at a time"):
         type_("class-prepare", roster=roster, start=True)
     assert hub == []
-
-
-def test_servers_start_of_those_whom_the_hub_knows(type_: Type, roster: str, hub: list[Any]) -> None:
-    """To make a server for somebody else would let them in."""
     type_("class-prepare", roster=roster, start=True, yes=True, at_once=7)
     assert hub == [(["ada"], 7)]
 
@@ -99,27 +95,18 @@ def test_a_start_that_fails_is_told_with_its_user(
         type_("class-prepare", roster=roster, start=True, yes=True)
 
 
-@pytest.fixture
-def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no hub run."""
+def test_the_room_can_be_told_without_a_hub(
+    type_: Type, roster: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first deploy; to start servers takes a hub, and the error is the hub's."""
 
     def refuse(_: Any) -> None:
         raise StepError(MANAGER, "service jupyterhub does not run", "Its log: fab logs")
 
     monkeypatch.setattr(hub_api, "connect", refuse)
-
-
-@pytest.mark.usefixtures("_no_hub")
-def test_the_room_can_be_told_without_a_hub(type_: Type, roster: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Before the first deploy."""
     type_("class-prepare", roster=roster)
     said = capsys.readouterr().out
     assert ("the hub does not run" in said, "enough: 2 servers fit" in said) == (True, True)
-
-
-@pytest.mark.usefixtures("_no_hub")
-def test_without_a_hub_no_server_starts(type_: Type, roster: str) -> None:
-    """The error is the hub's."""
     with pytest.raises(Exit, match="service jupyterhub does not run"):
         type_("class-prepare", roster=roster, start=True, yes=True)
 

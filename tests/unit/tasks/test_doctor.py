@@ -27,25 +27,17 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, findings: list[Findin
     ns["doctor"](Context(Config()), **arguments)
 
 
-def test_all_well_is_exit_code_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line a finding, and one that counts."""
+def test_only_a_failure_is_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a finding with its remedy, and one that counts; machines get JSON and the code; standard error stays empty."""
     typed(monkeypatch, tmp_path, [OK])
     assert capsys.readouterr().out.splitlines()[1:] == ["ok  dns    swarm-manager1  leads here", "0 failures, 0 warnings, 1 ok"]
-
-
-def test_failure_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its remedy stands behind it, and nothing is repeated on standard error."""
     with pytest.raises(Exit) as ended:
         typed(monkeypatch, tmp_path, [FAILURE, OK])
     said = capsys.readouterr()
     assert (ended.value.code, ended.value.message, said.err) == (1, None, "")
     assert said.out.splitlines()[-2].endswith("70 s ahead of the other nodes. Set it")
-
-
-def test_machines_get_json_and_the_exit_code(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing else is on standard output."""
     with pytest.raises(Exit):
         typed(monkeypatch, tmp_path, [FAILURE, OK], json=True)
     answer = json.loads(capsys.readouterr().out)

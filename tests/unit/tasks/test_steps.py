@@ -24,12 +24,6 @@ MANAGERS_STEPS = ("check", "nodes", "network", "volume", "certs", "prepull-all",
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-def changes(hosts: Hosts) -> list[str]:
-    """Return all that was asked of the hosts, is no question, and no note of who has changed what."""
-    asked = ((host, request) for host, fake in hosts.items() for request in fake.engine.requests)
-    return [f"{host}: {one}" for host, one in asked if one.method != "GET" and not one.path.startswith("/configs")]
-
-
 @pytest.mark.parametrize("name", [*(name for name in MANAGERS_STEPS if name != "deploy"), "prepull"])
 def test_a_step_with_nothing_to_do_changes_nothing(type_: Type, hosts: Hosts, name: str) -> None:
     """On a cluster that is as wanted, each step only asks."""
@@ -72,13 +66,6 @@ def test_a_worker_given_to_a_managers_step_is_refused_before_any_connection(type
     assert [host for host in hosts.values() if host.engine.requests or host.ran] == []
 
 
-def test_a_host_that_hosts_toml_does_not_name_is_refused(type_: Type) -> None:
-    """A node's step as well takes only hosts of hosts.toml."""
-    with pytest.raises(Exit) as ended:
-        type_("prepull", "swarm-worker9")
-    assert ended.value.code == 2
-
-
 @pytest.mark.parametrize(
     ("name", "named", "pulled"),
     [
@@ -93,9 +80,7 @@ def test_an_image_is_pulled_on_the_nodes_that_are_named(
     type_: Type, hosts: Hosts, name: str, named: tuple[str, ...], pulled: list[str]
 ) -> None:
     """Prepull acts on the nodes that -H names, or on all; prepull-all always on all; both only where the image is missing."""
-    for worker in (WORKER1, WORKER2):
-        held = hosts[worker].engine.answers.pop(IMAGE)
-        hosts[worker].engine.answers["POST /images/create"] = hosted(hosts[worker], held)
+    lacking(hosts, WORKER1, WORKER2)
     type_(name, *named)
     assert [host for host, fake in hosts.items() if "POST /images/create" in fake.engine.asked()] == pulled
 
@@ -110,19 +95,22 @@ def hosted(host: FakeHost, image: Any) -> Callable[[Any], list[Any]]:
     return pull
 
 
+def lacking(hosts: Hosts, *names: str) -> None:
+    """Take the image off hosts, which have it again when they have pulled it."""
+    for host in (hosts[name] for name in names):
+        host.engine.answers["POST /images/create"] = hosted(host, host.engine.answers.pop(IMAGE))
+
+
 def test_a_worker_pulls_what_the_others_hold(type_: Type, hosts: Hosts) -> None:
     """A tag that has moved in its registry meanwhile does not give one node another image."""
-    held = hosts[WORKER2].engine.answers.pop(IMAGE)
-    hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
+    lacking(hosts, WORKER2)
     type_("prepull", WORKER2)
     assert hosts[WORKER2].engine.sent("POST /images/create").params["tag"] == DIGEST
 
 
 def test_an_image_that_nobody_holds_is_the_one_that_the_registry_has(type_: Type, hosts: Hosts) -> None:
     """The first pull asks the registry once, through the manager, and pulls that digest on every node."""
-    for host in hosts.values():
-        held = host.engine.answers.pop(IMAGE)
-        host.engine.answers["POST /images/create"] = hosted(host, held)
+    lacking(hosts, *hosts)
     hosts[MANAGER].engine.answers[f"GET /distribution/{NOTEBOOK}/json"] = {"Descriptor": {"digest": DIGEST}}
     type_("prepull-all")
     assert {host.engine.sent("POST /images/create").params["tag"] for host in hosts.values()} == {DIGEST}
@@ -130,9 +118,7 @@ def test_an_image_that_nobody_holds_is_the_one_that_the_registry_has(type_: Type
 
 def test_a_node_that_cannot_pull_fails_the_step_and_the_others_have_pulled(type_: Type, hosts: Hosts) -> None:
     """The node and its engine's words are told; what the other node has pulled stays."""
-    for worker in (WORKER1, WORKER2):
-        held = hosts[worker].engine.answers.pop(IMAGE)
-        hosts[worker].engine.answers["POST /images/create"] = hosted(hosts[worker], held)
+    lacking(hosts, WORKER1, WORKER2)
     hosts[WORKER1].engine.answers["POST /images/create"] = EngineError(WORKER1, 500, "no space left on device")
     with pytest.raises(Exit) as ended:
         type_("prepull-all")
@@ -143,8 +129,7 @@ def test_a_node_that_cannot_pull_fails_the_step_and_the_others_have_pulled(type_
 def test_a_node_that_cannot_be_reached_fails_the_step_after_the_others_have_pulled(type_: Type, hosts: Hosts) -> None:
     """One host that is down does not keep the others from getting the image, and is not passed over."""
     hosts[WORKER1].engine.answers[IMAGE] = StepError(WORKER1, "cannot reach it", "Is it up?")
-    held = hosts[WORKER2].engine.answers.pop(IMAGE)
-    hosts[WORKER2].engine.answers["POST /images/create"] = hosted(hosts[WORKER2], held)
+    lacking(hosts, WORKER2)
     with pytest.raises(Exit, match=f"{WORKER1}: prepull-all: cannot reach it. Is it up?"):
         type_("prepull-all")
     assert IMAGE in hosts[WORKER2].engine.answers
@@ -162,13 +147,6 @@ def test_nodes_that_are_not_ready_end_the_step_with_what_to_do(
     assert (f"{WORKER1}: cannot reach it. Is it up?" in said, WORKER2 in said) == (True, True)
 
 
-def test_a_missing_network_is_made_by_its_step(type_: Type, hosts: Hosts) -> None:
-    """`network` makes the overlay on the manager and touches no other host."""
-    hosts[MANAGER].engine.answers["GET /networks"] = []
-    type_("network")
-    assert cluster.changes(hosts) == [f"{MANAGER}: POST /networks/create"]
-
-
 def drifted(hosts: Hosts) -> None:
     """Make the network differ, with the hub on it."""
     manager = hosts[MANAGER].engine
@@ -178,17 +156,12 @@ def drifted(hosts: Hosts) -> None:
     manager.answers["GET /tasks"] = []
 
 
-def test_a_network_in_use_is_not_replaced_unless_the_flag_is_given(type_: Type, hosts: Hosts) -> None:
-    """`network` refuses to stop services, and names them and the flag."""
+def test_a_network_in_use_is_replaced_only_with_the_flag(type_: Type, hosts: Hosts) -> None:
+    """`network` refuses to stop services, and names them and the flag; with it they stop, and the network is made again."""
     drifted(hosts)
     with pytest.raises(Exit, match=r"in use by jupyterhub\. .*fab network --recreate"):
         type_("network")
     assert cluster.changes(hosts) == []
-
-
-def test_with_the_flag_the_network_is_replaced(type_: Type, hosts: Hosts) -> None:
-    """`network --recreate` stops the services on it and replaces it."""
-    drifted(hosts)
     type_("network", recreate=True, yes=True)
     assert cluster.changes(hosts) == [
         f"{MANAGER}: DELETE /services/jupyterhub",
@@ -217,11 +190,15 @@ def test_a_network_on_which_somebody_has_begun_to_work_meanwhile_stays(
     assert cluster.changes(hosts) == []
 
 
-def test_a_missing_volume_is_made_by_its_step(type_: Type, hosts: Hosts) -> None:
-    """`volume` makes the volume on the manager and touches no other host."""
-    del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]
-    type_("volume")
-    assert cluster.changes(hosts) == [f"{MANAGER}: POST /volumes/create"]
+@pytest.mark.parametrize(
+    ("step", "missing", "made"),
+    [("network", {"GET /networks": []}, "networks"), ("volume", {"GET /volumes/jupyterhub-data": None}, "volumes")],
+)
+def test_what_is_missing_is_made_by_its_step(type_: Type, hosts: Hosts, step: str, missing: dict[str, Any], made: str) -> None:
+    """On the manager; no other host is touched."""
+    hosts[MANAGER].engine.answers |= missing
+    type_(step)
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /{made}/create"]
 
 
 def test_the_firewall_is_set_up_by_its_step_and_waited_for(type_: Type, hosts: Hosts) -> None:
@@ -330,16 +307,11 @@ def looked_at(hosts: Hosts) -> None:
 
 
 def test_the_status_is_printed_once(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """`status` only asks, and shows every node and the hub."""
+    """`status` only asks, and shows every node and the hub; --json prints one document."""
     looked_at(hosts)
     type_("status")
     said = capsys.readouterr().out
     assert (cluster.changes(hosts), all(host in said for host in hosts), "jupyterhub  running" in said) == ([], True, True)
-
-
-def test_the_status_is_json_for_machines(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """`status --json` prints one JSON document."""
-    looked_at(hosts)
     type_("status", json=True)
     assert [node["host"] for node in json.loads(capsys.readouterr().out)["nodes"]] == list(hosts)
 
@@ -362,14 +334,10 @@ def test_what_cannot_be_shown_is_a_wrong_command_line(type_: Type, hosts: Hosts,
 
 
 def test_the_hubs_log_is_shown_by_default(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """`logs` alone is the hub's."""
+    """With --engine it is an engine's, and -H may name a worker."""
     looked_at(hosts)
     type_("logs")
     assert capsys.readouterr().out == "2026-11-15T10:00:00.000000000Z hello\n"
-
-
-def test_an_engines_log_is_that_of_the_worker_named(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """With --engine, -H may name a worker."""
     hosts[WORKER2].commands[f"sh -c {ENGINE_LOG} sh 100  "] = Output(0, "hello\n", "")
     type_("logs", WORKER2, engine=True)
     assert capsys.readouterr().out == "hello\n"
@@ -385,17 +353,16 @@ def test_ctrl_c_is_the_end_of_a_log_that_is_followed(type_: Type, hosts: Hosts, 
     assert ended.value.code == 130
 
 
-@pytest.mark.parametrize("code", [0, 7])
-def test_a_shells_exit_code_is_passed_on(type_: Type, hosts: Hosts, code: int) -> None:
+def test_a_shells_exit_code_is_passed_on(type_: Type, hosts: Hosts) -> None:
     """`shell` ends as the shell in the hub's container has ended."""
     looked_at(hosts)
-    hosts[MANAGER].commands[f"docker exec -i c1 sh -c {SHELL}"] = Output(code, "", "")
-    if not code:
-        type_("shell")
-        return
+    commands, call = hosts[MANAGER].commands, f"docker exec -i c1 sh -c {SHELL}"
+    commands[call] = Output(0, "", "")
+    type_("shell")
+    commands[call] = Output(7, "", "")
     with pytest.raises(Exit) as ended:
         type_("shell")
-    assert (ended.value.code, ended.value.message) == (code, None)
+    assert (ended.value.code, ended.value.message) == (7, None)
 
 
 def test_a_completion_is_printed_for_the_shell_in_use(

@@ -60,7 +60,7 @@ def hub(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 def test_everybody_is_listed(type_: Type, hosts: Hosts, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """And that the userlist here is another; nothing is changed."""
+    """And that the userlist here is another; nothing is changed; machines get JSON and nothing else."""
     type_("users")
     said = capsys.readouterr().out
     assert said.splitlines()[:3] == [
@@ -69,24 +69,16 @@ def test_everybody_is_listed(type_: Type, hosts: Hosts, hub: Hub, capsys: pytest
         "grace         userlist  never",
     ]
     assert ("fab users-sync" in said, changes(hosts)) == (True, [])
-
-
-def test_machines_read_the_list(type_: Type, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is JSON and nothing else."""
     type_("users", json=True)
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == ["ada", "grace"]
 
 
 def test_whom_a_sync_removes_is_asked_first(type_: Type, hosts: Hosts, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """By name, below the plan; where nobody answers, nothing is done."""
+    """By name, below the plan; where nobody answers, nothing is done; --yes is an answer."""
     with pytest.raises(Exit, match="Remove grace") as asked:
         type_("users-sync")
     assert (asked.value.code, "remove grace from the hub" in capsys.readouterr().out) == (2, True)
     assert (set(hub.known), changes(hosts)) == ({"ada", "grace"}, [])
-
-
-def test_an_answer_can_be_given_before(type_: Type, hub: Hub) -> None:
-    """--yes is one."""
     type_("users-sync", yes=True)
     assert set(hub.known) == {"ada"}
 

@@ -145,17 +145,10 @@ def test_a_tool_that_was_left_is_ours() -> None:
 
 
 def test_volumes_of_the_hub_and_its_users_are_ours() -> None:
-    """By name or label."""
-    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-user-ada", "registry")]
-    found = on_node(WORKER1, volumes=volumes)
+    """By name or label; a filter's goes with every teardown: there is a socket in it, of a filter that may be gone."""
+    names = ("jupyterhub-data", "jupyterhub-user-ada", "registry", "jupyterhub-engine")
+    found = on_node(WORKER1, volumes=[{"Name": name, "Labels": None} for name in names])
     assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data", "/volumes/jupyterhub-user-ada"]
-
-
-def test_a_filters_volume_holds_nothing_to_keep() -> None:
-    """It goes with every teardown: there is a socket in it, of a filter that may be gone."""
-    volumes = [{"Name": name, "Labels": None} for name in ("jupyterhub-data", "jupyterhub-engine")]
-    found = on_node(WORKER1, volumes=volumes)
-    assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data"]
     assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
 
 
@@ -168,47 +161,32 @@ def test_homes_are_told_from_other_volumes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("renewals", "exists", "paths"),
+    ("renewals", "own", "exists", "paths"),
     [
-        (f"{DOMAIN}.conf\n", True, ("/etc/letsencrypt",)),
-        ("", True, ("/etc/letsencrypt",)),
-        ("", False, ()),
+        (f"{DOMAIN}.conf\n", "", True, ("",)),
+        ("", "", True, ("",)),
+        ("", "", False, ()),
         (
             f"{DOMAIN}.conf\nwww.example.org.conf\n",
+            "",
             True,
-            tuple(f"/etc/letsencrypt/{path}" for path in (f"live/{DOMAIN}", f"archive/{DOMAIN}", f"renewal/{DOMAIN}.conf")),
+            (f"/live/{DOMAIN}", f"/archive/{DOMAIN}", f"/renewal/{DOMAIN}.conf"),
         ),
-        ("www.example.org.conf\n", True, ()),
+        ("www.example.org.conf\n", "", True, ()),
+        ("", f"{DOMAIN}\n", True, ("",)),
+        (f"{DOMAIN}.conf\n", f"{DOMAIN}\n", True, ("",)),
+        ("www.example.org.conf\n", f"{DOMAIN}\n", True, (f"/own/{DOMAIN}",)),
+        ("", f"{DOMAIN}\nwww.example.org\n", True, (f"/own/{DOMAIN}",)),
+        ("", "www.example.org\n", True, ()),
     ],
 )
-def test_other_domains_keep_certbots_certificates(renewals: str, exists: bool, paths: tuple[str, ...]) -> None:
-    """The whole folder goes only if no other certificate is in it."""
+def test_other_domains_keep_their_certificates(renewals: str, own: str, exists: bool, paths: tuple[str, ...]) -> None:
+    """The whole folder goes only if no other certificate, certbot's or the operator's own, is in it."""
     commands = {
         "ls /etc/letsencrypt/renewal": Output(0 if renewals else 2, renewals, ""),
+        "ls /etc/letsencrypt/own": Output(0 if own else 2, own, ""),
         "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
     }
     answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
     found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
-    assert found.certificate == paths
-
-
-@pytest.mark.parametrize(
-    ("renewals", "own", "paths"),
-    [
-        ("", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
-        (f"{DOMAIN}.conf\n", f"{DOMAIN}\n", ("/etc/letsencrypt",)),
-        ("www.example.org.conf\n", f"{DOMAIN}\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
-        ("", f"{DOMAIN}\nwww.example.org\n", (f"/etc/letsencrypt/own/{DOMAIN}",)),
-        ("", "www.example.org\n", ()),
-    ],
-)
-def test_certificates_of_ones_own_are_found_too(renewals: str, own: str, paths: tuple[str, ...]) -> None:
-    """Those of the domain go; another's stay."""
-    commands = {
-        "ls /etc/letsencrypt/renewal": Output(0, renewals, ""),
-        "ls /etc/letsencrypt/own": Output(0, own, ""),
-        "test -d /etc/letsencrypt": Output(0, "", ""),
-    }
-    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
-    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
-    assert found.certificate == paths
+    assert found.certificate == tuple(f"/etc/letsencrypt{path}" for path in paths)

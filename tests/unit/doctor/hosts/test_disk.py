@@ -19,12 +19,8 @@ GB = disk.GB
     ],
 )
 def test_what_is_left_after_the_images_counts(free: int, coming: int, level: str) -> None:
-    """Below 1 GB fails, below 5 GB warns."""
+    """Below 1 GB fails, below 5 GB warns; before the first pull nobody can tell how much is to come."""
     (found,) = disk.judge({"a": {"/var/lib/docker": int(free)}}, {"a": coming})
     assert found.level == level
-
-
-def test_unknown_size_is_said() -> None:
-    """Before the first pull nobody can tell how much is to come."""
     (found,) = disk.judge({"a": {"/var/lib/docker": 20 * GB}}, {"a": None})
     assert "no node has the notebook images yet" in found.text

@@ -39,10 +39,12 @@ def test_certificate_is_judged(authority: Authority, name: str, directory: str, 
     ("is_own", "remedy"), [(False, "Get another one: fab certs"), (True, "Put a newer one at certs.certi")]
 )
 def test_what_helps_depends_on_where_it_comes_from(authority: Authority, is_own: bool, remedy: str) -> None:
-    """Certbot gets another one; one's own is put at its place."""
+    """Certbot gets another one; one's own is put at its place; before the first deploy there is none."""
     found = replace(parse(authority.issue(DOMAIN)[0], ""), is_own=is_own)
     said = certificate.judge(found, settings(), MANAGER, NOW + timedelta(days=70))
     assert [one.remedy.startswith(remedy) for one in said] == [True]
+    (none,) = certificate.judge(None, settings(), MANAGER, NOW)
+    assert (none.level, none.remedy) == ("warning", "Get it: fab certs")
 
 
 @pytest.mark.parametrize(("names", "level"), [((DOMAIN,), "failure"), ((DOMAIN, f"*.{DOMAIN}"), "ok")])
@@ -57,9 +59,3 @@ def test_a_wildcard_that_is_wanted_has_to_be_in_it(
     )
     (said,) = certificate.judge(parse(authority.issue(*names)[0], LETS_ENCRYPT), wanted, MANAGER, NOW)
     assert (said.level, f"not for *.{DOMAIN}" in said.text) == (level, level == "failure")
-
-
-def test_none_yet_is_a_warning() -> None:
-    """Before the first deploy there is none."""
-    (found,) = certificate.judge(None, settings(), MANAGER, NOW)
-    assert (found.level, found.remedy) == ("warning", "Get it: fab certs")

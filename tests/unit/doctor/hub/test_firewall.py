@@ -17,23 +17,15 @@ def listed(*addresses: str, deny: tuple[str, ...] = ()) -> str:
 
 
 def test_rules_are_told_in_words() -> None:
-    """What is refused whole, then the ports and whose they are."""
+    """What is refused whole, then the ports and whose they are, many of them counted; that servers are kept apart."""
     assert listed("10.0.0.11", "10.0.0.21", deny=("10.1.0.5:5432",)) == (
         "169.254.169.254, 10.1.0.5 tcp 5432, 10.1.0.5 udp 5432, fd00:ec2::254"
         " nor tcp 22,2375,2376,2377,7946 and udp 4789,7946 of the host, 10.0.0.11, 10.0.0.21"
     )
-
-
-def test_servers_that_are_kept_apart_are_told_so() -> None:
-    """By the script's own word, behind the rules."""
-    rules = firewall_rules.desired("jupyterhub", [], [], 4789, ())
-    assert firewall.listed("\n".join((*rules.ipv4, "isolated on jupyter"))).endswith("of the host nor each other")
-
-
-def test_many_addresses_are_counted() -> None:
-    """A line has an end."""
     told = listed(*(f"10.0.0.{number}" for number in range(1, 21)))
     assert told.endswith("of the host, 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 15 more")
+    rules = firewall_rules.desired("jupyterhub", [], [], 4789, ())
+    assert firewall.listed("\n".join((*rules.ipv4, "isolated on jupyter"))).endswith("of the host nor each other")
 
 
 def test_each_host_is_asked_in_its_container() -> None:

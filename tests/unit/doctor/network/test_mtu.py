@@ -12,9 +12,12 @@ def carrying(size: int) -> tuple[Address, ...]:
 
 
 def test_full_size_is_well() -> None:
-    """1500 bytes are what Docker counts on."""
+    """1500 bytes are what Docker counts on, and a smaller size that the overlay was told; without an address none is judged."""
     (found,) = mtu.judge({MANAGER: seen()}, settings())
-    assert found.level == "ok"
+    wanted = settings(network={"options": {mtu.OPTION: "1400"}})
+    (told,) = mtu.judge({MANAGER: seen(probe=probe(addresses=carrying(1400)))}, wanted)
+    assert (found.level, told.level) == ("ok", "ok")
+    assert mtu.judge({MANAGER: seen(info=info(address=""))}, settings()) == []
 
 
 def test_smaller_one_fails_with_the_smallest_of_all() -> None:
@@ -25,19 +28,7 @@ def test_smaller_one_fails_with_the_smallest_of_all() -> None:
     assert all('"com.docker.network.driver.mtu" = "1400"' in one.remedy for one in found)
 
 
-def test_setting_is_believed() -> None:
-    """An overlay that was told about the smaller MTU works."""
-    wanted = settings(network={"options": {mtu.OPTION: "1400"}})
-    (found,) = mtu.judge({MANAGER: seen(probe=probe(addresses=carrying(1400)))}, wanted)
-    assert found.level == "ok"
-
-
 def test_address_that_no_device_carries_warns() -> None:
     """The swarm knows the node by an address that is not its own: NAT."""
     (found,) = mtu.judge({MANAGER: seen(info=info(address="203.0.113.5"))}, settings())
     assert (found.level, "203.0.113.5" in found.text) == ("warning", True)
-
-
-def test_host_in_no_swarm_is_not_judged() -> None:
-    """It has no address yet by which others know it."""
-    assert mtu.judge({MANAGER: seen(info=info(address=""))}, settings()) == []

@@ -60,43 +60,26 @@ def trial(hosts: dict[str, SpeakingHost]) -> Trial:
 
 
 def test_healthy_overlay_is_a_line_a_host(hosts: dict[str, SpeakingHost], clock: Clock) -> None:
-    """Every container reached both others."""
+    """Every container reached both others, on a network with the settings' options, from an image that nobody pulls."""
     found = trial(hosts).run(SETTINGS, encrypted=True)
     text = "packets of an overlay network come through with 2 other nodes"
     assert [(one.host, one.level, one.text) for one in found] == [(host, "ok", text) for host in NODES]
-
-
-def test_network_is_like_that_of_the_settings(hosts: dict[str, SpeakingHost], clock: Clock) -> None:
-    """Its options are tried too: encryption and MTU; its addresses are Docker's choice."""
-    trial(hosts).run(SETTINGS, encrypted=True)
-    body = hosts["a"].engine.sent("POST /networks/create").body
+    manager = hosts["a"].engine
+    body = manager.sent("POST /networks/create").body
     assert body["Options"] == {"com.docker.network.driver.mtu": "1400", "encrypted": ""}
     assert (body["Name"], body["Attachable"], body["IPAM"]["Config"]) == (NAME, False, [])
+    container = manager.sent("POST /services/create").body["TaskTemplate"]["ContainerSpec"]
+    assert container["Image"] == ID
+    assert [(one["Source"], one["ReadOnly"]) for one in container["Mounts"]] == [("/bin", True), ("/usr", True)]
+    # Containers first, which spares their engines a wait.
+    left = ["DELETE /containers/c1", f"DELETE /services/{NAME}", f"DELETE /images/{NAME}", f"DELETE /networks/{NAME}"]
+    assert manager.asked("DELETE") == left
+    assert hosts["b"].engine.asked("DELETE") == ["DELETE /containers/c2", f"DELETE /images/{NAME}"]
 
 
 def test_encryption_that_the_kernels_lack_is_left_out() -> None:
     """That is said elsewhere; the rest can still be tried."""
     assert "encrypted" not in overlay.network_body(NAME, SETTINGS, encrypted=False)["Options"]
-
-
-def test_service_pulls_nothing(hosts: dict[str, SpeakingHost], clock: Clock) -> None:
-    """An image that is named by its id is not looked for in a registry."""
-    trial(hosts).run(SETTINGS, encrypted=False)
-    container = hosts["a"].engine.sent("POST /services/create").body["TaskTemplate"]["ContainerSpec"]
-    assert container["Image"] == ID
-    assert [(one["Source"], one["ReadOnly"]) for one in container["Mounts"]] == [("/bin", True), ("/usr", True)]
-
-
-def test_everything_is_removed(hosts: dict[str, SpeakingHost], clock: Clock) -> None:
-    """Containers first, which spares their engines a wait; then the service, the images and the network."""
-    trial(hosts).run(SETTINGS, encrypted=False)
-    assert hosts["a"].engine.asked("DELETE") == [
-        "DELETE /containers/c1",
-        f"DELETE /services/{NAME}",
-        f"DELETE /images/{NAME}",
-        f"DELETE /networks/{NAME}",
-    ]
-    assert hosts["b"].engine.asked("DELETE") == ["DELETE /containers/c2", f"DELETE /images/{NAME}"]
 
 
 def test_network_that_is_still_in_use_is_tried_again(hosts: dict[str, SpeakingHost], clock: Clock) -> None:

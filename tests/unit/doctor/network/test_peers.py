@@ -29,10 +29,6 @@ def test_each_knocks_at_the_others() -> None:
         ("a", 7946, False, False),
         ("c", 7946, False, True),
     ]
-
-
-def test_lonely_node_knocks_at_nobody() -> None:
-    """A swarm of one has no ports between its nodes."""
     assert peers.observe(SpeakingHost("a"), A, (A,)) == []
 
 
@@ -50,17 +46,13 @@ def test_many_nodes_knock_at_the_next_ones() -> None:
 
 
 def test_closed_port_is_said_of_the_node_that_does_not_answer() -> None:
-    """With those whom it does not answer, in one line a port."""
+    """With those whom it does not answer, in one line a port; a firewall that rejects is told from silence."""
     knocks = [Knock("a", "b", 7946, False), Knock("c", "b", 7946, False), Knock("a", "c", 7946, True)]
     found = peers.judge(ALL, knocks)
     assert [(one.host, one.level) for one in found] == [("b", "failure"), ("c", "ok")]
     assert found[0].text == "7946/tcp at 10.0.0.2 does not answer a, c"
-
-
-def test_refusal_is_told_from_silence() -> None:
-    """A firewall that rejects, or an engine that does not listen, answers at once."""
-    (found,) = peers.judge(ALL, [Knock("a", "b", 7946, False, was_refused=True)])
-    assert "refuses a" in found.text
+    (refused,) = peers.judge(ALL, [Knock("a", "b", 7946, False, was_refused=True)])
+    assert "refuses a" in refused.text
 
 
 def test_script_knocks_in_a_real_shell() -> None:

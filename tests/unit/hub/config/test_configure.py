@@ -120,12 +120,6 @@ def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) 
     assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
 
 
-def test_the_hub_is_reached_by_the_services_name(inside: Path) -> None:
-    """Notebooks, prefixes and the hub's address follow the service's name."""
-    c = configured(inside, DOCKER_SERVICE_NAME="hub")
-    assert (c.JupyterHub.hub_connect_url, c.SwarmSpawner.prefix) == ("http://hub:8081", "hub")
-
-
 def test_named_servers_are_allowed_where_there_may_be_some(inside: Path) -> None:
     """JupyterHub takes 0 for "without limit"; hosts.toml means none."""
     document = handed.document(settings(limits={"named_servers": 2}), {NOTEBOOK: IMAGE})
@@ -160,11 +154,6 @@ def test_the_pages_of_hosts_toml_and_conf_d_have_the_last_word(inside: Path) -> 
     assert (c.JupyterHub.logo_file, c.JupyterHub.template_paths) == ("/conf.svg", ["/theirs", str(TEMPLATES)])
 
 
-def test_the_endpoint_mode_is_the_deployments(inside: Path) -> None:
-    """Where the kernels lack IPVS, notebooks are resolved by DNS too."""
-    assert configured(inside, DOCKER_ENDPOINT_MODE="dnsrr").SwarmSpawner.extra_endpoint_spec == {"mode": "dnsrr"}
-
-
 def test_only_known_options_are_set(inside: Path) -> None:
     """Every option is one that JupyterHub, its authenticator and its spawner have: a misspelt one would be ignored."""
     c = configured(inside)
@@ -177,19 +166,16 @@ def test_only_known_options_are_set(inside: Path) -> None:
     assert unknown == []
 
 
-def test_what_is_set_are_values_that_the_options_take(inside: Path) -> None:
-    """The authenticator and its spawner accept the values: a wrong type would end the hub at its start."""
-    c = configured(inside)
+def test_the_authenticator_is_githubs_and_the_spawner_swarms(inside: Path) -> None:
+    """The classes that the sections configure; they accept the values: a wrong type would end the hub at its start."""
+    c = configured(inside, DOCKER_SERVICE_NAME="hub", DOCKER_ENDPOINT_MODE="dnsrr")
+    hub = JupyterHub(config=c)
+    assert issubclass(hub.authenticator_class, GitHubOAuthenticator)
+    assert issubclass(hub.spawner_class, SwarmSpawner)
     user = SimpleNamespace(name="ada", url="/user/ada/")
     authenticator, spawner = GitHubOAuthenticator(config=c), SwarmSpawner(config=c, user=user)
     assert (authenticator.allowed_users, spawner.network_name) == ({"ada", "grace"}, "jupyter")
-
-
-def test_the_authenticator_is_githubs_and_the_spawner_swarms(inside: Path) -> None:
-    """The classes that are named are those that the other sections configure."""
-    hub = JupyterHub(config=configured(inside))
-    assert issubclass(hub.authenticator_class, GitHubOAuthenticator)
-    assert issubclass(hub.spawner_class, SwarmSpawner)
+    assert (hub.hub_connect_url, spawner.prefix, spawner.extra_endpoint_spec) == ("http://hub:8081", "hub", {"mode": "dnsrr"})
 
 
 def test_a_userlist_with_a_mistake_ends_the_start(inside: Path) -> None:
@@ -199,16 +185,12 @@ def test_a_userlist_with_a_mistake_ends_the_start(inside: Path) -> None:
         configured(inside)
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRON))
-def test_a_variable_that_is_missing_is_named(inside: Path, name: str) -> None:
-    """A service without one of its variables fails at the start, with the variable's name."""
-    environ = {key: value for key, value in ENVIRON.items() if key != name}
-    with pytest.raises(KeyError, match=name):
-        configure(Config(), environ=environ, secrets=inside, userlist=inside / "userlist")
-
-
-def test_a_secret_that_is_not_mounted_ends_the_start(inside: Path) -> None:
-    """Without its secrets the hub does not start."""
+def test_what_is_missing_ends_the_start(inside: Path) -> None:
+    """A service without one of its variables, or without its secrets, fails at the start with the name."""
+    for name in ENVIRON:
+        environ = {key: value for key, value in ENVIRON.items() if key != name}
+        with pytest.raises(KeyError, match=name):
+            configure(Config(), environ=environ, secrets=inside, userlist=inside / "userlist")
     (inside / "GITHUB_CLIENT_SECRET").unlink()
     with pytest.raises(FileNotFoundError, match="GITHUB_CLIENT_SECRET"):
         configured(inside)

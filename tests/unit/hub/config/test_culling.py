@@ -44,19 +44,17 @@ def is_due(
 
 
 def test_the_culler_is_a_service_with_no_more_than_its_role() -> None:
-    """It may list users and servers with their activity, and stop servers."""
+    """It may list users and servers with their activity, and stop servers; `enabled = false` leaves nothing of it."""
     hub = configured()
     (role,) = hub.load_roles
     assert (role["services"], set(role["scopes"])) == (
         [hub.services[0]["name"]],
         {"list:users", "read:users:activity", "read:servers", "delete:servers"},
     )
-
-
-def test_without_culling_there_is_neither_service_nor_role() -> None:
-    """`enabled = false` leaves nothing of it."""
-    hub = configured(enabled=False)
-    assert (hub.services, hub.load_roles) == ([], [])
+    # With its own defaults, where it cannot read its settings, it would stop everybody after ten minutes.
+    assert hub.services[0]["environment"]["TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR"] == "1"
+    off = configured(enabled=False)
+    assert (off.services, off.load_roles) == ([], [])
 
 
 def test_the_culler_does_what_hosts_toml_says() -> None:
@@ -66,11 +64,6 @@ def test_the_culler_does_what_hosts_toml_says() -> None:
     culling.configure_culler(c, handed_on)
     assert c.IdleCuller.url == "http://127.0.0.1:8081/hub/api"
     assert (c.IdleCuller.timeout, c.IdleCuller.cull_every, c.IdleCuller.remove_named_servers) == (7200, 300, True)
-
-
-def test_a_culler_that_cannot_read_its_settings_does_not_start() -> None:
-    """With its own defaults it would stop everybody after ten minutes."""
-    assert configured().services[0]["environment"]["TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -88,13 +81,8 @@ def test_a_culler_that_cannot_read_its_settings_does_not_start() -> None:
 def test_a_server_stops_when_it_is_idle_or_old_and_nobody_is_excepted(
     tmp_path: Path, idle: float, table: dict[str, Any], due: bool
 ) -> None:
-    """Exceptions hold for the age as well as for idleness."""
-    assert is_due(tmp_path, idle, **table)[0] is due
-
-
-def test_a_named_server_is_its_users(tmp_path: Path) -> None:
-    """A server with a name of its own is excepted as the first one is."""
-    assert is_due(tmp_path, 3600, server="second", except_users=["grace"])[0] is False
+    """Exceptions hold for the age as well as for idleness, and for servers with names of their own."""
+    assert is_due(tmp_path, idle, **table)[0] is is_due(tmp_path, idle, server="second", **table)[0] is due
 
 
 @pytest.mark.parametrize(("group", "due"), [("staff", False), ("students", True)])

@@ -27,11 +27,7 @@ def test_lists_and_tables_join_ours_and_all_else_replaces_it(tmp_path: Path, our
         c.Some.option = ours
     extra.apply(c, {"Some": {"option": value}}, tmp_path)
     assert c.Some.option == joined
-
-
-def test_an_operators_templates_are_found_before_ours(tmp_path: Path) -> None:
-    """JupyterHub takes the first page of a name."""
-    c = Config()
+    # JupyterHub takes the first page of a name.
     c.JupyterHub.template_paths = ["/ours"]
     extra.apply(c, {"JupyterHub": {"template_paths": ["/theirs"]}}, tmp_path)
     assert c.JupyterHub.template_paths == ["/theirs", "/ours"]

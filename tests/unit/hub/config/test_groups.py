@@ -30,15 +30,10 @@ def test_jupyterhub_is_told_the_groups() -> None:
 
 
 def test_who_is_dropped_from_hosts_toml_leaves_the_group(tmp_path: Path, database: Path) -> None:
-    """Whom the console has added stays, and so do the other groups."""
+    """Whom the console has added stays, also in a group that is dropped, and so do the other groups."""
     groups.drop_members(tmp_path, database, {"gpu": ["ada", "grace"]})
     groups.drop_members(tmp_path, database, {"gpu": ["ada"]})
     assert (groups.members(database, ["gpu"]), groups.members(database, ["staff"])) == ({"ada", "linus"}, {"grace"})
-
-
-def test_a_group_that_is_dropped_loses_its_members(tmp_path: Path, database: Path) -> None:
-    """The group stays, with whom the console has added."""
-    groups.drop_members(tmp_path, database, {"gpu": ["ada", "grace"]})
     groups.drop_members(tmp_path, database, {})
     assert groups.members(database, ["gpu"]) == {"linus"}
 

@@ -135,13 +135,10 @@ def test_who_was_deleted_can_be_added_again(folder: Path, tmp_path: Path) -> Non
 
 
 def test_organisations_and_teams_are_asked_for_with_their_scope(folder: Path) -> None:
-    """GitHub tells of private memberships only with it."""
-    section = configured(folder, "github", organizations=["lab"], teams=["acme:ml"]).GitHubOAuthenticator
-    assert (section.allowed_organizations, section.scope) == ({"lab", "acme:ml"}, ["read:org"])
-
-
-def test_without_them_no_scope_is_asked_for(folder: Path) -> None:
-    """Who logs in is not asked for more than a name."""
+    """GitHub tells of private memberships only with it, behind which options go; else nobody is asked for more than a name."""
+    options = {"scope": ["user:email"]}
+    section = configured(folder, "github", organizations=["lab"], teams=["acme:ml"], options=options).GitHubOAuthenticator
+    assert (section.allowed_organizations, section.scope) == ({"lab", "acme:ml"}, ["read:org", "user:email"])
     assert not {"scope", "allowed_organizations"} & set(configured(folder, "github").GitHubOAuthenticator)
 
 
@@ -152,12 +149,6 @@ def test_another_provider_gets_its_options(folder: Path) -> None:
     assert (section.client_secret, section.scope) == ("value of OIDC", ["openid"])
     assert (section.oauth_callback_url, section.allowed_users) == (ENVIRON["OAUTH_CALLBACK_URL"], {"ada", "grace"})
     assert "GitHubOAuthenticator" not in c
-
-
-def test_options_join_what_is_there(folder: Path) -> None:
-    """A list goes behind ours, as in [jupyterhub]."""
-    section = configured(folder, "github", teams=["a:b"], options={"scope": ["user:email"]}).GitHubOAuthenticator
-    assert section.scope == ["read:org", "user:email"]
 
 
 @pytest.mark.parametrize(

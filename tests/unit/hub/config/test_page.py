@@ -56,14 +56,9 @@ def test_the_texts_reach_the_templates_as_html(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["svg", "png", "jpg"])
 def test_the_logo_is_the_one_that_the_image_holds(tmp_path: Path, kind: str) -> None:
-    """Of whichever kind; its ending is what browsers are told."""
+    """Of whichever kind; its ending is what browsers are told; an image whose folder is empty leaves JupyterHub's own."""
     (tmp_path / ".keep").write_bytes(b"")
+    assert JupyterHub(config=Config(JupyterHub=configured(tmp_path))).logo_file.endswith("jupyterhub-80.png")
     (tmp_path / f"logo.{kind}").write_bytes(b"")
     c = configured(tmp_path)
     assert (c.logo_file, c.template_vars["page_has_logo"]) == (str(tmp_path / f"logo.{kind}"), True)
-
-
-def test_without_a_logo_jupyterhubs_stays(tmp_path: Path) -> None:
-    """An image whose folder is empty sets none."""
-    (tmp_path / ".keep").write_bytes(b"")
-    assert JupyterHub(config=Config(JupyterHub=configured(tmp_path))).logo_file.endswith("jupyterhub-80.png")

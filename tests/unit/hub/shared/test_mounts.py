@@ -25,7 +25,7 @@ def made(names: Names = ADA, **table: Any) -> Home:
 
 
 def test_a_home_is_a_volume_on_a_node() -> None:
-    """By default a named volume of the node, that says whose it is; the user returns to it."""
+    """By default a named volume of the node, that says whose it is; none is kept where none is wanted."""
     assert made() == Home(
         {
             "Type": "volume",
@@ -38,11 +38,9 @@ def test_a_home_is_a_volume_on_a_node() -> None:
         },
         volume="jupyterhub-home-ada-2dl",
     )
-
-
-def test_a_quota_is_the_volumes_size() -> None:
-    """The engine's local driver makes an XFS project quota of it."""
+    # The engine's local driver makes an XFS project quota of it.
     assert made(quota="5G").mount["VolumeOptions"]["DriverConfig"]["Options"] == {"size": str(5 * 2**30)}
+    assert home(keep=False) is None
 
 
 @pytest.mark.parametrize(
@@ -106,11 +104,6 @@ def test_a_name_is_filled_in(name: str, volume: str, folder: str) -> None:
     assert (made(names, name=name).volume, made(names, name=name, type="path", path="/h").folder) == (volume, folder)
 
 
-def test_no_home_is_kept_where_none_is_wanted() -> None:
-    """`keep = false`."""
-    assert home(keep=False) is None
-
-
 def test_a_long_name_ends_in_a_hash() -> None:
     """Swarm takes 63 letters; two long names stay two."""
     first, second = (mounts.short("x" * 70 + end) for end in "ab")
@@ -155,8 +148,3 @@ def test_folders_are_for_groups_and_profiles(groups: list[str], profile: str, so
     given = tables(folders=FOLDERS, profiles=[{"name": "Big"}])
     found = mounts.folders(given, "jupyterhub", Names("ada", profile=profile), groups)
     assert [(one["Source"], one["ReadOnly"]) for one in found] == sources
-
-
-def test_more_shared_memory_is_a_mount() -> None:
-    """A service has no --shm-size."""
-    assert mounts.memory(2**30) == {"Type": "tmpfs", "Target": "/dev/shm", "TmpfsOptions": {"SizeBytes": 2**30}}

@@ -25,26 +25,18 @@ def template(extra: Extra | None = None, **table: Any) -> dict[str, Any]:
 
 
 def test_a_server_is_not_started_again_and_not_killed_while_it_starts() -> None:
-    """Restart policy none, and no health check of the image's."""
+    """Restart policy none and no health check of the image's, which is pinned and runs its own command; nothing is limited."""
     made = template()
     container = made["ContainerSpec"]
     assert (made["RestartPolicy"], container["Healthcheck"]) == ({"Condition": "none"}, {"Test": ["NONE"]})
-
-
-def test_the_image_is_the_pinned_one_and_runs_its_own_command() -> None:
-    """By digest; without arguments nobody has to ask what the command is."""
-    container = template()["ContainerSpec"]
     assert (container["Image"], container["Args"], container["Env"]) == (IMAGE, None, ["A=b"])
+    assert "Resources" not in made
 
 
 def test_it_has_no_right_over_its_host() -> None:
-    """No capability, and no program gives it one."""
+    """No capability, and no program gives it one; an image that starts as root keeps Docker's, if its profile says so."""
     container = template()["ContainerSpec"]
     assert (container["CapabilityDrop"], container["Privileges"]) == (["ALL"], {"NoNewPrivileges": True})
-
-
-def test_an_image_that_needs_dockers_capabilities_keeps_them() -> None:
-    """One that starts as root; its profile or [notebook] says so."""
     assert {"CapabilityDrop", "Privileges"} & {*template(drop_capabilities=False)["ContainerSpec"]} == set()
 
 
@@ -61,11 +53,6 @@ def test_sizes_become_limits_and_reservations() -> None:
         "Limits": {"NanoCPUs": 2_000_000_000, "MemoryBytes": 2**31, "Pids": 400},
         "Reservations": {"NanoCPUs": 500_000_000, "MemoryBytes": 2**29},
     }
-
-
-def test_nothing_is_limited_unless_it_is_said() -> None:
-    """As Docker does."""
-    assert "Resources" not in template()
 
 
 def test_gpus_are_generic_resources_and_labels() -> None:

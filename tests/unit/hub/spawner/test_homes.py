@@ -53,13 +53,9 @@ def test_a_home_that_cannot_be_had_is_told(answer: object, words: str, reason: s
     assert (words in told.value.words, told.value.reason, VOLUME in told.value.detail) == (True, reason, True)
 
 
-def test_a_node_that_is_up_is_no_news() -> None:
-    """Nothing is raised."""
-    asyncio.run(homes.node_up(Docker({"inspect_node": node()}), "n1", VOLUME))
-
-
 def test_an_engine_that_fails_is_no_lost_home() -> None:
-    """Only "not found" means that a node is gone."""
+    """Only "not found" means that a node is gone; one that is up is no news."""
+    asyncio.run(homes.node_up(Docker({"inspect_node": node()}), "n1", VOLUME))
     with pytest.raises(Exception, match="no quorum"):
         asyncio.run(homes.node_up(Docker({"inspect_node": refused(503, "no quorum")}), "n1", VOLUME))
 
@@ -88,20 +84,11 @@ def test_what_is_done_already_is_no_error(act: Any, method: str, status: int) ->
 
 
 def test_a_folder_is_made_whole_and_for_nobody_else(tmp_path: Path) -> None:
-    """It has its owner before it has its name."""
+    """With its owner before it has its name; one that is there is left alone, and without its file server there is none."""
     owner = f"{os.getuid()}:{os.getgid()}"
     homes.make_folder("ada", owner, tmp_path)
     assert [(one.name, one.stat().st_mode & 0o777) for one in tmp_path.iterdir()] == [("ada", 0o700)]
-
-
-def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
-    """Whatever its mode and owner are."""
-    (tmp_path / "ada").mkdir(mode=0o755)
     homes.make_folder("ada", "4242:4242", tmp_path)
     assert (tmp_path / "ada").stat().st_uid == os.getuid()
-
-
-def test_a_file_server_that_is_away_is_an_error(tmp_path: Path) -> None:
-    """Nothing is made up."""
     with pytest.raises(OSError, match="No such file"):
         homes.make_folder("ada", "1000:100", tmp_path / "not-mounted")

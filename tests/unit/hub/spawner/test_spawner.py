@@ -88,12 +88,7 @@ def test_a_server_is_started_and_its_address_returned(monkeypatch: pytest.Monkey
     }
     assert (template["ContainerSpec"]["Image"], template["Networks"]) == (IMAGE, [{"Target": "jupyter"}])
     assert [one["Source"] for one in template["ContainerSpec"]["Mounts"]] == [HOME]
-
-
-def test_the_image_is_not_asked_for_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub's own node need not hold it."""
-    docker = engine()
-    asyncio.run(made(docker, monkeypatch).start())
+    # The hub's own node need not hold the image: its command is not asked for.
     assert "inspect_image" not in docker.methods
 
 
@@ -305,15 +300,10 @@ def polled(docker: Docker, monkeypatch: pytest.MonkeyPatch, object_id: str = "s1
     return code
 
 
-def test_a_server_that_was_never_started_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is asked."""
+def test_a_server_that_runs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is JupyterHub's word for it; for one that was never started nobody is asked."""
     docker = engine()
     assert (polled(docker, monkeypatch, ""), docker.methods) == (0, [])
-
-
-def test_a_server_that_runs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is JupyterHub's word for it."""
-    docker = engine()
     assert (polled(docker, monkeypatch), docker.methods) == (None, ["tasks"])
 
 
@@ -355,13 +345,10 @@ def test_a_server_that_was_started_for_another_domain_is_stopped(
     after.load_state(state)
     assert asyncio.run(after.poll()) == (None if runs else 0)
     assert ("remove_service" in docker.methods) is not runs
-
-
-def test_a_server_of_a_release_before_domains_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was kept of where it is: that was the hub's own domain."""
-    spawner = made(engine(), monkeypatch)
-    spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-ada"})
-    assert asyncio.run(spawner.poll()) is None
+    # A release from before domains has kept nothing of where a server is: that was the hub's own domain.
+    earlier = made(engine(), monkeypatch)
+    earlier.load_state({"object_id": "s1", "object_name": "jupyterhub-ada"})
+    assert asyncio.run(earlier.poll()) is None
 
 
 def test_a_server_that_has_ended_leaves_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
