@@ -14,14 +14,17 @@ from tests.unit.support.cluster import Hosts, Type
 
 @pytest.fixture
 def type_(hosts: Hosts) -> Type:
-    """Return what runs a task, with -H if hosts are named, and its dependencies before it."""
+    """Return what runs a task and its dependencies before it; another -H or --yes is another run."""
+    began: list[tuple[tuple[str, ...], bool]] = []
 
     def run_step(name: str, /, *named: str, **arguments: Any) -> None:
         flags = {f"swarmhub_{flag}": arguments.get(flag, False) for flag in ("yes", "details", "verbose")}
         typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], **flags}
         context = Context(Config(overrides=typed))
-        if not task._current:
-            task._current.append(Run(context))
+        how = (named, typed["swarmhub_yes"])
+        if not task._current or how != began[-1]:
+            task._current[:] = [Run(context)]
+        began.append(how)
         # What a run would have made of hosts.toml: connections, which nothing here may open.
         task._current[0].__dict__["hosts"] = hosts
         for call in ns[name].pre:
