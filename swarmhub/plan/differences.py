@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from swarmhub.hidden import hidden
+from swarmhub.plan.hidden import hidden
 
 LATER = "known after "
 

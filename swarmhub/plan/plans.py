@@ -6,10 +6,10 @@ from enum import Enum
 from functools import partial
 from typing import Any, Protocol
 
-from swarmhub import hidden
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.parallel import every
+from swarmhub.plan import hidden
 from swarmhub.plan.differences import Difference
 
 

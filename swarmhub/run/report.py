@@ -14,15 +14,15 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from swarmhub.cluster.nodes import Row
-from swarmhub.hidden import hidden, in_line
 from swarmhub.history.entries import Entry
 from swarmhub.history.lock import Holder, told
 from swarmhub.history.releases import Release, settings_between
+from swarmhub.plan.hidden import hidden, in_line
 from swarmhub.plan.plans import Change, Plan, as_values, prices, refusal
-from swarmhub.shown import duration, lines
+from swarmhub.plan.shown import duration, lines
 
 if TYPE_CHECKING:
-    from swarmhub.working import Working
+    from swarmhub.run.working import Working
 
 # Without a terminal: how often a pull says how far it is, and other long work what it says itself.
 PLAIN_SECONDS, OUTPUT_SECONDS = 5, 15
@@ -255,7 +255,7 @@ class Report:
         if not self._console.is_terminal or self._working is not None:
             yield
             return
-        from swarmhub.working import Working
+        from swarmhub.run.working import Working
 
         with Working(self._console, step, text) as self._working:
             try:

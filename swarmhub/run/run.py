@@ -19,12 +19,12 @@ from swarmhub.host import Host
 from swarmhub.images import build
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
+from swarmhub.plan.shown import duration
 from swarmhub.run.look import Look
 from swarmhub.run.report import Report
 from swarmhub.settings import Settings, members
 from swarmhub.settings.secrets import Secrets
 from swarmhub.settings.secrets import load as load_secrets
-from swarmhub.shown import duration
 
 if TYPE_CHECKING:
     from swarmhub.ssh.connection import Connections

@@ -11,9 +11,9 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from swarmhub.errors import FAILED, INTERRUPTED, WRONG, SettingsError, StepError, StepErrors, UsageError
-from swarmhub.hidden import in_line
 from swarmhub.host import EngineError
 from swarmhub.plan import plans
+from swarmhub.plan.hidden import in_line
 from swarmhub.run.run import Run
 
 

@@ -4,8 +4,8 @@ import json
 from itertools import takewhile
 from typing import Any
 
-from swarmhub.hidden import HIDDEN
 from swarmhub.plan.differences import Difference, differences, flat
+from swarmhub.plan.hidden import HIDDEN
 
 LONGEST = 100
 # So much of what two long values share is left before the first letter that differs.

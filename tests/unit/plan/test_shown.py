@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swarmhub.plan.differences import Difference, differences
-from swarmhub.shown import duration, lines
+from swarmhub.plan.shown import duration, lines
 
 LONG = "x" * 120
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from swarmhub.hidden import hidden, in_command, in_line
 from swarmhub.plan.differences import Difference, differences
+from swarmhub.plan.hidden import hidden, in_command, in_line
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from swarmhub.shown import duration
+from swarmhub.plan.shown import duration
 
 
 class Working(Live):
