@@ -1,19 +1,17 @@
 """What was done to the cluster, who is at it now, and the way back."""
 
-from dataclasses import asdict
-
 from invoke.context import Context
 
-from swarmhub.deploy import steps
-from swarmhub.history import author, entries, journal, lock
-from swarmhub.history import releases as chapter
-from swarmhub.history import rollback as way_back
 from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "Print it for machines."})
 def history(c: Context, json: bool = False) -> None:
     """Show the runs that changed this cluster: who, when, from which commit, what changed, how it ended."""
+    from dataclasses import asdict
+
+    from swarmhub.history import entries, lock
+
     with step(c, "history") as run:
         found = entries.observe(run.hosts[run.manager])
         holder = lock.observe(run.hosts[run.manager])
@@ -26,6 +24,8 @@ def history(c: Context, json: bool = False) -> None:
 @step_task(help={"yes": "Do not ask."})
 def unlock(c: Context, yes: bool = False) -> None:
     """Show who holds the cluster's lock, and take it away from them."""
+    from swarmhub.history import author, entries, journal, lock
+
     with step(c, "unlock") as run:
         manager = run.hosts[run.manager]
         holder = lock.observe(manager)
@@ -42,6 +42,10 @@ def unlock(c: Context, yes: bool = False) -> None:
 @step_task(help={"json": "Print them for machines, with settings and specs."})
 def releases(c: Context, json: bool = False) -> None:
     """List what has run here, the newest first; a star marks what runs."""
+    from dataclasses import asdict
+
+    from swarmhub.history import releases as chapter
+
     with step(c, "releases") as run:
         known = run.look.releases()
         if json:
@@ -60,6 +64,9 @@ def releases(c: Context, json: bool = False) -> None:
 )
 def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
     """Go back to an earlier release: its hub image, service and notebook images."""
+    from swarmhub.deploy import steps
+    from swarmhub.history import rollback as way_back
+
     with step(c, way_back.STEP) as run:
         known = run.look.releases()
         target = way_back.choose(known, release)

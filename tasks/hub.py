@@ -2,17 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub.certificate import certs as certificates
-from swarmhub.certificate import health
-from swarmhub.deploy import prerequisites, steps
-from swarmhub.engine import converge
-from swarmhub.images import build
-from swarmhub.people import plans
 from swarmhub.run.task import step, step_task
-from swarmhub.services import hub as chapter
-from swarmhub.services import proxy as front
-from swarmhub.services import renewal
-from swarmhub.smoke import proof
 from tasks.certs import certs
 from tasks.firewall import firewall
 from tasks.images import prepull_all
@@ -32,6 +22,9 @@ def check(c: Context) -> None:
 @step_task()
 def build_hub(c: Context) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
+    from swarmhub.deploy import steps
+    from swarmhub.images import build
+
     with step(c, build.STEP) as run:
         run.apply(steps.hub_image_plan(run))
 
@@ -39,6 +32,11 @@ def build_hub(c: Context) -> None:
 @step_task()
 def proxy(c: Context) -> None:
     """Run the proxy as a service of its own, where hosts.toml says so."""
+    from swarmhub.deploy import prerequisites, steps
+    from swarmhub.engine import converge
+    from swarmhub.services import proxy as front
+    from swarmhub.services import renewal
+
     with step(c, front.STEP) as run:
         run.check()
         run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
@@ -51,6 +49,11 @@ def proxy(c: Context) -> None:
 @step_task()
 def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
+    from swarmhub.deploy import prerequisites, steps
+    from swarmhub.engine import converge
+    from swarmhub.people import plans
+    from swarmhub.services import hub as chapter
+
     with step(c, chapter.STEP) as run:
         run.check()
         people = plans.before_service(run)
@@ -71,11 +74,16 @@ def service(c: Context) -> None:
 )
 def deploy(c: Context, yes: bool = False, smoke: bool = False) -> None:
     """Show the plan, run all of the document's steps, and ask the hub whether it is well."""
+    from swarmhub.certificate import certs as certificates
+    from swarmhub.certificate import health
+
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
         health.check(address, health.trust(certificates.desired(run.settings), certificate))
         run.report.done(address, run.changed, run.seconds)
     if smoke:
+        from swarmhub.smoke import proof
+
         with step(c, proof.STEP) as run:
             proof.prove(run, run.settings.hosts.all)

@@ -2,16 +2,15 @@
 
 from invoke.context import Context
 
-from swarmhub.cluster import nodes as members
-from swarmhub.deploy import steps
 from swarmhub.errors import StepError
 from swarmhub.run.task import step, step_task
-from swarmhub.services import network as chapter
 
 
 @step_task()
 def nodes(c: Context) -> None:
     """List the swarm's nodes beside the hosts of hosts.toml."""
+    from swarmhub.cluster import nodes as members
+
     with step(c, members.STEP) as run:
         run.look.everywhere()
         rows = members.compare(run.settings, run.look.members(), run.look.swarm())
@@ -24,6 +23,9 @@ def nodes(c: Context) -> None:
 @step_task(help={"recreate": "Stop the services on a network that differs, and make it anew.", "yes": "Do not ask."})
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay network."""
+    from swarmhub.deploy import steps
+    from swarmhub.services import network as chapter
+
     with step(c, chapter.STEP) as run:
         if recreate:
             run.show([steps.network_plan(run, recreate=True)])

@@ -3,7 +3,6 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub.deploy import steps as chapters
 from swarmhub.errors import DIFFERS, FAILED
 from swarmhub.run.task import step, step_task
 
@@ -17,6 +16,8 @@ from swarmhub.run.task import step, step_task
 )
 def plan(c: Context, json: bool = False, commands: bool = False, exit_code: bool = False) -> None:
     """Show what a deploy would change, and what that costs the people working; change nothing."""
+    from swarmhub.deploy import steps as chapters
+
     with step(c, "plan") as run:
         run.check()
         steps = chapters.every_plan(run)
@@ -30,5 +31,7 @@ def plan(c: Context, json: bool = False, commands: bool = False, exit_code: bool
 @step_task()
 def agree(c: Context) -> None:
     """Show the plan of the whole deploy, ask if it costs people something, and lock the cluster."""
+    from swarmhub.deploy import steps as chapters
+
     with step(c, "plan") as run:
         run.show(chapters.every_plan(run))

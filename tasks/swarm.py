@@ -2,11 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub.cluster import availability, removal, swarm
-from swarmhub.cluster import drain as emptying
-from swarmhub.deploy import on_nodes
 from swarmhub.errors import StepError
-from swarmhub.run import trust as keys
 from swarmhub.run.task import step, step_task
 
 YES = {"yes": "Do not ask."}
@@ -15,6 +11,9 @@ YES = {"yes": "Do not ask."}
 @step_task()
 def swarm_init(c: Context) -> None:
     """Make the swarm of hosts.toml: the first manager initialises it, the other hosts join, each in its role."""
+    from swarmhub.cluster import swarm
+    from swarmhub.deploy import on_nodes
+
     with step(c, swarm.STEP) as run:
         if warning := swarm.warning(run.settings):
             run.report.line(swarm.STEP, warning, style="yellow")
@@ -34,6 +33,9 @@ def swarm_init(c: Context) -> None:
 @step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
+    from swarmhub.cluster import drain as emptying
+    from swarmhub.deploy import on_nodes
+
     with step(c, emptying.STEP) as run:
         run.require_known(host, host)
         work, plan = on_nodes.work_on(run, host), on_nodes.drain_plan(run, host)
@@ -52,6 +54,9 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
 @step_task(positional=["host"])
 def undrain(c: Context, host: str) -> None:
     """Let notebooks be placed on a node again that was drained or paused."""
+    from swarmhub.cluster import availability
+    from swarmhub.deploy import on_nodes
+
     with step(c, availability.UNDRAIN) as run:
         run.require_known(host, host)
         run.apply(on_nodes.undrain_plan(run, host))
@@ -60,6 +65,9 @@ def undrain(c: Context, host: str) -> None:
 @step_task(positional=["host"], help=YES)
 def remove_node(c: Context, host: str, yes: bool = False) -> None:
     """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
+    from swarmhub.cluster import removal
+    from swarmhub.deploy import on_nodes
+
     with step(c, removal.STEP) as run:
         run.require_known(host, host)
         plan = on_nodes.removal_plan(run, host)
@@ -72,6 +80,8 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
 @step_task(positional=["host"], help=YES)
 def trust(c: Context, host: str, yes: bool = False) -> None:
     """Show a host's SSH key, and record it in the known_hosts beside hosts.toml."""
+    from swarmhub.run import trust as keys
+
     with step(c, keys.STEP) as run:
         run.require_known(host, host)
         keys.ask(run, host)
@@ -80,6 +90,8 @@ def trust(c: Context, host: str, yes: bool = False) -> None:
 @step_task(help=YES)
 def trust_all(c: Context, yes: bool = False) -> None:
     """Show the SSH key of every host that is not trusted yet, and record it."""
+    from swarmhub.run import trust as keys
+
     with step(c, keys.STEP) as run:
         for host in run.settings.hosts.all:
             keys.ask(run, host, new_only=True)
