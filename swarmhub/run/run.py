@@ -263,9 +263,9 @@ class Run:
 
 
 def _ending(error: BaseException | None, changed: int) -> str:
-    """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
+    """Return how the run ended, for its entry; nothing, if it had nothing to change or the operator wanted none of it."""
     if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
-        return "done" if changed else "nothing to change"
+        return "done" if changed else ""
     if isinstance(error.__cause__, Declined):
         return ""
     if isinstance(error, KeyboardInterrupt) or (isinstance(error, Exit) and error.code == INTERRUPTED):

@@ -149,8 +149,8 @@ def test_the_entry_says_when_the_run_began_and_how_long_it_took(
 def test_a_run_that_changes_nothing_takes_no_lock(host: FakeHost, kept: Journal) -> None:
     """Its entry is all that it leaves."""
     kept.open(None)
-    kept.end("nothing to change")
-    assert (is_locked(host), entry(host).ended) == (False, "nothing to change")
+    kept.end("failed: the hub does not answer")
+    assert (is_locked(host), entry(host).ended) == (False, "failed: the hub does not answer")
 
 
 def test_what_was_begun_and_not_done_is_told(host: FakeHost, kept: Journal) -> None:
