@@ -10,6 +10,8 @@ from swarmhub.errors import StepError, StepErrors
 AT_ONCE = 30
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | BaseException]:
@@ -21,6 +23,15 @@ def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | Ba
         return [future.exception() or future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Run two jobs at once and return what they returned; where one fails, so does this."""
+    one, other = at_once([first, second])
+    for answer in (one, other):
+        if isinstance(answer, BaseException):
+            raise answer
+    return one, other  # type: ignore[return-value]
 
 
 def every(jobs: Sequence[Callable[[], T]]) -> list[T]:

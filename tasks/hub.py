@@ -1,5 +1,7 @@
 """The document's last chapters: the hub's image, its service, and all of it together."""
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
 from swarmhub.run.task import step, step_task
@@ -9,6 +11,9 @@ from tasks.images import prepull_all
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
+
+if TYPE_CHECKING:
+    from swarmhub.run.run import Run
 
 
 @step_task()
@@ -33,7 +38,6 @@ def build_hub(c: Context) -> None:
 def proxy(c: Context) -> None:
     """Run the proxy as a service of its own, where hosts.toml says so."""
     from swarmhub.deploy import prerequisites, steps
-    from swarmhub.engine import converge
     from swarmhub.services import proxy as front
     from swarmhub.services import renewal
 
@@ -41,16 +45,15 @@ def proxy(c: Context) -> None:
         run.check()
         run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
         if run.settings.proxy.separate:
-            converge.ensure(run.hosts[run.manager], front.name(run.settings), run.report)
+            _ensure(run, front.name(run.settings))
         if renewal.is_wanted(run.settings):
-            converge.ensure(run.hosts[run.manager], renewal.name(run.settings), run.report)
+            _ensure(run, renewal.name(run.settings))
 
 
 @step_task()
 def service(c: Context) -> None:
     """Run the hub's service; update it where it differs."""
     from swarmhub.deploy import prerequisites, steps
-    from swarmhub.engine import converge
     from swarmhub.people import plans
     from swarmhub.services import hub as chapter
 
@@ -62,7 +65,13 @@ def service(c: Context) -> None:
         parts = prerequisites.require(run.settings, run.look, run.manager)
         prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
         run.apply(steps.service_plan(run, parts))
-        converge.ensure(run.hosts[run.manager], run.settings.hub.service, run.report)
+        _ensure(run, run.settings.hub.service)
+
+
+def _ensure(run: "Run", service: str) -> None:
+    from swarmhub.engine import converge
+
+    converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
 
 
 @step_task(

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
+from swarmhub.engine import converge
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -21,7 +23,7 @@ from swarmhub.images import build, pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.homes import Place, Volume
-from swarmhub.parallel import at_once
+from swarmhub.parallel import at_once, both
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Found as FoundService
@@ -38,26 +40,43 @@ class Look:
     def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
         self._seen: dict[object, Any] = {}
+        self._asking: dict[object, Lock] = {}
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [
+        # First what others wait for, and commands, which take longer than a question to an engine.
+        of_manager: list[Callable[[], object]] = [
             self.swarm,
+            self.certificate,
             self.network,
             self.proxy_network,
-            self.volume,
+            self.firewall,
             self.service,
+            *(partial(self.tasks, name) for name in self._kept()),
+            self.volume,
             self.releases,
             self.holder,
             self.places,
-            self.firewall,
+            self._hub_images,
         ]
-        jobs: list[Callable[[], object]] = [self.certificate, partial(_in_turn, *manager)]
-        of_host = (self.member, self.held, self.homes)
-        jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
-        # A command takes longer than a question to an engine: beside those.
-        jobs += [partial(self.endpoints, host) for host in self._settings.hosts.all]
-        at_once(jobs)
+        hosts = self._settings.hosts.all
+        of_hosts = [partial(ask, host) for ask in (self._of_engine, self.endpoints) for host in hosts]
+        at_once([*of_hosts, *of_manager])
+
+    def _of_engine(self, host: str) -> None:
+        """Ask a host's engine what each host is asked, in turn: a channel of its own for each would cost more."""
+        for ask in (self.member, self.held, self.homes):
+            ask(host)
+
+    def _hub_images(self) -> None:
+        for image in build.wanted(self._settings):
+            self.hub_image(image.tag)
+
+    def _kept(self) -> list[str]:
+        """Return the names of the services that each deploy makes sure of."""
+        settings = self._settings
+        of_proxy = [proxy.name(settings)] if settings.proxy.separate else []
+        return [settings.hub.service, *of_proxy, *([renewal.name(settings)] if renewal.is_wanted(settings) else [])]
 
     def forget(self) -> None:
         """Ask anew from here on: something has been changed."""
@@ -115,7 +134,7 @@ class Look:
         return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
 
     def _network(self, name: str) -> FoundNetwork | None:
-        return network.observe(self._manager, name, self._services())
+        return network.read(name, *both(partial(network.listed, self._manager, name), self._services))
 
     def _services(self) -> tuple[Json, ...]:
         """Return all services of the swarm, whoever's they are."""
@@ -158,6 +177,15 @@ class Look:
         """Tell whether the manager holds the hub's image."""
         return self._once(("hub image", tag), partial(build.observe, self._manager, tag))
 
+    def tasks(self, service: str) -> tuple[Json, ...]:
+        """Return the tasks of a service; none if it is not there."""
+        return self._once(("tasks", service), partial(converge.tasks, self._manager, service))
+
+    def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:
+        """Return a service and its tasks."""
+        found = next((one for one in self._services() if one["Spec"]["Name"] == service), None)
+        return found, self.tasks(service)
+
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
@@ -187,12 +215,9 @@ class Look:
         return self._once("holder", partial(lock.observe, self._manager))
 
     def _once(self, question: object, ask: Callable[[], T]) -> T:
-        if question not in self._seen:
-            self._seen[question] = ask()
-        answer: T = self._seen[question]
-        return answer
-
-
-def _in_turn(*questions: Callable[[], object]) -> None:
-    for ask in questions:
-        ask()
+        # Who asks the same meanwhile waits for the answer.
+        with self._asking.setdefault(question, Lock()):
+            if question not in self._seen:
+                self._seen[question] = ask()
+            answer: T = self._seen[question]
+            return answer

@@ -58,10 +58,14 @@ def of_proxy(settings: Settings) -> dict[str, Any]:
     return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
 
 
-def observe(manager: Host, name: str, services: Sequence[Json]) -> Found | None:
-    """Ask for the network, and tell which of the services are on it."""
-    # A name filter also finds longer names; only the exact one of scope swarm or local counts.
-    listed = manager.engine.get("/networks", filters={"name": [name]})
+def listed(manager: Host, name: str) -> Sequence[Json]:
+    """Ask for the networks of a name; longer names are found too."""
+    answer: Sequence[Json] = manager.engine.get("/networks", filters={"name": [name]})
+    return answer
+
+
+def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> Found | None:
+    """Return the network of exactly this name, and which of the services are on it."""
     answer = next((network for network in listed if network["Name"] == name), None)
     if answer is None:
         return None
