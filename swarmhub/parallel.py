@@ -25,12 +25,18 @@ def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | Ba
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs at once and return what they returned; where one fails, so does this, with the first error."""
+    answers = at_once(jobs)
+    error = next((one for one in answers if isinstance(one, BaseException)), None)
+    if error:
+        raise error
+    return [one for one in answers if not isinstance(one, BaseException)]
+
+
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     """Run two jobs at once and return what they returned; where one fails, so does this."""
-    one, other = at_once([first, second])
-    for answer in (one, other):
-        if isinstance(answer, BaseException):
-            raise answer
+    one, other = together([first, second])
     return one, other  # type: ignore[return-value]
 
 

@@ -9,9 +9,10 @@ from swarmhub.run.task import step, step_task
 @step_task()
 def nodes(c: Context) -> None:
     """List the swarm's nodes beside the hosts of hosts.toml."""
-    from swarmhub.cluster import nodes as members
+    with step(c, "nodes") as run:
+        run.connect()
+        from swarmhub.cluster import nodes as members
 
-    with step(c, members.STEP) as run:
         run.look.everywhere()
         rows = members.compare(run.settings, run.look.members(), run.look.swarm())
         run.report.nodes(rows)

@@ -16,10 +16,11 @@ from swarmhub.run.task import step, step_task
 )
 def plan(c: Context, json: bool = False, commands: bool = False, exit_code: bool = False) -> None:
     """Show what a deploy would change, and what that costs the people working; change nothing."""
-    from swarmhub.deploy import steps as chapters
-
     with step(c, "plan") as run:
         run.check()
+        run.connect()
+        from swarmhub.deploy import steps as chapters
+
         steps = chapters.every_plan(run)
         run.report.steps(steps, as_json=json, commands=commands)
         if any(plan.error for plan in steps):

@@ -33,9 +33,12 @@ class State:
     task: str = ""
 
 
-def tasks(manager: Host, name: str) -> tuple[Json, ...]:
-    """Ask for the tasks of a service; of one that is not there, there are none."""
-    return tuple(manager.engine.find("/tasks", filters={"service": [name]}) or ())
+def tasks(manager: Host, *names: str) -> tuple[Json, ...]:
+    """Ask for the tasks of some services; of one that is not there, there are none."""
+    found = manager.engine.find("/tasks", filters={"service": list(names)})
+    if found is None and len(names) > 1:  # the engine has no answer at all where one of them is missing
+        return tuple(task for name in names for task in tasks(manager, name))
+    return tuple(found or ())
 
 
 def ensure(manager: Host, name: str, progress: Progress, seen: tuple[Json | None, Sequence[Json]] = (None, ())) -> None:

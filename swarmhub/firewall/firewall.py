@@ -1,7 +1,7 @@
 """A service whose container on every node keeps firewall rules there, so that notebooks cannot reach the nodes."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -85,11 +85,11 @@ def name(hub: str) -> str:
     return services.firewall(hub)
 
 
-def observe(manager: Host, hub: str) -> Found:
-    """Ask for the service and its tasks."""
-    ask = partial(manager.engine.find, f"/services/{name(hub)}"), partial(converge.tasks, manager, name(hub))
-    service, tasks = both(*ask)
-    return Found(service, tasks if service else ())
+def observe(manager: Host, hub: str, ask_tasks: Callable[[], Sequence[Json]] | None = None) -> Found:
+    """Ask for the service and its tasks; `ask_tasks` gives those of other services too."""
+    ask_tasks = ask_tasks or partial(converge.tasks, manager, name(hub))
+    service, tasks = both(partial(manager.engine.find, f"/services/{name(hub)}"), ask_tasks)
+    return Found(service, tuple(task for task in tasks if service and task["ServiceID"] == service["ID"]))
 
 
 def observe_host(host: Host) -> Endpoints:

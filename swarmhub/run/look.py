@@ -48,35 +48,25 @@ class Look:
         of_manager: list[Callable[[], object]] = [
             self.swarm,
             self.certificate,
-            self.network,
-            self.proxy_network,
+            self._services,
+            self._networks,
+            self._tasks,
             self.firewall,
             self.service,
-            *(partial(self.tasks, name) for name in self._kept()),
             self.volume,
             self.releases,
             self.holder,
             self.places,
             self._hub_images,
         ]
-        hosts = self._settings.hosts.all
-        of_hosts = [partial(ask, host) for ask in (self._of_engine, self.endpoints) for host in hosts]
-        at_once([*of_hosts, *of_manager])
-
-    def _of_engine(self, host: str) -> None:
-        """Ask a host's engine what each host is asked, in turn: a channel of its own for each would cost more."""
-        for ask in (self.member, self.held, self.homes):
-            ask(host)
+        of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes]
+        of_hosts = [partial(ask, host) for ask in of_host for host in self._settings.hosts.all]
+        # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
+        jobs: list[Callable[[], object]] = [*of_hosts, *of_manager]
+        at_once(jobs, most=len(jobs))
 
     def _hub_images(self) -> None:
-        for image in build.wanted(self._settings):
-            self.hub_image(image.tag)
-
-    def _kept(self) -> list[str]:
-        """Return the names of the services that each deploy makes sure of."""
-        settings = self._settings
-        of_proxy = [proxy.name(settings)] if settings.proxy.separate else []
-        return [settings.hub.service, *of_proxy, *([renewal.name(settings)] if renewal.is_wanted(settings) else [])]
+        at_once([partial(self.hub_image, image.tag) for image in build.wanted(self._settings)])
 
     def forget(self) -> None:
         """Ask anew from here on: something has been changed."""
@@ -134,7 +124,13 @@ class Look:
         return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
 
     def _network(self, name: str) -> FoundNetwork | None:
-        return network.read(name, *both(partial(network.listed, self._manager, name), self._services))
+        return network.read(name, *both(self._networks, self._services))
+
+    def _networks(self) -> tuple[Json, ...]:
+        """Return the networks of the hub, by their names or longer ones."""
+        names = [self._settings.network.name]
+        names += [network.of_proxy(self._settings)["Name"]] if self._settings.proxy.separate else []
+        return self._once("networks", partial(network.listed, self._manager, names))
 
     def _services(self) -> tuple[Json, ...]:
         """Return all services of the swarm, whoever's they are."""
@@ -177,14 +173,18 @@ class Look:
         """Tell whether the manager holds the hub's image."""
         return self._once(("hub image", tag), partial(build.observe, self._manager, tag))
 
-    def tasks(self, service: str) -> tuple[Json, ...]:
-        """Return the tasks of a service; none if it is not there."""
-        return self._once(("tasks", service), partial(converge.tasks, self._manager, service))
+    def _tasks(self) -> tuple[Json, ...]:
+        """Return the tasks of the services that a deploy makes sure of."""
+        settings = self._settings
+        names = [settings.hub.service, firewall.name(settings.hub.service)]
+        names += [proxy.name(settings)] if settings.proxy.separate else []
+        names += [renewal.name(settings)] if renewal.is_wanted(settings) else []
+        return self._once("tasks", partial(converge.tasks, self._manager, *names))
 
     def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:
-        """Return a service and its tasks."""
+        """Return a service that a deploy makes sure of, and its tasks."""
         found = next((one for one in self._services() if one["Spec"]["Name"] == service), None)
-        return found, self.tasks(service)
+        return found, tuple(task for task in self._tasks() if found and task["ServiceID"] == found["ID"])
 
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
@@ -192,7 +192,7 @@ class Look:
 
     def firewall(self) -> FoundFirewall:
         """Return the firewall's service and its tasks."""
-        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service))
+        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
 
     def firewall_image(self, host: str) -> str | None:
         """Return the id of the firewall's image on a host."""

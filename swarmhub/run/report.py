@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,11 +14,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
-from swarmhub.cluster.nodes import Row
-from swarmhub.history.entries import Entry
-from swarmhub.history.lock import Holder, told
-from swarmhub.history.releases import Release, settings_between
 from swarmhub.plan.plans import Plan, as_values, prices
+
+if TYPE_CHECKING:
+    from swarmhub.cluster.nodes import Row
+    from swarmhub.history.entries import Entry
+    from swarmhub.history.lock import Holder
+    from swarmhub.history.releases import Release
 
 PLAIN_SECONDS = 5
 
@@ -86,7 +89,7 @@ class Report:
         """Ask for a word to be typed."""
         return Prompt.ask(question, console=self._console)
 
-    def nodes(self, rows: Sequence[Row]) -> None:
+    def nodes(self, rows: "Sequence[Row]") -> None:
         """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
         heads = ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE")
         cells = [(row.host, row.expected, row.role, row.state, row.availability, row.engine) for row in rows]
@@ -132,8 +135,10 @@ class Report:
             self.plan(plan, commands=commands)
         self.counted(plans)
 
-    def history(self, entries: Sequence[Entry], holder: Holder | None) -> None:
+    def history(self, entries: "Sequence[Entry]", holder: "Holder | None") -> None:
         """Say what was done, the newest first, and what is being done."""
+        from swarmhub.history.lock import told
+
         if holder is not None:
             self.line("now", told(holder), style="yellow")
         for one in entries:
@@ -146,8 +151,10 @@ class Report:
         if not entries:
             self.say("Nothing has been done to this cluster yet.")
 
-    def way_back(self, to: Release, last: Release, seconds: float) -> None:
+    def way_back(self, to: "Release", last: "Release", seconds: float) -> None:
         """Say what hosts.toml and the release that runs now differ in."""
+        from swarmhub.history.releases import settings_between
+
         for item in settings_between(to, last):
             self.say(f"{'':<10}   {item.path}: {_value(item.found)} → {_value(item.wanted)}", style="yellow")
         self.line("rollback", f"release {to.number} runs again, {seconds:.1f} s", style="bold green")

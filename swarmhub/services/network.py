@@ -58,10 +58,9 @@ def of_proxy(settings: Settings) -> dict[str, Any]:
     return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
 
 
-def listed(manager: Host, name: str) -> Sequence[Json]:
-    """Ask for the networks of a name; longer names are found too."""
-    answer: Sequence[Json] = manager.engine.get("/networks", filters={"name": [name]})
-    return answer
+def listed(manager: Host, names: Sequence[str]) -> tuple[Json, ...]:
+    """Ask for the networks of some names; longer names are found too."""
+    return tuple(manager.engine.get("/networks", filters={"name": list(names)}))
 
 
 def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> Found | None:

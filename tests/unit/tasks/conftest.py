@@ -13,8 +13,9 @@ from tests.unit.support.cluster import Hosts, Type
 
 
 @pytest.fixture
-def type_(hosts: Hosts) -> Type:
+def type_(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Return what runs a task, with -H if hosts are named, and its dependencies before it."""
+    monkeypatch.setattr(Run, "connect", lambda _: None)
 
     def run_step(name: str, /, *named: str, **arguments: Any) -> None:
         typed = {"swarmhub_hosts": list(named), "swarmhub_tasks": [name], "swarmhub_yes": arguments.get("yes", False)}
