@@ -64,13 +64,13 @@ def releases(c: Context, json: bool = False) -> None:
 )
 def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
     """Go back to an earlier release: its hub image, service and notebook images."""
-    from swarmhub.deploy import steps
-    from swarmhub.history import rollback as way_back
+    from swarmhub.deploy import way_back
+    from swarmhub.history import rollback as chapter
 
-    with step(c, way_back.STEP) as run:
+    with step(c, chapter.STEP) as run:
         known = run.look.releases()
-        target = way_back.choose(known, release)
-        run.report.line(way_back.STEP, f"to release {target.number}, made {target.made} by {target.who}")
-        run.show([steps.rollback_plan(run, target, with_database=with_database)])
-        run.apply(steps.rollback_plan(run, target, with_database=with_database))
+        target = chapter.choose(known, release)
+        run.report.line(chapter.STEP, f"to release {target.number}, made {target.made} by {target.who}")
+        run.show([way_back.plan(run, target, with_database=with_database)])
+        run.apply(way_back.plan(run, target, with_database=with_database))
         run.report.way_back(target, known[-1], run.seconds)
