@@ -10,6 +10,8 @@ from swarmhub.errors import StepError, StepErrors
 AT_ONCE = 30
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | BaseException]:
@@ -31,6 +33,21 @@ def gather(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | Ste
             raise answer
         answers.append(answer)
     return answers
+
+
+def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs at once and return what they returned; where one fails, so does this, with the first error."""
+    answers = at_once(jobs)
+    error = next((one for one in answers if isinstance(one, BaseException)), None)
+    if error:
+        raise error
+    return [one for one in answers if not isinstance(one, BaseException)]
+
+
+def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Run two jobs at once and return what they returned; where one fails, so does this."""
+    one, other = together([first, second])
+    return one, other  # type: ignore[return-value]
 
 
 def every(jobs: Sequence[Callable[[], T]]) -> list[T]:

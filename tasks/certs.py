@@ -2,13 +2,14 @@
 
 from invoke.context import Context
 
-from swarmhub.certificate import certs as chapter
-from swarmhub.deploy import steps
 from swarmhub.run.task import step, step_task
 
 
 @step_task()
 def certs(c: Context) -> None:
     """Get the TLS certificate with certbot on the manager; keep one that is still valid."""
+    from swarmhub.certificate import certs as chapter
+    from swarmhub.deploy import steps
+
     with step(c, chapter.STEP) as run:
         run.apply(steps.certs_plan(run))

@@ -1,24 +1,21 @@
 """A class: its nodes made ready before nine o'clock, its files saved after the term."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub.classes import archive, people, readiness
-from swarmhub.classes import roster as rosters
-from swarmhub.cluster.nodes import Member
 from swarmhub.errors import FAILED, StepError, StepErrors, UsageError
-from swarmhub.host import Host, Json
-from swarmhub.people import api as hub_api
-from swarmhub.people import starts
-from swarmhub.people.api import HubApi
-from swarmhub.people.starts import Stopper
-from swarmhub.run.run import Run
 from swarmhub.run.task import step, step_task
 from tasks.images import prepull_all
+
+if TYPE_CHECKING:
+    from swarmhub.cluster.nodes import Member
+    from swarmhub.host import Host, Json
+    from swarmhub.people.api import HubApi
+    from swarmhub.people.starts import Stopper
+    from swarmhub.run.run import Run
 
 HELP = {"roster": "CSV with the header name,group; the group may be empty.", "yes": "Do not ask."}
 
@@ -28,6 +25,11 @@ HELP = {"roster": "CSV with the header name,group; the group may be empty.", "ye
 )
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and check that the nodes have room for a class; with --start, start its servers."""
+    from pathlib import Path
+
+    from swarmhub.classes import people, readiness
+    from swarmhub.classes import roster as rosters
+
     with step(c, readiness.PREPARE) as run:
         class_ = rosters.load(Path(roster), run.settings.access.provider)
         if at_once < 1:
@@ -53,6 +55,12 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
 )
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
     """Save the homes of a class on this machine, and remove them from the nodes."""
+    from datetime import date
+    from pathlib import Path
+
+    from swarmhub.classes import archive
+    from swarmhub.classes import roster as rosters
+
     with step(c, archive.STEP) as run:
         names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider)]
         manager = run.hosts[run.manager]
@@ -67,19 +75,24 @@ def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = Fa
         run.apply(plan)
 
 
-def _members(run: Run) -> dict[str, tuple[Member, Host]]:
+def _members(run: "Run") -> "dict[str, tuple[Member, Host]]":
     """Return the hosts that answer, by the ids of their nodes."""
     members = run.look.members()
     return {one.node: (one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)}
 
 
-def _stopper(run: Run, nodes: Sequence[Host]) -> Callable[[str], Stopper]:
+def _stopper(run: "Run", nodes: "Sequence[Host]") -> "Callable[[str], Stopper]":
+    from swarmhub.people import api as hub_api
+    from swarmhub.people.starts import Stopper
+
     api, hub = hub_api.connect(run), run.settings.hub.service
     return lambda user: Stopper(api, user, hub, nodes)
 
 
-def _hub(run: Run, *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json]]:
+def _hub(run: "Run", *, is_needed: bool) -> "tuple[HubApi | None, Mapping[str, Json]]":
     """Ask the hub whom it knows; one that does not run yet knows nobody."""
+    from swarmhub.people import api as hub_api
+
     try:
         api = hub_api.connect(run)
         return api, {user["name"]: user for user in api.users()}
@@ -89,7 +102,10 @@ def _hub(run: Run, *, is_needed: bool) -> tuple[HubApi | None, Mapping[str, Json
         return None, {}
 
 
-def _start(run: Run, api: HubApi, names: Sequence[str], most: int) -> None:
+def _start(run: "Run", api: "HubApi", names: Sequence[str], most: int) -> None:
+    from swarmhub.classes import readiness
+    from swarmhub.people import starts
+
     if not names:
         return
     run.agree(f"Start {len(names)} server{'' if len(names) == 1 else 's'}, {most} at a time?")

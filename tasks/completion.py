@@ -1,12 +1,7 @@
 """Completion for the operator's shell."""
 
-import os
-from pathlib import Path
-
 from invoke.context import Context
 
-from swarmhub.errors import UsageError
-from swarmhub.run import completion as chapter
 from swarmhub.run.task import step, step_task
 
 
@@ -17,6 +12,12 @@ def completion(c: Context, shell: str = "") -> None:
     fish has a completion of its own for fab, which only a file takes the place of:
     fab completion --shell fish > ~/.config/fish/completions/fab.fish
     """
+    import os
+    from pathlib import Path
+
+    from swarmhub.errors import UsageError
+    from swarmhub.run import completion as chapter
+
     with step(c, "completion") as run:
         chosen = shell or Path(os.environ.get("SHELL", "")).name
         if chosen not in chapter.SHELLS:

@@ -3,9 +3,6 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub import doctor as chapter
-from swarmhub import settings
-from swarmhub.doctor import finding
 from swarmhub.errors import FAILED
 from swarmhub.run.task import step, step_task
 
@@ -13,6 +10,10 @@ from swarmhub.run.task import step, step_task
 @step_task(help={"json": "Print JSON, for scripts."})
 def doctor(c: Context, json: bool = False) -> None:
     """Check everything that commonly goes wrong, on all hosts at once; each line says what helps."""
+    from swarmhub import doctor as chapter
+    from swarmhub import settings
+    from swarmhub.doctor import finding
+
     with step(c, chapter.STEP) as run:
         with run.report.working(chapter.STEP, "checking every node"):
             findings = chapter.examine(run.settings, settings.path(), run.hosts, run.manager)

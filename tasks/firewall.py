@@ -3,14 +3,15 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub.deploy import on_nodes, steps
-from swarmhub.firewall import firewall as chapter
 from swarmhub.run.task import step, step_task
 
 
 @step_task()
 def firewall(c: Context) -> None:
     """Keep notebooks away from the nodes' own ports and from a cloud's metadata, by rules in every node's firewall."""
+    from swarmhub.deploy import on_nodes, steps
+    from swarmhub.firewall import firewall as chapter
+
     with step(c, chapter.STEP) as run:
         run.apply(steps.firewall_plan(run))
         if run.settings.firewall.enabled:

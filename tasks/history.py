@@ -1,19 +1,17 @@
 """What was done to the cluster, who is at it now, and the way back."""
 
-from dataclasses import asdict
-
 from invoke.context import Context
 
-from swarmhub.deploy import steps
-from swarmhub.history import author, entries, journal, lock
-from swarmhub.history import releases as chapter
-from swarmhub.history import rollback as way_back
 from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "Print JSON, for scripts."})
 def history(c: Context, json: bool = False) -> None:
     """Show the runs that changed this cluster: who, when, from which commit, what changed, how it ended."""
+    from dataclasses import asdict
+
+    from swarmhub.history import entries, lock
+
     with step(c, "history") as run:
         found = entries.observe(run.hosts[run.manager])
         holder = lock.observe(run.hosts[run.manager])
@@ -26,6 +24,8 @@ def history(c: Context, json: bool = False) -> None:
 @step_task(help={"yes": "Do not ask."})
 def unlock(c: Context, yes: bool = False) -> None:
     """Show who holds the cluster's lock, ask, and take it away from them."""
+    from swarmhub.history import author, entries, journal, lock
+
     with step(c, "unlock") as run:
         manager = run.hosts[run.manager]
         holder = lock.observe(manager)
@@ -42,6 +42,10 @@ def unlock(c: Context, yes: bool = False) -> None:
 @step_task(help={"json": "Print JSON, for scripts, with settings and specs."})
 def releases(c: Context, json: bool = False) -> None:
     """List the hub's releases, the newest first; a star marks the one that runs."""
+    from dataclasses import asdict
+
+    from swarmhub.history import releases as chapter
+
     with step(c, "releases") as run:
         known = run.look.releases()
         if json:
@@ -60,10 +64,13 @@ def releases(c: Context, json: bool = False) -> None:
 )
 def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
     """Go back to an earlier release: its hub image, service and notebook images."""
-    with step(c, way_back.STEP) as run:
+    from swarmhub.deploy import way_back
+    from swarmhub.history import rollback as chapter
+
+    with step(c, chapter.STEP) as run:
         known = run.look.releases()
-        target = way_back.choose(known, release)
-        run.report.line(way_back.STEP, f"to release {target.number}, made {target.made} by {target.who}")
-        run.show([steps.rollback_plan(run, target, with_database=with_database)])
-        run.apply(steps.rollback_plan(run, target, with_database=with_database))
+        target = chapter.choose(known, release)
+        run.report.line(chapter.STEP, f"to release {target.number}, made {target.made} by {target.who}")
+        run.show([way_back.plan(run, target, with_database=with_database)])
+        run.apply(way_back.plan(run, target, with_database=with_database))
         run.report.way_back(target, known[-1], run.seconds)

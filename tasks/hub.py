@@ -1,25 +1,19 @@
 """The document's last chapters: the hub's image, its service, and all of it together."""
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
-from swarmhub.certificate import certs as certificates
-from swarmhub.certificate import health
-from swarmhub.deploy import prerequisites, steps
-from swarmhub.engine import converge
-from swarmhub.images import build
-from swarmhub.people import plans
-from swarmhub.run.run import Run
 from swarmhub.run.task import step, step_task
-from swarmhub.services import hub as chapter
-from swarmhub.services import proxy as front
-from swarmhub.services import renewal
-from swarmhub.smoke import proof
 from tasks.certs import certs
 from tasks.firewall import firewall
 from tasks.images import prepull_all
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
+
+if TYPE_CHECKING:
+    from swarmhub.run.run import Run
 
 VERBOSE = {"verbose": "Show all output of a build."}
 
@@ -35,6 +29,9 @@ def check(c: Context) -> None:
 @step_task(help=VERBOSE)
 def build_hub(c: Context, verbose: bool = False) -> None:
     """Build the hub's image on the manager, if what goes into it has changed."""
+    from swarmhub.deploy import steps
+    from swarmhub.images import build
+
     with step(c, build.STEP) as run:
         run.apply(steps.hub_image_plan(run))
 
@@ -42,6 +39,10 @@ def build_hub(c: Context, verbose: bool = False) -> None:
 @step_task()
 def proxy(c: Context) -> None:
     """Create or update the proxy's service and the certificate's renewal, unless proxy.separate is false."""
+    from swarmhub.deploy import prerequisites, steps
+    from swarmhub.services import proxy as front
+    from swarmhub.services import renewal
+
     with step(c, front.STEP) as run:
         run.check()
         run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
@@ -54,6 +55,10 @@ def proxy(c: Context) -> None:
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
 def service(c: Context, yes: bool = False) -> None:
     """Create the hub's service, or update it where it differs."""
+    from swarmhub.deploy import prerequisites, steps
+    from swarmhub.people import plans
+    from swarmhub.services import hub as chapter
+
     with step(c, chapter.STEP) as run:
         run.check()
         people = plans.before_service(run)
@@ -65,9 +70,11 @@ def service(c: Context, yes: bool = False) -> None:
         _ensure(run, chapter.STEP, run.settings.hub.service)
 
 
-def _ensure(run: Run, step: str, service: str) -> None:
+def _ensure(run: "Run", step: str, service: str) -> None:
+    from swarmhub.engine import converge
+
     with run.report.working(step, f"waiting until the service {service} runs"):
-        converge.ensure(run.hosts[run.manager], service, run.report)
+        converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
 
 
 @step_task(
@@ -81,6 +88,9 @@ def _ensure(run: Run, step: str, service: str) -> None:
 )
 def deploy(c: Context, yes: bool = False, smoke: bool = False, details: bool = False, verbose: bool = False) -> None:
     """Show the plan, ask, run every step, and check that the hub answers."""
+    from swarmhub.certificate import certs as certificates
+    from swarmhub.certificate import health
+
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
@@ -88,5 +98,7 @@ def deploy(c: Context, yes: bool = False, smoke: bool = False, details: bool = F
             health.check(address, health.trust(certificates.desired(run.settings), certificate))
         run.report.done(address, run.changed, run.seconds)
     if smoke:
+        from swarmhub.smoke import proof
+
         with step(c, proof.STEP) as run:
             proof.prove(run, run.settings.hosts.all)

@@ -1,11 +1,13 @@
 """The document's chapter on the notebook images."""
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
-from swarmhub.deploy import on_nodes, steps
-from swarmhub.images import pull as chapter
-from swarmhub.run.run import Run
 from swarmhub.run.task import step, step_task
+
+if TYPE_CHECKING:
+    from swarmhub.run.run import Run
 
 
 @step_task()
@@ -22,7 +24,10 @@ def prepull_all(c: Context) -> None:
         _pull(run, run.settings.hosts.all)
 
 
-def _pull(run: Run, nodes: tuple[str, ...]) -> None:
+def _pull(run: "Run", nodes: tuple[str, ...]) -> None:
+    from swarmhub.deploy import on_nodes, steps
+    from swarmhub.images import pull as chapter
+
     wanted = steps.wanted_images(run, nodes)
     run.apply(steps.images_plan(run, nodes))
     chapter.verify(wanted, run.look.images(nodes))

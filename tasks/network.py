@@ -2,17 +2,17 @@
 
 from invoke.context import Context
 
-from swarmhub.cluster import nodes as members
-from swarmhub.deploy import steps
 from swarmhub.errors import StepError
 from swarmhub.run.task import step, step_task
-from swarmhub.services import network as chapter
 
 
 @step_task()
 def nodes(c: Context) -> None:
     """List the swarm's nodes and the hosts of hosts.toml, with what is wrong and what helps."""
-    with step(c, members.STEP) as run:
+    with step(c, "nodes") as run:
+        run.connect()
+        from swarmhub.cluster import nodes as members
+
         run.look.everywhere()
         rows = members.compare(run.settings, run.look.members(), run.look.swarm())
         run.report.nodes(rows)
@@ -24,6 +24,9 @@ def nodes(c: Context) -> None:
 @step_task(help={"recreate": "Stop the services on a network that differs, and replace it.", "yes": "Do not ask."})
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay networks of hub, proxy and notebooks."""
+    from swarmhub.deploy import steps
+    from swarmhub.services import network as chapter
+
     with step(c, chapter.STEP) as run:
         if recreate:
             run.show([steps.network_plan(run, recreate=True)])

@@ -3,7 +3,6 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from swarmhub.deploy import steps as chapters
 from swarmhub.errors import DIFFERS, FAILED
 from swarmhub.run.task import step, step_task
 
@@ -22,6 +21,9 @@ def plan(c: Context, json: bool = False, details: bool = False, commands: bool =
     """Show what a deploy would change, and whom that would interrupt; change nothing."""
     with step(c, "plan") as run:
         run.check()
+        run.connect()
+        from swarmhub.deploy import steps as chapters
+
         with run.report.working("plan", LOOKING):
             steps = chapters.every_plan(run)
         run.report.steps(steps, as_json=json, commands=commands)
@@ -34,6 +36,8 @@ def plan(c: Context, json: bool = False, details: bool = False, commands: bool =
 @step_task()
 def agree(c: Context) -> None:
     """Show the plan of the whole deploy, ask if it interrupts somebody, and lock the cluster."""
+    from swarmhub.deploy import steps as chapters
+
     with step(c, "plan") as run:
         with run.report.working("plan", LOOKING):
             steps = chapters.every_plan(run)

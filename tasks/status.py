@@ -2,25 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub.errors import UsageError
-from swarmhub.notebooks import servers
-from swarmhub.run.run import Run
 from swarmhub.run.task import step, step_task
-from swarmhub.status import logs as log_chapter
-from swarmhub.status import overview, screen
-from swarmhub.status import shell as shell_chapter
-from swarmhub.status import summary as chapter
-from swarmhub.status.watch import watch as keep_showing
+
+if TYPE_CHECKING:
+    from swarmhub.run.run import Run
+    from swarmhub.status.logs import Wanted
 
 
 @step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "Print JSON, for scripts."})
 def status(c: Context, watch: bool = False, json: bool = False) -> None:
     """Show nodes, hub, certificate, images and users' servers on one screen."""
+    from swarmhub.status import overview, screen
+    from swarmhub.status import summary as chapter
+    from swarmhub.status.watch import watch as keep_showing
+
     with step(c, chapter.STEP) as run:
 
         def ask() -> chapter.Status:
@@ -49,6 +50,10 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
 )
 def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follow: bool = False, since: str = "") -> None:
     """Show the log of the hub, a user's server or a node's engine."""
+    from datetime import UTC, datetime
+
+    from swarmhub.status import logs as log_chapter
+
     with step(c, log_chapter.STEP, on_nodes=engine) as run:
         if (user and engine) or (node and not engine):
             raise UsageError("--node goes with --engine, --user goes alone")
@@ -59,7 +64,10 @@ def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follo
                 run.report.foreign(line)
 
 
-def _lines(run: Run, wanted: log_chapter.Wanted, user: str, engine: bool, node: str) -> Iterator[str]:
+def _lines(run: "Run", wanted: "Wanted", user: str, engine: bool, node: str) -> Iterator[str]:
+    from swarmhub.notebooks import servers
+    from swarmhub.status import logs as log_chapter
+
     if engine:
         host = log_chapter.engine_host(run.named, node, run.settings, run.manager)
         return log_chapter.of_engine(run.hosts[host], wanted)
@@ -71,6 +79,8 @@ def _lines(run: Run, wanted: log_chapter.Wanted, user: str, engine: bool, node: 
 @step_task(help={"user": "In this user's container instead of the hub's."})
 def shell(c: Context, user: str = "") -> None:
     """Open a shell in the hub's container or a user's; what is piped in is run there."""
+    from swarmhub.status import shell as shell_chapter
+
     with step(c, shell_chapter.STEP) as run:
         manager, hub = run.hosts[run.manager], run.settings.hub.service
         place = shell_chapter.of_user(run.look, manager, hub, user) if user else shell_chapter.of_hub(run.look, manager, hub)

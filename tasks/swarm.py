@@ -2,11 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub.cluster import availability, removal, swarm
-from swarmhub.cluster import drain as emptying
-from swarmhub.deploy import on_nodes
 from swarmhub.errors import StepError
-from swarmhub.run import trust as keys
 from swarmhub.run.task import step, step_task
 
 YES = {"yes": "Do not ask."}
@@ -15,6 +11,9 @@ YES = {"yes": "Do not ask."}
 @step_task()
 def swarm_init(c: Context) -> None:
     """Make the swarm of hosts.toml: the first manager initialises it, the other hosts join, each in its role."""
+    from swarmhub.cluster import swarm
+    from swarmhub.deploy import membership
+
     with step(c, swarm.STEP) as run:
         if warning := swarm.warning(run.settings):
             run.report.line(swarm.STEP, warning, style="yellow")
@@ -25,47 +24,56 @@ def swarm_init(c: Context) -> None:
             run.journal.has_swarm = True
         else:
             run.use_manager(manager)
-        joins = on_nodes.joins_plan(run)
+        joins = membership.joins_plan(run)
         run.apply(joins)
-        run.apply(on_nodes.roles_plan(run, [change.host for change in joins.changes]))
+        run.apply(membership.roles_plan(run, [change.host for change in joins.changes]))
         swarm.require_reached(run.look.members())
 
 
 @step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
+    from swarmhub.cluster import drain as emptying
+    from swarmhub.deploy import membership
+
     with step(c, emptying.STEP) as run:
         run.require_known(host, host)
-        work, plan = on_nodes.work_on(run, host), on_nodes.drain_plan(run, host)
+        work, plan = membership.work_on(run, host), membership.drain_plan(run, host)
         if work.people:
             run.report.table(emptying.HEADS, emptying.rows(work))
-        at_home = on_nodes.homes_on(run, host) if plan.changes else ()
+        at_home = membership.homes_on(run, host) if plan.changes else ()
         if work.people or at_home:
             run.agree(emptying.question(host, work.people, at_home, wait))
         if wait and plan.changes:
-            run.apply(on_nodes.pause_plan(run, host))
+            run.apply(membership.pause_plan(run, host))
             with run.report.working(emptying.STEP, "waiting for the people there"):
-                emptying.wait(lambda: on_nodes.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
-            plan = on_nodes.drain_plan(run, host)
+                emptying.wait(lambda: membership.work_on(run, host).people, wait, lambda text: run.report.log(host, text))
+            plan = membership.drain_plan(run, host)
         run.apply(plan)
 
 
 @step_task(positional=["host"])
 def undrain(c: Context, host: str) -> None:
     """Allow new servers again on a node that was drained or paused."""
+    from swarmhub.cluster import availability
+    from swarmhub.deploy import membership
+
     with step(c, availability.UNDRAIN) as run:
         run.require_known(host, host)
-        run.apply(on_nodes.undrain_plan(run, host))
+        run.apply(membership.undrain_plan(run, host))
 
 
 @step_task(positional=["host"], help=YES)
 def remove_node(c: Context, host: str, yes: bool = False) -> None:
     """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
+    from swarmhub.cluster import removal
+    from swarmhub.deploy import membership
+
     with step(c, removal.STEP) as run:
         run.require_known(host, host)
-        plan = on_nodes.removal_plan(run, host)
+        plan = membership.removal_plan(run, host)
         if plan.changes and isinstance(run.look.members()[host], StepError):
-            run.confirm(plan, removal.unknown(host, on_nodes.homes_on(run, host)))
+            run.confirm(plan, removal.unknown(host, membership.homes_on(run, host)))
         run.apply(plan)
         run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
 
@@ -73,6 +81,8 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
 @step_task(positional=["host"], help=YES)
 def trust(c: Context, host: str, yes: bool = False) -> None:
     """Show a host's SSH key, and record it in known_hosts, next to hosts.toml."""
+    from swarmhub.run import trust as keys
+
     with step(c, keys.STEP) as run:
         run.require_known(host, host)
         keys.ask(run, host)
@@ -81,6 +91,8 @@ def trust(c: Context, host: str, yes: bool = False) -> None:
 @step_task(help=YES)
 def trust_all(c: Context, yes: bool = False) -> None:
     """Show the SSH key of every host that is not trusted yet, and record it."""
+    from swarmhub.run import trust as keys
+
     with step(c, keys.STEP) as run:
         for host in run.settings.hosts.all:
             keys.ask(run, host, new_only=True)

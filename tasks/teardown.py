@@ -2,9 +2,7 @@
 
 from invoke.context import Context
 
-from swarmhub.deploy import on_nodes
 from swarmhub.run.task import step, step_task
-from swarmhub.teardown import teardown as chapter
 
 
 @step_task(
@@ -16,8 +14,11 @@ from swarmhub.teardown import teardown as chapter
 )
 def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
     """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
+    from swarmhub.deploy import membership
+    from swarmhub.teardown import teardown as chapter
+
     with step(c, chapter.STEP) as run:
-        plan, kept = on_nodes.teardown_plan(run, with_data=with_data)
+        plan, kept = membership.teardown_plan(run, with_data=with_data)
         run.report.kept(kept)
         if plan.changes:
             run.confirm(plan, "Remove all this?")

@@ -1,17 +1,18 @@
 """The people: who is in, and the hub brought in line with the userlist."""
 
-from datetime import UTC, datetime
-
 from invoke.context import Context
 
-from swarmhub.people import plans
-from swarmhub.people import users as chapter
 from swarmhub.run.task import step, step_task
 
 
 @step_task(help={"json": "Print JSON, for scripts."})
 def users(c: Context, json: bool = False) -> None:
     """List the hub's users: where each comes from, when they were last seen, and what they run."""
+    from datetime import UTC, datetime
+
+    from swarmhub.people import plans
+    from swarmhub.people import users as chapter
+
     with step(c, chapter.SHOW) as run:
         found = plans.found(run)
         people = chapter.people(found, run.settings.access)
@@ -26,6 +27,9 @@ def users(c: Context, json: bool = False) -> None:
 @step_task(help={"yes": "Do not ask before people are removed."})
 def users_sync(c: Context, yes: bool = False) -> None:
     """Bring the running hub in line with the userlist: add who is new, remove who is no longer named."""
+    from swarmhub.people import plans
+    from swarmhub.people import users as chapter
+
     with step(c, chapter.STEP) as run:
         run.check()
         plan, removed = plans.sync(run)

@@ -2,13 +2,14 @@
 
 from invoke.context import Context
 
-from swarmhub.deploy import steps
 from swarmhub.run.task import step, step_task
-from swarmhub.services import volume as chapter
 
 
 @step_task()
 def volume(c: Context) -> None:
     """Create the hub's data volume on the manager."""
+    from swarmhub.deploy import steps
+    from swarmhub.services import volume as chapter
+
     with step(c, chapter.STEP) as run:
         run.apply(steps.volume_plan(run))

@@ -5,11 +5,13 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from swarmhub.certificate import certbot, dns_challenge
 from swarmhub.certificate.certbot import Certbot, Wanted
 from swarmhub.errors import StepError
 from swarmhub.host import Host
+from swarmhub.parallel import both
 from swarmhub.plan.differences import Difference, differences, flat
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.settings import Settings, read_text
@@ -108,27 +110,27 @@ def observe(manager: Host, settings: Settings) -> Certificate | None:
 
     """
     where, domain, is_own = place(settings, CHAIN), settings.hub.domain, settings.certs.is_own
-    chain = manager.run("cat", where)
+    beside = ("test", "-s", place(settings, KEY)) if is_own else ("cat", f"{certbot.FOLDER}/renewal/{domain}.conf")
+    chain, other = both(partial(manager.run, "cat", where), partial(manager.run, *beside))
     if chain.code:
         if "Permission denied" in chain.err:
             raise StepError(
                 manager.name, f"may not read {certbot.FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml"
             )
         return None
-    if is_own and manager.run("test", "-s", place(settings, KEY)).code:
+    if is_own and other.code:
         return None
     try:
-        return parse_own(chain.out) if is_own else parse(chain.out, _directory(manager, domain))
+        return parse_own(chain.out) if is_own else parse(chain.out, _directory(other.out))
     except ValueError as error:
         folder = own_folder(domain) if is_own else certbot.FOLDER
         remedy = f"Was the disk full? Remove {folder} there, and get another one: fab certs"
         raise StepError(manager.name, f"{where} is damaged: {error}", remedy) from error
 
 
-def _directory(manager: Host, domain: str) -> str:
-    """Return the ACME directory that certbot asked, nothing if it is not known."""
-    renewal = manager.run("cat", f"{certbot.FOLDER}/renewal/{domain}.conf")
-    found = re.search(r"^server\s*=\s*(\S+)", renewal.out, re.MULTILINE)
+def _directory(renewal: str) -> str:
+    """Return the ACME directory that certbot asked, by what it keeps for the renewal; nothing if it is not known."""
+    found = re.search(r"^server\s*=\s*(\S+)", renewal, re.MULTILINE)
     return found[1] if found else ""
 
 

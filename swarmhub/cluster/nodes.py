@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from hub.shared.nodes import hostname
 from swarmhub.errors import StepError
 from swarmhub.host import Host
+from swarmhub.parallel import both
 from swarmhub.settings import Settings
 
 STEP = "nodes"
@@ -80,6 +82,7 @@ def observe(host: Host) -> Member:
 
 def observe_swarm(manager: Host) -> Swarm:
     """Ask the manager for the swarm and its nodes."""
+    listed, found = both(partial(manager.engine.get, "/nodes"), partial(manager.engine.get, "/swarm"))
     nodes = (
         SwarmNode(
             id=node["ID"],
@@ -93,9 +96,8 @@ def observe_swarm(manager: Host) -> Swarm:
             address=node["Status"].get("Addr", ""),
             images=_labelled(node["Spec"].get("Labels") or {}),
         )
-        for node in manager.engine.get("/nodes")
+        for node in listed
     )
-    found = manager.engine.get("/swarm")
     return Swarm(found["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)), found.get("DataPathPort") or DATA_PORT)
 
 

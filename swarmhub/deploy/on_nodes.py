@@ -1,21 +1,17 @@
-"""The plans of what keeps the nodes: joining, draining, removing, and taking it all away; each from one look."""
+"""The plans of what every node gets: the images, and the labels that open it for servers; each from one look."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from swarmhub.cluster import availability, drain, removal, swarm
+from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member, SwarmNode
-from swarmhub.errors import StepError
 from swarmhub.firewall import image as firewall_image
 from swarmhub.images import pull
 from swarmhub.images.pull import Holding
-from swarmhub.notebooks import homes, servers, work
-from swarmhub.notebooks.work import Work
 from swarmhub.parallel import every
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
-from swarmhub.teardown import leftovers, teardown
 
 
 def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
@@ -71,77 +67,3 @@ def placement_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) 
 
 def _lacking(held: Mapping[str, Holding], wanted: Mapping[str, str]) -> dict[str, list[str]]:
     return {host: [wanted[image] for image in pull.lacking(wanted, one)] for host, one in held.items()}
-
-
-def joins_plan(run: Run) -> Plan:
-    """Plan the joins of the hosts that are in no swarm."""
-    ticket = swarm.observe(run.hosts[run.manager])
-    return swarm.plan_joins(run.settings, run.look.members(), run.look.swarm(), ticket)
-
-
-def roles_plan(run: Run, joined: Sequence[str]) -> Plan:
-    """Plan what remains when all hosts have joined."""
-    hub = work.hub_node(run.look.service().service, run.settings.hub.service)
-    members, found = run.look.members(), run.look.swarm()
-    return swarm.plan_roles(run.settings, members, found, joined, manager=run.manager, hub=hub)
-
-
-def node_of(run: Run, host: str) -> SwarmNode:
-    """Return the node that a host is."""
-    return availability.require(run.look.swarm(), host, run.look.members()[host])
-
-
-def work_on(run: Run, host: str) -> Work:
-    """Return what runs on a node, asked anew."""
-    return work.observe(run.hosts[run.manager], run.settings.hub.service, node_of(run, host).id)
-
-
-def homes_on(run: Run, host: str) -> tuple[str, ...]:
-    """Return whose homes are on a node."""
-    node, places = node_of(run, host).id, homes.places(run.hosts[run.manager], run.settings.hub.service)
-    return tuple(place.user for place in places if place.node == node)
-
-
-def pause_plan(run: Run, host: str) -> Plan:
-    """Plan what keeps new servers away from a node."""
-    return drain.plan_pause(host, node_of(run, host), run.manager)
-
-
-def drain_plan(run: Run, host: str) -> Plan:
-    """Plan the emptying of a node."""
-    return drain.plan(host, node_of(run, host), work_on(run, host), run.manager)
-
-
-def undrain_plan(run: Run, host: str) -> Plan:
-    """Plan the opening of a node."""
-    held = pull.reached(run.look.images(run.settings.hosts.all), [host])
-    others = {name: one for name, one in held.items() if name != host} or held
-    # An image that nobody holds has a name that nobody holds.
-    wanted = {image: pull.chosen(image, pull.of(image, others)) or image for image in run.settings.images}
-    lacking = pull.lacking(wanted, held[host])
-    return availability.plan_undrain(host, node_of(run, host), wanted.values(), lacking, run.manager)
-
-
-def removal_plan(run: Run, host: str) -> Plan:
-    """Plan the removal of a node; a manager other than itself is asked for it, if there is one."""
-    others = [name for name in run.settings.hosts.managers if name != host]
-    if run.manager == host and others:
-        run.use_manager(others[0])
-    member, found = run.look.members()[host], run.look.swarm()
-    node = availability.find(found, host, member)
-    if node is None:
-        return Plan(removal.STEP, f"{host} is not in the swarm")
-    volumes = removal.Volumes(None) if isinstance(member, StepError) else removal.observe(run.hosts[host], run.settings)
-    inside = isinstance(member, Member) and member.state == "active"
-    return removal.plan(host, node, found, work_on(run, host), volumes, manager=run.manager, inside=inside)
-
-
-def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
-    """Plan the end of the deployment, and say what stays."""
-    settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
-    cluster = leftovers.observe_cluster(manager, settings)
-    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster.strangers) for host in settings.hosts.all]
-    nodes = dict(zip(settings.hosts.all, every(ask), strict=True))
-    people = servers.running(servers.observe(manager, settings.hub.service))
-    plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)
-    return plan, teardown.kept(settings, cluster, nodes, with_data=with_data)

@@ -16,8 +16,7 @@ from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
-from swarmhub.history import releases, rollback
-from swarmhub.history.releases import Release
+from swarmhub.history import releases
 from swarmhub.host import EngineError
 from swarmhub.images import build, pull
 from swarmhub.notebooks import homes, servers
@@ -196,15 +195,6 @@ def _forgetting(run: Run, parts: Parts) -> list[Change]:
     return availability.forgetting(
         nodes, kept | hub_service.images_of_others(run.hosts[run.manager], run.settings), run.manager
     )
-
-
-def rollback_plan(run: Run, target: Release, *, with_database: bool) -> Plan:
-    """Plan the way back to a release, on what there is now."""
-    found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
-    for error in found.unreached:
-        run.report.log(error.host, f"left as it is: {error.cause}")
-    nodes = on_nodes.nodes_of(run, list(found.held))
-    return rollback.plan(target, run.look.releases(), found, nodes, run.manager, with_database=with_database)
 
 
 def every_plan(run: Run) -> list[Plan]:

@@ -33,8 +33,18 @@ class State:
     task: str = ""
 
 
-def ensure(manager: Host, name: str, progress: Progress) -> None:
+def tasks(manager: Host, *names: str) -> tuple[Json, ...]:
+    """Ask for the tasks of some services; of one that is not there, there are none."""
+    found = manager.engine.find("/tasks", filters={"service": list(names)})
+    if found is None and len(names) > 1:  # the engine has no answer at all where one of them is missing
+        return tuple(task for name in names for task in tasks(manager, name))
+    return tuple(found or ())
+
+
+def ensure(manager: Host, name: str, progress: Progress, seen: tuple[Json | None, Sequence[Json]] = (None, ())) -> None:
     """Return when the service's task runs: it may be as wanted and crash all the same.
+
+    `seen` is the service and its tasks as they were seen since the last change: if they are well, nothing is asked.
 
     How its last update ended does not count: that stays written there when the hub has been repaired. Nor do failures before.
 
@@ -44,6 +54,9 @@ def ensure(manager: Host, name: str, progress: Progress) -> None:
     """
     last = State("")
     old: frozenset[str] | None = None
+    service, tasks = seen
+    if service and read({**service, "UpdateStatus": None}, tasks).done:
+        return
 
     def settled() -> bool:
         nonlocal last, old
@@ -126,7 +139,7 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
 
 def _ask(manager: Host, name: str) -> tuple[Json, Sequence[Json]]:
     service = manager.engine.get(f"/services/{name}")
-    return service, manager.engine.get("/tasks", filters={"service": [name]})
+    return service, tasks(manager, name)
 
 
 def failed(tasks: Sequence[Json]) -> list[Json]:

@@ -1,13 +1,14 @@
 """A service whose container on every node keeps firewall rules there, so that notebooks cannot reach the nodes."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hub.shared import services
-from swarmhub.engine import specs
+from swarmhub.engine import converge, specs
 from swarmhub.engine.converge import FAILURES, HOLDING, failed
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError, StepErrors
@@ -15,6 +16,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.host import EngineError, Host, Json
+from swarmhub.parallel import both
 from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.wait import until
@@ -83,12 +85,11 @@ def name(hub: str) -> str:
     return services.firewall(hub)
 
 
-def observe(manager: Host, hub: str) -> Found:
-    """Ask for the service and its tasks."""
-    service = manager.engine.find(f"/services/{name(hub)}")
-    if service is None:
-        return Found(None)
-    return Found(service, tuple(manager.engine.get("/tasks", filters={"service": [name(hub)]})))
+def observe(manager: Host, hub: str, ask_tasks: Callable[[], Sequence[Json]] | None = None) -> Found:
+    """Ask for the service and its tasks; `ask_tasks` gives those of other services too."""
+    ask_tasks = ask_tasks or partial(converge.tasks, manager, name(hub))
+    service, tasks = both(partial(manager.engine.find, f"/services/{name(hub)}"), ask_tasks)
+    return Found(service, tuple(task for task in tasks if service and task["ServiceID"] == service["ID"]))
 
 
 def observe_host(host: Host) -> Endpoints:

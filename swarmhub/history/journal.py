@@ -32,7 +32,7 @@ class Journal:
         self.leaves_entry = True
 
     def open(self, holder: Holder | None) -> None:
-        """Make sure that nobody else holds the cluster's lock; from here on this run leaves an entry.
+        """Make sure that nobody else holds the cluster's lock; from here on this run may leave an entry.
 
         Raises:
             StepError: somebody does; the message tells who.
@@ -82,8 +82,8 @@ class Journal:
         self._changes.append(change.sentence)
 
     def end(self, ended: str) -> bool:
-        """Write the entry, if there is something to tell, and give the lock back; tell whether no lock is left."""
-        if not self._is_open:
+        """Write the entry, if `ended` says how the run went, and give the lock back; tell whether no lock is left."""
+        if not self._is_open or not (ended or self._lease):
             return True
         farewell = threading.Thread(target=self._end, args=(ended,), daemon=True)
         farewell.start()

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
+from swarmhub.parallel import together
 from swarmhub.plan import commands
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
@@ -48,8 +50,9 @@ def observe(host: Host, image: str) -> Held | None:
 
 
 def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
-    """Ask a node for each of several images, in turn."""
-    return {image: observe(host, image) for image in images}
+    """Ask a node for each of several images, at once."""
+    asked = tuple(images)
+    return dict(zip(asked, together([partial(observe, host, image) for image in asked]), strict=True))
 
 
 def of(image: str, held: Mapping[str, Holding]) -> dict[str, Held | None]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
+from swarmhub.engine import converge
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -21,7 +23,7 @@ from swarmhub.images import build, pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.homes import Place, Volume
-from swarmhub.parallel import at_once, gather
+from swarmhub.parallel import at_once, both, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Found as FoundService
@@ -38,26 +40,33 @@ class Look:
     def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
         self._seen: dict[object, Any] = {}
+        self._asking: dict[object, Lock] = {}
 
     def everywhere(self) -> None:
         """Ask all hosts everything at once; what fails now is asked again by the step that needs it."""
-        manager = [
+        # First what others wait for, and commands, which take longer than a question to an engine.
+        of_manager: list[Callable[[], object]] = [
             self.swarm,
-            self.network,
-            self.proxy_network,
-            self.volume,
+            self.certificate,
+            self._services,
+            self._networks,
+            self._tasks,
+            self.firewall,
             self.service,
+            self.volume,
             self.releases,
             self.holder,
             self.places,
-            self.firewall,
+            self._hub_images,
         ]
-        jobs: list[Callable[[], object]] = [self.certificate, partial(_in_turn, *manager)]
-        of_host = (self.member, self.held, self.homes)
-        jobs += [partial(_in_turn, *(partial(ask, host) for ask in of_host)) for host in self._settings.hosts.all]
-        # A command takes longer than a question to an engine: beside those.
-        jobs += [partial(self.endpoints, host) for host in self._settings.hosts.all]
-        at_once(jobs)
+        of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes]
+        of_hosts = [partial(ask, host) for ask in of_host for host in self._settings.hosts.all]
+        # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
+        jobs: list[Callable[[], object]] = [*of_hosts, *of_manager]
+        at_once(jobs, most=len(jobs))
+
+    def _hub_images(self) -> None:
+        at_once([partial(self.hub_image, image.tag) for image in build.wanted(self._settings)])
 
     def forget(self) -> None:
         """Ask anew from here on: something has been changed."""
@@ -110,7 +119,13 @@ class Look:
         return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
 
     def _network(self, name: str) -> FoundNetwork | None:
-        return network.observe(self._manager, name, self._services())
+        return network.read(name, *both(self._networks, self._services))
+
+    def _networks(self) -> tuple[Json, ...]:
+        """Return the networks of the hub, by their names or longer ones."""
+        names = [self._settings.network.name]
+        names += [network.of_proxy(self._settings)["Name"]] if self._settings.proxy.separate else []
+        return self._once("networks", partial(network.listed, self._manager, names))
 
     def _services(self) -> tuple[Json, ...]:
         """Return all services of the swarm, whoever's they are."""
@@ -153,13 +168,26 @@ class Look:
         """Tell whether the manager holds the hub's image."""
         return self._once(("hub image", tag), partial(build.observe, self._manager, tag))
 
+    def _tasks(self) -> tuple[Json, ...]:
+        """Return the tasks of the services that a deploy makes sure of."""
+        settings = self._settings
+        names = [settings.hub.service, firewall.name(settings.hub.service)]
+        names += [proxy.name(settings)] if settings.proxy.separate else []
+        names += [renewal.name(settings)] if renewal.is_wanted(settings) else []
+        return self._once("tasks", partial(converge.tasks, self._manager, *names))
+
+    def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:
+        """Return a service that a deploy makes sure of, and its tasks."""
+        found = next((one for one in self._services() if one["Spec"]["Name"] == service), None)
+        return found, tuple(task for task in self._tasks() if found and task["ServiceID"] == found["ID"])
+
     def service(self) -> FoundService:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
 
     def firewall(self) -> FoundFirewall:
         """Return the firewall's service and its tasks."""
-        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service))
+        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
 
     def firewall_image(self, host: str) -> str | None:
         """Return the id of the firewall's image on a host."""
@@ -182,12 +210,9 @@ class Look:
         return self._once("holder", partial(lock.observe, self._manager))
 
     def _once(self, question: object, ask: Callable[[], T]) -> T:
-        if question not in self._seen:
-            self._seen[question] = ask()
-        answer: T = self._seen[question]
-        return answer
-
-
-def _in_turn(*questions: Callable[[], object]) -> None:
-    for ask in questions:
-        ask()
+        # Who asks the same meanwhile waits for the answer.
+        with self._asking.setdefault(question, Lock()):
+            if question not in self._seen:
+                self._seen[question] = ask()
+            answer: T = self._seen[question]
+            return answer

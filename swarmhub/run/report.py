@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 from rich.text import Text
 
-from swarmhub.cluster.nodes import Row
-from swarmhub.history.entries import Entry
-from swarmhub.history.lock import Holder, told
-from swarmhub.history.releases import Release, settings_between
 from swarmhub.plan.hidden import hidden, in_line
 from swarmhub.plan.plans import Change, Plan, as_values, prices, refusal
 from swarmhub.plan.shown import duration, lines
 
 if TYPE_CHECKING:
+    from swarmhub.cluster.nodes import Row
+    from swarmhub.history.entries import Entry
+    from swarmhub.history.lock import Holder
+    from swarmhub.history.releases import Release
     from swarmhub.run.working import Working
 
 # Without a terminal: how often a pull says how far it is, and other long work what it says itself.
@@ -106,7 +106,7 @@ class Report:
 
         return Prompt.ask(question, console=self._console)
 
-    def nodes(self, rows: Sequence[Row]) -> None:
+    def nodes(self, rows: "Sequence[Row]") -> None:
         """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
         heads = ("HOST", "HOSTS.TOML", "SWARM", "STATE", "AVAILABILITY", "ENGINE")
         cells = [(row.host, row.expected, row.role, row.state, row.availability, row.engine) for row in rows]
@@ -167,8 +167,10 @@ class Report:
             self.plan(plan, commands=commands)
         self.counted(plans)
 
-    def history(self, entries: Sequence[Entry], holder: Holder | None) -> None:
+    def history(self, entries: "Sequence[Entry]", holder: "Holder | None") -> None:
         """Say what was done, the newest first, and what is being done."""
+        from swarmhub.history.lock import told
+
         if holder is not None:
             self.line("now", told(holder), style="yellow")
         for one in entries:
@@ -181,8 +183,10 @@ class Report:
         if not entries:
             self.say("Nothing has been done to this cluster yet.")
 
-    def way_back(self, to: Release, last: Release, seconds: float) -> None:
+    def way_back(self, to: "Release", last: "Release", seconds: float) -> None:
         """Say what hosts.toml and the release that runs now differ in."""
+        from swarmhub.history.releases import settings_between
+
         for item in settings_between(to, last):
             for text in lines(item):
                 self.say(f"{'':<10}   {text}", style="yellow")

@@ -12,21 +12,19 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import settings as settings_file
-from swarmhub.certificate import certs, own
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
-from swarmhub.history.journal import Journal
 from swarmhub.host import Host
-from swarmhub.images import build
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
 from swarmhub.plan.shown import duration
-from swarmhub.run.look import Look
 from swarmhub.run.report import Report
-from swarmhub.settings import Settings, members
+from swarmhub.settings import Settings
 from swarmhub.settings.secrets import Secrets
 from swarmhub.settings.secrets import load as load_secrets
 
 if TYPE_CHECKING:
+    from swarmhub.history.journal import Journal
+    from swarmhub.run.look import Look
     from swarmhub.ssh.connection import Connections
 
 
@@ -126,9 +124,15 @@ class Run:
         self._closers.append(shared.close)
         return shared
 
+    def connect(self) -> None:
+        """Begin to connect to every host: handshakes and imports take their time at once."""
+        self.connections.begin(self.settings.hosts.all)
+
     @cached_property
-    def look(self) -> Look:
+    def look(self) -> "Look":
         """Return the look at the cluster that all steps of this run share."""
+        from swarmhub.run.look import Look  # with every room: connections are begun before
+
         return Look(self.settings, self.hosts, self.manager)
 
     @property
@@ -190,6 +194,10 @@ class Run:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
 
         """
+        from swarmhub.certificate import certs, own
+        from swarmhub.images import build
+        from swarmhub.settings import members
+
         problems: list[Problem] = []
         _ = self.settings
         reads: tuple[Callable[[], object], ...] = (
@@ -207,8 +215,10 @@ class Run:
             raise SettingsError(*problems)
 
     @cached_property
-    def journal(self) -> Journal:
+    def journal(self) -> "Journal":
         """Return what this run leaves on the cluster."""
+        from swarmhub.history.journal import Journal
+
         return Journal(self.hosts[self.manager], self.command)
 
     def show(self, steps: Sequence[Plan]) -> None:
@@ -285,9 +295,9 @@ class Run:
 
 
 def _ending(error: BaseException | None, changed: int) -> str:
-    """Return how the run ended, for its entry; nothing, if the operator wanted none of it."""
+    """Return how the run ended, for its entry; nothing, if it had nothing to change or the operator wanted none of it."""
     if error is None or (isinstance(error, Exit) and error.code in (0, DIFFERS)):
-        return "done" if changed else "nothing to change"
+        return "done" if changed else ""
     if isinstance(error.__cause__, Declined):
         return ""
     if isinstance(error, KeyboardInterrupt) or (isinstance(error, Exit) and error.code == INTERRUPTED):

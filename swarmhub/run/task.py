@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -12,9 +12,10 @@ from invoke.tasks import Task, task
 
 from swarmhub.errors import FAILED, INTERRUPTED, WRONG, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.host import EngineError
-from swarmhub.plan import plans
 from swarmhub.plan.hidden import in_line
-from swarmhub.run.run import Run
+
+if TYPE_CHECKING:
+    from swarmhub.run.run import Run
 
 
 class Step(Task):  # type: ignore[type-arg]
@@ -29,11 +30,11 @@ def step_task(**options: Any) -> Callable[[Callable[..., None]], Step]:
     return make
 
 
-_current: list[Run] = []
+_current: "list[Run]" = []
 
 
 @contextmanager
-def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run]:
+def step(context: Context, name: str, *, on_nodes: bool = False) -> "Iterator[Run]":
     """Give a task the run that it belongs to; turn errors into a line and an exit code.
 
     -H names one manager, unless the step is one that acts `on_nodes`.
@@ -43,6 +44,8 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run
 
     """
     if not _current:
+        from swarmhub.run.run import Run  # with all that a run needs: `fab --list` does not wait for it
+
         _current.append(Run(context))
     run = _current[0]
     try:
@@ -54,6 +57,8 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> Iterator[Run
     except (SettingsError, UsageError) as error:
         raise _exit(str(error), WRONG, error) from error
     except EngineError as error:
+        from swarmhub.plan import plans
+
         raise _exit(_line(StepError(error.host, error.message, plans.remedy(error)), name), FAILED, error) from error
     except StepError as error:
         raise _exit(_line(error, name), FAILED, error) from error

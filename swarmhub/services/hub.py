@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hub.filter import policy
@@ -15,6 +16,7 @@ from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import pull
+from swarmhub.parallel import both
 from swarmhub.plan.plans import Plan
 from swarmhub.services import subdomains
 from swarmhub.settings import Settings, handed
@@ -58,8 +60,7 @@ class Found:
 
 def observe(manager: Host, name: str) -> Found:
     """Ask for the service and its secrets."""
-    secrets = replicated.secret_ids(manager, name)
-    return Found(manager.engine.find(f"/services/{name}"), secrets)
+    return Found(*both(partial(manager.engine.find, f"/services/{name}"), partial(replicated.secret_ids, manager, name)))
 
 
 def images_of_others(manager: Host, settings: Settings) -> set[str]:

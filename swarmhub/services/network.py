@@ -64,10 +64,13 @@ def names(settings: Settings) -> tuple[str, ...]:
     return tuple(one["Name"] for one in wanted)
 
 
-def observe(manager: Host, name: str, services: Sequence[Json]) -> Found | None:
-    """Ask for the network, and tell which of the services are on it."""
-    # A name filter also finds longer names; only the exact one of scope swarm or local counts.
-    listed = manager.engine.get("/networks", filters={"name": [name]})
+def listed(manager: Host, names: Sequence[str]) -> tuple[Json, ...]:
+    """Ask for the networks of some names; longer names are found too."""
+    return tuple(manager.engine.get("/networks", filters={"name": list(names)}))
+
+
+def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> Found | None:
+    """Return the network of exactly this name, and which of the services are on it."""
     answer = next((network for network in listed if network["Name"] == name), None)
     if answer is None:
         return None

@@ -8,7 +8,8 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ CONNECT_SECONDS = 10
 KEEPALIVE_SECONDS = 20
 # sshd turns connections away at random above MaxStartups (10:30:100); a moment later it takes them.
 ATTEMPTS = 4
+# sshd's MaxSessions is 10: a host's commands take so many channels at a time; its engine's take the others.
+COMMANDS = 2
 SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
 
 
@@ -47,7 +50,7 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._set(opening=threading.Lock())
+        self._set(commands=threading.BoundedSemaphore(COMMANDS))
         _verify(self)
 
     def get_gateway(self) -> Any:
@@ -82,6 +85,7 @@ class Connections:
     def __init__(self, config: Config, sudo: bool = False) -> None:
         self._config, self._sudo = config, sudo
         self._open: dict[str, VerifiedConnection] = {}
+        self._attempts: dict[str, Future[VerifiedConnection]] = {}
         self._lock = threading.Lock()
         # Its threads print tracebacks of their own for what we report in a line.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -97,6 +101,15 @@ class Connections:
         """Return a new connection to `host`, which is nobody else's."""
         return VerifiedConnection(host, config=self._config.clone(), connect_timeout=CONNECT_SECONDS)
 
+    def begin(self, hosts: Sequence[str]) -> None:
+        """Begin to connect to hosts, while something else is done; `opened` waits, and says what went wrong."""
+        for host in hosts:
+            threading.Thread(target=self._begin, args=(host,), daemon=True).start()
+
+    def _begin(self, host: str) -> None:
+        with suppress(StepError):
+            self.opened(host)
+
     def opened(self, host: str) -> VerifiedConnection:
         """Return the open connection to `host`.
 
@@ -105,17 +118,35 @@ class Connections:
 
         """
         connection = self.to(host)
+        with self._lock:
+            if connection.is_connected:
+                return connection
+            begun = self._attempts.get(host)
+            attempt = begun or self._attempts.setdefault(host, Future())
+        # Two threads that open one connection would shake hands twice, and for a host that is away each would wait.
+        return attempt.result() if begun else self._attempt(host, connection, attempt)
+
+    def _attempt(self, host: str, connection: VerifiedConnection, attempt: "Future[VerifiedConnection]") -> VerifiedConnection:
         try:
-            # Two threads that open one connection would shake hands twice, and one of them in vain.
-            with connection.opening:
-                _with_retries(connection.open)
+            _with_retries(connection.open)
+            attempt.set_result(connection)
         except (OSError, SSHException, EOFError) as error:
-            raise explain(host, connection, error) from error
+            explained = explain(host, connection, error)
+            attempt.set_exception(explained)
+            raise explained from error
+        except BaseException as error:
+            attempt.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._attempts[host]
         return connection
 
     def run(self, host: str, *argv: str) -> Output:
         """Run a command on `host`, with sudo if the settings say so; every word is quoted here, once."""
-        done = self.opened(host).run(self.command(*argv), hide=True, warn=True, in_stream=False)
+        connection = self.opened(host)
+        with connection.commands:
+            done = connection.run(self.command(*argv), hide=True, warn=True, in_stream=False)
         return Output(done.exited, done.stdout, done.stderr)
 
     def command(self, *argv: str) -> str:

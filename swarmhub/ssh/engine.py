@@ -3,6 +3,7 @@
 import logging
 import struct
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -28,6 +29,12 @@ from swarmhub.ssh.connection import Connections
 
 TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
+# So many questions go to an engine at once, each on a channel of its own: a process on the host, which is dearer than the
+# answer where the host is near. With the commands of a connection, they stay below sshd's MaxSessions of 10.
+NEAR, FAR = 2, 6
+NEAR_SECONDS = 0.02
+# One that is answered late, such as for a container's end, holds the others up no longer than that.
+PATIENCE_SECONDS = 1
 BASE_URL = "http://engine:80"
 # requests passes on what urllib3 and Paramiko raise while a stream is read.
 BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
@@ -237,6 +244,18 @@ class _Adapter(SSHHTTPAdapter):
         super().__init__("ssh://", timeout=TIMEOUT_SECONDS, shell_out=True)
         self._pool = _Pool(transport, command)
 
+    def send(self, request: Any, stream: bool = False, *args: Any, **options: Any) -> requests.Response:
+        """Send a request when a channel is free; what is read as it comes may take long, and is not counted."""
+        at_most = self._pool.at_most
+        if stream or not at_most.acquire(timeout=PATIENCE_SECONDS):
+            return super().send(request, stream, *args, **options)
+        try:
+            response = super().send(request, stream, *args, **options)
+            _ = response.content  # the channel is free when it has been read
+            return response
+        finally:
+            at_most.release()
+
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
         # docker-py would open a pool, and so an SSH channel, for every address.
         return self._pool
@@ -246,18 +265,37 @@ class _Pool(SSHConnectionPool):
     def __init__(self, transport: Transport, command: str) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
         self._transport, self._command = transport, command
+        self.at_most = threading.BoundedSemaphore(NEAR)
+        self._is_known = False
 
     def _new_conn(self) -> Any:
-        return _Channel(self._transport, self._command)
+        return _Channel(self._transport, self._command, self._found)
+
+    def _found(self, seconds: float) -> None:
+        """Learn from the first channel, by the time it took to open, how far the host is; open more while it is asked."""
+        if not self._is_known and seconds >= NEAR_SECONDS:
+            self.at_most = threading.BoundedSemaphore(FAR)
+            for _ in range(FAR - 1):
+                threading.Thread(target=self._open_another, daemon=True).start()
+        self._is_known = True
+
+    def _open_another(self) -> None:
+        channel: Any = self._get_conn(None)
+        with suppress(*BROKEN):  # whoever needs it finds out
+            if channel.sock is None:
+                channel.connect()
+        self._put_conn(channel)
 
 
 class _Channel(SSHConnection):
-    def __init__(self, transport: Transport, command: str) -> None:
+    def __init__(self, transport: Transport, command: str, opened: Callable[[float], None]) -> None:
         super().__init__(transport, TIMEOUT_SECONDS)
-        self._transport, self._command = transport, command
+        self._transport, self._command, self._opened = transport, command, opened
 
     def connect(self) -> None:
+        started = time.monotonic()
         channel = self._transport.open_session()
+        self._opened(time.monotonic() - started)
         channel.settimeout(self.timeout)
         channel.exec_command(self._command)
         self.sock = channel  # type: ignore[assignment]  # the stubs know docker-py's own socket only

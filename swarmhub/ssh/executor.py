@@ -11,9 +11,7 @@ from fabric.tasks import ConnectionCall
 from invoke.exceptions import Exit
 from invoke.tasks import Call, Task
 
-from swarmhub import settings
 from swarmhub.errors import SettingsError
-from swarmhub.ssh.session import connections
 
 
 class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
@@ -21,6 +19,9 @@ class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
 
     def make_context(self, config: Any) -> Any:
         """Return the connection; it is opened when it is first used."""
+        from swarmhub import settings
+        from swarmhub.ssh.session import connections
+
         try:
             ssh = settings.current().ssh
         except SettingsError as error:

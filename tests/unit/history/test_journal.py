@@ -139,10 +139,15 @@ def test_the_entry_says_when_the_run_began_and_how_long_it_took(
     """Seconds to one decimal; it is all that a run leaves that has changed nothing."""
     monkeypatch.setattr("swarmhub.history.journal.time.monotonic", lambda: kept._started + 12.345)
     kept.open(None)
-    kept.end("nothing to change")
-    found = entry(host)
-    assert (found.began, found.seconds, found.ended) == (kept._began, 12.3, "nothing to change")
-    assert not is_locked(host)
+    kept.end("done")
+    assert (entry(host).began, entry(host).seconds) == (kept._began, 12.3)
+
+
+def test_a_run_that_changes_nothing_takes_no_lock(host: FakeHost, kept: Journal) -> None:
+    """Its entry is all that it leaves."""
+    kept.open(None)
+    kept.end("failed: the hub does not answer")
+    assert (is_locked(host), entry(host).ended) == (False, "failed: the hub does not answer")
 
 
 def test_what_was_begun_and_not_done_is_told(host: FakeHost, kept: Journal) -> None:

@@ -532,12 +532,10 @@ def test_a_run_that_planned_nothing_leaves_no_entry() -> None:
 @pytest.mark.parametrize(
     ("error", "ended"),
     [
-        (None, "nothing to change"),
         (Exit("interrupted", 130), "interrupted"),
         (KeyboardInterrupt(), "interrupted"),
         (Exit(f"{MANAGER}: step: cause. remedy\nmore", 1), f"failed: {MANAGER}: step: cause. remedy"),
         (Exit(code=1), "failed: exit code 1"),
-        (Exit(code=3), "nothing to change"),
         (StepError(MANAGER, "cause", "remedy"), f"failed: {MANAGER}: cause. remedy"),
         (StepErrors(), "failed: StepErrors"),
         (AssertionError(), "failed: AssertionError"),
@@ -552,6 +550,15 @@ def test_the_entry_says_in_a_line_how_the_run_ended(error: BaseException | None,
     run.finish(error)
     (entry,) = entries.observe(run.hosts[MANAGER])
     assert entry.ended == ended
+
+
+@pytest.mark.parametrize("error", [None, Exit(code=3)], ids=["done", "differs"])
+def test_a_run_that_found_nothing_to_change_leaves_no_entry(error: BaseException | None) -> None:
+    """The history is of what has changed, and of what was to change and failed."""
+    run, plan = fake_run()
+    run.apply(plan)
+    run.finish(error)
+    assert entries.observe(run.hosts[MANAGER]) == ()
 
 
 def test_a_lock_that_stays_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def manager(*services: dict[str, Any], **drift: Any) -> FakeHost:
 
 def seen(host: FakeHost) -> Found | None:
     """Return the network as it is observed, or None."""
-    return network.observe(host, "jupyter", host.engine.answers["GET /services"])
+    return network.read("jupyter", network.listed(host, ["jupyter"]), host.engine.answers["GET /services"])
 
 
 def observed(*services: dict[str, Any], **drift: Any) -> Found:

@@ -15,7 +15,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as wanted_firewall
 from swarmhub.history import releases
-from swarmhub.host import Output
+from swarmhub.host import EngineError, Output
 from swarmhub.images import build
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
@@ -201,10 +201,13 @@ def _tasks(manager: FakeHost, hub: str) -> Callable[[Request], list[dict[str, An
     """Return how a manager answers for the tasks of its services as they are: the hub's, and the firewall's on every node."""
 
     def tasks(request: Request) -> list[dict[str, Any]]:
-        name = request.params.get("filters", {}).get("service", [hub])[0]
+        names = request.params.get("filters", {}).get("service", [hub])
+        return [task for name in names for task in of_service(name)]
+
+    def of_service(name: str) -> list[dict[str, Any]]:
         found = manager.engine.answers.get(f"GET /services/{name}")
         if found is None:
-            return []
+            raise EngineError(manager.name, 404, f"service {name} not found")
         one = _task(found["Spec"]) | {"ServiceID": found["ID"]}
         return [one] if name == hub else [one | {"ID": f"w-{node}", "NodeID": node} for node in NODES.values()]
 

@@ -13,8 +13,9 @@ from tests.unit.support.cluster import Hosts, Type
 
 
 @pytest.fixture
-def type_(hosts: Hosts) -> Type:
+def type_(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Return what runs a task and its dependencies before it; another -H or --yes is another run."""
+    monkeypatch.setattr(Run, "connect", lambda _: None)
     began: list[tuple[tuple[str, ...], bool]] = []
 
     def run_step(name: str, /, *named: str, **arguments: Any) -> None:

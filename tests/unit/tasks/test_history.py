@@ -40,9 +40,21 @@ def entries(hosts: Hosts) -> list[tuple[str, str]]:
 
 def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) -> None:
     """What was typed and how it ended."""
+    hosts[MANAGER].engine.answers["GET /networks"] = []
     type_("network")
     task.finish(None)
-    assert entries(hosts) == [("network", "nothing to change")]
+    assert entries(hosts) == [("network", "done")]
+
+
+def test_a_run_with_nothing_to_change_leaves_no_entry_and_runs_no_git(
+    type_: Type, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deploy by cron every few minutes does not push what was done out of the history."""
+    monkeypatch.setattr("swarmhub.history.author.subprocess.run", lambda *_, **__: pytest.fail("git was run"))
+    type_("network")
+    task.finish(None)
+    asked = [one for host in hosts.values() for one in host.engine.requests if one.method != "GET"]
+    assert (entries(hosts), asked) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["check", "nodes", "plan", "history", "releases", "unlock"])

@@ -1,0 +1,16 @@
+"""The plan of the way back to an earlier release."""
+
+from swarmhub.deploy import on_nodes
+from swarmhub.history import rollback
+from swarmhub.history.releases import Release
+from swarmhub.plan.plans import Plan
+from swarmhub.run.run import Run
+
+
+def plan(run: Run, target: Release, *, with_database: bool) -> Plan:
+    """Plan the way back to a release, on what there is now."""
+    found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
+    for error in found.unreached:
+        run.report.log(error.host, f"left as it is: {error.cause}")
+    nodes = on_nodes.nodes_of(run, list(found.held))
+    return rollback.plan(target, run.look.releases(), found, nodes, run.manager, with_database=with_database)
