@@ -15,7 +15,7 @@ from swarmhub.settings.schema.firewall import Firewall
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
-from tests.unit.support.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, settings, with_extra
+from tests.unit.support.fakes import CALLBACK, DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, Clock, alone, with_extra
 
 LISTED = "-N SWARMHUB-jupyterhub\n-A SWARMHUB-jupyterhub -d 169.254.169.254/32 -j REJECT\n"
 FIREWALL = "com.docker.swarm.service.name=jupyterhub_firewall"
@@ -29,7 +29,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "users").write_text("ada admin\n")
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
-    return settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "users")})
+    return alone(hub={"domain": DOMAIN, "userlist": str(tmp_path / "users")})
 
 
 @pytest.fixture

@@ -84,4 +84,6 @@ def test_each_hub_has_its_own_chain_of_a_length_that_the_kernel_takes() -> None:
     """Two long names that begin alike do not share one."""
     long = [firewall_rules.chain(f"the-hub-of-the-department-{number}") for number in (1, 2)]
     assert firewall_rules.chain("jupyterhub") == "SWARMHUB-jupyterhub"
+    fits = "h" * (firewall_rules.CHAIN_LENGTH - len("SWARMHUB-"))
+    assert firewall_rules.chain(fits) == f"SWARMHUB-{fits}"
     assert (len(set(long)), {len(one) for one in long}) == (2, {firewall_rules.CHAIN_LENGTH})

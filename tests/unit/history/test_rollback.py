@@ -21,7 +21,18 @@ from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
 from tests.unit.support.cluster import as_kept
-from tests.unit.support.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+from tests.unit.support.fakes import (
+    CALLBACK,
+    DOMAIN,
+    MANAGER,
+    NOTEBOOK,
+    WORKER1,
+    WORKER2,
+    FakeHost,
+    FakeProgress,
+    alone,
+    settings,
+)
 from tests.unit.support.swarms import node
 
 NAME = "jupyterhub"
@@ -41,7 +52,7 @@ def spec(number: int, **parts: Any) -> dict[str, Any]:
         "hub_image": f"jupyterhub:{number}",
         "images": {NOTEBOOK: f"quay.io/x@{OLD_DIGEST if number == 1 else DIGEST}"},
     }
-    return hub_service.desired(settings(), SECRETS, replace(PARTS, **(given | parts)))
+    return hub_service.desired(alone(), SECRETS, replace(PARTS, **(given | parts)))
 
 
 def release(number: int, **more: Any) -> Release:
@@ -50,7 +61,7 @@ def release(number: int, **more: Any) -> Release:
         "hub_image": f"jupyterhub:{number}",
         "notebook_images": (X_OLD if number == 1 else X,),
         "spec": spec(number),
-        "settings": settings().model_dump(mode="json", exclude={"secrets"}),
+        "settings": alone().model_dump(mode="json", exclude={"secrets"}),
         "copy": f"{NAME}-before-{number}.sqlite" if number > 1 else "",
         "made": f"2026-11-{number:02}T10:00:00+00:00",
         "schema": NEW,
@@ -406,7 +417,7 @@ def test_an_image_that_is_gone_is_an_answer() -> None:
 )
 def test_a_hub_that_stood_on_other_services_is_refused(table: dict[str, Any], setting: str) -> None:
     """It would find neither proxy nor engine, or a proxy that routes otherwise: the setting is the way back."""
-    other = hub_service.desired(settings(**table), SECRETS, replace(PARTS, images={NOTEBOOK: X}))
+    other = hub_service.desired(alone(**table), SECRETS, replace(PARTS, images={NOTEBOOK: X}))
     with pytest.raises(StepError, match=f"release 2 ran with another {setting}"):
         plan(release(2, spec=other), found(running(spec(3))))
 

@@ -78,9 +78,6 @@ def firewall(tmp_path: Path) -> Path:
         for name, text in ((family, IPTABLES), (f"{family}-restore", RESTORE)):
             (tmp_path / name).write_text(text)
             (tmp_path / name).chmod(0o755)
-    # The keeper's pauses cost no time.
-    (tmp_path / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.05\n")
-    (tmp_path / "sleep").chmod(0o755)
     return tmp_path
 
 
@@ -267,6 +264,9 @@ def test_a_server_that_ended_before_it_was_looked_at_is_no_failure(
 
 def test_servers_that_cannot_be_kept_apart_end_it(servers: Path, keeper: "subprocess.Popen[bytes]") -> None:
     """With their names."""
+    # The keeper's pauses cost no time.
+    (servers / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.05\n")
+    (servers / "sleep").chmod(0o755)
     (servers / "namespaces" / "ns3" / "iptables-restore").write_text("#!/bin/sh\nexit 4\n")
     assert keeper.wait(20) == 1
     assert "hub-ada cannot be isolated from the other servers" in (servers / "said").read_text()

@@ -11,7 +11,7 @@ from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import SOCKET, Parts
 from tests.unit.support.cluster import SECRETS
-from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, settings
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, alone, settings
 
 IMAGE = f"quay.io/x@sha256:{'a' * 64}"
 PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: IMAGE}, "c0ffee", "cluster")
@@ -44,7 +44,7 @@ def test_only_the_filter_has_the_socket() -> None:
 
 def test_a_hub_without_it_has_the_socket_as_in_the_document() -> None:
     """And is told of no other."""
-    hub = hub_service.desired(settings(), SECRETS, PARTS)
+    hub = hub_service.desired(alone(), SECRETS, PARTS)
     assert SOCKET in mounts(hub)
     assert not [line for line in container(hub)["Env"] if line.startswith("DOCKER_HOST=")]
 

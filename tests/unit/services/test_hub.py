@@ -20,7 +20,18 @@ from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Found, Parts
 from swarmhub.settings.secrets import Secrets
 from tests.unit.support.cluster import as_kept
-from tests.unit.support.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, Clock, FakeHost, FakeProgress, in_turn, settings
+from tests.unit.support.fakes import (
+    CALLBACK,
+    DOMAIN,
+    MANAGER,
+    NOTEBOOK,
+    Clock,
+    FakeHost,
+    FakeProgress,
+    alone,
+    in_turn,
+    settings,
+)
 
 SECRETS: dict[str, SecretStr] = {
     "GITHUB_CLIENT_ID": SecretStr("Iv1.8a61f9b3a7aba766"),
@@ -41,7 +52,7 @@ OWN = {"certificate": "chain.pem", "key": "key.pem"}
 
 def desired(secrets: Secrets = SECRETS, parts: Parts = PARTS, **tables: dict[str, Any]) -> dict[str, Any]:
     """Return the wanted spec."""
-    return hub_service.desired(settings(**tables), secrets, parts)
+    return hub_service.desired(alone(**tables), secrets, parts)
 
 
 def test_the_images_of_other_hubs_are_known() -> None:

@@ -12,7 +12,7 @@ from swarmhub.services.hub import Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import PROXY_TOKEN, Secrets
 from tests.unit.support.cluster import SECRETS, as_kept
-from tests.unit.support.fakes import MANAGER, NOTEBOOK, settings
+from tests.unit.support.fakes import MANAGER, NOTEBOOK, alone, settings
 
 WITH_TOKEN: Secrets = {**SECRETS, PROXY_TOKEN: SecretStr("token")}
 INNER = ("jupyterhub-proxy:1", "inner", "10.0.9.0/24")
@@ -105,8 +105,8 @@ def test_a_change_of_it_is_told_with_its_price() -> None:
 
 def test_a_hub_that_has_the_port_gives_it_up_first() -> None:
     """Both on one port would never come up."""
-    alone = hub_service.desired(settings(), SECRETS, PARTS)
-    changes = planned(None, kept(alone)).changes
+    by_itself = hub_service.desired(alone(), SECRETS, PARTS)
+    changes = planned(None, kept(by_itself)).changes
     assert [change.sentence for change in changes] == [
         f"update service jupyterhub on {MANAGER}",
         f"create service jupyterhub-proxy on {MANAGER}",

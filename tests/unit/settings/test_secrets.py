@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from swarmhub.errors import SettingsError
 from swarmhub.settings import secrets
-from tests.unit.support.fakes import CALLBACK, DOMAIN, settings
+from tests.unit.support.fakes import CALLBACK, DOMAIN, alone, settings
 
 HOSTS = Path("hosts.toml")
 GIVEN = {"GITHUB_CLIENT_ID": "an-id", "GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}
@@ -18,7 +18,7 @@ LINES = "".join(f"{name}={value}\n" for name, value in GIVEN.items())
 
 def load(environ: dict[str, str], **table: Any) -> dict[str, str]:
     """Return the secrets' values."""
-    loaded = secrets.load(settings(secrets=table), HOSTS, environ)
+    loaded = secrets.load(alone(secrets=table), HOSTS, environ)
     return {name: value.get_secret_value() for name, value in loaded.items()}
 
 
@@ -213,7 +213,7 @@ def test_a_secrets_name_tells_whose_it_is_and_nothing_of_its_value() -> None:
 
 def test_another_provider_needs_no_secrets_of_githubs() -> None:
     """Its own are listed in secrets.names; the callback leads to the hub whoever the provider is."""
-    given = settings(access={"provider": "google"}, secrets={"names": ["GOOGLE_SECRET"]})
+    given = alone(access={"provider": "google"}, secrets={"names": ["GOOGLE_SECRET"]})
     environ = {"OAUTH_CALLBACK_URL": CALLBACK, "GOOGLE_SECRET": "hush"}
     assert set(secrets.load(given, HOSTS, environ)) == {"OAUTH_CALLBACK_URL", "GOOGLE_SECRET"}
     with pytest.raises(SettingsError, match="register the hub at your provider with the callback"):

@@ -68,12 +68,18 @@ def test_every_node_is_tried_by_a_user_of_its_own(run: Run, hub: FakeHub) -> Non
     assert hub.users == {"ada"}
 
 
-def test_some_nodes_can_be_tried(run: Run, hub: FakeHub) -> None:
-    """Those that -H names; the user of a node is the same as with all nodes."""
+def test_some_nodes_can_be_tried(run: Run, hub: FakeHub, hosts: Hosts) -> None:
+    """Those that -H names, by the same users, under the cluster's lock: a deploy would replace the hub meanwhile."""
     users: list[str] = []
-    hub.on_start = users.append
+    locked: list[bool] = []
+
+    def look(user: str) -> None:
+        users.append(user)
+        locked.append(lock.NAME in hosts[MANAGER].engine.configs.names)
+
+    hub.on_start = look
     proof.prove(run, (WORKER1,))
-    assert ({options["node"] for options in hub.options}, set(users)) == ({"n2"}, {"smoke--2"})
+    assert ({options["node"] for options in hub.options}, set(users), locked) == ({"n2"}, {"smoke--2"}, [True, True])
     assert "1 of 1 nodes" in said(run)
 
 
@@ -135,14 +141,6 @@ def test_ctrl_c_removes_what_was_made(run: Run, hub: FakeHub, monkeypatch: pytes
     assert (hub.users, hub.running) == ({"ada"}, {})
 
 
-def test_it_holds_the_clusters_lock(run: Run, hub: FakeHub, hosts: Hosts) -> None:
-    """A deploy would replace the hub under it."""
-    locked: list[bool] = []
-    hub.on_start = lambda _: locked.append(lock.NAME in hosts[MANAGER].engine.configs.names)
-    proof.prove(run, (WORKER1,))
-    assert locked == [True, True]
-
-
 def test_a_bug_is_no_failure_of_a_node(run: Run, hub: FakeHub) -> None:
     """It is raised as it is, after the traces are gone."""
 
@@ -157,15 +155,10 @@ def test_a_bug_is_no_failure_of_a_node(run: Run, hub: FakeHub) -> None:
 
 @pytest.mark.parametrize(("name", "chosen"), [("", "Small"), ("GPU", "GPU")])
 def test_the_first_profile_or_the_named_one_is_tried(name: str, chosen: str) -> None:
-    """Without a name it is what people find preselected."""
+    """Without a name it is what people find preselected; without profiles everybody gets [notebook]'s server."""
     profile = proof.choose(settings().model_copy(update={"profiles": _profiles()}), name)
     assert profile
-    assert profile.name == chosen
-
-
-def test_without_profiles_there_is_none_to_choose() -> None:
-    """Everybody gets [notebook]'s server."""
-    assert proof.choose(settings(), "") is None
+    assert (profile.name, proof.choose(settings(), "")) == (chosen, None)
 
 
 @pytest.mark.parametrize(("profiles", "known"), [(True, "'Small', 'GPU'"), (False, "none")])

@@ -42,24 +42,15 @@ def removed(hub: FakeHub, hosts: dict[str, FakeHost], given: Settings | None = N
 
 
 def test_nobody_can_log_in_as_such_a_user() -> None:
-    """The hub lets in whom it knows: the test's users must not be people on GitHub."""
+    """The test's users are no people on GitHub, whom the hub would let in; their volumes are told by the escaped name."""
     assert not LOGIN.fullmatch(f"{traces.PREFIX}1")
-
-
-def test_the_hub_writes_the_names_so() -> None:
-    """Volumes and records are told by the escaped name."""
     assert of_docker(traces.PREFIX) == traces.ESCAPED
 
 
-def test_users_and_their_servers_go(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
-    """People and their servers stay."""
+def test_users_go_with_servers_homes_and_records_on_every_node(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
+    """People with their servers and homes, homes of another hub, and the hub's own data stay."""
     assert removed(hub, hosts) == []
     assert (hub.users, list(hub.running)) == ({"ada"}, ["ada"])
-
-
-def test_homes_go_on_every_node_with_their_records(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
-    """People's homes, those of another hub, and the hub's own data stay."""
-    assert removed(hub, hosts) == []
     assert hosts[WORKER1].engine.asked("DELETE") == ["DELETE /volumes/jupyterhub-home-smoke-2d-2d1"]
     assert hosts[MANAGER].engine.asked("DELETE") == [
         "DELETE /volumes/jupyterhub-home-smoke-2d-2d1",

@@ -82,22 +82,14 @@ def test_a_server_elsewhere_proves_nothing(trial: Trial, hub: FakeHub) -> None:
     assert hub.running == {}
 
 
-def test_a_kernel_that_cannot_count_is_an_error(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it answered is quoted."""
-    monkeypatch.setattr(kernel, "run", lambda server, code: "43")
-    assert failing(trial).startswith(f"{WORKER1}: kernel: its kernel answers '43' to 6 * 7. ")
-
-
-def test_a_file_that_is_gone_is_an_error(trial: Trial, hub: FakeHub) -> None:
-    """That is what people would lose."""
-    hub.keeps = False
-    assert failing(trial).startswith(f"{WORKER1}: read the file: what was written before the stop is not there any more. ")
-
-
-def test_a_file_of_somebody_elses_is_an_error(trial: Trial, hub: FakeHub) -> None:
-    """A home that is another's is worse than none."""
+def test_a_file_of_somebody_elses_is_an_error(trial: Trial, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home that is another's is worse than none, and what is gone is what people would lose; so is a kernel's wrong answer."""
     hub.on_start = lambda _: hub.files.update({USER: {"content": f"of another, in {FILE}"}} if hub.files else {})
     assert "read the file" in failing(trial)
+    hub.on_start, hub.keeps = str, False
+    assert failing(trial).startswith(f"{WORKER1}: read the file: what was written before the stop is not there any more. ")
+    monkeypatch.setattr(kernel, "run", lambda server, code: "43")
+    assert failing(trial).startswith(f"{WORKER1}: kernel: its kernel answers '43' to 6 * 7. ")
 
 
 def test_a_trial_that_is_over_begins_nothing(trial: Trial, hub: FakeHub) -> None:

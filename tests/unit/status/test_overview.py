@@ -25,7 +25,7 @@ from tests.unit.support.fakes import (
     WORKER2,
     FakeHost,
     Request,
-    settings,
+    alone,
     with_extra,
 )
 
@@ -42,7 +42,7 @@ Hosts = dict[str, FakeHost]
 def given(tmp_path: Path) -> Settings:
     """Return the settings, with a userlist."""
     (tmp_path / "users").write_text("ada admin\n")
-    return settings(hub={"userlist": str(tmp_path / "users")})
+    return alone(hub={"userlist": str(tmp_path / "users")})
 
 
 @pytest.fixture

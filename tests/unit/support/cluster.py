@@ -1,4 +1,4 @@
-"""The document's cluster in memory, as its hosts answer when everything has been deployed."""
+"""A cluster in memory, as its hosts answer when everything has been deployed."""
 
 import copy
 import json
@@ -27,6 +27,7 @@ from tests.unit.support.fakes import CALLBACK, DOMAIN, MANAGER, NOTEBOOK, NOW, W
 NETWORK = "u1k9xd2mzbq1yk0h5m3oqk2yz"
 DIGEST = f"sha256:{'a' * 64}"
 LABELS = {"swarmhub.image.aaaaaaaaaaaa": "held"}
+# What ships but for the names, and a hub that does all by itself (see `fakes.alone`): proxy and filter have units of their own.
 HOSTS_TOML = f"""\
 [hosts]
 managers = ["{MANAGER}"]

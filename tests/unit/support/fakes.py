@@ -2,9 +2,11 @@
 
 import copy
 import threading
+import tomllib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from swarmhub.host import EngineError, Json, Output
@@ -18,6 +20,7 @@ NOTEBOOK = "quay.io/jupyter/base-notebook:hub-6.1.1"
 EXTRA = "quay.io/jupyter/scipy-notebook:hub-6.1.1"
 CALLBACK = f"https://{DOMAIN}/hub/oauth_callback"
 NOW = datetime(2026, 11, 15, 10, tzinfo=UTC)
+SHIPPED = tomllib.loads((Path(__file__).resolve().parents[3] / "hosts.toml").read_text())
 
 
 @dataclass(frozen=True)
@@ -277,15 +280,17 @@ def with_extra(given: Settings) -> Settings:
 
 
 def settings(**tables: Any) -> Settings:
-    """Return the settings of the document's cluster, a hub that does all by itself, with `tables` changed in them."""
-    base: dict[str, dict[str, Any]] = {
-        "hosts": {"managers": [MANAGER], "workers": [WORKER1, WORKER2]},
-        "hub": {"domain": DOMAIN, "engine": "socket"},
-        "proxy": {"separate": False},
-        "notebook": {"image": NOTEBOOK},
-    }
-    if "certificate" not in tables.get("certs", {}):  # the address is certbot's
-        base["certs"] = {"email": f"admin@{DOMAIN}"}
+    """Return the settings of the hosts.toml that ships, with the tests' own names and `tables` changed in them."""
+    base: dict[str, dict[str, Any]] = copy.deepcopy(SHIPPED)
+    base["hub"]["domain"], base["notebook"]["image"], base["certs"]["email"] = DOMAIN, NOTEBOOK, f"admin@{DOMAIN}"
+    if "certificate" in tables.get("certs", {}):  # staging and the address are certbot's
+        base["certs"] = {}
     lists = {name: table for name, table in tables.items() if isinstance(table, list)}
     merged = {name: base.get(name, {}) | tables.get(name, {}) for name in {*base, *tables} - {*lists}}
     return Settings.model_validate(merged | lists)
+
+
+def alone(**tables: Any) -> Settings:
+    """Return the same for a hub that does all by itself: its proxy is in its container, and it has Docker's own socket."""
+    by_itself = {"hub": {"engine": "socket"}, "proxy": {"separate": False}}
+    return settings(**tables | {name: table | tables.get(name, {}) for name, table in by_itself.items()})

@@ -19,6 +19,7 @@ ENCRYPTED = settings(
     [
         (PLAIN, {"IPVS": "no", "ESP": "no"}, ["ok"]),
         (MESH, {"IPVS": "yes"}, ["ok"]),
+        (settings(hub={"publish": "host"}), {"IPVS": "no"}, ["failure"]),
         (MESH, {"IPVS": "no"}, ["failure"]),
         (MESH, {"IPVS": "unknown"}, ["warning"]),
         (MESH, {}, ["warning"]),

@@ -18,7 +18,7 @@ from hub.shared import listed
 from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 from swarmhub.settings import handed
-from tests.unit.support.fakes import NOTEBOOK, settings
+from tests.unit.support.fakes import NOTEBOOK, alone, settings
 
 IMAGE = "quay.io/jupyter/base-notebook@sha256:abc"
 ENVIRON = {
@@ -203,7 +203,7 @@ def test_what_the_deployment_sends_is_what_the_hub_reads() -> None:
     from swarmhub.services import hub as hub_service
 
     secrets = dict.fromkeys(("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL"), SecretStr("x"))
-    spec = hub_service.desired(settings(), secrets, hub_service.Parts("n", "n", "i", {NOTEBOOK: IMAGE}, "c", "c"))
+    spec = hub_service.desired(alone(), secrets, hub_service.Parts("n", "n", "i", {NOTEBOOK: IMAGE}, "c", "c"))
     sent = {line.partition("=")[0] for line in spec["TaskTemplate"]["ContainerSpec"]["Env"]}
     assert sent == set(ENVIRON)
 

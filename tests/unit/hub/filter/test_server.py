@@ -32,13 +32,13 @@ def asked(engine: Engine, method: str, path: str, body: Any = None, seconds: flo
     return found
 
 
-def sent(engine: Engine, text: bytes) -> bytes:
-    """Return all that the filter answers to these bytes."""
+def sent(engine: Engine, text: bytes, end: bytes = b"}") -> bytes:
+    """Return what the filter answers to these bytes, up to an end."""
 
     async def send(socket: Path) -> bytes:
         reader, writer = await asyncio.open_unix_connection(str(socket))
         writer.write(text)
-        answer = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+        answer = await asyncio.wait_for(reader.readuntil(end), 5)
         writer.close()
         return answer
 
@@ -70,8 +70,9 @@ def test_an_answer_of_the_engines_comes_through_with_its_status() -> None:
         ("DELETE", f"{SERVICES}/x"),
         ("GET", LOGS.replace(ADA, "x")),
         ("DELETE", f"{VERSION}/configs/x"),
+        ("GET", f"{VERSION}/tasks?filters=%7B%22service%22%3A%20%5B%22x%22%5D%7D"),
     ],
-    ids=["inspect", "remove", "logs", "config"],
+    ids=["inspect", "remove", "logs", "config", "tasks"],
 )
 def test_what_is_not_the_hubs_is_not_touched(method: str, path: str) -> None:
     """The engine is asked whose it is, and nothing more."""
@@ -79,13 +80,6 @@ def test_what_is_not_the_hubs_is_not_touched(method: str, path: str) -> None:
     status, said = asked(engine, method, path)
     assert (status, len(engine.asked)) == (403, 1)
     assert said["message"].endswith("it is not of the service jupyterhub")
-
-
-def test_tasks_of_another_service_are_not_listed() -> None:
-    """The filter asks whose the service is before."""
-    engine = Engine({"GET /services/x": OTHERS})
-    status, _ = asked(engine, "GET", f"{VERSION}/tasks?filters=%7B%22service%22%3A%20%5B%22x%22%5D%7D")
-    assert (status, [what for what, _ in engine.asked]) == (403, ["GET /services/x"])
 
 
 def test_what_is_the_hubs_is_asked_for_by_its_id() -> None:
@@ -128,16 +122,12 @@ def test_an_answer_is_passed_on_as_it_comes() -> None:
     assert asyncio.run(beside(engine, RULES, read)) == [b"first", b"second"]
 
 
-def test_a_long_answer_comes_whole() -> None:
-    """Logs may be longer than any buffer."""
+def test_an_answer_that_breaks_off_does_not_look_whole() -> None:
+    """The client learns of it; a long answer comes whole: logs may be longer than any buffer."""
     parts = [bytes([number]) * 2**18 for number in range(8)]
     engine = Engine({f"GET /services/{ADA}": OURS, "GET /services/s1/logs": streaming(*parts)})
     assert asked(engine, "GET", LOGS) == (200, b"".join(parts))
-
-
-def test_an_answer_that_breaks_off_does_not_look_whole() -> None:
-    """The client learns of it."""
-    engine = Engine({f"GET /services/{ADA}": OURS, "GET /services/s1/logs": streaming(b"first", breaks=True)})
+    engine.answers["GET /services/s1/logs"] = streaming(b"first", breaks=True)
     with pytest.raises(ClientError):
         asked(engine, "GET", LOGS)
 
@@ -245,15 +235,7 @@ def test_a_body_in_chunks_is_read() -> None:
 def test_what_stands_on_the_wire_is_what_is_judged(head: str) -> None:
     """No library tidies a request up before it is looked at."""
     engine = Engine({"GET /services": []})
-
-    async def send(socket: Path) -> bytes:
-        reader, writer = await asyncio.open_unix_connection(str(socket))
-        writer.write(f"{head}\r\nHost: docker\r\n\r\n".encode())
-        line = await asyncio.wait_for(reader.readline(), 5)
-        writer.close()
-        return line
-
-    assert b" 403 " in asyncio.run(beside(engine, RULES, send))
+    assert b" 403 " in sent(engine, f"{head}\r\nHost: docker\r\n\r\n".encode(), b"\n")
     assert engine.asked == []
 
 
@@ -270,15 +252,7 @@ def test_what_stands_on_the_wire_is_what_is_judged(head: str) -> None:
 def test_what_is_no_request_reaches_nobody(text: bytes) -> None:
     """Two readers could see two requests in it."""
     engine = Engine()
-
-    async def send(socket: Path) -> bytes:
-        reader, writer = await asyncio.open_unix_connection(str(socket))
-        writer.write(text)
-        line = await asyncio.wait_for(reader.readline(), 5)
-        writer.close()
-        return line
-
-    assert b" 40" in asyncio.run(beside(engine, RULES, send))
+    assert b" 40" in sent(engine, text, b"\n")
     assert engine.asked == []
 
 

@@ -20,36 +20,22 @@ ENVIRON = {
 }
 
 
-def test_every_place_in_nginx_configuration_is_filled() -> None:
-    """None is left as it stands in the file."""
-    assert "{{" not in proxy.config(ENVIRON, tls=True) + proxy.config(ENVIRON, tls=False)
-
-
-def test_plain_http_leads_to_the_public_address() -> None:
-    """But for what a certificate authority asks."""
-    text = proxy.config(ENVIRON, tls=True)
+@pytest.mark.parametrize("tls", [True, False])
+def test_plain_http_leads_to_the_public_address(tls: bool) -> None:
+    """But for what a certificate authority asks, also of the proxy that is to have its first certificate."""
+    text = proxy.config(ENVIRON, tls=tls)
     assert "map $host $public { hostnames; default hub.example.org;  }" in text
-    assert "return 301 https://$public:8443$request_uri;" in text
+    assert ("return 301 https://$public:8443$request_uri;" in text, "ssl" in text) == (tls, tls)
     assert "location ^~ /.well-known/acme-challenge/ { root /tls; }" in text
+    assert "{{" not in text
 
 
 def test_plain_http_of_a_users_domain_leads_to_the_same_domain() -> None:
     """With subdomains; any other name that somebody asks for leads to the hub."""
     text = proxy.config(ENVIRON | {"SUBDOMAINS": "1"}, tls=True)
     assert "map $host $public { hostnames; default hub.example.org; *.hub.example.org $host; }" in text
-
-
-@pytest.mark.parametrize(("given", "is_told"), [("0", False), ("1", True)])
-def test_routes_have_a_domain_where_users_have_one(given: str, is_told: bool) -> None:
-    """As the hub tells them."""
-    assert ("--host-routing" in proxy.routes(ENVIRON | {"SUBDOMAINS": given}, "10.0.9.4")) == is_told
-
-
-def test_without_a_certificate_the_authority_is_answered_nonetheless() -> None:
-    """By the proxy that is to have one: nothing else has to come down for it."""
-    text = proxy.config(ENVIRON, tls=False)
-    assert "location ^~ /.well-known/acme-challenge/ { root /tls; }" in text
-    assert "ssl" not in text
+    told = [proxy.routes(ENVIRON | {"SUBDOMAINS": given}, "10.0.9.4") for given in "01"]
+    assert ["--host-routing" in words for words in told] == [False, True]
 
 
 @pytest.mark.parametrize(("given", "is_told"), [("0", False), ("1", True)])
@@ -59,23 +45,15 @@ def test_browsers_are_told_to_come_by_https_only_if_that_is_meant(given: str, is
 
 
 def test_the_api_listens_on_the_inner_network_only() -> None:
-    """And what people ask comes from nginx alone."""
+    """What people ask comes from nginx alone; no token is on a command line: it is in the one program's environment."""
     words = proxy.routes(ENVIRON, "10.0.9.4")
     assert {"--api-ip=10.0.9.4", "--ip=127.0.0.1", "--no-x-forward"} <= set(words)
-
-
-def test_no_token_is_on_a_command_line() -> None:
-    """It is in the environment of the one program that needs it."""
-    assert not [word for word in proxy.routes(ENVIRON, "10.0.9.4") if "token" in word]
-
-
-def test_the_address_is_the_one_on_that_network() -> None:
-    """Whatever the interface is called."""
-    assert proxy.address_in("127.0.0.0/8") == "127.0.0.1"
+    assert not [word for word in words if "token" in word]
 
 
 def test_a_network_that_the_container_is_not_on_is_an_error() -> None:
     """Rather than an API for everybody."""
+    assert proxy.address_in("127.0.0.0/8") == "127.0.0.1"
     with pytest.raises(OSError, match=r"no address in 203\.0\.113\.0/24|unreachable"):
         proxy.address_in("203.0.113.0/24")
 
