@@ -12,7 +12,6 @@ from invoke.tasks import Task, task
 
 from swarmhub.errors import FAILED, INTERRUPTED, WRONG, SettingsError, StepError, StepErrors, UsageError
 from swarmhub.host import EngineError
-from swarmhub.plan.hidden import in_line
 
 if TYPE_CHECKING:
     from swarmhub.run.run import Run
@@ -74,6 +73,8 @@ def finish(error: BaseException | None) -> None:
 
 def _line(error: StepError, step: str) -> str:
     error.step = error.step or step
+    from swarmhub.plan.hidden import in_line  # only an error needs it
+
     return in_line(str(error))
 
 
