@@ -273,14 +273,14 @@ class _Pool(SSHConnectionPool):
 
     def _found(self, seconds: float) -> None:
         """Learn from the first channel, by the time it took to open, how far the host is; open more while it is asked."""
-        if not self._is_known and seconds >= NEAR_SECONDS:
+        is_first, self._is_known = not self._is_known, True
+        if is_first and seconds >= NEAR_SECONDS:
             self.at_most = threading.BoundedSemaphore(FAR)
-            for _ in range(FAR - 1):
-                threading.Thread(target=self._open_another, daemon=True).start()
-        self._is_known = True
+            others: list[Any] = [self._get_conn(None) for _ in range(FAR - 1)]
+            for channel in others:
+                threading.Thread(target=self._open, args=(channel,), daemon=True).start()
 
-    def _open_another(self) -> None:
-        channel: Any = self._get_conn(None)
+    def _open(self, channel: Any) -> None:
         with suppress(*BROKEN):  # whoever needs it finds out
             if channel.sock is None:
                 channel.connect()

@@ -18,6 +18,7 @@ from paramiko.ssh_exception import AuthenticationException, BadHostKeyException,
 
 from swarmhub.errors import SettingsError, StepError
 from swarmhub.host import Output
+from swarmhub.parallel import at_once
 from swarmhub.ssh import connection as module
 from swarmhub.ssh.connection import Connections, UnknownHostKey, VerifiedConnection, make_config
 from tests.unit.support.fakes import Clock
@@ -215,6 +216,45 @@ def opening(monkeypatch: pytest.MonkeyPatch, *turns: Exception | None) -> tuple[
     monkeypatch.setattr(VerifiedConnection, "open", open_)
     monkeypatch.setattr(module, "time", clock)
     return clock, opened
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> tuple[threading.Event, threading.Event, list[str]]:
+    """Let a connection open, or not, when told; return what tells that it has begun, what lets it go on, and what was begun."""
+    began, may, opened = threading.Event(), threading.Event(), list[str]()
+
+    def open_(connection: VerifiedConnection) -> None:
+        opened.append(connection.host)
+        began.set()
+        may.wait(10)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(VerifiedConnection, "open", open_)
+    return began, may, opened
+
+
+def test_a_connection_that_was_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever needs it meanwhile shakes no hands a second time."""
+    began, may, opened = slowly(monkeypatch, None)
+    connections = Connections(config())
+    connections.begin([HOST])
+    assert began.wait(10)
+    threading.Timer(0.05, may.set).start()
+    assert (connections.opened(HOST), opened) == (connections.to(HOST), [HOST])
+
+
+def test_all_who_wait_for_a_host_that_is_away_hear_of_the_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would wait ten seconds of its own; whoever asks later tries again."""
+    began, may, opened = slowly(monkeypatch, TimeoutError("timed out"))
+    connections = Connections(config())
+    connections.begin([HOST])
+    assert began.wait(10)
+    threading.Timer(0.05, may.set).start()
+    answers = at_once([lambda: connections.opened(HOST)] * 3)
+    assert ({str(answer) for answer in answers}, opened) == ({str(answers[0])}, [HOST])
+    with pytest.raises(StepError, match="no answer"):
+        connections.opened(HOST)
+    assert opened == [HOST, HOST]
 
 
 def test_connections_do_not_share_what_fabric_changes() -> None:
