@@ -16,8 +16,7 @@ from swarmhub.notebooks import files, homes
 from swarmhub.notebooks.files import Content
 from swarmhub.notebooks.homes import Place
 from swarmhub.settings import Settings
-from tests.unit.people.test_starts import service
-from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume, settings
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume, server_of, settings
 
 HUB = "jupyterhub"
 CONTENT = Content(12, 3_400_000)
@@ -35,7 +34,7 @@ class Cluster:
         }
         self.manager = self.hosts[MANAGER]
         nodes = [{"ID": id_, "Description": {"Hostname": name}} for name, id_ in IDS.items()]
-        self.manager.engine.answers |= {"GET /nodes": nodes, "GET /tasks": [], "GET /services": [*map(service, working)]}
+        self.manager.engine.answers |= {"GET /nodes": nodes, "GET /tasks": [], "GET /services": [*map(server_of, working)]}
         for user, node in at.items():
             labels = {homes.LABEL: HUB, homes.USER: user, homes.NODE: node}
             configs.create(self.manager, f"{HUB}-home-{user}", labels, {})
@@ -198,7 +197,7 @@ def test_a_folder_is_removed_with_what_is_in_it(tmp_path: Path, progress: FakePr
 
 def test_who_works_again_meanwhile_keeps_the_home(tmp_path: Path, progress: FakeProgress, saving: list[str]) -> None:
     """What they write now is in no archive."""
-    manager = FakeHost(answers={"GET /services": [service("ada")], "GET /tasks": []})
+    manager = FakeHost(answers={"GET /services": [server_of("ada")], "GET /tasks": []})
     with pytest.raises(StepError, match="has started a server meanwhile; the home is saved, and not freed"):
         done(ADA, manager, tmp_path, progress)
     assert manager.engine.asked("DELETE") == []

@@ -15,9 +15,8 @@ from swarmhub.doctor.network.addresses import Use
 from swarmhub.engine import configs
 from swarmhub.host import Output
 from swarmhub.settings import Settings
-from tests.unit.people.test_starts import service
 from tests.unit.support.cluster import Hosts
-from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, settings
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, server_of, settings
 
 GB = 1 << 30
 NODES = (Node("n1", MANAGER, 4 * GB, 4), Node("n2", WORKER1, 4 * GB, 4), Node("n3", WORKER2, 2 * GB, 4))
@@ -115,7 +114,7 @@ def test_the_cluster_is_asked(hosts: Hosts, given: Settings) -> None:
     for user in ("ada", "zuse"):
         configs.create(manager, f"home-{user}", labels | {"swarmhub.user": user}, {})
     task = {**TASK, "Status": {"State": "running", "Timestamp": "2026-11-15T10:00:00Z"}}
-    manager.engine.answers |= {"GET /services": [service("grace"), service("zuse")], "GET /tasks": [task]}
+    manager.engine.answers |= {"GET /services": [server_of("grace"), server_of("zuse")], "GET /tasks": [task]}
     machine = "0.1 0.1 0.1 1/1 1\n4\nMemTotal: 8 kB\nMemAvailable: 4 kB\n/dev/sda1 100 40 60 40% /\n"
     members = []
     for id_, host in (("n1", manager), ("n2", hosts[WORKER1])):

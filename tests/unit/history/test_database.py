@@ -11,7 +11,7 @@ from swarmhub.errors import StepError
 from swarmhub.history import database
 from swarmhub.history.database import Database, State
 from swarmhub.plan.plans import Change, Cost
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
 
 WHERE = Database("jupyterhub-data", "jupyterhub:0123456789ab")
 COPY = "jupyterhub-before-2.sqlite"
@@ -21,13 +21,7 @@ LOOKED = {"bytes": 4096, "schema": "4621fec11365", "users": 2}
 @pytest.fixture
 def host() -> FakeHost:
     """Return a manager whose containers print how the database is."""
-    return FakeHost(
-        answers={
-            "POST /containers/create": {"Id": "once"},
-            "GET /containers/once/logs": [json.dumps(LOOKED)],
-            "POST /containers/once/wait": {"StatusCode": 0},
-        }
-    )
+    return FakeHost(answers=once(json.dumps(LOOKED)))
 
 
 def made(host: FakeHost) -> dict[str, Any]:

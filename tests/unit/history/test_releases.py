@@ -16,7 +16,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
 from tests.unit.support.cluster import as_kept
-from tests.unit.support.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, FakeHost, FakeProgress, settings, with_extra
+from tests.unit.support.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, FakeHost, FakeProgress, once, settings, with_extra
 
 NAME = "jupyterhub"
 SECRETS = {name: SecretStr(value) for name, value in {"GITHUB_CLIENT_SECRET": "hush", "OAUTH_CALLBACK_URL": CALLBACK}.items()}
@@ -52,15 +52,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHost:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(author, "name", lambda: "ada@desk")
     monkeypatch.setattr(author, "commit", lambda folder: f"commit of {folder.name}")
-    return FakeHost(
-        answers={
-            "GET /secrets": [],
-            f"GET /services/{NAME}": kept(spec()),
-            "POST /containers/create": {"Id": "once"},
-            "GET /containers/once/logs": [LOOKED],
-            "POST /containers/once/wait": {"StatusCode": 0},
-        }
-    )
+    return FakeHost(answers={"GET /secrets": [], f"GET /services/{NAME}": kept(spec()), **once(LOOKED)})
 
 
 def keep(host: FakeHost, *known: Release) -> None:

@@ -31,6 +31,7 @@ from tests.unit.support.fakes import (
     FakeHost,
     FakeProgress,
     alone,
+    once,
     settings,
 )
 from tests.unit.support.swarms import node
@@ -363,9 +364,7 @@ def hosts() -> dict[str, FakeHost]:
         "GET /secrets": [],
         f"GET /services/{NAME}": running(),
         "GET /images/jupyterhub:1/json": {"Id": "sha256:1"},
-        "POST /containers/create": {"Id": "once"},
-        "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": NEW, "users": 2})],
-        "POST /containers/once/wait": {"StatusCode": 0},
+        **once(json.dumps({"bytes": 4096, "schema": NEW, "users": 2})),
     }
     return made
 

@@ -12,7 +12,7 @@ import pytest
 from swarmhub.errors import StepError
 from swarmhub.notebooks import files as home_files
 from swarmhub.notebooks.files import Content
-from tests.unit.support.fakes import NOTEBOOK, WORKER1, FakeHost, Request
+from tests.unit.support.fakes import NOTEBOOK, WORKER1, FakeHost, Request, once
 
 MOUNT = {"Type": "volume", "Source": "jupyterhub-home-ada", "Target": "/srv/homes/ada"}
 WHOLE = Content(2, 5)
@@ -38,13 +38,8 @@ TAR = tar(("ada/work/a.txt", b"hello"))
 def node(parts: Any = None, counted: Content | None = WHOLE, code: int = 0) -> FakeHost:
     """Return a node whose container counts a home, and whose engine gives a tar of it in parts."""
     answer = {"/srv/homes/ada": counted and {"files": counted.files, "bytes": counted.bytes}}
-    answers = {
-        "POST /containers/create": {"Id": "once"},
-        "GET /containers/once/logs": [json.dumps(answer) if not code else "PermissionError: no"],
-        "POST /containers/once/wait": {"StatusCode": code},
-        "GET /containers/once/archive": parts or [TAR[:700], TAR[700:]],
-    }
-    return FakeHost(WORKER1, answers)
+    counting = once("PermissionError: no" if code else json.dumps(answer), code=code)
+    return FakeHost(WORKER1, counting | {"GET /containers/once/archive": parts or [TAR[:700], TAR[700:]]})
 
 
 @pytest.fixture

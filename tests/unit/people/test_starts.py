@@ -9,7 +9,7 @@ import pytest
 from swarmhub.errors import StepError
 from swarmhub.people import starts
 from swarmhub.people.api import ApiError
-from tests.unit.support.fakes import DOMAIN, WORKER1, Clock, FakeHost, FakeProgress, in_turn
+from tests.unit.support.fakes import DOMAIN, WORKER1, Clock, FakeHost, FakeProgress, in_turn, server_of
 
 READY = [{"progress": 50, "message": "Starting"}, {"progress": 100, "ready": True, "message": "Ready"}]
 FAILED = [{"progress": 100, "failed": True, "message": "No node has 4 GB of memory free."}]
@@ -105,17 +105,10 @@ def test_who_is_starting_when_it_is_over_is_not_waited_for() -> None:
     assert starts.start(FakeApi(), "ada", over) is False  # type: ignore[arg-type]
 
 
-def service(user: str) -> dict[str, Any]:
-    """Return a user's server as the engine lists it."""
-    template = {"ContainerSpec": {"Env": [f"JUPYTERHUB_USER={user}"]}}
-    spec = {"Name": f"jupyterhub-{user}", "Labels": {"swarmhub.notebooks": "jupyterhub"}, "TaskTemplate": template}
-    return {"ID": user, "CreatedAt": "2026-11-15T10:00:00Z", "Spec": spec}
-
-
 def test_all_servers_of_a_user_stop(progress: FakeProgress, clock: Clock) -> None:
     """It is waited for until their services are gone, and then until no container of them writes any more."""
-    both = [service("ada"), service("grace")]
-    manager = FakeHost(answers={"GET /services": in_turn(both, both, [service("grace")]), "GET /tasks": []})
+    both = [server_of("ada"), server_of("grace")]
+    manager = FakeHost(answers={"GET /services": in_turn(both, both, [server_of("grace")]), "GET /tasks": []})
     node = FakeHost(WORKER1, {"GET /containers/json": in_turn([{}], [])})
     api = FakeApi()
     starts.Stopper(api, "ada", "jupyterhub", [node])(manager, progress)  # type: ignore[arg-type]
@@ -127,7 +120,7 @@ def test_all_servers_of_a_user_stop(progress: FakeProgress, clock: Clock) -> Non
 
 def test_a_server_that_does_not_stop_is_an_error(progress: FakeProgress, clock: Clock) -> None:
     """Its home is not touched then."""
-    manager = FakeHost(answers={"GET /services": [service("ada")], "GET /tasks": []})
+    manager = FakeHost(answers={"GET /services": [server_of("ada")], "GET /tasks": []})
     with pytest.raises(StepError, match="ada's server still runs after 60 s"):
         starts.Stopper(FakeApi(), "ada", "jupyterhub", [])(manager, progress)  # type: ignore[arg-type]
     assert clock.slept

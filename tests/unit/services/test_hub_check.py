@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from swarmhub.errors import StepError
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub_check
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
 
 SPEC = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:0123456789ab", "Env": ["A=1", "B=2"]}}}
 CHECK = hub_check.change(SPEC, {"TOKEN": SecretStr("hush")}, MANAGER)
@@ -18,12 +18,7 @@ CHECK = hub_check.change(SPEC, {"TOKEN": SecretStr("hush")}, MANAGER)
 
 def answering(*lines: str, code: int = 0) -> FakeHost:
     """Return a host whose container prints this."""
-    answers = {
-        "POST /containers/create": {"Id": "once"},
-        "GET /containers/once/logs": list(lines),
-        "POST /containers/once/wait": {"StatusCode": code},
-    }
-    return FakeHost(MANAGER, answers)
+    return FakeHost(MANAGER, once(*lines, code=code))
 
 
 @pytest.mark.parametrize(("container", "user"), [({"User": "61081:0"}, "61081:0"), ({}, "")])

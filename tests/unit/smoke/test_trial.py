@@ -83,7 +83,7 @@ def test_a_server_elsewhere_proves_nothing(trial: Trial, hub: FakeHub) -> None:
 
 
 def test_a_file_of_somebody_elses_is_an_error(trial: Trial, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another's home is worse than none, and people would lose what is gone; a kernel's wrong answer is an error too."""
+    """A home that is another's is worse than none; what is gone is what people would lose; a kernel has to count."""
     hub.on_start = lambda _: hub.files.update({USER: {"content": f"of another, in {FILE}"}} if hub.files else {})
     assert "read the file" in failing(trial)
     hub.on_start, hub.keeps = str, False

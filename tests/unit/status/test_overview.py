@@ -26,6 +26,7 @@ from tests.unit.support.fakes import (
     FakeHost,
     Request,
     alone,
+    server_of,
     with_extra,
 )
 
@@ -51,13 +52,7 @@ def hosts(given: Settings, authority: Authority) -> Hosts:
     made = cluster.deployed(given, authority, SECRETS)
     answers = made[MANAGER].engine.answers
     answers["GET /services/jupyterhub"] |= {"CreatedAt": CREATED, "UpdatedAt": CREATED}
-    started = {"Env": ["JUPYTERHUB_USER=ada"]}
-    spec = {
-        "Name": "jupyterhub-ada",
-        "Labels": {"swarmhub.notebooks": "jupyterhub"},
-        "TaskTemplate": {"ContainerSpec": started},
-    }
-    answers["GET /services"] = [{"ID": "s2", "CreatedAt": CREATED, "Spec": spec}]
+    answers["GET /services"] = [server_of("ada", id_="s2")]
     of_hub = [task("n1", "c1", "s1")]
     answers["GET /tasks"] = lambda request: [task("n2", "c2", "s2")] if asks_for(request, "s2") else of_hub
     for host, container in ((MANAGER, "c1"), (WORKER1, "c2")):

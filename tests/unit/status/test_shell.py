@@ -8,7 +8,7 @@ from swarmhub.errors import StepError
 from swarmhub.run.look import Look
 from swarmhub.status import shell
 from swarmhub.status.shell import Place
-from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, settings
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, server_of, settings
 
 STAMP = "2026-11-15T10:00:00Z"
 NODES = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
@@ -35,15 +35,10 @@ def hosts(tasks: dict[str, Any]) -> Hosts:
         swarm = {"NodeID": node, "LocalNodeState": "active", "ControlAvailable": name == MANAGER}
         made[name] = FakeHost(name, {"GET /info": {"ServerVersion": "29", "Swarm": swarm}})
     hub = {"Name": "jupyterhub", "TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:abc"}}}
-    ada = {
-        "Name": "jupyterhub-ada",
-        "Labels": {"swarmhub.notebooks": "jupyterhub"},
-        "TaskTemplate": {"ContainerSpec": {"Env": ["JUPYTERHUB_USER=ada"]}},
-    }
     made[MANAGER].engine.answers |= {
         "GET /secrets": [],
         "GET /services/jupyterhub": {"ID": "s1", "CreatedAt": STAMP, "UpdatedAt": STAMP, "Spec": hub},
-        "GET /services": [{"ID": "s2", "CreatedAt": STAMP, "Spec": ada}],
+        "GET /services": [server_of("ada", id_="s2")],
         "GET /tasks": lambda request: of(request, tasks),
     }
     return made

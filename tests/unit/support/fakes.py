@@ -203,6 +203,22 @@ class FakeHost:
         return self.run(*argv).code
 
 
+def once(*lines: str, code: int = 0) -> dict[str, Any]:
+    """Return how an engine answers for a container that is run to its end and prints these lines."""
+    return {
+        "POST /containers/create": {"Id": "once"},
+        "GET /containers/once/logs": list(lines),
+        "POST /containers/once/wait": {"StatusCode": code},
+    }
+
+
+def server_of(user: str, *, id_: str = "", made: str = "2026-11-15T10:00:00Z") -> dict[str, Any]:
+    """Return the service of a user's server as an engine lists it."""
+    template = {"ContainerSpec": {"Env": [f"JUPYTERHUB_USER={user}"]}}
+    spec = {"Name": f"jupyterhub-{user}", "Labels": {"swarmhub.notebooks": "jupyterhub"}, "TaskTemplate": template}
+    return {"ID": id_ or user, "CreatedAt": made, "Spec": spec}
+
+
 def home_volume(user: str, *, hub: str = "jupyterhub", name: str = "", made: str = "2026-11-02T08:00:00Z") -> dict[str, Any]:
     """Return the volume of a user's home as an engine lists it."""
     labels = {"swarmhub.home": hub, "swarmhub.user": user}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swarmhub.people.api import ApiError, HubApi
-from tests.unit.support.fakes import MANAGER, FakeHost
+from tests.unit.support.fakes import MANAGER, FakeHost, server_of
 
 STAMP = "2026-11-15T10:00:00Z"
 SERVICE = "jupyterhub"
@@ -38,18 +38,7 @@ class FakeHub:
         return {"GET /services": lambda _: self._services(), "GET /tasks": lambda _: self._tasks()}
 
     def _services(self) -> list[Any]:
-        return [
-            {
-                "ID": user,
-                "CreatedAt": STAMP,
-                "Spec": {
-                    "Name": f"{SERVICE}-{user}",
-                    "Labels": {"swarmhub.notebooks": SERVICE},
-                    "TaskTemplate": {"ContainerSpec": {"Env": [f"JUPYTERHUB_USER={user}"]}},
-                },
-            }
-            for user in self.running
-        ]
+        return [server_of(user) for user in self.running]
 
     def _tasks(self) -> list[Any]:
         status = {"State": "running", "Timestamp": STAMP}

@@ -12,7 +12,7 @@ from swarmhub.errors import StepError
 from swarmhub.people import api as hub_api
 from swarmhub.people import starts
 from tests.unit.support.cluster import NODES, Hosts, Type, changes
-from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, home_volume
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, home_volume, once
 
 GB = 1 << 30
 
@@ -132,12 +132,8 @@ def homes(hosts: Hosts, roster: str) -> None:
     }
     for host in hosts.values():
         host.engine.answers["GET /volumes"] = {"Volumes": []}
-    hosts[WORKER1].engine.answers |= {
-        "GET /volumes": {"Volumes": [home_volume("ada")]},
-        "POST /containers/create": {"Id": "once"},
-        "GET /containers/once/logs": ['{"/srv/homes/ada": {"files": 3, "bytes": 2000}}'],
-        "POST /containers/once/wait": {"StatusCode": 0},
-    }
+    counting = once('{"/srv/homes/ada": {"files": 3, "bytes": 2000}}')
+    hosts[WORKER1].engine.answers |= counting | {"GET /volumes": {"Volumes": [home_volume("ada")]}}
 
 
 @pytest.mark.usefixtures("homes")

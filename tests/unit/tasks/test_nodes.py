@@ -8,18 +8,9 @@ from invoke.exceptions import Exit
 
 from swarmhub.run import task
 from tests.unit.support.cluster import LABELS, NODES, Hosts, Type, changes
-from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request
+from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request, server_of
 from tests.unit.tasks.test_steps import IMAGE, lacking
 
-ADA = {
-    "ID": "s2",
-    "CreatedAt": "2026-11-15T10:00:00Z",
-    "Spec": {
-        "Name": "jupyterhub-ada",
-        "Labels": {"swarmhub.notebooks": "jupyterhub"},
-        "TaskTemplate": {"ContainerSpec": {"Env": ["JUPYTERHUB_USER=ada"]}},
-    },
-}
 HERS = {
     "ID": "t2",
     "ServiceID": "s2",
@@ -61,7 +52,11 @@ def ada(manager: dict[str, Any]) -> None:
     def drained(request: Request) -> None:
         state["State"] = "shutdown" if request.body["Availability"] == "drain" else "running"
 
-    manager |= {"GET /services": [ADA], "GET /tasks": tasks, f"POST /nodes/{NODES[WORKER1]}/update": drained}
+    manager |= {
+        "GET /services": [server_of("ada", id_="s2")],
+        "GET /tasks": tasks,
+        f"POST /nodes/{NODES[WORKER1]}/update": drained,
+    }
 
 
 @pytest.mark.usefixtures("manager")
