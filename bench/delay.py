@@ -23,8 +23,17 @@ def far_away(ports: Sequence[int], seconds: float) -> Iterator[dict[int, int]]:
         servers = [asyncio.run_coroutine_threadsafe(listen(port), loop).result() for port in ports]
         yield {port: server.sockets[0].getsockname()[1] for port, server in zip(ports, servers, strict=True)}
     finally:
+        asyncio.run_coroutine_threadsafe(_end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
+
+
+async def _end() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, half: float) -> None:

@@ -265,7 +265,7 @@ class _Pool(SSHConnectionPool):
     def __init__(self, transport: Transport, command: str) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
         self._transport, self._command = transport, command
-        self.at_most = threading.BoundedSemaphore(NEAR)
+        self.at_most = threading.Semaphore(NEAR)
         self._is_known = False
 
     def _new_conn(self) -> Any:
@@ -275,7 +275,7 @@ class _Pool(SSHConnectionPool):
         """Learn from the first channel, by the time it took to open, how far the host is; open more while it is asked."""
         is_first, self._is_known = not self._is_known, True
         if is_first and seconds >= NEAR_SECONDS:
-            self.at_most = threading.BoundedSemaphore(FAR)
+            self.at_most = threading.Semaphore(1)  # and one more for each that is ready
             others: list[Any] = [self._get_conn(None) for _ in range(FAR - 1)]
             for channel in others:
                 threading.Thread(target=self._open, args=(channel,), daemon=True).start()
@@ -285,6 +285,7 @@ class _Pool(SSHConnectionPool):
             if channel.sock is None:
                 channel.connect()
         self._put_conn(channel)
+        self.at_most.release()
 
 
 class _Channel(SSHConnection):

@@ -17,8 +17,8 @@ from swarmhub.ssh.engine import FAR
 from tests.unit.support.cluster import Hosts, Type
 from tests.unit.support.fakes import MANAGER, FakeEngine, FakeHost, Request
 
-# TCP, SSH's versions and key exchange (two), the service request, the login.
-HANDSHAKE = 6
+# TCP, SSH's versions with what each side can do, the key exchange, the service request, the login.
+HANDSHAKE = 5
 # A host's first channel is opened, given its program, and asked for the engine's version; the others are opened meanwhile.
 READY = 3
 # A command's channel is opened, and answers with what it printed and its exit code.
