@@ -12,7 +12,7 @@ from swarmhub.run.task import step, step_task
 
 if TYPE_CHECKING:
     from swarmhub.run.run import Run
-    from swarmhub.status.logs import Wanted
+    from swarmhub.status.logs import LogSelection
 
 
 @step_task(help={"watch": "Keep it on the screen until Ctrl-C.", "json": "Print JSON, for scripts."})
@@ -57,14 +57,14 @@ def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follo
     with step(c, log_chapter.STEP, on_nodes=engine) as run:
         if (user and engine) or (node and not engine):
             raise UsageError("--node goes with --engine, --user goes alone")
-        wanted = log_chapter.Wanted(log_chapter.since(since, datetime.now(UTC)), follow)
+        wanted = log_chapter.LogSelection(log_chapter.since(since, datetime.now(UTC)), follow)
         # To follow has no other end.
         with suppress(KeyboardInterrupt) if follow else nullcontext():
             for line in _lines(run, wanted, user, engine, node):
                 run.report.foreign(line)
 
 
-def _lines(run: "Run", wanted: "Wanted", user: str, engine: bool, node: str) -> Iterator[str]:
+def _lines(run: "Run", wanted: "LogSelection", user: str, engine: bool, node: str) -> Iterator[str]:
     from swarmhub.notebooks import servers
     from swarmhub.status import logs as log_chapter
 

@@ -28,7 +28,7 @@ NO_PLUGIN = ("unrecognized arguments", "does not appear to be installed")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CertificateRequest:
     """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80.
 
     `cost` is what another certificate than the one that is served means for the people working; `given` are the files of
@@ -59,7 +59,7 @@ class Wanted:
         return {**({"REQUESTS_CA_BUNDLE": CA_IN_CONTAINER} if self.ca else {}), **(self.dns.environment if self.dns else {})}
 
 
-def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
+def arguments(wanted: CertificateRequest, directory: str, *, force: bool) -> list[str]:
     """Return certbot's arguments."""
     account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
     return [
@@ -77,7 +77,7 @@ def arguments(wanted: Wanted, directory: str, *, force: bool) -> list[str]:
     ]
 
 
-def renewal(wanted: Wanted) -> list[str]:
+def renewal(wanted: CertificateRequest) -> list[str]:
     """Return certbot's arguments to renew the certificate that is there, if it is due.
 
     Server, account and names are the certificate's own, which certbot has saved: settings that have changed since are a
@@ -88,7 +88,7 @@ def renewal(wanted: Wanted) -> list[str]:
     return ["renew", "--non-interactive", "--no-random-sleep-on-renew", "--cert-name", wanted.domain, *_challenge(wanted)]
 
 
-def _challenge(wanted: Wanted) -> list[str]:
+def _challenge(wanted: CertificateRequest) -> list[str]:
     if wanted.dns:
         return [*wanted.dns.arguments, "--preferred-challenges=dns"]
     # The folder is in the proxy's container, which answers from its .well-known/acme-challenge.
@@ -96,7 +96,7 @@ def _challenge(wanted: Wanted) -> list[str]:
     return [*how, "--preferred-challenges=http"]
 
 
-def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
+def container(wanted: CertificateRequest, directory: str, *, force: bool) -> Json:
     """Return the body of the request that makes certbot's container."""
     published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
     return {
@@ -113,7 +113,7 @@ def container(wanted: Wanted, directory: str, *, force: bool) -> Json:
 class Certbot:
     """Runs certbot on the manager until it has got the certificate; `force`: though one is there that holds."""
 
-    wanted: Wanted
+    wanted: CertificateRequest
     directory: str
     force: bool
 
@@ -169,7 +169,7 @@ class Certbot:
             raise StepError(host.name, cause, "Stop it for the moment, and run this again")
 
 
-def _files(wanted: Wanted) -> dict[str, bytes]:
+def _files(wanted: CertificateRequest) -> dict[str, bytes]:
     """Return what is put into certbot's container, past its arguments and its environment."""
     ca = {CA_IN_CONTAINER[1:]: wanted.ca.encode()} if wanted.ca else {}
     dns = {dns_challenge.CREDENTIALS[1:]: wanted.dns.credentials.get_secret_value().encode()} if wanted.dns else {}
@@ -189,7 +189,7 @@ def reason(said: list[str]) -> str:
     return (details or lines[-1:] or ["it says nothing"])[0]
 
 
-def _remedy(wanted: Wanted, said: list[str]) -> str:
+def _remedy(wanted: CertificateRequest, said: list[str]) -> str:
     text = "\n".join(said)
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
         return "The ACME server's own certificate is not trusted: set certs.ca to a file with its CA"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from swarmhub.certificate import certbot, dns_challenge
-from swarmhub.certificate.certbot import Certbot, Wanted
+from swarmhub.certificate.certbot import Certbot, CertificateRequest
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.parallel import both
@@ -78,7 +78,7 @@ def own_folder(domain: str) -> str:
     return f"{OWN}/{domain}"
 
 
-def desired(settings: Settings) -> Wanted:
+def desired(settings: Settings) -> CertificateRequest:
     """Return the certificate that the settings ask for.
 
     Raises:
@@ -88,7 +88,7 @@ def desired(settings: Settings) -> Wanted:
     certs = settings.certs
     ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
     files = {certbot.CA_IN_CONTAINER: certs.ca, dns_challenge.CREDENTIALS: certs.dns_credentials}
-    return Wanted(
+    return CertificateRequest(
         settings.hub.domain,
         certs.email,
         certs.server,
@@ -169,13 +169,13 @@ def parse_own(chain: str) -> Certificate:
     return replace(parse(chain, ""), fingerprint=hashlib.sha256(chain.encode()).hexdigest()[:16], is_own=True)
 
 
-def directory_for(wanted: Wanted, found: Certificate | None) -> str:
+def directory_for(wanted: CertificateRequest, found: Certificate | None) -> str:
     """Return the ACME directory to ask: never staging again once there is a real certificate."""
     is_real = found is not None and found.directory == wanted.server
     return wanted.staging_server if wanted.is_staging and not is_real else wanted.server
 
 
-def plan(wanted: Wanted, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
+def plan(wanted: CertificateRequest, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
     """Return what gets the certificate; one that still holds is kept."""
     directory = directory_for(wanted, found)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"

@@ -5,7 +5,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from swarmhub.certificate import https
-from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.certs import Certificate
 from swarmhub.errors import StepError
 from swarmhub.settings.secrets import CALLBACK_PATH
@@ -20,7 +20,7 @@ def url(callback: str) -> str:
     return callback.removesuffix(CALLBACK_PATH)
 
 
-def trust(wanted: Wanted, certificate: Certificate) -> ssl.SSLContext:
+def trust(wanted: CertificateRequest, certificate: Certificate) -> ssl.SSLContext:
     """Return whom to trust: this machine's authorities and the settings'; while staging, the chain on the manager."""
     context = ssl.create_default_context()
     if wanted.ca:

@@ -16,7 +16,7 @@ from swarmhub.host import Host, Json
 from swarmhub.notebooks import files as home_files
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.files import Content
-from swarmhub.notebooks.homes import Place, Volume
+from swarmhub.notebooks.homes import HomeRecord, HomeVolume
 from swarmhub.parallel import every
 from swarmhub.people.starts import Stopper
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
@@ -28,7 +28,7 @@ STEP = "class-archive"
 
 
 @dataclass(frozen=True)
-class Home:
+class ArchivedHome:
     """A home to save: on a node's volume, or in a folder (no volume) that the node reaches."""
 
     user: str
@@ -41,11 +41,11 @@ class Home:
 
 
 @dataclass(frozen=True)
-class Found:
+class RosterHomes:
     """The homes of a roster. `lost` are on nodes that are gone, or are gone themselves: nothing of them can be saved."""
 
-    homes: tuple[Home, ...]
-    lost: tuple[Place, ...]
+    homes: tuple[ArchivedHome, ...]
+    lost: tuple[HomeRecord, ...]
     working: tuple[str, ...]
 
     def without(self, names: Sequence[str]) -> list[str]:
@@ -54,7 +54,7 @@ class Found:
         return [name for name in names if name not in having]
 
 
-def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapping[str, Host]) -> Found:
+def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapping[str, Host]) -> RosterHomes:
     """Ask for the homes of people; `nodes` are the hosts that answer, by the ids of their nodes.
 
     Raises:
@@ -66,7 +66,7 @@ def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapp
     started = {one.user for one in servers.observe(manager, hub)}
     working = tuple(name for name in names if name in started)
     if not settings.home.is_on_one_node:
-        return Found(_in_folders(settings, names, manager), (), working)
+        return RosterHomes(_in_folders(settings, names, manager), (), working)
     places = [one for one in homes.places(manager, hub) if one.user in names]
     in_swarm = {node["ID"]: hostname(node) for node in manager.engine.get("/nodes")}
     if silent := [one for one in places if one.node in in_swarm and one.node not in nodes]:
@@ -75,11 +75,11 @@ def observe(settings: Settings, names: Sequence[str], manager: Host, nodes: Mapp
     found = tuple(sorted((one for answer in asked for one in answer), key=lambda one: (one.user, one.name)))
     held = {one.config for one in found}
     lost = tuple(one for one in places if one.config not in held)
-    return Found(found, lost, working)
+    return RosterHomes(found, lost, working)
 
 
 def plan(
-    found: Found, settings: Settings, to: Path, manager: Host, stop: Callable[[str], Stopper] | None, *, keep: bool
+    found: RosterHomes, settings: Settings, to: Path, manager: Host, stop: Callable[[str], Stopper] | None, *, keep: bool
 ) -> Plan:
     """Return what saves homes in a folder, and frees them unless they are kept; `stop` gives what stops a user's servers."""
     changes = [
@@ -97,7 +97,7 @@ def plan(
     return Plan(STEP, "nobody on the roster has a home", tuple(changes))
 
 
-def files(found: Sequence[Home], to: Path) -> list[tuple[Home, Path]]:
+def files(found: Sequence[ArchivedHome], to: Path) -> list[tuple[ArchivedHome, Path]]:
     """Return a file for each home, which does not exist yet: nothing that was saved before is written over."""
     chosen: list[Path] = []
     for home in found:
@@ -106,7 +106,7 @@ def files(found: Sequence[Home], to: Path) -> list[tuple[Home, Path]]:
     return list(zip(found, chosen, strict=True))
 
 
-def question(found: Found, *, keep: bool) -> str:
+def question(found: RosterHomes, *, keep: bool) -> str:
     """Return what to ask before it is done: what stops, and what is then only in the archive."""
     lost = ", ".join(one.user for one in found.lost)
     parts = [f"Servers that stop: {', '.join(found.working)}; what is not saved there is lost." if found.working else ""]
@@ -117,7 +117,9 @@ def question(found: Found, *, keep: bool) -> str:
     return " ".join([*(part for part in parts if part), "Go on?"])
 
 
-def _on_volumes(settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[Place]) -> list[Home]:
+def _on_volumes(
+    settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[HomeRecord]
+) -> list[ArchivedHome]:
     hub = settings.hub.service
     here = [one for one in homes.volumes(host, hub) if one.user in names]
     homes_of = Counter(one.user for one in here)
@@ -127,12 +129,12 @@ def _on_volumes(settings: Settings, names: Sequence[str], host: Host, node: str,
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
     configs = {one.volume: one.config for one in places if one.node == node}
     return [
-        Home(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, configs.get(one.name, ""))
+        ArchivedHome(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, configs.get(one.name, ""))
         for (one, name), mount in zip(folders.items(), mounts, strict=True)
     ]
 
 
-def _in_folders(settings: Settings, names: Sequence[str], manager: Host) -> tuple[Home, ...]:
+def _in_folders(settings: Settings, names: Sequence[str], manager: Host) -> tuple[ArchivedHome, ...]:
     home = settings.home
     mount = above_homes(handed.tables(settings)["home"], settings.hub.service)
     if mount is None:
@@ -143,14 +145,14 @@ def _in_folders(settings: Settings, names: Sequence[str], manager: Host) -> tupl
         raise StepError(manager.name, cause, "Archive them on the file server")
     folders = {home.name.replace("{username}", name): name for name in names}
     found = home_files.count(manager, settings.notebook.image, [mount], [*folders])
-    return tuple(Home(folders[name], name, manager.name, mount, content) for name, content in found.items() if content)
+    return tuple(ArchivedHome(folders[name], name, manager.name, mount, content) for name, content in found.items() if content)
 
 
-def _of_volume(volume: Volume, name: str) -> Json:
+def _of_volume(volume: HomeVolume, name: str) -> Json:
     return {"Type": "volume", "Source": volume.name, "Target": f"{HOMES}/{name}", "VolumeOptions": {"NoCopy": True}}
 
 
-def _silent(place: Place, node: str) -> StepError:
+def _silent(place: HomeRecord, node: str) -> StepError:
     return StepError(
         node, f"holds the home of {place.user} and cannot be asked", "Bring it back; or leave them out of the roster"
     )
@@ -158,7 +160,7 @@ def _silent(place: Place, node: str) -> StepError:
 
 @dataclass(frozen=True)
 class _Archiver:
-    home: Home
+    home: ArchivedHome
     file: Path
     image: str
     hub: str

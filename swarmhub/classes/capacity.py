@@ -12,7 +12,7 @@ NANO = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeRoom:
     """What a node has left; `closed` says why Swarm places nothing there, `tasks` how much it runs."""
 
     id: str
@@ -26,7 +26,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerNeed:
     """What somebody's server takes, and the node (by id) that their home ties it to."""
 
     user: str
@@ -41,7 +41,7 @@ class Server:
 class Misfit:
     """A server that no node has room for, and what each node that came into question lacks."""
 
-    server: Server
+    server: ServerNeed
     lacks: Mapping[str, str]
 
 
@@ -49,12 +49,12 @@ class Misfit:
 class Packing:
     """Which server goes where (node ids), in the order in which they fit; the nodes afterwards, and who is left."""
 
-    placed: Mapping[Server, str]
-    after: tuple[Node, ...]
+    placed: Mapping[ServerNeed, str]
+    after: tuple[NodeRoom, ...]
     left: tuple[Misfit, ...]
 
 
-def read(nodes: Sequence[Json], tasks: Sequence[Json]) -> tuple[Node, ...]:
+def read(nodes: Sequence[Json], tasks: Sequence[Json]) -> tuple[NodeRoom, ...]:
     """Read off the engine's answers what each node has left beside the reservations of what runs there."""
     held: dict[str, list[Json]] = {}
     for task in tasks:
@@ -63,10 +63,10 @@ def read(nodes: Sequence[Json], tasks: Sequence[Json]) -> tuple[Node, ...]:
     return tuple(sorted((_node(one, held.get(one["ID"], [])) for one in nodes), key=lambda node: node.name))
 
 
-def pack(nodes: Sequence[Node], servers: Sequence[Server]) -> Packing:
+def pack(nodes: Sequence[NodeRoom], servers: Sequence[ServerNeed]) -> Packing:
     """Place servers: first who is tied to a node, then the largest; each on the node that fits and runs the least."""
     left = {node.id: node for node in nodes}
-    placed: dict[Server, str] = {}
+    placed: dict[ServerNeed, str] = {}
     misfits = []
     for server in sorted(servers, key=lambda one: (not one.home, -one.memory, -one.cpus)):
         lacking = {node.id: _lack(server, node) for node in left.values()}
@@ -88,13 +88,13 @@ def generic_resources(listed: Sequence[Json] | None) -> Counter[str]:
     return found
 
 
-def _node(one: Json, held: Sequence[Json]) -> Node:
+def _node(one: Json, held: Sequence[Json]) -> NodeRoom:
     resources = one["Description"].get("Resources") or {}
     generic = generic_resources(resources.get("GenericResources"))
     for reserved in held:
         generic.subtract(generic_resources(reserved.get("GenericResources")))
     state, availability = one["Status"]["State"], one["Spec"]["Availability"]
-    return Node(
+    return NodeRoom(
         id=one["ID"],
         name=hostname(one),
         memory=resources.get("MemoryBytes", 0) - sum(reserved.get("MemoryBytes", 0) for reserved in held),
@@ -106,7 +106,7 @@ def _node(one: Json, held: Sequence[Json]) -> Node:
     )
 
 
-def _lack(server: Server, node: Node) -> str:
+def _lack(server: ServerNeed, node: NodeRoom) -> str:
     """Return what a node lacks for a server, or nothing; "elsewhere" where it does not come into question."""
     if server.home not in ("", node.id) or any(node.labels.get(name) != value for name, value in server.labels):
         return "elsewhere"
@@ -119,7 +119,7 @@ def _lack(server: Server, node: Node) -> str:
     return next((name for name, number in server.generic if number > node.generic.get(name, 0)), "")
 
 
-def _told(server: Server, lacking: Mapping[str, str], nodes: Mapping[str, Node]) -> dict[str, str]:
+def _told(server: ServerNeed, lacking: Mapping[str, str], nodes: Mapping[str, NodeRoom]) -> dict[str, str]:
     if server.home and server.home not in nodes:
         return {"a node that is gone": "the home"}
     told = {nodes[id_].name: lack for id_, lack in lacking.items() if lack != "elsewhere"}
@@ -127,7 +127,7 @@ def _told(server: Server, lacking: Mapping[str, str], nodes: Mapping[str, Node])
     return told or {"every node": f"label {labels}"}
 
 
-def _with(node: Node, server: Server) -> Node:
+def _with(node: NodeRoom, server: ServerNeed) -> NodeRoom:
     taken = dict(server.generic)
     generic = {name: number - taken.get(name, 0) for name, number in node.generic.items()}
     memory, cpus = node.memory - server.memory, node.cpus - server.cpus

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hub.shared import userlist
 from hub.shared.choice import is_for, server_for
-from swarmhub.classes.roster import Person
+from swarmhub.classes.roster import RosterEntry
 from swarmhub.host import Json
 from swarmhub.settings import Settings, handed
 
@@ -12,13 +12,13 @@ from swarmhub.settings import Settings, handed
 Known = Mapping[str, Json]
 
 
-def server(tables: Json, person: Person, known: Known) -> Json:
+def server(tables: Json, person: RosterEntry, known: Known) -> Json:
     """Return what somebody's server gets by default, by the keys of [notebook]."""
     groups = _groups(tables, person, known)
     return server_for(tables, person.name, groups, next(_offered(tables, groups), None))
 
 
-def warnings(settings: Settings, people: Sequence[Person], known: Known | None) -> list[str]:
+def warnings(settings: Settings, people: Sequence[RosterEntry], known: Known | None) -> list[str]:
     """Return who may not log in, and who would not get what the roster says; `known` is whom the hub knows, if it runs."""
     listed, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
     names, tables = [one.name for one in people], handed.tables(settings)
@@ -41,7 +41,7 @@ def warnings(settings: Settings, people: Sequence[Person], known: Known | None) 
     return lines
 
 
-def _misgrouped(tables: Json, people: Sequence[Person], known: Known) -> dict[str, list[str]]:
+def _misgrouped(tables: Json, people: Sequence[RosterEntry], known: Known) -> dict[str, list[str]]:
     """Return, by group, who is in it by the roster only, where that decides on what they get."""
     rules = [rule for part in ("profiles", "overrides", "folders") for rule in tables[part]]
     deciding = {group for rule in rules for group in rule.get("groups", ())}
@@ -53,7 +53,7 @@ def _misgrouped(tables: Json, people: Sequence[Person], known: Known) -> dict[st
     return found
 
 
-def _is_offered_something(tables: Json, person: Person, known: Known) -> bool:
+def _is_offered_something(tables: Json, person: RosterEntry, known: Known) -> bool:
     return not tables["profiles"] or any(_offered(tables, _groups(tables, person, known)))
 
 
@@ -62,7 +62,7 @@ def _offered(tables: Json, groups: set[str]) -> Iterator[Json]:
     return (one for one in tables["profiles"] if is_for(one, groups, ""))
 
 
-def _groups(tables: Json, person: Person, known: Known) -> set[str]:
+def _groups(tables: Json, person: RosterEntry, known: Known) -> set[str]:
     """Return the groups that somebody is in: the roster's, those of hosts.toml, and the hub's."""
     named = {group for group, members in tables["groups"].items() if person.name in members}
     return named | {*known.get(person.name, {}).get("groups", ())} | ({person.group} if person.group else set())

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from swarmhub.classes import capacity, people
-from swarmhub.classes.capacity import Misfit, Node, Packing, Server
+from swarmhub.classes.capacity import Misfit, NodeRoom, Packing, ServerNeed
 from swarmhub.classes.people import Known
-from swarmhub.classes.roster import Person
+from swarmhub.classes.roster import RosterEntry
 from swarmhub.cluster import machine
 from swarmhub.cluster.nodes import Member
 from swarmhub.doctor.network import addresses
@@ -31,13 +31,13 @@ REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClusterSupply:
     """What the cluster has: its nodes, the disk that is free on those that answer (by node id), the overlay's addresses.
 
     `homes` are the nodes (ids) of those on the roster who have a home, `running` who has a server.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[NodeRoom, ...]
     disk: Mapping[str, int]
     use: Use
     homes: Mapping[str, str]
@@ -48,13 +48,15 @@ class Seen:
 class Outlook:
     """What will be when everybody comes: where their servers go, and what does not suffice, each with its remedy."""
 
-    seen: Seen
+    seen: ClusterSupply
     packing: Packing
     disk: Mapping[str, int] = field(default_factory=dict)
     shortages: tuple[tuple[str, str], ...] = ()
 
 
-def observe(settings: Settings, roster: Sequence[Person], manager: Host, hosts: Sequence[tuple[Member, Host]]) -> Seen:
+def observe(
+    settings: Settings, roster: Sequence[RosterEntry], manager: Host, hosts: Sequence[tuple[Member, Host]]
+) -> ClusterSupply:
     """Ask a manager what there is, and each host what its disk has left."""
     hub = settings.hub.service
     names = {person.name for person in roster}
@@ -62,7 +64,7 @@ def observe(settings: Settings, roster: Sequence[Person], manager: Host, hosts: 
     disk = {member.node: one.disk - one.disk_used for (member, _), one in zip(hosts, asked, strict=True)}
     nodes = capacity.read(manager.engine.get("/nodes"), manager.engine.get("/tasks"))
     places = homes.places(manager, hub) if _stay_on_nodes(settings) else ()
-    return Seen(
+    return ClusterSupply(
         # The images are on the hosts of hosts.toml only.
         nodes=tuple(node if node.closed or node.id in disk else replace(node, closed=STRANGER) for node in nodes),
         disk=disk,
@@ -72,7 +74,7 @@ def observe(settings: Settings, roster: Sequence[Person], manager: Host, hosts: 
     )
 
 
-def judge(settings: Settings, roster: Sequence[Person], known: Known, seen: Seen) -> Outlook:
+def judge(settings: Settings, roster: Sequence[RosterEntry], known: Known, seen: ClusterSupply) -> Outlook:
     """Place the servers of everybody who has none, and say what does not suffice."""
     tables = handed.tables(settings)
     waiting = [one for one in roster if one.name not in seen.running]
@@ -102,8 +104,8 @@ def verdict(outlook: Outlook) -> str:
     )
 
 
-def _server(person: Person, wants: Json, home: str) -> Server:
-    return Server(
+def _server(person: RosterEntry, wants: Json, home: str) -> ServerNeed:
+    return ServerNeed(
         user=person.name,
         # Memory cannot be shared as CPUs can: without a guarantee, everybody may come to use the limit.
         memory=wants.get("memory_guarantee") or wants.get("memory_limit") or 0,
@@ -165,7 +167,7 @@ def _remedy(lack: str, nodes: Sequence[str]) -> str:
     return "Bring it back" if lack in ("down", "unknown", "disconnected") else f"Add a node that has {lack}"
 
 
-def _row(outlook: Outlook, before: Node, after: Node) -> tuple[str, ...]:
+def _row(outlook: Outlook, before: NodeRoom, after: NodeRoom) -> tuple[str, ...]:
     seen = outlook.seen
     disk = size(seen.disk.get(before.id))
     new = f"{len(_newcomers(outlook.packing, before.id))}"

@@ -16,14 +16,14 @@ DELIMITERS = ";\t,"
 
 
 @dataclass(frozen=True)
-class Person:
+class RosterEntry:
     """Somebody on the roster; the name is in lower case as JupyterHub writes it, the group may be empty."""
 
     name: str
     group: str = ""
 
 
-def load(file: Path, provider: str = GITHUB) -> tuple[Person, ...]:
+def load(file: Path, provider: str = GITHUB) -> tuple[RosterEntry, ...]:
     """Read a roster; `provider` is access.provider, whose names they are.
 
     Raises:
@@ -44,7 +44,7 @@ def load(file: Path, provider: str = GITHUB) -> tuple[Person, ...]:
     return people
 
 
-def parse(text: str, provider: str = GITHUB) -> tuple[tuple[Person, ...], list[tuple[int, str]]]:
+def parse(text: str, provider: str = GITHUB) -> tuple[tuple[RosterEntry, ...], list[tuple[int, str]]]:
     """Return the people and every mistake with its line; with a mistake, the people are not to be used."""
     header = text.partition("\n")[0]
     delimiter = next((one for one in DELIMITERS if one in header), ",")
@@ -62,10 +62,10 @@ def parse(text: str, provider: str = GITHUB) -> tuple[tuple[Person, ...], list[t
     for line, row in rows[1:]:
         if not any(row):
             continue
-        person = Person(*(dict(zip(heads, row, strict=False)).get(column, "") for column in COLUMNS))
+        person = RosterEntry(*(dict(zip(heads, row, strict=False)).get(column, "") for column in COLUMNS))
         mistakes += [(line, wrong) for wrong in _wrongs(person, row, heads, seen, provider)]
         seen.setdefault(person.name.lower(), line)
-        people.append(Person(person.name.lower(), person.group))
+        people.append(RosterEntry(person.name.lower(), person.group))
     if not people:
         mistakes.append((1, "names nobody; below the header stands a name a line"))
     return tuple(people), mistakes
@@ -79,7 +79,9 @@ def _wrong_heads(heads: Sequence[str]) -> str:
     return "" if len(set(heads)) == len(heads) else "has a column twice; the header is: name,group"
 
 
-def _wrongs(person: Person, row: Sequence[str], heads: Sequence[str], seen: dict[str, int], provider: str) -> Iterator[str]:
+def _wrongs(
+    person: RosterEntry, row: Sequence[str], heads: Sequence[str], seen: dict[str, int], provider: str
+) -> Iterator[str]:
     if len(row) > len(heads) and any(row[len(heads) :]):
         yield f"has {len(row)} cells, and the header {len(heads)}"
     if wrong := wrong_name(person.name, provider):

@@ -20,7 +20,7 @@ from swarmhub.history import releases
 from swarmhub.host import EngineError
 from swarmhub.images import build, pull
 from swarmhub.notebooks import homes, servers
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from swarmhub.parallel import every
 from swarmhub.people import plans as user_plans
 from swarmhub.people import users
@@ -118,8 +118,8 @@ def _without_renewal(run: Run) -> list[Change]:
     return renewal.removal(run.settings, _renewal_there(run), run.manager)
 
 
-def _renewal_there(run: Run) -> renewal.Found:
-    return renewal.Found(run.look.renewal(), run.look.service().secrets)
+def _renewal_there(run: Run) -> renewal.ExistingRenewal:
+    return renewal.ExistingRenewal(run.look.renewal(), run.look.service().secrets)
 
 
 def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
@@ -148,7 +148,7 @@ def _isolated(run: Run) -> firewall_spec.Servers | None:
     return firewall_spec.Servers(settings.network.name, ours, rules) if settings.firewall.isolate_servers else None
 
 
-def _rules(run: Run) -> firewall_rules.Rules:
+def _rules(run: Run) -> firewall_rules.ChainRules:
     swarm, settings = run.look.swarm(), run.settings
     hosts = every([partial(run.look.endpoints, host) for host in settings.hosts.all])
     addresses = [node.address for node in swarm.nodes]
@@ -175,7 +175,7 @@ def service_plan(run: Run, parts: Parts) -> Plan:
     return subdomains.priced(plan, wanted, found.service, partial(_working, run))
 
 
-def _working(run: Run) -> Sequence[Notebook]:
+def _working(run: Run) -> Sequence[RunningServer]:
     return servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from swarmhub.doctor import cluster, local
 from swarmhub.doctor.finding import HERE, Finding, from_error
 from swarmhub.doctor.hosts import access, clock, homes, kernel
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.doctor.network import mtu
 from swarmhub.host import Host
 from swarmhub.parallel import at_once
@@ -38,5 +38,5 @@ def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manag
     return sorted(findings, key=lambda one: (ORDER.index(one.check), place.get(one.host, len(place))))
 
 
-def _seen(host: str, answer: Seen | BaseException) -> Seen:
-    return answer if isinstance(answer, Seen) else Seen(host, trouble=(from_error("ssh", host, answer),))
+def _seen(host: str, answer: HostAnswers | BaseException) -> HostAnswers:
+    return answer if isinstance(answer, HostAnswers) else HostAnswers(host, trouble=(from_error("ssh", host, answer),))

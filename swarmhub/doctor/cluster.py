@@ -13,12 +13,12 @@ from swarmhub.cluster.nodes import Swarm
 from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.doctor.hub import certificate, notebook
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, peers, published
-from swarmhub.doctor.network.overlay import Participant, Trial
-from swarmhub.doctor.network.peers import Node
+from swarmhub.doctor.network.overlay import OverlayTrial, Participant
+from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
 from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
@@ -43,7 +43,7 @@ class Cluster:
     file: Path
     hosts: Mapping[str, Host]
     manager: str
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, HostAnswers]
     id: str = field(default_factory=lambda: token_hex(3))
 
     @property
@@ -60,7 +60,7 @@ def examine(cluster: Cluster) -> list[Finding]:
         return [missing, *_side_by_side(cluster, [("image", partial(_images, cluster, {}))])]
     labels: Labels = {}
     lanes: list[Lane] = []
-    trial = Trial(cluster.manager_host, cluster.id, {})
+    trial = OverlayTrial(cluster.manager_host, cluster.id, {})
     try:
         found, managers = swarm.observe(cluster.manager_host, cluster.seen[cluster.manager])
     except Exception as error:  # whatever is broken there, the rest is checked
@@ -140,7 +140,7 @@ def _own_addresses(probe: Probe) -> list[str]:
     return [one.address for one in probe.addresses if not one.device.startswith(("docker", "br-", "veth"))]
 
 
-def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Node]) -> list[Finding]:
+def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Finding]:
     """Check what hangs on the services that run."""
     settings, head, manager = cluster.settings, cluster.manager_host, cluster.manager
 
@@ -166,7 +166,7 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Node]) -> list[Fin
     return _one_by_one(cluster, ("addresses", room), ("secrets", secrets), (firewall_there.CHECK, rules))
 
 
-def _firewall(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+def _firewall(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:
     """Look at the rules, where there is a hub whose notebooks they are for."""
     hub, head = cluster.settings.hub.service, cluster.manager_host
     if not cluster.settings.firewall.enabled or head.engine.find(f"/services/{hub}") is None:
@@ -176,7 +176,7 @@ def _firewall(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
     return firewall_there.examine([cluster.hosts[node.host] for node in nodes if node.is_active], hub)
 
 
-def _ports(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+def _ports(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:
     answers = at_once([partial(peers.observe, cluster.hosts[node.host], node, nodes) for node in nodes])
     knocks = [knock for answer in answers if not isinstance(answer, BaseException) for knock in answer]
     broken = [
@@ -231,27 +231,27 @@ def _hub_version(cluster: Cluster) -> str | None:
     return version
 
 
-def _nodes(cluster: Cluster, found: Swarm) -> list[Node]:
+def _nodes(cluster: Cluster, found: Swarm) -> list[Peer]:
     """Return the hosts that are ready in the manager's own swarm."""
     ready = {node.id: node for node in found.nodes if node.state == "ready"}
     return [
-        Node(host, one.address, ready[one.node].role == "manager", ready[one.node].availability == "active")
+        Peer(host, one.address, ready[one.node].role == "manager", ready[one.node].availability == "active")
         for host, one in cluster.seen.items()
         if one.node in ready
     ]
 
 
-def _trial(cluster: Cluster, nodes: Sequence[Node]) -> Trial:
+def _trial(cluster: Cluster, nodes: Sequence[Peer]) -> OverlayTrial:
     taking_part = {}
     for node in nodes:
         seen = cluster.seen[node.host]
         if node.is_active and seen.version and seen.probe and seen.probe.has_bash:
             architecture = str(seen.version.get("Arch", "amd64"))
             taking_part[node.host] = Participant(cluster.hosts[node.host], seen.node, seen.probe.folders, architecture)
-    return Trial(cluster.manager_host, cluster.id, taking_part)
+    return OverlayTrial(cluster.manager_host, cluster.id, taking_part)
 
 
-def _with_esp(cluster: Cluster, nodes: Sequence[Node]) -> bool:
+def _with_esp(cluster: Cluster, nodes: Sequence[Peer]) -> bool:
     """Tell whether to encrypt the trial's network: a kernel that cannot is said already."""
     probes = [cluster.seen[node.host].probe for node in nodes]
     can = all(probe is not None and probe.kernel.get("ESP") != "no" for probe in probes)

@@ -23,7 +23,7 @@ HOLDING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "rea
 
 
 @dataclass(frozen=True)
-class State:
+class ServiceState:
     """How far a service is: what to tell people, whether it runs as wanted, and whether Swarm has watched it do so."""
 
     text: str
@@ -52,7 +52,7 @@ def ensure(manager: Host, name: str, progress: Progress, seen: tuple[Json | None
         StepError: it does not run within a while; the service's own last log lines were said before.
 
     """
-    last = State("")
+    last = ServiceState("")
     old: frozenset[str] | None = None
     service, tasks = seen
     if service and read({**service, "UpdateStatus": None}, tasks).done:
@@ -66,7 +66,7 @@ def ensure(manager: Host, name: str, progress: Progress, seen: tuple[Json | None
         return last.done or len(failures - old) >= FAILURES
 
     def stays_down() -> StepError:
-        return _failure(manager, name, State("", failed=last.failed or f"it is {last.text}", task=last.task), progress)
+        return _failure(manager, name, ServiceState("", failed=last.failed or f"it is {last.text}", task=last.task), progress)
 
     until(settled, ENSURE_SECONDS, stays_down, pause=PAUSE_SECONDS)
     if not last.done:
@@ -80,7 +80,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
         StepError: it does not get there; the service's own last log lines were said before.
 
     """
-    last, held = State(""), 0
+    last, held = ServiceState(""), 0
 
     def settled() -> bool:
         nonlocal last, held
@@ -91,19 +91,21 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
         return held >= (1 if state.is_final else HOLD_READS) or bool(state.failed)
 
     def too_slow() -> StepError:
-        return _failure(manager, name, State("", failed=f"it is still {last.text} after {SECONDS} s", task=last.task), progress)
+        return _failure(
+            manager, name, ServiceState("", failed=f"it is still {last.text} after {SECONDS} s", task=last.task), progress
+        )
 
     until(settled, SECONDS, too_slow, pause=PAUSE_SECONDS)
     if last.failed:
         raise _failure(manager, name, last, progress)
 
 
-def read(service: Json, tasks: Sequence[Json]) -> State:
+def read(service: Json, tasks: Sequence[Json]) -> ServiceState:
     """Read the state of a service with one replica off its update status and its tasks' actual states."""
     ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
     update = (service.get("UpdateStatus") or {}).get("State", "")
     if not ordered:
-        return State("waiting for a task")
+        return ServiceState("waiting for a task")
     failures = failed(ordered)
     newest = ordered[-1]
     if update.startswith("rollback") or update == "paused":
@@ -118,23 +120,23 @@ def read(service: Json, tasks: Sequence[Json]) -> State:
             "rollback_paused": "the version before it does not run either",
         }
         if update == "rollback_started":
-            return State("rolling back")
-        return State(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])
+            return ServiceState("rolling back")
+        return ServiceState(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])
     state = newest["Status"]["State"]
     recent = ordered[-FAILURES - 1 :]
     if not update and state != "running" and sum(task in failures for task in recent) >= FAILURES:
-        return State(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
+        return ServiceState(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
     if state == "pending" and newest["Status"].get("Err"):
         reason = newest["Status"]["Err"]
         if update == "updating" and PORT_TAKEN in reason:
             # Swarm's words would alarm, and say the same: the old task stops first.
             reason = "waiting for the task before it to stop"
-        return State(f"pending: {reason}", task=newest["ID"])
+        return ServiceState(f"pending: {reason}", task=newest["ID"])
     is_wanted = newest["Spec"].get("ContainerSpec") == service["Spec"]["TaskTemplate"].get("ContainerSpec")
     done = state == newest["DesiredState"] == "running" and update in ("", "completed") and is_wanted
     text = state if done or update in ("", "completed") else f"{state} (updating)"
     # Sending an update clears the status of the one before: "completed" is this one's, after Swarm's own watch.
-    return State(text, done=done, is_final=update == "completed", task=newest["ID"])
+    return ServiceState(text, done=done, is_final=update == "completed", task=newest["ID"])
 
 
 def _ask(manager: Host, name: str) -> tuple[Json, Sequence[Json]]:
@@ -153,7 +155,7 @@ def _error(task: Json) -> str:
     return str(status.get("Err") or status["State"]) + (f" (exit code {code})" if code else "")
 
 
-def _failure(manager: Host, name: str, state: State, progress: Progress) -> StepError:
+def _failure(manager: Host, name: str, state: ServiceState, progress: Progress) -> StepError:
     for line in _last_lines(manager, state.task):
         progress.log(manager.name, line)
     return StepError(manager.name, f"service {name} does not run: {state.failed}", "Its last log lines are above")

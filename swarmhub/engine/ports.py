@@ -9,7 +9,7 @@ from swarmhub.host import EngineError, Host
 
 
 @dataclass(frozen=True)
-class Holder:
+class PortHolder:
     """What holds a port: `name` as people know it, and the labels of a container; `service` if it is one of the swarm's."""
 
     name: str
@@ -17,23 +17,23 @@ class Holder:
     service: str = ""
 
 
-def observe(host: Host, port: int) -> Holder | None:
+def observe(host: Host, port: int) -> PortHolder | None:
     """Name what listens on a TCP port of the host: a container, or else a process."""
     running = host.engine.get("/containers/json", filters={"publish": [f"{port}/tcp"]})
     for item in running:
         if any(one.get("PublicPort") == port for one in item["Ports"]):
             labels = item.get("Labels") or {}
-            return Holder(f"the container {item['Names'][0].lstrip('/')}", labels, labels.get(SERVICE_LABEL, ""))
+            return PortHolder(f"the container {item['Names'][0].lstrip('/')}", labels, labels.get(SERVICE_LABEL, ""))
     listening = host.run("ss", "-Hltnp", f"sport = :{port}").out.strip()
     if not listening:
         return None
     process = re.search(r'users:\(\("([^"]+)",pid=(\d+)', listening)
     service = _in_routing_mesh(host, port) if process is None or process[1] == "dockerd" else ""
     if service:
-        return Holder(f"the service {service}", service=service)
+        return PortHolder(f"the service {service}", service=service)
     if process:
-        return Holder(f"the process {process[1]} (pid {process[2]})")
-    return Holder("a process that this user may not see (try there: sudo ss -ltnp)")
+        return PortHolder(f"the process {process[1]} (pid {process[2]})")
+    return PortHolder("a process that this user may not see (try there: sudo ss -ltnp)")
 
 
 def _in_routing_mesh(host: Host, port: int) -> str:

@@ -45,7 +45,7 @@ fi
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingFirewall:
     """The service as it is, and its tasks."""
 
     service: Json | None
@@ -85,11 +85,11 @@ def name(hub: str) -> str:
     return services.firewall(hub)
 
 
-def observe(manager: Host, hub: str, ask_tasks: Callable[[], Sequence[Json]] | None = None) -> Found:
+def observe(manager: Host, hub: str, ask_tasks: Callable[[], Sequence[Json]] | None = None) -> ExistingFirewall:
     """Ask for the service and its tasks; `ask_tasks` gives those of other services too."""
     ask_tasks = ask_tasks or partial(converge.tasks, manager, name(hub))
     service, tasks = both(partial(manager.engine.find, f"/services/{name(hub)}"), ask_tasks)
-    return Found(service, tuple(task for task in tasks if service and task["ServiceID"] == service["ID"]))
+    return ExistingFirewall(service, tuple(task for task in tasks if service and task["ServiceID"] == service["ID"]))
 
 
 def observe_host(host: Host) -> Endpoints:
@@ -104,7 +104,7 @@ def parse(text: str) -> Endpoints:
     return Endpoints(tuple(sorted({*addresses})), tuple(sorted({int(row[1]) for row in rows if row[0] == "ssh"})))
 
 
-def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None:
+def image(hub: str, found: ExistingFirewall, elsewhere: Sequence[str | None]) -> str | None:
     """Return how the service names its image; None while a node lacks it.
 
     `elsewhere` are the ids that the image has on the nodes on which the rules are not active.
@@ -115,7 +115,7 @@ def image(hub: str, found: Found, elsewhere: Sequence[str | None]) -> str | None
     return str(ids.pop()) if len(ids) == 1 else firewall_image.tag(hub)
 
 
-def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
+def plan(wanted: dict[str, Any], found: ExistingFirewall, manager: str) -> Plan:
     """Return what makes the service as wanted.
 
     Raises:
@@ -138,7 +138,7 @@ def plan(wanted: dict[str, Any], found: Found, manager: str) -> Plan:
     return Plan(STEP, f"{wanted['Name']}: rules are active on {len(found.active)} nodes")
 
 
-def plan_none(hub: str, found: Found, manager: str) -> Plan:
+def plan_none(hub: str, found: ExistingFirewall, manager: str) -> Plan:
     """Return what takes the firewall away where it is not wanted."""
     if found.service is None:
         return Plan(STEP, "no rules are wanted")
@@ -150,7 +150,7 @@ def _what(service: str) -> str:
     return f"service {service}"
 
 
-def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> None:
+def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: ExistingFirewall) -> None:
     """Return when the rules are active on all of the nodes, named by id; `first` is what was seen last.
 
     Raises:
@@ -174,7 +174,7 @@ def ensure(manager: Host, hub: str, wanted: Mapping[str, str], first: Found) -> 
         raise StepErrors(*missing)
 
 
-def _is_settled(found: Found, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
+def _is_settled(found: ExistingFirewall, wanted: Mapping[str, str], old: frozenset[str]) -> bool:
     tasks = {node: [task for task in found.by_node.get(node, []) if task["ID"] not in old] for node in wanted}
     return all(node in found.active or len(failed(of_node)) >= FAILURES for node, of_node in tasks.items())
 

@@ -28,7 +28,7 @@ class Endpoints:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ChainRules:
     """The rules of a chain, a line each."""
 
     chain: str
@@ -42,7 +42,7 @@ def chain(hub: str) -> str:
     return whole if len(whole) <= CHAIN_LENGTH else f"{whole[:21]}-{hashlib.sha256(hub.encode()).hexdigest()[:6]}"
 
 
-def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_port: int, deny: Sequence[str]) -> Rules:
+def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_port: int, deny: Sequence[str]) -> ChainRules:
     """Return the rules; `swarm` are the nodes' addresses in the swarm, `data_port` is that of its overlay networks."""
     nodes = tuple(nodes)
     ports = {
@@ -53,16 +53,16 @@ def desired(hub: str, nodes: Iterable[Endpoints], swarm: Iterable[str], data_por
     of_family = {
         version: tuple(f"-A {chain(hub)} {rule}" for rule in _rules(version, ports, addresses, deny)) for version in (4, 6)
     }
-    return Rules(chain(hub), of_family[4], of_family[6])
+    return ChainRules(chain(hub), of_family[4], of_family[6])
 
 
-def isolating(hub: str) -> Rules:
+def isolating(hub: str) -> ChainRules:
     """Return the rules by which a server reaches nothing on its network, which is PEERS in them, but the hub.
 
     The hub's address is another after each of its restarts, so its port is open, wherever it leads.
     """
     of_family = {version: tuple(_isolating(chain(hub), version)) for version in (4, 6)}
-    return Rules(chain(hub), of_family[4], of_family[6])
+    return ChainRules(chain(hub), of_family[4], of_family[6])
 
 
 def _isolating(name: str, version: int) -> Iterator[str]:

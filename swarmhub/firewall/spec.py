@@ -7,7 +7,7 @@ from hub.shared import services
 from swarmhub.engine import replicated
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.firewall import image as firewall_image
-from swarmhub.firewall.rules import Rules
+from swarmhub.firewall.rules import ChainRules
 
 # Its value is the image's tag: the spec itself names the image by its id, which no engine seeks in a registry.
 IMAGE_LABEL = "swarmhub.firewall"
@@ -21,10 +21,10 @@ class Servers:
 
     network: str
     ours: tuple[str, ...]
-    rules: Rules
+    rules: ChainRules
 
 
-def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) -> dict[str, Any]:
+def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = None) -> dict[str, Any]:
     """Return the service's whole spec."""
     # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
     locked = replicated.privileges("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else []))
@@ -59,7 +59,7 @@ def desired(hub: str, image: str, rules: Rules, servers: Servers | None = None) 
     }
 
 
-def _environment(hub: str, rules: Rules, servers: Servers | None) -> dict[str, str]:
+def _environment(hub: str, rules: ChainRules, servers: Servers | None) -> dict[str, str]:
     of_node = {"CHAIN": rules.chain, "IPV4": "\n".join(rules.ipv4), "IPV6": "\n".join(rules.ipv6)}
     if servers is None:
         return of_node

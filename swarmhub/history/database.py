@@ -25,7 +25,7 @@ class Database:
 
 
 @dataclass(frozen=True)
-class State:
+class DatabaseState:
     """How a database is; without a file all of it is nothing."""
 
     bytes: int
@@ -33,7 +33,7 @@ class State:
     users: int
 
 
-def observe(manager: Host, database: Database) -> State:
+def observe(manager: Host, database: Database) -> DatabaseState:
     """Ask how the database is."""
     return _do(manager, database, "look", FILE)
 
@@ -79,14 +79,14 @@ class _Action:
         progress.log(host.name, f"{state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}")
 
 
-def _do(manager: Host, database: Database, *words: str) -> State:
+def _do(manager: Host, database: Database, *words: str) -> DatabaseState:
     done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
         raise StepError(manager.name, f"cannot {words[0]} the hub's database: {done.last}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))
-    return State(**json.loads(answer))
+    return DatabaseState(**json.loads(answer))
 
 
 def _body(database: Database, *words: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from swarmhub import settings
 from swarmhub.errors import StepError
 from swarmhub.history import author, entries, lock
 from swarmhub.history.entries import Entry
-from swarmhub.history.lock import Holder, Lease
+from swarmhub.history.lock import Lease, LockHolder
 from swarmhub.host import EngineError, Host
 from swarmhub.plan.plans import Change
 
@@ -31,7 +31,7 @@ class Journal:
         self.has_swarm = True
         self.leaves_entry = True
 
-    def open(self, holder: Holder | None) -> None:
+    def open(self, holder: LockHolder | None) -> None:
         """Make sure that nobody else holds the cluster's lock; from here on this run may leave an entry.
 
         Raises:
@@ -62,7 +62,7 @@ class Journal:
         if expired is not None:
             self._tell_lost(expired)
 
-    def _tell_lost(self, holder: Holder) -> None:
+    def _tell_lost(self, holder: LockHolder) -> None:
         entries.write(self._manager, lost(holder, "lost: its lock was no longer renewed"))
 
     def begin(self, change: Change) -> None:
@@ -107,7 +107,7 @@ class Journal:
         return Entry(self._began, seconds, self._who, commit, self._command, changes, ended)
 
 
-def lost(holder: Holder, how: str) -> Entry:
+def lost(holder: LockHolder, how: str) -> Entry:
     """Return the entry of a run that cannot write its own: all that is known is what its lock says."""
     changes = (f"{holder.at} (begun)",) if holder.at else ()
     return Entry(holder.since.isoformat(), 0, holder.who, "", holder.what, changes, how)

@@ -25,7 +25,7 @@ EXPIRES_SECONDS = 45
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockHolder:
     """Who holds the lock, since when, for what, what was done last, and how long ago the lock was renewed."""
 
     id: str
@@ -45,7 +45,7 @@ class Holder:
         return f"{self.who}, since {self.since:%Y-%m-%d %H:%M:%S} UTC, for: {self.what}{at}"
 
 
-def observe(manager: Host) -> Holder | None:
+def observe(manager: Host) -> LockHolder | None:
     """Ask who holds the lock; its age is taken by the engine's own clock."""
     record = next((one for one in configs.listed(manager, LABEL) if one.name == NAME), None)
     if record is None:
@@ -54,28 +54,28 @@ def observe(manager: Host) -> Holder | None:
     return read(record, now)
 
 
-def read(record: Record, now: datetime) -> Holder:
+def read(record: Record, now: datetime) -> LockHolder:
     """Read the holder off the record."""
     data = record.data
     silent = max(0.0, (now - datetime.fromisoformat(record.updated)).total_seconds())
-    return Holder(
+    return LockHolder(
         record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], record.labels.get(AT, ""), silent
     )
 
 
-def refuse(manager: str, holder: Holder) -> StepError:
+def refuse(manager: str, holder: LockHolder) -> StepError:
     """Return the error that tells who holds the lock."""
     remedy = "Wait until it is done; if that machine is gone for good: fab unlock"
     return StepError(manager, f"the cluster is locked by {holder}", remedy)
 
 
-def told(holder: Holder) -> str:
+def told(holder: LockHolder) -> str:
     """Return who holds the lock, and whether that run is alive."""
     age = f"{holder.silent_seconds:.0f} s ago"
     return f"held by {holder}; {'expired: ' if holder.is_expired else ''}last renewed {age}"
 
 
-def remove(manager: Host, holder: Holder) -> None:
+def remove(manager: Host, holder: LockHolder) -> None:
     """Take the lock away from its holder, and from nobody else."""
     manager.engine.delete(f"/configs/{holder.id}")
 
@@ -128,7 +128,7 @@ class Lease:
                 self._lost = "somebody has unlocked it, or it had expired"
 
 
-def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, Holder | None]:
+def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, LockHolder | None]:
     """Take the lock, for `who`, `since` and `what`; return it, and the holder whose expired lock was in the way.
 
     Raises:

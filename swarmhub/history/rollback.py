@@ -11,7 +11,7 @@ from swarmhub.cluster.nodes import SwarmNode
 from swarmhub.engine import replicated, specs
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import database, releases
-from swarmhub.history.database import Database, State
+from swarmhub.history.database import Database, DatabaseState
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
@@ -27,14 +27,14 @@ CERTIFICATE = ("SSL_KEY", "SSL_CERT")
 
 
 @dataclass(frozen=True)
-class Found:
+class WayBack:
     """What there is to go back with: the running service, the database, the hub's image, the notebook images by node.
 
     A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any.
     """
 
     service: Json
-    database: State
+    database: DatabaseState
     has_hub_image: bool
     held: Mapping[str, Holding]
     unreached: tuple[StepError, ...] = ()
@@ -61,7 +61,7 @@ def choose(known: Sequence[Release], number: str) -> Release:
 def plan(
     target: Release,
     known: Sequence[Release],
-    found: Found,
+    found: WayBack,
     nodes: Mapping[str, SwarmNode],
     manager: str,
     *,
@@ -148,7 +148,7 @@ def _after(target: Release, known: Sequence[Release]) -> Release | None:
     return next((one for one in known if one.number > target.number and one.copy), None)
 
 
-def _refuse_moved_schema(target: Release, now: State, after: Release | None, manager: str) -> None:
+def _refuse_moved_schema(target: Release, now: DatabaseState, after: Release | None, manager: str) -> None:
     if target.schema in ("", now.schema):
         return
     moved = f"the database's schema has moved on since release {target.number} (from {target.schema} to {now.schema})"
@@ -166,7 +166,7 @@ def _restoring(target: Release, service: Json, kept: Database, after: Release | 
     return [replicated.stop(service, manager), database.restore(kept, after.copy, manager)]
 
 
-def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> Found:
+def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> WayBack:
     """Ask for all that the way back to `target` needs.
 
     Raises:
@@ -184,8 +184,10 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     has_image = build.observe(manager, target.hub_image)
     of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
-    state = database.observe(manager, _database(target)) if has_image else State(0, "", 0)
-    return Found(running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter)
+    state = database.observe(manager, _database(target)) if has_image else DatabaseState(0, "", 0)
+    return WayBack(
+        running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter
+    )
 
 
 def _database(target: Release) -> Database:

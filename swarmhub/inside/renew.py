@@ -29,7 +29,7 @@ CUT_OFF = "certbot was cut off before it had ended"
 
 
 @dataclass(frozen=True)
-class State:
+class Attempts:
     """What the last runs came to: failures in a row, what certbot said, and when it runs next, in ISO 8601.
 
     `certificate` identifies the certificate that the state is about; the state does not hold for another one.
@@ -52,7 +52,7 @@ def pause(failures: int, life: float) -> float:
     return max(min(life / 100 * 2.0 ** min(failures - 1, 20), life / 20, MOST_AFTER_FAILURE), LEAST)
 
 
-def left(state: State, now: datetime.datetime) -> float:
+def left(state: Attempts, now: datetime.datetime) -> float:
     """Return the seconds until the next run; never more than the longest interval, though the clock was wrong once."""
     return min((datetime.datetime.fromisoformat(state.next) - now).total_seconds(), MOST) if state.next else 0
 
@@ -74,7 +74,7 @@ def identify(chain: Path) -> str:
         return ""
 
 
-def renew(chain: Path, file: Path, certbot: list[str], limit: float, before: State) -> State:
+def renew(chain: Path, file: Path, certbot: list[str], limit: float, before: Attempts) -> Attempts:
     """Run certbot once, unless the state cannot be written; return the state after it."""
     life = lifetime(chain)
     later = _after(pause(before.failures + 1, life))
@@ -83,10 +83,10 @@ def renew(chain: Path, file: Path, certbot: list[str], limit: float, before: Sta
     code, said = run(certbot, limit)
     print(said, end="", flush=True)
     if code == 0:
-        state = State(identify(chain), next=_after(interval(lifetime(chain))))
+        state = Attempts(identify(chain), next=_after(interval(lifetime(chain))))
     else:
         last = "\n".join(said.splitlines()[-LAST_LINES:])
-        state = State(identify(chain), before.failures + 1, last, _after(pause(before.failures + 1, life)))
+        state = Attempts(identify(chain), before.failures + 1, last, _after(pause(before.failures + 1, life)))
     write(file, state)
     return state
 
@@ -108,7 +108,7 @@ def run(command: list[str], limit: float) -> tuple[int, str]:
     return process.returncode, said
 
 
-def write(file: Path, state: State) -> bool:
+def write(file: Path, state: Attempts) -> bool:
     """Write the state, whole or not at all, and tell whether that was possible."""
     part = file.with_suffix(".part")
     try:
@@ -120,14 +120,14 @@ def write(file: Path, state: State) -> bool:
     return True
 
 
-def read(file: Path) -> State:
+def read(file: Path) -> Attempts:
     """Read the state that the container before left; a run that it did not see the end of has failed."""
     try:
-        state = State(**json.loads(file.read_text()))
+        state = Attempts(**json.loads(file.read_text()))
         left(state, datetime.datetime.now(datetime.UTC))
     except (OSError, ValueError, TypeError):
-        return State()
-    return State(state.certificate, state.failures + 1, CUT_OFF, state.next) if state.is_running else state
+        return Attempts()
+    return Attempts(state.certificate, state.failures + 1, CUT_OFF, state.next) if state.is_running else state
 
 
 def main(certbot: list[str], ending: threading.Event) -> None:
@@ -137,7 +137,7 @@ def main(certbot: list[str], ending: threading.Event) -> None:
     while not ending.is_set():
         certificate = identify(chain)
         if certificate and certificate != state.certificate:
-            state = State(certificate)
+            state = Attempts(certificate)
         seconds = left(state, datetime.datetime.now(datetime.UTC))
         if certificate and seconds <= 0:
             state = renew(chain, file, certbot, limit, state)

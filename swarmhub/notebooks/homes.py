@@ -19,7 +19,7 @@ MOST = 5
 
 
 @dataclass(frozen=True)
-class Place:
+class HomeRecord:
     """Which node a home is on, by the Swarm config that says so; the volume has the config's name."""
 
     config: str
@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Volume:
+class HomeVolume:
     """A home's volume on a node, and when it was made."""
 
     name: str
@@ -48,38 +48,40 @@ def names(users: Iterable[str]) -> str:
     return ", ".join(everybody) if len(everybody) <= MOST else f"{', '.join(everybody[:MOST])}, … ({len(everybody)} people)"
 
 
-def places(manager: Host, hub: str) -> tuple[Place, ...]:
+def places(manager: Host, hub: str) -> tuple[HomeRecord, ...]:
     """Ask a manager where the homes of a hub are, by name."""
     found = configs.listed(manager, f"{LABEL}={hub}")
-    return tuple(Place(one.id, one.name, one.labels.get(USER, ""), one.labels.get(NODE, "")) for one in found)
+    return tuple(HomeRecord(one.id, one.name, one.labels.get(USER, ""), one.labels.get(NODE, "")) for one in found)
 
 
-def volumes(host: Host, hub: str) -> tuple[Volume, ...]:
+def volumes(host: Host, hub: str) -> tuple[HomeVolume, ...]:
     """Ask a node for the homes of a hub that it holds, by name; what is elsewhere and only mounted there is none."""
     found = host.engine.get("/volumes", filters={"label": [f"{LABEL}={hub}"]}).get("Volumes") or []
     here = (one for one in found if is_on_one_node(one["Driver"], one.get("Options") or {}))
     return tuple(sorted((_volume(one) for one in here), key=lambda one: one.name))
 
 
-def unrecorded(known: Iterable[Place], held: Mapping[str, Iterable[Volume]], nodes: Collection[str]) -> dict[str, list[Volume]]:
+def unrecorded(
+    known: Iterable[HomeRecord], held: Mapping[str, Iterable[HomeVolume]], nodes: Collection[str]
+) -> dict[str, list[HomeVolume]]:
     """Return by node the homes of which no record says that they are on a node of the swarm; `held` and `nodes` go by ids.
 
     Of several nodes that hold one, it is the newest volume's: an operator has given the others up.
     """
     recorded = {one.volume for one in known if one.node in nodes}
-    newest: dict[str, tuple[Volume, str]] = {}
+    newest: dict[str, tuple[HomeVolume, str]] = {}
     for node, there in held.items():
         for one in there:
             if one.name not in recorded and (one.name not in newest or one.made > newest[one.name][0].made):
                 newest[one.name] = (one, node)
-    found: dict[str, list[Volume]] = {}
+    found: dict[str, list[HomeVolume]] = {}
     for one, node in newest.values():
         found.setdefault(node, []).append(one)
     return found
 
 
 def recording(
-    known: Iterable[Place], found: Mapping[str, Collection[Volume]], hosts: Mapping[str, str], hub: str, manager: str
+    known: Iterable[HomeRecord], found: Mapping[str, Collection[HomeVolume]], hosts: Mapping[str, str], hub: str, manager: str
 ) -> list[Change]:
     """Return what records the homes that were `found` on nodes; `hosts` are the names of these."""
     ids = {one.volume: one.config for one in known}
@@ -96,7 +98,7 @@ def recording(
 
 @dataclass(frozen=True)
 class _Recorder:
-    volumes: tuple[tuple[Volume, str | None], ...]
+    volumes: tuple[tuple[HomeVolume, str | None], ...]
     node: str
     hub: str
 
@@ -109,5 +111,5 @@ class _Recorder:
                 configs.relabel(manager, config, labels)
 
 
-def _volume(one: Json) -> Volume:
-    return Volume(one["Name"], one["Labels"].get(USER, ""), datetime.fromisoformat(one["CreatedAt"]))
+def _volume(one: Json) -> HomeVolume:
+    return HomeVolume(one["Name"], one["Labels"].get(USER, ""), datetime.fromisoformat(one["CreatedAt"]))

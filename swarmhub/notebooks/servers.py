@@ -14,7 +14,7 @@ USER = "JUPYTERHUB_USER"
 
 
 @dataclass(frozen=True)
-class Notebook:
+class RunningServer:
     """A user's server: its service, and the node (by id) and the state of its newest task."""
 
     user: str
@@ -25,14 +25,14 @@ class Notebook:
     container: str
 
 
-def observe(manager: Host, hub: str) -> tuple[Notebook, ...]:
+def observe(manager: Host, hub: str) -> tuple[RunningServer, ...]:
     """Ask for the servers that a hub has started, by user."""
     services = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
     tasks = manager.engine.get("/tasks", filters={"service": [one["ID"] for one in services]}) if services else []
     return read(services, tasks)
 
 
-def read(services: Sequence[Json], tasks: Sequence[Json]) -> tuple[Notebook, ...]:
+def read(services: Sequence[Json], tasks: Sequence[Json]) -> tuple[RunningServer, ...]:
     """Read the servers off the engine's answers; a service without a task yet is `new` and nowhere."""
     newest: dict[str, Json] = {}
     for task in sorted(tasks, key=lambda task: str(task["CreatedAt"])):
@@ -40,7 +40,7 @@ def read(services: Sequence[Json], tasks: Sequence[Json]) -> tuple[Notebook, ...
     return tuple(sorted((_notebook(one, newest.get(one["ID"])) for one in services), key=lambda one: one.service))
 
 
-def named(notebooks: Sequence[Notebook], user: str, manager: str) -> Notebook:
+def named(notebooks: Sequence[RunningServer], user: str, manager: str) -> RunningServer:
     """Return a user's server.
 
     Raises:
@@ -54,7 +54,7 @@ def named(notebooks: Sequence[Notebook], user: str, manager: str) -> Notebook:
     raise StepError(manager, f"{user} has no server", f"Who has one: {others}" if others else "Nobody has one")
 
 
-def running(notebooks: Sequence[Notebook]) -> tuple[Notebook, ...]:
+def running(notebooks: Sequence[RunningServer]) -> tuple[RunningServer, ...]:
     """Return those that people may be working in."""
     return tuple(one for one in notebooks if one.state in HOLDING)
 
@@ -67,10 +67,10 @@ def user(service: Json) -> str:
     return str(dict(line.partition("=")[::2] for line in environment).get(USER, service["Spec"]["Name"]))
 
 
-def _notebook(service: Json, task: Json | None) -> Notebook:
+def _notebook(service: Json, task: Json | None) -> RunningServer:
     spec = service["Spec"]
     status = task["Status"] if task else {"State": "new", "Timestamp": service["CreatedAt"]}
-    return Notebook(
+    return RunningServer(
         user=user(service),
         service=spec["Name"],
         node=(task or {}).get("NodeID", ""),

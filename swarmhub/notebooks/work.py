@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from swarmhub.engine.converge import HOLDING
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 
 PINNED = "node.id=="
 
@@ -15,7 +15,7 @@ PINNED = "node.id=="
 class Work:
     """What runs on a node, and whether the hub is pinned to it."""
 
-    notebooks: tuple[Notebook, ...]
+    notebooks: tuple[RunningServer, ...]
     services: tuple[str, ...]
     holds_hub: bool
 

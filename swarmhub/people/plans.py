@@ -7,11 +7,11 @@ from swarmhub.images import build
 from swarmhub.people import api as hub_api
 from swarmhub.people import users
 from swarmhub.people.api import HubApi
-from swarmhub.people.users import Found
+from swarmhub.people.users import HubPeople
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.status import shell
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 
 
 def wanted(run: Run) -> Users:
@@ -19,7 +19,7 @@ def wanted(run: Run) -> Users:
     return parse(build.userlist(run.settings), run.settings.access.provider)[0]
 
 
-def found(run: Run) -> Found:
+def found(run: Run) -> HubPeople:
     """Ask the hub that runs whom it knows, and why."""
     return _found(_kept(run, _place(run)), hub_api.connect(run))
 
@@ -48,20 +48,20 @@ def before_service(run: Run) -> Plan:
         return nothing
 
 
-def _sync(run: Run, place: Place, kept: Listed) -> tuple[Plan, list[str]]:
+def _sync(run: Run, place: ContainerLocation, kept: Listed) -> tuple[Plan, list[str]]:
     api = hub_api.connect(run)
     seen = _found(kept, api)
     plan = users.plan(build.userlist(run.settings), seen, run.settings.access, api, place)
     return plan, users.gone(wanted(run), seen)
 
 
-def _found(kept: Listed, api: HubApi) -> Found:
-    return Found(kept, {user["name"]: user for user in api.users()})
+def _found(kept: Listed, api: HubApi) -> HubPeople:
+    return HubPeople(kept, {user["name"]: user for user in api.users()})
 
 
-def _kept(run: Run, place: Place) -> Listed:
+def _kept(run: Run, place: ContainerLocation) -> Listed:
     return users.read(run.hosts[place.host], place, run.settings.access.provider)
 
 
-def _place(run: Run) -> Place:
+def _place(run: Run) -> ContainerLocation:
     return shell.of_hub(run.look, run.hosts[run.manager], run.settings.hub.service)

@@ -19,7 +19,7 @@ from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings.schema.access import Access
 from swarmhub.status.screen import age
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from swarmhub.wait import until
 
 STEP, SHOW = "users-sync", "users"
@@ -31,7 +31,7 @@ BUSY = HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True)
-class Found:
+class HubPeople:
     """What the hub keeps of the userlist, and whom it knows: by name, as its API gives them."""
 
     listed: Listed
@@ -49,7 +49,7 @@ class Person:
     servers: tuple[str, ...]
 
 
-def read(host: Host, place: Place, provider: str) -> Listed:
+def read(host: Host, place: ContainerLocation, provider: str) -> Listed:
     """Return what the hub keeps; `place` is its container, `host` the one that runs it.
 
     Raises:
@@ -66,7 +66,7 @@ def read(host: Host, place: Place, provider: str) -> Listed:
     return listed.read(_files(tar), provider)
 
 
-def plan(userlist: str, found: Found, access: Access, api: HubApi, place: Place) -> Plan:
+def plan(userlist: str, found: HubPeople, access: Access, api: HubApi, place: ContainerLocation) -> Plan:
     """Return what brings the hub in line with a userlist.
 
     First the list itself, so that nobody who is removed gets in again; last that all of it is done, so that after a Ctrl-C
@@ -93,7 +93,7 @@ def summary(wanted: Users) -> str:
     return f"the hub is in line with the userlist: {count} {'person' if count == 1 else 'people'}"
 
 
-def gone(wanted: Users, found: Found) -> list[str]:
+def gone(wanted: Users, found: HubPeople) -> list[str]:
     """Return who is in because a userlist named them, and is named no more."""
     return sorted((found.listed.let_in.allowed | found.listed.current.allowed) - wanted.allowed & found.known.keys())
 
@@ -103,7 +103,7 @@ def question(names: Sequence[str]) -> str:
     return f"Remove {', '.join(names)}? Their servers stop, logins and tokens end at once; their files stay."
 
 
-def people(found: Found, access: Access) -> tuple[Person, ...]:
+def people(found: HubPeople, access: Access) -> tuple[Person, ...]:
     """Return who is in, by name; of those whom the hub does not know yet, only that the userlist names them."""
     names = sorted(found.known.keys() | found.listed.current.allowed)
     return tuple(_person(name, found, access) for name in names)
@@ -142,7 +142,7 @@ def as_json(found: Sequence[Person]) -> Json:
     ]
 
 
-def _person(name: str, found: Found, access: Access) -> Person:
+def _person(name: str, found: HubPeople, access: Access) -> Person:
     user = found.known.get(name, {})
     seen = user.get("last_activity")
     return Person(
@@ -164,7 +164,7 @@ def _source(name: str, known: Listed, access: Access) -> str:
     return "console"
 
 
-def _in(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Change]:
+def _in(wanted: Users, found: HubPeople, api: HubApi, place: ContainerLocation) -> Iterator[Change]:
     for admin, names in ((False, wanted.allowed - wanted.admins), (True, wanted.admins)):
         new = sorted(names - found.known.keys())
         if new:
@@ -172,7 +172,7 @@ def _in(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Chan
             yield Change("add", what, place.host, partial(_add, api, new, admin))
 
 
-def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[Change]:
+def _admins(wanted: Users, found: HubPeople, api: HubApi, place: ContainerLocation) -> Iterator[Change]:
     admins = {name for name, user in found.known.items() if user.get("admin")}
     for name in sorted(wanted.admins & found.known.keys() - admins):
         yield Change("make", f"{name} an admin of the hub", place.host, partial(_set_admin, api, name, True))
@@ -181,7 +181,7 @@ def _admins(wanted: Users, found: Found, api: HubApi, place: Place) -> Iterator[
         yield Change("withdraw", f"{name}'s admin rights at the hub", place.host, partial(_set_admin, api, name, False))
 
 
-def _removal(name: str, user: Json, api: HubApi, place: Place) -> Change:
+def _removal(name: str, user: Json, api: HubApi, place: ContainerLocation) -> Change:
     cost = Cost.NOTEBOOKS_STOP if user.get("servers") else Cost.REMOVAL
     return Change("remove", f"{name} from the hub", place.host, partial(_remove, api, name), cost=cost, people=(name,))
 

@@ -150,7 +150,7 @@ def refusal(plans: Sequence[Plan]) -> str:
     return f"there is no plan for {', '.join(refused)}{rest}"
 
 
-class Journal(Protocol):
+class ChangeLog(Protocol):
     """Where it is kept which change is being made, and which has been."""
 
     def begin(self, change: Change) -> None:
@@ -160,7 +160,7 @@ class Journal(Protocol):
         """Take note that a change has been made."""
 
 
-def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
     """Apply the changes in order, or each host's in order and all hosts at once where the plan says so.
 
     Raises:
@@ -177,12 +177,12 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Jo
     every([partial(_in_order, lane, hosts, progress, journal) for lane in lanes.values()])
 
 
-def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
     for change in changes:
         _apply(change, hosts, progress, journal)
 
 
-def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: Journal) -> None:
+def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
     try:
         journal.begin(change)
         progress.doing(change)

@@ -13,22 +13,22 @@ from swarmhub.engine import converge
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
-from swarmhub.firewall.firewall import Found as FoundFirewall
+from swarmhub.firewall.firewall import ExistingFirewall
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.history import lock, releases
-from swarmhub.history.lock import Holder
+from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, servers
-from swarmhub.notebooks.homes import Place, Volume
+from swarmhub.notebooks.homes import HomeRecord, HomeVolume
 from swarmhub.parallel import at_once, both, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Found as FoundService
-from swarmhub.services.network import Found as FoundNetwork
-from swarmhub.services.renewal import State as RenewalState
+from swarmhub.services.hub import ExistingHub
+from swarmhub.services.network import ExistingNetwork
+from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
 
 T = TypeVar("T")
@@ -89,13 +89,13 @@ class Look:
         """Return the notebook images that a host holds."""
         return self._once(("images", host), partial(pull.observe_all, self._hosts[host], self._settings.images))
 
-    def homes(self, host: str) -> tuple[Volume, ...]:
+    def homes(self, host: str) -> tuple[HomeVolume, ...]:
         """Return the homes that a host holds; none are sought where the settings keep them on no one node."""
         if not self._settings.home.is_on_one_node:
             return ()
         return self._once(("homes", host), partial(homes.volumes, self._hosts[host], self._settings.hub.service))
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[HomeRecord, ...]:
         """Return on which nodes the homes are, by the swarm's records."""
         return self._once("places", partial(homes.places, self._manager, self._settings.hub.service))
 
@@ -108,17 +108,17 @@ class Look:
         nodes.check_manager(self._manager.name, self.member(self._manager.name))
         return self._once("swarm", partial(nodes.observe_swarm, self._manager))
 
-    def network(self) -> FoundNetwork | None:
+    def network(self) -> ExistingNetwork | None:
         """Return the overlay network."""
         return self._once("network", partial(self._network, self._settings.network.name))
 
-    def proxy_network(self) -> FoundNetwork | None:
+    def proxy_network(self) -> ExistingNetwork | None:
         """Return the network of the hub and a separate proxy; it is not sought where there is none."""
         if not self._settings.proxy.separate:
             return None
         return self._once("proxy network", partial(self._network, network.of_proxy(self._settings)["Name"]))
 
-    def _network(self, name: str) -> FoundNetwork | None:
+    def _network(self, name: str) -> ExistingNetwork | None:
         return network.read(name, *both(self._networks, self._services))
 
     def _networks(self) -> tuple[Json, ...]:
@@ -181,11 +181,11 @@ class Look:
         found = next((one for one in self._services() if one["Spec"]["Name"] == service), None)
         return found, tuple(task for task in self._tasks() if found and task["ServiceID"] == found["ID"])
 
-    def service(self) -> FoundService:
+    def service(self) -> ExistingHub:
         """Return the hub's service and its secrets."""
         return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
 
-    def firewall(self) -> FoundFirewall:
+    def firewall(self) -> ExistingFirewall:
         """Return the firewall's service and its tasks."""
         return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
 
@@ -205,7 +205,7 @@ class Look:
         """Return the releases of the hub's service, the oldest first."""
         return self._once("releases", partial(releases.observe, self._manager, self._settings.hub.service))
 
-    def holder(self) -> Holder | None:
+    def holder(self) -> LockHolder | None:
         """Return who holds the cluster's lock."""
         return self._once("holder", partial(lock.observe, self._manager))
 

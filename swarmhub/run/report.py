@@ -20,7 +20,7 @@ from swarmhub.plan.shown import duration, lines
 if TYPE_CHECKING:
     from swarmhub.cluster.nodes import Row
     from swarmhub.history.entries import Entry
-    from swarmhub.history.lock import Holder
+    from swarmhub.history.lock import LockHolder
     from swarmhub.history.releases import Release
     from swarmhub.run.working import Working
 
@@ -167,7 +167,7 @@ class Report:
             self.plan(plan, commands=commands)
         self.counted(plans)
 
-    def history(self, entries: "Sequence[Entry]", holder: "Holder | None") -> None:
+    def history(self, entries: "Sequence[Entry]", holder: "LockHolder | None") -> None:
         """Say what was done, the newest first, and what is being done."""
         from swarmhub.history.lock import told
 

@@ -51,16 +51,16 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingHub:
     """The service as it is, and the Swarm secrets that were made for it, by name."""
 
     service: Json | None
     secrets: Mapping[str, str]
 
 
-def observe(manager: Host, name: str) -> Found:
+def observe(manager: Host, name: str) -> ExistingHub:
     """Ask for the service and its secrets."""
-    return Found(*both(partial(manager.engine.find, f"/services/{name}"), partial(replicated.secret_ids, manager, name)))
+    return ExistingHub(*both(partial(manager.engine.find, f"/services/{name}"), partial(replicated.secret_ids, manager, name)))
 
 
 def images_of_others(manager: Host, settings: Settings) -> set[str]:
@@ -164,7 +164,7 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
 
 def plan(
     wanted: dict[str, Any],
-    found: Found,
+    found: ExistingHub,
     secrets: Secrets,
     names: Mapping[str, str],
     manager: str,

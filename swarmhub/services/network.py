@@ -20,7 +20,7 @@ CHOSEN_BY_DOCKER = "com.docker.network.driver.overlay.vxlanid_list"
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingNetwork:
     """The network as it is: its id, what of it can be wanted, the services on it, and who works in them."""
 
     id: str
@@ -69,7 +69,7 @@ def listed(manager: Host, names: Sequence[str]) -> tuple[Json, ...]:
     return tuple(manager.engine.get("/networks", filters={"name": list(names)}))
 
 
-def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> Found | None:
+def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> ExistingNetwork | None:
     """Return the network of exactly this name, and which of the services are on it."""
     answer = next((network for network in listed if network["Name"] == name), None)
     if answer is None:
@@ -79,10 +79,10 @@ def read(name: str, listed: Sequence[Json], services: Sequence[Json]) -> Found |
     people = sorted({user for service in attached if (user := servers.user(service))})
     fields = {key: answer.get(key) for key in ("Name", "Driver", "Scope", "Attachable", "Options", "IPAM")}
     fields["Options"] = _options({key: value for key, value in (fields["Options"] or {}).items() if key != CHOSEN_BY_DOCKER})
-    return Found(answer["Id"], fields, tuple(names), tuple(people))
+    return ExistingNetwork(answer["Id"], fields, tuple(names), tuple(people))
 
 
-def plan(wanted: dict[str, Any], found: Found | None, manager: str, *, recreate: bool = False) -> Plan:
+def plan(wanted: dict[str, Any], found: ExistingNetwork | None, manager: str, *, recreate: bool = False) -> Plan:
     """Return what makes the network as wanted.
 
     Raises:
@@ -122,12 +122,12 @@ def _gist(wanted: dict[str, Any]) -> str:
     return ", ".join([wanted["Driver"], *attachable, *options, *subnets])
 
 
-def _by_hand(found: Found, wanted: dict[str, Any]) -> str:
+def _by_hand(found: ExistingNetwork, wanted: dict[str, Any]) -> str:
     stop = [commands.line("service", "rm", *found.services)] if found.services else []
     return " && ".join([*stop, commands.line("network", "rm", wanted["Name"]), commands.network(wanted)])
 
 
-def _comparable(wanted: dict[str, Any], found: Found) -> dict[str, Any]:
+def _comparable(wanted: dict[str, Any], found: ExistingNetwork) -> dict[str, Any]:
     """Take over the subnet that Docker chose, where none is wanted."""
     if wanted["IPAM"]["Config"]:
         subnet = wanted["IPAM"]["Config"][0]["Subnet"]
@@ -149,7 +149,7 @@ def _creator(wanted: dict[str, Any]) -> Any:
     return create
 
 
-def _replacer(found: Found, wanted: dict[str, Any]) -> Any:
+def _replacer(found: ExistingNetwork, wanted: dict[str, Any]) -> Any:
     def replace(host: Host, progress: Progress) -> None:
         for service in found.services:
             host.engine.delete(f"/services/{service}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.shared import services
 from swarmhub.certificate import certbot, certs, dns_challenge
-from swarmhub.certificate.certbot import FOLDER, Wanted
+from swarmhub.certificate.certbot import FOLDER, CertificateRequest
 from swarmhub.certificate.dns_challenge import Dns
 from swarmhub.engine import configs, replicated, specs
 from swarmhub.engine import secrets as swarm_secrets
@@ -33,7 +33,7 @@ LIMIT_SECONDS = 600  # of one run of certbot; by DNS it also waits until the rec
 
 
 @dataclass(frozen=True)
-class State:
+class RenewalState:
     """How the renewal stands: how often it has failed in a row, why, and when it is tried again."""
 
     failures: int
@@ -49,7 +49,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingRenewal:
     """The service as it is, and the Swarm secrets that were made for the hub and what stands beside it, by name."""
 
     service: Json | None
@@ -67,7 +67,7 @@ def is_wanted(settings: Settings) -> bool:
     return settings.proxy.separate and is_answered and not settings.certs.is_own
 
 
-def observe(manager: Host) -> State | None:
+def observe(manager: Host) -> RenewalState | None:
     """Read how the renewal stands; None where none was tried yet."""
     found = manager.run("cat", STATE)
     try:
@@ -76,13 +76,13 @@ def observe(manager: Host) -> State | None:
         return None
 
 
-def read(data: Json) -> State:
+def read(data: Json) -> RenewalState:
     """Read what the service has written."""
     at = datetime.fromisoformat(data["next"]) if data["next"] else None
-    return State(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
+    return RenewalState(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
 
 
-def files(settings: Settings, wanted: Wanted) -> dict[str, tuple[str, bytes]]:
+def files(settings: Settings, wanted: CertificateRequest) -> dict[str, tuple[str, bytes]]:
     """Map where a file is in the container to its Swarm config's name, which changes with the content, and the content."""
     there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certbot.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
     return {
@@ -95,7 +95,7 @@ def secret_name(settings: Settings, dns: Dns, cluster: str) -> str:
     return swarm_name(settings.hub.service, CREDENTIALS, dns.credentials, cluster)
 
 
-def without_its_own(settings: Settings, hub: hub_service.Found) -> hub_service.Found:
+def without_its_own(settings: Settings, hub: hub_service.ExistingHub) -> hub_service.ExistingHub:
     """Return what was found of the hub without the renewal's secret, which the hub would take for one left over."""
     return replace(hub, secrets={one: id_ for one, id_ in hub.secrets.items() if not _is_its_own(settings, one)})
 
@@ -104,7 +104,7 @@ def _is_its_own(settings: Settings, secret: str) -> bool:
     return secret.startswith(f"{settings.hub.service}-{CREDENTIALS}-")
 
 
-def desired(settings: Settings, wanted: Wanted, parts: Parts) -> dict[str, Any]:
+def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec."""
     of_dns = (
         [swarm_secrets.reference(dns_challenge.CREDENTIALS, secret_name(settings, wanted.dns, parts.cluster))]
@@ -139,7 +139,9 @@ def desired(settings: Settings, wanted: Wanted, parts: Parts) -> dict[str, Any]:
     }
 
 
-def changes(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Found, manager: str) -> list[Change]:
+def changes(
+    settings: Settings, wanted: CertificateRequest, spec: dict[str, Any], found: ExistingRenewal, manager: str
+) -> list[Change]:
     """Return what makes the service as wanted, with its files and its secret before it, and takes an older secret away."""
     names = [one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]]
     made = [_secret(settings, one, wanted.dns, manager) for one in names if wanted.dns and one not in found.secrets]
@@ -152,7 +154,9 @@ def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change
     return replace(swarm_secrets.make(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
 
 
-def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
+def _sending(
+    settings: Settings, wanted: CertificateRequest, spec: dict[str, Any], found: Json | None, manager: str
+) -> list[Change]:
     if found and not (differs := specs.compare(spec, found["Spec"])):
         return []
     change = (
@@ -164,13 +168,13 @@ def _sending(settings: Settings, wanted: Wanted, spec: dict[str, Any], found: Js
     return [Change("create", "the renewal service's config files", manager, make), change]
 
 
-def removal(settings: Settings, found: Found, manager: str) -> list[Change]:
+def removal(settings: Settings, found: ExistingRenewal, manager: str) -> list[Change]:
     """Return what takes the service and its secret away."""
     gone = [replicated.removal("service", name(settings), found.service["ID"], manager)] if found.service else []
     return [*gone, *_forgetting(settings, found, [], manager)]
 
 
-def _forgetting(settings: Settings, found: Found, kept: Sequence[str], manager: str) -> list[Change]:
+def _forgetting(settings: Settings, found: ExistingRenewal, kept: Sequence[str], manager: str) -> list[Change]:
     stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
     return [replicated.removal("secret", one, id_, manager) for one, id_ in stale.items()]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from swarmhub.engine import specs
 from swarmhub.host import Json
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.settings import Settings
 
@@ -22,7 +22,7 @@ def host(spec: Mapping[str, Json]) -> str:
     return specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(VARIABLE, "")
 
 
-def priced(plan: Plan, wanted: Json, found: Json | None, running: Callable[[], Sequence[Notebook]]) -> Plan:
+def priced(plan: Plan, wanted: Json, found: Json | None, running: Callable[[], Sequence[RunningServer]]) -> Plan:
     """Return the service's plan with whose servers stop: each sends people to the address that it was started for.
 
     `running` is asked only if the address becomes another one.

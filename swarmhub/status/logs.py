@@ -32,7 +32,7 @@ ENGINE_STAMP = re.compile(r'time="([^"]+)"')
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LogSelection:
     """Which lines: those since a time, or else the last ones; and whether those to come."""
 
     since: datetime | None
@@ -77,7 +77,7 @@ def engine_host(asked: Sequence[str], node: str, settings: Settings, manager: st
     return named[0] if named else manager
 
 
-def of_service(manager: Host, name: str, wanted: Wanted) -> Iterator[str]:
+def of_service(manager: Host, name: str, wanted: LogSelection) -> Iterator[str]:
     """Yield the lines of a service's tasks, each behind its time; the manager gets them from the nodes.
 
     Raises:
@@ -100,7 +100,7 @@ def of_service(manager: Host, name: str, wanted: Wanted) -> Iterator[str]:
         yield from manager.engine.logs(path, patience=None, timestamps=True, follow=True, since=resume)
 
 
-def of_engine(host: Host, wanted: Wanted) -> Iterator[str]:
+def of_engine(host: Host, wanted: LogSelection) -> Iterator[str]:
     """Yield the lines of a host's engine, from the journal or from the file that its init script writes.
 
     Raises:

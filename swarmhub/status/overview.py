@@ -17,13 +17,13 @@ from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import servers as notebooks
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from swarmhub.parallel import at_once
 from swarmhub.plan.plans import remedy
 from swarmhub.run.look import Look
-from swarmhub.services.renewal import State
+from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
-from swarmhub.status.summary import Hub, Image, Node, Server, Status, read_hub
+from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
 
 T = TypeVar("T")
 
@@ -42,11 +42,11 @@ class _Running:
     """What the manager says runs, by the ids of nodes."""
 
     swarm: Swarm
-    hub: Hub | None
-    servers: tuple[Notebook, ...]
+    hub: ServiceStatus | None
+    servers: tuple[RunningServer, ...]
     certificate: Certificate | StepError | None
-    renewal: State | StepError | None
-    beside: tuple[Hub, ...] = ()
+    renewal: RenewalState | StepError | None
+    beside: tuple[ServiceStatus, ...] = ()
 
 
 def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: str) -> Status:
@@ -64,7 +64,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     members = {host: one.member for host, one in seen.items()}
     named = {one.node: host for host, one in members.items() if isinstance(one, Member)}
     memory = _ask_memory(hosts, named, running)
-    hub: Hub | None = running.hub
+    hub: ServiceStatus | None = running.hub
     names = {node.id: node.hostname for node in running.swarm.nodes} | named
     return Status(
         at=datetime.now(UTC),
@@ -72,7 +72,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         manager=manager,
         nodes=tuple(
             # What hosts.toml does not name may bear the name of a host that was in the swarm before.
-            Node(row, seen[row.host].machine if row.expected != "-" else None)
+            NodeStatus(row, seen[row.host].machine if row.expected != "-" else None)
             for row in nodes.compare(settings, members, running.swarm)
         ),
         hub=_placed(running.hub, names, memory) if running.hub else None,
@@ -81,13 +81,13 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         renewal=running.renewal,
         images=_images(settings, hosts, hub, seen),
         servers=tuple(
-            Server(one.user, names.get(one.node, one.node), one.state, one.since, memory.get(one.container))
+            ServerStatus(one.user, names.get(one.node, one.node), one.state, one.since, memory.get(one.container))
             for one in running.servers
         ),
     )
 
 
-def _placed(hub: Hub, names: Mapping[str, str], memory: Mapping[str, int | None]) -> Hub:
+def _placed(hub: ServiceStatus, names: Mapping[str, str], memory: Mapping[str, int | None]) -> ServiceStatus:
     return replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container))
 
 
@@ -99,7 +99,7 @@ def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
     return _Running(swarm, hub, notebooks.observe(manager, name), certificate, renewed, _beside(manager, name))
 
 
-def _beside(manager: Host, hub: str) -> tuple[Hub, ...]:
+def _beside(manager: Host, hub: str) -> tuple[ServiceStatus, ...]:
     """Ask for the services that stand beside a hub's, by name."""
     listed = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
     ours = [one for one in listed if _is_beside(one["Spec"], hub)]
@@ -129,7 +129,11 @@ def _ask_host(look: Look, host: Host) -> _Seen:
 def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:
     """Return the memory of each container; a host is asked in turn, as sshd bounds the channels of a connection."""
     places: dict[str, list[str]] = {}
-    everything: list[Notebook | Hub] = [*running.servers, *running.beside, *([running.hub] if running.hub else [])]
+    everything: list[RunningServer | ServiceStatus] = [
+        *running.servers,
+        *running.beside,
+        *([running.hub] if running.hub else []),
+    ]
     for one in everything:
         if one.container and one.node in named:
             places.setdefault(named[one.node], []).append(one.container)
@@ -141,7 +145,9 @@ def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _R
     return {container: used for one in answers if isinstance(one, dict) for container, used in one.items()}
 
 
-def _images(settings: Settings, hosts: Mapping[str, Host], hub: Hub | None, seen: Mapping[str, _Seen]) -> tuple[Image, ...]:
+def _images(
+    settings: Settings, hosts: Mapping[str, Host], hub: ServiceStatus | None, seen: Mapping[str, _Seen]
+) -> tuple[Image, ...]:
     held = {host: one.images if isinstance(one.member, Member) else one.member for host, one in seen.items()}
     errors = {host: one for host, one in held.items() if isinstance(one, StepError)}
     known = {host: one for host, one in held.items() if one is not None and not isinstance(one, StepError)}

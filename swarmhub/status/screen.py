@@ -12,8 +12,8 @@ from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.images import pull
 from swarmhub.run.report import aligned
-from swarmhub.services.renewal import State
-from swarmhub.status.summary import Hub, Image, Node, Server, Status
+from swarmhub.services.renewal import RenewalState
+from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status
 
 WARN, BAD = "yellow", "bold red"
 # What is used of memory or disk, in hundredths, from where on it is worth a colour.
@@ -73,7 +73,7 @@ def _row(texts: Sequence[str], styles: Sequence[str]) -> Text:
     return line
 
 
-def _nodes(nodes: Sequence[Node]) -> list[Text]:
+def _nodes(nodes: Sequence[NodeStatus]) -> list[Text]:
     heads = ("NODE", "ROLE", "STATE", "AVAILABILITY", "LOAD / CORES", "MEMORY", "DISK")
     rows = [_node(node) for node in nodes]
     troubles = [
@@ -84,7 +84,7 @@ def _nodes(nodes: Sequence[Node]) -> list[Text]:
     return [*_grid(heads, rows), *troubles]
 
 
-def _node(node: Node) -> list[Cell]:
+def _node(node: NodeStatus) -> list[Cell]:
     row = node.row
     state = "" if row.state == "ready" else BAD
     availability = "" if row.availability == "active" else WARN
@@ -123,11 +123,11 @@ def _hub(status: Status) -> list[Text]:
     return [*_grid(heads, [_service(one, status.at) for one in found]), *errors]
 
 
-def _log(one: Hub, hub: Hub) -> str:
+def _log(one: ServiceStatus, hub: ServiceStatus) -> str:
     return "fab logs" if one is hub else f"docker service logs {one.service}"
 
 
-def _service(hub: Hub, now: datetime) -> list[Cell]:
+def _service(hub: ServiceStatus, now: datetime) -> list[Cell]:
     count = f"{hub.restarts}{'+' if hub.restarts_or_more else ''}"
     return [
         (hub.service, ""),
@@ -155,7 +155,7 @@ def _certificate(found: Certificate | StepError | None, status: Status) -> Text:
     )
 
 
-def _renewal(found: State | StepError | None) -> list[Text]:
+def _renewal(found: RenewalState | StepError | None) -> list[Text]:
     if isinstance(found, StepError):
         return [Text(f"  {found}", BAD, **WRAPPED)]
     return [Text(f"  its renewal has failed {found.told}", BAD, **WRAPPED)] if found and found.failures else []
@@ -179,7 +179,7 @@ def _held(image: Image, host: str) -> Cell:
     return pull.short(image.wanted or held.id), ""
 
 
-def _servers(servers: Sequence[Server], now: datetime) -> list[Text]:
+def _servers(servers: Sequence[ServerStatus], now: datetime) -> list[Text]:
     if not servers:
         return [Text("  none is running")]
     rows = [

@@ -16,14 +16,14 @@ SHELL = "command -v bash >/dev/null && exec bash; exec sh"
 
 
 @dataclass(frozen=True)
-class Place:
+class ContainerLocation:
     """A container, and the host that runs it."""
 
     host: str
     container: str
 
 
-def of_hub(look: Look, manager: Host, name: str) -> Place:
+def of_hub(look: Look, manager: Host, name: str) -> ContainerLocation:
     """Return where the hub runs.
 
     Raises:
@@ -39,7 +39,7 @@ def of_hub(look: Look, manager: Host, name: str) -> Place:
     return _place(look, manager, hub.node, hub.container, name)
 
 
-def of_user(look: Look, manager: Host, hub: str, user: str) -> Place:
+def of_user(look: Look, manager: Host, hub: str, user: str) -> ContainerLocation:
     """Return where a user's server runs.
 
     Raises:
@@ -54,16 +54,16 @@ def of_user(look: Look, manager: Host, hub: str, user: str) -> Place:
     return _place(look, manager, server.node, server.container, server.service)
 
 
-def command(place: Place, *, terminal: bool) -> tuple[str, ...]:
+def command(place: ContainerLocation, *, terminal: bool) -> tuple[str, ...]:
     """Return the command that opens the shell."""
     return ("docker", "exec", "-it" if terminal else "-i", place.container, "sh", "-c", SHELL)
 
 
-def _place(look: Look, manager: Host, node: str, container: str, service: str) -> Place:
+def _place(look: Look, manager: Host, node: str, container: str, service: str) -> ContainerLocation:
     members: Mapping[str, Member | StepError] = look.members()
     for host, member in members.items():
         if isinstance(member, Member) and member.node == node:
-            return Place(host, container)
+            return ContainerLocation(host, container)
     lost = next((member for member in members.values() if isinstance(member, StepError)), None)
     if lost:
         raise lost

@@ -13,7 +13,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import Json
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
-from swarmhub.services.renewal import State
+from swarmhub.services.renewal import RenewalState
 
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
@@ -21,7 +21,7 @@ HISTORY = 5
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeStatus:
     """A node of the swarm, and the machine below it; None where that could not be asked."""
 
     row: Row
@@ -29,7 +29,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Hub:
+class ServiceStatus:
     """The hub's service and its newest task, or those of a service beside it: a proxy, a filter, the renewal."""
 
     service: str
@@ -45,7 +45,7 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerStatus:
     """A user's server, the node that it runs on, and the bytes of memory that it takes."""
 
     user: str
@@ -71,13 +71,13 @@ class Status:
     at: datetime
     domain: str
     manager: str
-    nodes: tuple[Node, ...]
-    hub: Hub | None
+    nodes: tuple[NodeStatus, ...]
+    hub: ServiceStatus | None
     certificate: Certificate | StepError | None
-    renewal: State | StepError | None
+    renewal: RenewalState | StepError | None
     images: tuple[Image, ...]
-    servers: tuple[Server, ...]
-    beside: tuple[Hub, ...] = ()
+    servers: tuple[ServerStatus, ...]
+    beside: tuple[ServiceStatus, ...] = ()
 
     @property
     def has_proxy(self) -> bool:
@@ -85,7 +85,7 @@ class Status:
         return any(self.hub and one.service == services.proxy(self.hub.service) for one in self.beside)
 
 
-def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
+def read_hub(service: Json, tasks: Sequence[Json]) -> ServiceStatus:
     """Read the hub off its service and tasks; a task that has ended since the last update was a restart."""
     ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
     newest: Json = ordered[-1] if ordered else {"Status": {"State": "new", "Timestamp": service["CreatedAt"]}}
@@ -94,7 +94,7 @@ def read_hub(service: Json, tasks: Sequence[Json]) -> Hub:
     restarts = sum(datetime.fromisoformat(task["Status"]["Timestamp"]) > updated for task in ended)
     state = newest["Status"]["State"]
     errors = [error for task in ordered if (error := task["Status"].get("Err"))]
-    return Hub(
+    return ServiceStatus(
         service=service["Spec"]["Name"],
         image=service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
         node=newest.get("NodeID", ""),
@@ -121,7 +121,7 @@ def as_json(status: Status) -> Json:
     }
 
 
-def _hub_facts(hub: Hub) -> Json:
+def _hub_facts(hub: ServiceStatus) -> Json:
     return asdict(hub) | {"since": hub.since.isoformat()}
 
 
@@ -135,7 +135,7 @@ def _certificate_facts(status: Status) -> Json:
         "not_after": found.not_after.isoformat(),
         "days_left": found.days_left(status.at),
         "due": found.is_due(status.at),
-        "failed_renewals": status.renewal.failures if isinstance(status.renewal, State) else 0,
+        "failed_renewals": status.renewal.failures if isinstance(status.renewal, RenewalState) else 0,
     }
 
 

@@ -7,7 +7,7 @@ from swarmhub.cluster.update import Update
 from swarmhub.errors import StepError, UsageError
 from swarmhub.firewall import firewall
 from swarmhub.host import EngineError, Host
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from swarmhub.plan.plans import Change, Cost, Plan, Progress, remedy
 from swarmhub.settings import Settings
 from swarmhub.teardown.leftovers import OnCluster, OnNode, Thing
@@ -22,7 +22,7 @@ def plan(
     settings: Settings,
     cluster: OnCluster,
     nodes: Mapping[str, OnNode],
-    people: Sequence[Notebook],
+    people: Sequence[RunningServer],
     *,
     manager: str,
     with_data: bool,

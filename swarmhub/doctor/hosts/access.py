@@ -16,7 +16,7 @@ OLDEST_API = (1, 41)
 
 
 @dataclass(frozen=True)
-class Seen:
+class HostAnswers:
     """What one host answered: None where it did not, and then `trouble` says why."""
 
     host: str
@@ -45,15 +45,17 @@ class Seen:
         return (self.info or {}).get("Swarm") or {}
 
 
-def observe(host: Host) -> Seen:
+def observe(host: Host) -> HostAnswers:
     """Ask a host for all that needs nothing but itself."""
     try:
         reached = host.run("true")
     except StepError as error:
-        return Seen(host.name, trouble=(from_error("ssh", host.name, error),))
+        return HostAnswers(host.name, trouble=(from_error("ssh", host.name, error),))
     if reached.code:
         remedy = "Allow sudo without a password for this user (NOPASSWD), or set ssh.sudo = false"
-        return Seen(host.name, trouble=(failure("ssh", host.name, f"cannot run commands there: {reached.last}", remedy),))
+        return HostAnswers(
+            host.name, trouble=(failure("ssh", host.name, f"cannot run commands there: {reached.last}", remedy),)
+        )
     trouble: list[Finding] = []
     info = version = probe = None
     try:
@@ -64,7 +66,7 @@ def observe(host: Host) -> Seen:
         probe = probing.observe(host, *folders(info))
     except (StepError, ValueError, KeyError, IndexError) as error:
         trouble.append(from_error("ssh", host.name, error))
-    return Seen(host.name, info, version, probe, tuple(trouble))
+    return HostAnswers(host.name, info, version, probe, tuple(trouble))
 
 
 def folders(info: Json | None) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ def folders(info: Json | None) -> tuple[str, ...]:
     return ((info or {}).get("DockerRootDir") or ROOT, *((CONTAINERD,) if in_containerd else ()))
 
 
-def judge(seen: Mapping[str, Seen], with_sudo: bool) -> list[Finding]:
+def judge(seen: Mapping[str, HostAnswers], with_sudo: bool) -> list[Finding]:
     """Return how each host is reached, and its engine."""
     findings = [finding for one in seen.values() for finding in one.trouble]
     for one in seen.values():

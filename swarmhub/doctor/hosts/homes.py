@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.host import Host
 from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
@@ -34,7 +34,7 @@ class Places:
     takes_quota: bool | None
 
 
-def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, Seen]) -> list[Finding]:
+def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, HostAnswers]) -> list[Finding]:
     """Ask the hosts that answer, where the settings need something of them."""
     wants = needed(settings)
     if not (wants or settings.home.quota):

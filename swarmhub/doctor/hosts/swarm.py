@@ -7,7 +7,7 @@ from hub.shared.nodes import hostname
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Row, Swarm
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.settings import Settings
@@ -21,7 +21,7 @@ class Managers:
     reachable: tuple[str, ...]
 
 
-def observe(manager: Host, seen: Seen) -> tuple[Swarm, Managers]:
+def observe(manager: Host, seen: HostAnswers) -> tuple[Swarm, Managers]:
     """Ask the manager for the swarm.
 
     Raises:
@@ -37,7 +37,7 @@ def observe(manager: Host, seen: Seen) -> tuple[Swarm, Managers]:
     )
 
 
-def judge(settings: Settings, seen: Mapping[str, Seen], swarm: Swarm) -> list[Finding]:
+def judge(settings: Settings, seen: Mapping[str, HostAnswers], swarm: Swarm) -> list[Finding]:
     """Return a line for each host that could be asked, and for each node that hosts.toml does not name."""
     members: dict[str, Member | StepError] = {
         host: _member(one.info) if one.info else StepError(host, "", "") for host, one in seen.items()

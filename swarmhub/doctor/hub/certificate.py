@@ -5,14 +5,14 @@ from datetime import datetime
 from hub.shared import services
 from swarmhub.certificate.certs import Certificate
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.services.renewal import State
+from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
 
 CHECK = "certificate"
 
 
 def judge(
-    found: Certificate | None, settings: Settings, manager: str, now: datetime, renewal: State | None = None
+    found: Certificate | None, settings: Settings, manager: str, now: datetime, renewal: RenewalState | None = None
 ) -> list[Finding]:
     """Return how it stands; each of what is wrong with it is a line."""
     domain = settings.hub.domain

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.settings import Settings
 
 CHECK = "mtu"
@@ -11,7 +11,7 @@ OPTION = "com.docker.network.driver.mtu"
 ASSUMED = 1500
 
 
-def judge(seen: Mapping[str, Seen], settings: Settings) -> list[Finding]:
+def judge(seen: Mapping[str, HostAnswers], settings: Settings) -> list[Finding]:
     """Compare the device that carries each node's address with what the overlay counts on."""
     assumed = int(settings.network.options.get(OPTION, ASSUMED))
     in_swarm = {host: one for host, one in seen.items() if one.probe and one.address}
@@ -20,7 +20,7 @@ def judge(seen: Mapping[str, Seen], settings: Settings) -> list[Finding]:
     return [_of(host, in_swarm[host].address, device, assumed, smallest) for host, device in mtus.items()]
 
 
-def _device(one: Seen) -> tuple[str, int] | None:
+def _device(one: HostAnswers) -> tuple[str, int] | None:
     addresses = one.probe.addresses if one.probe else ()
     return next(((item.device, item.mtu) for item in addresses if item.address == one.address), None)
 

@@ -71,7 +71,7 @@ class Running:
     address: str
 
 
-class Trial:
+class OverlayTrial:
     """A network and a service on it, for as long as the trial takes."""
 
     def __init__(self, manager: Host, id_: str, participants: Mapping[str, Participant]) -> None:

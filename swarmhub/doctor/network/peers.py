@@ -23,7 +23,7 @@ wait
 
 
 @dataclass(frozen=True)
-class Node:
+class Peer:
     """A node as the others reach it."""
 
     host: str
@@ -43,13 +43,13 @@ class Knock:
     was_refused: bool = False
 
 
-def neighbours(node: Node, nodes: Sequence[Node]) -> list[Node]:
+def neighbours(node: Peer, nodes: Sequence[Peer]) -> list[Peer]:
     """Return the nodes that one node knocks at."""
     at = nodes.index(node)
     return [*nodes[at + 1 :], *nodes[:at]][:NEIGHBOURS]
 
 
-def observe(host: Host, node: Node, nodes: Sequence[Node]) -> list[Knock]:
+def observe(host: Host, node: Peer, nodes: Sequence[Peer]) -> list[Knock]:
     """Let one host knock at the others, all at once.
 
     Raises:
@@ -67,7 +67,7 @@ def observe(host: Host, node: Node, nodes: Sequence[Node]) -> list[Knock]:
     return [_knock(node.host, tries, line.split()) for line in done.out.splitlines()]
 
 
-def judge(nodes: Sequence[Node], knocks: Sequence[Knock]) -> list[Finding]:
+def judge(nodes: Sequence[Peer], knocks: Sequence[Knock]) -> list[Finding]:
     """Return a line for each node and port that others knocked at: a firewall is on the node that does not answer."""
     findings = []
     for node in nodes:
@@ -78,7 +78,7 @@ def judge(nodes: Sequence[Node], knocks: Sequence[Knock]) -> list[Finding]:
     return findings
 
 
-def _of(node: Node, port: int, knocks: Sequence[Knock]) -> Finding:
+def _of(node: Peer, port: int, knocks: Sequence[Knock]) -> Finding:
     closed = [knock for knock in knocks if not knock.is_open]
     if not closed:
         return ok(CHECK, node.host, f"{port}/tcp is open for {len(knocks)} other node{'s' if len(knocks) > 1 else ''}")
@@ -87,6 +87,6 @@ def _of(node: Node, port: int, knocks: Sequence[Knock]) -> Finding:
     return failure(CHECK, node.host, text, f"Open it there for the other nodes, such as: sudo ufw allow {port}/tcp")
 
 
-def _knock(source: str, tries: Mapping[str, Node], words: Sequence[str]) -> Knock:
+def _knock(source: str, tries: Mapping[str, Peer], words: Sequence[str]) -> Knock:
     address, port, code = words
     return Knock(source, tries[f"{address}:{port}"].host, int(port), code == "0", was_refused=code not in ("0", "124"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from swarmhub.certificate import certbot
 from swarmhub.doctor.finding import Finding, failure, ok
 from swarmhub.engine import ports
-from swarmhub.engine.ports import Holder
+from swarmhub.engine.ports import PortHolder
 from swarmhub.host import Host
 from swarmhub.services import proxy
 from swarmhub.settings import Settings
@@ -13,19 +13,19 @@ from swarmhub.settings import Settings
 CHECK = "published"
 
 
-def observe(manager: Host, settings: Settings) -> dict[int, Holder | None]:
+def observe(manager: Host, settings: Settings) -> dict[int, PortHolder | None]:
     """Name what holds each port; 80 is nobody's matter where no authority asks there."""
     of_certbot = (certbot.HTTP,) if settings.certs.is_by_http else ()
     return {port: ports.observe(manager, port) for port in dict.fromkeys((*of_certbot, settings.hub.port))}
 
 
-def judge(holders: dict[int, Holder | None], settings: Settings, manager: str) -> list[Finding]:
+def judge(holders: dict[int, PortHolder | None], settings: Settings, manager: str) -> list[Finding]:
     """Return a line for each port."""
     ours = {settings.hub.service: "the hub's", proxy.name(settings): "the proxy's"}
     return [_of(port, holder, ours, manager) for port, holder in holders.items()]
 
 
-def _of(port: int, holder: Holder | None, ours: Mapping[str, str], manager: str) -> Finding:
+def _of(port: int, holder: PortHolder | None, ours: Mapping[str, str], manager: str) -> Finding:
     what = "the certificate authority asks there" if port == certbot.HTTP else "the hub answers there"
     if holder is None:
         return ok(CHECK, manager, f"port {port} is free; {what}")

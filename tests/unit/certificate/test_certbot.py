@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmhub.certificate import certbot, certs
-from swarmhub.certificate.certbot import Certbot, Wanted
+from swarmhub.certificate.certbot import Certbot, CertificateRequest
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from tests.unit.support.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, in_turn, settings
@@ -18,7 +18,7 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
 
 
-def wanted(**table: Any) -> Wanted:
+def wanted(**table: Any) -> CertificateRequest:
     """Return the certificate that hosts.toml asks for."""
     return certs.desired(settings(certs=table))
 
@@ -44,13 +44,13 @@ def test_certbot_is_asked_for_the_domain_and_nothing_is_asked_back() -> None:
 
 
 @pytest.fixture
-def by_dns(tmp_path: Path) -> Wanted:
+def by_dns(tmp_path: Path) -> CertificateRequest:
     """Return a wildcard to have, by DNS."""
     (tmp_path / "rfc2136.ini").write_text("dns_rfc2136_secret = hush\n")
     return wanted(dns="rfc2136", dns_credentials=str(tmp_path / "rfc2136.ini"), dns_propagation=10, wildcard=True)
 
 
-def test_by_dns_certbot_is_told_its_plugin_and_both_names(by_dns: Wanted) -> None:
+def test_by_dns_certbot_is_told_its_plugin_and_both_names(by_dns: CertificateRequest) -> None:
     """And where the credentials are; nothing listens on a port, and the proxy's is not asked."""
     given = certbot.arguments(replace(by_dns, by_proxy=True), PRODUCTION, force=False)
     assert given[2:8] == [
@@ -66,7 +66,7 @@ def test_by_dns_certbot_is_told_its_plugin_and_both_names(by_dns: Wanted) -> Non
     assert certbot.container(by_dns, PRODUCTION, force=False)["HostConfig"] == {"Binds": ["/etc/letsencrypt:/etc/letsencrypt"]}
 
 
-def test_credentials_for_dns_reach_certbot_by_a_file_that_only_root_reads(by_dns: Wanted) -> None:
+def test_credentials_for_dns_reach_certbot_by_a_file_that_only_root_reads(by_dns: CertificateRequest) -> None:
     """They are in no argument, no environment and no plan; port 80 is not looked at."""
     host = manager(listening="LISTEN 0 511 0.0.0.0:80 0.0.0.0:*\n")
     host.engine.answers["GET /images/certbot/dns-rfc2136:v5.1.0/json"] = {"Id": "sha256:d"}
@@ -90,7 +90,7 @@ def test_credentials_for_dns_reach_certbot_by_a_file_that_only_root_reads(by_dns
         ("The requested dns-rfc2136 plugin does not appear to be installed", r"name an image with it: certs\.image"),
     ],
 )
-def test_a_failure_by_dns_asks_about_dns(by_dns: Wanted, said: str, remedy: str) -> None:
+def test_a_failure_by_dns_asks_about_dns(by_dns: CertificateRequest, said: str, remedy: str) -> None:
     """Port 80 is not to blame."""
     host = manager(said, code=1)
     with pytest.raises(StepError, match=remedy):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swarmhub.certificate import certbot, certs
-from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.certs import Certificate
 from swarmhub.errors import SettingsError, StepError
 from swarmhub.host import Output
@@ -33,7 +33,7 @@ key_type = ecdsa
 """
 
 
-def wanted(**table: Any) -> Wanted:
+def wanted(**table: Any) -> CertificateRequest:
     """Return the certificate that hosts.toml asks for."""
     return certs.desired(settings(certs=table))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmhub.certificate import certs, health, https
-from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.errors import StepError
 from tests.unit.support.authority import Authority, serving
 from tests.unit.support.fakes import Clock, settings
@@ -28,7 +28,7 @@ def test_the_address_is_the_callbacks(address: str) -> None:
 PRODUCTION, STAGING = "https://acme.example.org/dir", "https://acme-staging.example.org/dir"
 
 
-def wanted(ca: str | None = None) -> Wanted:
+def wanted(ca: str | None = None) -> CertificateRequest:
     """Return a certificate to have."""
     return certs.desired(settings(hub={"domain": HUB}, certs={"server": PRODUCTION, "staging_server": STAGING, "ca": ca}))
 

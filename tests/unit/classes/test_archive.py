@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from swarmhub.classes import archive
-from swarmhub.classes.archive import Found, Home
+from swarmhub.classes.archive import ArchivedHome, RosterHomes
 from swarmhub.engine import configs
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Host
 from swarmhub.notebooks import files, homes
 from swarmhub.notebooks.files import Content
-from swarmhub.notebooks.homes import Place
+from swarmhub.notebooks.homes import HomeRecord
 from swarmhub.settings import Settings
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume, server_of, settings
 
 HUB = "jupyterhub"
 CONTENT = Content(12, 3_400_000)
-ADA = Home("ada", "ada", WORKER1, {}, CONTENT, volume=f"{HUB}-home-ada", config="c1")
-LOST = Place("c9", f"{HUB}-home-zuse", "zuse", "gone")
+ADA = ArchivedHome("ada", "ada", WORKER1, {}, CONTENT, volume=f"{HUB}-home-ada", config="c1")
+LOST = HomeRecord("c9", f"{HUB}-home-zuse", "zuse", "gone")
 IDS = {MANAGER: "n1", WORKER1: "n2", WORKER2: "n3"}
 
 
@@ -39,7 +39,7 @@ class Cluster:
             labels = {homes.LABEL: HUB, homes.USER: user, homes.NODE: node}
             configs.create(self.manager, f"{HUB}-home-{user}", labels, {})
 
-    def observe(self, *names: str, given: Settings | None = None, without: str = "") -> Found:
+    def observe(self, *names: str, given: Settings | None = None, without: str = "") -> RosterHomes:
         nodes: dict[str, Host] = {id_: self.hosts[name] for name, id_ in IDS.items() if name != without}
         return archive.observe(given or settings(), names, self.manager, nodes)
 
@@ -114,7 +114,7 @@ def test_homes_that_cannot_be_found_are_refused(home: dict[str, Any], said: str)
         Cluster({}, {}).observe("ada", given=settings(home=home))
 
 
-def planned(found: Found, to: Path = Path("archives/x"), *, keep: bool = False) -> list[str]:
+def planned(found: RosterHomes, to: Path = Path("archives/x"), *, keep: bool = False) -> list[str]:
     """Return what is done."""
     stop: Any = (lambda user: None) if found.working else None
     plan = archive.plan(found, settings(), to, FakeHost(), stop, keep=keep)
@@ -123,7 +123,7 @@ def planned(found: Found, to: Path = Path("archives/x"), *, keep: bool = False) 
 
 def test_servers_stop_then_homes_are_saved_and_freed(progress: FakeProgress) -> None:
     """What is gone is forgotten, so that its user starts anew; homes that are kept are only saved."""
-    manager, found = FakeHost(answers={"DELETE /configs/c9": lambda _: None}), Found((ADA,), (LOST,), ("ada",))
+    manager, found = FakeHost(answers={"DELETE /configs/c9": lambda _: None}), RosterHomes((ADA,), (LOST,), ("ada",))
     assert planned(found) == [
         f"stop ada's server on {MANAGER}",
         f"save and free the home of ada, 3.4 MB, to archives/x/ada.tar.gz on {WORKER1}",
@@ -139,7 +139,7 @@ def test_servers_stop_then_homes_are_saved_and_freed(progress: FakeProgress) -> 
 def test_no_archive_is_written_over(tmp_path: Path) -> None:
     """Neither an earlier one, nor that of a second home."""
     (tmp_path / "ada.tar.gz").touch()
-    done = planned(Found((ADA, replace(ADA, host=WORKER2)), (), ()), tmp_path)
+    done = planned(RosterHomes((ADA, replace(ADA, host=WORKER2)), (), ()), tmp_path)
     assert [sentence.partition(", to ")[2] for sentence in done] == [
         f"{tmp_path}/ada-2.tar.gz on {WORKER1}",
         f"{tmp_path}/ada-3.tar.gz on {WORKER2}",
@@ -148,12 +148,12 @@ def test_no_archive_is_written_over(tmp_path: Path) -> None:
 
 def test_the_question_names_what_is_lost() -> None:
     """Unsaved work, the only copy on the cluster, and what is gone already."""
-    asked = archive.question(Found((ADA,), (LOST,), ("ada",)), keep=False)
+    asked = archive.question(RosterHomes((ADA,), (LOST,), ("ada",)), keep=False)
     assert asked == (
         "Servers that stop: ada; what is not saved there is lost. Then 1 home will be on this machine only. "
         "Gone already, and forgotten: the homes of zuse. Go on?"
     )
-    assert archive.question(Found((ADA,), (), ("ada",)), keep=True).endswith("is lost. Go on?")
+    assert archive.question(RosterHomes((ADA,), (), ("ada",)), keep=True).endswith("is lost. Go on?")
 
 
 @pytest.fixture
@@ -170,9 +170,9 @@ def saving(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return saved
 
 
-def done(home: Home, manager: FakeHost, to: Path, progress: FakeProgress, *, keep: bool = False) -> FakeHost:
+def done(home: ArchivedHome, manager: FakeHost, to: Path, progress: FakeProgress, *, keep: bool = False) -> FakeHost:
     """Save a home, and return the node that had it."""
-    (change,) = archive.plan(Found((home,), (), ()), settings(), to, manager, None, keep=keep).changes
+    (change,) = archive.plan(RosterHomes((home,), (), ()), settings(), to, manager, None, keep=keep).changes
     node = FakeHost(WORKER1)
     change.apply(node, progress)
     return node

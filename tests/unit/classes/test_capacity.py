@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from swarmhub.classes import capacity
-from swarmhub.classes.capacity import Node, Server
+from swarmhub.classes.capacity import NodeRoom, ServerNeed
 from tests.unit.support.fakes import MANAGER, WORKER1
 
 GB = 1 << 30
-A, B = Node("a", "node-a", 4 * GB, 4, tasks=3), Node("b", "node-b", 4 * GB, 4)
+A, B = NodeRoom("a", "node-a", 4 * GB, 4, tasks=3), NodeRoom("b", "node-b", 4 * GB, 4)
 
 
 def users(packing: capacity.Packing, node: str) -> list[str]:
@@ -19,29 +19,29 @@ def users(packing: capacity.Packing, node: str) -> list[str]:
 
 def test_servers_go_where_the_least_runs() -> None:
     """Swarm spreads tasks, whatever memory a node has left."""
-    packing = capacity.pack([A, B], [Server(str(number)) for number in range(5)])
+    packing = capacity.pack([A, B], [ServerNeed(str(number)) for number in range(5)])
     assert (users(packing, "b"), users(packing, "a")) == (["0", "1", "2", "4"], ["3"])
 
 
 def test_who_is_tied_to_a_node_comes_first() -> None:
     """Others must not take the only place that they can have."""
-    small = Node("b", "node-b", GB, 4)
-    packing = capacity.pack([A, small], [Server("ada", GB), Server("grace", GB, home="b")])
+    small = NodeRoom("b", "node-b", GB, 4)
+    packing = capacity.pack([A, small], [ServerNeed("ada", GB), ServerNeed("grace", GB, home="b")])
     assert (users(packing, "a"), users(packing, "b"), packing.left) == (["ada"], ["grace"], ())
 
 
 @pytest.mark.parametrize(
     ("server", "lacks"),
     [
-        (Server("ada", memory=8 * GB), {"node-a": "memory", "node-b": "memory"}),
-        (Server("ada", cpus=5), {"node-a": "CPUs", "node-b": "CPUs"}),
-        (Server("ada", generic=(("GPU", 1),)), {"node-a": "GPU", "node-b": "GPU"}),
-        (Server("ada", memory=8 * GB, home="a"), {"node-a": "memory"}),
-        (Server("ada", home="gone"), {"a node that is gone": "the home"}),
-        (Server("ada", labels=(("gpu", "true"),)), {"every node": "label gpu=true"}),
+        (ServerNeed("ada", memory=8 * GB), {"node-a": "memory", "node-b": "memory"}),
+        (ServerNeed("ada", cpus=5), {"node-a": "CPUs", "node-b": "CPUs"}),
+        (ServerNeed("ada", generic=(("GPU", 1),)), {"node-a": "GPU", "node-b": "GPU"}),
+        (ServerNeed("ada", memory=8 * GB, home="a"), {"node-a": "memory"}),
+        (ServerNeed("ada", home="gone"), {"a node that is gone": "the home"}),
+        (ServerNeed("ada", labels=(("gpu", "true"),)), {"every node": "label gpu=true"}),
     ],
 )
-def test_who_does_not_fit_is_told_what_each_node_lacks(server: Server, lacks: dict[str, str]) -> None:
+def test_who_does_not_fit_is_told_what_each_node_lacks(server: ServerNeed, lacks: dict[str, str]) -> None:
     """Of the nodes that come into question."""
     (misfit,) = capacity.pack([A, B], [server]).left
     assert misfit.lacks == lacks
@@ -49,16 +49,16 @@ def test_who_does_not_fit_is_told_what_each_node_lacks(server: Server, lacks: di
 
 def test_a_closed_node_takes_nothing() -> None:
     """And whose home is there is told why."""
-    closed = Node("a", "node-a", 4 * GB, 4, closed="set to drain")
-    packing = capacity.pack([closed, B], [Server("ada"), Server("grace", home="a")])
+    closed = NodeRoom("a", "node-a", 4 * GB, 4, closed="set to drain")
+    packing = capacity.pack([closed, B], [ServerNeed("ada"), ServerNeed("grace", home="a")])
     assert (users(packing, "b"), packing.left[0].lacks) == (["ada"], {"node-a": "set to drain"})
 
 
 def test_what_is_placed_is_taken_from_the_node() -> None:
     """Memory, CPUs, generic resources; the next one finds the rest."""
-    node = Node("a", "node-a", 4 * GB, 4, {"GPU": 1}, {"gpu": "true"})
+    node = NodeRoom("a", "node-a", 4 * GB, 4, {"GPU": 1}, {"gpu": "true"})
     wants = {"memory": GB, "cpus": 1, "generic": (("GPU", 1),), "labels": (("gpu", "true"),)}
-    packing = capacity.pack([node], [Server("ada", **wants), Server("grace", **wants)])  # type: ignore[arg-type]
+    packing = capacity.pack([node], [ServerNeed("ada", **wants), ServerNeed("grace", **wants)])  # type: ignore[arg-type]
     (after,) = packing.after
     assert (after.memory, after.cpus, after.generic, after.tasks) == (3 * GB, 3, {"GPU": 0}, 1)
     assert packing.left[0].lacks == {"node-a": "GPU"}
@@ -88,7 +88,7 @@ def test_what_runs_is_taken_off_a_node() -> None:
     ]
     found = capacity.read([listed("n2", WORKER1), listed("n1", MANAGER)], tasks)
     assert [node.name for node in found] == [MANAGER, WORKER1]
-    assert found[1] == Node("n2", WORKER1, 3 * GB, 3, {"GPU": 1}, {"rack": "4"}, "", 2)
+    assert found[1] == NodeRoom("n2", WORKER1, 3 * GB, 3, {"GPU": 1}, {"rack": "4"}, "", 2)
 
 
 @pytest.mark.parametrize(

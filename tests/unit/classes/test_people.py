@@ -6,12 +6,12 @@ import pytest
 
 from swarmhub import settings as settings_file
 from swarmhub.classes import people
-from swarmhub.classes.roster import Person
+from swarmhub.classes.roster import RosterEntry
 from swarmhub.settings import Settings, handed
 from tests.unit.support.fakes import settings
 
 GB = 1 << 30
-CLASS = (Person("ada"), Person("grace"), Person("hopper"))
+CLASS = (RosterEntry("ada"), RosterEntry("grace"), RosterEntry("hopper"))
 PROFILES = """
 [[profiles]]
 name = "Small"
@@ -32,9 +32,15 @@ PROFILED = {
 
 @pytest.mark.parametrize(
     ("person", "gigabytes"),
-    [(Person("ada", "ml"), 4), (Person("grace"), 1), (Person("knuth"), 4), (Person("hopper"), 4), (Person("turing"), 2)],
+    [
+        (RosterEntry("ada", "ml"), 4),
+        (RosterEntry("grace"), 1),
+        (RosterEntry("knuth"), 4),
+        (RosterEntry("hopper"), 4),
+        (RosterEntry("turing"), 2),
+    ],
 )
-def test_everybody_gets_the_first_profile_for_them(person: Person, gigabytes: int) -> None:
+def test_everybody_gets_the_first_profile_for_them(person: RosterEntry, gigabytes: int) -> None:
     """By the groups of the roster, of hosts.toml and of the hub, with the overrides for them."""
     given = Settings.model_validate(settings().model_dump(mode="json", exclude_unset=True) | PROFILED)
     server = people.server(handed.tables(given), person, {"hopper": {"groups": ["ml"]}})
@@ -59,7 +65,7 @@ def test_who_may_not_log_in_is_named(class_of: Settings) -> None:
 @pytest.mark.parametrize(("group", "has", "warns"), [("ml", [], True), ("ml", ["ml"], False), ("3b", [], False)])
 def test_a_group_that_only_the_roster_knows_is_told(class_of: Settings, group: str, has: list[str], warns: bool) -> None:
     """Where it decides on what somebody gets."""
-    lines = people.warnings(class_of, [Person("ada", group)], {"ada": {"groups": has}})
+    lines = people.warnings(class_of, [RosterEntry("ada", group)], {"ada": {"groups": has}})
     assert lines == (
         ["in group ml on the roster only: ada. Add them in hosts.toml, below [groups], or at the hub"] if warns else []
     )

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from swarmhub.classes import readiness
-from swarmhub.classes.capacity import Node
-from swarmhub.classes.readiness import Seen
-from swarmhub.classes.roster import Person
+from swarmhub.classes.capacity import NodeRoom
+from swarmhub.classes.readiness import ClusterSupply
+from swarmhub.classes.roster import RosterEntry
 from swarmhub.cluster.machine import FACTS
 from swarmhub.cluster.nodes import Member
 from swarmhub.doctor.network.addresses import Use
@@ -19,11 +19,11 @@ from tests.unit.support.cluster import Hosts
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, server_of, settings
 
 GB = 1 << 30
-NODES = (Node("n1", MANAGER, 4 * GB, 4), Node("n2", WORKER1, 4 * GB, 4), Node("n3", WORKER2, 2 * GB, 4))
+NODES = (NodeRoom("n1", MANAGER, 4 * GB, 4), NodeRoom("n2", WORKER1, 4 * GB, 4), NodeRoom("n3", WORKER2, 2 * GB, 4))
 DISK = {"n1": 50 * GB, "n2": 50 * GB, "n3": 10 * GB}
-SEEN = Seen(NODES, DISK, Use("10.20.0.0/16", 1, 0), {}, frozenset())
+SEEN = ClusterSupply(NODES, DISK, Use("10.20.0.0/16", 1, 0), {}, frozenset())
 TASK = {"ServiceID": "grace", "NodeID": "n2", "CreatedAt": "2026-11-15T10:00:00Z", "DesiredState": "running", "Spec": {}}
-CLASS = tuple(Person(name) for name in ("ada", "grace", "hopper", "knuth", "turing"))
+CLASS = tuple(RosterEntry(name) for name in ("ada", "grace", "hopper", "knuth", "turing"))
 
 
 def configured(tables: dict[str, Any] | None = None, **notebook: Any) -> Settings:
@@ -31,7 +31,7 @@ def configured(tables: dict[str, Any] | None = None, **notebook: Any) -> Setting
     return settings(notebook=notebook, **(tables or {}))
 
 
-def verdict(given: Settings, seen: Seen = SEEN, people: tuple[Person, ...] = CLASS) -> str:
+def verdict(given: Settings, seen: ClusterSupply = SEEN, people: tuple[RosterEntry, ...] = CLASS) -> str:
     """Return the verdict on a class."""
     return readiness.verdict(readiness.judge(given, people, {}, seen))
 
@@ -47,7 +47,7 @@ def test_a_class_that_fits_is_enough() -> None:
 @pytest.mark.parametrize("key", ["memory_guarantee", "memory_limit"])
 def test_memory_that_does_not_suffice_is_told(key: str) -> None:
     """With who is left, on which nodes, and what helps; without a guarantee everybody may use the limit."""
-    said = verdict(settings(notebook={key: "2G"}), people=(*CLASS, Person("zuse")))
+    said = verdict(settings(notebook={key: "2G"}), people=(*CLASS, RosterEntry("zuse")))
     assert said.startswith(
         f"not enough: 1 of 6 servers does not fit: memory on {MANAGER} and {WORKER1} and {WORKER2} (zuse). Add a node, or lower"
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from swarmhub.classes import roster
-from swarmhub.classes.roster import Person
+from swarmhub.classes.roster import RosterEntry
 from swarmhub.errors import SettingsError
 
-BOTH = (Person("ada", "ml"), Person("grace"))
+BOTH = (RosterEntry("ada", "ml"), RosterEntry("grace"))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_a_file_that_cannot_be_read_is_told(content: bytes | None, said: str, tm
 def test_another_providers_names_are_taken() -> None:
     """Mail addresses, for one; GitHub has none in names."""
     text = "name\nada@example.org\n"
-    assert roster.parse(text, "google") == ((Person("ada@example.org"),), [])
+    assert roster.parse(text, "google") == ((RosterEntry("ada@example.org"),), [])
     assert roster.parse(text)[1] != []
-    assert roster.parse("name\nada\n") == ((Person("ada"),), [])
+    assert roster.parse("name\nada\n") == ((RosterEntry("ada"),), [])

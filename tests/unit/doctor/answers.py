@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swarmhub.doctor.hosts.access import Seen
+from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.doctor.probe import Address, Probe
 from swarmhub.host import Output
 from tests.unit.support.fakes import MANAGER, FakeHost
@@ -64,8 +64,8 @@ def info(node: str = "n1", address: str = "10.0.0.11", state: str = "active", *,
     return {"ServerVersion": "29.0.1", "DockerRootDir": "/var/lib/docker", "Swarm": swarm}
 
 
-def seen(host: str = MANAGER, **more: Any) -> Seen:
+def seen(host: str = MANAGER, **more: Any) -> HostAnswers:
     """Return what a healthy host answered."""
     version = {"Version": "29.0.1", "ApiVersion": "1.52", "Arch": "amd64"}
     healthy: dict[str, Any] = {"info": info(), "version": version, "probe": probe()}
-    return Seen(host, **healthy | more)
+    return HostAnswers(host, **healthy | more)

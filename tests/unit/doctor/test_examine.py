@@ -37,7 +37,7 @@ def hosts(wanted: Settings, authority: Authority, clock: Clock, monkeypatch: pyt
     """Return the cluster when everything has been deployed."""
     # Its certificate would have to be one that holds on the day of the test.
     monkeypatch.setattr("swarmhub.doctor.hub.certificate.judge", lambda *_: [])
-    monkeypatch.setattr("swarmhub.doctor.cluster.Trial.run", lambda *_: [])
+    monkeypatch.setattr("swarmhub.doctor.cluster.OverlayTrial.run", lambda *_: [])
     secrets = {name: SecretStr(value) for name, value in GIVEN.items()}
     made = {}
     for name, plain in cluster.deployed(wanted, authority, secrets).items():
@@ -174,7 +174,7 @@ def test_interruption_is_cleaned_up(wanted: Settings, hosts: Hosts, monkeypatch:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("swarmhub.doctor.cluster._side_by_side", interrupted)
-    monkeypatch.setattr("swarmhub.doctor.cluster.Trial.clean_up", lambda _: cleaned.append("trial"))
+    monkeypatch.setattr("swarmhub.doctor.cluster.OverlayTrial.clean_up", lambda _: cleaned.append("trial"))
     monkeypatch.setattr("swarmhub.doctor.hosts.versions.clean_up", lambda *_: cleaned.append("versions"))
     with pytest.raises(KeyboardInterrupt):
         examine(wanted, hosts)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swarmhub.engine import converge
-from swarmhub.engine.converge import State
+from swarmhub.engine.converge import ServiceState
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from tests.unit.support.fakes import MANAGER, Clock, FakeHost, FakeProgress, in_turn
@@ -57,7 +57,9 @@ RUNNING = task(9, "running")
 )
 def test_a_service_is_there_when_its_newest_task_runs(update: str, tasks: list[dict[str, Any]]) -> None:
     """A task that runs, of a service whose update is complete or that has none; only the update has been watched by Swarm."""
-    assert converge.read(service(update), tasks) == State("running", done=True, is_final=update == "completed", task="t9")
+    assert converge.read(service(update), tasks) == ServiceState(
+        "running", done=True, is_final=update == "completed", task="t9"
+    )
 
 
 @pytest.mark.parametrize(

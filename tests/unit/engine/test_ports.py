@@ -2,7 +2,7 @@
 
 from swarmhub.engine import ports
 from swarmhub.engine.containers import SERVICE_LABEL
-from swarmhub.engine.ports import Holder
+from swarmhub.engine.ports import PortHolder
 from swarmhub.host import EngineError, Output
 from tests.unit.support.fakes import MANAGER, FakeHost
 
@@ -23,16 +23,16 @@ def test_container_is_named_with_its_service() -> None:
         "Labels": {SERVICE_LABEL: "jupyterhub"},
     }
     found = ports.observe(FakeHost(answers={"GET /containers/json": [container]}), 443)
-    assert found == Holder("the container jupyterhub.1.abc", container["Labels"], "jupyterhub")  # type: ignore[arg-type]
+    assert found == PortHolder("the container jupyterhub.1.abc", container["Labels"], "jupyterhub")  # type: ignore[arg-type]
 
 
 def test_process_is_named() -> None:
     """With its pid; on a worker, which knows no services, it is the engine; a free port has no holder."""
     found = ports.observe(listening('LISTEN 0 5 *:443 *:* users:(("nginx",pid=12,fd=3))'), 443)
-    assert found == Holder("the process nginx (pid 12)")
+    assert found == PortHolder("the process nginx (pid 12)")
     worker = listening('LISTEN 0 5 *:443 *:* users:(("dockerd",pid=12,fd=3))')
     worker.engine.answers["GET /services"] = EngineError(MANAGER, 503, "not a manager")
-    assert ports.observe(worker, 443) == Holder("the process dockerd (pid 12)")
+    assert ports.observe(worker, 443) == PortHolder("the process dockerd (pid 12)")
     assert ports.observe(listening(""), 443) is None
 
 
@@ -41,10 +41,10 @@ def test_routing_mesh_is_the_services() -> None:
     endpoint = {"Ports": [{"PublishedPort": 443, "PublishMode": "ingress"}]}
     services = [{"Spec": {"Name": "jupyterhub"}, "Endpoint": endpoint}]
     found = ports.observe(listening('LISTEN 0 5 *:443 *:* users:(("dockerd",pid=12,fd=3))', services), 443)
-    assert found == Holder("the service jupyterhub", service="jupyterhub")
+    assert found == PortHolder("the service jupyterhub", service="jupyterhub")
 
 
 def test_routing_mesh_is_seen_by_whoever_may_not_see_processes() -> None:
     """Without the process' name, the services still tell."""
     services = [{"Spec": {"Name": "hub"}, "Endpoint": {"Ports": [{"PublishedPort": 443, "PublishMode": "ingress"}]}}]
-    assert ports.observe(listening("LISTEN 0 5 *:443 *:*", services), 443) == Holder("the service hub", service="hub")
+    assert ports.observe(listening("LISTEN 0 5 *:443 *:*", services), 443) == PortHolder("the service hub", service="hub")

@@ -9,7 +9,7 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import firewall, rules
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec as firewall_spec
-from swarmhub.firewall.firewall import Found
+from swarmhub.firewall.firewall import ExistingFirewall
 from swarmhub.firewall.rules import Endpoints
 from swarmhub.host import Output
 from tests.unit.support.cluster import as_kept
@@ -35,15 +35,15 @@ def task(node: str, state: str = "running", at: int = 1, **status: Any) -> dict[
     return values | {"Status": {"State": state, **status}}
 
 
-def found(*tasks: dict[str, Any]) -> Found:
+def found(*tasks: dict[str, Any]) -> ExistingFirewall:
     """Return the service with these tasks."""
-    return Found(service(), tasks)
+    return ExistingFirewall(service(), tasks)
 
 
 def test_it_is_created_where_there_is_none() -> None:
     """On a manager, which gives it to all nodes."""
     host = FakeHost()
-    (change,) = firewall.plan(WANTED, Found(None), MANAGER).changes
+    (change,) = firewall.plan(WANTED, ExistingFirewall(None), MANAGER).changes
     change.apply(host, FakeProgress())
     assert (change.sentence, host.engine.sent("POST /services/create").body) == (
         f"create service jupyterhub_firewall on {MANAGER}",
@@ -74,7 +74,7 @@ def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
 def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
     """It is named."""
     with pytest.raises(StepError, match="service jupyterhub_firewall is not this hub's"):
-        firewall.plan(WANTED, Found(service(Labels={})), MANAGER)
+        firewall.plan(WANTED, ExistingFirewall(service(Labels={})), MANAGER)
 
 
 def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(clock: Clock) -> None:
@@ -83,15 +83,15 @@ def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(cl
     (change,) = firewall.plan_none(HUB, found(), MANAGER).changes
     change.apply(host, FakeProgress())
     assert (host.engine.asked("DELETE"), len(clock.slept)) == (["DELETE /services/w1"], 1)
-    assert firewall.plan_none(HUB, Found(None), MANAGER).changes == ()
+    assert firewall.plan_none(HUB, ExistingFirewall(None), MANAGER).changes == ()
 
 
 @pytest.mark.parametrize(
     ("there", "elsewhere", "image"),
     [
-        (Found(None), ["a", "a"], "a"),
-        (Found(None), ["a", "b"], TAG),
-        (Found(None), ["a", None], None),
+        (ExistingFirewall(None), ["a", "a"], "a"),
+        (ExistingFirewall(None), ["a", "b"], TAG),
+        (ExistingFirewall(None), ["a", None], None),
         (found(task("n1")), [], IMAGE),
         (found(task("n1")), [IMAGE], IMAGE),
         (found(task("n1")), ["other"], TAG),
@@ -100,7 +100,7 @@ def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(cl
     ids=["new", "two kinds of machine", "lacking", "standing", "one fell", "another kind of machine came", "all fell"],
 )
 def test_the_image_goes_by_its_id_where_all_nodes_have_the_same(
-    there: Found, elsewhere: list[str | None], image: str | None
+    there: ExistingFirewall, elsewhere: list[str | None], image: str | None
 ) -> None:
     """An engine seeks a name in a registry first, and waits for one that does not answer."""
     assert firewall.image(HUB, there, elsewhere) == image
@@ -115,12 +115,12 @@ def test_rules_stand_where_the_newest_task_runs_with_the_present_spec() -> None:
     assert found(*tasks).active == {"n1"}
 
 
-def ensure(tasks: Any, first: Found | None = None, **logs: list[str]) -> tuple[FakeHost, list[StepError]]:
+def ensure(tasks: Any, first: ExistingFirewall | None = None, **logs: list[str]) -> tuple[FakeHost, list[StepError]]:
     """Return a manager on which the rules were waited for, and the errors of the nodes that lack them."""
     answers = {"GET /services/jupyterhub_firewall": service(), "GET /tasks": tasks}
     host = FakeHost(answers=answers | {f"GET /tasks/{id_.replace('_', '-')}/logs": lines for id_, lines in logs.items()})
     try:
-        firewall.ensure(host, HUB, NODES, first or Found(None))
+        firewall.ensure(host, HUB, NODES, first or ExistingFirewall(None))
     except StepErrors as raised:
         return host, [*raised.errors]
     return host, []

@@ -1,12 +1,12 @@
 """The rules of the firewall, as a node's iptables takes them."""
 
 from swarmhub.firewall import rules as firewall_rules
-from swarmhub.firewall.rules import Endpoints, Rules
+from swarmhub.firewall.rules import ChainRules, Endpoints
 
 TCP, UDP = "22,2375,2376,2377,7946", "4789,7946"
 
 
-def desired(*nodes: Endpoints, swarm: tuple[str, ...] = (), port: int = 4789, deny: tuple[str, ...] = ()) -> Rules:
+def desired(*nodes: Endpoints, swarm: tuple[str, ...] = (), port: int = 4789, deny: tuple[str, ...] = ()) -> ChainRules:
     """Return the rules of the hub "jupyterhub"."""
     return firewall_rules.desired("jupyterhub", nodes, swarm, port, deny)
 

@@ -9,7 +9,7 @@ import pytest
 
 from swarmhub.errors import StepError
 from swarmhub.history import database
-from swarmhub.history.database import Database, State
+from swarmhub.history.database import Database, DatabaseState
 from swarmhub.plan.plans import Change, Cost
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
 
@@ -40,7 +40,7 @@ def apply(change: Change, host: FakeHost) -> FakeProgress:
 def test_how_the_database_is_comes_from_the_script(host: FakeHost) -> None:
     """Its last line is read."""
     host.engine.answers["GET /containers/once/logs"] = ["a warning of Python's", json.dumps(LOOKED)]
-    assert database.observe(host, WHERE) == State(4096, "4621fec11365", 2)
+    assert database.observe(host, WHERE) == DatabaseState(4096, "4621fec11365", 2)
 
 
 def test_the_script_is_put_into_the_container(host: FakeHost) -> None:

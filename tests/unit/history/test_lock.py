@@ -11,7 +11,7 @@ from swarmhub.engine import configs
 from swarmhub.engine.configs import Record
 from swarmhub.errors import StepError
 from swarmhub.history import lock
-from swarmhub.history.lock import Holder, Lease
+from swarmhub.history.lock import Lease, LockHolder
 from swarmhub.host import EngineError
 from swarmhub.parallel import at_once
 from tests.unit.support.fakes import MANAGER, NOW, FakeHost, Request, in_turn
@@ -156,7 +156,7 @@ def test_an_engines_time_has_its_own_zone() -> None:
 )
 def test_a_lock_is_told_with_its_age(silent: float, text: str) -> None:
     """Whoever thinks of taking it away reads whether that run is alive."""
-    assert lock.told(Holder("c1", "ada@desk", NOW, "deploy", "pull x on y", silent)) == text
+    assert lock.told(LockHolder("c1", "ada@desk", NOW, "deploy", "pull x on y", silent)) == text
 
 
 def test_the_lock_says_what_is_being_done(host: FakeHost) -> None:

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from swarmhub.cluster.nodes import SwarmNode
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import rollback
-from swarmhub.history.database import State
+from swarmhub.history.database import DatabaseState
 from swarmhub.history.releases import Release
-from swarmhub.history.rollback import Found
+from swarmhub.history.rollback import WayBack
 from swarmhub.images.pull import Held
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
@@ -87,16 +87,16 @@ def found(
     *,
     has_hub_image: bool = True,
     held: dict[str, Held | None] | None = None,
-) -> Found:
+) -> WayBack:
     """Return a cluster on which everything is there for a way back, or on which each node has one image under all names."""
     everywhere: dict[str, Held | None] = dict.fromkeys((MANAGER, WORKER1), Held("id", frozenset({DIGEST, OLD_DIGEST})))
     holding = {host: dict.fromkeys((X, X_OLD, Y, LOCAL), one) for host, one in (held or everywhere).items()}
-    return Found(now or running(), State(4096, schema, 2), has_hub_image, holding)
+    return WayBack(now or running(), DatabaseState(4096, schema, 2), has_hub_image, holding)
 
 
 def plan(
     to: int | Release,
-    there: Found | None = None,
+    there: WayBack | None = None,
     known: tuple[Release, ...] = KNOWN,
     *,
     nodes: Mapping[str, SwarmNode] = NODES,
@@ -369,7 +369,7 @@ def hosts() -> dict[str, FakeHost]:
     return made
 
 
-def observe(given: dict[str, FakeHost]) -> Found:
+def observe(given: dict[str, FakeHost]) -> WayBack:
     """Return what there is for the way back to the first release."""
     return rollback.observe(given[MANAGER], given, release(1), NAME)
 
@@ -377,7 +377,7 @@ def observe(given: dict[str, FakeHost]) -> Found:
 def test_all_that_the_way_back_needs_is_asked_for() -> None:
     """The service, the database, the hub's image, and the notebook image on every node."""
     held = {X_OLD: Held("id", frozenset({OLD_DIGEST}))}
-    assert observe(hosts()) == Found(running(), State(4096, NEW, 2), True, {MANAGER: held, WORKER1: held})
+    assert observe(hosts()) == WayBack(running(), DatabaseState(4096, NEW, 2), True, {MANAGER: held, WORKER1: held})
 
 
 def test_without_a_service_there_is_nothing_to_go_back_from() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from swarmhub import wait
 from swarmhub.inside import renew
-from swarmhub.inside.renew import State
+from swarmhub.inside.renew import Attempts
 from swarmhub.services.renewal import SCRIPT
 from tests.unit.support.authority import Authority
 from tests.unit.support.fakes import DOMAIN
@@ -46,7 +46,7 @@ def test_no_number_of_failures_is_too_large() -> None:
 @pytest.mark.parametrize(("later", "seconds"), [(60.0, 60.0), (-5.0, -5.0), (400 * DAY, DAY / 2)])
 def test_a_clock_that_was_wrong_does_not_end_the_renewal(later: float, seconds: float) -> None:
     """No wait is longer than the longest interval."""
-    assert renew.left(State(next=(NOW + timedelta(seconds=later)).isoformat()), NOW) == seconds
+    assert renew.left(Attempts(next=(NOW + timedelta(seconds=later)).isoformat()), NOW) == seconds
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"other": 1}', '{"next": "soon"}', '{"next": "2026-11-15T12:00:00"}'])
@@ -54,7 +54,7 @@ def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str | None
     """It is written again before the next run."""
     if content is not None:
         (tmp_path / "state").write_text(content)
-    assert renew.read(tmp_path / "state") == State()
+    assert renew.read(tmp_path / "state") == Attempts()
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
@@ -83,9 +83,9 @@ class Container:
         return len(noted.read_text().splitlines()) if noted.exists() else 0
 
     @property
-    def state(self) -> State:
+    def state(self) -> Attempts:
         """Return what is in the state file."""
-        return State(**json.loads((self.folder / "state.json").read_text()))
+        return Attempts(**json.loads((self.folder / "state.json").read_text()))
 
     def waiting(self, certbot: str, *, state: str = "state.json") -> subprocess.Popen[bytes]:
         """Start it, and return when it waits for the time of the next run."""
@@ -103,7 +103,7 @@ class Container:
         self.processes.append(process)
         return process
 
-    def after(self, certbot: str, holds: Callable[[State], bool], *, limit: float = 60) -> State:
+    def after(self, certbot: str, holds: Callable[[Attempts], bool], *, limit: float = 60) -> Attempts:
         """Start it, wait for a state, kill it as a crash would, and return the state."""
         process = self.start(certbot, limit=limit)
         until(lambda: (self.folder / "state.json").exists() and holds(self.state))
@@ -111,7 +111,7 @@ class Container:
         process.wait()
         return self.state
 
-    def hold(self, state: State) -> None:
+    def hold(self, state: Attempts) -> None:
         """Write a state of the certificate that is there, whose next run is due."""
         due = replace(state, certificate=renew.identify(self.chain), next=datetime.now(UTC).isoformat())
         (self.folder / "state.json").write_text(json.dumps(asdict(due)))
@@ -122,7 +122,7 @@ def until(holds: Callable[[], bool]) -> None:
     wait.until(holds, 20, lambda: AssertionError("it did not come to that"), pause=0.02)
 
 
-def seconds(state: State) -> float:
+def seconds(state: Attempts) -> float:
     """Return how far off the next run is."""
     return (datetime.fromisoformat(state.next) - datetime.now(UTC)).total_seconds()
 
@@ -138,14 +138,14 @@ def container(authority: Authority, tmp_path: Path) -> Iterator[Container]:
         process.wait()
 
 
-def has_ended(state: State) -> bool:
+def has_ended(state: Attempts) -> bool:
     """Tell whether a run has ended."""
     return not state.is_running
 
 
 def test_a_run_that_went_well_is_repeated_after_the_interval(container: Container) -> None:
     """And what failed before is forgotten."""
-    container.hold(State(failures=4, said="no"))
+    container.hold(Attempts(failures=4, said="no"))
     state = container.after("true", lambda state: state.failures == 0)
     assert (container.runs, state.said) == (1, "")
     assert seconds(state) == pytest.approx(DAY / 2, abs=60)
@@ -153,7 +153,7 @@ def test_a_run_that_went_well_is_repeated_after_the_interval(container: Containe
 
 def test_a_failure_says_why_and_when_certbot_runs_next(container: Container) -> None:
     """In the file that doctor and status read."""
-    container.hold(State(failures=1))
+    container.hold(Attempts(failures=1))
     state = container.after("echo refused; exit 1", lambda state: state.failures == 2)
     assert state.said == "refused"
     assert seconds(state) == pytest.approx(6 * 3600, abs=60)

@@ -7,19 +7,19 @@ import pytest
 
 from swarmhub.engine import configs
 from swarmhub.notebooks import homes
-from swarmhub.notebooks.homes import Place, Volume
+from swarmhub.notebooks.homes import HomeRecord, HomeVolume
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume
 
 LABELS = {homes.LABEL: "jupyterhub", homes.USER: "ada"}
 EARLY, LATE = datetime(2026, 11, 2, 8, tzinfo=UTC), datetime(2026, 11, 20, 8, tzinfo=UTC)
-ADA = Volume("jupyterhub-home-ada", "ada", EARLY)
-GRACE = Volume("jupyterhub-home-grace", "grace", EARLY)
+ADA = HomeVolume("jupyterhub-home-ada", "ada", EARLY)
+GRACE = HomeVolume("jupyterhub-home-grace", "grace", EARLY)
 HOSTS = {"n2": WORKER1, "n3": WORKER2}
 
 
-def at(node: str) -> tuple[Place, ...]:
+def at(node: str) -> tuple[HomeRecord, ...]:
     """Return the record that Ada's home is on a node."""
-    return (Place("c1", ADA.name, "ada", node),)
+    return (HomeRecord("c1", ADA.name, "ada", node),)
 
 
 def test_the_swarm_knows_on_which_node_a_home_is() -> None:
@@ -27,7 +27,7 @@ def test_the_swarm_knows_on_which_node_a_home_is() -> None:
     manager = FakeHost()
     configs.create(manager, "jupyterhub-home-ada", LABELS | {homes.NODE: "n2"}, {})
     configs.create(manager, "other-home-ada", LABELS | {homes.LABEL: "other"}, {})
-    assert homes.places(manager, "jupyterhub") == (Place("c1", "jupyterhub-home-ada", "ada", "n2"),)
+    assert homes.places(manager, "jupyterhub") == (HomeRecord("c1", "jupyterhub-home-ada", "ada", "n2"),)
 
 
 @pytest.mark.parametrize("listed", [None, [home_volume("ada")]])
@@ -56,7 +56,7 @@ def test_what_is_only_mounted_on_a_node_is_no_home_of_it(elsewhere: dict[str, An
     ],
 )
 def test_a_home_is_found_where_no_record_leads_to(
-    known: tuple[Place, ...], held: dict[str, list[Volume]], found: dict[str, list[Volume]]
+    known: tuple[HomeRecord, ...], held: dict[str, list[HomeVolume]], found: dict[str, list[HomeVolume]]
 ) -> None:
     """By its volume: records go with their swarm, and a node's id when it leaves."""
     assert homes.unrecorded(known, held, {"n1", "n2", "n3"}) == found
@@ -65,12 +65,12 @@ def test_a_home_is_found_where_no_record_leads_to(
 @pytest.mark.parametrize("nodes", [("n2", "n3"), ("n3", "n2")])
 def test_of_two_homes_the_newer_is_meant(nodes: tuple[str, str]) -> None:
     """The older one was given up when the newer was made."""
-    newer = Volume(ADA.name, "ada", LATE)
+    newer = HomeVolume(ADA.name, "ada", LATE)
     assert homes.unrecorded((), dict(zip(nodes, ([ADA], [newer]), strict=True)), nodes) == {nodes[1]: [newer]}
 
 
 @pytest.mark.parametrize("known", [(), at("gone")], ids=["none", "another"])
-def test_a_record_is_made_or_corrected(known: tuple[Place, ...]) -> None:
+def test_a_record_is_made_or_corrected(known: tuple[HomeRecord, ...]) -> None:
     """One change for each node, however many people have their homes there."""
     manager = FakeHost()
     for place in known:

@@ -13,7 +13,7 @@ from swarmhub.errors import StepError
 from swarmhub.people import api, plans, users
 from swarmhub.run.run import Run
 from swarmhub.status import shell
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.cluster import Hosts
 from tests.unit.support.fakes import MANAGER
 
@@ -33,7 +33,7 @@ def run(hosts: Hosts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     made = Run(Context(Config(overrides={"swarmhub_hosts": []})))
     made.__dict__["hosts"] = hosts
     monkeypatch.setattr(api, "connect", lambda _: Hub())
-    monkeypatch.setattr(shell, "of_hub", lambda *_: Place(MANAGER, "hub-1"))
+    monkeypatch.setattr(shell, "of_hub", lambda *_: ContainerLocation(MANAGER, "hub-1"))
     keep(monkeypatch, image=BOTH)
     service = hosts[MANAGER].engine.answers["GET /services/jupyterhub"]
     service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "jupyterhub:of-before"

@@ -15,12 +15,12 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.people import users
 from swarmhub.people.api import ApiError, HubApi
-from swarmhub.people.users import Found, Person
+from swarmhub.people.users import HubPeople, Person
 from swarmhub.plan.plans import Cost, Plan
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, Clock, FakeHost, FakeProgress, settings
 
-PLACE = Place(MANAGER, "hub-1")
+PLACE = ContainerLocation(MANAGER, "hub-1")
 ACCESS = settings().access
 LIST = "ada admin\ngrace\n"
 
@@ -66,16 +66,16 @@ def user(name: str, *, admin: bool = False, seen: str | None = None, servers: tu
     return {"name": name, "admin": admin, "last_activity": seen, "servers": {one: {} for one in servers}}
 
 
-def found(*known: dict[str, Any], current: str = LIST, let_in: str = "", by_provider: str = "") -> Found:
+def found(*known: dict[str, Any], current: str = LIST, let_in: str = "", by_provider: str = "") -> HubPeople:
     """Return what was found at a hub."""
     files = {listed.CURRENT: current, listed.LET_IN: let_in or current, listed.BY_PROVIDER: by_provider}
-    return Found(listed.read(files), {one["name"]: one for one in known})
+    return HubPeople(listed.read(files), {one["name"]: one for one in known})
 
 
 BOTH = (user("ada", admin=True), user("grace"))
 
 
-def planned(userlist: str, seen: Found, hub: Hub | None = None) -> Plan:
+def planned(userlist: str, seen: HubPeople, hub: Hub | None = None) -> Plan:
     """Return the plan."""
     return users.plan(userlist, seen, ACCESS, (hub or Hub()).api, PLACE)
 

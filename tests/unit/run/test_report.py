@@ -14,7 +14,7 @@ from rich.text import Text
 from swarmhub.cluster.nodes import Row
 from swarmhub.errors import StepError
 from swarmhub.history.entries import Entry
-from swarmhub.history.lock import Holder
+from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Change, Cost, Plan
@@ -472,7 +472,7 @@ def test_an_entry_without_a_commit_has_none(said: Said) -> None:
 
 def test_a_history_says_first_who_is_at_it_now(said: Said) -> None:
     """What is being done comes before what was done."""
-    said.report.history([ENTRY], Holder("c1", "grace@lap", NOW, "certs", "", 3))
+    said.report.history([ENTRY], LockHolder("c1", "grace@lap", NOW, "certs", "", 3))
     assert said.lines[0] == "now        held by grace@lap, since 2026-11-15 10:00:00 UTC, for: certs; last renewed 3 s ago"
 
 

@@ -17,7 +17,7 @@ from swarmhub.host import EngineError
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Found, Parts
+from swarmhub.services.hub import ExistingHub, Parts
 from swarmhub.settings.secrets import Secrets
 from tests.unit.support.cluster import as_kept
 from tests.unit.support.fakes import (
@@ -93,7 +93,7 @@ def planned(
 ) -> Plan:
     """Return the plan from the service as found to the wanted one."""
     in_swarm = dict.fromkeys(NAMES.values(), "id") if secrets is None else secrets
-    return hub_service.plan(wanted or desired(), Found(found, in_swarm), SECRETS, NAMES, MANAGER)
+    return hub_service.plan(wanted or desired(), ExistingHub(found, in_swarm), SECRETS, NAMES, MANAGER)
 
 
 def sentences(plan: Plan) -> list[str]:
@@ -326,7 +326,7 @@ def test_a_changed_secret_is_made_switched_to_and_the_old_one_removed() -> None:
     """Swarm secrets cannot change: the new one comes first, then the update that mounts it, then the old one goes."""
     changed = SECRETS | {"GITHUB_CLIENT_SECRET": SecretStr("new")}
     names = hub_service.secret_names(settings(), changed, PARTS.cluster)
-    found = Found(kept(), {name: f"id-of-{name}" for name in NAMES.values()})
+    found = ExistingHub(kept(), {name: f"id-of-{name}" for name in NAMES.values()})
     plan = hub_service.plan(desired(changed), found, changed, names, MANAGER)
     assert sentences(plan) == [
         f"create secret {names['GITHUB_CLIENT_SECRET']}",
@@ -347,7 +347,7 @@ def test_a_secret_that_is_left_over_is_removed(found: dict[str, Any] | None) -> 
 def test_the_service_and_its_own_secrets_are_observed() -> None:
     """Secrets are found by the label with the service's name, and keyed by their name."""
     host = FakeHost(answers={"GET /secrets": [{"ID": "s1", "Spec": {"Name": "one"}}], "GET /services/jupyterhub": kept()})
-    assert hub_service.observe(host, "jupyterhub") == Found(kept(), {"one": "s1"})
+    assert hub_service.observe(host, "jupyterhub") == ExistingHub(kept(), {"one": "s1"})
     assert host.engine.sent("GET /secrets").params == {"filters": {"label": ["swarmhub.service=jupyterhub"]}}
 
 

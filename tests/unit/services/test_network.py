@@ -7,7 +7,7 @@ import pytest
 from swarmhub.errors import StepError
 from swarmhub.plan.plans import Cost
 from swarmhub.services import network
-from swarmhub.services.network import Found
+from swarmhub.services.network import ExistingNetwork
 from tests.unit.support.fakes import MANAGER, Clock, FakeHost, FakeProgress, Request, in_turn, settings
 
 ID = "u1k9xd2mzbq1yk0h5m3oqk2yz"
@@ -43,12 +43,12 @@ def manager(*services: dict[str, Any], **drift: Any) -> FakeHost:
     return FakeHost(answers={"GET /networks": [ANSWER | drift], "GET /services": list(services)})
 
 
-def seen(host: FakeHost) -> Found | None:
+def seen(host: FakeHost) -> ExistingNetwork | None:
     """Return the network as it is observed, or None."""
     return network.read("jupyter", network.listed(host, ["jupyter"]), host.engine.answers["GET /services"])
 
 
-def observed(*services: dict[str, Any], **drift: Any) -> Found:
+def observed(*services: dict[str, Any], **drift: Any) -> ExistingNetwork:
     """Return the network as it is observed."""
     found = seen(manager(*services, **drift))
     assert found is not None

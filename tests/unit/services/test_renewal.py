@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from swarmhub.certificate import certbot, certs
-from swarmhub.certificate.certbot import Wanted
+from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.dns_challenge import CREDENTIALS, Dns
 from swarmhub.engine import configs
 from swarmhub.host import Output
@@ -16,7 +16,7 @@ from swarmhub.plan.plans import Cost, Plan, as_values
 from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
 from swarmhub.services.hub import Parts
-from swarmhub.services.renewal import Found, State
+from swarmhub.services.renewal import ExistingRenewal, RenewalState
 from swarmhub.settings import Settings
 from tests.unit.support.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, settings
 
@@ -30,7 +30,7 @@ def given(**table: Any) -> Settings:
     return settings(proxy={"separate": True, **table})
 
 
-def wanted(ca: str | None = None, dns: Dns | None = None) -> Wanted:
+def wanted(ca: str | None = None, dns: Dns | None = None) -> CertificateRequest:
     """Return the certificate to have."""
     return replace(certs.desired(given()), by_proxy=True, ca=ca, dns=dns)
 
@@ -40,10 +40,10 @@ def desired(ca: str | None = None, dns: Dns | None = None) -> dict[str, Any]:
     return renewal.desired(given(), wanted(ca, dns), PARTS)
 
 
-def found(spec: dict[str, Any] | None = None, *secrets: str) -> Found:
+def found(spec: dict[str, Any] | None = None, *secrets: str) -> ExistingRenewal:
     """Return a service as an engine answers it, with the secrets that the hub and what stands beside it have."""
     there = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec} if spec else None
-    return Found(there, {name: f"id-of-{name}" for name in secrets})
+    return ExistingRenewal(there, {name: f"id-of-{name}" for name in secrets})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_as_wanted_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("before", "verb"), [(found(), "create"), (found(desired(CA)), "update")])
-def test_a_change_costs_nobody_anything(before: Found, verb: str) -> None:
+def test_a_change_costs_nobody_anything(before: ExistingRenewal, verb: str) -> None:
     """Its files are made first."""
     files, service = renewal.changes(given(), wanted(), desired(), before, MANAGER)
     assert (files.verb, service.verb, service.cost) == ("create", verb, Cost.NOTHING)
@@ -134,7 +134,7 @@ def test_its_files_are_made_once() -> None:
         ),
     ],
 )
-def test_where_it_is_not_wanted_it_goes(before: Found, gone: list[str]) -> None:
+def test_where_it_is_not_wanted_it_goes(before: ExistingRenewal, gone: list[str]) -> None:
     """One from before would fail for ever; its secret goes with it, and no other one."""
     assert [(change.verb, change.what) for change in renewal.removal(given(), before, MANAGER)] == [
         ("remove", one) for one in gone
@@ -170,7 +170,7 @@ def test_credentials_for_dns_are_a_secret_of_the_service() -> None:
     ],
     ids=["none", "as wanted", "others"],
 )
-def test_a_secret_comes_before_the_service_and_an_old_one_goes_after_it(before: Found, said: list[str]) -> None:
+def test_a_secret_comes_before_the_service_and_an_old_one_goes_after_it(before: ExistingRenewal, said: list[str]) -> None:
     """Its name changes with the credentials."""
     changes = renewal.changes(given(), wanted(dns=DNS), desired(dns=DNS), before, MANAGER)
     assert [f"{one.verb} {one.what}" for one in changes] == said
@@ -185,7 +185,7 @@ def test_no_plan_shows_the_credentials() -> None:
 
 def test_the_hub_does_not_see_it_among_its_own() -> None:
     """It would remove it as one left over."""
-    hub = hub_service.Found(None, {NAME: "d1", "jupyterhub-github_client_id-1": "g1"})
+    hub = hub_service.ExistingHub(None, {NAME: "d1", "jupyterhub-github_client_id-1": "g1"})
     assert renewal.without_its_own(given(), hub).secrets == {"jupyterhub-github_client_id-1": "g1"}
 
 
@@ -194,14 +194,17 @@ def test_the_hub_does_not_see_it_among_its_own() -> None:
     [
         (Output(1, "", "No such file or directory"), None),
         (Output(0, "{half", ""), None),
-        (Output(0, '{"failures": 0, "said": "", "tried": "2026-11-15T12:00:00+00:00", "next": ""}', ""), State(0, "", None)),
+        (
+            Output(0, '{"failures": 0, "said": "", "tried": "2026-11-15T12:00:00+00:00", "next": ""}', ""),
+            RenewalState(0, "", None),
+        ),
         (
             Output(0, '{"failures": 2, "said": "x\\n  Detail: refused", "tried": "", "next": "2026-11-15T12:30:00+00:00"}', ""),
-            State(2, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
+            RenewalState(2, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
         ),
     ],
 )
-def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -> None:
+def test_how_it_stands_is_read_off_its_file(said: Output, state: RenewalState | None) -> None:
     """Before the first try there is none."""
     assert renewal.observe(FakeHost(commands={f"cat {renewal.STATE}": said})) == state
 
@@ -209,14 +212,14 @@ def test_how_it_stands_is_read_off_its_file(said: Output, state: State | None) -
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        (State(1, "refused", None), "once: refused"),
+        (RenewalState(1, "refused", None), "once: refused"),
         (
-            State(3, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
+            RenewalState(3, "refused", datetime(2026, 11, 15, 12, 30, tzinfo=UTC)),
             "3 times: refused; the next try is at 2026-11-15 12:30 UTC",
         ),
     ],
 )
-def test_a_failure_is_told_with_its_reason(state: State, told: str) -> None:
+def test_a_failure_is_told_with_its_reason(state: RenewalState, told: str) -> None:
     """And when it is tried again."""
     assert state.told == told
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import subdomains
 from tests.unit.support.fakes import DOMAIN, MANAGER, settings
@@ -13,7 +13,7 @@ from tests.unit.support.fakes import DOMAIN, MANAGER, settings
 WITH = settings(hub={"domain": DOMAIN, "subdomains": True})
 HUB, OTHER = "https://hub.example.org", "https://hub.example.org:8443"
 RUNNING = [
-    Notebook(user, service, "n1", "running", datetime(2026, 11, 15, tzinfo=UTC), "c")
+    RunningServer(user, service, "n1", "running", datetime(2026, 11, 15, tzinfo=UTC), "c")
     for user, service in (("ada", "hub-ada"), ("ada", "hub-ada-2"), ("grace", "hub-grace"))
 ]
 PLAN = Plan(
@@ -32,7 +32,7 @@ def spec(host: str) -> dict[str, Any]:
     return {"TaskTemplate": {"ContainerSpec": {"Env": variables}}}
 
 
-def price(before: str, now: str, running: list[Notebook]) -> list[tuple[Cost, tuple[str, ...]]]:
+def price(before: str, now: str, running: list[RunningServer]) -> list[tuple[Cost, tuple[str, ...]]]:
     """Return what each change of the plan costs, and whom."""
     plan = subdomains.priced(PLAN, spec(now), {"Spec": spec(before)}, lambda: running)
     return [(change.cost, change.people) for change in plan.changes]
@@ -51,7 +51,7 @@ def test_a_change_stops_the_servers_that_run(before: str, now: str) -> None:
 
 
 @pytest.mark.parametrize(("before", "now", "running"), [("", "", RUNNING), (HUB, HUB, RUNNING), ("", HUB, [])])
-def test_without_a_change_or_a_server_only_the_hub_restarts(before: str, now: str, running: list[Notebook]) -> None:
+def test_without_a_change_or_a_server_only_the_hub_restarts(before: str, now: str, running: list[RunningServer]) -> None:
     """As with any other update."""
     assert price(before, now, running) == [(Cost.NOTHING, ()), (Cost.HUB_RESTART, ())]
     assert subdomains.priced(PLAN, spec(HUB), None, lambda: RUNNING) is PLAN

@@ -11,7 +11,7 @@ from swarmhub.host import EngineError, Output
 from swarmhub.run.look import Look
 from swarmhub.settings import Settings
 from swarmhub.smoke import traces
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.fakes import MANAGER, WORKER1, FakeHost, settings
 from tests.unit.support.hubs import FakeHub, as_api
 
@@ -83,7 +83,7 @@ def test_homes_on_a_file_server_go_where_they_are_anybodys_own(
     hub: FakeHub, hosts: dict[str, FakeHost], monkeypatch: pytest.MonkeyPatch, name: str, pattern: str | None
 ) -> None:
     """They are removed in the hub's container, which has made them; one that all share stays."""
-    monkeypatch.setattr("swarmhub.status.shell.of_hub", lambda *_: Place(MANAGER, "c1"))
+    monkeypatch.setattr("swarmhub.status.shell.of_hub", lambda *_: ContainerLocation(MANAGER, "c1"))
     home: dict[str, Any] = {"type": "path", "path": "/srv/nfs", "name": name}
     if pattern:
         hosts[MANAGER].commands[FIND.format(pattern)] = Output(0, "", "")
@@ -93,7 +93,7 @@ def test_homes_on_a_file_server_go_where_they_are_anybodys_own(
 
 def test_a_folder_that_stays_is_told(hub: FakeHub, hosts: dict[str, FakeHost], monkeypatch: pytest.MonkeyPatch) -> None:
     """The line says what to remove by hand."""
-    monkeypatch.setattr("swarmhub.status.shell.of_hub", lambda *_: Place(MANAGER, "c1"))
+    monkeypatch.setattr("swarmhub.status.shell.of_hub", lambda *_: ContainerLocation(MANAGER, "c1"))
     hosts[MANAGER].commands[FIND.format("smoke--*")] = Output(1, "", "find: Permission denied\n")
     (error,) = removed(hub, hosts, settings(home={"type": "path", "path": "/srv/nfs"}))
     assert str(error) == f"{MANAGER}: homes of smoke tests stay: find: Permission denied. Remove smoke--* there by hand"

@@ -9,11 +9,11 @@ import pytest
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Output
 from swarmhub.status import logs
-from swarmhub.status.logs import ENGINE_LOG, Wanted
+from swarmhub.status.logs import ENGINE_LOG, LogSelection
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, settings
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
-LAST, SINCE = Wanted(None, follow=False), Wanted(NOW, follow=False)
+LAST, SINCE = LogSelection(None, follow=False), LogSelection(NOW, follow=False)
 SERVICE = {"ID": "s1"}
 
 
@@ -88,7 +88,7 @@ def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
 @pytest.mark.parametrize(
     ("wanted", "shown", "params"), [(LAST, 100, {"tail": "100"}), (SINCE, 150, {"tail": "all", "since": "1794744000.000000"})]
 )
-def test_by_default_the_last_hundred_lines_are_shown(wanted: Wanted, shown: int, params: dict[str, str]) -> None:
+def test_by_default_the_last_hundred_lines_are_shown(wanted: LogSelection, shown: int, params: dict[str, str]) -> None:
     """The engine counts them for each task, here they count for all; who names a time wants all that was said since."""
     host = manager(*(line(n % 60) for n in range(150)))
     assert len(list(logs.of_service(host, "jupyterhub", wanted))) == shown
@@ -98,9 +98,9 @@ def test_by_default_the_last_hundred_lines_are_shown(wanted: Wanted, shown: int,
 def test_following_goes_on_behind_the_last_line() -> None:
     """No line is shown twice, and none is missed between the two questions."""
     host = manager(line(1), "50 %")
-    assert list(logs.of_service(host, "jupyterhub", Wanted(None, follow=True))) == [line(1), "50 %", line(59, "later")]
+    assert list(logs.of_service(host, "jupyterhub", LogSelection(None, follow=True))) == [line(1), "50 %", line(59, "later")]
     assert host.engine.requests[-1].params["since"] == "1794740401.000000008"
-    assert list(logs.of_service(manager(), "jupyterhub", Wanted(None, follow=True))) == [line(59, "later")]
+    assert list(logs.of_service(manager(), "jupyterhub", LogSelection(None, follow=True))) == [line(59, "later")]
 
 
 def test_a_service_that_is_not_there_is_an_error() -> None:

@@ -12,7 +12,7 @@ from swarmhub.host import EngineError, Output
 from swarmhub.run.look import Look
 from swarmhub.settings import Settings
 from swarmhub.status import overview, summary
-from swarmhub.status.summary import Server, Status
+from swarmhub.status.summary import ServerStatus, Status
 from tests.unit.cluster.test_machine import PRINTED
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
@@ -164,4 +164,4 @@ def test_machines_get_times_in_iso_and_sizes_in_bytes(given: Settings, hosts: Ho
     assert facts["servers"] == [server | {"since": "2026-11-15T10:00:02+00:00"}]
     assert facts["images"][0]["nodes"][WORKER1] == {"id": "sha256:nb", "as_wanted": True}
     assert set(facts["certificate"]) == {"names", "issuer", "not_after", "days_left", "due", "failed_renewals"}
-    assert Server.__dataclass_fields__.keys() == facts["servers"][0].keys()
+    assert ServerStatus.__dataclass_fields__.keys() == facts["servers"][0].keys()

@@ -13,9 +13,9 @@ from swarmhub.cluster.machine import Machine
 from swarmhub.cluster.nodes import Row
 from swarmhub.errors import StepError
 from swarmhub.images.pull import Held
-from swarmhub.services.renewal import State
+from swarmhub.services.renewal import RenewalState
 from swarmhub.status import screen
-from swarmhub.status.summary import Hub, Image, Node, Server, Status
+from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
@@ -30,14 +30,16 @@ STATUS = Status(
     domain=DOMAIN,
     manager=MANAGER,
     nodes=(
-        Node(Row(MANAGER, "manager", "leader", "ready", "active", "29"), CALM),
-        Node(Row(WORKER1, "worker", "worker", "ready", "active", "29"), CALM),
+        NodeStatus(Row(MANAGER, "manager", "leader", "ready", "active", "29"), CALM),
+        NodeStatus(Row(WORKER1, "worker", "worker", "ready", "active", "29"), CALM),
     ),
-    hub=Hub("jupyterhub", "jupyterhub:abc", MANAGER, "c1", "running", NOW - timedelta(hours=3), "", 0, False, 140_000_000),
+    hub=ServiceStatus(
+        "jupyterhub", "jupyterhub:abc", MANAGER, "c1", "running", NOW - timedelta(hours=3), "", 0, False, 140_000_000
+    ),
     certificate=CERTIFICATE,
     renewal=None,
     images=(Image(NOTEBOOK, GOOD, {MANAGER: HELD, WORKER1: HELD}), Image("jupyterhub:abc", "", {MANAGER: HELD})),
-    servers=(Server("ada", WORKER1, "running", NOW - timedelta(minutes=5), 1_250_000_000),),
+    servers=(ServerStatus("ada", WORKER1, "running", NOW - timedelta(minutes=5), 1_250_000_000),),
 )
 
 
@@ -138,7 +140,7 @@ def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
         ),
         (replace(STATUS, hub=None), ("the hub is not deployed yet: fab deploy", screen.BAD)),
         (
-            replace(STATUS, renewal=State(2, "port 80 is closed", NOW)),
+            replace(STATUS, renewal=RenewalState(2, "port 80 is closed", NOW)),
             ("its renewal has failed 2 times: port 80 is closed; the next try is at 2026-11-15 12:00 UTC", screen.BAD),
         ),
         (replace(STATUS, certificate=None), ("no certificate yet: fab certs", screen.BAD)),
@@ -165,7 +167,7 @@ def test_a_certificate_is_due_with_a_third_of_its_life_left(is_own: bool, helps:
 
 def test_servers_stand_by_node_and_then_by_user() -> None:
     """One sees what a node's drain would move; an empty section would look like a failure."""
-    servers = tuple(Server(user, node, "running", NOW, None) for user, node in (("b", "n2"), ("c", "n1"), ("a", "n2")))
+    servers = tuple(ServerStatus(user, node, "running", NOW, None) for user, node in (("b", "n2"), ("c", "n1"), ("a", "n2")))
     shown = text(screen.lines(replace(STATUS, servers=servers)))[-3:]
     assert [line.split()[:2] for line in shown] == [["n1", "c"], ["n2", "a"], ["n2", "b"]]
     assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  none is running"

@@ -7,7 +7,7 @@ import pytest
 from swarmhub.errors import StepError
 from swarmhub.run.look import Look
 from swarmhub.status import shell
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, server_of, settings
 
 STAMP = "2026-11-15T10:00:00Z"
@@ -49,25 +49,25 @@ def of(request: Request, tasks: dict[str, Any]) -> list[Any]:
     return [tasks[service] for service in request.params["filters"]["service"]]
 
 
-def of_hub(hosts: Hosts) -> Place:
+def of_hub(hosts: Hosts) -> ContainerLocation:
     """Return where the hub's shell is."""
     return shell.of_hub(Look(settings(), hosts, MANAGER), hosts[MANAGER], "jupyterhub")
 
 
-def of_user(hosts: Hosts, user: str = "ada") -> Place:
+def of_user(hosts: Hosts, user: str = "ada") -> ContainerLocation:
     """Return where a user's shell is."""
     return shell.of_user(Look(settings(), hosts, MANAGER), hosts[MANAGER], "jupyterhub", user)
 
 
 def test_the_hubs_shell_is_where_the_hub_runs(hosts: Hosts) -> None:
     """The swarm says the node's id, and the host's own engine says which it is."""
-    assert of_hub(hosts) == Place(MANAGER, "c1")
+    assert of_hub(hosts) == ContainerLocation(MANAGER, "c1")
 
 
 @pytest.mark.parametrize("name", ["ada", "Ada"])
 def test_a_users_shell_is_where_the_server_runs(hosts: Hosts, name: str) -> None:
     """JupyterHub writes names in lower case."""
-    assert of_user(hosts, name) == Place(WORKER1, "c2")
+    assert of_user(hosts, name) == ContainerLocation(WORKER1, "c2")
 
 
 def test_a_user_without_a_server_is_told_who_has_one(hosts: Hosts) -> None:
@@ -103,4 +103,4 @@ def test_what_does_not_run_where_one_can_reach_it_has_no_shell(hosts: Hosts, tas
 @pytest.mark.parametrize(("terminal", "flag"), [(True, "-it"), (False, "-i")])
 def test_a_terminal_is_only_wanted_where_there_is_one(terminal: bool, flag: str) -> None:
     """What is piped in has none."""
-    assert shell.command(Place(WORKER1, "c2"), terminal=terminal)[:4] == ("docker", "exec", flag, "c2")
+    assert shell.command(ContainerLocation(WORKER1, "c2"), terminal=terminal)[:4] == ("docker", "exec", flag, "c2")

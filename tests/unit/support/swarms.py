@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from swarmhub.cluster.nodes import Member, Swarm, SwarmNode
-from swarmhub.notebooks.servers import Notebook
+from swarmhub.notebooks.servers import RunningServer
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2
 
 ADDRESSES = {MANAGER: "10.0.0.11", WORKER1: "10.0.0.21", WORKER2: "10.0.0.22"}
@@ -32,7 +32,7 @@ def with_nodes(*changed: SwarmNode) -> Swarm:
     return Swarm("cluster", tuple({one.id: one for one in (*WHOLE.nodes, *changed)}.values()))
 
 
-def notebook(user: str, on: str = "n2", state: str = "running") -> Notebook:
+def notebook(user: str, on: str = "n2", state: str = "running") -> RunningServer:
     """Return a user's server."""
     since = datetime(2026, 11, 15, 10, 0, tzinfo=UTC)
-    return Notebook(user=user, service=f"jupyterhub-{user}", node=on, state=state, since=since, container=f"c-{user}")
+    return RunningServer(user=user, service=f"jupyterhub-{user}", node=on, state=state, since=since, container=f"c-{user}")

@@ -13,7 +13,7 @@ from hub.shared import listed
 from swarmhub.host import Output
 from swarmhub.people import api
 from swarmhub.status import shell
-from swarmhub.status.shell import Place
+from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.cluster import Hosts, Type, changes
 from tests.unit.support.fakes import DOMAIN, MANAGER
 
@@ -55,7 +55,7 @@ def hub(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Hub:
         manager.commands[f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}"] = Output(0, "", "")
     made = Hub()
     monkeypatch.setattr(api, "connect", lambda _: made)
-    monkeypatch.setattr(shell, "of_hub", lambda *_: Place(MANAGER, "hub-1"))
+    monkeypatch.setattr(shell, "of_hub", lambda *_: ContainerLocation(MANAGER, "hub-1"))
     return made
 
 

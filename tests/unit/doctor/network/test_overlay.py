@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from swarmhub.doctor.network import overlay
-from swarmhub.doctor.network.overlay import Participant, Running, Trial
+from swarmhub.doctor.network.overlay import OverlayTrial, Participant, Running
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from tests.unit.doctor.answers import SpeakingHost
@@ -52,9 +52,9 @@ def hosts() -> dict[str, SpeakingHost]:
     return made
 
 
-def trial(hosts: dict[str, SpeakingHost]) -> Trial:
+def trial(hosts: dict[str, SpeakingHost]) -> OverlayTrial:
     """Return a trial on these hosts."""
-    return Trial(
+    return OverlayTrial(
         hosts["a"], "1a2b3c", {name: Participant(host, NODES[name], ("/bin", "/usr"), "amd64") for name, host in hosts.items()}
     )
 
@@ -129,7 +129,7 @@ def test_host_that_cannot_call_is_told(hosts: dict[str, SpeakingHost], clock: Cl
 
 def test_one_node_has_nothing_to_try(hosts: dict[str, SpeakingHost]) -> None:
     """No network is made for it."""
-    alone = Trial(hosts["a"], "1a2b3c", {"a": Participant(hosts["a"], "n1", ("/bin",), "amd64")})
+    alone = OverlayTrial(hosts["a"], "1a2b3c", {"a": Participant(hosts["a"], "n1", ("/bin",), "amd64")})
     assert (alone.run(SETTINGS, encrypted=False), hosts["a"].engine.requests) == ([], [])
 
 

@@ -6,15 +6,15 @@ import subprocess
 import pytest
 
 from swarmhub.doctor.network import peers
-from swarmhub.doctor.network.peers import Knock, Node
+from swarmhub.doctor.network.peers import Knock, Peer
 from swarmhub.errors import StepError
 from swarmhub.host import Output
 from tests.unit.doctor.answers import SpeakingHost
 
 A, B, C = (
-    Node("a", "10.0.0.1", is_manager=True),
-    Node("b", "10.0.0.2", is_manager=False),
-    Node("c", "10.0.0.3", is_manager=False),
+    Peer("a", "10.0.0.1", is_manager=True),
+    Peer("b", "10.0.0.2", is_manager=False),
+    Peer("c", "10.0.0.3", is_manager=False),
 )
 ALL = (A, B, C)
 
@@ -40,7 +40,7 @@ def test_host_without_bash_is_told() -> None:
 
 def test_many_nodes_knock_at_the_next_ones() -> None:
     """The work of each stays bounded, and every node is knocked at."""
-    many = [Node(str(n), f"10.0.1.{n}", is_manager=False) for n in range(100)]
+    many = [Peer(str(n), f"10.0.1.{n}", is_manager=False) for n in range(100)]
     assert {len(peers.neighbours(node, many)) for node in many} == {peers.NEIGHBOURS}
     assert {other.host for node in many for other in peers.neighbours(node, many)} == {node.host for node in many}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmhub.doctor.network import published
-from swarmhub.engine.ports import Holder
+from swarmhub.engine.ports import PortHolder
 from tests.unit.support.fakes import MANAGER, FakeHost, settings
 
 
@@ -12,15 +12,15 @@ from tests.unit.support.fakes import MANAGER, FakeHost, settings
     [
         (80, None, "ok"),
         (443, None, "ok"),
-        (443, Holder("the container jupyterhub.1.x", service="jupyterhub"), "ok"),
-        (443, Holder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
-        (80, Holder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
-        (80, Holder("the container happy_noyce", {"swarmhub": "certs"}), "ok"),
-        (80, Holder("the process apache2 (pid 7)"), "failure"),
-        (443, Holder("the container web", service="shop"), "failure"),
+        (443, PortHolder("the container jupyterhub.1.x", service="jupyterhub"), "ok"),
+        (443, PortHolder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
+        (80, PortHolder("the container jupyterhub-proxy.1.x", service="jupyterhub-proxy"), "ok"),
+        (80, PortHolder("the container happy_noyce", {"swarmhub": "certs"}), "ok"),
+        (80, PortHolder("the process apache2 (pid 7)"), "failure"),
+        (443, PortHolder("the container web", service="shop"), "failure"),
     ],
 )
-def test_port_is_free_or_ours(port: int, holder: Holder | None, level: str) -> None:
+def test_port_is_free_or_ours(port: int, holder: PortHolder | None, level: str) -> None:
     """Anything else on it fails, by name."""
     (found,) = published.judge({port: holder}, settings(), MANAGER)
     assert (found.level, holder is None or level == "ok" or holder.name in found.text) == (level, True)
