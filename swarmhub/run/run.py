@@ -32,6 +32,7 @@ class Run:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._started = time.monotonic()
+        self._is_checked = False
         self.report = Report()
         self.changed = 0
         self._shown: dict[str, Plan] = {}
@@ -178,6 +179,8 @@ class Run:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
 
         """
+        if self._is_checked:
+            return
         from swarmhub.certificate import certs, own
         from swarmhub.images import build
         from swarmhub.settings import members
@@ -197,6 +200,7 @@ class Run:
                 problems += error.problems
         if problems:
             raise SettingsError(*problems)
+        self._is_checked = True
 
     @cached_property
     def journal(self) -> "Journal":
