@@ -38,9 +38,10 @@ async def _end() -> None:
 
 async def _joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, half: float) -> None:
     """Pass on what either side sends; TCP's own handshake takes a round trip, too."""
-    await asyncio.sleep(2 * half)
-    there, back = await asyncio.open_connection(HERE, port)
-    await asyncio.gather(_passing(reader, back, half), _passing(there, writer, half))
+    with suppress(asyncio.CancelledError):  # that is the end of all
+        await asyncio.sleep(2 * half)
+        there, back = await asyncio.open_connection(HERE, port)
+        await asyncio.gather(_passing(reader, back, half), _passing(there, writer, half))
 
 
 async def _passing(source: asyncio.StreamReader, to: asyncio.StreamWriter, half: float) -> None:

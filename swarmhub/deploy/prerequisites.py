@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Member
 from swarmhub.errors import StepError
-from swarmhub.images import build, pull
+from swarmhub.images import pull
 from swarmhub.images.pull import Held
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Plan
@@ -31,7 +31,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     if look.volume() is None:
         raise StepError(manager, f"there is no volume {settings.volume.name}", "Create it first: fab volume")
     certificate = certs.require(look.certificate(), manager)
-    tags = [one.tag for one in build.wanted(settings)]
+    tags = [one.tag for one in look.builds]
     if lacking := [tag for tag in tags if not look.hub_image(tag)]:
         raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
     held = pull.reached(look.images(settings.hosts.all), settings.hosts.all)
@@ -88,7 +88,7 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     is_new = certificate is None or before[certs.STEP].changes
     fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
     held, inner = look.held(manager), look.proxy_network()
-    tags = [one.tag for one in build.wanted(settings)]
+    tags = [one.tag for one in look.builds]
     of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
     pulled = {image: Held("", frozenset({wanted[image]})) for image in pull.lacking(wanted, held)}
     return Parts(

@@ -86,7 +86,7 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
 
 def hub_image_plan(run: Run) -> Plan:
     """Plan the step `build-hub`."""
-    wanted = build.wanted(run.settings)
+    wanted = run.look.builds
     return build.plan(wanted, [one.tag for one in wanted if run.look.hub_image(one.tag)], run.manager)
 
 

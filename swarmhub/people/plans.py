@@ -37,7 +37,7 @@ def before_service(run: Run) -> Plan:
     """
     text, nothing = build.userlist(run.settings), Plan(users.STEP, "the hub starts with the userlist")
     service = run.look.service().service
-    if service is None or service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == build.desired(run.settings).tag:
+    if service is None or service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == run.look.builds[0].tag:
         return nothing
     try:
         place = _place(run)

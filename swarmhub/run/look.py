@@ -1,7 +1,7 @@
 """One look at the cluster: every question is asked once, until something has changed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
+from swarmhub.images.build import HubImage
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
@@ -66,7 +67,12 @@ class Look:
         at_once(jobs, most=len(jobs))
 
     def _hub_images(self) -> None:
-        at_once([partial(self.hub_image, image.tag) for image in build.wanted(self._settings)])
+        at_once([partial(self.hub_image, image.tag) for image in self.builds])
+
+    @cached_property
+    def builds(self) -> tuple[HubImage, ...]:
+        """Return the images to build, read once: no change to the cluster makes them others."""
+        return build.wanted(self._settings)
 
     def forget(self) -> None:
         """Ask anew from here on: something has been changed."""

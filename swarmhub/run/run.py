@@ -34,6 +34,7 @@ class Run:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._started = time.monotonic()
+        self._is_checked = False
         flags = context.config
         self.report = Report(details=flags.get("swarmhub_details", False), verbose=flags.get("swarmhub_verbose", False))
         self.changed: Counter[str] = Counter()
@@ -194,6 +195,8 @@ class Run:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
 
         """
+        if self._is_checked:
+            return
         from swarmhub.certificate import certs, own
         from swarmhub.images import build
         from swarmhub.settings import members
@@ -213,6 +216,7 @@ class Run:
                 problems += error.problems
         if problems:
             raise SettingsError(*problems)
+        self._is_checked = True
 
     @cached_property
     def journal(self) -> "Journal":
