@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -162,8 +163,9 @@ def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time of the settings, with what was heard last."""
-    docker = engine(task("starting"))
-    error = failed(docker, monkeypatch, notebook={"start_timeout": "1s"})
+    seconds = count(0, 30)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    error = failed(engine(task("starting")), monkeypatch, notebook={"start_timeout": "1s"})
     assert "did not answer within 1 seconds. The last that was heard: Starting on worker1" in error.jupyterhub_message
 
 
