@@ -1,4 +1,4 @@
-"""What an operator types: a function a step, in the module of its chapter. `invoke` reads this, `fab` the fabfile."""
+"""What an operator types: a function for each step. `invoke` reads this, `fab` the fabfile."""
 
 import sys
 from pathlib import Path
@@ -29,8 +29,8 @@ from tasks import (
 )
 
 ns = Collection()
-DOCUMENT = (network, volume, certs, images, firewall, hub)
-for module in (*DOCUMENT, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
+DEPLOYING = (network, volume, certs, images, firewall, hub)
+for module in (*DEPLOYING, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor "agree", which is a part of deploy.
         if found.body.__module__ == module.__name__ and found is not plan.agree:

@@ -16,12 +16,12 @@ def completion(c: Context, shell: str = "") -> None:
     from pathlib import Path
 
     from swarmhub.errors import UsageError
-    from swarmhub.run import completion as chapter
+    from swarmhub.run import completion as room
 
     with step(c, "completion") as run:
         chosen = shell or Path(os.environ.get("SHELL", "")).name
-        if chosen not in chapter.SHELLS:
+        if chosen not in room.SHELLS:
             raise UsageError(
-                f"completion knows {', '.join(chapter.SHELLS)}, not {chosen or 'this shell'}: fab completion --shell bash"
+                f"completion knows {', '.join(room.SHELLS)}, not {chosen or 'this shell'}: fab completion --shell bash"
             )
-        run.report.say(chapter.script(chosen))
+        run.report.say(room.script(chosen))

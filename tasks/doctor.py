@@ -10,13 +10,13 @@ from swarmhub.run.task import step, step_task
 @step_task(help={"json": "Print JSON, for scripts."})
 def doctor(c: Context, json: bool = False) -> None:
     """Check everything that commonly goes wrong, on all hosts at once; each line says what helps."""
-    from swarmhub import doctor as chapter
+    from swarmhub import doctor as room
     from swarmhub import settings
     from swarmhub.doctor import finding
 
-    with step(c, chapter.STEP) as run:
-        with run.report.working(chapter.STEP, "checking every node"):
-            findings = chapter.examine(run.settings, settings.path(), run.hosts, run.manager)
+    with step(c, room.STEP) as run:
+        with run.report.working(room.STEP, "checking every node"):
+            findings = room.examine(run.settings, settings.path(), run.hosts, run.manager)
         if json:
             run.report.json(finding.as_json(findings))
         else:

@@ -10,14 +10,14 @@ from swarmhub.run.task import step, step_task
 def firewall(c: Context) -> None:
     """Keep notebooks away from the nodes' own ports and from a cloud's metadata, by rules in every node's firewall."""
     from swarmhub.deploy import on_nodes, steps
-    from swarmhub.firewall import firewall as chapter
+    from swarmhub.firewall import firewall as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         run.apply(steps.firewall_plan(run))
         if run.settings.firewall.enabled:
             nodes, found = on_nodes.open_nodes(run), run.look.firewall()
-            with run.report.working(chapter.STEP, "waiting until the rules are active on every node"):
-                chapter.ensure(run.hosts[run.manager], run.settings.hub.service, nodes, found)
+            with run.report.working(room.STEP, "waiting until the rules are active on every node"):
+                room.ensure(run.hosts[run.manager], run.settings.hub.service, nodes, found)
 
 
 @step_task()

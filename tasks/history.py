@@ -44,7 +44,7 @@ def releases(c: Context, json: bool = False) -> None:
     """List the hub's releases, the newest first; a star marks the one that runs."""
     from dataclasses import asdict
 
-    from swarmhub.history import releases as chapter
+    from swarmhub.history import releases as room
 
     with step(c, "releases") as run:
         known = run.look.releases()
@@ -52,7 +52,7 @@ def releases(c: Context, json: bool = False) -> None:
             run.report.json([asdict(release) for release in known])
         else:
             heads = ("  RELEASE", "MADE (UTC)", "BY", "COMMIT", "HUB IMAGE", "NOTEBOOK", "DATABASE BEFORE IT")
-            run.report.table(heads, chapter.rows(known, run.look.service().service))
+            run.report.table(heads, room.rows(known, run.look.service().service))
 
 
 @step_task(
@@ -65,12 +65,12 @@ def releases(c: Context, json: bool = False) -> None:
 def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
     """Go back to an earlier release: its hub image, service and notebook images."""
     from swarmhub.deploy import way_back
-    from swarmhub.history import rollback as chapter
+    from swarmhub.history import rollback as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         known = run.look.releases()
-        target = chapter.choose(known, release)
-        run.report.line(chapter.STEP, f"to release {target.number}, made {target.made} by {target.who}")
+        target = room.choose(known, release)
+        run.report.line(room.STEP, f"to release {target.number}, made {target.made} by {target.who}")
         run.show([way_back.plan(run, target, with_database=with_database)])
         run.apply(way_back.plan(run, target, with_database=with_database))
         run.report.way_back(target, known[-1], run.seconds)

@@ -1,4 +1,4 @@
-"""The document's last chapters: the hub's image, its service, and all of it together."""
+"""The hub's image, its service, and a whole deploy."""
 
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,9 @@ def service(c: Context, yes: bool = False) -> None:
     """Create the hub's service, or update it where it differs."""
     from swarmhub.deploy import prerequisites, steps
     from swarmhub.people import plans
-    from swarmhub.services import hub as chapter
+    from swarmhub.services import hub as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         run.check()
         people = plans.before_service(run)
         if people.changes:
@@ -67,7 +67,7 @@ def service(c: Context, yes: bool = False) -> None:
         parts = prerequisites.require(run.settings, run.look, run.manager)
         prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
         run.apply(steps.service_plan(run, parts))
-        _ensure(run, chapter.STEP, run.settings.hub.service)
+        _ensure(run, room.STEP, run.settings.hub.service)
 
 
 def _ensure(run: "Run", step: str, service: str) -> None:

@@ -1,4 +1,4 @@
-"""The document's chapter on the notebook images."""
+"""The notebook images."""
 
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,11 @@ def prepull_all(c: Context) -> None:
 
 def _pull(run: "Run", nodes: tuple[str, ...]) -> None:
     from swarmhub.deploy import on_nodes, steps
-    from swarmhub.images import pull as chapter
+    from swarmhub.images import pull as room
 
     wanted = steps.wanted_images(run, nodes)
     run.apply(steps.images_plan(run, nodes))
-    chapter.verify(wanted, run.look.images(nodes))
+    room.verify(wanted, run.look.images(nodes))
     opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)

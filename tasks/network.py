@@ -1,4 +1,4 @@
-"""The document's first chapters: the swarm's nodes, and the overlay network."""
+"""The swarm's nodes, and the overlay network."""
 
 from invoke.context import Context
 
@@ -25,9 +25,9 @@ def nodes(c: Context) -> None:
 def network(c: Context, recreate: bool = False, yes: bool = False) -> None:
     """Create the overlay networks of hub, proxy and notebooks."""
     from swarmhub.deploy import steps
-    from swarmhub.services import network as chapter
+    from swarmhub.services import network as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         if recreate:
             run.show([steps.network_plan(run, recreate=True)])
         run.apply(steps.network_plan(run, recreate=recreate))

@@ -22,10 +22,10 @@ def plan(c: Context, json: bool = False, details: bool = False, commands: bool =
     with step(c, "plan") as run:
         run.check()
         run.connect()
-        from swarmhub.deploy import steps as chapters
+        from swarmhub.deploy import steps as planning
 
         with run.report.working("plan", LOOKING):
-            steps = chapters.every_plan(run)
+            steps = planning.every_plan(run)
         run.report.steps(steps, as_json=json, commands=commands)
         if any(plan.error for plan in steps):
             raise Exit(code=FAILED)
@@ -36,9 +36,9 @@ def plan(c: Context, json: bool = False, details: bool = False, commands: bool =
 @step_task()
 def agree(c: Context) -> None:
     """Show the plan of the whole deploy, ask if it interrupts somebody, and lock the cluster."""
-    from swarmhub.deploy import steps as chapters
+    from swarmhub.deploy import steps as planning
 
     with step(c, "plan") as run:
         with run.report.working("plan", LOOKING):
-            steps = chapters.every_plan(run)
+            steps = planning.every_plan(run)
         run.show(steps)

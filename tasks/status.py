@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def status(c: Context, watch: bool = False, json: bool = False) -> None:
     """Show nodes, hub, certificate, images and users' servers on one screen."""
     from swarmhub.status import overview, screen
-    from swarmhub.status import summary as chapter
+    from swarmhub.status import summary as room
     from swarmhub.status.watch import watch as keep_showing
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
 
-        def ask() -> chapter.Status:
+        def ask() -> room.Status:
             run.look.forget()
             return overview.observe(run.settings, run.look, run.hosts, run.manager)
 
@@ -34,7 +34,7 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
             with run.report.live() as show:
                 keep_showing(ask, show)
         elif json:
-            run.report.json(chapter.as_json(ask()))
+            run.report.json(room.as_json(ask()))
         else:
             run.report.screen(screen.lines(ask()))
 
@@ -52,12 +52,12 @@ def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follo
     """Show the log of the hub, a user's server or a node's engine."""
     from datetime import UTC, datetime
 
-    from swarmhub.status import logs as log_chapter
+    from swarmhub.status import logs as log_room
 
-    with step(c, log_chapter.STEP, on_nodes=engine) as run:
+    with step(c, log_room.STEP, on_nodes=engine) as run:
         if (user and engine) or (node and not engine):
             raise UsageError("--node goes with --engine, --user goes alone")
-        wanted = log_chapter.LogSelection(log_chapter.since(since, datetime.now(UTC)), follow)
+        wanted = log_room.LogSelection(log_room.since(since, datetime.now(UTC)), follow)
         # To follow has no other end.
         with suppress(KeyboardInterrupt) if follow else nullcontext():
             for line in _lines(run, wanted, user, engine, node):
@@ -66,25 +66,25 @@ def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follo
 
 def _lines(run: "Run", wanted: "LogSelection", user: str, engine: bool, node: str) -> Iterator[str]:
     from swarmhub.notebooks import servers
-    from swarmhub.status import logs as log_chapter
+    from swarmhub.status import logs as log_room
 
     if engine:
-        host = log_chapter.engine_host(run.named, node, run.settings, run.manager)
-        return log_chapter.of_engine(run.hosts[host], wanted)
+        host = log_room.engine_host(run.named, node, run.settings, run.manager)
+        return log_room.of_engine(run.hosts[host], wanted)
     manager, hub = run.hosts[run.manager], run.settings.hub.service
     name = servers.named(servers.observe(manager, hub), user, run.manager).service if user else hub
-    return log_chapter.of_service(manager, name, wanted)
+    return log_room.of_service(manager, name, wanted)
 
 
 @step_task(help={"user": "In this user's container instead of the hub's."})
 def shell(c: Context, user: str = "") -> None:
     """Open a shell in the hub's container or a user's; what is piped in is run there."""
-    from swarmhub.status import shell as shell_chapter
+    from swarmhub.status import shell as shell_room
 
-    with step(c, shell_chapter.STEP) as run:
+    with step(c, shell_room.STEP) as run:
         manager, hub = run.hosts[run.manager], run.settings.hub.service
-        place = shell_chapter.of_user(run.look, manager, hub, user) if user else shell_chapter.of_hub(run.look, manager, hub)
+        place = shell_room.of_user(run.look, manager, hub, user) if user else shell_room.of_hub(run.look, manager, hub)
         terminal = run.report.is_terminal
-        code = run.hosts[place.host].attach(*shell_chapter.command(place, terminal=terminal), terminal=terminal)
+        code = run.hosts[place.host].attach(*shell_room.command(place, terminal=terminal), terminal=terminal)
     if code:
         raise Exit(code=code)

@@ -15,14 +15,14 @@ from swarmhub.run.task import step, step_task
 def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
     """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
     from swarmhub.deploy import membership
-    from swarmhub.teardown import teardown as chapter
+    from swarmhub.teardown import teardown as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         plan, kept = membership.teardown_plan(run, with_data=with_data)
         run.report.kept(kept)
         if plan.changes:
             run.confirm(plan, "Remove all this?")
             if with_data:
-                chapter.require_name(name or run.ask_for("The cluster's name", "--name"), run.settings.hub.domain)
+                room.require_name(name or run.ask_for("The cluster's name", "--name"), run.settings.hub.domain)
         run.journal.leaves_entry = False
         run.apply(plan)

@@ -11,28 +11,28 @@ def users(c: Context, json: bool = False) -> None:
     from datetime import UTC, datetime
 
     from swarmhub.people import plans
-    from swarmhub.people import users as chapter
+    from swarmhub.people import users as room
 
-    with step(c, chapter.SHOW) as run:
+    with step(c, room.SHOW) as run:
         found = plans.found(run)
-        people = chapter.people(found, run.settings.access)
+        people = room.people(found, run.settings.access)
         if json:
-            run.report.json(chapter.as_json(people))
+            run.report.json(room.as_json(people))
             return
-        run.report.table(chapter.HEADS, chapter.rows(people, datetime.now(UTC)), chapter.styles(people))
+        run.report.table(room.HEADS, room.rows(people, datetime.now(UTC)), room.styles(people))
         if plans.wanted(run) != found.listed.current:
-            run.report.line(chapter.SHOW, "the userlist here is another than the hub's. Next: fab users-sync", style="yellow")
+            run.report.line(room.SHOW, "the userlist here is another than the hub's. Next: fab users-sync", style="yellow")
 
 
 @step_task(help={"yes": "Do not ask before people are removed."})
 def users_sync(c: Context, yes: bool = False) -> None:
     """Bring the running hub in line with the userlist: add who is new, remove who is no longer named."""
     from swarmhub.people import plans
-    from swarmhub.people import users as chapter
+    from swarmhub.people import users as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         run.check()
         plan, removed = plans.sync(run)
         if removed:
-            run.confirm(plan, chapter.question(removed))
+            run.confirm(plan, room.question(removed))
         run.apply(plan)

@@ -1,4 +1,4 @@
-"""The document's chapter on the data volume."""
+"""The data volume."""
 
 from invoke.context import Context
 
@@ -9,7 +9,7 @@ from swarmhub.run.task import step, step_task
 def volume(c: Context) -> None:
     """Create the hub's data volume on the manager."""
     from swarmhub.deploy import steps
-    from swarmhub.services import volume as chapter
+    from swarmhub.services import volume as room
 
-    with step(c, chapter.STEP) as run:
+    with step(c, room.STEP) as run:
         run.apply(steps.volume_plan(run))

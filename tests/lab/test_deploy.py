@@ -20,7 +20,7 @@ def test_first_deploy_succeeds(first_deploy: Done) -> None:
 
 
 def test_steps_run_in_the_documents_order(first_deploy: Done) -> None:
-    """Every step of the document says something, in the document's order; the plan before it is indented."""
+    """Every step of a deploy says something, in the order of a deploy; the plan before it is indented."""
     said = [line.split()[0] for line in first_deploy.out.splitlines() if line[:1].strip() and line.split()[0] in STEPS]
     assert tuple(dict.fromkeys(said)) == STEPS
 

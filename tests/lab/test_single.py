@@ -1,4 +1,4 @@
-"""The document's arrangement: one service that runs hub and proxy, with the engine's plain socket."""
+"""The arrangement of a manual installation: one service that runs hub and proxy, with the engine's plain socket."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SINGLE = (
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the lab's hosts.toml for the document's arrangement."""
+    """Return the lab's hosts.toml for the arrangement of a manual installation."""
     return variant(tmp_path_factory.mktemp("single"), *SINGLE)
 
 
@@ -47,7 +47,7 @@ def test_the_services_beside_the_hub_are_gone(single: Lab) -> None:
 
 
 def test_service_is_the_documents(single: Lab) -> None:
-    """The service is pinned to the manager, publishes 443 and has the document's network, mounts and variables."""
+    """The service is pinned to the manager, publishes 443 and has a manual installation's network, mounts and variables."""
     spec = json.loads(single.docker("service", "inspect", HUB))[0]["Spec"]
     template = spec["TaskTemplate"]
     container = template["ContainerSpec"]

@@ -37,7 +37,7 @@ def changed(**parts: Any) -> dict[str, Any]:
         changed(Mounts=[{"Target": "/b"}, {"Target": "/a"}]),
         changed(Secrets=[{"SecretName": "x-1", "SecretID": "id", "File": {"Name": "X"}}], Isolation="default"),
     ],
-    ids=["the order of variables", "the document's spelling", "the order of mounts", "what an engine fills in"],
+    ids=["the order of variables", "a manual spelling", "the order of mounts", "what an engine fills in"],
 )
 def test_other_words_for_the_same_are_no_difference(same: dict[str, Any]) -> None:
     """A plan is empty after a deploy."""

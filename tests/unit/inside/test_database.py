@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.history import database as chapter
+from swarmhub.history import database as database_room
 from swarmhub.inside import database as inside
 from swarmhub.inside.database import main
 
@@ -241,7 +241,7 @@ def test_a_copy_is_removed(do: Do, live: Path, copy: Path) -> None:
 
 def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
     """It runs alone in a container: a file, its arguments, and a line of JSON at the end."""
-    command = [sys.executable, "-I", str(chapter.SCRIPT), "copy", str(live), str(copy)]
+    command = [sys.executable, "-I", str(database_room.SCRIPT), "copy", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (json.loads(done.stdout)["users"], users(copy)) == (2, ["ada", "grace"])
 
@@ -250,7 +250,7 @@ def test_the_last_line_of_an_error_says_what_is_wrong(live: Path, copy: Path) ->
     """The operator reads it; the lines above it are Python's."""
     copy.parent.mkdir(exist_ok=True)
     copy.write_bytes(b"nothing that SQLite reads" * 100)
-    command = [sys.executable, "-I", str(chapter.SCRIPT), "restore", str(live), str(copy)]
+    command = [sys.executable, "-I", str(database_room.SCRIPT), "restore", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "sqlite3.DatabaseError: file is not a database")
 

@@ -15,19 +15,19 @@ FREE = ("groups", "jupyterhub")
 
 @pytest.mark.parametrize("table", [name for name in Settings.model_fields if name not in FREE])
 def test_every_setting_is_on_the_page(table: str) -> None:
-    """Each table of hosts.toml has a chapter, and each of its keys a row."""
+    """Each table of hosts.toml has a section, and each of its keys a row."""
     head = f"[[{table}]]" if table in LISTS else f"[{table}]"
-    chapter = reference.page().partition(f"\n## {head}\n")[2].partition("\n## ")[0]
+    section = reference.page().partition(f"\n## {head}\n")[2].partition("\n## ")[0]
     model = LISTS.get(table, Settings.model_fields[table].annotation)
-    rows = [line.split("`")[1] for line in chapter.splitlines() if line.startswith("| `")]
+    rows = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
     assert rows == list(getattr(model, "model_fields"))  # noqa: B009 - its type is not known here
 
 
 @pytest.mark.parametrize("table", FREE)
 def test_a_table_with_keys_of_ones_own_says_what_they_are(table: str) -> None:
-    """It has a chapter with a sentence instead of rows."""
-    chapter = reference.page().partition(f"\n## [{table}]\n")[2].partition("\n## ")[0]
-    assert chapter.strip() == Settings.model_fields[table].description
+    """It has a section with a sentence instead of rows."""
+    section = reference.page().partition(f"\n## [{table}]\n")[2].partition("\n## ")[0]
+    assert section.strip() == Settings.model_fields[table].description
 
 
 @pytest.mark.parametrize(

@@ -624,13 +624,13 @@ def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: 
 
 
 def test_a_hosts_engine_is_one(connections: Any) -> None:
-    """All chapters that ask a host speak to the same engine, over the same connection."""
+    """All rooms that ask a host speak to the same engine, over the same connection."""
     host = SshHost(HOST, connections)
     assert (host.engine is host.engine, host.engine.host) == (True, HOST)
 
 
 def test_a_host_runs_commands_under_its_own_name(connections: Any) -> None:
-    """What a chapter runs on a host goes over that host's connection."""
+    """What a room runs on a host goes over that host's connection."""
     connections.run = lambda *words: Output(0, " ".join(words), "")
     assert SshHost(HOST, connections).run("cat", "a") == Output(0, f"{HOST} cat a", "")
 
