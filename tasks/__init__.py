@@ -29,10 +29,11 @@ from tasks import (
 )
 
 ns = Collection()
+PARTS = (plan.agree, images.all_images)
 DEPLOYING = (network, volume, certs, images, firewall, hub)
 for module in (*DEPLOYING, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
-        # Not what a module imports from another, nor "agree", which is a part of deploy.
-        if found.body.__module__ == module.__name__ and found is not plan.agree:
+        # Not what a module imports from another, nor what is a part of a deploy only.
+        if found.body.__module__ == module.__name__ and found not in PARTS:
             ns.add_task(found)
 ns.add_collection(Collection.from_module(lab, name="lab"))

@@ -7,7 +7,7 @@ from invoke.context import Context
 from swarmhub.run.task import step, step_task
 from tasks.certs import certs
 from tasks.firewall import firewall
-from tasks.images import prepull_all
+from tasks.images import all_images
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
@@ -78,7 +78,7 @@ def _ensure(run: "Run", step: str, service: str) -> None:
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, prepull_all, firewall, build_hub, proxy, service],
+    pre=[check, nodes, agree, network, volume, certs, all_images, firewall, proxy, service],
     help={
         "yes": "Do not ask. Needed without a terminal where notebooks would stop or people be removed.",
         "smoke": "Then prove on every node that notebooks work, as `fab smoke` does.",

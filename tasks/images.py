@@ -7,6 +7,7 @@ from invoke.context import Context
 from swarmhub.run.task import step, step_task
 
 if TYPE_CHECKING:
+    from swarmhub.plan.plans import Plan
     from swarmhub.run.run import Run
 
 
@@ -24,12 +25,21 @@ def prepull_all(c: Context) -> None:
         _pull(run, run.settings.hosts.all)
 
 
-def _pull(run: "Run", nodes: tuple[str, ...]) -> None:
+@step_task()
+def all_images(c: Context) -> None:
+    """Pull the notebook images on every node, and build the hub's on the manager at the same time."""
+    from swarmhub.deploy import steps
+
+    with step(c, "images") as run:
+        _pull(run, run.settings.hosts.all, steps.hub_image_plan(run))
+
+
+def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     from swarmhub.deploy import on_nodes, steps
     from swarmhub.images import pull as room
 
     wanted = steps.wanted_images(run, nodes)
-    run.apply(steps.images_plan(run, nodes))
+    run.apply(steps.images_plan(run, nodes), *builds)
     room.verify(wanted, run.look.images(nodes))
     opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:

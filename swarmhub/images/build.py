@@ -31,6 +31,11 @@ class HubImage:
     files: context.Files
     base: str
 
+    @property
+    def name(self) -> str:
+        """Return the tag without what changes with the content."""
+        return self.tag.partition(":")[0]
+
 
 def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
     """Read and check what goes into the image.
@@ -85,12 +90,12 @@ def observe(manager: Host, tag: str) -> bool:
 def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Plan:
     """Return the builds of what is not in `held`, by its tag: its inputs have changed."""
     changes = tuple(_build(image, manager) for image in images if image.tag not in held)
-    return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes)
+    return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes, at_once=True)
 
 
 def _build(image: HubImage, manager: str) -> Change:
     differs = flat({"tag": image.tag, "base": image.base})
-    return Change("build", image.tag, manager, _Builder(image), differs, gist=f"on {image.base}")
+    return Change("build", image.tag, manager, _Builder(image), differs, gist=f"on {image.base}", lane=image.name)
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class _Builder:
         for event in host.engine.build(context.archive(self.image.files), self.image.tag, {"BASE": self.image.base}):
             for line in event.get("stream", "").splitlines():
                 if line.strip():
-                    progress.output(host.name, line.rstrip())
+                    progress.output(f"{host.name} {self.image.name}", line.rstrip())
 
 
 def userlist(settings: Settings) -> str:

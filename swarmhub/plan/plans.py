@@ -37,11 +37,11 @@ class Progress(Protocol):
     def log(self, host: str, line: str) -> None:
         """Say a line that the operator should read."""
 
-    def output(self, host: str, line: str) -> None:
-        """Take a line of a long work's own output, of which only the last matter."""
+    def output(self, place: str, line: str) -> None:
+        """Take a line of a long work's own output, of which only the last matter; `place` is the change's."""
 
-    def failed(self, host: str) -> None:
-        """Say the last lines of a host's output: the work has failed."""
+    def failed(self, place: str) -> None:
+        """Say the last lines of a place's output: the work has failed."""
 
     def amount(self, host: str, done: int, total: int) -> None:
         """Say how many of the bytes known so far have come."""
@@ -49,7 +49,10 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do on one host; the `gist` of what is made says in a line what its many fields say."""
+    """One thing to do on one host; the `gist` of what is made says in a line what its many fields say.
+
+    Where a plan does things at once, changes of different lanes do not wait for each other, though they are on one host.
+    """
 
     verb: str
     what: str
@@ -60,6 +63,7 @@ class Change:
     people: tuple[str, ...] = ()
     command: str = ""
     gist: str = ""
+    lane: str = ""
 
     def __post_init__(self) -> None:
         """Keep secrets out of the command: it is only shown."""
@@ -69,6 +73,11 @@ class Change:
     def sentence(self) -> str:
         """Return what is done, in a line."""
         return f"{self.verb} {self.what} on {self.host}"
+
+    @property
+    def place(self) -> str:
+        """Return what its output is called by: the host, and the lane if it has one of its own."""
+        return f"{self.host} {self.lane}".strip()
 
     @property
     def price(self) -> str:
@@ -161,11 +170,11 @@ class ChangeLog(Protocol):
 
 
 def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
-    """Apply the changes in order, or each host's in order and all hosts at once where the plan says so.
+    """Apply the changes in order, or each lane's in order and all lanes at once where the plan says so.
 
     Raises:
         StepError: a change failed; those before it stay done.
-        StepErrors: several of those at once failed; the other hosts' were finished.
+        StepErrors: several of those at once failed; the other lanes' were finished.
 
     """
     if not plan.at_once:
@@ -173,7 +182,7 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Ch
         return
     lanes: dict[str, list[Change]] = {}
     for change in plan.changes:
-        lanes.setdefault(change.host, []).append(change)
+        lanes.setdefault(change.place, []).append(change)
     every([partial(_in_order, lane, hosts, progress, journal) for lane in lanes.values()])
 
 
@@ -189,10 +198,10 @@ def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journa
         change.apply(hosts[change.host], progress)
         journal.done(change)
     except EngineError as error:
-        progress.failed(change.host)
+        progress.failed(change.place)
         raise StepError(error.host, f"cannot {change.verb} {change.what}: {error.message}", remedy(error)) from error
     except StepError:
-        progress.failed(change.host)
+        progress.failed(change.place)
         raise
 
 

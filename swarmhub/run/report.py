@@ -208,8 +208,8 @@ class Report:
     def doing(self, change: Change) -> None:
         """Say on a terminal what is being done."""
         with self._lock:
-            self._last[change.host], self._at[change.host] = deque(maxlen=LAST_LINES), ""
-            self._began[change.host] = self._said[change.host] = time.monotonic()
+            self._last[change.place], self._at[change.place] = deque(maxlen=LAST_LINES), ""
+            self._began[change.place] = self._said[change.place] = time.monotonic()
             if self._working is not None:
                 self._working.say(change.sentence)
 
@@ -217,25 +217,25 @@ class Report:
         """Say a line that the operator should read."""
         self._console.print(f"{'':<10} {host} | {in_line(line)}", style="dim")
 
-    def output(self, host: str, line: str) -> None:
+    def output(self, place: str, line: str) -> None:
         """Take a line of a long work's own output: the last one is shown on a terminal, one now and then elsewhere."""
         with self._lock:
-            self._last.setdefault(host, deque(maxlen=LAST_LINES)).append(line)
+            self._last.setdefault(place, deque(maxlen=LAST_LINES)).append(line)
             if self._verbose:
-                self.log(host, line)
+                self.log(place, line)
                 return
             if found := BUILD_STEP.match(line):
-                self._at[host] = f"step {found[1]} of {found[2]}: "
+                self._at[place] = f"step {found[1]} of {found[2]}: "
                 line = line[found.end() :].strip()
             if self._working is not None:
-                self._working.say(self._at.get(host, "") + line)
-            elif self._is_time(host, OUTPUT_SECONDS):
-                self.log(host, f"{duration(time.monotonic() - self._began.get(host, 0))}, {self._at.get(host, '')}{line}")
+                self._working.say(self._at.get(place, "") + line)
+            elif self._is_time(place, OUTPUT_SECONDS):
+                self.log(place, f"{duration(time.monotonic() - self._began.get(place, 0))}, {self._at.get(place, '')}{line}")
 
-    def failed(self, host: str) -> None:
-        """Say the last lines of a host's output, if they were not said."""
-        for line in () if self._verbose else self._last.pop(host, ()):
-            self.log(host, line)
+    def failed(self, place: str) -> None:
+        """Say the last lines of a place's output, if they were not said."""
+        for line in () if self._verbose else self._last.pop(place, ()):
+            self.log(place, line)
 
     def amount(self, host: str, done: int, total: int) -> None:
         """Say how many bytes have come: a bar on a terminal, else a line every few seconds."""

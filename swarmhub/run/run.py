@@ -4,16 +4,16 @@ import difflib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import settings as settings_file
-from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, Problem, SettingsError, StepError, StepErrors, UsageError
+from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, StepError, StepErrors, UsageError
 from swarmhub.host import Host
+from swarmhub.parallel import together
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
 from swarmhub.plan.shown import duration
@@ -195,28 +195,11 @@ class Run:
             SettingsError: with every problem of hosts.toml, the userlist, the secrets and the files they name.
 
         """
-        if self._is_checked:
-            return
-        from swarmhub.certificate import certs, own
-        from swarmhub.images import build
-        from swarmhub.settings import members
+        if not self._is_checked:
+            from swarmhub.run import check
 
-        problems: list[Problem] = []
-        _ = self.settings
-        reads: tuple[Callable[[], object], ...] = (
-            lambda: self.secrets,
-            lambda: members.check(self.settings, settings_file.path(), build.desired(self.settings).files["userlist"]),
-            lambda: certs.desired(self.settings),
-            lambda: own.desired(self.settings, datetime.now(UTC)),
-        )
-        for read in reads:
-            try:
-                read()
-            except SettingsError as error:
-                problems += error.problems
-        if problems:
-            raise SettingsError(*problems)
-        self._is_checked = True
+            check.everything(self.settings, lambda: self.secrets)
+            self._is_checked = True
 
     @cached_property
     def journal(self) -> "Journal":
@@ -258,35 +241,48 @@ class Run:
         self.agree(question)
         self._shown[plan.step] = self._confirmed = plan
 
-    def apply(self, plan: Plan) -> None:
-        """Say what a step changes, and change it; ask before it stops or removes somebody, if nobody has been asked.
+    def apply(self, *steps: Plan) -> None:
+        """Say what steps change, and change it, several steps at once; ask before one stops or removes somebody unasked.
 
         Raises:
             Declined: the answer is no, or --yes is missing.
-            StepError: it is not what was shown before, or somebody else holds the cluster's lock.
+            StepError: a step is not what was shown before, or failed, or somebody else holds the cluster's lock.
 
         """
+        journal = self.journal
+        journal.open(self.look.holder() if journal.has_swarm else None)
+        for plan in steps:
+            self._announce(plan)
+        changing = [plan for plan in steps if plan.changes]
+        if changing:
+            self.look.forget()
+            with self.report.working(changing[0].step, ""):
+                together([partial(self._change, plan) for plan in changing])
+
+    def _announce(self, plan: Plan) -> None:
+        """Say what a step changes, and take the lock for it."""
         shown = self._shown.get(plan.step)
         if shown is not None and not is_within(plan, shown):
             cause = "the cluster has changed since the plan was shown; nothing of this step was done"
-            raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again")
-        journal = self.journal
-        journal.open(self.look.holder() if journal.has_swarm else None)
+            raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again", plan.step)
         if shown is None and not self._agreed and plans.grave([plan]):
             self.report.plan(plan)
             self._agree_to([plan])
             self._confirmed = plan
         if plan.changes:
-            journal.lock()
-            self.look.forget()
+            self.journal.lock()
             self.changed[plan.step] += len(plan.changes)
         if plan is not self._confirmed:
             self.report.plan(plan, brief=shown is not None)
-        if plan.changes:
-            started = time.monotonic()
-            with self.report.working(plan.step, ""):
-                plans.apply(plan, self.hosts, self.report, journal)
-            self.report.line(plan.step, f"done in {duration(time.monotonic() - started)}", style="green")
+
+    def _change(self, plan: Plan) -> None:
+        started = time.monotonic()
+        try:
+            plans.apply(plan, self.hosts, self.report, self.journal)
+        except StepError as error:
+            error.step = error.step or plan.step
+            raise
+        self.report.line(plan.step, f"done in {duration(time.monotonic() - started)}", style="green")
 
     def finish(self, error: BaseException | None) -> None:
         """Leave the entry, give the lock back, and close the connections: what waits for a host then ends."""

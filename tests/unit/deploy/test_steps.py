@@ -25,7 +25,7 @@ from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, 
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
-STEPS = ["nodes", "network", "volume", "certs", "images", "firewall", "build-hub", "proxy", "service"]
+STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "firewall", "proxy", "service"]
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def test_the_build_shows_its_lines(progress: FakeProgress) -> None:
         {"stream": "one\ntwo  \n"},
     ]
     build(FakeHost(answers={"POST /build": events}), progress)
-    assert progress.outputs == [(MANAGER, line) for line in ("Step 1/2 : FROM scratch", "one", "two")]
+    assert progress.outputs == [(f"{MANAGER} jupyterhub", line) for line in ("Step 1/2 : FROM scratch", "one", "two")]
 
 
 def test_a_build_says_what_it_makes(folder: Path) -> None:
