@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import sys
@@ -23,16 +24,20 @@ FILES = 3
 
 
 def main(listening: socket.socket) -> None:
-    """Fork for each who connects; return in the forks that have become the program that was asked for."""
+    """Fork for each who connects; return in the forks that have become the program that was asked for.
+
+    Its standard input is open for as long as the run is there that has started it, however that ends.
+    """
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
-    while True:
+    while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
         asking, _ = listening.accept()
         if not os.fork():
             listening.close()
             return attend(asking)
         asking.close()
+    os._exit(0)
 
 
 def preload() -> None:

@@ -29,7 +29,7 @@ class Forks:
             command = [sys.executable, str(SERVER), str(listening.fileno())]
             # As for a program whose output is read by another: no terminal on any of the three.
             self._process = subprocess.Popen(
-                command, pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                command, pass_fds=[listening.fileno()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
             )
 
     def close(self) -> None:
