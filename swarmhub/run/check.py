@@ -1,13 +1,12 @@
-"""Check all that can be checked before the first connection."""
+"""What is checked before the first connection: all that hosts.toml names, and the hosts that are named on the command line."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from swarmhub import settings as settings_file
-from swarmhub.certificate import certs, own
-from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import build
-from swarmhub.settings import Settings, members
+from swarmhub.errors import Problem, SettingsError, UsageError
+from swarmhub.settings import Settings
 
 
 def everything(settings: Settings, secrets: Callable[[], object]) -> None:
@@ -17,6 +16,10 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
         SettingsError: with every problem of the userlist, the secrets, the certificate and the files they name.
 
     """
+    from swarmhub.certificate import certs, own
+    from swarmhub.images import build
+    from swarmhub.settings import members
+
     problems: list[Problem] = []
     reads: tuple[Callable[[], object], ...] = (
         secrets,
@@ -31,3 +34,30 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
             problems += error.problems
     if problems:
         raise SettingsError(*problems)
+
+
+def one_manager(named: Sequence[str], managers: Sequence[str]) -> None:
+    """Make sure that -H, if given, names one manager and nothing else.
+
+    Raises:
+        UsageError: it names several hosts, or a worker.
+
+    """
+    if len(named) > 1:
+        raise UsageError(f"-H names {len(named)} hosts; this step takes one manager: -H {managers[0]}")
+    if named and named[0] not in managers:
+        raise UsageError(f"-H {named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
+
+
+def known(host: str, typed: str, settings: Settings) -> None:
+    """Make sure that hosts.toml names a host; `typed` is what the operator wrote.
+
+    Raises:
+        UsageError: it does not; the message says which one may be meant.
+
+    """
+    hosts = settings.hosts.all
+    if host not in hosts:
+        close = difflib.get_close_matches(host, hosts, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(hosts)}"
+        raise UsageError(f"{typed}: {settings_file.path()} does not name that host; {hint}")

@@ -1,6 +1,5 @@
 """What a task is handed: the settings, the hosts, the look at them, and the one way to change them."""
 
-import difflib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from swarmhub.parallel import together
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
 from swarmhub.plan.shown import duration
+from swarmhub.run import check
 from swarmhub.run.report import Report
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import Secrets
@@ -72,11 +72,7 @@ class Run:
             UsageError: it names several hosts, a worker, or a host that hosts.toml does not.
 
         """
-        managers = self.settings.hosts.managers
-        if len(self.named) > 1:
-            raise UsageError(f"-H names {len(self.named)} hosts; this step takes one manager: -H {managers[0]}")
-        if self.named and self.named[0] not in managers:
-            raise UsageError(f"-H {self.named[0]}: that is a worker; this step takes a manager: -H {managers[0]}")
+        check.one_manager(self.named, self.settings.hosts.managers)
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -103,11 +99,7 @@ class Run:
             UsageError: it does not; the message says which one may be meant.
 
         """
-        known = self.settings.hosts.all
-        if host not in known:
-            close = difflib.get_close_matches(host, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it names {', '.join(known)}"
-            raise UsageError(f"{typed}: {settings_file.path()} does not name that host; {hint}")
+        check.known(host, typed, self.settings)
 
     @cached_property
     def hosts(self) -> dict[str, Host]:
@@ -196,8 +188,6 @@ class Run:
 
         """
         if not self._is_checked:
-            from swarmhub.run import check
-
             check.everything(self.settings, lambda: self.secrets)
             self._is_checked = True
 

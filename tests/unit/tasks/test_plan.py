@@ -151,7 +151,8 @@ def test_a_first_deploy_makes_what_it_has_shown(type_: Type, empty: Hosts) -> No
         "/services/create",
     )
     made = dict.fromkeys(call for call in cluster.changes(empty) if call.endswith(steps))
-    assert list(made) == [
+    # Pulls and builds go at once: their order is open.
+    assert set(made) == {
         f"{MANAGER}: POST /networks/create",
         f"{MANAGER}: POST /volumes/create",
         f"{MANAGER}: POST /images/create",
@@ -163,7 +164,7 @@ def test_a_first_deploy_makes_what_it_has_shown(type_: Type, empty: Hosts) -> No
         f"{WORKER1}: POST /images/load",
         f"{WORKER2}: POST /images/create",
         f"{WORKER2}: POST /images/load",
-    ]
+    }
 
 
 def test_what_a_deploy_will_do_is_shown_first(type_: Type, empty: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
