@@ -9,7 +9,9 @@ LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
 .PHONY: demo test quick check format lock docs clean
 
-demo: $(VENV)/.run
+demo: $(VENV)/bin/pip
+	@# Debian packages and Python's do not need each other.
+	@$(PYTHON) -m lab.packages & $(MAKE) --no-print-directory $(VENV)/.run && wait
 	$(VENV)/bin/fab lab.up
 	$(LAB) $(VENV)/bin/fab -H swarm-manager1 deploy
 	@$(VENV)/bin/fab lab.guide
@@ -50,7 +52,7 @@ clean:
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq python3-venv; } || \
 	  { echo "Python's venv module is missing: install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 

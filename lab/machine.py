@@ -1,8 +1,6 @@
 """Find this machine's Docker Engine, or install and start one where there is none."""
 
 import os
-import platform
-import shutil
 import signal
 import subprocess
 import time
@@ -13,16 +11,13 @@ from typing import TypeVar
 import docker
 from docker.errors import DockerException
 
-Say = Callable[[str], None]
+from lab.packages import ENGINE, LabError, Say, install_missing
+
+__all__ = ["LabError", "Say", "connect", "ensure_engine", "install_missing", "stop_engine", "wait_for"]
+
 T = TypeVar("T")
 PID_FILE = Path("/run/swarmhub-lab-dockerd.pid")
-# Somebody else's may be at it.
-APT_GET = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
 LOG_FILE = Path("/var/log/swarmhub-lab-dockerd.log")
-
-
-class LabError(Exception):
-    """A lab that cannot come up: one line with the cause and the remedy."""
 
 
 def connect() -> docker.APIClient | None:
@@ -47,7 +42,7 @@ def ensure_engine(say: Say) -> docker.APIClient:
         return client
     if os.geteuid() != 0:
         raise LabError("no Docker Engine answers: start it, or add yourself to the docker group, or run as root")
-    install_missing({"dockerd": "docker.io", "iptables": "iptables"}, say)
+    install_missing(ENGINE, say)
     say("starting dockerd (no service manager runs one here)")
     with LOG_FILE.open("ab") as log:
         process = subprocess.Popen(["dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -69,28 +64,6 @@ def stop_engine() -> bool:
     return is_ours
 
 
-def install_missing(tools: dict[str, str], say: Say) -> None:
-    """Install the Debian packages whose tool is not on the path; `tools` maps a tool to its package.
-
-    Raises:
-        LabError: this is not Debian or Ubuntu with root, or apt-get failed.
-
-    """
-    packages = [package for tool, package in tools.items() if not _which(tool)]
-    if not packages:
-        return
-    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
-    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
-    if os.geteuid() != 0 or not family & {"debian", "ubuntu"}:
-        raise LabError(f"missing here: {', '.join(packages)}. Install them, then run this again")
-    say(f"installing {', '.join(packages)}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        done = subprocess.run([*APT_GET, *command], env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"apt-get {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
-
-
 def wait_for(probe: Callable[[], T | None], seconds: float, message: str, pause: float = 0.2) -> T:
     """Ask `probe` until it answers something true.
 
@@ -106,10 +79,6 @@ def wait_for(probe: Callable[[], T | None], seconds: float, message: str, pause:
         if time.monotonic() > deadline:
             raise LabError(message)
         time.sleep(pause)
-
-
-def _which(tool: str) -> str | None:
-    return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def _alive(pid: int) -> bool:
