@@ -11,6 +11,7 @@ from rich.filesize import decimal
 
 from hub.shared.mounts import HOMES, above_homes
 from hub.shared.nodes import hostname
+from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import files as home_files
@@ -21,8 +22,6 @@ from swarmhub.parallel import every
 from swarmhub.people.starts import Stopper
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings, handed
-from swarmhub.teardown.leftovers import Thing
-from swarmhub.teardown.teardown import remove_soon
 
 STEP = "class-archive"
 

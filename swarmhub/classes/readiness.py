@@ -10,14 +10,14 @@ from swarmhub.classes.people import Known
 from swarmhub.classes.roster import RosterEntry
 from swarmhub.cluster import machine
 from swarmhub.cluster.nodes import Member
-from swarmhub.doctor.network import addresses
-from swarmhub.doctor.network.addresses import Use
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import homes
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.parallel import every
+from swarmhub.plan.shown import size
+from swarmhub.services import addresses
+from swarmhub.services.addresses import Use
 from swarmhub.settings import Settings, handed
-from swarmhub.status.screen import size
 
 PREPARE, STEP = "class-prepare", "class"
 HEADS = ("NODE", "SERVERS", "MEMORY FREE", "THEN", "CPUS FREE", "THEN", "HOMES", "NEW HOMES", "DISK FREE")

@@ -27,6 +27,7 @@ from swarmhub.images import build, pull
 from swarmhub.parallel import at_once
 from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
+from swarmhub.services.addresses import observe as observe_addresses
 from swarmhub.settings import Settings
 from swarmhub.settings import secrets as secrets_file
 
@@ -149,7 +150,7 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
             users, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
         except (OSError, UnicodeDecodeError):
             return []  # said among the settings
-        use = addresses.observe(head, settings, settings.hub.service)
+        use = observe_addresses(head, settings, settings.hub.service)
         return [addresses.judge(use, len(users.allowed), len(found.nodes), settings, manager)]
 
     def secrets() -> list[Finding]:

@@ -1,7 +1,8 @@
-"""Turn the files of an image into a build context whose name is its content."""
+"""Turn the files of an image into a build context whose name is its content, or into an image without a system."""
 
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,3 +42,28 @@ def archive(files: Files, links: Mapping[str, str] = MappingProxyType({}), mode:
             entry.size, entry.mode = len(content), mode
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
+
+
+def image(name: str, architecture: str, layer: bytes | None = None) -> bytes:
+    """Return an image without any system as `docker save` would: what runs from it is its host's, and nothing has to be pulled.
+
+    The bytes, and so the id, are the same on every node.
+
+    `name` is one with or without a tag; `layer` is a tar of its files.
+    """
+    layer = archive({}) if layer is None else layer
+    digest = hashlib.sha256(layer).hexdigest()
+    config = json.dumps(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": {},
+            "history": [{"created": "1970-01-01T00:00:00Z"}],
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        }
+    ).encode()
+    config_file = f"{hashlib.sha256(config).hexdigest()}.json"
+    tag = name if ":" in name else f"{name}:latest"
+    manifest = [{"Config": config_file, "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    return archive({config_file: config, "layer.tar": layer, "manifest.json": json.dumps(manifest).encode()})

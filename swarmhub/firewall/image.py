@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from swarmhub.engine import context, empty_image
+from swarmhub.engine import context
 from swarmhub.host import Host
 from swarmhub.inside import SCRIPTS
 from swarmhub.plan.plans import Change, Progress
@@ -52,4 +52,4 @@ class _Loader:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         architecture = str(host.engine.get("/version").get("Arch", "amd64"))
-        host.engine.load(empty_image.tar(self.tag, architecture, layer()))
+        host.engine.load(context.image(self.tag, architecture, layer()))

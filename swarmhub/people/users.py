@@ -17,8 +17,8 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
+from swarmhub.plan.shown import age
 from swarmhub.settings.schema.access import Access
-from swarmhub.status.screen import age
 from swarmhub.status.shell import ContainerLocation
 from swarmhub.wait import until
 

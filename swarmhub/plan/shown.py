@@ -1,8 +1,11 @@
 """A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
 
 import json
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
+
+from rich.filesize import decimal
 
 from swarmhub.plan.differences import Difference, differences, flat
 from swarmhub.plan.hidden import HIDDEN
@@ -83,3 +86,17 @@ def _cut(texts: list[str]) -> list[str]:
 def _part(text: str, start: int) -> str:
     before, rest = "…" if start else "", text[start:]
     return before + (rest if len(rest) <= LONGEST else f"{rest[: LONGEST - 3]}…")
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Return a time span in its largest unit, as one says it."""
+    seconds = max(0, int((now - since).total_seconds()))
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length or (unit == "min" and seconds >= length):
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def size(count: int | None) -> str:
+    """Return bytes as people read them."""
+    return "-" if count is None else decimal(count, precision=int(count >= 1e9))

@@ -5,6 +5,7 @@ from functools import partial
 
 from hub.shared.mounts import HOMES
 from swarmhub.engine import containers
+from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.notebooks import servers
@@ -15,8 +16,6 @@ from swarmhub.run.look import Look
 from swarmhub.settings import Settings
 from swarmhub.smoke import trial
 from swarmhub.status import shell
-from swarmhub.teardown.leftovers import Thing
-from swarmhub.teardown.teardown import remove_soon
 
 # GitHub has no names with two hyphens, and the userlist takes none: nobody can log in as one of these.
 PREFIX = "smoke--"

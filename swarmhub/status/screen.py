@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.filesize import decimal
 from rich.text import Text
 
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.images import pull
+from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
 from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status
@@ -37,20 +37,6 @@ def lines(status: Status) -> list[Text]:
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
         *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
     ]
-
-
-def age(since: datetime, now: datetime) -> str:
-    """Return a time span in its largest unit, as one says it."""
-    seconds = max(0, int((now - since).total_seconds()))
-    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * length or (unit == "min" and seconds >= length):
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def size(count: int | None) -> str:
-    """Return bytes as people read them."""
-    return "-" if count is None else decimal(count, precision=int(count >= 1e9))
 
 
 def _section(heading: str, body: Sequence[Text]) -> Iterator[Text]:

@@ -8,6 +8,7 @@ from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
+from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Engine, Host, Json
@@ -21,15 +22,6 @@ from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
 SERVICE_ID = "com.docker.swarm.service.id"
-
-
-@dataclass(frozen=True)
-class Thing:
-    """Something to remove: what it is to people, the path of the Engine API that removes it, and its size if it has one."""
-
-    name: str
-    path: str
-    size: int = 0
 
 
 @dataclass(frozen=True)

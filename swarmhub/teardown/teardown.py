@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmhub.cluster.update import Update
+from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, UsageError
 from swarmhub.firewall import firewall
-from swarmhub.host import EngineError, Host
+from swarmhub.host import Host
 from swarmhub.notebooks.servers import RunningServer
-from swarmhub.plan.plans import Change, Cost, Plan, Progress, remedy
+from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings
-from swarmhub.teardown.leftovers import OnCluster, OnNode, Thing
-from swarmhub.wait import until
+from swarmhub.teardown.leftovers import OnCluster, OnNode
 
 STEP = "teardown"
 # A service's containers end within their grace period of 20 s, and hold networks, volumes and images until then.
@@ -107,26 +107,6 @@ class _Remover:
     def __call__(self, host: Host, progress: Progress) -> None:
         for thing in self.things:
             remove_soon(host, thing)
-
-
-def remove_soon(host: Host, thing: Thing) -> None:
-    """Remove something, which what is ending just now may still use."""
-    last: EngineError | None = None
-
-    def gone() -> bool:
-        nonlocal last
-        try:
-            host.engine.delete(thing.path)
-        except EngineError as error:
-            last = error
-            return False
-        return True
-
-    def stuck() -> StepError:
-        said = last.message if last else "it stays"
-        return StepError(host.name, f"cannot remove {thing.name}: {said}", remedy(last) if last else "Run this again")
-
-    until(gone, SECONDS, stuck, pause=0.5)
 
 
 @dataclass(frozen=True)

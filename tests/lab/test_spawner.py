@@ -17,7 +17,7 @@ TINY = "lab-tiny"
 WAITS = """
 import sys
 sys.path.insert(0, "/srv/jupyterhub")
-from hub.engine import wait_until_it_answers
+from hub.spawner.engine import wait_until_it_answers
 print("asked", flush=True)
 wait_until_it_answers()
 print("answers", flush=True)
@@ -111,7 +111,9 @@ import asyncio, os
 os.environ["DOCKER_HOST"] = "unix:///tmp/none.sock"
 from types import SimpleNamespace
 from traitlets.config import Config
-from hub import servers, settings, spawner
+from hub.config import servers
+from hub.shared import settings
+from hub.spawner import spawner
 c = Config()
 servers.configure(c, settings.load(os.environ), os.environ)
 one = spawner.SwarmSpawner(config=c, user=SimpleNamespace(name="{USER}", url="/user/{USER}/"))

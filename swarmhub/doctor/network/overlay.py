@@ -14,7 +14,7 @@ from typing import Any
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.network.peers import NEIGHBOURS
-from swarmhub.engine import containers, empty_image, replicated
+from swarmhub.engine import containers, context, replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.parallel import at_once
@@ -139,7 +139,7 @@ class OverlayTrial:
     def _load(self, host: str) -> str:
         one = self._participants[host]
         engine = one.host.engine
-        engine.load(empty_image.tar(self.name, one.architecture))
+        engine.load(context.image(self.name, one.architecture))
         return str(engine.get(f"/images/{self.name}/json")["Id"])
 
     def _wait(self, hosts: Sequence[str]) -> dict[str, "Running | Json"]:

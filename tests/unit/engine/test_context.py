@@ -1,6 +1,8 @@
 """Files of an image: read, named by their content, and packed the same way every time."""
 
+import hashlib
 import io
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -63,3 +65,25 @@ def test_the_archive_depends_on_nothing_but_the_files(tmp_path: Path) -> None:
     os.utime(tmp_path / "a", (1, 1))
     (tmp_path / "b").chmod(0o755)
     assert context.archive(dict(reversed(context.read(tmp_path).items()))) == first
+
+
+def members(content: bytes) -> dict[str, bytes]:
+    """Return the files of a tar."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        return {one.name: tar.extractfile(one).read() for one in tar}  # type: ignore[union-attr]
+
+
+def test_every_node_gets_the_same_one() -> None:
+    """The same bytes each time: the id, by which a service names it, is the same everywhere."""
+    assert context.image("a", "amd64") == context.image("a", "amd64")
+
+
+def test_names_and_digests_fit() -> None:
+    """The configuration's name is its digest, and the layer's digest stands in it; an engine checks both."""
+    files = members(context.image("trial", "arm64"))
+    (manifest,) = json.loads(files["manifest.json"])
+    config = files[manifest["Config"]]
+    assert manifest["RepoTags"] == ["trial:latest"]
+    assert manifest["Config"] == f"{hashlib.sha256(config).hexdigest()}.json"
+    layer = hashlib.sha256(files["layer.tar"]).hexdigest()
+    assert (json.loads(config)["rootfs"]["diff_ids"], json.loads(config)["architecture"]) == ([f"sha256:{layer}"], "arm64")

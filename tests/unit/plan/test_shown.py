@@ -1,13 +1,16 @@
 """Differences and time spans in words."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from swarmhub.plan.differences import Difference, differences
-from swarmhub.plan.shown import duration, lines
+from swarmhub.plan.shown import age, duration, lines, size
 
 LONG = "x" * 120
+
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +86,18 @@ def test_a_service_on_another_network_has_another_id_there() -> None:
 def test_a_time_span_has_minutes(seconds: float, text: str) -> None:
     """Tenths of seconds matter below a minute only."""
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "119 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 d")],
+)
+def test_an_age_is_said_in_one_unit(seconds: int, shown: str) -> None:
+    """Of two clocks one may be ahead: nothing is younger than now."""
+    assert age(NOW - timedelta(seconds=seconds), NOW) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(None, "-"), (0, "0 bytes"), (140_400_000, "140 MB"), (1_250_000_000, "1.2 GB")])
+def test_a_size_is_said_as_people_read_it(count: int | None, shown: str) -> None:
+    """What nobody knows is a dash."""
+    assert size(count) == shown

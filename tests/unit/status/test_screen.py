@@ -171,18 +171,3 @@ def test_servers_stand_by_node_and_then_by_user() -> None:
     shown = text(screen.lines(replace(STATUS, servers=servers)))[-3:]
     assert [line.split()[:2] for line in shown] == [["n1", "c"], ["n2", "a"], ["n2", "b"]]
     assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  none is running"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "119 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 d")],
-)
-def test_an_age_is_said_in_one_unit(seconds: int, shown: str) -> None:
-    """Of two clocks one may be ahead: nothing is younger than now."""
-    assert screen.age(NOW - timedelta(seconds=seconds), NOW) == shown
-
-
-@pytest.mark.parametrize(("count", "shown"), [(None, "-"), (0, "0 bytes"), (140_400_000, "140 MB"), (1_250_000_000, "1.2 GB")])
-def test_a_size_is_said_as_people_read_it(count: int | None, shown: str) -> None:
-    """What nobody knows is a dash."""
-    assert screen.size(count) == shown

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from swarmhub.engine.removal import Thing
 from swarmhub.host import Output
 from swarmhub.teardown import leftovers
-from swarmhub.teardown.leftovers import Thing
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, settings
 
 HUB = "jupyterhub"

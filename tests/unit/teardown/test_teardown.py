@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from swarmhub.engine.removal import Thing
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import EngineError, Output
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.teardown import teardown
-from swarmhub.teardown.leftovers import OnCluster, OnNode, Thing
+from swarmhub.teardown.leftovers import OnCluster, OnNode
 from tests.unit.support.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in_turn, settings
 from tests.unit.support.swarms import notebook
 

@@ -1,12 +1,10 @@
 """The overlay's addresses against the people on the userlist."""
 
-from typing import Any
-
 import pytest
 
 from swarmhub.doctor.network import addresses
-from swarmhub.doctor.network.addresses import Use
-from tests.unit.support.fakes import MANAGER, FakeHost, settings
+from swarmhub.services.addresses import Use
+from tests.unit.support.fakes import MANAGER, settings
 
 VIP = settings()
 DNSRR = settings(hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr"})
@@ -35,27 +33,3 @@ def test_remedy_is_a_larger_subnet_or_no_vips() -> None:
     with_vips = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, VIP, MANAGER)
     without = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, DNSRR, MANAGER)
     assert ("dnsrr" in with_vips.remedy, "dnsrr" in without.remedy) == (True, False)
-
-
-def task(state: str, network: str = NET) -> dict[str, Any]:
-    """Return a task with an address on a network."""
-    return {"DesiredState": state, "NetworksAttachments": [{"Network": {"ID": network}, "Addresses": ["10.0.1.5/24"]}]}
-
-
-def test_addresses_in_use_are_counted() -> None:
-    """VIPs and tasks on this network, without tasks that have ended."""
-    service = {
-        "Spec": {"Labels": {"swarmhub.notebooks": "jupyterhub"}},
-        "Endpoint": {"VirtualIPs": [{"NetworkID": NET, "Addr": "10.0.1.4/24"}, {"NetworkID": "other", "Addr": "10.0.0.4/24"}]},
-    }
-    hub = {"Spec": {"Name": "jupyterhub"}}
-    tasks = [task("running"), task("shutdown"), task("running", "other")]
-    assert addresses.read("10.0.1.0/24", NET, [service, hub], tasks, "jupyterhub") == Use("10.0.1.0/24", 2, 1)
-
-
-def test_network_that_is_still_to_come_is_estimated() -> None:
-    """With the subnet of the settings, or a /24 as Docker chooses one."""
-    wanted = settings(network={"subnet": "10.20.0.0/16"})
-    empty = FakeHost(answers={"GET /networks": []})
-    assert addresses.observe(empty, wanted, "jupyterhub").subnet == "10.20.0.0/16"
-    assert addresses.observe(empty, VIP, "jupyterhub").subnet.endswith("/24")

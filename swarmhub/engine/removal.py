@@ -1,0 +1,39 @@
+"""Remove something from an engine, which what is ending just now may still use."""
+
+from dataclasses import dataclass
+
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host
+from swarmhub.plan.plans import remedy
+from swarmhub.wait import until
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something to remove: what it is to people, the path of the Engine API that removes it, and its size if it has one."""
+
+    name: str
+    path: str
+    size: int = 0
+
+
+def remove_soon(host: Host, thing: Thing) -> None:
+    """Remove something, which what is ending just now may still use."""
+    last: EngineError | None = None
+
+    def gone() -> bool:
+        nonlocal last
+        try:
+            host.engine.delete(thing.path)
+        except EngineError as error:
+            last = error
+            return False
+        return True
+
+    def stuck() -> StepError:
+        said = last.message if last else "it stays"
+        return StepError(host.name, f"cannot remove {thing.name}: {said}", remedy(last) if last else "Run this again")
+
+    until(gone, SECONDS, stuck, pause=0.5)
