@@ -3,7 +3,6 @@
 import logging
 import struct
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -18,26 +17,16 @@ from docker.auth import AuthConfig
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.credentials import StoreError
 from docker.errors import DockerException, InvalidConfigFile, StreamParseError
-from docker.transport.sshconn import SSHConnection, SSHConnectionPool, SSHHTTPAdapter
 from docker.utils import convert_filters, version_lt
-from paramiko import SSHException, Transport
-from urllib3.exceptions import HTTPError
+from paramiko import Transport
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Json
+from swarmhub.ssh.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 from swarmhub.ssh.connection import Connections
 
-TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
-# So many questions go to an engine at once, each on a channel of its own: a process on the host, which is dearer than the
-# answer where the host is near. With the commands of a connection, they stay below sshd's MaxSessions of 10.
-NEAR, FAR = 2, 6
-NEAR_SECONDS = 0.02
-# One that is answered late, such as for a container's end, holds the others up no longer than that.
-PATIENCE_SECONDS = 1
 BASE_URL = "http://engine:80"
-# requests passes on what urllib3 and Paramiko raise while a stream is read.
-BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
 
 
 class SshEngine:
@@ -147,7 +136,7 @@ class SshEngine:
 
     def _negotiated(self, transport: Transport) -> "_Client":
         """Return a client that speaks the older of what the engine speaks and what docker-py was written for."""
-        adapter = _Adapter(transport, self._connections.command("docker", "system", "dial-stdio"))
+        adapter = Adapter(transport, self._connections.command("docker", "system", "dial-stdio"))
         try:
             client = _Client(adapter, DEFAULT_DOCKER_API_VERSION)
             newest = client.version(api_version=False)["ApiVersion"]
@@ -191,7 +180,7 @@ class SshEngine:
 class _Client(APIClient):
     """docker-py's client on an adapter that is connected already."""
 
-    def __init__(self, adapter: "_Adapter", version: str) -> None:
+    def __init__(self, adapter: "Adapter", version: str) -> None:
         super().__init__(BASE_URL, version, TIMEOUT_SECONDS)
         # A proxy of this machine is for the internet, not for an SSH channel.
         self.trust_env = False
@@ -235,71 +224,6 @@ def _unless_broken(ask: Callable[..., Any], *arguments: str | None) -> Any:
 def _note(text: str) -> None:
     """Tell the operator something once, and not for every host."""
     logging.getLogger(__name__).warning(text)
-
-
-class _Adapter(SSHHTTPAdapter):
-    """docker-py's SSH adapter on a transport that is open already."""
-
-    def __init__(self, transport: Transport, command: str) -> None:
-        super().__init__("ssh://", timeout=TIMEOUT_SECONDS, shell_out=True)
-        self._pool = _Pool(transport, command)
-
-    def send(self, request: Any, stream: bool = False, *args: Any, **options: Any) -> requests.Response:
-        """Send a request when a channel is free; what is read as it comes may take long, and is not counted."""
-        at_most = self._pool.at_most
-        if stream or not at_most.acquire(timeout=PATIENCE_SECONDS):
-            return super().send(request, stream, *args, **options)
-        try:
-            response = super().send(request, stream, *args, **options)
-            _ = response.content  # the channel is free when it has been read
-            return response
-        finally:
-            at_most.release()
-
-    def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        # docker-py would open a pool, and so an SSH channel, for every address.
-        return self._pool
-
-
-class _Pool(SSHConnectionPool):
-    def __init__(self, transport: Transport, command: str) -> None:
-        super().__init__(timeout=TIMEOUT_SECONDS)
-        self._transport, self._command = transport, command
-        self.at_most = threading.Semaphore(NEAR)
-        self._is_known = False
-
-    def _new_conn(self) -> Any:
-        return _Channel(self._transport, self._command, self._found)
-
-    def _found(self, seconds: float) -> None:
-        """Learn from the first channel, by the time it took to open, how far the host is; open more while it is asked."""
-        is_first, self._is_known = not self._is_known, True
-        if is_first and seconds >= NEAR_SECONDS:
-            self.at_most = threading.Semaphore(1)  # and one more for each that is ready
-            others: list[Any] = [self._get_conn(None) for _ in range(FAR - 1)]
-            for channel in others:
-                threading.Thread(target=self._open, args=(channel,), daemon=True).start()
-
-    def _open(self, channel: Any) -> None:
-        with suppress(*BROKEN):  # whoever needs it finds out
-            if channel.sock is None:
-                channel.connect()
-        self._put_conn(channel)
-        self.at_most.release()
-
-
-class _Channel(SSHConnection):
-    def __init__(self, transport: Transport, command: str, opened: Callable[[float], None]) -> None:
-        super().__init__(transport, TIMEOUT_SECONDS)
-        self._transport, self._command, self._opened = transport, command, opened
-
-    def connect(self) -> None:
-        started = time.monotonic()
-        channel = self._transport.open_session()
-        self._opened(time.monotonic() - started)
-        channel.settimeout(self.timeout)
-        channel.exec_command(self._command)
-        self.sock = channel  # type: ignore[assignment]  # the stubs know docker-py's own socket only
 
 
 def _decode(response: requests.Response) -> Json:

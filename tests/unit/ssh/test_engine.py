@@ -18,14 +18,12 @@ from urllib.parse import parse_qsl
 import pytest
 import requests
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.transport.sshconn import SSHHTTPAdapter
 from paramiko import SSHException
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
-from swarmhub.parallel import at_once
 from swarmhub.ssh import engine as module
 from swarmhub.ssh.engine import SshEngine
 from swarmhub.ssh.host import SshHost
@@ -132,7 +130,7 @@ class FakeConnections:
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     """Return what is at the other end of the engine's connection."""
     made = Wire()
-    monkeypatch.setattr(module, "_Adapter", lambda transport, command: made)
+    monkeypatch.setattr(module, "Adapter", lambda transport, command: made)
     return made
 
 
@@ -633,66 +631,3 @@ def test_a_host_runs_commands_under_its_own_name(connections: Any) -> None:
     """What a room runs on a host goes over that host's connection."""
     connections.run = lambda *words: Output(0, " ".join(words), "")
     assert SshHost(HOST, connections).run("cat", "a") == Output(0, f"{HOST} cat a", "")
-
-
-class FakeTransport:
-    """Opens channels, and counts those that were given a program."""
-
-    def __init__(self) -> None:
-        self.programs: list[str] = []
-
-    def open_session(self) -> "FakeTransport":
-        return self
-
-    def settimeout(self, _: float) -> None:
-        """Take any."""
-
-    def exec_command(self, program: str) -> None:
-        self.programs.append(program)
-
-    def close(self) -> None:
-        """Close nothing."""
-
-
-@pytest.mark.parametrize(("near", "channels"), [(60, 1), (0, module.FAR)])
-def test_a_far_host_is_asked_on_more_channels(monkeypatch: pytest.MonkeyPatch, near: float, channels: int) -> None:
-    """They are opened while the first one is asked for the version; on a near host they would cost more than they give."""
-    monkeypatch.setattr(module, "NEAR_SECONDS", near)
-    transport: Any = FakeTransport()
-    pool = module._Pool(transport, "dial")
-    first = pool._new_conn()
-    first.connect()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.endswith("(_open)"):
-            thread.join(10)
-    assert transport.programs == ["dial"] * channels
-
-
-def test_no_more_is_asked_at_once_than_there_are_channels_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sshd refuses what is above its MaxSessions; a question that takes long is not waited for."""
-    adapter: Any = module._Adapter(None, "dial")  # type: ignore[arg-type]
-    most, now, go_on = [0], [0], threading.Event()
-
-    def send(*_: Any, **__: Any) -> Any:
-        now[0] += 1
-        most[0] = max(most[0], now[0])
-        go_on.wait(0.05)
-        now[0] -= 1
-        return SimpleNamespace(content=b"")
-
-    monkeypatch.setattr(SSHHTTPAdapter, "send", send)
-    at_once([lambda: adapter.send(None)] * 6)
-    assert most == [module.NEAR]
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
-    at_once([lambda: adapter.send(None)] * 6)
-    assert most[0] > module.NEAR
-
-
-def test_what_is_read_as_it_comes_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that is followed never ends."""
-    adapter: Any = module._Adapter(None, "dial")  # type: ignore[arg-type]
-    monkeypatch.setattr(SSHHTTPAdapter, "send", lambda *_, **__: SimpleNamespace(content=b""))
-    for _ in range(module.NEAR):
-        assert adapter._pool.at_most.acquire(blocking=False)
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 60)
-    assert adapter.send(None, stream=True).content == b""

@@ -1,0 +1,74 @@
+"""The channels on which an engine is asked: how many, and who waits for one."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.transport.sshconn import SSHHTTPAdapter
+
+from swarmhub.parallel import at_once
+from swarmhub.ssh import channels
+
+
+class FakeTransport:
+    """Opens channels, and counts those that were given a program."""
+
+    def __init__(self) -> None:
+        self.programs: list[str] = []
+
+    def open_session(self) -> "FakeTransport":
+        return self
+
+    def settimeout(self, _: float) -> None:
+        """Take any."""
+
+    def exec_command(self, program: str) -> None:
+        self.programs.append(program)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.parametrize(("near", "opened"), [(60, 1), (0, channels.FAR)])
+def test_a_far_host_is_asked_on_more_channels(monkeypatch: pytest.MonkeyPatch, near: float, opened: int) -> None:
+    """They are opened while the first one is asked for the version; on a near host they would cost more than they give."""
+    monkeypatch.setattr(channels, "NEAR_SECONDS", near)
+    transport: Any = FakeTransport()
+    pool = channels.Pool(transport, "dial")
+    first = pool._new_conn()
+    first.connect()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.endswith("(_open)"):
+            thread.join(10)
+    assert transport.programs == ["dial"] * opened
+
+
+def test_no_more_is_asked_at_once_than_there_are_channels_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sshd refuses what is above its MaxSessions; a question that takes long is not waited for."""
+    adapter: Any = channels.Adapter(None, "dial")  # type: ignore[arg-type]
+    most, now, go_on = [0], [0], threading.Event()
+
+    def send(*_: Any, **__: Any) -> Any:
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        go_on.wait(0.05)
+        now[0] -= 1
+        return SimpleNamespace(content=b"")
+
+    monkeypatch.setattr(SSHHTTPAdapter, "send", send)
+    at_once([lambda: adapter.send(None)] * 6)
+    assert most == [channels.NEAR]
+    monkeypatch.setattr(channels, "PATIENCE_SECONDS", 0.01)
+    at_once([lambda: adapter.send(None)] * 6)
+    assert most[0] > channels.NEAR
+
+
+def test_what_is_read_as_it_comes_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is followed never ends."""
+    adapter: Any = channels.Adapter(None, "dial")  # type: ignore[arg-type]
+    monkeypatch.setattr(SSHHTTPAdapter, "send", lambda *_, **__: SimpleNamespace(content=b""))
+    for _ in range(channels.NEAR):
+        assert adapter._pool.at_most.acquire(blocking=False)
+    monkeypatch.setattr(channels, "PATIENCE_SECONDS", 60)
+    assert adapter.send(None, stream=True).content == b""
