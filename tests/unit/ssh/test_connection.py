@@ -233,13 +233,27 @@ def slowly(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> tuple[th
     return began, may, opened
 
 
+def go_on_when_waited_for(connections: Connections, waiting: int, may: threading.Event) -> None:
+    """Let the attempt to connect go on as soon as so many wait for it."""
+    attempt, waits = connections._attempts[HOST], list[None]()
+    result = attempt.result
+
+    def counted() -> VerifiedConnection:
+        waits.append(None)
+        if len(waits) == waiting:
+            may.set()
+        return result(10)
+
+    attempt.result = counted  # type: ignore[method-assign, assignment]
+
+
 def test_a_connection_that_was_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever needs it meanwhile shakes no hands a second time."""
     began, may, opened = slowly(monkeypatch, None)
     connections = Connections(config())
     connections.begin([HOST])
     assert began.wait(10)
-    threading.Timer(0.05, may.set).start()
+    go_on_when_waited_for(connections, 1, may)
     assert (connections.opened(HOST), opened) == (connections.to(HOST), [HOST])
 
 
@@ -249,7 +263,7 @@ def test_all_who_wait_for_a_host_that_is_away_hear_of_the_one_attempt(monkeypatc
     connections = Connections(config())
     connections.begin([HOST])
     assert began.wait(10)
-    threading.Timer(0.05, may.set).start()
+    go_on_when_waited_for(connections, 3, may)
     answers = at_once([lambda: connections.opened(HOST)] * 3)
     assert ({str(answer) for answer in answers}, opened) == ({str(answers[0])}, [HOST])
     with pytest.raises(StepError, match="no answer"):

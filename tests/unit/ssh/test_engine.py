@@ -25,6 +25,7 @@ from urllib3 import HTTPResponse
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
 from swarmhub.ssh import engine as module
+from swarmhub.ssh.channels import TIMEOUT_SECONDS
 from swarmhub.ssh.engine import SshEngine
 from swarmhub.ssh.host import SshHost
 
@@ -520,7 +521,7 @@ def test_what_may_be_silent_for_long_is_waited_for(engine: SshEngine, wire: Wire
     wire.answers = [answer(200), answer(200, {})]
     CALLS[call](engine)
     engine.get("/info")
-    assert [_silence(timeout) for timeout in wire.timeouts] == [STREAM_SECONDS, module.TIMEOUT_SECONDS]
+    assert [_silence(timeout) for timeout in wire.timeouts] == [STREAM_SECONDS, TIMEOUT_SECONDS]
 
 
 def test_a_log_that_is_followed_by_people_may_be_silent_for_ever(engine: SshEngine, wire: Wire) -> None:
