@@ -54,7 +54,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
     help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
 )
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
-    """Save the homes of a class on this machine, and remove them from the nodes."""
+    """Copy the homes of a class to this machine, then remove them from the nodes."""
     from datetime import date
     from pathlib import Path
 

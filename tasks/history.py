@@ -23,7 +23,7 @@ def history(c: Context, json: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask."})
 def unlock(c: Context, yes: bool = False) -> None:
-    """Show who holds the cluster's lock, ask, and take it away from them."""
+    """Remove the cluster's lock of a run that has died; show whose it is, and ask first."""
     from swarmhub.history import author, entries, journal, lock
 
     with step(c, "unlock") as run:
@@ -57,8 +57,8 @@ def releases(c: Context, json: bool = False) -> None:
 
 @step_task(
     help={
-        "release": "Its number, from `fab releases`. Default: the one before the last.",
-        "with-database": "Put the database back too, as that release left it.",
+        "release": "The release's number, from `fab releases`. Default: the one before the newest.",
+        "with-database": "Also restore the copy of the database that was made when that release was replaced.",
         "yes": "Do not ask.",
     },
 )

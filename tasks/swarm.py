@@ -32,7 +32,7 @@ def swarm_init(c: Context) -> None:
 
 @step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
-    """Empty a node for maintenance: name who works there, wait for them or stop their servers, move the rest."""
+    """Empty a node for maintenance: list who works there, ask, stop their servers (--wait: let them finish), move other services."""
     from swarmhub.cluster import drain as emptying
     from swarmhub.deploy import membership
 

@@ -13,7 +13,7 @@ from swarmhub.run.task import step, step_task
     }
 )
 def teardown(c: Context, with_data: bool = False, name: str = "", yes: bool = False) -> None:
-    """Remove the deployment from every node; keep data, volumes and certificates unless told otherwise."""
+    """Remove the deployment from every node; data, volumes and certificates stay, unless --with-data is given."""
     from swarmhub.deploy import membership
     from swarmhub.teardown import teardown as room
 

@@ -26,7 +26,7 @@ def users(c: Context, json: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask before people are removed."})
 def users_sync(c: Context, yes: bool = False) -> None:
-    """Bring the running hub in line with the userlist: add who is new, remove who is no longer named."""
+    """Add and remove users on the running hub, so that it matches the userlist."""
     from swarmhub.people import plans
     from swarmhub.people import users as room
 

@@ -62,7 +62,7 @@ def quorum(managers: Managers, manager: str) -> Finding:
         text = f"{total} managers survive the loss of {(total - 1) // 2}, no more than {total - 1} would"
         return warning("quorum", manager, text, "Add one, or demote one: docker node demote NODE")
     if total == 1:
-        return ok("quorum", manager, "one manager: while it is away, notebooks go on and nothing can be changed")
+        return ok("quorum", manager, "one manager: while it is down, notebooks continue and nothing can be changed")
     return ok("quorum", manager, f"{total} managers; the swarm can lose {(total - 1) // 2}")
 
 
