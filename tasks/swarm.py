@@ -32,7 +32,7 @@ def swarm_init(c: Context) -> None:
 
 @step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
-    """Empty a node for maintenance: list who works there, ask, stop their servers (--wait: let them finish), move other services."""
+    """Empty a node for maintenance: list who works there, ask, and stop their servers (--wait: let them finish)."""
     from swarmhub.cluster import drain as emptying
     from swarmhub.deploy import membership
 

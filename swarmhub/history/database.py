@@ -76,7 +76,9 @@ class _Action:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         state = _do(host, self.database, self.action, *self.files)
-        progress.log(host.name, f"database: {state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}")
+        progress.log(
+            host.name, f"database: {state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}"
+        )
 
 
 def _do(manager: Host, database: Database, *words: str) -> DatabaseState:

@@ -80,7 +80,8 @@ def test_a_copy_that_is_removed_is_the_one_named(host: FakeHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "text"), [("4621fec11365", "database: 4 kB, 2 users, schema 4621fec11365"), ("", "database: 4 kB, 2 users, schema none yet")]
+    ("schema", "text"),
+    [("4621fec11365", "database: 4 kB, 2 users, schema 4621fec11365"), ("", "database: 4 kB, 2 users, schema none yet")],
 )
 def test_a_copy_says_what_is_in_it(host: FakeHost, schema: str, text: str) -> None:
     """Size, users and schema: an operator sees that it is not empty."""
