@@ -80,7 +80,7 @@ def _ensure(run: "Run", step: str, service: str) -> None:
 @step_task(
     pre=[check, nodes, agree, network, volume, certs, all_images, firewall, proxy, service],
     help={
-        "yes": "Do not ask. Without a terminal, a deploy that stops notebooks or removes people fails without it.",
+        "yes": "Do not ask. Without a terminal, a deploy that would stop notebooks or remove people needs this.",
         "smoke": "After the deploy, run `fab smoke`: prove on every node that notebooks work.",
         "details": "Show every field of what is created.",
         **VERBOSE,
