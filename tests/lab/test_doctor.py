@@ -355,7 +355,7 @@ def test_failure_is_exit_code_1(sick: Examined) -> None:
         ("stopped engine", "disk", LAST, r"failure: 0\.1 GB free in /var/lib/docker, .* \| Free some there"),
         ("stopped engine", "dns", MANAGER, r"ok: "),
         ("no swarm", "swarm", LAST, r"failure: is in no swarm .* \| .*fab swarm-init"),
-        ("no swarm", "certificate", LAST, r"warning: there is none .* \| Get it: fab certs"),
+        ("no swarm", "certificate", LAST, r"warning: no certificate for .* yet \| Get it: fab certs"),
         ("no swarm", "image", LAST, rf"warning: no node holds {NOTEBOOK} yet \| "),
     ],
 )
