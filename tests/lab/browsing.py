@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from lab import topology
-from tests.lab.support import ROOT
+from tests.lab.support import REAL, ROOT
 
 FLAGS = (
     "--headless",
@@ -39,11 +39,13 @@ def refused(page: Page) -> None:
 
 
 def start_server(page: Page, name: str) -> None:
-    """Start a user's server from the home page, with the choice that is preselected, and wait until JupyterLab is there."""
+    """Start a user's server from the home page, and wait until JupyterLab is there."""
     page.goto(f"{topology.HUB_URL}/hub/home")
     page.locator("#start").click()
     page.wait_for_url(re.compile("/(hub/spawn|user/)"))  # the choices, or how far the server is
     if page.locator("#spawn_form").count():
+        # What the user had last is preselected: it may be the profile without JupyterLab.
+        page.locator(f"input[name=profile][value={REAL.lower()}]").check()
         page.get_by_role("button", name="Start").click()
     page.wait_for_url(f"**/user/{name}/lab**", timeout=SPAWN_MS)
 

@@ -53,7 +53,10 @@ def server(used: Lab) -> Iterator[HubApi]:
     """Start Ada's server, and ask it as she would."""
     used.start_server("ada", profile=REAL)
     token = json.loads(used.hub_api("POST", "users/ada/tokens", "{}"))["token"]
-    yield HubApi(topology.HUB_URL, unverified(), SecretStr(token)).server("ada")
+    hub = HubApi(topology.HUB_URL, unverified(), SecretStr(token))
+    # A proxy that has just started is told its routes when the hub next looks.
+    used.wait(lambda: _is_reached(hub), 60, "the proxy does not know the way to the hub")
+    yield hub.server("ada")
     used.stop_server("ada")
     used.forget_homes()
 
@@ -175,6 +178,12 @@ def test_the_hub_tells_it_its_routes(used: Lab, server: HubApi) -> None:
     used.wait(lambda: used.container(PROXY) not in ("", before), 60, "the proxy does not come back")
     # Within seconds, unless the hub was just asking the one before: that connection is given up after 30 s.
     used.wait(lambda: _answers(server), 60, "the proxy does not know the way to a server")
+
+
+def _is_reached(hub: HubApi) -> bool:
+    with contextlib.suppress(StepError):
+        return bool(hub.get("")["version"])
+    return False
 
 
 def _answers(server: HubApi) -> bool:
