@@ -46,6 +46,7 @@ class Cluster:
     manager: str
     seen: Mapping[str, HostAnswers]
     id: str = field(default_factory=lambda: token_hex(3))
+    gate: versions.Gate = field(default_factory=versions.Gate)
 
     @property
     def manager_host(self) -> Host:
@@ -80,7 +81,7 @@ def examine(cluster: Cluster) -> list[Finding]:
         return findings + _side_by_side(cluster, [*_lanes(cluster, labels), *lanes])
     except KeyboardInterrupt:
         trial.clean_up()
-        versions.clean_up(cluster.manager_host, cluster.id)
+        versions.clean_up(cluster.manager_host, cluster.id, cluster.gate)
         raise
 
 
@@ -208,7 +209,7 @@ def _versions(cluster: Cluster) -> list[Finding]:
     head, wanted = cluster.manager_host, cluster.settings.images
 
     def of_notebooks() -> list[str | None]:
-        return [versions.observe(head, image, cluster.id) for image in wanted]
+        return [versions.observe(head, image, cluster.id, cluster.gate) for image in wanted]
 
     asked = at_once([lambda: [_hub_version(cluster)], of_notebooks])
     broken = [from_error(versions.CHECK, cluster.manager, one) for one in asked if isinstance(one, BaseException)]
@@ -224,11 +225,11 @@ def _hub_version(cluster: Cluster) -> str | None:
         tag = build.desired(cluster.settings).tag
     except SettingsError:
         tag = ""  # said among the settings
-    version = versions.observe(cluster.manager_host, tag, cluster.id) if tag else None
+    version = versions.observe(cluster.manager_host, tag, cluster.id, cluster.gate) if tag else None
     if version is None:
         running = cluster.manager_host.engine.find(f"/services/{cluster.settings.hub.service}")
         image = running["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] if running else ""
-        version = versions.observe(cluster.manager_host, image, cluster.id) if image else None
+        version = versions.observe(cluster.manager_host, image, cluster.id, cluster.gate) if image else None
     return version
 
 

@@ -1,5 +1,6 @@
 """JupyterHub in the hub's image and in the notebook images: they have to be of one major version."""
 
+import threading
 from collections.abc import Mapping
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
@@ -8,6 +9,7 @@ from swarmhub.host import Host
 
 CHECK = "jupyterhub"
 LABEL = "swarmhub.doctor"
+AT_ONCE, GONE_SECONDS = 2, 10
 # The package's own record is read in 50 ms; starting the server to ask takes 2 s: for images whose python3 is another.
 SCRIPT = """
 command -v jupyterhub-singleuser >/dev/null || { echo none; exit 0; }
@@ -15,14 +17,38 @@ python3 -c 'from importlib.metadata import version; print(version("jupyterhub"))
 """
 
 
-def clean_up(manager: Host, trial: str) -> None:
-    """Remove the containers of a run that was interrupted."""
+class Gate:
+    """Lets two images be asked at a time, and none once it is closed."""
+
+    def __init__(self) -> None:
+        self.turns, self.is_closed = threading.Semaphore(AT_ONCE), False
+
+    def wait(self) -> None:
+        """Wait until no image is being asked."""
+        for _ in range(AT_ONCE):
+            self.turns.acquire(timeout=GONE_SECONDS)
+
+
+def clean_up(manager: Host, trial: str, gate: Gate) -> None:
+    """Remove the containers of a run that was interrupted, and one that was just being made."""
+    gate.is_closed = True
+    _remove(manager, trial)
+    gate.wait()
+    _remove(manager, trial)
+
+
+def _remove(manager: Host, trial: str) -> None:
     for one in manager.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={trial}"]}):
         manager.engine.delete(f"/containers/{one['Id']}", force=True)
 
 
-def observe(manager: Host, image: str, trial: str) -> str | None:
+def observe(manager: Host, image: str, trial: str, gate: Gate) -> str | None:
     """Return the version in an image, "" where it has no single-user server, or None where the manager lacks the image."""
+    with gate.turns:
+        return None if gate.is_closed else _asked(manager, image, trial)
+
+
+def _asked(manager: Host, image: str, trial: str) -> str | None:
     if manager.engine.find(f"/images/{image}/json") is None:
         return None
     body = {

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmhub.doctor.hosts import versions
-from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, FakeHost
+from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, FakeHost, in_turn
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_image_is_asked_without_a_network(log: list[str], version: str) -> None:
             "POST /containers/c1/wait": {"StatusCode": 0},
         }
     )
-    assert versions.observe(host, NOTEBOOK, "1a2b3c") == version
+    assert versions.observe(host, NOTEBOOK, "1a2b3c", versions.Gate()) == version
     body = host.engine.sent("POST /containers/create").body
     assert (body["HostConfig"]["NetworkMode"], body["Entrypoint"][0]) == ("none", "/bin/sh")
     assert host.engine.asked("DELETE") == ["DELETE /containers/c1"]
@@ -50,12 +50,20 @@ def test_image_is_asked_without_a_network(log: list[str], version: str) -> None:
 def test_missing_image_is_not_asked() -> None:
     """There is nothing to run."""
     host = FakeHost()
-    assert (versions.observe(host, NOTEBOOK, "1a2b3c"), host.engine.asked("POST")) == (None, [])
+    assert (versions.observe(host, NOTEBOOK, "1a2b3c", versions.Gate()), host.engine.asked("POST")) == (None, [])
 
 
 def test_interrupted_run_is_cleaned_up() -> None:
     """Its own containers are removed, and no other operator's."""
-    host = FakeHost(answers={"GET /containers/json": [{"Id": "c1"}]})
-    versions.clean_up(host, "1a2b3c")
+    host, gate = FakeHost(answers={"GET /containers/json": in_turn([{"Id": "c1"}], [])}), versions.Gate()
+    versions.clean_up(host, "1a2b3c", gate)
     assert host.engine.sent("GET /containers/json").params["filters"] == {"label": ["swarmhub.doctor=1a2b3c"]}
     assert host.engine.asked("DELETE") == ["DELETE /containers/c1"]
+    assert (versions.observe(host, NOTEBOOK, "1a2b3c", gate), host.engine.asked("POST")) == (None, [])
+
+
+def test_a_container_that_was_just_being_made_is_removed_too() -> None:
+    """Ctrl-C comes at any moment: whoever is being asked is waited for, and then there is another look."""
+    host = FakeHost(answers={"GET /containers/json": in_turn([], [{"Id": "c2"}])})
+    versions.clean_up(host, "1a2b3c", versions.Gate())
+    assert host.engine.asked("DELETE") == ["DELETE /containers/c2"]
