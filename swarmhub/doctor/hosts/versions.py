@@ -25,8 +25,9 @@ class Gate:
 
     def wait(self) -> None:
         """Wait until no image is being asked."""
-        for _ in range(AT_ONCE):
-            self.turns.acquire(timeout=GONE_SECONDS)
+        for is_held in [self.turns.acquire(timeout=GONE_SECONDS) for _ in range(AT_ONCE)]:
+            if is_held:
+                self.turns.release()
 
 
 def clean_up(manager: Host, trial: str, gate: Gate) -> None:
