@@ -9,7 +9,7 @@ from lab import topology
 from tests.lab.forks import execute
 from tests.lab.support import FILTER, HUB, PROXY, Done, Lab
 
-STEPS = ("check", "network", "volume", "certs", "images", "firewall", "build-hub", "proxy", "service", "health", "done")
+STEPS = ("check", "network", "volume", "certs", "images", "build-hub", "firewall", "proxy", "service", "health", "done")
 
 
 @pytest.mark.quick
@@ -19,7 +19,7 @@ def test_first_deploy_succeeds(first_deploy: Done) -> None:
     assert f"health     {topology.HUB_URL} answers over verified TLS" in first_deploy.out
 
 
-def test_steps_run_in_the_documents_order(first_deploy: Done) -> None:
+def test_steps_run_in_their_order(first_deploy: Done) -> None:
     """Every step of a deploy says something, in the order of a deploy; the plan before it is indented."""
     said = [line.split()[0] for line in first_deploy.out.splitlines() if line[:1].strip() and line.split()[0] in STEPS]
     assert tuple(dict.fromkeys(said)) == STEPS
