@@ -244,9 +244,13 @@ class Run:
         for plan in steps:
             self._announce(plan)
         changing = [plan for plan in steps if plan.changes]
-        if changing:
-            self.look.forget()
-            with self.report.working(changing[0].step, ""):
+        if not changing:
+            return
+        self.look.forget()
+        with self.report.working(changing[0].step, ""):
+            if len(changing) == 1:  # in this thread: Ctrl-C then ends the change itself, and none comes after it
+                self._change(changing[0])
+            else:
                 together([partial(self._change, plan) for plan in changing])
 
     def _announce(self, plan: Plan) -> None:

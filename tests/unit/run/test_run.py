@@ -1,6 +1,7 @@
 """What a task is handed: -H, the settings checked whole, and errors as lines with exit codes."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,29 @@ def test_a_plan_is_told_before_it_is_applied(capsys: pytest.CaptureFixture[str])
     run, plan = fake_run(lambda *_: seen.append(capsys.readouterr().out))
     run.apply(plan)
     assert (seen, capsys.readouterr().out.startswith("step       done in ")) == ([f"step       do it on {MANAGER}\n"], True)
+
+
+def test_a_step_alone_is_changed_where_a_ctrl_c_reaches_it() -> None:
+    """In the main thread: the change itself is interrupted, and none comes after it."""
+    threads: list[threading.Thread] = []
+    run, plan = fake_run(lambda *_: threads.append(threading.current_thread()))
+    run.apply(plan)
+    assert threads == [threading.main_thread()]
+
+
+def test_steps_that_do_not_need_each_other_go_at_once() -> None:
+    """Each waits here for the other one; what fails names its own step."""
+    meeting = threading.Barrier(2, timeout=10)
+
+    def fail(*_: object) -> None:
+        meeting.wait()
+        raise StepError(MANAGER, "no", "Try again")
+
+    run, plan = fake_run(lambda *_: meeting.wait())
+    other = Plan("other", "", (Change("do", "more", MANAGER, fail),))
+    with pytest.raises(StepError, match="no") as failed:
+        run.apply(plan, other)
+    assert failed.value.step == "other"
 
 
 @pytest.mark.parametrize("count", [0, 2])
