@@ -249,9 +249,9 @@ class Run:
         self.look.forget()
         with self.report.working(changing[0].step, ""):
             if len(changing) == 1:  # in this thread: Ctrl-C then ends the change itself, and none comes after it
-                self._change(changing[0])
+                self._change(changing[0], changing[0].step if len(steps) > 1 else "")
             else:
-                together([partial(self._change, plan) for plan in changing])
+                together([partial(self._change, plan, plan.step) for plan in changing])
 
     def _announce(self, plan: Plan) -> None:
         """Say what a step changes, and take the lock for it."""
@@ -269,12 +269,14 @@ class Run:
         if plan is not self._confirmed:
             self.report.plan(plan, brief=shown is not None)
 
-    def _change(self, plan: Plan) -> None:
+    def _change(self, plan: Plan, step: str) -> None:
+        """Change it; what fails is of this `step`, or of the task where that is empty."""
         started = time.monotonic()
         try:
             plans.apply(plan, self.hosts, self.report, self.journal)
-        except StepError as error:
-            error.step = error.step or plan.step
+        except (StepError, StepErrors) as error:
+            for one in error.errors if isinstance(error, StepErrors) else (error,):
+                one.step = one.step or step
             raise
         self.report.line(plan.step, f"done in {duration(time.monotonic() - started)}", style="green")
 

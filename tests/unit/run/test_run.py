@@ -305,6 +305,19 @@ def test_steps_that_do_not_need_each_other_go_at_once() -> None:
     assert failed.value.step == "other"
 
 
+def test_of_several_that_fail_at_once_each_names_its_own_step() -> None:
+    """A build that fails in a deploy is no failure of the pulls that go on next to it."""
+
+    def fail(*_: object) -> None:
+        raise StepError(MANAGER, "no", "Try again")
+
+    run, plan = fake_run(lambda *_: None)
+    lanes = tuple(Change("build", lane, MANAGER, fail, lane=lane) for lane in ("hub", "proxy"))
+    with pytest.raises(StepErrors) as failed:
+        run.apply(plan, Plan("build-hub", "", lanes, at_once=True))
+    assert [one.step for one in failed.value.errors] == ["build-hub", "build-hub"]
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_changes_are_counted(count: int) -> None:
     """The end of a deploy says how many changes there were."""
