@@ -15,7 +15,12 @@ B = TypeVar("B")
 
 
 def at_once(jobs: Sequence[Callable[[], T]], most: int = AT_ONCE) -> list[T | BaseException]:
-    """Run jobs in parallel, at most so many at a time, and return what each returned or raised, in their order."""
+    """Run jobs in parallel, at most so many at a time, and return what each returned or raised, in their order.
+
+    A single job runs in the caller's thread: Ctrl-C then ends the job itself.
+    """
+    if len(jobs) == 1:
+        return [_alone(jobs[0])]
     # Not as a context manager: that would wait for running pulls after a Ctrl-C.
     pool = ThreadPoolExecutor(max_workers=min(most, max(1, len(jobs))))
     futures = [pool.submit(job) for job in jobs]
@@ -54,11 +59,23 @@ def every(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """Run jobs in parallel and return what each returned.
 
     Raises:
-        StepErrors: some of them failed.
+        StepErrors: some of them failed. Any other error is raised as it is.
 
     """
-    answers = gather(jobs)
-    errors = [one for one in answers if isinstance(one, StepError)]
-    if errors:
-        raise StepErrors(*errors)
-    return [one for one in answers if not isinstance(one, StepError)]
+    answers = at_once(jobs)
+    failed: list[StepError] = []
+    for answer in answers:
+        if isinstance(answer, StepError | StepErrors):
+            failed += answer.errors if isinstance(answer, StepErrors) else (answer,)
+        elif isinstance(answer, BaseException):
+            raise answer
+    if failed:
+        raise StepErrors(*failed)
+    return [one for one in answers if not isinstance(one, BaseException)]
+
+
+def _alone(job: Callable[[], T]) -> T | Exception:
+    try:
+        return job()
+    except Exception as error:  # the caller decides what to do with it, as with those of other threads
+        return error

@@ -8,6 +8,9 @@ from invoke.collection import Collection
 
 # `fab` puts the project on the path; `invoke` puts nothing but this package there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# Invoke keeps all programs from writing bytecode: every run would compile a hundred modules, a fifth of its time.
+if not sys.flags.dont_write_bytecode:
+    sys.dont_write_bytecode = False
 
 from tasks import (
     certs,

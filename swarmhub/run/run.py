@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from swarmhub import settings as settings_file
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, StepError, StepErrors, UsageError
 from swarmhub.host import Host
-from swarmhub.parallel import together
+from swarmhub.parallel import every
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
 from swarmhub.plan.shown import duration
@@ -248,10 +248,7 @@ class Run:
             return
         self.look.forget()
         with self.report.working(changing[0].step, ""):
-            if len(changing) == 1:  # in this thread: Ctrl-C then ends the change itself, and none comes after it
-                self._change(changing[0], changing[0].step if len(steps) > 1 else "")
-            else:
-                together([partial(self._change, plan, plan.step) for plan in changing])
+            every([partial(self._change, plan, plan.step if len(steps) > 1 else "") for plan in changing])
 
     def _announce(self, plan: Plan) -> None:
         """Say what a step changes, and take the lock for it."""

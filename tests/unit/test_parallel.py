@@ -41,6 +41,18 @@ def test_where_all_are_needed_all_that_failed_are_named() -> None:
     assert error.value.errors == (LOST, ALSO)
 
 
+def test_of_jobs_that_were_several_themselves_all_that_failed_are_named() -> None:
+    """A build of two images next to the pulls."""
+    with pytest.raises(StepErrors) as error:
+        every([failing(StepErrors(LOST, ALSO)), failing(LOST)])
+    assert error.value.errors == (LOST, ALSO, LOST)
+
+
+def test_a_single_job_runs_in_the_callers_thread() -> None:
+    """Ctrl-C, which reaches no other thread, ends the job itself."""
+    assert every([threading.current_thread]) == [threading.current_thread()]
+
+
 @pytest.mark.parametrize("run", [gather, every])
 @pytest.mark.parametrize("error", [EngineError("a", 500, "layer store is broken"), ZeroDivisionError()])
 def test_an_error_that_nobody_expects_is_not_swallowed(run: Callable[[Any], Any], error: Exception) -> None:

@@ -41,7 +41,7 @@ PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
 class Table(BaseModel):
     """A table of `hosts.toml`: frozen, and without keys that nobody reads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
 
 def word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:

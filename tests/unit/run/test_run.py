@@ -300,9 +300,9 @@ def test_steps_that_do_not_need_each_other_go_at_once() -> None:
 
     run, plan = fake_run(lambda *_: meeting.wait())
     other = Plan("other", "", (Change("do", "more", MANAGER, fail),))
-    with pytest.raises(StepError, match="no") as failed:
+    with pytest.raises(StepErrors, match="no") as failed:
         run.apply(plan, other)
-    assert failed.value.step == "other"
+    assert [one.step for one in failed.value.errors] == ["other"]
 
 
 def test_of_several_that_fail_at_once_each_names_its_own_step() -> None:
@@ -313,9 +313,10 @@ def test_of_several_that_fail_at_once_each_names_its_own_step() -> None:
 
     run, plan = fake_run(lambda *_: None)
     lanes = tuple(Change("build", lane, MANAGER, fail, lane=lane) for lane in ("hub", "proxy"))
+    pulls = Plan("images", "", (Change("pull", "it", MANAGER, fail),))
     with pytest.raises(StepErrors) as failed:
-        run.apply(plan, Plan("build-hub", "", lanes, at_once=True))
-    assert [one.step for one in failed.value.errors] == ["build-hub", "build-hub"]
+        run.apply(plan, pulls, Plan("build-hub", "", lanes, at_once=True))
+    assert [one.step for one in failed.value.errors] == ["images", "build-hub", "build-hub"]
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -345,7 +346,7 @@ def test_what_a_failed_change_leaves_is_looked_at_anew() -> None:
 
     run, plan = fake_run(fail)
     run.look.network()
-    with pytest.raises(StepError):
+    with pytest.raises(StepErrors, match="cause"):
         run.apply(plan)
     run.look.network()
     host: Any = run.hosts[MANAGER]
