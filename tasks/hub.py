@@ -39,46 +39,49 @@ def build_hub(c: Context, verbose: bool = False) -> None:
 @step_task()
 def proxy(c: Context) -> None:
     """Create or update the proxy's service and the certificate's renewal, unless proxy.separate is false."""
-    from swarmhub.deploy import prerequisites, steps
+    from swarmhub.deploy import prerequisites, rollout
     from swarmhub.services import proxy as front
-    from swarmhub.services import renewal
 
     with step(c, front.STEP) as run:
         run.check()
-        run.apply(steps.proxy_plan(run, lambda: prerequisites.require(run.settings, run.look, run.manager)))
-        if run.settings.proxy.separate:
-            _ensure(run, front.STEP, front.name(run.settings))
-        if renewal.is_wanted(run.settings):
-            _ensure(run, front.STEP, renewal.name(run.settings))
+        is_separate = run.settings.proxy.separate
+        parts = prerequisites.require(run.settings, run.look, run.manager) if is_separate else None
+        run.apply(rollout.proxy_plan(run, parts))
+        _ensure(run, front.STEP, *_of_front(run))
 
 
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
 def service(c: Context, yes: bool = False) -> None:
-    """Create the hub's service, or update it where it differs."""
-    from swarmhub.deploy import prerequisites, steps
-    from swarmhub.people import plans
+    """Roll out the hub: check its configuration, update proxy, people and hub where they differ, and record the release."""
+    from swarmhub.deploy import prerequisites, rollout
     from swarmhub.services import hub as room
 
     with step(c, room.STEP) as run:
         run.check()
-        people = plans.before_service(run)
-        if people.changes:
-            run.apply(people)
-        parts = prerequisites.require(run.settings, run.look, run.manager)
-        prerequisites.require_proxy(run.settings, run.secrets, run.look, run.manager)
-        run.apply(steps.service_plan(run, parts))
-        _ensure(run, room.STEP, run.settings.hub.service)
+        run.apply(rollout.plan(run, prerequisites.require(run.settings, run.look, run.manager)))
+        _ensure(run, room.STEP, *_of_front(run), run.settings.hub.service)
 
 
-def _ensure(run: "Run", step: str, service: str) -> None:
+def _of_front(run: "Run") -> list[str]:
+    """Return the names of the services that stand before the hub."""
+    from swarmhub.services import proxy as front
+    from swarmhub.services import renewal
+
+    settings = run.settings
+    renewing = [renewal.name(settings)] if renewal.is_wanted(settings) else []
+    return [front.name(settings), *renewing] if settings.proxy.separate else []
+
+
+def _ensure(run: "Run", step: str, *services: str) -> None:
     from swarmhub.engine import converge
 
-    with run.report.working(step, f"waiting until the service {service} runs"):
-        converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
+    for service in services:
+        with run.report.working(step, f"waiting until the service {service} runs"):
+            converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, all_images, firewall, proxy, service],
+    pre=[check, nodes, agree, network, volume, certs, all_images, firewall, service],
     help={
         "yes": "Do not ask. Without a terminal, a deploy that would stop notebooks or remove people needs this.",
         "smoke": "After the deploy, run `fab smoke`: prove on every node that notebooks work.",

@@ -14,7 +14,7 @@ ENGINE = Path("/var/run/docker.sock")
 def main() -> int:
     """Serve until the container is stopped; return whether the policy is none."""
     try:
-        made = rules.made(policy.load(os.environ))
+        made = [rules.made(one) for one in policy.load(os.environ)]
     except (KeyError, TypeError, ValueError) as error:
         print(f"{policy.VARIABLE} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
         return 1

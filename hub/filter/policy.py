@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from hub.shared.settings import Tables
 
@@ -20,7 +20,8 @@ EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "pla
 class Policy:
     """What a hub may ask for.
 
-    In SWARMHUB_FILTER it is one JSON object with just these keys, all of them:
+    In SWARMHUB_FILTER is a list of them, each a JSON object with just these keys, all of them. What one of them allows is
+    allowed: while a hub is replaced, both the old and the new one may ask.
 
     - `service`: the hub's service. Services and configs of its servers are named `SERVICE-…` and have its name in their labels.
     - `networks`: the networks that servers may be on, as the hub names them.
@@ -82,28 +83,47 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
     )
 
 
-def document(policy: Policy) -> str:
-    """Return the policy as JSON; the same policy is the same text."""
-    return _JSON.dump_json(policy).decode()
+def covers(policy: Policy, other: Policy) -> bool:
+    """Tell whether a policy allows all that another one does; where that is not plain, it does not."""
+    same = ("service", "home", "folders", "extra")
+    grown = ("networks", "images", "profiles", "generic_resources", "shared_memory")
+    return (
+        all(getattr(policy, name) == getattr(other, name) for name in same)
+        and all({*getattr(policy, name)} >= {*getattr(other, name)} for name in grown)
+        and all(
+            {*getattr(policy, name).get(key, ())} >= {*values}
+            for name in ("labels", "node_labels")
+            for key, values in getattr(other, name).items()
+        )
+        and {*policy.reserved} <= {*other.reserved}
+        and policy.locked <= other.locked
+    )
 
 
-def load(environ: Mapping[str, str]) -> Policy:
-    """Return the policy.
+def document(*policies: Policy) -> str:
+    """Return policies as JSON; the same ones are the same text."""
+    return _JSON.dump_json(policies).decode()
+
+
+def load(environ: Mapping[str, str]) -> tuple[Policy, ...]:
+    """Return the policies, that of the newest hub first.
 
     Raises:
-        KeyError: there is none.
-        ValueError: it is not one.
+        KeyError: there are none.
+        ValueError: they are none.
 
     """
     try:
-        return _JSON.validate_json(environ[VARIABLE], strict=True)
+        text = environ[VARIABLE]
+        # A filter of an earlier release has one, which stands alone.
+        return _JSON.validate_json(f"[{text}]" if text.startswith("{") else text, strict=True)
     except ValidationError as error:
         # Its own text shows what was given.
         wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
         raise ValueError("; ".join(wrong)) from None
 
 
-_JSON = TypeAdapter(Policy)
+_JSON = TypeAdapter(Annotated[tuple[Policy, ...], Field(min_length=1)])
 
 
 def _unlike(values: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ dockerspawner that they use. Whoever lets the hub ask for more, adds it here.
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -122,6 +122,22 @@ class Rules:
         if call.lists and isinstance(answer, list):
             answer = [one for one in answer if call.lists(self.policy, one)]
         return pick(answer, call.shape) if call.shape is not None else answer
+
+
+def judge(rules: Sequence[Rules], request: Request) -> tuple[Rules, Call]:
+    """Return what the engine is to be asked, and which of several rules allow it.
+
+    Raises:
+        Refused: none of them does; the reason is that of the first.
+
+    """
+    why = Refused("there are no rules")
+    for one in reversed(rules):
+        try:
+            return one, one.judge(request)
+        except Refused as error:
+            why = error
+    raise why
 
 
 def made(policy: Policy) -> Rules:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, U
 from yarl import URL
 
 from hub.filter.fields import Refused, shown
-from hub.filter.rules import Call, Request, Rules
+from hub.filter.rules import Call, Request, Rules, judge
 
 LARGEST_BODY = 2**20
 LARGEST_ANSWER = 2**26
@@ -26,7 +26,9 @@ CONNECTIONS = 100
 BAD_GATEWAY, TIMEOUT = 502, 504
 
 
-async def serve(rules: Rules, engine: Path, socket: Path, stop: asyncio.Event, seconds: float = ENGINE_SECONDS) -> None:
+async def serve(
+    rules: Sequence[Rules], engine: Path, socket: Path, stop: asyncio.Event, seconds: float = ENGINE_SECONDS
+) -> None:
     """Serve until `stop` is set; an engine that is silent for so many seconds is given up."""
     connector = UnixConnector(str(engine), limit=CONNECTIONS, force_close=True)
     timeout = ClientTimeout(total=None, connect=seconds, sock_connect=seconds, sock_read=seconds)
@@ -57,7 +59,7 @@ async def until_terminated(run: Callable[[asyncio.Event], Awaitable[None]]) -> N
 
 @dataclass(frozen=True)
 class _Filter:
-    rules: Rules
+    rules: Sequence[Rules]
     session: ClientSession
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -75,19 +77,20 @@ class _Filter:
             return _no(BAD_GATEWAY, f"swarmhub's filter: {asked}: the Docker Engine cannot be asked: {type(error).__name__}")
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = self.rules.judge(Request(request.method, request.raw_path, tuple(request.headers), await _body(request)))
+        asked = Request(request.method, request.raw_path, tuple(request.headers), await _body(request))
+        rules, call = judge(self.rules, asked)
         if call.owned:
             async with self._ask(Call("GET", call.owned)) as found:
                 if found.status != 200:
                     return await _streamed(request, found)
                 owned = await _values(found)
-            if not call.is_ours or not call.is_ours(self.rules.policy, owned):
-                raise Refused(f"it is not of the service {self.rules.policy.service}")
+            if not call.is_ours or not call.is_ours(rules.policy, owned):
+                raise Refused(f"it is not of the service {rules.policy.service}")
             call = call.of(owned["ID"])
         async with self._ask(call) as answer:
             if call.shape is None or answer.status != 200:
                 return await _streamed(request, answer)
-            return web.json_response(self.rules.show(call, await _values(answer)))
+            return web.json_response(rules.show(call, await _values(answer)))
 
     def _ask(self, call: Call) -> Any:
         body = None if call.body is None else json.dumps(call.body).encode()

@@ -26,9 +26,14 @@ def firewall(hub: str) -> str:
     return f"{hub}_firewall"
 
 
+def check(hub: str) -> str:
+    """Return the name of what loads the configuration of a hub that is to come."""
+    return f"{hub}_check"
+
+
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
-    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub)})
+    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub)})
 
 
 def server(name: str, hub: str) -> str:

@@ -13,7 +13,6 @@ from swarmhub.run.look import Look
 from swarmhub.services import network, proxy
 from swarmhub.services.hub import Parts
 from swarmhub.settings import Settings
-from swarmhub.settings.secrets import Secrets
 
 PULL = "First: fab prepull-all"
 
@@ -41,23 +40,12 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     if settings.proxy.separate and inner is None:
         name = network.of_proxy(settings)["Name"]
         raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
-    of_proxy = (tags[1], inner.id, inner.subnet) if inner else ()
+    of_proxy = (tags[1], inner.id, inner.subnet, _token(settings, look)) if inner else ()
     return Parts(node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
 
 
-def require_proxy(settings: Settings, secrets: Secrets, look: Look, manager: str) -> None:
-    """Make sure that a hub without a proxy of its own finds one that has its token: it would wait for it, and end.
-
-    Raises:
-        StepError: there is none, or it has another token, as when the secrets are others.
-
-    """
-    if not settings.proxy.separate:
-        return
-    if look.proxy() is None:
-        raise StepError(manager, f"there is no service {proxy.name(settings)}", "Run it first: fab proxy")
-    if proxy.secret_name(settings, secrets, look.swarm().cluster) not in look.service().secrets:
-        raise StepError(manager, "the proxy has not been given the token that the hub will have", "Give it first: fab proxy")
+def _token(settings: Settings, look: Look) -> str:
+    return proxy.token_name(settings.hub.service, look.proxy(), look.service().secrets)
 
 
 def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:
@@ -98,5 +86,5 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
         {image: pull.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
         fingerprint,
         look.swarm().cluster,
-        *((tags[1], *of_proxy) if settings.proxy.separate else ()),
+        *((tags[1], *of_proxy, _token(settings, look)) if settings.proxy.separate else ()),
     )

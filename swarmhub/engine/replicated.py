@@ -69,6 +69,21 @@ def secret_ids(manager: Host, hub: str) -> dict[str, str]:
     return {one["Spec"]["Name"]: one["ID"] for one in found}
 
 
+def resolved(manager: Host, wanted: Json) -> Json:
+    """Return a spec with the ids of its secrets and configs, which exist by now."""
+    spec = copy.deepcopy(wanted)
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    if references := container.get("Secrets"):
+        ids = secret_ids(manager, wanted["Labels"][LABEL])
+        for reference in references:
+            reference["SecretID"] = ids[reference["SecretName"]]
+    if references := container.get("Configs"):
+        configs = swarm_config.ids(manager)
+        for reference in references:
+            reference["ConfigID"] = configs[reference["ConfigName"]]
+    return spec
+
+
 def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -> Change:
     """Return what makes a service; `networks` are the names of those that it is on."""
     command, gist = commands.service_create(wanted), specs.gist(wanted, networks)
@@ -85,16 +100,16 @@ def stop(found: Json, manager: str) -> Change:
 
 
 def update(
-    wanted: dict[str, Any], found: Json, manager: str, differs: tuple[Difference, ...], *, is_stopped: bool = False
+    wanted: dict[str, Any], found: Json, manager: str, differs: tuple[Difference, ...], *, again: bool = False
 ) -> Change:
-    """Return what turns the service into the wanted one; it may have been stopped since it was `found`."""
+    """Return what turns the service into the wanted one; `again`: this plan has changed it since it was `found`."""
     cost = Cost.HUB_RESTART if any(_restarts(item.path) for item in differs) else Cost.NOTHING
     command = commands.service_update(wanted, found["Spec"], differs)
     what = f"service {wanted['Name']}"
     if not any(item.path.startswith("TaskTemplate") for item in differs):
         # Swarm starts a new task for a template that only says the same in other words.
         wanted = {**wanted, "TaskTemplate": found["Spec"]["TaskTemplate"]}
-    return Change("update", what, manager, _Sender(wanted, found, is_stopped), differs, cost, command=command)
+    return Change("update", what, manager, _Sender(wanted, found, again), differs, cost, command=command)
 
 
 def removal(kind: str, name: str, id_: str, manager: str, cost: Cost = Cost.NOTHING) -> Change:
@@ -115,24 +130,16 @@ def _restarts(path: str) -> bool:
 class _Sender:
     wanted: dict[str, Any]
     found: Json | None
-    is_stopped: bool = False
+    again: bool = False
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name = self.wanted["Name"]
-        spec = copy.deepcopy(self.wanted)
-        ids = secret_ids(host, self.wanted["Labels"][LABEL])
-        for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
-            reference["SecretID"] = ids[reference["SecretName"]]
-        if references := spec["TaskTemplate"]["ContainerSpec"].get("Configs"):
-            configs = swarm_config.ids(host)
-            for reference in references:
-                reference["ConfigID"] = configs[reference["ConfigName"]]
+        name, spec = self.wanted["Name"], resolved(host, self.wanted)
         if self.found is None:
             host.engine.post("/services/create", spec)
         else:
             spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
             # The version it was planned on: somebody else's update in between makes this one fail.
-            found = host.engine.get(f"/services/{name}") if self.is_stopped else self.found
+            found = host.engine.get(f"/services/{name}") if self.again else self.found
             host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
         converge.wait(host, name, progress)
 

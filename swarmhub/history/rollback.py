@@ -19,7 +19,7 @@ from swarmhub.images.pull import Holding
 from swarmhub.inside.database import DAMAGED
 from swarmhub.parallel import gather
 from swarmhub.plan.plans import Change, Plan
-from swarmhub.services import engine_filter, subdomains
+from swarmhub.services import engine_filter, hub_check, subdomains
 from swarmhub.services import hub as services
 
 STEP = "rollback"
@@ -91,12 +91,15 @@ def plan(
     changes = [*pull.plan(wanted_images, found.held).changes]
     changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
     if differs or with_database:
+        of_filter = engine_filter.of_hub(wanted, found.filter) if found.filter else None
+        changes.append(hub_check.change(wanted, manager))
+        changes += engine_filter.before(of_filter, found.filter, manager)
         changes.append(database.copy(kept, new.copy, manager))
         changes += database.opening(kept, wanted, found.service, manager)
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
-        changes += engine_filter.allowing(wanted, found.filter, manager)
-        changes.append(replicated.update(wanted, found.service, manager, differs, is_stopped=with_database))
+        changes.append(replicated.update(wanted, found.service, manager, differs, again=with_database))
         changes.append(releases.record(new, manager))
+        changes += engine_filter.after(of_filter, found.filter, manager)
     return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
 
 

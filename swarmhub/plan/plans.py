@@ -52,6 +52,7 @@ class Change:
     """One thing to do on one host; the `gist` of what is made says in a line what its many fields say.
 
     Where a plan does things at once, changes of different lanes do not wait for each other, though they are on one host.
+    `undo` is for the changes that a later one's failure makes wrong.
     """
 
     verb: str
@@ -64,6 +65,7 @@ class Change:
     command: str = ""
     gist: str = ""
     lane: str = ""
+    undo: Callable[[Host, Progress], object] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Keep secrets out of the command: it is only shown."""
@@ -187,8 +189,24 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Ch
 
 
 def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
-    for change in changes:
-        _apply(change, hosts, progress, journal)
+    for number, change in enumerate(changes):
+        try:
+            _apply(change, hosts, progress, journal)
+        except StepError:
+            for before in reversed(changes[:number]):
+                _undo(before, hosts, progress)
+            raise
+
+
+def _undo(change: Change, hosts: Mapping[str, Host], progress: Progress) -> None:
+    """Undo a change, if it has to be; where that fails, the next run does what is left."""
+    if change.undo is None:
+        return
+    progress.log(change.host, f"undo: {change.verb} {change.what}")
+    try:
+        change.undo(hosts[change.host], progress)
+    except (EngineError, StepError) as error:
+        progress.log(change.host, f"that failed, and the next deploy does it: {error}")
 
 
 def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:

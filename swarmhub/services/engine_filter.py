@@ -3,19 +3,25 @@
 import copy
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hub.filter import policy
+from hub.filter.policy import Policy
 from hub.shared import services
 from swarmhub.engine import replicated, specs
 from swarmhub.engine.replicated import LABEL, SECOND
-from swarmhub.host import Json
-from swarmhub.plan.plans import Change, Cost
+from swarmhub.host import Host, Json
+from swarmhub.plan.plans import Change, Cost, Progress
 from swarmhub.services.hub import SOCKET, Parts
 from swarmhub.settings import Settings, handed
 
 # The engine's ping is no question that the hub has.
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
+
+
+# What Swarm says of an update after which the service's spec is that of the hub that runs.
+SETTLED = ("completed", "rollback_completed")
 
 
 def name(hub: str) -> str:
@@ -52,34 +58,66 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
     }
 
 
-def before(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> list[Change]:
-    """Return what makes the filter as the hub will need it."""
+def before(wanted: Json | None, found: Json | None, manager: str) -> list[Change]:
+    """Return what lets the hub that is to come ask for what it needs, and the one that runs go on."""
     if wanted is None:
         return []
     if found is None:
         return [replicated.create(wanted, manager)]
-    differs = specs.compare(wanted, found["Spec"])
-    # The hub waits for its answers, and nobody else asks.
-    return [replace(replicated.update(wanted, found, manager, differs), cost=Cost.NOTHING)] if differs else []
+    change = _update(_widened(wanted, found["Spec"]), found["Spec"], found, manager)
+    return [replace(one, undo=partial(_settle, wanted["Labels"][LABEL])) for one in change]
 
 
-def allowing(hub: Json, found: Json | None, manager: str) -> list[Change]:
-    """Return what makes the filter that of a hub's spec: of its image, letting it have the images that it hands out."""
+def after(wanted: Json | None, found: Json | None, manager: str) -> list[Change]:
+    """Return what lets the new hub alone ask, when the old one is gone; or what takes a filter away that no hub needs."""
     if found is None:
         return []
-    spec = copy.deepcopy(found["Spec"])
+    if wanted is None:
+        # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
+        return [replicated.removal("service", found["Spec"]["Name"], found["ID"], manager)]
+    return _update(wanted, _widened(wanted, found["Spec"]), found, manager, again=True)
+
+
+def of_hub(hub: Json, found: Json) -> Json:
+    """Return the spec that a filter has for the hub of a spec: of its image, letting it have the images that it hands out."""
+    spec: Json = copy.deepcopy(found["Spec"])
     container = spec["TaskTemplate"]["ContainerSpec"]
-    now = policy.load(specs.environment(container))
-    of_hub = hub["TaskTemplate"]["ContainerSpec"]
-    tables = json.loads(specs.environment(of_hub)[handed.VARIABLE])
-    allowed = policy.of(tables, now.service, now.networks[0], now.reserved)
-    container |= {"Image": of_hub["Image"], "Env": [f"{policy.VARIABLE}={policy.document(allowed)}"]}
-    return before(spec, found, manager)
+    now = policy.load(specs.environment(container))[0]
+    its = hub["TaskTemplate"]["ContainerSpec"]
+    tables = json.loads(specs.environment(its)[handed.VARIABLE])
+    container["Image"] = its["Image"]
+    return _allowing(spec, policy.of(tables, now.service, now.networks[0], now.reserved))
 
 
-def after(wanted: dict[str, Any] | None, found: Json | None, manager: str) -> list[Change]:
-    """Return what takes a filter away that no hub needs any more."""
-    if wanted is not None or found is None:
+def _widened(wanted: Json, found: Json) -> Json:
+    """Return the wanted spec, allowing besides what the one that was found allows."""
+    new = _policies(wanted)
+    return _allowing(wanted, *new, *(old for old in _policies(found) if not policy.covers(new[0], old)))
+
+
+def _policies(spec: Json) -> tuple[Policy, ...]:
+    return policy.load(specs.environment(spec["TaskTemplate"]["ContainerSpec"]))
+
+
+def _allowing(spec: Json, *policies: Policy) -> Json:
+    spec = copy.deepcopy(spec)
+    spec["TaskTemplate"]["ContainerSpec"]["Env"] = [f"{policy.VARIABLE}={policy.document(*policies)}"]
+    return spec
+
+
+def _update(wanted: Json, before: Json, found: Json, manager: str, *, again: bool = False) -> list[Change]:
+    """Return what makes the filter as wanted; it is as `before` then."""
+    differs = specs.compare(wanted, before)
+    if not differs:
         return []
-    # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
-    return [replicated.removal("service", found["Spec"]["Name"], found["ID"], manager)]
+    # The hub waits for its answers, and nobody else asks.
+    return [replace(replicated.update(wanted, found, manager, differs, again=again), cost=Cost.NOTHING)]
+
+
+def _settle(service: str, manager: Host, progress: Progress) -> None:
+    """Let the hub alone ask that Swarm has now: the one that was to come does not. While that is open, both may ask."""
+    hub, found = (manager.engine.find(f"/services/{one}") for one in (service, name(service)))
+    if hub is None or found is None or (hub.get("UpdateStatus") or {}).get("State", "completed") not in SETTLED:
+        return
+    for change in _update(of_hub(hub["Spec"], found), found["Spec"], found, manager.name):
+        change.apply(manager, progress)

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_hex
 from typing import Any
+
+from pydantic import SecretStr
 
 from hub.filter import policy
 from hub.shared import mounts, services
@@ -17,7 +20,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import pull
 from swarmhub.parallel import both
-from swarmhub.plan.plans import Plan
+from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import subdomains
 from swarmhub.settings import Settings, handed
 from swarmhub.settings.secrets import Secrets, swarm_name
@@ -25,6 +28,8 @@ from swarmhub.settings.secrets import Secrets, swarm_name
 STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
+# A proxy of its own takes routes from whoever has it.
+PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 SOCKET = "/var/run/docker.sock"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"
@@ -36,7 +41,8 @@ HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127
 class Parts:
     """What the service stands on, as the steps before it left it.
 
-    `images` maps each image of the settings to the reference that names exactly it on every node.
+    `images` maps each image of the settings to the reference that names exactly it on every node; `proxy_token` is the name
+    that the token's secret has, or will have, in the swarm.
     """
 
     node: str
@@ -48,6 +54,7 @@ class Parts:
     proxy_image: str = ""
     proxy_network: str = ""
     proxy_subnet: str = ""
+    proxy_token: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,12 @@ def images_of(spec: Json) -> set[str]:
     return {pull.short(pull.digest_of(image)) for image in handed_out}
 
 
-def secret_names(settings: Settings, secrets: Secrets, cluster: str) -> dict[str, str]:
-    """Map the names of the secrets that are mounted to their names in the swarm."""
+def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str = "") -> dict[str, str]:
+    """Map the names of the secrets that the hub reads from files to their names in the swarm; `token` is the proxy token's."""
     service = settings.hub.service
-    return {name: swarm_name(service, name, value, cluster) for name, value in mounted(secrets).items()}
-
-
-def mounted(secrets: Secrets) -> Secrets:
-    """Return the secrets that the hub reads from files."""
-    return {name: value for name, value in secrets.items() if name != IN_ENVIRONMENT}
+    mounted = {name: value for name, value in secrets.items() if name != IN_ENVIRONMENT}
+    names = {name: swarm_name(service, name, value, cluster) for name, value in mounted.items()}
+    return names | ({PROXY_TOKEN: token} if token else {})
 
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Secrets": [
             # For a hub of either user: a rollback takes over how they are mounted now.
             swarm_secrets.reference(name, in_swarm, swarm_secrets.GROUPS)
-            for name, in_swarm in secret_names(settings, secrets, parts.cluster).items()
+            for name, in_swarm in secret_names(settings, secrets, parts.cluster, parts.proxy_token).items()
         ],
         **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": replicated.healthcheck(HEALTHY),
@@ -162,32 +166,39 @@ def _proxy_environment(settings: Settings) -> dict[str, str]:
     return {"SSL_KEY": place(settings, KEY), "SSL_CERT": place(settings, CHAIN)}
 
 
+def missing(found: ExistingHub, values: Secrets, names: Mapping[str, str], hub: str, manager: str) -> list[Change]:
+    """Return what makes the secrets that are missing; the token is a new one, which nobody keeps but the swarm."""
+    values = {**values, PROXY_TOKEN: SecretStr(token_hex(32))}
+    lacking = {short: in_swarm for short, in_swarm in names.items() if in_swarm not in found.secrets}
+    return [swarm_secrets.make(short, in_swarm, values[short], hub, manager) for short, in_swarm in lacking.items()]
+
+
 def plan(
     wanted: dict[str, Any],
     found: ExistingHub,
-    secrets: Secrets,
     names: Mapping[str, str],
     manager: str,
     networks: Sequence[str] = (),
+    *,
+    again: bool = False,
 ) -> Plan:
-    """Return the secrets that are missing, then the service if it differs, then the secrets that are left over.
+    """Return what makes the service, if it differs, then what removes the secrets that are left over.
 
-    `networks` are the names of those that it is on.
+    `networks` are the names of those that it is on; `again`: this plan has changed it since it was `found`.
 
     Raises:
         StepError: the service is pinned to another node, which holds its data.
 
     """
     name = wanted["Name"]
-    missing = [short for short, in_swarm in names.items() if in_swarm not in found.secrets]
-    changes = [swarm_secrets.make(short, names[short], secrets[short], name, manager) for short in missing]
+    changes: list[Change] = []
     if found.service is None:
         changes.append(replicated.create(wanted, manager, networks))
     else:
         _refuse_to_move(wanted, found.service, manager)
     differs = specs.compare(wanted, found.service["Spec"]) if found.service else ()
     if found.service and differs:
-        changes.append(replicated.update(wanted, found.service, manager, differs))
+        changes.append(replicated.update(wanted, found.service, manager, differs, again=again))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
     changes += [replicated.removal("secret", left, id_, manager) for left, id_ in stale]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))

@@ -1,6 +1,6 @@
 """The proxy as a service of its own: people stay connected while the hub is replaced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +12,10 @@ from swarmhub.engine import replicated, specs
 from swarmhub.engine import secrets as swarm_secrets
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.host import Json
-from swarmhub.plan.plans import Change, Cost, Plan
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import IN_ENVIRONMENT, Parts
+from swarmhub.plan.plans import Change, Cost
+from swarmhub.services.hub import IN_ENVIRONMENT, PROXY_TOKEN, Parts
 from swarmhub.settings import Settings
-from swarmhub.settings.secrets import PROXY_TOKEN, Secrets
+from swarmhub.settings.secrets import Secrets
 
 STEP = "proxy"
 # By HTTP: without a certificate the proxy still answers the authority that is to give one.
@@ -34,9 +33,16 @@ def answers_http(found: Json | None) -> bool:
     return any(one["PublishedPort"] == certbot.HTTP for one in ports)
 
 
-def secret_name(settings: Settings, secrets: Secrets, cluster: str) -> str:
-    """Return the name of the token's secret in the swarm."""
-    return hub_service.secret_names(settings, secrets, cluster)[PROXY_TOKEN]
+def token_name(hub: str, found: Json | None, secrets: Collection[str]) -> str:
+    """Return the name that the token's secret has among a hub's `secrets`, or that it will have.
+
+    It is made once, and never changes: each change would break every connection.
+    """
+    name = f"{hub}-{PROXY_TOKEN.lower()}"
+    container = found["Spec"]["TaskTemplate"]["ContainerSpec"] if found else {}
+    in_use = [one["SecretName"] for one in container.get("Secrets") or [] if one["File"]["Name"] == PROXY_TOKEN]
+    there = [*in_use, *sorted(one for one in secrets if one.startswith(name))]
+    return next((one for one in there if one in secrets), name)
 
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
-        "Secrets": [swarm_secrets.reference(PROXY_TOKEN, secret_name(settings, secrets, parts.cluster))],
+        "Secrets": [swarm_secrets.reference(PROXY_TOKEN, parts.proxy_token)],
         # nginx gives its folders to the user that its workers become. JupyterHub's proxy has another one, and is told to stop.
         **replicated.privileges("CHOWN", "KILL", "SETGID", "SETUID"),
         "Healthcheck": replicated.healthcheck(HEALTHY),
@@ -85,31 +91,24 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     }
 
 
-def plan(
-    wanted: dict[str, Any],
-    found: Json | None,
-    hub: Json | None,
-    token: Change | None,
-    manager: str,
-    networks: Sequence[str] = (),
-) -> Plan:
-    """Return what makes the service as wanted; `token` makes its secret, where that is missing.
+def changes(
+    wanted: dict[str, Any], found: Json | None, hub: Json | None, manager: str, networks: Sequence[str] = ()
+) -> list[Change]:
+    """Return what makes the service as wanted; a hub that still publishes the port gives it up first.
 
-    A hub that still publishes the port gives it up first. `networks` are the names of those that the proxy is on.
+    `networks` are the names of those that the proxy is on.
     """
-    changes = [token] if token else []
     if found is None:
-        changes += [*_closing(hub, wanted, manager), replicated.create(wanted, manager, networks)]
-    elif differs := specs.compare(wanted, found["Spec"]):
-        changes.append(replace(replicated.update(wanted, found, manager, differs), cost=Cost.RECONNECT))
-    return Plan(STEP, f"{wanted['Name']}: as wanted", tuple(changes))
+        return [*_closing(hub, wanted, manager), replicated.create(wanted, manager, networks)]
+    differs = specs.compare(wanted, found["Spec"])
+    return [replace(replicated.update(wanted, found, manager, differs), cost=Cost.RECONNECT)] if differs else []
 
 
-def plan_removal(found: Json | None, manager: str) -> Plan:
+def removal(found: Json | None, manager: str) -> list[Change]:
     """Return what takes the service away, so that the hub can run the proxy itself."""
     if found is None:
-        return Plan(STEP, "it runs in the hub's container")
-    return Plan(STEP, "", (replicated.removal("service", found["Spec"]["Name"], found["ID"], manager, Cost.RECONNECT),))
+        return []
+    return [replicated.removal("service", found["Spec"]["Name"], found["ID"], manager, Cost.RECONNECT)]
 
 
 def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[Change]:

@@ -1,7 +1,6 @@
 """Collect the secrets, check them, and give them names that tell nothing but whether they changed."""
 
 import hashlib
-import hmac
 import io
 import os
 import re
@@ -19,8 +18,6 @@ from swarmhub.settings import Settings
 
 CALLBACK = "OAUTH_CALLBACK_URL"
 OF_GITHUB = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
-# A separate proxy takes routes from whoever has it. Nobody has to keep it: it follows from the other secrets.
-PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 CALLBACK_PATH = "/hub/oauth_callback"
 COMMAND_SECONDS = 60
 
@@ -43,14 +40,8 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
     if callback and not _fits(callback, settings.hub.domain):
         wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
         problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
-    known = [value for name, value in values.items() if name != CALLBACK]
-    if settings.proxy.separate and not known:
-        wrong = "proxy.separate needs a secret that its token follows from: name one here, and set it where the others are"
-        problems.append(Problem(str(file), 1, "secrets.names", wrong))
     if problems:
         raise SettingsError(*problems)
-    if settings.proxy.separate:
-        values[PROXY_TOKEN] = hmac.new("\0".join(known).encode(), PROXY_TOKEN.encode(), hashlib.sha256).hexdigest()
     return {name: SecretStr(value) for name, value in values.items()}
 
 

@@ -9,7 +9,7 @@ from lab import topology
 from tests.lab.forks import execute
 from tests.lab.support import FILTER, HUB, PROXY, Done, Lab
 
-STEPS = ("check", "network", "volume", "certs", "images", "build-hub", "firewall", "proxy", "service", "health", "done")
+STEPS = ("check", "network", "volume", "certs", "images", "build-hub", "firewall", "service", "health", "done")
 
 
 @pytest.mark.quick

@@ -4,19 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from swarmhub.deploy import prerequisites
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.host import Json
 from swarmhub.images import build
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.look import Look
-from swarmhub.services import proxy
 from swarmhub.settings import Settings
-from swarmhub.settings.schema.proxy import Proxy
-from swarmhub.settings.secrets import PROXY_TOKEN
-from tests.unit.support.cluster import DIGEST, NETWORK, SECRETS, Hosts
+from tests.unit.support.cluster import DIGEST, NETWORK, Hosts
 from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, with_extra
 
 
@@ -172,35 +167,3 @@ def test_an_image_that_no_registry_knows_is_foreseen_by_its_id(given: Settings, 
     before = {step: Plan(step, "") for step in ("network", "certs", "images")}
     parts = prerequisites.foresee(given, Look(given, hosts, MANAGER), MANAGER, before, {NOTEBOOK: image})
     assert parts.images[NOTEBOOK] == image
-
-
-PROXY = {"ID": "p1", "Spec": {"Name": "jupyterhub-proxy", "TaskTemplate": {}}}
-WITH_TOKEN = {**SECRETS, PROXY_TOKEN: SecretStr("routes")}
-
-
-@pytest.mark.parametrize(
-    ("services", "has_token", "said"),
-    [
-        ([], True, "there is no service jupyterhub-proxy. Run it first: fab proxy"),
-        ([PROXY], False, "the proxy has not been given the token that the hub will have. Give it first: fab proxy"),
-        ([PROXY], True, ""),
-    ],
-)
-def test_a_hub_without_a_proxy_of_its_own_needs_one_with_its_token(
-    given: Settings, hosts: Hosts, services: list[Json], has_token: bool, said: str
-) -> None:
-    """It would start, wait in vain, and be taken back."""
-    given = given.model_copy(update={"proxy": Proxy(separate=True)})
-    name = proxy.secret_name(given, WITH_TOKEN, "cluster")
-    hosts[MANAGER].engine.answers["GET /services"] = services
-    if has_token:
-        hosts[MANAGER].engine.answers["GET /secrets"] = [{"ID": "t1", "Spec": {"Name": name}}]
-
-    def require_it() -> str:
-        try:
-            prerequisites.require_proxy(given, WITH_TOKEN, Look(given, hosts, MANAGER), MANAGER)
-        except StepError as error:
-            return f"{error.cause}. {error.remedy}"
-        return ""
-
-    assert require_it() == said

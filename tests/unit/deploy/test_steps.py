@@ -25,7 +25,7 @@ from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, NOTEBOOK, WORKER1, 
 
 IMAGE = f"GET /images/{NOTEBOOK}/json"
 EXTRA_DIGEST = f"sha256:{'b' * 64}"
-STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "firewall", "proxy", "service"]
+STEPS = ["nodes", "network", "volume", "certs", "images", "build-hub", "firewall", "service"]
 
 
 @pytest.fixture
@@ -89,11 +89,10 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "firewall": [f"create service on {MANAGER}"],
         "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
-        "proxy": [],
         "service": [
+            *[f"create secret on {MANAGER}"] * 2,
             f"check the on {MANAGER}",
             f"open jupyterhub-data on {MANAGER}",
-            *[f"create secret on {MANAGER}"] * 2,
             f"create service on {MANAGER}",
             f"record release on {MANAGER}",
         ],
@@ -111,7 +110,7 @@ def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> 
     """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
     hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
     done = words(every(run)["service"])
-    assert (done[1], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+    assert (done[3], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
 
 
 def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
@@ -210,21 +209,24 @@ def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> No
     plans = every(apart)
     assert words(plans["network"]) == [f"create network on {MANAGER}"]
     assert [word.split(":")[0] for word in words(plans["build-hub"])] == ["build jupyterhub-proxy"]
-    assert words(plans["proxy"]) == [
-        f"create secret on {MANAGER}",
-        f"update service on {MANAGER}",
-        f"create service on {MANAGER}",
-        f"create the on {MANAGER}",
-        f"create service on {MANAGER}",
+    assert [change.sentence.removesuffix(f" on {MANAGER}") for change in plans["service"].changes] == [
+        "create secret jupyterhub-proxy_token",
+        f"check the hub's configuration in {build.desired(apart.settings).tag}",
+        "update service jupyterhub",
+        "create service jupyterhub-proxy",
+        "create the renewal service's config files",
+        "create service jupyterhub-renewal",
+        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "update service jupyterhub",
+        "record release 2",
     ]
     assert field(plans["service"], "Env.PROXY_API_URL").wanted == "http://jupyterhub-proxy-api:8001"
-    assert [word for word in words(plans["service"]) if "secret" in word] == []
 
 
 @pytest.mark.usefixtures("empty")
 def test_what_a_proxy_stands_on_may_be_known_later(apart: Run) -> None:
     """Its network's addresses, in a variable."""
-    (create,) = [change for change in every(apart)["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (create,) = [change for change in every(apart)["service"].changes if change.what == "service jupyterhub-proxy"]
     (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
     assert "PROXY_SUBNET=known after network" in environment
 
@@ -365,7 +367,7 @@ def test_nothing_renews_a_certificate_of_ones_own(own: Run, hosts: Hosts) -> Non
     own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(separate=True)})
     renewal = {"ID": "r1", "Version": {"Index": 1}, "Spec": {"Name": "jupyterhub-renewal", "TaskTemplate": {}}}
     hosts[MANAGER].engine.answers["GET /services"] = [renewal]
-    assert words(every(own)["proxy"])[-1:] == [f"remove service on {MANAGER}"]
+    assert f"remove service jupyterhub-renewal on {MANAGER}" in [one.sentence for one in every(own)["service"].changes]
 
 
 @pytest.fixture
@@ -384,10 +386,11 @@ def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
     assert [(change.verb, [one.path for one in change.differences]) for change in plans["certs"].changes] == [
         ("replace", ["names"])
     ]
-    assert words(plans["proxy"])[-3:] == [
-        f"create secret on {MANAGER}",
-        f"create the on {MANAGER}",
-        f"create service on {MANAGER}",
+    made = [change.what for change in plans["service"].changes if "renewal" in change.what or "dns" in change.what]
+    assert [what.partition("credentials-")[0] for what in made] == [
+        "secret jupyterhub-dns-",
+        "the renewal service's config files",
+        "service jupyterhub-renewal",
     ]
 
 
@@ -401,7 +404,7 @@ def test_domains_for_users_get_a_certificate_and_are_told_to_all_that_route(by_d
         ("replace", ["names"])
     ]
     assert field(plans["service"], "Env.SUBDOMAIN_HOST").wanted == f"https://{hub.domain}"
-    (create,) = [change for change in plans["proxy"].changes if change.what == "service jupyterhub-proxy"]
+    (create,) = [change for change in plans["service"].changes if change.what == "service jupyterhub-proxy"]
     (environment,) = [item.wanted for item in create.differences if item.path.endswith("Env")]
     assert "SUBDOMAINS=1" in environment
 
@@ -414,5 +417,5 @@ def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> 
         step: [change.sentence for change in plan.changes if "dns-credentials-0" in change.what] for step, plan in plans.items()
     }
     assert {step: said for step, said in named.items() if said} == {
-        "proxy": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
+        "service": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
     }

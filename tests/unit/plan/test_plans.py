@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def change(host: str, do: Callable[[Host, Progress], object]) -> Change:
     return Change("pull", "notebook", host, do)
 
 
-def breaks(error: Exception) -> Callable[[Host, Progress], object]:
+def breaks(error: BaseException) -> Callable[[Host, Progress], object]:
     """Return what raises this error."""
 
     def do(host: Host, progress: Progress) -> None:
@@ -366,3 +367,46 @@ def test_a_step_that_refuses_says_why_to_machines_too() -> None:
     """The line is the one that people read."""
     (step,) = plans.as_values([Plan("volume", "", error=StepError(MANAGER, "it differs", "Look", "volume"))])["steps"]
     assert step["error"] == f"{MANAGER}: volume: it differs. Look"
+
+
+def undoable(host: str, apply: Any, undo: Any) -> Change:
+    """Return a change that can be undone."""
+    return replace(change(host, apply), undo=undo)
+
+
+@pytest.mark.parametrize("error", [StepError(WORKER1, "cause", "remedy"), EngineError(WORKER1, 500, "no")])
+def test_what_a_failure_makes_wrong_is_undone_the_last_first(error: Exception) -> None:
+    """And only what was done; the failure is what is told."""
+    said: list[str] = []
+    changes = (
+        undoable(MANAGER, lambda *_: None, lambda *_: said.append("first")),
+        undoable(MANAGER, lambda *_: None, lambda *_: said.append("second")),
+        change(MANAGER, lambda *_: None),
+        undoable(WORKER1, breaks(error), lambda *_: said.append("failed")),
+        undoable(MANAGER, lambda *_: None, lambda *_: said.append("never done")),
+    )
+    with pytest.raises(StepError, match=r"cause|cannot"):
+        plans.apply(Plan("step", "", changes), HOSTS, FakeProgress(), FakeJournal())
+    assert said == ["second", "first"]
+
+
+def test_what_cannot_be_undone_is_told_and_hides_no_failure() -> None:
+    """The next run does it."""
+    progress = FakeProgress()
+    broken = undoable(MANAGER, lambda *_: None, breaks(EngineError(MANAGER, 500, "no")))
+    failing = change(MANAGER, breaks(StepError(MANAGER, "cause", "remedy")))
+    with pytest.raises(StepError, match="cause"):
+        plans.apply(Plan("step", "", (broken, failing)), HOSTS, progress, FakeJournal())
+    assert "that failed, and the next deploy does it" in str(progress.lines)
+
+
+def test_an_interruption_undoes_nothing() -> None:
+    """What was begun goes on in the swarm, and may need what was done before it."""
+    said: list[str] = []
+    changes = (
+        undoable(MANAGER, lambda *_: None, lambda *_: said.append("undone")),
+        change(MANAGER, breaks(KeyboardInterrupt())),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        plans.apply(Plan("step", "", changes), HOSTS, FakeProgress(), FakeJournal())
+    assert said == []

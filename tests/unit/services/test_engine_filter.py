@@ -1,17 +1,20 @@
 """The filter's service, and the hub beside it."""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hub.filter import policy
+from swarmhub.errors import StepError
 from swarmhub.plan.plans import Cost
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import SOCKET, Parts
 from tests.unit.support.cluster import SECRETS
-from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, alone, settings
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, Clock, FakeHost, FakeProgress, alone, settings
 
 IMAGE = f"quay.io/x@sha256:{'a' * 64}"
 PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: IMAGE}, "c0ffee", "cluster")
@@ -53,10 +56,10 @@ def test_it_allows_what_the_settings_need() -> None:
     """The images that the hub hands out, by digest, and none of the hub's own volumes."""
     (line,) = container(desired())["Env"]
     name, _, text = line.partition("=")
-    allowed = policy.load({name: text})
+    (allowed,) = policy.load({name: text})
     assert (allowed.service, allowed.images, allowed.networks) == ("jupyterhub", (IMAGE,), ("jupyter",))
     assert allowed.reserved == ("jupyterhub-data", "jupyterhub-engine")
-    assert json.loads(text)["home"]["type"] == "volume"
+    assert json.loads(text)[0]["home"]["type"] == "volume"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_it_allows_what_the_settings_need() -> None:
     [
         (True, None, ["create"], []),
         (True, desired(), [], []),
-        (True, desired(f"quay.io/x@sha256:{'b' * 64}"), ["update"], []),
+        (True, desired(f"quay.io/x@sha256:{'b' * 64}"), ["update"], ["update"]),
         (False, desired(), [], ["remove"]),
         (False, None, [], []),
     ],
@@ -84,3 +87,64 @@ def test_the_filter_has_no_capability() -> None:
     """Docker's socket is root's, and it is root."""
     assert (container(desired())["CapabilityDrop"], "CapabilityAdd" in container(desired())) == (["ALL"], False)
     assert (container(desired())["Privileges"], "User" in container(desired())) == ({"NoNewPrivileges": True}, False)
+
+
+OLD, NEW = desired(f"quay.io/x@sha256:{'b' * 64}"), desired()
+
+
+def images(spec: dict[str, Any]) -> list[str]:
+    """Return the images that a filter lets servers have, the newest hub's first."""
+    policies = policy.load(dict(line.split("=", 1) for line in container(spec)["Env"]))
+    return [image.partition("@sha256:")[2][:1] for one in policies for image in one.images]
+
+
+def sent(host: FakeHost) -> list[list[str]]:
+    """Return what each update has let servers have."""
+    return [images(one.body) for one in host.engine.requests if str(one) == "POST /services/f1/update"]
+
+
+def filtering(spec: dict[str, Any], hub: dict[str, Any] | None = None) -> FakeHost:
+    """Return a manager with a filter, and a hub."""
+    there: dict[str, Any] = {"GET /services/jupyterhub-engine": {"ID": "f1", "Version": {"Index": 7}, "Spec": spec}}
+    running = {"ID": "t1", "CreatedAt": "1", "DesiredState": "running", "Status": {"State": "running"}, "Spec": {}}
+    there |= {"GET /services/jupyterhub": hub} if hub else {}
+    return FakeHost(MANAGER, there | {"GET /tasks": [running]})
+
+
+def test_while_a_hub_is_replaced_both_may_ask() -> None:
+    """Swarm may go back to the one before, whose servers have the old image; afterwards the new one alone may."""
+    found = {"ID": "f1", "Version": {"Index": 7}, "Spec": OLD}
+    (widen,), (narrow,) = engine_filter.before(NEW, found, MANAGER), engine_filter.after(NEW, found, MANAGER)
+    wide = getattr(widen.apply, "wanted")  # noqa: B009
+    assert (images(wide), images(getattr(narrow.apply, "wanted"))) == (["a", "b"], ["a"])  # noqa: B009
+    again = {**found, "Spec": wide}
+    assert engine_filter.before(NEW, again, MANAGER) == []
+    assert [images(getattr(one.apply, "wanted")) for one in engine_filter.after(NEW, again, MANAGER)] == [["a"]]  # noqa: B009
+
+
+HUBS = {name: hub_service.desired(GIVEN, SECRETS, replace(PARTS, images={NOTEBOOK: f"x@sha256:{name * 64}"})) for name in "ab"}
+
+
+@pytest.mark.parametrize(
+    ("hub", "state", "allowed"),
+    [
+        ("b", "rollback_completed", [["b"]]),
+        ("b", None, [["b"]]),
+        ("a", "completed", [["a"]]),
+        ("a", "updating", []),
+        ("a", "paused", []),
+    ],
+    ids=["Swarm went back", "the hub was not touched", "the hub runs all the same", "it may still come", "nobody knows"],
+)
+def test_after_a_failure_the_hub_that_runs_alone_may_ask(
+    hub: str, state: str | None, allowed: list[list[str]], clock: Clock
+) -> None:
+    """While Swarm has not settled it, both may."""
+    found = {"ID": "f1", "Version": {"Index": 7}, "Spec": OLD}
+    (widen,) = engine_filter.before(NEW, found, MANAGER)
+    service = {"ID": "h1", "Spec": HUBS[hub]} | ({"UpdateStatus": {"State": state}} if state else {})
+    host = filtering(getattr(widen.apply, "wanted"), service)  # noqa: B009
+    assert widen.undo is not None
+    with suppress(StepError):  # the fake's task never becomes that of the new spec
+        widen.undo(host, FakeProgress())
+    assert sent(host) == allowed

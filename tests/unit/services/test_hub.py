@@ -93,7 +93,7 @@ def planned(
 ) -> Plan:
     """Return the plan from the service as found to the wanted one."""
     in_swarm = dict.fromkeys(NAMES.values(), "id") if secrets is None else secrets
-    return hub_service.plan(wanted or desired(), ExistingHub(found, in_swarm), SECRETS, NAMES, MANAGER)
+    return hub_service.plan(wanted or desired(), ExistingHub(found, in_swarm), NAMES, MANAGER)
 
 
 def sentences(plan: Plan) -> list[str]:
@@ -130,8 +130,7 @@ SEPARATE: dict[str, Any] = {"hub": {"engine": "filter"}, "proxy": {"separate": T
 )
 def test_the_hub_is_root_only_where_it_has_to_be(tables: dict[str, Any], user: str | None) -> None:
     """Else it has a user of its own, in root's group."""
-    secrets = SECRETS | {"PROXY_TOKEN": SecretStr("token")}
-    spec = hub_service.desired(settings(**tables), secrets, PARTS)
+    spec = hub_service.desired(settings(**tables), SECRETS, PARTS)
     assert container(spec).get("User") == user
 
 
@@ -313,23 +312,34 @@ def test_a_service_without_a_pin_is_taken_over() -> None:
     assert sentences(planned(kept(by_hand))) == ["update service jupyterhub"]
 
 
-def test_a_first_deploy_makes_the_secrets_and_then_the_service() -> None:
-    """Secrets come before the service that mounts them."""
-    assert sentences(planned(None, secrets={})) == [
-        f"create secret {NAMES['GITHUB_CLIENT_ID']}",
-        f"create secret {NAMES['GITHUB_CLIENT_SECRET']}",
-        "create service jupyterhub",
-    ]
+def lacking(*there: str) -> list[Change]:
+    """Return what makes the secrets that are missing besides these."""
+    return hub_service.missing(ExistingHub(None, dict.fromkeys(there, "id")), SECRETS, NAMES, "jupyterhub", MANAGER)
 
 
-def test_a_changed_secret_is_made_switched_to_and_the_old_one_removed() -> None:
-    """Swarm secrets cannot change: the new one comes first, then the update that mounts it, then the old one goes."""
+def test_secrets_that_are_missing_are_made() -> None:
+    """Those that are there stay as they are."""
+    made = lacking(NAMES["GITHUB_CLIENT_ID"])
+    assert [change.sentence for change in made] == [f"create secret {NAMES['GITHUB_CLIENT_SECRET']} on {MANAGER}"]
+
+
+def test_the_proxys_token_is_a_new_one_each_time_it_is_made() -> None:
+    """It follows from nothing: no other secret's change makes it another."""
+    host, names = FakeHost(), {"PROXY_TOKEN": "jupyterhub-proxy_token"}
+    made = [hub_service.missing(ExistingHub(None, {}), SECRETS, names, "jupyterhub", MANAGER)[0] for _ in "12"]
+    for change in made:
+        change.apply(host, FakeProgress())
+    values = [request.body["Data"] for request in host.engine.requests]
+    assert (len(set(values)), {len(value) for value in values}) == (2, {88})
+
+
+def test_a_changed_secret_is_switched_to_and_the_old_one_removed() -> None:
+    """Swarm secrets cannot change: the update mounts the new one, then the old one goes."""
     changed = SECRETS | {"GITHUB_CLIENT_SECRET": SecretStr("new")}
     names = hub_service.secret_names(settings(), changed, PARTS.cluster)
     found = ExistingHub(kept(), {name: f"id-of-{name}" for name in NAMES.values()})
-    plan = hub_service.plan(desired(changed), found, changed, names, MANAGER)
+    plan = hub_service.plan(desired(changed), found, names, MANAGER)
     assert sentences(plan) == [
-        f"create secret {names['GITHUB_CLIENT_SECRET']}",
         "update service jupyterhub",
         f"remove secret {NAMES['GITHUB_CLIENT_SECRET']}",
     ]
@@ -375,7 +385,7 @@ def applied(plan: Plan, host: FakeHost, what: str) -> Change:
 def test_a_secret_travels_in_the_body_encoded() -> None:
     """The value goes base64-encoded in the request's body, under the service's label."""
     host = FakeHost()
-    (change,) = planned(kept(), secrets={NAMES["GITHUB_CLIENT_ID"]: "id"}).changes
+    (change,) = lacking(NAMES["GITHUB_CLIENT_ID"])
     change.apply(host, FakeProgress())
     name = NAMES["GITHUB_CLIENT_SECRET"]
     data = base64.b64encode(b"hush-4f1e-$(id)").decode()
@@ -385,7 +395,7 @@ def test_a_secret_travels_in_the_body_encoded() -> None:
 
 def test_a_change_shows_no_secret() -> None:
     """The repr of a plan, which a traceback may show, hides the secrets' values."""
-    shown = repr(planned(None, secrets={})) + "".join(repr(change.apply) for change in planned(None, secrets={}).changes)
+    shown = repr(lacking()) + "".join(repr(change.apply) for change in lacking())
     assert [name for name, value in SECRETS.items() if name in NAMES and value.get_secret_value() in shown] == []
 
 
@@ -459,7 +469,7 @@ def test_a_hub_that_does_not_stop_is_an_error(clock: Clock) -> None:
 def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
     """The stop has made another version of the service than the one that the way back was planned on."""
     host = running(**{"GET /services/jupyterhub": kept() | {"Version": {"Index": 43}}})
-    replicated.update(desired(), kept(), MANAGER, (), is_stopped=True).apply(host, FakeProgress())
+    replicated.update(desired(), kept(), MANAGER, (), again=True).apply(host, FakeProgress())
     assert host.engine.sent("POST /services/s1/update").params == {"version": 43}
 
 

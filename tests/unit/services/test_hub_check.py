@@ -1,52 +1,75 @@
-"""The check of the hub's configuration: when it runs, what its container gets, and what is told."""
+"""The check of the hub's configuration: when it runs, what its service gets, and what is told."""
 
-import io
 import json
-import tarfile
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from swarmhub.errors import StepError
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub_check
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
+from tests.unit.support.fakes import MANAGER, Clock, FakeHost, FakeProgress
 
-SPEC = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:0123456789ab", "Env": ["A=1", "B=2"]}}}
-CHECK = hub_check.change(SPEC, {"TOKEN": SecretStr("hush")}, MANAGER)
-
-
-def answering(*lines: str, code: int = 0) -> FakeHost:
-    """Return a host whose container prints this."""
-    return FakeHost(MANAGER, once(*lines, code=code))
-
-
-@pytest.mark.parametrize(("container", "user"), [({"User": "61081:0"}, "61081:0"), ({}, "")])
-def test_it_runs_as_the_hub_will(container: dict[str, str], user: str) -> None:
-    """With the service's environment and user, so that what only root could read is found; no network, engine or volume."""
-    host = answering('{"problems": []}')
-    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1", "Env": ["A=1", "B=2"], **container}}}
-    check = hub_check.change(spec, {}, MANAGER)
-    check.apply(host, FakeProgress())
-    body = host.engine.sent("POST /containers/create").body
-    assert (body["Image"], body["Env"], body["User"]) == ("jupyterhub:1", ["A=1", "B=2"], user)
-    assert body["HostConfig"] == {"NetworkMode": "none"}
+SECRET = {"SecretName": "jupyterhub-token-1", "File": {"Name": "TOKEN"}}
+SPEC: dict[str, Any] = {
+    "Name": "jupyterhub",
+    "TaskTemplate": {
+        "ContainerSpec": {
+            "Image": "jupyterhub:0123456789ab",
+            "User": "61081:0",
+            "Env": ["A=1", "B=2"],
+            "Secrets": [SECRET],
+            "Mounts": [{"Type": "volume", "Source": "jupyterhub-data", "Target": "/data"}],
+        },
+        "Placement": {"Constraints": ["node.id==n1"]},
+        "Networks": [{"Target": "net"}],
+    },
+}
+CHECK = hub_check.change(SPEC, MANAGER)
 
 
-def test_secrets_are_files_and_nothing_else() -> None:
-    """They stand where Swarm mounts them, and in no request but that one."""
+def answering(*lines: str, state: str = "complete", answers: Mapping[str, Any] = MappingProxyType({})) -> FakeHost:
+    """Return a host on which the check's task ends so, after it has printed this."""
+    status = {"State": state, "ContainerStatus": {"ContainerID": "once"}}
+    return FakeHost(
+        MANAGER,
+        {
+            "GET /secrets": [{"ID": "id-of-token", "Spec": {"Name": SECRET["SecretName"]}}],
+            "POST /services/create": {"ID": "c1"},
+            "GET /tasks": [{"Status": status}],
+            "GET /containers/once/logs": list(lines),
+        }
+        | dict(answers),
+    )
+
+
+def test_it_runs_as_the_hub_will() -> None:
+    """With the service's environment, user and secrets, so that what only root could read is found; no network, no volume."""
     host = answering('{"problems": []}')
     CHECK.apply(host, FakeProgress())
-    with tarfile.open(fileobj=io.BytesIO(host.engine.sent("PUT /containers/once/archive").body)) as tar:
-        file = tar.extractfile("run/secrets/TOKEN")
-        assert file is not None
-        assert file.read() == b"hush"
-    assert "hush" not in str(host.engine.sent("POST /containers/create").body) + repr(CHECK)
+    sent = host.engine.sent("POST /services/create").body
+    container = sent["TaskTemplate"].pop("ContainerSpec")
+    assert (container["Image"], container["Env"], container["User"]) == ("jupyterhub:0123456789ab", ["A=1", "B=2"], "61081:0")
+    assert container["Secrets"] == [SECRET | {"SecretID": "id-of-token"}]
+    assert ("Mounts" in container, "Networks" in sent["TaskTemplate"]) == (False, False)
+    assert sent["TaskTemplate"]["RestartPolicy"] == {"Condition": "none"}
+
+
+@pytest.mark.parametrize("is_left", [False, True], ids=["nothing is left", "one is left of a run that was killed"])
+def test_it_leaves_nothing(is_left: bool) -> None:
+    """Its service is removed in the end, and before it one with the same name."""
+    host = answering("x", answers={"GET /services/jupyterhub_check": {"ID": "c0"}} if is_left else {})
+    with pytest.raises(StepError):
+        CHECK.apply(host, FakeProgress())
+    removed = [call for call in host.engine.asked() if call.startswith("DELETE")]
+    assert removed == [*(["DELETE /services/c0"] if is_left else []), "DELETE /services/c1"]
 
 
 def test_problems_are_one_line() -> None:
     """All of them, and that the hub was not touched."""
-    host = answering("a line of conf.d's own", json.dumps({"problems": ["conf.d/a.py:1: x", "jupyterhub.A.b: y"]}), code=1)
+    host = answering("a line of conf.d's own", json.dumps({"problems": ["conf.d/a.py:1: x", "jupyterhub.A.b: y"]}))
     with pytest.raises(StepError) as error:
         CHECK.apply(host, FakeProgress())
     assert str(error.value) == (
@@ -56,10 +79,25 @@ def test_problems_are_one_line() -> None:
 
 
 @pytest.mark.parametrize(("lines", "said"), [(["x", "Killed"], "Killed"), ([], "nothing is said")])
-def test_a_check_that_does_not_end_is_a_failure(lines: list[str], said: str) -> None:
+def test_a_check_without_an_answer_is_a_failure(lines: list[str], said: str) -> None:
     """Without its answer nothing is known to be in order."""
     with pytest.raises(StepError, match=f"it cannot be loaded: {said}"):
-        CHECK.apply(answering(*lines, code=137), FakeProgress())
+        CHECK.apply(answering(*lines, state="failed"), FakeProgress())
+
+
+def test_what_keeps_it_from_starting_is_told() -> None:
+    """An engine that refuses the task says why."""
+    task = {"Status": {"State": "rejected", "Err": "No such image: jupyterhub:0123456789ab"}}
+    with pytest.raises(StepError, match="it cannot be loaded: No such image: jupyterhub:0123456789ab"):
+        CHECK.apply(answering(answers={"GET /tasks": [task]}), FakeProgress())
+
+
+def test_one_that_does_not_end_is_given_up(clock: Clock) -> None:
+    """And removed."""
+    host = answering(answers={"GET /tasks": [{"Status": {"State": "running"}}]})
+    with pytest.raises(StepError, match="does not end: it is running after 120 s"):
+        CHECK.apply(host, FakeProgress())
+    assert host.engine.asked()[-1] == "DELETE /services/c1"
 
 
 @pytest.mark.parametrize(

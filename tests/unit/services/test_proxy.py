@@ -3,19 +3,17 @@
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from swarmhub.plan.plans import Cost, Plan
+from swarmhub.plan.plans import Change, Cost
 from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import PROXY_TOKEN, Parts
 from swarmhub.settings import Settings
-from swarmhub.settings.secrets import PROXY_TOKEN, Secrets
 from tests.unit.support.cluster import SECRETS, as_kept
 from tests.unit.support.fakes import MANAGER, NOTEBOOK, alone, settings
 
-WITH_TOKEN: Secrets = {**SECRETS, PROXY_TOKEN: SecretStr("token")}
-INNER = ("jupyterhub-proxy:1", "inner", "10.0.9.0/24")
+TOKEN = "jupyterhub-proxy_token"
+INNER = ("jupyterhub-proxy:1", "inner", "10.0.9.0/24", TOKEN)
 PARTS = Parts("n1", "net", "jupyterhub:1", {NOTEBOOK: "x@sha256:a"}, "c0ffee", "cluster", *INNER)
 
 
@@ -26,23 +24,23 @@ def given(**table: Any) -> Settings:
 
 def desired(**table: Any) -> dict[str, Any]:
     """Return its spec."""
-    return proxy.desired(given(**table), WITH_TOKEN, PARTS)
+    return proxy.desired(given(**table), SECRETS, PARTS)
 
 
 def of_hub(**table: Any) -> dict[str, Any]:
     """Return the hub's spec beside it."""
-    return hub_service.desired(settings(proxy={"separate": True, **table}), WITH_TOKEN, PARTS)
+    return hub_service.desired(settings(proxy={"separate": True, **table}), SECRETS, PARTS)
 
 
 def kept(spec: dict[str, Any]) -> dict[str, Any]:
     """Return a service as an engine answers it."""
-    names = hub_service.secret_names(given(), WITH_TOKEN, "cluster").values()
+    names = hub_service.secret_names(given(), SECRETS, "cluster", TOKEN).values()
     return {"ID": "s1", "Version": {"Index": 1}, "Spec": as_kept(spec, {name: f"id-of-{name}" for name in names})}
 
 
-def planned(found: dict[str, Any] | None, hub: dict[str, Any] | None = None) -> Plan:
-    """Return the plan, where the token is there."""
-    return proxy.plan(desired(), found, hub, None, MANAGER)
+def planned(found: dict[str, Any] | None, hub: dict[str, Any] | None = None) -> list[Change]:
+    """Return the changes."""
+    return proxy.changes(desired(), found, hub, MANAGER)
 
 
 def environment(spec: dict[str, Any]) -> dict[str, str]:
@@ -74,39 +72,38 @@ def test_its_api_has_a_name_on_the_inner_network_only() -> None:
 
 
 def test_the_token_is_a_secret_of_both() -> None:
-    """The same one, and in no variable."""
+    """The same one."""
     hub, front = of_hub(), desired()
     names = [
         {one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"] if one["File"]["Name"] == PROXY_TOKEN}
         for spec in (hub, front)
     ]
-    assert names[0] == names[1] != set()
-    assert "token" not in [*environment(hub).values(), *environment(front).values()]
+    assert names == [{TOKEN}] * 2
 
 
 @pytest.mark.parametrize("is_on", [True, False])
 def test_the_settings_reach_its_environment(is_on: bool) -> None:
     """HTTPS binds browsers by a real certificate only; it routes by domain where users have one, as the hub tells it."""
     hub = {"domain": "hub.example.org", "subdomains": is_on}
-    spec = proxy.desired(settings(proxy={"separate": True}, certs={"staging": not is_on}, hub=hub), WITH_TOKEN, PARTS)
+    spec = proxy.desired(settings(proxy={"separate": True}, certs={"staging": not is_on}, hub=hub), SECRETS, PARTS)
     assert (environment(spec)["HSTS"], environment(spec)["SUBDOMAINS"]) == (str(int(is_on)),) * 2
 
 
 def test_what_is_as_wanted_is_left_alone() -> None:
     """A second deploy cuts nobody off."""
-    assert planned(kept(desired()), kept(of_hub())).changes == ()
+    assert planned(kept(desired()), kept(of_hub())) == []
 
 
 def test_a_change_of_it_is_told_with_its_price() -> None:
     """Connections break, and the hub goes on."""
-    (change,) = planned(kept(desired(http_port=8080)), kept(of_hub())).changes
+    (change,) = planned(kept(desired(http_port=8080)), kept(of_hub()))
     assert (change.verb, change.cost) == ("update", Cost.RECONNECT)
 
 
 def test_a_hub_that_has_the_port_gives_it_up_first() -> None:
     """Both on one port would never come up."""
     by_itself = hub_service.desired(alone(), SECRETS, PARTS)
-    changes = planned(None, kept(by_itself)).changes
+    changes = planned(None, kept(by_itself))
     assert [change.sentence for change in changes] == [
         f"update service jupyterhub on {MANAGER}",
         f"create service jupyterhub-proxy on {MANAGER}",
@@ -117,7 +114,7 @@ def test_a_hub_that_has_the_port_gives_it_up_first() -> None:
 @pytest.mark.parametrize(("found", "verbs"), [(None, []), ({"ID": "s1", "Spec": {"Name": "jupyterhub-proxy"}}, ["remove"])])
 def test_where_the_hub_runs_it_there_is_none(found: dict[str, Any] | None, verbs: list[str]) -> None:
     """One from before goes first: the hub needs its port."""
-    assert [change.verb for change in proxy.plan_removal(found, MANAGER).changes] == verbs
+    assert [change.verb for change in proxy.removal(found, MANAGER)] == verbs
 
 
 @pytest.mark.parametrize(("port", "answers"), [(80, True), (8080, False)])
@@ -139,3 +136,21 @@ def test_the_proxy_keeps_what_makes_its_workers_another_user() -> None:
     assert container["CapabilityDrop"] == ["ALL"]
     assert container["CapabilityAdd"] == ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"]
     assert container["Privileges"] == {"NoNewPrivileges": True}
+
+
+@pytest.mark.parametrize(
+    ("mounted", "there", "name"),
+    [
+        ("", [], TOKEN),
+        ("", [TOKEN], TOKEN),
+        ("", [f"{TOKEN}-57c024207a18", "jupyterhub-github_client_id-1"], f"{TOKEN}-57c024207a18"),
+        (f"{TOKEN}-2", [f"{TOKEN}-1", f"{TOKEN}-2"], f"{TOKEN}-2"),
+        (f"{TOKEN}-2", [f"{TOKEN}-1"], f"{TOKEN}-1"),
+    ],
+    ids=["none is there", "it is there", "one of an earlier release", "several", "the one in use is gone"],
+)
+def test_a_token_that_is_there_stays(mounted: str, there: list[str], name: str) -> None:
+    """Another one would break every connection; so that of a release in which it followed from the other secrets is kept."""
+    container = {"Secrets": [{"SecretName": mounted, "File": {"Name": PROXY_TOKEN}}] if mounted else []}
+    found = {"Spec": {"TaskTemplate": {"ContainerSpec": container}}}
+    assert proxy.token_name("jupyterhub", found, there) == name

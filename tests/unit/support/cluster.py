@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from hub.shared import services
 from swarmhub.certificate.certs import parse
 from swarmhub.engine import configs
 from swarmhub.firewall import firewall
@@ -73,6 +74,11 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     return kept
 
 
+HUB = "jupyterhub"
+# The task of the configuration's check, when it is over: its container has said what `containers.once` says here.
+CHECKED = {"Status": {"State": "complete", "ContainerStatus": {"ContainerID": "once"}}}
+
+
 def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRETS) -> Hosts:
     """Return the hosts of a cluster on which all steps have been done."""
     hosts = {name: FakeHost(name, _node(name, settings)) for name in NODES}
@@ -97,6 +103,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         f"GET /services/{name}": {"ID": "s1", "Version": {"Index": 42}, **times, "Spec": kept},
         f"GET /services/{firewall.name(name)}": {"ID": "w1", "Version": {"Index": 7}, "Spec": firewall_spec(settings)},
         "GET /tasks": _tasks(hosts[MANAGER], name),
+        "POST /services/create": lambda request: {"ID": request.body["Name"]},
         "POST /containers/create": {"Id": "once"},
         "GET /containers/once/logs": [json.dumps({"bytes": 4096, "schema": "4621fec11365", "users": 2}), '{"problems": []}'],
         "POST /containers/once/wait": {"StatusCode": 0},
@@ -161,12 +168,14 @@ def _making(host: FakeHost, answers: dict[str, Any]) -> Callable[[Request], list
     return make
 
 
-def _making_services(host: FakeHost, made: dict[str, Any]) -> Callable[[Request], None]:
+def _making_services(host: FakeHost, made: dict[str, Any]) -> Callable[[Request], dict[str, str]]:
     """Return how a manager answers who creates a service: it has that one from then on."""
 
-    def make(request: Request) -> None:
-        call = f"GET /services/{request.body['Name']}"
-        host.engine.answers[call] = made[call]
+    def make(request: Request) -> dict[str, str]:
+        name = request.body["Name"]
+        if name != services.check(HUB):
+            host.engine.answers[f"GET /services/{name}"] = made[f"GET /services/{name}"]
+        return {"ID": name}
 
     return make
 
@@ -206,6 +215,8 @@ def _tasks(manager: FakeHost, hub: str) -> Callable[[Request], list[dict[str, An
         return [task for name in names for task in of_service(name)]
 
     def of_service(name: str) -> list[dict[str, Any]]:
+        if name == services.check(hub):
+            return [CHECKED]
         found = manager.engine.answers.get(f"GET /services/{name}")
         if found is None:
             raise EngineError(manager.name, 404, f"service {name} not found")

@@ -49,7 +49,7 @@ def test_a_plan_with_nothing_to_do_says_so(type_: Type, capsys: pytest.CaptureFi
     """Each step is a line, and the sum the last."""
     type_("plan")
     said = capsys.readouterr().out.splitlines()
-    assert (len(said), said[-1]) == (10, "plan       nothing to change")
+    assert (len(said), said[-1]) == (9, "plan       nothing to change")
 
 
 def test_a_plan_for_machines_is_json_and_nothing_else(type_: Type, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ async def beside(engine: Engine, made: rules.Rules, act: Act, seconds: float = 5
         runner = web.ServerRunner(web.Server(engine.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0)
         await runner.setup()
         await web.UnixSite(runner, str(behind)).start()
-        serving = asyncio.create_task(serve(made, behind, before, stop, seconds))
+        serving = asyncio.create_task(serve([made], behind, before, stop, seconds))
         try:
             while not before.exists() and not serving.done():
                 await asyncio.sleep(0)

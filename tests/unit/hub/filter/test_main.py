@@ -11,8 +11,14 @@ from tests.unit.hub.filter.engines import allowed
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "{}", json.dumps(json.loads(policy.document(allowed())) | {"extra": {"container": {"privileged": True}}})],
-    ids=["none", "empty", "without keys", "an argument that docker-py does not know"],
+    [
+        None,
+        "",
+        "{}",
+        "[]",
+        json.dumps([json.loads(policy.document(allowed()))[0] | {"extra": {"container": {"privileged": True}}}]),
+    ],
+    ids=["none", "empty", "without keys", "an empty list", "an argument that docker-py does not know"],
 )
 def test_without_a_policy_it_does_not_start(
     text: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -32,22 +32,47 @@ def test_a_policy_holds_what_any_server_may_have() -> None:
 def test_a_policy_is_handed_over_whole() -> None:
     """The same policy is the same text, which is no reason for an update."""
     text = policy.document(allowed(**GIVEN))
-    assert policy.document(policy.load({VARIABLE: text})) == text
+    assert policy.document(*policy.load({VARIABLE: text})) == text
 
 
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("images", None, "images: Field required"),
-        ("networks", "jupyter", "networks: Input should be a valid array"),
-        ("privileged", True, "privileged: Unexpected keyword argument"),
-        ("shared_memory", ["hush"], "shared_memory.0: Input should be a valid integer"),
+        ("images", None, "0.images: Field required"),
+        ("networks", "jupyter", "0.networks: Input should be a valid array"),
+        ("privileged", True, "0.privileged: Unexpected keyword argument"),
+        ("shared_memory", ["hush"], "0.shared_memory.0: Input should be a valid integer"),
     ],
     ids=["a key is missing", "a text for a list", "an unknown key", "a text for a number"],
 )
 def test_what_is_no_policy_is_refused(key: str, value: Any, why: str) -> None:
     """A text where a list belongs would let its parts in; what was given is not shown."""
-    given = json.loads(policy.document(allowed())) | {key: value}
+    given = json.loads(policy.document(allowed()))[0] | {key: value}
     with pytest.raises(ValueError, match=why) as told:
-        policy.load({VARIABLE: json.dumps({name: one for name, one in given.items() if one is not None})})
+        policy.load({VARIABLE: json.dumps([{name: one for name, one in given.items() if one is not None}])})
     assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_covered"),
+    [
+        ({}, {}, True),
+        ({}, {"profiles": [{"name": "Small"}]}, True),
+        ({"profiles": [{"name": "Small"}]}, {}, False),
+        ({"notebook": {"labels": {"a": "1"}}}, {"notebook": {"labels": {"a": "2"}}}, False),
+        ({}, {"notebook": {"labels": {"a": "2"}}}, True),
+        ({"notebook": {"drop_capabilities": False}}, {}, False),
+        ({}, {"notebook": {"drop_capabilities": False}}, True),
+        ({"home": {"path": "/srv/x", "type": "path"}}, {}, False),
+    ],
+    ids=["the same", "more", "less", "another value", "another label", "closed", "opened", "other homes"],
+)
+def test_it_is_known_what_a_policy_still_allows(then: Any, now: Any, is_covered: bool) -> None:
+    """If it allows all that the one before did, the hub that runs needs no other."""
+    assert policy.covers(allowed(**now), allowed(**then)) is is_covered
+
+
+def test_the_policy_of_an_earlier_release_is_read() -> None:
+    """It stands alone, and in no list."""
+    alone = json.dumps(json.loads(policy.document(allowed()))[0])
+    assert policy.load({VARIABLE: alone}) == (allowed(),)

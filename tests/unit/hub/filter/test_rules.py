@@ -2,18 +2,20 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from docker.types import ConfigReference, EndpointSpec
 
+from hub.filter import rules
 from hub.filter.fields import Refused
-from hub.filter.rules import Call, Request, Rules, pick
+from hub.filter.rules import Call, Request, Rules, judge, pick
 from hub.shared import mounts, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
 from tests.unit.hub.asked import tables
-from tests.unit.hub.filter.engines import ADA, VERSION, ruled
+from tests.unit.hub.filter.engines import ADA, VERSION, allowed, ruled
 from tests.unit.hub.filter.hostile import CONFIGS, FIELDS, LINES, TEXTS
 
 SETTINGS: dict[str, Any] = {
@@ -219,3 +221,12 @@ def test_of_configs_only_the_hubs_are_shown_and_none_of_their_content() -> None:
 def test_what_has_no_parts_is_shown_as_it_is(value: object) -> None:
     """An engine writes null for an empty list."""
     assert pick({"a": value, "b": 1}, {"a": {"c": {}}}) == {"a": value}
+
+
+def test_of_several_policies_one_that_allows_is_enough() -> None:
+    """While a hub is replaced; what none allows is refused with the newest one's reason."""
+    new, old = (rules.made(replace(allowed(), images=(image,))) for image in ("quay.io/x:new", "quay.io/x:old"))
+    for image, its in (("new", new), ("old", old)):
+        assert judge((new, old), Request("GET", f"{VERSION}/images/quay.io/x:{image}/json"))[0] is its
+    with pytest.raises(Refused, match="the hub needs no such call"):
+        judge((new, old), Request("GET", f"{VERSION}/info"))

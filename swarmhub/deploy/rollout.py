@@ -1,0 +1,109 @@
+"""The rollout: how another hub comes to run, as one plan whose parts stand in their order.
+
+1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
+2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
+3. The proxy, the certificate's renewal, and the people whom the userlist adds or removes.
+4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.
+5. The release is recorded. The filter lets the new hub alone ask; what only the old one needed goes.
+
+Nothing that people feel happens before the check. What fails leaves a hub that runs, and the next run goes on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from swarmhub.certificate import certs
+from swarmhub.cluster import availability
+from swarmhub.cluster.nodes import Member
+from swarmhub.history import releases
+from swarmhub.images import pull
+from swarmhub.notebooks import homes, servers
+from swarmhub.notebooks.servers import RunningServer
+from swarmhub.people import plans as user_plans
+from swarmhub.plan.plans import Change, Plan
+from swarmhub.run.run import Run
+from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
+from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import PROXY_TOKEN, ExistingHub, Parts
+
+
+def plan(run: Run, parts: Parts) -> Plan:
+    """Plan the step `service` on what the steps before it left."""
+    settings, manager, found = run.settings, run.manager, _found(run)
+    names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
+    wanted = hub_service.desired(settings, run.secrets, parts)
+    front = _front(run, parts)
+    is_closed = any(change.what == f"service {settings.hub.service}" for change in front)
+    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=is_closed)
+    before = run.look.releases()
+    hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
+    of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None
+    whole = replace(
+        hub,
+        changes=(
+            *engine_filter.before(of_filter, run.look.engine_filter(), manager),
+            *front,
+            *user_plans.before_service(run).changes,
+            # Before the hub: one that did not know of a home would make an empty one.
+            *_recording(run),
+            *hub.changes,
+            *engine_filter.after(of_filter, run.look.engine_filter(), manager),
+            # Until it has been replaced, the hub places servers by the labels of the images before.
+            *_forgetting(run, parts),
+        ),
+    )
+    whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
+    secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
+    whole = replace(whole, changes=(*secrets, *whole.changes))
+    return subdomains.priced(whole, wanted, found.service, partial(_working, run))
+
+
+def proxy_plan(run: Run, parts: Parts | None) -> Plan:
+    """Plan the step `proxy`, the rollout's part for the proxy alone; without one of its own it stands on no `parts`."""
+    settings, found = run.settings, _found(run)
+    if parts is None:
+        return Plan(proxy.STEP, "it runs in the hub's container", tuple(_front(run, None)))
+    token = {PROXY_TOKEN: parts.proxy_token}
+    changes = [*hub_service.missing(found, {}, token, settings.hub.service, run.manager), *_front(run, parts)]
+    return Plan(proxy.STEP, f"{proxy.name(settings)}: as wanted", tuple(changes))
+
+
+def _found(run: Run) -> ExistingHub:
+    return renewal.without_its_own(run.settings, run.look.service())
+
+
+def _front(run: Run, parts: Parts | None) -> list[Change]:
+    """Return what changes the proxy and the certificate's renewal, or takes them away."""
+    settings, manager = run.settings, run.manager
+    there = renewal.ExistingRenewal(run.look.renewal(), run.look.service().secrets)
+    if parts is None or not settings.proxy.separate:
+        return [*proxy.removal(run.look.proxy(), manager), *renewal.removal(settings, there, manager)]
+    wanted = proxy.desired(settings, run.secrets, parts)
+    changes = proxy.changes(wanted, run.look.proxy(), run.look.service().service, manager, network.names(settings))
+    if not renewal.is_wanted(settings):
+        return [*changes, *renewal.removal(settings, there, manager)]
+    request = replace(certs.desired(settings), by_proxy=True)
+    return [*changes, *renewal.changes(settings, request, renewal.desired(settings, request, parts), there, manager)]
+
+
+def _working(run: Run) -> Sequence[RunningServer]:
+    return servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
+
+
+def _recording(run: Run) -> list[Change]:
+    hosts = {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
+    held = {node: run.look.homes(host) for node, host in hosts.items()}
+    known, nodes = run.look.places(), {node.id for node in run.look.swarm().nodes}
+    found = homes.unrecorded(known, held, nodes)
+    return homes.recording(known, found, hosts, run.settings.hub.service, run.manager)
+
+
+def _forgetting(run: Run, parts: Parts) -> list[Change]:
+    nodes = run.look.swarm().nodes
+    kept = {pull.short(pull.digest_of(one)) for one in parts.images.values()}
+    if all(node.images <= kept for node in nodes):
+        return []
+    return availability.forgetting(
+        nodes, kept | hub_service.images_of_others(run.hosts[run.manager], run.settings), run.manager
+    )

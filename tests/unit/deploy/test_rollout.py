@@ -1,0 +1,52 @@
+"""The rollout: its parts stand in their order, and nothing that people feel comes before the check."""
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+
+from swarmhub.deploy import steps
+from swarmhub.plan.plans import Plan
+from swarmhub.run.run import Run
+from swarmhub.settings.schema.proxy import Proxy
+from tests.unit.support.cluster import Hosts
+from tests.unit.support.fakes import MANAGER
+
+
+@pytest.fixture
+def run(hosts: Hosts) -> Run:
+    """Return a run on a cluster on which every step has been done, with the defaults and another userlist."""
+    made = Run(Context(Config()))
+    made.__dict__["hosts"] = hosts
+    made.settings.hub.userlist.write_text("ada admin\ngrace\n")
+    hub = made.settings.hub.model_copy(update={"engine": "filter"})
+    made.__dict__["settings"] = made.settings.model_copy(update={"proxy": Proxy(separate=True), "hub": hub})
+    return made
+
+
+def rollout(run: Run) -> Plan:
+    """Return the step's plan."""
+    return next(plan for plan in steps.every_plan(run) if plan.step == "service")
+
+
+def test_the_parts_stand_in_their_order(run: Run) -> None:
+    """Secrets and check, filter, proxy, copy, hub, release."""
+    done = [change.sentence.removesuffix(f" on {MANAGER}").partition(":")[0] for change in rollout(run).changes]
+    assert done == [
+        "create secret jupyterhub-proxy_token",
+        "check the hub's configuration in jupyterhub",
+        "create service jupyterhub-engine",
+        "update service jupyterhub",
+        "create service jupyterhub-proxy",
+        "create the renewal service's config files",
+        "create service jupyterhub-renewal",
+        "copy the hub's database to jupyterhub-data",
+        "open jupyterhub-data to the hub's user",
+        "update service jupyterhub",
+        "record release 2",
+    ]
+
+
+def test_an_update_after_another_in_the_plan_is_on_the_version_of_then(run: Run) -> None:
+    """A hub that gives its port to the proxy is replaced afterwards: both are planned on the same look."""
+    updates = [change for change in rollout(run).changes if change.what == "service jupyterhub"]
+    assert [getattr(change.apply, "again") for change in updates] == [False, True]  # noqa: B009
