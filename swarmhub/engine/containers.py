@@ -7,6 +7,10 @@ from swarmhub.engine import context
 from swarmhub.host import Host, Json, Output
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
+# On every container that is run to its end; its value says what for.
+LABEL = "swarmhub"
+# None takes as long: one that is older has been left by a run that was killed.
+LEFT_SECONDS = 3600
 
 
 def once(
@@ -41,6 +45,13 @@ def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode:
         yield container
     finally:
         host.engine.delete(f"/containers/{container}", force=True, v=True)
+
+
+def sweep(host: Host, now: float) -> None:
+    """Remove the containers that killed runs have left; `now` is in seconds since 1970."""
+    for one in host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}):
+        if now - one["Created"] > LEFT_SECONDS:
+            host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
 
 
 def execute(host: Host, container: str, *argv: str) -> Output:

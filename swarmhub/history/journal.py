@@ -41,26 +41,26 @@ class Journal:
         if self._is_open:
             return
         if holder is not None:
-            if not holder.is_expired:
-                raise lock.refuse(self._manager.name, holder)
+            lock.require_lost(self._manager, holder)
             lock.remove(self._manager, holder)
             self._tell_lost(holder)
         self._is_open = True
 
-    def lock(self) -> None:
-        """Take the cluster's lock, if this run does not hold it already.
+    def lock(self) -> bool:
+        """Take the cluster's lock, if this run does not hold it already; tell whether it has just been taken.
 
         Raises:
             StepError: somebody else holds it.
 
         """
         if self._lease is not None or not self.has_swarm:
-            return
+            return False
         data = {"who": self._who, "since": self._began, "what": self._command}
         self._lease, expired = lock.take(self._manager, data)
         self._is_open = True
         if expired is not None:
             self._tell_lost(expired)
+        return True
 
     def _tell_lost(self, holder: LockHolder) -> None:
         entries.write(self._manager, lost(holder, "lost: its lock was no longer renewed"))

@@ -20,8 +20,11 @@ from swarmhub.host import EngineError, Host
 NAME = "swarmhub-lock"
 LABEL = "swarmhub.lock"
 AT = "swarmhub.lock.at"
+BEAT = f"{LABEL}.beat"
 BEAT_SECONDS = 10
 EXPIRES_SECONDS = 45
+# Within so long a run that is alive renews its lock, whatever any clock says.
+WATCH_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,11 @@ class LockHolder:
     what: str
     at: str
     silent_seconds: float
+    beat: str = ""
 
     @property
     def is_expired(self) -> bool:
-        """Tell whether its machine has gone away."""
+        """Tell whether its machine seems to have gone away, by the managers' clocks."""
         return self.silent_seconds > EXPIRES_SECONDS
 
     def __str__(self) -> str:
@@ -57,10 +61,29 @@ def observe(manager: Host) -> LockHolder | None:
 def read(record: Record, now: datetime) -> LockHolder:
     """Read the holder off the record."""
     data = record.data
-    silent = max(0.0, (now - datetime.fromisoformat(record.updated)).total_seconds())
-    return LockHolder(
-        record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], record.labels.get(AT, ""), silent
-    )
+    silent = (now - datetime.fromisoformat(record.updated)).total_seconds()
+    at, beat = record.labels.get(AT, ""), record.labels.get(BEAT, "")
+    return LockHolder(record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], at, silent, beat)
+
+
+def require_lost(manager: Host, holder: LockHolder) -> None:
+    """Make sure that a holder's run has died: its lock is not renewed while it is watched, by this machine's own clock.
+
+    Raises:
+        StepError: the run is alive; the message tells whose it is.
+
+    """
+    # One that was renewed in the future tells that the managers' clocks are apart.
+    if holder.silent_seconds >= -BEAT_SECONDS and not holder.is_expired:
+        raise refuse(manager.name, holder)
+    deadline = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < deadline:
+        now = observe(manager)
+        if now is None or now.id != holder.id:
+            return
+        if now.beat != holder.beat:
+            raise refuse(manager.name, now)
+        time.sleep(1)
 
 
 def refuse(manager: str, holder: LockHolder) -> StepError:
@@ -71,7 +94,7 @@ def refuse(manager: str, holder: LockHolder) -> StepError:
 
 def told(holder: LockHolder) -> str:
     """Return who holds the lock, and whether that run is alive."""
-    age = f"{holder.silent_seconds:.0f} s ago"
+    age = f"{max(0, holder.silent_seconds):.0f} s ago"
     return f"held by {holder}; {'expired: ' if holder.is_expired else ''}last renewed {age}"
 
 
@@ -111,8 +134,8 @@ class Lease:
 
     def _renew_until_over(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
-            # The connection may be broken for a while; what needs it says so.
-            with contextlib.suppress(StepError, EngineError):
+            # The connection may be broken for a while; what needs it says so. Nothing else ends this thread either.
+            with contextlib.suppress(Exception):
                 self._renew()
 
     def _renew(self) -> None:
@@ -120,7 +143,7 @@ class Lease:
             if self._over.is_set() or self._lost:
                 return
             try:
-                labels = {LABEL: NAME, AT: self._at, f"{LABEL}.beat": str(time.time_ns())}
+                labels = {LABEL: NAME, AT: self._at, BEAT: str(time.time_ns())}
                 configs.relabel(self._manager, self._id, labels)
             except EngineError as error:
                 if error.status != HTTPStatus.NOT_FOUND:
@@ -137,8 +160,7 @@ def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, LockHolder | No
     """
     expired = observe(manager)
     if expired is not None:
-        if not expired.is_expired:
-            raise refuse(manager.name, expired)
+        require_lost(manager, expired)
         remove(manager, expired)
     try:
         return Lease(manager, configs.create(manager, NAME, {LABEL: NAME}, data)), expired

@@ -1,6 +1,7 @@
 """How `fab` and `invoke` run the tasks: chosen in `fabric.yaml` and `invoke.yaml`."""
 
 import gc
+import signal
 from typing import Any
 
 from invoke.executor import Executor as _InvokeExecutor
@@ -23,7 +24,10 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
         return calls
 
     def execute(self, *tasks: Any) -> Any:
-        """Run what was typed."""
+        """Run what was typed; a cancelled job or a closed terminal ends it as Ctrl-C does."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # under nohup a closed terminal is no end
+                signal.signal(number, signal.default_int_handler)
         try:
             results = super().execute(*tasks)
         except BaseException as error:

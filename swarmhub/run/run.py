@@ -10,9 +10,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from swarmhub import settings as settings_file
+from swarmhub.engine import containers
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, StepError, StepErrors, UsageError
 from swarmhub.host import Host
-from swarmhub.parallel import every
+from swarmhub.parallel import at_once, every
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
 from swarmhub.plan.shown import duration
@@ -216,7 +217,7 @@ class Run:
             self.report.shown(steps)
             if prices(steps):
                 self._agree_to(steps)
-            journal.lock()
+            self._lock()
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}
 
@@ -261,10 +262,15 @@ class Run:
             self._agree_to([plan])
             self._confirmed = plan
         if plan.changes:
-            self.journal.lock()
+            self._lock()
             self.changed[plan.step] += len(plan.changes)
         if plan is not self._confirmed:
             self.report.plan(plan, brief=shown is not None)
+
+    def _lock(self) -> None:
+        """Take the lock, and with it remove what runs have left that were killed."""
+        if self.journal.lock():
+            at_once([partial(containers.sweep, host, time.time()) for host in self.hosts.values()])
 
     def _change(self, plan: Plan, step: str) -> None:
         """Change it; what fails is of this `step`, or of the task where that is empty."""

@@ -8,6 +8,7 @@ import pytest
 
 from swarmhub import settings as settings_file
 from swarmhub import wait
+from swarmhub.history import lock
 from swarmhub.run import task
 from swarmhub.settings import Settings
 from tests.unit.support import cluster
@@ -35,6 +36,7 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
     monkeypatch.setenv("HOME", str(empty_home))
     monkeypatch.setattr(hashlib, "scrypt", _scrypt)
     monkeypatch.setattr(task, "_current", [])
+    monkeypatch.setattr(lock, "WATCH_SECONDS", 0)  # the runs that a test begins one after the other beat on
     settings_file.current.cache_clear()
 
 

@@ -56,7 +56,7 @@ def _asked(manager: Host, image: str, trial: str) -> str | None:
         "Image": image,
         # docker-stacks' entrypoint would start by preparing a home.
         "Entrypoint": ["/bin/sh", "-c", SCRIPT],
-        "Labels": {LABEL: trial},
+        "Labels": {LABEL: trial, containers.LABEL: "doctor"},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {"NetworkMode": "none"},
     }

@@ -76,3 +76,11 @@ def test_memory_is_counted_as_docker_stats_counts_it(stats: dict[str, Any], used
     # Without one-shot the engine waits for two seconds, for a second sample.
     assert host.engine.sent("GET /containers/c1/stats").params == {"stream": False, "one-shot": True}
     assert containers.memory(FakeHost(), "c1") is None
+
+
+def test_what_killed_runs_have_left_is_removed(host: FakeHost) -> None:
+    """By its label and its age: one of a run that goes on stays."""
+    host.engine.answers["GET /containers/json"] = [{"Id": "old", "Created": 1000}, {"Id": "new", "Created": 9000}]
+    containers.sweep(host, 10_000)
+    assert host.engine.sent("GET /containers/json").params == {"all": True, "filters": {"label": ["swarmhub"]}}
+    assert host.engine.asked("DELETE") == ["DELETE /containers/old"]

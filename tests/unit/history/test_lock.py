@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from swarmhub.history import lock
 from swarmhub.history.lock import Lease, LockHolder
 from swarmhub.host import EngineError
 from swarmhub.parallel import at_once
-from tests.unit.support.fakes import MANAGER, NOW, FakeHost, Request, in_turn
+from tests.unit.support.fakes import MANAGER, NOW, Clock, FakeHost, Request, in_turn
 
 ADA = {"who": "ada@desk", "since": NOW.isoformat(), "what": "deploy"}
 GRACE = {"who": "grace@lap", "since": NOW.isoformat(), "what": "certs"}
@@ -132,6 +133,48 @@ def test_a_lock_expires_by_the_engines_clock(host: FakeHost, seconds: int, is_ex
     found = lock.observe(host)
     assert found is not None
     assert found.is_expired is is_expired
+
+
+@pytest.mark.parametrize(
+    "seconds", [-3600, lock.EXPIRES_SECONDS + 1], ids=["the managers' clocks are apart", "it looks expired"]
+)
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_run_is_lost_when_its_lock_is_not_renewed_while_it_is_watched(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch, seconds: int, is_alive: bool
+) -> None:
+    """No clock says so alone: a lock that looks an hour old may have been renewed a second ago."""
+    lease, _ = lock.take(host, ADA)
+    host.engine.configs.pass_(seconds)
+    found = lock.observe(host)
+    assert found is not None
+    clock = Clock()
+    monkeypatch.setattr(lock, "WATCH_SECONDS", 15)
+    monkeypatch.setattr(lock.time, "monotonic", clock.monotonic)
+
+    def sleep(length: float) -> None:
+        clock.sleep(length)
+        if is_alive and len(clock.slept) == 10:
+            lease.at("pull x on y")
+
+    monkeypatch.setattr(lock.time, "sleep", sleep)
+    with pytest.raises(StepError, match="locked by ada@desk") if is_alive else nullcontext():
+        lock.require_lost(host, found)
+    assert sum(clock.slept) == (10 if is_alive else 15)
+
+
+def test_no_error_ends_the_renewal(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that nobody expects: the lock would expire under a run that goes on."""
+    beats = threading.Semaphore(0)
+
+    def fail(*_: object) -> None:
+        beats.release()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(lock.configs, "relabel", fail)
+    lease, _ = lock.take(host, ADA)
+    assert (beats.acquire(timeout=5), beats.acquire(timeout=5)) == (True, True)
+    lease.release()
 
 
 def test_an_engines_time_has_its_own_zone() -> None:

@@ -1,6 +1,8 @@
 """What -H means under the stock `fab`: dependencies have it too, and a step runs once."""
 
 import importlib
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -297,3 +299,19 @@ def test_a_command_after_two_hyphens_types_no_task(recorder: Recorder, monkeypat
     monkeypatch.setattr(VerifiedConnection, "run", lambda c, command: None)
     executor = fab("-H swarm-worker1 -- uname -r", recorder.step("network"))
     assert (list(executor.config["swarmhub_tasks"]), executor.config["swarmhub_yes"]) == ([], False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_cancelled_run_ends_as_after_ctrl_c(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is cancelled and a terminal that is closed give the lock back, too."""
+    before = signal.getsignal(number)
+    ended: list[BaseException | None] = []
+    monkeypatch.setattr("swarmhub.run.task.finish", ended.append)
+    collection = Collection()
+    collection.add_task(task(lambda _: os.kill(os.getpid(), number)), name="wait")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Remembering(collection, config=InvokeConfig()).execute("wait")
+    finally:
+        signal.signal(number, before)
+    assert [type(error) for error in ended] == [KeyboardInterrupt]
