@@ -149,14 +149,14 @@ def test_a_run_is_lost_when_its_lock_is_not_renewed_while_it_is_watched(
     assert found is not None
     clock = Clock()
     monkeypatch.setattr(lock, "WATCH_SECONDS", 15)
-    monkeypatch.setattr(lock.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
 
     def sleep(length: float) -> None:
         clock.sleep(length)
         if is_alive and len(clock.slept) == 10:
             lease.at("pull x on y")
 
-    monkeypatch.setattr(lock.time, "sleep", sleep)
+    monkeypatch.setattr("time.sleep", sleep)
     with pytest.raises(StepError, match="locked by ada@desk") if is_alive else nullcontext():
         lock.require_lost(host, found)
     assert sum(clock.slept) == (10 if is_alive else 15)
@@ -171,7 +171,7 @@ def test_no_error_ends_the_renewal(host: FakeHost, monkeypatch: pytest.MonkeyPat
         raise ZeroDivisionError
 
     monkeypatch.setattr(lock, "BEAT_SECONDS", 0.01)
-    monkeypatch.setattr(lock.configs, "relabel", fail)
+    monkeypatch.setattr(configs, "relabel", fail)
     lease, _ = lock.take(host, ADA)
     assert (beats.acquire(timeout=5), beats.acquire(timeout=5)) == (True, True)
     lease.release()

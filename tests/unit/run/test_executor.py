@@ -308,7 +308,7 @@ def test_a_cancelled_run_ends_as_after_ctrl_c(number: int, monkeypatch: pytest.M
     ended: list[BaseException | None] = []
     monkeypatch.setattr("swarmhub.run.task.finish", ended.append)
     collection = Collection()
-    collection.add_task(task(lambda _: os.kill(os.getpid(), number)), name="wait")
+    collection.add_task(task(lambda _: os.kill(os.getpid(), number)), name="wait")  # type: ignore[arg-type]
     try:
         with pytest.raises(KeyboardInterrupt):
             Remembering(collection, config=InvokeConfig()).execute("wait")
