@@ -1,6 +1,7 @@
 """The rollout: how another hub comes to run, as one plan whose parts stand in their order.
 
 1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
+   A hub that was made by hand becomes ours, after its database has been tried.
 2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
 3. The proxy, the certificate's renewal, and the people whom the userlist adds or removes.
 4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.
@@ -16,7 +17,10 @@ from functools import partial
 from swarmhub.certificate import certs
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
-from swarmhub.history import releases
+from swarmhub.deploy import takeover
+from swarmhub.deploy.takeover import ByHand
+from swarmhub.history import database, releases
+from swarmhub.history.database import Database
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.servers import RunningServer
@@ -34,25 +38,31 @@ def plan(run: Run, parts: Parts) -> Plan:
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
     wanted = hub_service.desired(settings, run.secrets, parts)
     front = _front(run, parts)
-    is_closed = any(change.what == f"service {settings.hub.service}" for change in front)
-    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=is_closed)
+    taken = _by_hand(run, parts)
+    again = taken is not None or any(change.what == f"service {settings.hub.service}" for change in front)
+    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=again)
     before = run.look.releases()
     hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
     of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None
     whole = replace(
         hub,
         changes=(
+            *takeover.adopting(taken, settings.access.console, user_plans.wanted(run).allowed, manager),
             *engine_filter.before(of_filter, run.look.engine_filter(), manager),
             *front,
             *user_plans.before_service(run).changes,
             # Before the hub: one that did not know of a home would make an empty one.
             *_recording(run),
+            *takeover.stopping(taken, manager),
             *hub.changes,
             *engine_filter.after(of_filter, run.look.engine_filter(), manager),
             # Until it has been replaced, the hub places servers by the labels of the images before.
             *_forgetting(run, parts),
         ),
     )
+    if found.service is None or taken:  # the database may be of any hub, or of none
+        data = Database(settings.volume.name, parts.hub_image)
+        whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
     secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
     whole = replace(whole, changes=(*secrets, *whole.changes))
@@ -67,6 +77,12 @@ def proxy_plan(run: Run, parts: Parts | None) -> Plan:
     token = {PROXY_TOKEN: parts.proxy_token}
     changes = [*hub_service.missing(found, {}, token, settings.hub.service, run.manager), *_front(run, parts)]
     return Plan(proxy.STEP, f"{proxy.name(settings)}: as wanted", tuple(changes))
+
+
+def _by_hand(run: Run, parts: Parts) -> ByHand | None:
+    image = parts.hub_image if run.look.hub_image(parts.hub_image) else ""
+    data = Database(run.settings.volume.name, image)
+    return takeover.observe(run.hosts[run.manager], parts.node, run.look.service().service, data)
 
 
 def _found(run: Run) -> ExistingHub:

@@ -76,7 +76,8 @@ def resolved(manager: Host, wanted: Json) -> Json:
     if references := container.get("Secrets"):
         ids = secret_ids(manager, wanted["Labels"][LABEL])
         for reference in references:
-            reference["SecretID"] = ids[reference["SecretName"]]
+            # A secret that somebody else has made is not among ours; a spec that runs has its id.
+            reference["SecretID"] = ids.get(reference["SecretName"]) or reference["SecretID"]
     if references := container.get("Configs"):
         configs = swarm_config.ids(manager)
         for reference in references:

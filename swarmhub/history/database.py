@@ -12,7 +12,14 @@ from swarmhub.plan.plans import Change, Cost, Progress
 FILE = "/data/jupyterhub.sqlite"
 COPIES = "/data/backups"
 SCRIPT = SCRIPTS / "database.py"
-REMEDIES = {"open": "Where the volume is a file server's, root has to own it there: no_root_squash"}
+STAYS = "It stays as it is. Put a good copy in its place, or move it away to start with a new one"
+REMEDIES = {
+    "open": "Where the volume is a file server's, root has to own it there: no_root_squash",
+    "try": STAYS,
+    "people": STAYS,
+}
+# What an action is called in a message.
+WORDS = {"try": "use", "people": "read"}
 IN_CONTAINER = "swarmhub-database.py"
 
 
@@ -33,9 +40,33 @@ class DatabaseState:
     users: int
 
 
+@dataclass(frozen=True)
+class DatabasePeople:
+    """Whom a database knows, and who of them is an admin."""
+
+    names: tuple[str, ...]
+    admins: tuple[str, ...]
+
+
 def observe(manager: Host, database: Database) -> DatabaseState:
     """Ask how the database is."""
-    return _do(manager, database, "look", FILE)
+    return DatabaseState(**_do(manager, database, "look", FILE))
+
+
+def people(manager: Host, database: Database) -> DatabasePeople:
+    """Ask whom the database knows; nobody, where there is none yet.
+
+    Raises:
+        StepError: it cannot be read, or is no JupyterHub's.
+
+    """
+    answer = _do(manager, database, "people", FILE)
+    return DatabasePeople(tuple(answer["names"]), tuple(answer["admins"]))
+
+
+def check(database: Database, manager: str) -> Change:
+    """Return what makes sure that the image's hub can use a database that another one has made: it upgrades a copy."""
+    return Change("check", f"the hub's database in {database.volume}", manager, _Action(database, "try", (FILE,)))
 
 
 def copy(database: Database, name: str, manager: str) -> Change:
@@ -75,20 +106,20 @@ class _Action:
     files: tuple[str, ...]
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        state = _do(host, self.database, self.action, *self.files)
+        state = DatabaseState(**_do(host, self.database, self.action, *self.files))
         progress.log(
             host.name, f"database: {state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}"
         )
 
 
-def _do(manager: Host, database: Database, *words: str) -> DatabaseState:
+def _do(manager: Host, database: Database, *words: str) -> Json:
     done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
-        raise StepError(manager.name, f"cannot {words[0]} the hub's database: {done.last}", remedy)
+        raise StepError(manager.name, f"cannot {WORDS.get(words[0], words[0])} the hub's database: {done.last}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))
-    return DatabaseState(**json.loads(answer))
+    return json.loads(answer)
 
 
 def _body(database: Database, *words: str) -> dict[str, object]:

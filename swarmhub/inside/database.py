@@ -1,16 +1,19 @@
-"""Copy the hub's SQLite database, put a copy back, open it to the hub's user, or say how it is; prints one line of JSON.
+"""Copy the hub's SQLite database, put a copy back, try an upgrade, open it to the hub's user, or say how it is; in JSON.
 
 A file copy of a database in use is torn more often than not; SQLite's own backup never is.
 """
 
 import json
+import logging
 import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 BUSY_SECONDS = 30
 DAMAGED = "damaged"
@@ -22,8 +25,15 @@ ROOTS, HUBS = 0o600, 0o660
 
 
 def main(action: str, database: str, copy: str = "") -> None:
-    """Do one of: `look`, `copy` to a file, `restore` from it, `remove`, `open` its folder."""
+    """Do one of: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder."""
     here, there = Path(database), Path(copy)
+    if action in ("people", "try") and here.exists():
+        _require_hubs(here)
+    if action == "people":
+        print(json.dumps(_people(here)))
+        return
+    if action == "try" and here.exists():
+        _try(here)
     if action == "copy" and here.exists():
         there.parent.mkdir(mode=0o700, exist_ok=True)
         _keep(here, there)
@@ -60,6 +70,45 @@ def _backup(source: Path, target: Path, mode: int) -> None:
     for beside in ("-wal", "-shm", "-journal"):
         target.with_name(target.name + beside).unlink(missing_ok=True)
     part.replace(target)
+
+
+def _require_hubs(database: Path) -> None:
+    """Make sure that a file is a whole database of a JupyterHub's."""
+    if not database.stat().st_size:
+        sys.exit("it is an empty file, and a hub would start with nobody in it")
+    try:
+        with closing(_opened(database)) as opened:
+            found = opened.execute("pragma quick_check(1)").fetchone()[0]
+            tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        sys.exit(f"it is damaged: {error}")
+    if found != "ok":
+        sys.exit(f"it is damaged: {' '.join(found.split())}")
+    if "users" not in tables or not tables & {"spawners", "servers", "oauth_clients"}:
+        sys.exit(f"it is no JupyterHub's; its tables are {', '.join(sorted(tables)) or 'none'}")
+
+
+def _people(database: Path) -> dict[str, list[str]]:
+    if not database.exists():
+        return {"names": [], "admins": []}
+    with closing(_opened(database)) as opened:
+        found = opened.execute("select name, admin from users order by name").fetchall()
+    return {"names": [name for name, _ in found], "admins": [name for name, admin in found if admin]}
+
+
+def _try(database: Path) -> None:
+    """Upgrade a copy of the database as the hub will upgrade it, with the JupyterHub of this image."""
+    from jupyterhub import dbutil  # only the hub's image has it
+
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.sqlite"
+        _backup(database, copy, ROOTS)
+        try:
+            dbutil.upgrade_if_needed(f"sqlite:///{copy}", backup=False, log=logging.getLogger())
+        except subprocess.CalledProcessError:
+            sys.exit(f"this JupyterHub cannot upgrade it: its schema is {_look(database)['schema']}, perhaps of a newer one")
 
 
 def _open(folder: Path) -> None:

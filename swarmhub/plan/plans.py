@@ -21,11 +21,12 @@ class Cost(Enum):
     RECONNECT = "connections to notebooks break for a moment"
     HUB_STOP = "the hub stops"
     REMOVAL = "people may no longer log in"
+    TAKEOVER = "a hub that was made by hand is taken over"
     NOTEBOOKS_STOP = "notebooks stop"
 
 
 # Without a terminal nobody can be asked: these costs want --yes there.
-GRAVE = frozenset({Cost.REMOVAL, Cost.NOTEBOOKS_STOP})
+GRAVE = frozenset({Cost.REMOVAL, Cost.TAKEOVER, Cost.NOTEBOOKS_STOP})
 
 
 class Progress(Protocol):

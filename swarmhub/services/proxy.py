@@ -115,5 +115,9 @@ def _closing(hub: Json | None, wanted: Mapping[str, Any], manager: str) -> list[
     """Return what takes the ports off a hub that runs its proxy itself."""
     if hub is None or not (hub["Spec"].get("EndpointSpec") or {}).get("Ports"):
         return []
-    spec = {**hub["Spec"], "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
-    return [replicated.update(spec, hub, manager, specs.compare(spec, hub["Spec"]))]
+    labels = {**(hub["Spec"].get("Labels") or {}), LABEL: wanted["Labels"][LABEL]}
+    spec = {**hub["Spec"], "Labels": labels, "EndpointSpec": {"Mode": wanted["EndpointSpec"]["Mode"]}}
+    differs = [item for item in specs.compare(spec, hub["Spec"]) if item.path.startswith("EndpointSpec")]
+    # One that was made by hand has been given its label in the same plan.
+    is_taken = labels != (hub["Spec"].get("Labels") or {})
+    return [replicated.update(spec, hub, manager, tuple(differs), again=is_taken)]

@@ -1,0 +1,134 @@
+"""Taking over a hub that somebody made by hand: what it is, who is in it, and what becomes of it."""
+
+import copy
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from swarmhub.engine import converge, specs
+from swarmhub.engine.replicated import LABEL
+from swarmhub.errors import StepError
+from swarmhub.history import database
+from swarmhub.history.database import Database, DatabasePeople
+from swarmhub.host import Host, Json
+from swarmhub.notebooks import servers
+from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.services import network
+
+# By one of these in its image or command, or of these variables, a service is a JupyterHub.
+WORD = "jupyterhub"
+VARIABLES = ("DOCKER_NOTEBOOK_IMAGE", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL")
+# No stop of such a server is waited for longer: Swarm takes what is left.
+ALL_NAMES = 20
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A hub that has no label of ours, the servers that it has started, and whom its database knows."""
+
+    service: Json
+    servers: tuple[Json, ...]
+    people: DatabasePeople
+
+
+def observe(manager: Host, node: str, service: Json | None, data: Database) -> ByHand | None:
+    """Ask for what a hub made by hand has; None where there is no hub, or one of ours.
+
+    `node` is the manager's id; `data` is where the database is, and an image that can read it.
+
+    Raises:
+        StepError: the service is no JupyterHub, it runs on another node, or its database cannot be read.
+
+    """
+    if service is None or LABEL in (service["Spec"].get("Labels") or {}):
+        return None
+    require_hub(service, manager.name)
+    _require_here(service, converge.tasks(manager, service["Spec"]["Name"]), node, manager.name)
+    image = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0]
+    people = database.people(manager, data if data.image else replace(data, image=image))
+    return ByHand(service, _started(manager, service), people)
+
+
+def require_hub(service: Json, manager: str) -> None:
+    """Make sure that a service is a JupyterHub.
+
+    Raises:
+        StepError: it is something else; the message tells its image and labels.
+
+    """
+    spec = service["Spec"]
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    words = [container["Image"].rpartition("/")[2], *(container.get("Command") or []), *(container.get("Args") or [])]
+    if any(WORD in word for word in words) or set(VARIABLES) & set(specs.environment(container)):
+        return
+    labels = ", ".join(f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()) or "none"
+    cause = f"the service {spec['Name']} is no JupyterHub: image {container['Image'].partition('@')[0]}, labels {labels}"
+    raise StepError(manager, cause, "Name the hub otherwise (hub.service in hosts.toml), or remove that service")
+
+
+def _require_here(service: Json, tasks: Sequence[Json], node: str, manager: str) -> None:
+    """Make sure that the hub runs on the manager in use: its volume and certificate are where it runs."""
+    elsewhere = [one for one in tasks if one["Status"]["State"] == "running" and one.get("NodeID") != node]
+    if elsewhere:
+        cause = f"{service['Spec']['Name']}, made by hand, runs on another node ({elsewhere[0]['NodeID']})"
+        raise StepError(manager, cause, "Its volume and certificate are there: name that manager with -H")
+
+
+def _started(manager: Host, hub: Json) -> tuple[Json, ...]:
+    """Return the servers that a hub of the stock SwarmSpawner has started: on its networks, and of a user."""
+    on = network.targets(hub)
+    found = [one for one in manager.engine.get("/services") if network.targets(one) & on]
+    return tuple(one for one in found if _user(one) and servers.LABEL not in (one["Spec"].get("Labels") or {}))
+
+
+def _user(service: Json) -> str:
+    return specs.environment(service["Spec"]["TaskTemplate"]["ContainerSpec"]).get(servers.USER, "")
+
+
+def adopting(found: ByHand | None, console: bool, listed: Collection[str], manager: str) -> list[Change]:
+    """Return what makes the service ours; it says who may log in because the database knows them, if that is how it is.
+
+    `console` tells whether the database lets people in, `listed` are those whom the userlist names.
+    """
+    if found is None:
+        return []
+    name = found.service["Spec"]["Name"]
+    gist = _told(found.people, console, listed)
+    adopt = partial(_adopt, name)
+    return [Change("take over", f"service {name}, made by hand,", manager, adopt, cost=Cost.TAKEOVER, gist=gist)]
+
+
+def stopping(found: ByHand | None, manager: str) -> list[Change]:
+    """Return what stops the servers that the hub before has started: neither the new hub nor its filter knows them."""
+    changes = []
+    for one in found.servers if found else ():
+        what, user = f"service {one['Spec']['Name']}", _user(one)
+        stop = partial(_remove, one["ID"])
+        changes.append(Change("stop", what, manager, stop, cost=Cost.NOTEBOOKS_STOP, people=(user,)))
+    return changes
+
+
+def _told(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
+    known = f"its database knows {len(people.names)} users: {_names(people.names, people.admins)}"
+    others = [one for one in people.names if one not in listed]
+    if not others:
+        return f"{known}; the userlist names them all"
+    how = "may log in because the database knows them" if console else "may not log in, since access.console is false"
+    return f"{known}; not in the userlist, and {how}: {_names(others, people.admins)}"
+
+
+def _names(names: Sequence[str], admins: Sequence[str]) -> str:
+    told = [f"{one} (admin)" if one in admins else one for one in names[:ALL_NAMES]]
+    return ", ".join([*told, *([f"and {len(names) - ALL_NAMES} more"] if len(names) > ALL_NAMES else [])])
+
+
+def _adopt(name: str, manager: Host, _: Progress) -> None:
+    """Give the service our label; its task goes on."""
+    found = manager.engine.get(f"/services/{name}")
+    spec = copy.deepcopy(found["Spec"])
+    spec["Labels"] = {**(spec.get("Labels") or {}), LABEL: name}
+    manager.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+
+
+def _remove(service: str, manager: Host, _: Progress) -> None:
+    manager.engine.delete(f"/services/{service}")

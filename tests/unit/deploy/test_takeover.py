@@ -1,0 +1,185 @@
+"""Taking over a hub that was made by hand: what counts as one, what is refused, and what is told before anything is done."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+
+from swarmhub.deploy import steps, takeover
+from swarmhub.errors import StepError
+from swarmhub.history.database import Database
+from swarmhub.plan.plans import Change, Cost, Plan
+from swarmhub.run.run import Run
+from tests.unit.support.cluster import NETWORK, Hosts
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
+
+# As the commands of a manual installation leave it.
+BY_HAND: dict[str, Any] = {
+    "ID": "s1",
+    "Version": {"Index": 42},
+    "CreatedAt": "2026-11-15T10:00:00Z",
+    "UpdatedAt": "2026-11-15T10:00:00Z",
+    "Spec": {
+        "Name": "jupyterhub",
+        "Labels": {},
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": "jupyterhub:latest",
+                "Args": ["jupyterhub", "-f", "/srv/jupyterhub/jupyterhub_config.py"],
+                "Env": ["DOCKER_NETWORK_NAME=jupyter", "GITHUB_CLIENT_SECRET=hush"],
+                "Mounts": [{"Type": "volume", "Source": "jupyterhub-data", "Target": "/data"}],
+            },
+            "Placement": {"Constraints": ["node.role == manager"]},
+            "Networks": [{"Target": NETWORK}],
+            "ForceUpdate": 0,
+        },
+        "Mode": {"Replicated": {"Replicas": 1}},
+        "EndpointSpec": {
+            "Mode": "vip",
+            "Ports": [{"Protocol": "tcp", "PublishedPort": 443, "TargetPort": 443, "PublishMode": "ingress"}],
+        },
+    },
+}
+SERVER = {
+    "ID": "u1",
+    "Spec": {
+        "Name": "jupyter-ada",
+        "TaskTemplate": {"ContainerSpec": {"Image": "x", "Env": ["JUPYTERHUB_USER=ada"]}, "Networks": [{"Target": NETWORK}]},
+    },
+}
+PEOPLE = json.dumps({"names": ["ada", "linus"], "admins": ["linus"]})
+DATA = Database("jupyterhub-data", "")
+
+
+@pytest.fixture
+def run(hosts: Hosts) -> Run:
+    """Return a run on a cluster whose hub was made by hand; it has started ada's server."""
+    hosts[MANAGER].engine.answers |= {
+        "GET /services/jupyterhub": copy.deepcopy(BY_HAND),
+        "GET /services": [SERVER, {"ID": "x1", "Spec": {"Name": "database", "TaskTemplate": {"ContainerSpec": {}}}}],
+        "GET /containers/once/logs": [PEOPLE],
+    }
+    made = Run(Context(Config()))
+    made.__dict__["hosts"] = hosts
+    return made
+
+
+def rollout(run: Run) -> Plan:
+    """Return the plan of the step that takes it over."""
+    plan = next(plan for plan in steps.every_plan(run) if plan.step == "service")
+    assert plan.error is None, plan.error
+    return plan
+
+
+def change(run: Run, verb: str, what: str) -> Change:
+    """Return one of its changes."""
+    (found,) = [one for one in rollout(run).changes if (one.verb, one.what.partition(",")[0]) == (verb, what)]
+    return found
+
+
+def test_it_is_taken_over_after_all_checks_and_before_anything_else(run: Run) -> None:
+    """Its database, too, is tried first; what runs is stopped last."""
+    done = [f"{one.verb} {one.what.partition(',')[0].partition(' in ')[0]}" for one in rollout(run).changes]
+    assert done[-6:] == [
+        "check the hub's configuration",
+        "check the hub's database",
+        "take over service jupyterhub",
+        "stop service jupyter-ada",
+        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "update service jupyterhub",
+    ]
+
+
+def test_it_is_a_question(run: Run) -> None:
+    """Without a terminal it needs --yes, as do the servers that stop, whose users are named."""
+    assert change(run, "take over", "service jupyterhub").cost is Cost.TAKEOVER
+    stopped = change(run, "stop", "service jupyter-ada")
+    assert (stopped.cost, stopped.people) == (Cost.NOTEBOOKS_STOP, ("ada",))
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        (True, "may log in because the database knows them: linus (admin)"),
+        (False, "may not log in, since access.console is false: linus (admin)"),
+    ],
+)
+def test_whom_the_database_lets_in_is_told(run: Run, console: bool, said: str) -> None:
+    """The userlist names ada only."""
+    access = run.settings.access.model_copy(update={"console": console})
+    run.__dict__["settings"] = run.settings.model_copy(update={"access": access})
+    gist = change(run, "take over", "service jupyterhub").gist
+    assert gist == f"its database knows 2 users: ada, linus (admin); not in the userlist, and {said}"
+
+
+def test_its_secrets_are_not_shown(run: Run) -> None:
+    """They stood in its environment."""
+    assert "hush" not in str([one.differences for one in rollout(run).changes])
+
+
+def test_taking_over_only_labels_it(run: Run, hosts: Hosts) -> None:
+    """Its task goes on as it is."""
+    change(run, "take over", "service jupyterhub").apply(hosts[MANAGER], FakeProgress())
+    sent = hosts[MANAGER].engine.sent("POST /services/s1/update")
+    assert sent.params == {"version": 42}
+    assert sent.body == BY_HAND["Spec"] | {"Labels": {"swarmhub.service": "jupyterhub"}}
+
+
+def by_hand(**container: Any) -> dict[str, Any]:
+    """Return such a service with another container."""
+    found = copy.deepcopy(BY_HAND)
+    found["Spec"]["TaskTemplate"]["ContainerSpec"] = container
+    return found
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"Image": "registry.example.org/team/jupyterhub-ldap:3"},
+        {"Image": "python:3", "Args": ["jupyterhub", "--debug"]},
+        {"Image": "hub:1", "Env": ["DOCKER_NOTEBOOK_IMAGE=jupyter/scipy-notebook"]},
+    ],
+    ids=["its image", "its command", "its variables"],
+)
+def test_a_jupyterhub_is_known_by(container: dict[str, Any]) -> None:
+    """Whatever it is called inside."""
+    takeover.require_hub(by_hand(**container), MANAGER)
+
+
+def test_a_service_that_is_something_else_is_refused() -> None:
+    """With what it is: it may be anybody's."""
+    other = by_hand(Image="registry.example.org/jupyterhub-team/wiki:2@sha256:0")
+    other["Spec"]["Labels"] = {"team": "physics"}
+    with pytest.raises(StepError) as error:
+        takeover.require_hub(other, MANAGER)
+    assert str(error.value) == (
+        f"{MANAGER}: the service jupyterhub is no JupyterHub: image registry.example.org/jupyterhub-team/wiki:2, "
+        "labels team=physics. Name the hub otherwise (hub.service in hosts.toml), or remove that service"
+    )
+
+
+def test_one_that_runs_on_another_manager_is_refused() -> None:
+    """Its volume is there, and here a hub would start with an empty one."""
+    task = {"Status": {"State": "running"}, "NodeID": "n9"}
+    host = FakeHost(MANAGER, {"GET /tasks": [task], "GET /services": [], **once(PEOPLE)})
+    with pytest.raises(StepError, match=r"runs on another node \(n9\)\. Its volume and certificate are there"):
+        takeover.observe(host, "n1", BY_HAND, DATA)
+
+
+def test_its_database_is_read_with_its_own_image_before_ours_is_built() -> None:
+    """A plan shows who is in."""
+    host = FakeHost(MANAGER, {"GET /tasks": [], "GET /services": [], **once(PEOPLE)})
+    found = takeover.observe(host, "n1", BY_HAND, DATA)
+    assert found is not None
+    assert found.people.names == ("ada", "linus")
+    assert host.engine.sent("POST /containers/create").body["Image"] == "jupyterhub:latest"
+
+
+def test_a_hub_of_ours_is_none_that_was_made_by_hand() -> None:
+    """Nor is no hub."""
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    assert [takeover.observe(FakeHost(), "n1", one, DATA) for one in (ours, None)] == [None, None]
