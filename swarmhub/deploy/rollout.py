@@ -19,6 +19,7 @@ from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import takeover
 from swarmhub.deploy.takeover import ByHand
+from swarmhub.engine import specs
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database
 from swarmhub.images import pull
@@ -41,6 +42,9 @@ def plan(run: Run, parts: Parts) -> Plan:
     taken = _by_hand(run, parts)
     again = taken is not None or any(change.what == f"service {settings.hub.service}" for change in front)
     hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=again)
+    if taken:  # nearly every field is another one: what matters is what it becomes
+        gist = specs.gist(wanted, network.names(settings))
+        hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
     before = run.look.releases()
     hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
     of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None

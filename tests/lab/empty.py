@@ -49,7 +49,7 @@ def make(lab: Lab) -> None:
     for node in NODES:
         lab.wait(lambda node=node: not lab.docker("ps", "-q", node=node), 60, f"containers stay on {node}")  # type: ignore[misc]
         _unlabel(lab, node)
-    _keep_packages(lab)
+    keep_packages(lab)
     with ThreadPoolExecutor() as pool:
         list(pool.map(partial(lab.on), NODES, *([word] * len(NODES) for word in ("sh", "-c", EMPTY))))
     for kind in ("network", "volume"):
@@ -60,7 +60,7 @@ def make(lab: Lab) -> None:
     lab.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")
 
 
-def _keep_packages(lab: Lab) -> None:
+def keep_packages(lab: Lab) -> None:
     """Tag the images below the hub's and the proxy's in which their packages have just been installed."""
     for name in (HUB, PROXY):
         image = next(iter(lab.docker("image", "ls", "--quiet", name).split()), "")
