@@ -11,8 +11,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from lab import machine, up
+from swarmhub.people.api import HubApi
 from tests.lab import configured, empty, furnished
 from tests.lab.browsing import FLAGS
+from tests.lab.counting import server_of_ada
 from tests.lab.empty import Listing
 from tests.lab.forks import Forks
 from tests.lab.ledger import LEDGER
@@ -125,6 +127,13 @@ def _furnished(used: Lab, furnished_hosts: Path) -> Lab:
     """Give a module's tests the lab with a name, a logo, texts, and profiles: two for all, one for staff."""
     used.let_stand(furnished_hosts)
     return used
+
+
+@pytest.fixture
+def server(used: Lab) -> Iterator[HubApi]:
+    """Start Ada's server, and ask it as she would."""
+    with server_of_ada(used) as found:
+        yield found
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 
 from lab import topology
 from swarmhub.certificate import https
+from tests.lab.counting import unverified
 from tests.lab.support import FILTER, HUB, PROXY, Lab, variant
 from tests.lab.test_doctor import examine
-from tests.lab.test_proxy import HTTPS, PRODUCTION, served, unverified
+from tests.lab.test_proxy import HTTPS, PRODUCTION, served
 
 MANAGER = topology.MANAGER.name
 SINGLE = (
