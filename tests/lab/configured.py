@@ -55,5 +55,5 @@ def make(folder: Path) -> Path:
         folder,
         ("[secrets]", f"[secrets]\nnames = {[*SECRETS]}"),
         ("[notebook]\n", TABLES),
-        ('publish = "host"', f'publish = "host"\nengine = "socket"\nconf = "{folder}"'),
+        ("[hub]", f'[hub]\nengine = "socket"\nconf = "{folder}"'),
     )

@@ -63,5 +63,5 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 120" fill="no
 def make(folder: Path) -> Path:
     """Write it into a folder."""
     (folder / "logo.svg").write_text(LOGO)
-    own = (ROOT / "lab" / "hosts.toml").read_text().partition("[[profiles]]")[2].partition("[network]")[0]
+    own = (ROOT / "lab" / "hosts.toml").read_text().partition("[[profiles]]")[2].partition("[github]")[0]
     return variant(folder, (f"[[profiles]]{own}", PROFILES), ("[notebook]", PAGE))

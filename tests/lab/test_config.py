@@ -8,7 +8,7 @@ from tests.lab.configured import SECRETS, TOKEN
 from tests.lab.support import HUB, Lab, Settings
 
 ASK = 'curl -sS -o /dev/null -w %{http_code} -H "Authorization: token $1" "http://127.0.0.1:8081/hub/api/$2"'
-WITH_CONF = 'publish = "host"\nconf = "{}"'
+WITH_CONF = '[hub]\nconf = "{}"'
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_typos_never_reach_the_running_hub(used: Lab, settings: Settings, conf: 
     (conf / "10-hooks.py").write_text("c = get_config()\n\nc.Spawner.pre_spawn_hok = print\n")
     typo = ("[notebook]", "[jupyterhub.Spawner]\nargss = []\n\n[notebook]")
     before = used.service_version(), used.docker("service", "ps", "-q", HUB)
-    done = used.fab("deploy", hosts=settings(('publish = "host"', WITH_CONF.format(conf)), typo))
+    done = used.fab("deploy", hosts=settings(("[hub]", WITH_CONF.format(conf)), typo))
     assert (done.code, done.err.count("\n")) == (1, 1), done.text
     assert "jupyterhub.Spawner.argss: Spawner has no option argss; did you mean args?" in done.err
     assert "conf.d/10-hooks.py:3: Spawner has no option pre_spawn_hok; did you mean pre_spawn_hook?" in done.err

@@ -185,9 +185,8 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
         (WORKERS, WORKERS.replace("]", ', "gone", "stranger", "guest"]')),
         ('"state/oauth.env"', f'"{folder / "oauth.env"}"'),
         ('"userlist"', f'"{folder / "crowd"}"'),
-        ('publish = "host" ', 'publish = "ingress" '),
-        ('endpoint_mode = "dnsrr"', 'endpoint_mode = "vip"\nencrypted = true'),
-        ("[network]", f"{HOMES}[network]"),
+        ('domain = "hub.localhost"', 'domain = "hub.localhost"\npublish = "ingress"'),
+        ("[github]", f'{HOMES}[network]\nendpoint_mode = "vip"\nencrypted = true\n\n[github]'),
         ssh=lambda config: config + EXTRA,
     )
     with ExitStack() as faults:
@@ -372,8 +371,8 @@ def test_works_before_the_first_deploy(deployed: Lab, tmp_path: Path) -> None:
     # With a certificate of its own: port 80 is the other hub's.
     files = Files.make(
         tmp_path,
-        ('publish = "host"', 'service = "fresh"\nport = 9443\npublish = "host"'),
-        ("[network]", '[network]\nname = "fresh"'),
+        ("[hub]", '[hub]\nservice = "fresh"\nport = 9443'),
+        ("[github]", '[network]\nname = "fresh"\n\n[github]'),
         ("notebook:lab", "notebook:none"),
     )
     found = examine(deployed, files.hosts)

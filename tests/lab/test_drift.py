@@ -24,7 +24,7 @@ def spare_network(deployed: Lab) -> Iterator[str]:
 
 def test_unused_network_is_made_anew_by_its_step(deployed: Lab, spare_network: str, settings: Settings) -> None:
     """A network with other options, on which nothing runs, is replaced by `network`; the differences are named."""
-    hosts = settings(("[network]", f'[network]\nname = "{spare_network}"'))
+    hosts = settings(("[github]", f'[network]\nname = "{spare_network}"\n\n[github]'))
     before = deployed.docker("network", "inspect", spare_network, "--format", "{{.ID}}")
     assert deployed.fab("volume", "certs", "prepull-all", "build-hub", hosts=hosts).code == 0
     assert deployed.docker("network", "inspect", spare_network, "--format", "{{.ID}}") == before
@@ -38,7 +38,7 @@ def test_unused_network_is_made_anew_by_its_step(deployed: Lab, spare_network: s
 @pytest.mark.quick
 def test_network_in_use_is_reported_and_left_alone(deployed: Lab, settings: Settings) -> None:
     """A network that differs while the hub is on it is refused, naming the field, the service and the flag."""
-    hosts = settings(("[network]", "[network]\nattachable = true"))
+    hosts = settings(("[github]", "[network]\nattachable = true\n\n[github]"))
     before = deployed.fingerprint()
     done = deployed.fab("network", hosts=hosts)
     assert done.code == 1

@@ -184,7 +184,7 @@ def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Sett
     deployed.on(MANAGER, "cp", "--preserve", database, f"{database}.kept")
     deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
     try:
-        done = deployed.fab("service", hosts=settings(("[network]", '[page]\nname = "Another"\n\n[network]')))
+        done = deployed.fab("service", hosts=settings(("[github]", '[page]\nname = "Another"\n\n[github]')))
         again = deployed.fab("service")
     finally:
         deployed.on(MANAGER, "mv", f"{database}.kept", database)

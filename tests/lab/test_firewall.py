@@ -225,12 +225,12 @@ def test_a_second_deploy_leaves_the_firewall_alone(deployed: Lab) -> None:
 def test_the_firewall_goes_and_comes_and_the_hub_goes_on(servers: Lab, settings: Settings) -> None:
     """Switched off, a deploy takes the rules from all nodes, and notebooks reach them; more can be denied as well."""
     before = servers.fingerprint()["task"]
-    off = settings(("[network]", "[firewall]\nenabled = false\n\n[network]"))
+    off = settings(("[github]", "[firewall]\nenabled = false\n\n[github]"))
     assert servers.fab("deploy", hosts=off).code == 0
     assert [rules(servers, node) for node in ADDRESSES] == [[], [], []]
     assert tried(servers, "grace", *OPEN) == all_(OPEN, "reached")
     registry = topology.SERVICES[1].address
-    more = settings(("[network]", f'[firewall]\nisolate_servers = false\ndeny = ["{registry}:5000"]\n\n[network]'))
+    more = settings(("[github]", f'[firewall]\nisolate_servers = false\ndeny = ["{registry}:5000"]\n\n[github]'))
     assert servers.fab("deploy", hosts=more).code == 0
     assert tried(servers, "grace", (registry, 5000)) == {f"{registry}:5000": "ConnectionRefusedError"}
     # Who starts now is not kept apart, and is so again with the next deploy.

@@ -81,7 +81,7 @@ def limited(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def deploy(lab: Lab, folders: pytest.TempPathFactory, tables: str) -> None:
     """Deploy lab/hosts.toml with more tables."""
-    done = lab.fab("deploy", hosts=variant(folders.mktemp("homes"), ("[network]", f"{tables}[network]")))
+    done = lab.fab("deploy", hosts=variant(folders.mktemp("homes"), ("[github]", f"{tables}[github]")))
     assert done.code == 0, done.text
 
 

@@ -70,7 +70,7 @@ def test_lock_of_a_dead_run_is_taken_away_on_demand(deployed: Lab, deploying: St
 
 def test_failed_run_leaves_its_reason(deployed: Lab, settings: Settings) -> None:
     """An entry says how a deploy failed, in the words that the operator read, and that it changed nothing."""
-    failed = deployed.fab("deploy", hosts=settings(("[network]", "[network]\nattachable = true")))
+    failed = deployed.fab("deploy", hosts=settings(("[github]", "[network]\nattachable = true\n\n[github]")))
     assert failed.code == 1
     entry = newest(deployed)
     assert entry["changes"] == []

@@ -36,7 +36,7 @@ def broken(settings: Settings, tmp_path: Path) -> Path:
     """Return a hosts.toml with a hub that does not start, and with an image less than before."""
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "10-breaks.py").write_text(BREAKS)
-    return settings((EXTRA, ""), ('publish = "host"', f'publish = "host"\nconf = "{tmp_path / "conf.d"}"'))
+    return settings((EXTRA, ""), ("[hub]", f'[hub]\nconf = "{tmp_path / "conf.d"}"'))
 
 
 def test_a_hub_that_does_not_start_leaves_the_one_before_all_that_it_needs(deployed: Lab, server: HubApi, broken: Path) -> None:
@@ -62,7 +62,7 @@ BEGUN, REPLACING = "rules are active", f"| {HUB}: "
 )
 def test_a_run_that_is_ended_is_taken_up_again(deployed: Lab, settings: Settings, part: str, number: signal.Signals) -> None:
     """After SIGTERM at once, as after Ctrl-C; one that was killed has left its lock. The hub answers, and nothing is left."""
-    edited = settings(("[network]", '[page]\nname = "Another"\n\n[network]'))
+    edited = settings(("[github]", '[page]\nname = "Another"\n\n[github]'))
     done = deployed.started("deploy", until=part, hosts=edited).end(kill=number)
     if number is signal.SIGTERM:
         assert (done.code, "interrupted" in done.err) == (130, True), done.text

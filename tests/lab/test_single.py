@@ -17,7 +17,7 @@ from tests.lab.test_proxy import HTTPS, PRODUCTION, served
 MANAGER = topology.MANAGER.name
 SINGLE = (
     ("[hub]\ndomain", '[hub]\nengine = "socket"\ndomain'),
-    ("[network]", "[proxy]\nseparate = false\n\n[network]"),
+    ("[github]", "[proxy]\nseparate = false\n\n[github]"),
 )
 
 

@@ -78,7 +78,9 @@ class Network(Table):
     encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
     subnet: Subnet | None = Field(None, description="The addresses to use. Default: Docker chooses.")
     options: dict[Name, Option] = Field({}, description="More driver options.")
-    endpoint_mode: EndpointMode = Field("vip", description="How names resolve: `vip` (needs IPVS) or `dnsrr`.")
+    endpoint_mode: EndpointMode = Field(
+        "dnsrr", description="How names resolve: `dnsrr`, one address a server; `vip`, two, and IPVS in every kernel."
+    )
 
 
 class Github(Table):
@@ -130,7 +132,7 @@ class Hub(Table):
     service: ServiceName = Field("jupyterhub", description="The name of the service and of its image.")
     port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
     publish: Literal["ingress", "host"] = Field(
-        "ingress", description="`ingress`: on every node, hides clients' addresses, needs IPVS. `host`: on the manager only."
+        "host", description="`host`: on the manager only. `ingress`: on every node, hides clients' addresses, needs IPVS."
     )
     subdomains: StrictBool = Field(
         False,
@@ -199,7 +201,7 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
     hosts, hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hosts", "hub", "network"))
     found = _repeated(hosts)
-    if hub.get("publish", "ingress") == "ingress" and network.get("endpoint_mode") == "dnsrr":
+    if hub.get("publish") == "ingress" and network.get("endpoint_mode", "dnsrr") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
     certs = table if isinstance(table := data.get("certs"), dict) else {}

@@ -99,7 +99,8 @@ def test_new_homes_need_disk() -> None:
 
 def test_addresses_and_limits_of_the_hub_count_too() -> None:
     """Whatever the nodes have room for; a VIP takes a second address."""
-    said = verdict(configured(), replace(SEEN, use=Use("10.0.1.0/24", 247, 0)))
+    vips = configured({"network": {"endpoint_mode": "vip"}})
+    said = verdict(vips, replace(SEEN, use=Use("10.0.1.0/24", 247, 0)))
     assert said.startswith("not enough: 10.0.1.0/24 has addresses for 2 servers more. In hosts.toml, below [network]: subnet")
     limited = configured({"limits": {"active_servers": 7}})
     said = verdict(limited, replace(SEEN, use=Use("10.20.0.0/16", 3, 3)))

@@ -84,7 +84,7 @@ def kept(spec: dict[str, Any] | None = None) -> dict[str, Any]:
         "CreatedAt": "2026-11-15T10:00:00Z",
         "UpdatedAt": "2026-11-15T10:00:00Z",
         "Spec": as_kept(spec or desired(), {name: f"id-of-{name}" for name in NAMES.values()}),
-        "Endpoint": {"Spec": {"Mode": "vip"}},
+        "Endpoint": {"Spec": {"Mode": "dnsrr"}},
     }
 
 
@@ -159,8 +159,9 @@ def test_the_mounts_are_the_certificates_the_data_and_the_engine() -> None:
 @pytest.mark.parametrize(
     ("tables", "mode", "port", "publish"),
     [
-        ({}, "vip", 443, "ingress"),
-        ({"hub": {"publish": "host", "port": 8443}}, "vip", 8443, "host"),
+        ({}, "dnsrr", 443, "host"),
+        ({"hub": {"publish": "ingress"}, "network": {"endpoint_mode": "vip"}}, "vip", 443, "ingress"),
+        ({"hub": {"port": 8443}, "network": {"endpoint_mode": "vip"}}, "vip", 8443, "host"),
         ({"hub": {"publish": "host"}, "network": {"endpoint_mode": "dnsrr"}}, "dnsrr", 443, "host"),
     ],
 )
@@ -179,7 +180,7 @@ def test_the_port_is_published_as_hosts_toml_says(tables: dict[str, Any], mode: 
         ({"certs": OWN}, "SSL_CERT", f"/etc/letsencrypt/own/{DOMAIN}/current/fullchain.pem"),
         ({"network": {"name": "notebooks"}}, "DOCKER_NETWORK_NAME", "notebooks"),
         ({"hub": {"service": "hub"}}, "DOCKER_SERVICE_NAME", "hub"),
-        ({}, "DOCKER_ENDPOINT_MODE", "vip"),
+        ({}, "DOCKER_ENDPOINT_MODE", "dnsrr"),
         ({}, "GITHUB_URL", "https://github.com"),
         ({}, "GITHUB_API", "https://api.github.com"),
         ({"github": {"url": "https://git.example.org"}}, "GITHUB_API", "https://git.example.org/api/v3"),
@@ -252,7 +253,7 @@ def test_drift_of_the_container_restarts_the_hub(change: Callable[[dict[str, Any
         ({"RestartPolicy": {"Condition": "none"}}, f"{TEMPLATE}.RestartPolicy", Cost.HUB_RESTART),
         ({"Networks": []}, f"{TEMPLATE}.Networks", Cost.HUB_RESTART),
         ({"Mode": {"Replicated": {"Replicas": 0}}}, "Mode.Replicated.Replicas", Cost.HUB_RESTART),
-        ({"EndpointSpec": {"Mode": "vip"}}, "EndpointSpec.Ports", Cost.HUB_RESTART),
+        ({"EndpointSpec": {"Mode": "dnsrr"}}, "EndpointSpec.Ports", Cost.HUB_RESTART),
         ({"UpdateConfig": None}, "UpdateConfig", Cost.NOTHING),
         ({"Labels": {}}, "Labels.swarmhub.service", Cost.NOTHING),
     ],

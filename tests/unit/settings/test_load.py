@@ -155,10 +155,9 @@ def test_a_host_is_named_once(file: Path, managers: str, workers: str, line: int
 
 
 def test_ingress_and_dnsrr_clash(file: Path) -> None:
-    """The routing mesh needs a virtual address: told with both ways out at hub.publish, or where it would stand."""
-    dnsrr = '[network]\nendpoint_mode = "dnsrr"\n'
-    assert problems(file, in_hub('publish = "ingress"') + dnsrr) == [f"hosts.toml:6: hub.publish: {NEEDS_VIP}"]
-    assert problems(file, HOSTS_TOML + dnsrr) == [f"hosts.toml:5: hub.publish: {NEEDS_VIP}"]
+    """The routing mesh needs a virtual address: told with both ways out, also where the mode is the default."""
+    for network in ("", '[network]\nendpoint_mode = "dnsrr"\n'):
+        assert problems(file, in_hub('publish = "ingress"') + network) == [f"hosts.toml:6: hub.publish: {NEEDS_VIP}"]
 
 
 @pytest.mark.parametrize(("publish", "mode"), [("host", "dnsrr"), ("host", "vip"), ("ingress", "vip")])
@@ -236,7 +235,7 @@ def test_every_mistake_is_told_at_once_with_its_own_line(file: Path) -> None:
 
 def test_a_clash_is_told_together_with_the_other_mistakes(file: Path) -> None:
     """What one value demands of another is checked also where something else is wrong."""
-    told = problems(file, f'{HOSTS_TOML}[network]\nendpoint_mode = "dnsrr"\n[ssh]\nsuod = true\n')
+    told = problems(file, in_hub('publish = "ingress"') + "[ssh]\nsuod = true\n")
     assert [problem.split(": ")[1] for problem in told] == ["hub.publish", "ssh.suod"]
 
 

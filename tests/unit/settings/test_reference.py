@@ -36,7 +36,7 @@ def test_a_table_with_keys_of_ones_own_says_what_they_are(table: str) -> None:
         "| `port` | number | `443` | The port published on the manager. |",
         "| `managers` | list of strings | **required** | Swarm managers. The hub runs on the first one. |",
         "| `sudo` | true or false | `false` |",
-        '| `publish` | `"ingress"` or `"host"` | `"ingress"` |',
+        '| `publish` | `"ingress"` or `"host"` | `"host"` |',
         "| `options` | table |  | Its driver's options. |",
         "| `subnet` | string |  | The addresses to use. Default: Docker chooses. |",
     ],

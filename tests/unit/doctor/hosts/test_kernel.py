@@ -7,11 +7,9 @@ from swarmhub.settings import Settings
 from tests.unit.doctor.answers import probe
 from tests.unit.support.fakes import settings
 
-PLAIN = settings(hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr"})
-MESH = settings()
-ENCRYPTED = settings(
-    hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr", "encrypted": True}
-)
+PLAIN = settings()
+MESH = settings(hub={"publish": "ingress"}, network={"endpoint_mode": "vip"})
+ENCRYPTED = settings(network={"encrypted": True})
 
 
 @pytest.mark.parametrize(
@@ -19,7 +17,7 @@ ENCRYPTED = settings(
     [
         (PLAIN, {"IPVS": "no", "ESP": "no"}, ["ok"]),
         (MESH, {"IPVS": "yes"}, ["ok"]),
-        (settings(hub={"publish": "host"}), {"IPVS": "no"}, ["failure"]),
+        (settings(network={"endpoint_mode": "vip"}), {"IPVS": "no"}, ["failure"]),
         (MESH, {"IPVS": "no"}, ["failure"]),
         (MESH, {"IPVS": "unknown"}, ["warning"]),
         (MESH, {}, ["warning"]),

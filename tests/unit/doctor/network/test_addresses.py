@@ -6,8 +6,8 @@ from swarmhub.doctor.network import addresses
 from swarmhub.services.addresses import Use
 from tests.unit.support.fakes import MANAGER, settings
 
-VIP = settings()
-DNSRR = settings(hub={"domain": "hub.example.org", "publish": "host"}, network={"endpoint_mode": "dnsrr"})
+VIP = settings(network={"endpoint_mode": "vip"})
+DNSRR = settings()
 NET = "net1"
 
 
