@@ -31,7 +31,7 @@ def all_images(c: Context) -> None:
     from swarmhub.deploy import steps
 
     with step(c, "images") as run:
-        _pull(run, run.settings.hosts.all, steps.hub_image_plan(run))
+        _pull(run, run.look.present(), steps.hub_image_plan(run))
 
 
 def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:

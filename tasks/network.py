@@ -14,7 +14,7 @@ def nodes(c: Context) -> None:
         from swarmhub.cluster import nodes as members
 
         run.look.everywhere()
-        rows = members.compare(run.settings, run.look.members(), run.look.swarm())
+        rows = members.compare(run.settings, run.look.members(), run.look.swarm(), run.manager)
         run.report.nodes(rows)
         blocking = [row.host for row in rows if row.blocks]
         if blocking:

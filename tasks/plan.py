@@ -1,5 +1,7 @@
 """What would change, before anything does."""
 
+from collections.abc import Sequence
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 
@@ -10,14 +12,23 @@ LOOKING = "looking at every node"
 
 
 @step_task(
+    iterable=["without"],
     help={
+        "without": "Leave a host out; may be given several times.",
         "json": "Print JSON, for scripts.",
         "details": "Show every field of what would be created.",
         "commands": "Add the docker command for each change that you could type yourself.",
         "exit-code": "Exit with 3 if there is something to change.",
-    }
+    },
 )
-def plan(c: Context, json: bool = False, details: bool = False, commands: bool = False, exit_code: bool = False) -> None:
+def plan(
+    c: Context,
+    without: Sequence[str] = (),
+    json: bool = False,
+    details: bool = False,
+    commands: bool = False,
+    exit_code: bool = False,
+) -> None:
     """Show what a deploy would change, and whom that would interrupt; change nothing."""
     with step(c, "plan") as run:
         run.check()

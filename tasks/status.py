@@ -25,7 +25,7 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
     with step(c, room.STEP) as run:
 
         def ask() -> room.Status:
-            run.look.forget()
+            run.look.forget_all()
             return overview.observe(run.settings, run.look, run.hosts, run.manager)
 
         if watch and (json or not run.report.is_terminal):

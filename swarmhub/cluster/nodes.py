@@ -59,7 +59,7 @@ class Swarm:
 
 @dataclass(frozen=True)
 class Row:
-    """A host or node, what is wrong with it, and what helps; `blocks` stops a deploy."""
+    """A host or node, what is wrong with it, and what helps; one that `is_away` does not work; `blocks` stops a deploy."""
 
     host: str
     expected: str
@@ -70,6 +70,7 @@ class Row:
     problem: str = ""
     remedy: str = ""
     blocks: bool = False
+    is_away: bool = False
 
 
 def observe(host: Host) -> Member:
@@ -120,38 +121,48 @@ def check_manager(host: str, member: Member) -> None:
         raise StepError(host, "is a worker in the swarm, and hosts.toml names it a manager", remedy)
 
 
-def compare(settings: Settings, members: Mapping[str, Member | StepError], swarm: Swarm) -> tuple[Row, ...]:
-    """Return a row for each host of `hosts.toml`, then one for each node that it does not name."""
+def compare(settings: Settings, members: Mapping[str, Member | StepError], swarm: Swarm, manager: str) -> tuple[Row, ...]:
+    """Return a row for each host of `hosts.toml`, then one for each node that it does not name.
+
+    Only the manager in use has to answer: another host that does not, or was not asked, is left out.
+    """
     nodes = {node.id: node for node in swarm.nodes}
-    rows = [_row(settings, host, members[host], nodes) for host in settings.hosts.all]
+    rows = [_row(settings, host, members.get(host), nodes, manager) for host in settings.hosts.all]
     named = {member.node for member in members.values() if isinstance(member, Member)}
-    unreached = {host for host, member in members.items() if isinstance(member, StepError)}
+    unreached = {host for host in settings.hosts.all if not isinstance(members.get(host), Member)}
     return (*rows, *(_stranger(node) for node in swarm.nodes if node.id not in named and node.hostname not in unreached))
 
 
-def _row(settings: Settings, host: str, member: Member | StepError, nodes: Mapping[str, SwarmNode]) -> Row:
+def _row(settings: Settings, host: str, member: Member | StepError | None, nodes: Mapping[str, SwarmNode], manager: str) -> Row:
     expected = "manager" if host in settings.hosts.managers else "worker"
-    if isinstance(member, StepError):
+    if not isinstance(member, Member):
         node = next((node for node in nodes.values() if node.hostname == host), None)
         role, state, availability = (node.role, node.state, node.availability) if node else ("-", "-", "-")
-        return Row(host, expected, role, state, availability, "-", member.cause, member.remedy, blocks=True)
+        problem, remedy = (
+            (member.cause, member.remedy) if member else ("is left out", "When it is back, run this without --without")
+        )
+        is_needed = host == manager
+        if member and not is_needed:
+            remedy = f"A deploy leaves it out; when it is back, deploy again. {remedy}"
+        return Row(host, expected, role, state, availability, "-", problem, remedy, blocks=is_needed, is_away=True)
     if member.node not in nodes:
         problem = "is in no swarm" if member.state != "active" else "is in another swarm"
         leave = "" if member.state != "active" else "Let it leave that swarm, there: docker swarm leave; then: "
         remedy = f"{leave or 'Let it join: '}fab swarm-init"
         return Row(host, expected, "-", member.state, "-", member.version, problem, remedy, blocks=True)
     node = nodes[member.node]
-    problem, remedy, blocks = _trouble(host, expected, node)
+    problem, remedy, blocks = _trouble(host, expected, node, manager)
     role = "leader" if node.is_leader else node.role
-    return Row(host, expected, role, node.state, node.availability, member.version, problem, remedy, blocks)
+    is_away = node.state != "ready"
+    return Row(host, expected, role, node.state, node.availability, member.version, problem, remedy, blocks, is_away)
 
 
-def _trouble(host: str, expected: str, node: SwarmNode) -> tuple[str, str, bool]:
+def _trouble(host: str, expected: str, node: SwarmNode, manager: str) -> tuple[str, str, bool]:
     if node.state != "ready":
         return (
             f"is {node.state}",
             "Start its engine: sudo systemctl restart docker; and see that the nodes reach each other",
-            True,
+            host == manager,
         )
     if node.role != expected:
         verb = "promote" if expected == "manager" else "demote"

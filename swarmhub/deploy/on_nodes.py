@@ -24,7 +24,7 @@ def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
 
 def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
     """Plan the pulls on the `targets`; a node's label of an image that it turns out to lack goes meanwhile."""
-    held = pull.reached(run.look.images(run.settings.hosts.all), targets)
+    held = pull.reached(run.look.images(run.look.present()), targets)
     there = {host: held[host] for host in targets if host in held}
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
     pulls = pull.plan(wanted, there)

@@ -1,6 +1,6 @@
 """What the service stands on: each of it is a step's work, and named if that step has not been done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Member
@@ -33,8 +33,9 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     tags = [one.tag for one in look.builds]
     if lacking := [tag for tag in tags if not look.hub_image(tag)]:
         raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
-    held = pull.reached(look.images(settings.hosts.all), settings.hosts.all)
-    pinned = {image: _pinned(settings, image, pull.of(image, held), manager) for image in settings.images}
+    present = look.present()
+    held = pull.reached(look.images(present), present)
+    pinned = {image: _pinned(present, image, pull.of(image, held), manager) for image in settings.images}
     _require_labels(look, pinned)
     node, inner = look.member(manager).node, look.proxy_network()
     if settings.proxy.separate and inner is None:
@@ -48,10 +49,10 @@ def _token(settings: Settings, look: Look) -> str:
     return proxy.token_name(settings.hub.service, look.proxy(), look.service().secrets)
 
 
-def _pinned(settings: Settings, image: str, held: Mapping[str, Held | None], manager: str) -> str:
+def _pinned(present: Sequence[str], image: str, held: Mapping[str, Held | None], manager: str) -> str:
     """Return the reference of an image that every node holds."""
     wanted = pull.chosen(image, held)
-    lacking = [host for host in settings.hosts.all if wanted is None or not pull.holds(held.get(host), wanted)]
+    lacking = [host for host in present if wanted is None or not pull.holds(held.get(host), wanted)]
     if wanted is None or lacking:
         raise StepError(lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", PULL)
     return pull.pinned(image, wanted, held[manager])

@@ -28,10 +28,10 @@ from swarmhub.services.hub import Parts
 def nodes_plan(run: Run) -> Plan:
     """Plan the step `nodes`, which changes nothing and may refuse."""
     run.look.everywhere()
-    rows = nodes.compare(run.settings, run.look.members(), run.look.swarm())
+    rows = nodes.compare(run.settings, run.look.members(), run.look.swarm(), run.manager)
     blocking = [row for row in rows if row.blocks]
     others = [f"{row.host} {row.problem}" for row in blocking[1:]]
-    told = "; ".join(f"{row.host} {row.problem}" for row in rows if row.problem)
+    told = "; ".join(f"{row.host} {'is away: ' if row.is_away else ''}{row.problem}" for row in rows if row.problem)
     first = blocking[0] if blocking else None
     error = StepError(first.host, "; ".join([first.problem, *others]), first.remedy, nodes.STEP) if first else None
     return Plan(nodes.STEP, told or f"{len(rows)} of {len(rows)} ready", error=error)
@@ -69,7 +69,7 @@ def images_plan(run: Run, targets: Sequence[str]) -> Plan:
 
 def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     """Map each notebook image to the digest or id that all nodes shall hold."""
-    held = pull.reached(run.look.images(run.settings.hosts.all), targets)
+    held = pull.reached(run.look.images(run.look.present()), targets)
     found = {image: pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
@@ -92,7 +92,10 @@ def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
     hub, found = run.settings.hub.service, run.look.firewall()
     if not run.settings.firewall.enabled:
         return firewall.plan_none(hub, found, run.manager)
-    lacking = on_nodes.without_firewall(run, run.settings.hosts.all)
+    if found.service is not None and not run.look.hosts_are_all():
+        # A host's own addresses are asked of it: without them, servers would reach it.
+        return Plan(firewall.STEP, "left as it is until all nodes answer")
+    lacking = on_nodes.without_firewall(run, run.look.present())
     image = firewall.image(hub, found, [run.look.firewall_image(host) for host in lacking])
     if image is None and not foresee:
         bare = next(host for host in lacking if run.look.firewall_image(host) is None)
@@ -124,7 +127,7 @@ def every_plan(run: Run) -> list[Plan]:
         network.STEP: lambda: network_plan(run),
         volume.STEP: lambda: volume_plan(run),
         certs.STEP: lambda: certs_plan(run),
-        pull.STEP: lambda: images_plan(run, run.settings.hosts.all),
+        pull.STEP: lambda: images_plan(run, run.look.present()),
         build.STEP: lambda: hub_image_plan(run),
         firewall.STEP: lambda: firewall_plan(run, foresee=True),
         hub_service.STEP: lambda: rollout.plan(run, _foreseen(run, plans)),
@@ -138,12 +141,12 @@ def every_plan(run: Run) -> list[Plan]:
 
 
 def _placement_plan(run: Run) -> Plan:
-    hosts = run.settings.hosts.all
+    hosts = run.look.present()
     return on_nodes.placement_plan(run, hosts, wanted_images(run, hosts))
 
 
 def _foreseen(run: Run, before: Mapping[str, Plan]) -> Parts:
-    wanted = wanted_images(run, run.settings.hosts.all)
+    wanted = wanted_images(run, run.look.present())
     return prerequisites.foresee(run.settings, run.look, run.manager, before, wanted)
 
 

@@ -68,7 +68,10 @@ def examine(cluster: Cluster) -> list[Finding]:
     except Exception as error:  # whatever is broken there, the rest is checked
         findings = [from_error("swarm", cluster.manager, error)]
     else:
-        findings = [*swarm.judge(cluster.settings, cluster.seen, found), swarm.quorum(managers, cluster.manager)]
+        findings = [
+            *swarm.judge(cluster.settings, cluster.seen, found, cluster.manager),
+            swarm.quorum(managers, cluster.manager),
+        ]
         nodes = _nodes(cluster, found)
         labels = {node.id: node.images for node in found.nodes}
         trial = _trial(cluster, nodes)

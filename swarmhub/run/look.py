@@ -38,8 +38,13 @@ T = TypeVar("T")
 class Look:
     """What has been observed on the cluster, kept for the steps of one run."""
 
-    def __init__(self, settings: Settings, hosts: Mapping[str, Host], manager: str) -> None:
+    def __init__(
+        self, settings: Settings, hosts: Mapping[str, Host], manager: str, asked: tuple[str, ...] | None = None
+    ) -> None:
+        """`asked` are the hosts that the run does not leave out."""
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
+        self._asked = settings.hosts.all if asked is None else asked
+        self._away: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}
         self._asking: dict[object, Lock] = {}
 
@@ -61,7 +66,7 @@ class Look:
             self._hub_images,
         ]
         of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes]
-        of_hosts = [partial(ask, host) for ask in of_host for host in self._settings.hosts.all]
+        of_hosts = [partial(ask, host) for ask in of_host for host in self._asked]
         # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
         jobs: list[Callable[[], object]] = [*of_hosts, *of_manager]
         at_once(jobs, most=len(jobs))
@@ -75,17 +80,36 @@ class Look:
         return build.wanted(self._settings)
 
     def forget(self) -> None:
-        """Ask anew from here on: something has been changed."""
+        """Ask again from here on: something has been changed."""
         self._seen.clear()
+
+    def forget_all(self) -> None:
+        """Ask again from here on, also the hosts that could not be reached."""
+        self.forget()
+        self._away.clear()
 
     def members(self) -> dict[str, Member | StepError]:
         """Return what each host's engine says of itself, or why it says nothing."""
-        hosts = self._settings.hosts.all
+        hosts = self._asked
         return dict(zip(hosts, gather([partial(self.member, host) for host in hosts]), strict=True))
 
     def member(self, host: str) -> Member:
-        """Return what a host's engine says of itself."""
-        return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
+        """Return what a host's engine says of itself; one that could not be reached once is not asked again by this run."""
+        if host in self._away:
+            raise self._away[host]
+        try:
+            return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
+        except StepError as error:
+            self._away[host] = error
+            raise
+
+    def present(self) -> tuple[str, ...]:
+        """Return the hosts that answer, and that the run does not leave out."""
+        return tuple(host for host, member in self.members().items() if isinstance(member, Member))
+
+    def hosts_are_all(self) -> bool:
+        """Tell whether none is away, nor left out."""
+        return self.present() == self._settings.hosts.all
 
     def images(self, hosts: Sequence[str]) -> dict[str, Holding | StepError]:
         """Return the notebook images that each of the hosts holds, or why that cannot be told."""

@@ -93,6 +93,21 @@ class Run:
             self.require_known(host, f"-H {host}")
         return named
 
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """Return the hosts that are asked: all but those that --without leaves out.
+
+        Raises:
+            UsageError: hosts.toml does not name one of them, or it is the manager in use.
+
+        """
+        left_out = self._context.config.get("swarmhub_without", [])
+        for host in left_out:
+            self.require_known(host, f"--without {host}")
+            if host == self.manager:
+                raise UsageError(f"--without {host}: that is the manager in use; name another one with -H")
+        return tuple(host for host in self.settings.hosts.all if host not in left_out)
+
     def require_known(self, host: str, typed: str) -> None:
         """Make sure that hosts.toml names a host; `typed` is what the operator wrote.
 
@@ -120,14 +135,14 @@ class Run:
 
     def connect(self) -> None:
         """Begin to connect to every host: handshakes and imports take their time at once."""
-        self.connections.begin(self.settings.hosts.all)
+        self.connections.begin(self.asked)
 
     @cached_property
     def look(self) -> "Look":
         """Return the look at the cluster that all steps of this run share."""
         from swarmhub.run.look import Look  # with every room: connections are begun before
 
-        return Look(self.settings, self.hosts, self.manager)
+        return Look(self.settings, self.hosts, self.manager, self.asked)
 
     @property
     def command(self) -> str:

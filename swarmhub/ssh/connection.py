@@ -24,7 +24,11 @@ from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
 
 CONNECT_SECONDS = 10
+QUICK_SECONDS = 3
 KEEPALIVE_SECONDS = 20
+# What Paramiko says of a host that accepts a connection and then is silent, as a paused one is.
+SILENCE = ("No existing session", "Error reading SSH protocol banner")
+SILENT = f"it accepts the connection, and says nothing within {CONNECT_SECONDS} s"
 # sshd turns connections away at random above MaxStartups (10:30:100); a moment later it takes them.
 ATTEMPTS = 4
 # sshd's MaxSessions is 10: a host's commands take so many channels at a time; its engine's take the others.
@@ -50,7 +54,8 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._set(commands=threading.BoundedSemaphore(COMMANDS))
+        limits = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
+        self._set(commands=threading.BoundedSemaphore(COMMANDS), connect_kwargs={**limits, **dict(self.connect_kwargs)})
         _verify(self)
 
     def get_gateway(self) -> Any:
@@ -208,13 +213,15 @@ def _users_files(connection: Connection) -> list[Path]:
 
 def _with_retries(connect: Callable[[], object]) -> None:
     for attempt in range(ATTEMPTS):
+        began = time.monotonic()
         try:
             connect()
             return
         except (SSHException, EOFError, ConnectionResetError) as error:
             final = isinstance(error, AuthenticationException | BadHostKeyException | UnknownHostKey)
             final = final or "No authentication methods" in str(error)
-            if final or attempt == ATTEMPTS - 1:
+            # sshd turns away at once when many come together; who is silent for seconds is so again.
+            if final or attempt == ATTEMPTS - 1 or time.monotonic() - began > QUICK_SECONDS:
                 raise
             time.sleep(random.uniform(0.1, 0.5) * 2**attempt)
 
@@ -232,7 +239,7 @@ def explain(host: str, connection: Connection, error: Exception) -> StepError:
     if isinstance(error, OSError):
         reason = "no answer" if isinstance(error, TimeoutError) else _reason(error)
         return StepError(host, f"cannot reach {where}: {reason}", f"Is it up, and is its address right? Try: {login}")
-    said = str(error) or "it ended without a word"
+    said = SILENT if any(words in str(error) for words in SILENCE) else str(error) or "it ended without a word"
     return StepError(host, f"SSH to {where} failed: {said}", f"Make this work first: {login}")
 
 

@@ -24,8 +24,13 @@ class SshHost:
         return SshEngine(self.name, self.connections)
 
     def run(self, *argv: str) -> Output:
-        """Run a command there; each word is quoted."""
-        return self.connections.run(self.name, *argv)
+        """Run a command there; each word is quoted.
+
+        Raises:
+            StepError: the connection broke before it ended: half an answer is none.
+
+        """
+        return self._whole(self.connections.run(self.name, *argv))
 
     def send(self, content: bytes, *argv: str) -> Output:
         """Run a command there with `content` as its standard input: what no argument and no log may show.
@@ -34,7 +39,11 @@ class SshHost:
             StepError: the connection broke before it ended.
 
         """
-        done = streams.send(self.connections.opened(self.name).transport, self.connections.command(*argv), content)
+        transport = self.connections.opened(self.name).transport
+        return self._whole(streams.send(transport, self.connections.command(*argv), content))
+
+    def _whole(self, done: Output) -> Output:
+        # So Paramiko says that a channel was closed without an exit code.
         if done.code < 0:
             raise StepError(self.name, "the connection broke", "Run the same command again")
         return done

@@ -73,7 +73,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         nodes=tuple(
             # What hosts.toml does not name may bear the name of a host that was in the swarm before.
             NodeStatus(row, seen[row.host].machine if row.expected != "-" else None)
-            for row in nodes.compare(settings, members, running.swarm)
+            for row in nodes.compare(settings, members, running.swarm, manager)
         ),
         hub=_placed(running.hub, names, memory) if running.hub else None,
         beside=tuple(_placed(one, names, memory) for one in running.beside),

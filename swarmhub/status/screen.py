@@ -63,7 +63,7 @@ def _nodes(nodes: Sequence[NodeStatus]) -> list[Text]:
     heads = ("NODE", "ROLE", "STATE", "AVAILABILITY", "LOAD / CORES", "MEMORY", "DISK")
     rows = [_node(node) for node in nodes]
     troubles = [
-        Text(f"  {row.host}: {row.problem}. {row.remedy}", BAD if row.blocks else WARN, **WRAPPED)
+        Text(f"  {row.host}: {row.problem}. {row.remedy}", BAD if row.blocks or row.is_away else WARN, **WRAPPED)
         for row in (node.row for node in nodes)
         if row.problem
     ]
@@ -75,7 +75,7 @@ def _node(node: NodeStatus) -> list[Cell]:
     state = "" if row.state == "ready" else BAD
     availability = "" if row.availability == "active" else WARN
     known: list[Cell] = [
-        (row.host, BAD if row.blocks else ""),
+        (row.host, BAD if row.blocks or row.is_away else ""),
         (row.role, ""),
         (row.state, state),
         (row.availability, availability),

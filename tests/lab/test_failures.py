@@ -49,15 +49,17 @@ def test_unreachable_host_is_named_and_the_others_are_finished(deployed: Lab, se
 
 
 @pytest.mark.quick
-def test_unreachable_host_stops_a_deploy_before_any_change(deployed: Lab, settings: Settings) -> None:
-    """A deploy with a host that does not answer shows it in the table, and touches nothing."""
+def test_a_host_that_does_not_answer_is_left_out_of_a_deploy(deployed: Lab, settings: Settings) -> None:
+    """It is named in the table, with what helps; where nothing else is to do, nothing is done, and that is no failure."""
     extra = "Host swarm-worker3\n  HostName 127.0.0.1\n  Port 9\n"
     hosts = settings(('"swarm-worker2"]', '"swarm-worker2", "swarm-worker3"]'), ssh=lambda config: config + extra)
     before = deployed.fingerprint()
     done = deployed.fab("deploy", hosts=hosts)
-    assert done.code == 1
-    assert "swarm-worker3: cannot reach" in done.out
-    assert "not ready: swarm-worker3" in done.err
+    assert done.code == 0, done.text
+    assert re.search(
+        r"^swarm-worker3: cannot reach .* A deploy leaves it out; when it is back, deploy again\.", done.out, re.MULTILINE
+    )
+    assert "firewall   left as it is until all nodes answer" in done.out
     assert deployed.fingerprint() == before
 
 

@@ -37,13 +37,13 @@ def observe(manager: Host, seen: HostAnswers) -> tuple[Swarm, Managers]:
     )
 
 
-def judge(settings: Settings, seen: Mapping[str, HostAnswers], swarm: Swarm) -> list[Finding]:
+def judge(settings: Settings, seen: Mapping[str, HostAnswers], swarm: Swarm, manager: str) -> list[Finding]:
     """Return a line for each host that could be asked, and for each node that hosts.toml does not name."""
     members: dict[str, Member | StepError] = {
         host: _member(one.info) if one.info else StepError(host, "", "") for host, one in seen.items()
     }
     asked = {host for host, one in seen.items() if one.info}
-    rows = nodes.compare(settings, members, swarm)
+    rows = nodes.compare(settings, members, swarm, manager)
     return [_membership(row) for row in rows if row.host in asked or row.expected == "-"]
 
 
@@ -68,7 +68,7 @@ def quorum(managers: Managers, manager: str) -> Finding:
 
 def _membership(row: Row) -> Finding:
     if row.problem:
-        return (failure if row.blocks else warning)("swarm", row.host, row.problem, row.remedy)
+        return (failure if row.blocks or row.is_away else warning)("swarm", row.host, row.problem, row.remedy)
     return ok("swarm", row.host, f"{row.role}, {row.state}, {row.availability}")
 
 

@@ -48,7 +48,7 @@ def test_the_labels_of_a_node_say_what_it_holds() -> None:
 
 def row(host: str, found: Swarm, **members: Member | StepError) -> Row:
     """Return the row of `host`."""
-    rows = nodes.compare(settings(), MEMBERS | {name.replace("_", "-"): one for name, one in members.items()}, found)
+    rows = nodes.compare(settings(), MEMBERS | {name.replace("_", "-"): one for name, one in members.items()}, found, MANAGER)
     return next(one for one in rows if one.host == host)
 
 
@@ -91,7 +91,7 @@ def test_a_host_that_cannot_be_asked_about_the_swarm_is_refused(found: Member, s
 
 def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
     """Each host has a row in the order of hosts.toml, and none of them says a problem."""
-    rows = nodes.compare(settings(), MEMBERS, WHOLE)
+    rows = nodes.compare(settings(), MEMBERS, WHOLE, MANAGER)
     assert [(one.host, one.expected, one.role, one.problem) for one in rows] == [
         (MANAGER, "manager", "leader", ""),
         (WORKER1, "worker", "worker", ""),
@@ -102,9 +102,9 @@ def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("found", "problem", "remedy", "blocks"),
     [
-        (node("n2", WORKER1, state="down"), "is down", "sudo systemctl restart docker", True),
-        (node("n2", WORKER1, state="down", availability="drain"), "is down", "sudo systemctl restart docker", True),
-        (node("n2", WORKER1, "manager", state="down"), "is down", "sudo systemctl restart docker", True),
+        (node("n2", WORKER1, state="down"), "is down", "sudo systemctl restart docker", False),
+        (node("n2", WORKER1, state="down", availability="drain"), "is down", "sudo systemctl restart docker", False),
+        (node("n2", WORKER1, "manager", state="down"), "is down", "sudo systemctl restart docker", False),
         (node("n2", WORKER1, availability="drain"), "is set to drain", f"fab undrain {WORKER1}", False),
         (node("n2", WORKER1, availability="pause"), "is set to pause", f"fab undrain {WORKER1}", False),
         (node("n2", WORKER1, availability="pause", waits=True), "waits for its image", "fab prepull-all", False),
@@ -113,7 +113,7 @@ def test_a_swarm_as_hosts_toml_says_has_no_problem() -> None:
     ],
 )
 def test_what_is_wrong_with_a_worker_is_said_with_what_helps(found: SwarmNode, problem: str, remedy: str, blocks: bool) -> None:
-    """Only a node that cannot work stops a deploy, whatever else is wrong with it."""
+    """None of it stops a deploy: the node is left out, or a notebook is."""
     seen = row(WORKER1, with_nodes(found))
     assert (seen.problem, remedy in seen.remedy, seen.blocks) == (problem, True, blocks)
 
@@ -141,16 +141,30 @@ def test_a_host_outside_the_swarm_blocks_and_is_told_how_to_join(found: Member, 
     assert (seen.problem, seen.blocks, seen.remedy.startswith(starts)) == (problem, True, True)
 
 
-def test_an_unreachable_host_blocks_with_its_own_error() -> None:
+def test_a_host_that_is_away_is_left_out_with_its_own_error() -> None:
     """A host that could not be asked shows why, and what the swarm knows of it."""
     error = StepError(WORKER1, "cannot reach root@10.0.0.21:22: no answer", "Is it up?")
     seen = row(WORKER1, with_nodes(node("n2", WORKER1, state="down")), swarm_worker1=error)
-    assert seen == Row(WORKER1, "worker", "worker", "down", "active", "-", error.cause, "Is it up?", blocks=True)
+    told = (error.cause, "A deploy leaves it out; when it is back, deploy again. Is it up?")
+    assert seen == Row(WORKER1, "worker", "worker", "down", "active", "-", *told, is_away=True)
+
+
+def test_only_the_manager_in_use_has_to_answer() -> None:
+    """Nothing can be asked without it."""
+    seen = row(MANAGER, WHOLE, swarm_manager1=StepError(MANAGER, "no answer", "Is it up?"))
+    assert (seen.blocks, seen.problem, seen.remedy) == (True, "no answer", "Is it up?")
+
+
+def test_a_host_that_was_left_out_on_purpose_is_told_so() -> None:
+    """It was not asked."""
+    asked = {host: one for host, one in MEMBERS.items() if host != WORKER2}
+    seen = next(one for one in nodes.compare(settings(), asked, WHOLE, MANAGER) if one.host == WORKER2)
+    assert (seen.problem, seen.blocks, seen.role) == ("is left out", False, "worker")
 
 
 def test_a_node_that_hosts_toml_does_not_name_is_listed_last() -> None:
     """A node of the swarm that no host of hosts.toml is has a row of its own, which blocks nothing."""
-    rows = nodes.compare(settings(), MEMBERS, with_nodes(node("n9", "forgotten", state="down")))
+    rows = nodes.compare(settings(), MEMBERS, with_nodes(node("n9", "forgotten", state="down")), MANAGER)
     assert (rows[-1].host, rows[-1].expected, rows[-1].problem, rows[-1].blocks) == (
         "forgotten",
         "-",

@@ -307,10 +307,24 @@ def test_a_registry_that_does_not_answer_is_the_error_of_what_needs_it(run: Run,
 
 
 def test_nodes_that_are_not_ready_end_the_plan(run: Run, hosts: Hosts) -> None:
-    """Nothing else is worth a word before that."""
-    hosts[WORKER1].engine.answers["GET /info"] = StepError(WORKER1, "cannot reach it", "Is it up?")
+    """Nothing else is worth a word without the manager in use."""
+    for node in hosts[MANAGER].engine.answers["GET /nodes"][:1]:
+        node["Status"]["State"] = "down"
     (plan,) = steps.every_plan(run)
-    assert str(plan.error) == f"{WORKER1}: nodes: cannot reach it. Is it up?"
+    assert str(plan.error).startswith(f"{MANAGER}: nodes: is down. Start its engine")
+
+
+def test_a_node_that_is_away_is_left_out(run: Run, hosts: Hosts) -> None:
+    """The others are deployed to, with an image that only they hold; rules that need its addresses stay as they are."""
+    error = StepError(WORKER1, "cannot reach it", "Is it up?")
+    hosts[WORKER1].engine.answers |= dict.fromkeys(hosts[WORKER1].engine.answers, error)
+    plans = every(run)
+    assert [plan.error for plan in plans.values() if plan.error] == []
+    assert (plans["nodes"].summary, plans["firewall"].summary) == (
+        f"{WORKER1} is away: cannot reach it",
+        "left as it is until all nodes answer",
+    )
+    assert [change.sentence for plan in plans.values() for change in plan.changes] == []
 
 
 def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:

@@ -299,6 +299,21 @@ def test_each_pause_is_longer_than_the_last_one_may_be(monkeypatch: pytest.Monke
     assert ": ." not in str(failed.value)
 
 
+def test_a_host_that_accepts_and_says_nothing_is_given_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is paused does: it is waited for once, and told in a sentence."""
+    monkeypatch.setattr("swarmhub.ssh.connection.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("swarmhub.ssh.connection.QUICK_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(5)
+        ssh_config = f"Host {HOST}\n  HostName 127.0.0.1\n  Port {silent.getsockname()[1]}\n  User root\n"
+        with pytest.raises(StepError, match="it accepts the connection, and says nothing"):
+            Connections(config(ssh_config)).opened(HOST)
+        silent.accept()
+        silent.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
 UNKNOWN = UnknownHostKey(HOST, KEY)
 CHANGED = BadHostKeyException(HOST, OTHER_KEY, KEY)
 REFUSED = NoValidConnectionsError({("10.0.0.21", 22): ConnectionRefusedError(111, "Connection refused")})
@@ -369,7 +384,7 @@ KEY_PRINT, OTHER_PRINT = KEY.fingerprint, OTHER_KEY.fingerprint
         ),
         (
             SSHException("Error reading SSH protocol banner"),
-            f"SSH to {WHERE} failed: Error reading SSH protocol banner. Make this work first: ssh {HOST}",
+            f"SSH to {WHERE} failed: it accepts the connection, and says nothing within 10 s. Make this work first: ssh {HOST}",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

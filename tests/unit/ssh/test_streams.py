@@ -7,6 +7,7 @@ import signal
 import termios
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -201,3 +202,10 @@ def test_a_shell_whose_connection_breaks_is_an_error(piped: int) -> None:
     os.close(piped)
     with pytest.raises(StepError, match="the connection broke"):
         host(FakeChannel(code=-1)).attach("docker", "exec", terminal=False)
+
+
+def test_a_command_that_was_cut_off_is_an_error() -> None:
+    """Half of what it says is no answer: rules without half of the nodes, a folder that is called empty."""
+    connections = SimpleNamespace(run=lambda *_: Output(-1, "address 10.0.", ""))
+    with pytest.raises(StepError, match=r"^swarm-manager1: the connection broke"):
+        SshHost("swarm-manager1", connections).run("ip", "address")  # type: ignore[arg-type]

@@ -35,11 +35,11 @@ def test_quorum_is_judged(names: str, reachable: str, level: str, words: str) ->
 
 def test_members_are_well() -> None:
     """A line a host; a node outside the swarm fails, a stranger in it warns, and who could not be asked is not repeated."""
-    assert [(one.host, one.level) for one in swarm.judge(settings(), SEEN, WHOLE)] == [(host, "ok") for host in SEEN]
+    assert [(one.host, one.level) for one in swarm.judge(settings(), SEEN, WHOLE, MANAGER)] == [(host, "ok") for host in SEEN]
     silent = SEEN | {WORKER2: seen(WORKER2, info=None)}
-    assert [one.host for one in swarm.judge(settings(), silent, WHOLE)] == [MANAGER, WORKER1]
+    assert [one.host for one in swarm.judge(settings(), silent, WHOLE, MANAGER)] == [MANAGER, WORKER1]
     outside = SEEN | {WORKER2: seen(WORKER2, info=info("", state="inactive"))}
-    found = swarm.judge(settings(), outside, with_nodes(node("n9", "other")))
+    found = swarm.judge(settings(), outside, with_nodes(node("n9", "other")), MANAGER)
     assert ("failure", WORKER2, "is in no swarm") in [(one.level, one.host, one.text) for one in found]
     assert ("warning", "other") in [(one.level, one.host) for one in found]
 
