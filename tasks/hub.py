@@ -94,7 +94,7 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
 )
 def deploy(
     c: Context,
-    without: Sequence[str] = (),
+    without: Sequence[str] | None = None,
     yes: bool = False,
     smoke: bool = False,
     details: bool = False,

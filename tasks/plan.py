@@ -23,7 +23,7 @@ LOOKING = "looking at every node"
 )
 def plan(
     c: Context,
-    without: Sequence[str] = (),
+    without: Sequence[str] | None = None,
     json: bool = False,
     details: bool = False,
     commands: bool = False,

@@ -138,9 +138,7 @@ def _row(settings: Settings, host: str, member: Member | StepError | None, nodes
     if not isinstance(member, Member):
         node = next((node for node in nodes.values() if node.hostname == host), None)
         role, state, availability = (node.role, node.state, node.availability) if node else ("-", "-", "-")
-        problem, remedy = (
-            (member.cause, member.remedy) if member else ("is left out", "When it is back, run this without --without")
-        )
+        problem, remedy = (member.cause, member.remedy) if member else ("left out by --without", "When it is back: fab deploy")
         is_needed = host == manager
         if member and not is_needed:
             remedy = f"A deploy leaves it out; when it is back, deploy again. {remedy}"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import math
 import random
 import shlex
 import socket
@@ -25,6 +26,8 @@ from swarmhub.host import Output
 
 CONNECT_SECONDS = 10
 QUICK_SECONDS = 3
+# So long a host that could not be reached is not tried again: each try may take all of the above.
+AWAY_SECONDS = 120
 KEEPALIVE_SECONDS = 20
 # What Paramiko says of a host that accepts a connection and then is silent, as a paused one is.
 SILENCE = ("No existing session", "Error reading SSH protocol banner")
@@ -91,6 +94,7 @@ class Connections:
         self._config, self._sudo = config, sudo
         self._open: dict[str, VerifiedConnection] = {}
         self._attempts: dict[str, Future[VerifiedConnection]] = {}
+        self._away: dict[str, tuple[float, StepError]] = {}
         self._lock = threading.Lock()
         # Its threads print tracebacks of their own for what we report in a line.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -126,6 +130,9 @@ class Connections:
         with self._lock:
             if connection.is_connected:
                 return connection
+            since, error = self._away.get(host, (-math.inf, None))
+            if error and time.monotonic() - since < AWAY_SECONDS:
+                raise error
             begun = self._attempts.get(host)
             attempt = begun or self._attempts.setdefault(host, Future())
         # Two threads that open one connection would shake hands twice, and for a host that is away each would wait.
@@ -138,6 +145,7 @@ class Connections:
         except (OSError, SSHException, EOFError) as error:
             explained = explain(host, connection, error)
             attempt.set_exception(explained)
+            self._away[host] = (time.monotonic(), explained)
             raise explained from error
         except BaseException as error:
             attempt.set_exception(error)

@@ -60,4 +60,5 @@ class HostExecutor(fabric.Executor):  # type: ignore[misc]
     @staticmethod
     def _identity(call: Any) -> tuple[Any, ...]:
         host = call.init_kwargs["host"] if isinstance(call, ConnectionCall) else None
-        return (id(call.task.body), call.args, tuple(sorted(call.kwargs.items())), host)
+        # An option that may be given several times is a list.
+        return (id(call.task.body), call.args, repr(sorted(call.kwargs.items())), host)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import topology
+from lab import containers, topology
 from tests.lab.support import HUB, Lab, Settings, interrupt
 
 MANAGER = topology.MANAGER.name
@@ -61,6 +61,23 @@ def test_a_host_that_does_not_answer_is_left_out_of_a_deploy(deployed: Lab, sett
     )
     assert "firewall   left as it is until all nodes answer" in done.out
     assert deployed.fingerprint() == before
+
+
+def test_a_node_that_is_silent_is_left_out_and_has_nothing_to_catch_up(deployed: Lab, settings: Settings) -> None:
+    """It accepts connections and says nothing, as a machine that hangs: the hub is updated without it. About 45 s."""
+    hosts, silent = settings(("[github]", '[page]\nname = "Another"\n\n[github]')), containers.container_name(LAST)
+    deployed.client.pause(silent)
+    try:
+        done = deployed.fab("deploy", hosts=hosts)
+        assert done.code == 0, done.text
+        assert f"{LAST}: SSH to root@127.0.0.1:2222 failed: it accepts the connection, and says nothing" in done.out
+        again = deployed.fab("plan", "--without", LAST, "--exit-code", hosts=hosts)
+        assert (again.code, f"{LAST} is away: left out by --without" in again.out) == (0, True), again.text
+    finally:
+        deployed.client.unpause(silent)
+    listed = ("node", "ls", "--filter", f"name={LAST}", "--format", "{{.Status}}")
+    deployed.wait(lambda: deployed.docker(*listed) == "Ready", 60, f"{LAST} does not come back")
+    assert deployed.left_to_change(hosts) == ""
 
 
 def test_refused_key_is_named(lab: Lab, settings: Settings, tmp_path: Path) -> None:

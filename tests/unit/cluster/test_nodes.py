@@ -159,7 +159,7 @@ def test_a_host_that_was_left_out_on_purpose_is_told_so() -> None:
     """It was not asked."""
     asked = {host: one for host, one in MEMBERS.items() if host != WORKER2}
     seen = next(one for one in nodes.compare(settings(), asked, WHOLE, MANAGER) if one.host == WORKER2)
-    assert (seen.problem, seen.blocks, seen.role) == ("is left out", False, "worker")
+    assert (seen.problem, seen.blocks, seen.role) == ("left out by --without", False, "worker")
 
 
 def test_a_node_that_hosts_toml_does_not_name_is_listed_last() -> None:
