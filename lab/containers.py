@@ -71,10 +71,13 @@ def run(client: docker.APIClient, name: str, *command: str) -> str:
     """Run a command in the container of a node or service and return its output.
 
     Raises:
-        LabError: the command failed.
+        LabError: the command failed, or the container runs none.
 
     """
-    started = client.exec_create(container_name(name), list(command))
+    try:
+        started = client.exec_create(container_name(name), list(command))
+    except APIError as error:
+        raise LabError(f"{name}: {error.explanation}") from error
     output = _output(client, started["Id"]).decode().strip()
     if client.exec_inspect(started["Id"])["ExitCode"]:
         raise LabError(f"{name}: {' '.join(command[:3])} failed: {output[-400:]}")
