@@ -33,7 +33,9 @@ THREADS = 8
 TASK_SECONDS = 0.2
 # A task that gets no address stays "new" without a word.
 ADDRESS_SECONDS = 6.0
-NOTEBOOKS, OWNER, *_ = spec.LABELS
+# So long an engine may fail while a start is followed: a manager that restarts, a leader that is elected.
+ENGINE_SECONDS = 15.0
+NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
 
 
@@ -118,8 +120,14 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def poll(self) -> int | None:
         """Return None while the server runs or is being placed, else its exit code."""
-        if not self.object_id:
-            return 0
+        try:
+            if not self.object_id and not await self._take_up():
+                return 0
+        except ENGINE_ERRORS as error:
+            self.log.warning(
+                "The engine does not say whether %s is there, which counts as running: %s", self.object_name, error
+            )
+            return None
         if self._netloc != self._own_netloc:
             where = self._netloc or "the hub's domain"
             self.log.warning("Stopping %s: it was started for %s, and would send people there", self.object_name, where)
@@ -136,6 +144,24 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         if code is not None:
             await self._clear_away(tasks)
         return code
+
+    async def _take_up(self) -> bool:
+        """Take up a server of this user's whose id is not known; tell whether there is one.
+
+        The hub was replaced, or the start was given up, before the engine had answered that the service is made.
+        """
+        try:
+            found = await self.docker("inspect_service", self.object_name)
+        except APIError as error:
+            if error.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):  # the filter shows only what is the hub's
+                return False
+            raise
+        labels = found["Spec"].get("Labels") or {}
+        if [labels.get(name) for name in (NOTEBOOKS, OWNER, SERVER)] != [self.prefix, self.user.name, self.name]:
+            return False
+        self.object_id = found["ID"]
+        self.log.warning("Found %s, which runs without the hub's knowing it", self.object_name)
+        return True
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what happens as it happens, until JupyterHub has heard enough."""
@@ -229,25 +255,38 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _follow(self, volume: str) -> tuple[str, int]:
         """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
-        hosts = {node["ID"]: hostname(node) for node in await self.docker("nodes")}
-        needs, started = spec.needs(self._given.server), time.monotonic()
+        started = answered = time.monotonic()
+        hosts: dict[str, str] = {}
         while True:
-            tasks = await self._service.tasks()
-            news = reading.read(tasks, hosts, needs)
-            if volume and news.node and not self._new_home:
-                await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
-                self._new_home = volume
-            if not news.failed:
-                news = await self._out_of_time(news, time.monotonic() - started)
-            if news.failed:
-                raise await self._ended(news)
-            if not self._news or self._news[-1].message != news.message:
-                self._news = (*self._news, news)
-            address = await self._service.address(tasks) if news.is_running else None
+            try:
+                hosts = hosts or {node["ID"]: hostname(node) for node in await self.docker("nodes")}
+                address = await self._look(volume, hosts, time.monotonic() - started)
+            except ENGINE_ERRORS as error:
+                if time.monotonic() - answered > ENGINE_SECONDS:
+                    raise
+                self.log.warning("The engine does not say how far %s is; asking again: %s", self.object_name, error)
+                address = None
+            else:
+                answered = time.monotonic()
             if address and await answers((address, self.port), f"{self.server.base_url}api"):
                 return address, self.port
             if not address:
                 await asyncio.sleep(TASK_SECONDS)
+
+    async def _look(self, volume: str, hosts: Mapping[str, str], seconds: float) -> str | None:
+        """Look once how far the server is, so many seconds after its start; return its address when it runs."""
+        tasks = await self._service.tasks()
+        news = reading.read(tasks, hosts, spec.needs(self._given.server))
+        if volume and news.node and not self._new_home:
+            await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
+            self._new_home = volume
+        if not news.failed:
+            news = await self._out_of_time(news, seconds)
+        if news.failed:
+            raise await self._ended(news)
+        if not self._news or self._news[-1].message != news.message:
+            self._news = (*self._news, news)
+        return await self._service.address(tasks) if news.is_running else None
 
     async def _out_of_time(self, news: News, seconds: float) -> News:
         """Return the news, or that the server does not come, if it has been long enough on its way."""

@@ -303,10 +303,48 @@ def polled(docker: Docker, monkeypatch: pytest.MonkeyPatch, object_id: str = "s1
 
 
 def test_a_server_that_runs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is JupyterHub's word for it; for one that was never started nobody is asked."""
+    """None is JupyterHub's word for it."""
     docker = engine()
-    assert (polled(docker, monkeypatch, ""), docker.methods) == (0, [])
     assert (polled(docker, monkeypatch), docker.methods) == (None, ["tasks"])
+
+
+def of_ada(**labels: str) -> dict[str, Any]:
+    """Return the service of ada's server as an engine answers it."""
+    own = {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada", "swarmhub.profile": "Small", "swarmhub.server": ""}
+    return {"ID": "s1", "Endpoint": {}, "Spec": {"Labels": own | labels}}
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (of_ada(), None),
+        (of_ada(**{"swarmhub.user": "grace"}), 0),
+        (of_ada(**{"swarmhub.notebooks": "another-hub"}), 0),
+        (of_ada(**{"swarmhub.server": "second"}), 0),
+        (refused(404), 0),
+        (refused(403, "it is not of the service jupyterhub"), 0),
+        (refused(500, "no quorum"), None),
+        (TimeoutError("silent"), None),
+    ],
+    ids=["hers", "grace's", "another hub's", "her other one", "none", "nobody's", "no quorum", "silence"],
+)
+def test_a_server_whose_id_is_not_known_is_sought_by_its_name(
+    found: Any, code: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that was replaced during a start has no id: the server would run on, uncounted, and nobody could stop it."""
+    docker = engine(inspect_service=found)
+    spawner = made(docker, monkeypatch)
+    assert asyncio.run(spawner.poll()) == code
+    assert spawner.object_id == ("s1" if found == of_ada() else "")
+
+
+def test_a_moment_without_an_engine_ends_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager restarts, or a leader is elected: for a while it is asked again; after that the start fails."""
+    silent = refused(503, "no leader")
+    docker = engine(tasks=Turns([silent, OSError("refused"), [RUNNING]]), nodes=Turns([silent, NODES]))
+    assert asyncio.run(made(docker, monkeypatch).start()) == ("10.0.1.9", 8888)
+    monkeypatch.setattr(module, "ENGINE_SECONDS", -1)
+    assert "503" in failed(engine(tasks=silent), monkeypatch).log_message
 
 
 @pytest.mark.parametrize("error", [refused(500, "no quorum"), OSError("refused"), TimeoutError("silent")], ids=str)
