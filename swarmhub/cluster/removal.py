@@ -42,7 +42,10 @@ def observe(host: Host, settings: Settings) -> Volumes:
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
     others = [one for one in listed if not homes.is_one(one) and one["Name"] != services.engine(settings.hub.service)]
-    names = {one["Name"] for one in others if one["Name"] in mounted or is_ours(one, settings)}
+    # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.
+    begins = f"{settings.hub.service}-"
+    ours = {one["Name"] for one in others if one["Name"].startswith(begins) or is_ours(one, settings)}
+    names = ours | {one["Name"] for one in others if one["Name"] in mounted}
     users = {one["Labels"].get(homes.USER, one["Name"]) for one in listed if homes.is_one(one)}
     return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))), tuple(sorted(users)))
 
@@ -51,7 +54,8 @@ def is_ours(volume: Json, settings: Settings) -> bool:
     """Tell whether a volume is the hub's or its users', by its name or by its labels; another hub's homes are not."""
     if homes.is_one(volume):
         return bool(volume["Labels"][homes.LABEL] == settings.hub.service)
-    by_name = volume["Name"] == settings.volume.name or volume["Name"].startswith(f"{settings.hub.service}-")
+    # By whole names: another hub's may begin like this one's.
+    by_name = volume["Name"] in (settings.volume.name, services.engine(settings.hub.service))
     return by_name or any(label.startswith("swarmhub.") for label in volume.get("Labels") or {})
 
 

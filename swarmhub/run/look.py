@@ -186,6 +186,12 @@ class Look:
             return None
         return self._once("renewed", partial(renewal.observe, self._manager))
 
+    def volume_holder(self) -> str:
+        """Return the name of another service that has the hub's volume mounted; nothing, if there is none."""
+        name, hub = self._settings.volume.name, self._settings.hub.service
+        others = (one["Spec"] for one in self._services() if one["Spec"]["Name"] != hub)
+        return next((str(spec["Name"]) for spec in others if name in volume.mounted(spec)), "")
+
     def volume(self) -> Json | None:
         """Return the hub's volume."""
         return self._once("volume", partial(volume.observe, self._manager, self._settings.volume.name))

@@ -23,6 +23,12 @@ def observe(manager: Host, name: str) -> Json | None:
     return manager.engine.find(f"/volumes/{name}")
 
 
+def mounted(spec: Json) -> set[str]:
+    """Return the names of the volumes that a service has mounted."""
+    mounts = spec["TaskTemplate"].get("ContainerSpec", {}).get("Mounts") or []
+    return {mount["Source"] for mount in mounts if mount.get("Type") == "volume" and mount.get("Source")}
+
+
 def plan(wanted: dict[str, Any], found: Json | None, manager: str) -> Plan:
     """Return what makes the volume, if it is missing.
 

@@ -11,6 +11,7 @@ from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
+    SERVICE,
     Domain,
     FilePath,
     Host,
@@ -73,7 +74,7 @@ class Ssh(Table):
 class Network(Table):
     """The overlay network that the hub and the notebooks share."""
 
-    name: Name = Field("jupyter", description="The network's name.")
+    name: Name = Field("jupyter", description="The network's name. Default, where `hub.service` is set: the same.")
     attachable: StrictBool = Field(False, description="Let plain containers join too.")
     encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
     subnet: Subnet | None = Field(None, description="The addresses to use. Default: Docker chooses.")
@@ -120,7 +121,9 @@ class Secrets(Table):
 class Volume(Table):
     """The volume that keeps users and cookies over a restart of the hub."""
 
-    name: Name = Field("jupyterhub-data", description="The volume's name on the manager.")
+    name: Name = Field(
+        "jupyterhub-data", description="The volume's name on the manager. Default, where `hub.service` is set: `SERVICE-data`."
+    )
     driver: Name = Field("local", description="Its driver.")
     options: dict[Name, Option] = Field({}, description="Its driver's options.")
 
@@ -189,6 +192,21 @@ class Settings(Table):
         """Return the names that the certificate is for: the domain, and all that are one label below it."""
         domain = self.hub.domain
         return (domain, f"*.{domain}") if self.hub.subdomains or self.certs.wildcard else (domain,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_follow_the_service(cls, data: Any) -> Any:
+        """Give a second hub on a swarm a volume and a network of its own; the first one's have the names that it always had."""
+        hub = data.get("hub") if isinstance(data, dict) else None
+        service = hub.get("service") if isinstance(hub, dict) else None
+        if not isinstance(service, str) or not SERVICE.fullmatch(service) or service == Hub.model_fields["service"].default:
+            return data
+        names = {"volume": f"{service}-data", "network": service}
+        tables = {table: data.get(table, {}) for table in names}
+        return {
+            **data,
+            **{table: {"name": names[table], **found} for table, found in tables.items() if isinstance(found, dict)},
+        }
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -327,6 +327,17 @@ def test_a_node_that_is_away_is_left_out(run: Run, hosts: Hosts) -> None:
     assert [change.sentence for plan in plans.values() for change in plan.changes] == []
 
 
+def test_the_volume_of_another_hub_is_refused(run: Run, hosts: Hosts) -> None:
+    """Two hubs on one database would ruin it."""
+    mounts = [{"Type": "volume", "Source": "jupyterhub-data", "Target": "/data"}]
+    other = {"Name": "hub-test", "TaskTemplate": {"ContainerSpec": {"Mounts": mounts}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
+    assert str(every(run)["volume"].error) == (
+        f"{MANAGER}: volume: the volume jupyterhub-data belongs to the service hub-test. "
+        "Name another one in hosts.toml: volume.name"
+    )
+
+
 def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:
     """A drained node stops no deploy."""
     hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"

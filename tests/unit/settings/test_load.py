@@ -294,3 +294,16 @@ def test_a_secret_of_a_providers_that_is_not_listed_is_told(file: Path) -> None:
     more = '[access]\nprovider = "google"\n\n[access.options]\nclient_secret = { secret = "GOOGLE" }\n'
     (problem,) = problems(file, edited(more))
     assert "access.options.client_secret: 'GOOGLE' is not in secrets.names" in problem
+
+
+def test_a_second_hub_has_a_volume_and_a_network_of_its_own(file: Path) -> None:
+    """By its service's name, unless they are named; the first one's have the names that they always had."""
+    names = [
+        (found.volume.name, found.network.name)
+        for found in (
+            good(file, HOSTS_TOML),
+            good(file, in_hub('service = "hub-test"')),
+            good(file, in_hub('service = "hub-test"') + '[volume]\nname = "kept"\n[network]\nencrypted = true\n'),
+        )
+    ]
+    assert names == [("jupyterhub-data", "jupyter"), ("hub-test-data", "hub-test"), ("kept", "hub-test")]
