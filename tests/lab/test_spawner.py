@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from hub.filter import policy
-from lab import topology
+from lab import machine, topology
 from tests.lab.configured import SECRETS
 from tests.lab.support import HUB, Lab
 
@@ -122,3 +124,34 @@ print(asyncio.run(one.poll()))
 """
     assert deployed.docker("exec", hub, "python3", "-c", poll).splitlines()[-1] == "None"
     deployed.stop_server(USER)
+
+
+def test_a_hub_that_is_killed_during_a_start_leaves_no_server_behind(deployed: Lab) -> None:
+    """The next hub has no id of it: it takes the server up or away, and neither counts nor bills a ghost. About 25 s."""
+    hub = deployed.container()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(_unless_killed, deployed, "POST", f"users/{USER}/server", '{"user_options": {"profile": "Small"}}')
+        deployed.wait(lambda: _is_there(deployed), 30, "no server is made")
+        deployed.docker("kill", hub)
+        asked.result()
+    deployed.wait(lambda: deployed.container() not in ("", hub) and deployed.hub_answers(), 60, "no hub comes back")
+    deployed.wait(lambda: _is_there(deployed) == _is_known(deployed), 90, "a server runs without the hub's knowing it")
+    if _is_there(deployed):
+        deployed.stop_server(USER)
+
+
+def _unless_killed(lab: Lab, method: str, path: str, body: str = "") -> str:
+    with suppress(machine.LabError):
+        return lab.hub_api(method, path, body)
+    return ""
+
+
+def _is_there(lab: Lab) -> bool:
+    return bool(lab.docker("service", "ls", "--quiet", "--filter", f"name={HUB}-{USER}"))
+
+
+def _is_known(lab: Lab) -> bool:
+    """Tell whether the hub has a server of the user's that is ready; none that it is about to start or to stop."""
+    said = _unless_killed(lab, "GET", f"users/{USER}")
+    server = json.loads(said)["servers"].get("", {}) if said else {}
+    return bool(server.get("ready")) and not server.get("pending")
