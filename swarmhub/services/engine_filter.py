@@ -18,8 +18,6 @@ from swarmhub.settings import Settings, handed
 
 # The engine's ping is no question that the hub has.
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
-
-
 # What Swarm says of an update after which the service's spec is that of the hub that runs.
 SETTLED = ("completed", "rollback_completed")
 
@@ -91,12 +89,16 @@ def of_hub(hub: Json, found: Json) -> Json:
 
 def _widened(wanted: Json, found: Json) -> Json:
     """Return the wanted spec, allowing besides what the one that was found allows."""
-    new = _policies(wanted)
-    return _allowing(wanted, *new, *(old for old in _policies(found) if not policy.covers(new[0], old)))
+    (new,) = _policies(wanted)
+    return _allowing(wanted, new, *(old for old in _policies(found) if not policy.covers(new, old)))
 
 
 def _policies(spec: Json) -> tuple[Policy, ...]:
-    return policy.load(specs.environment(spec["TaskTemplate"]["ContainerSpec"]))
+    """Return what a filter allows; nothing, where somebody has given it what is no policy."""
+    try:
+        return policy.load(specs.environment(spec["TaskTemplate"]["ContainerSpec"]))
+    except (KeyError, ValueError):
+        return ()
 
 
 def _allowing(spec: Json, *policies: Policy) -> Json:

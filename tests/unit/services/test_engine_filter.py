@@ -1,5 +1,6 @@
 """The filter's service, and the hub beside it."""
 
+import copy
 import json
 from contextlib import suppress
 from dataclasses import replace
@@ -148,3 +149,11 @@ def test_after_a_failure_the_hub_that_runs_alone_may_ask(
     with suppress(StepError):  # the fake's task never becomes that of the new spec
         widen.undo(host, FakeProgress())
     assert sent(host) == allowed
+
+
+def test_a_filter_that_somebody_has_broken_is_mended() -> None:
+    """What is no policy allows nothing that has to stay allowed."""
+    broken = copy.deepcopy(OLD)
+    broken["TaskTemplate"]["ContainerSpec"]["Env"] = ["SWARMHUB_FILTER=nonsense"]
+    (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": broken}, MANAGER)
+    assert images(getattr(change.apply, "wanted")) == ["a"]  # noqa: B009
