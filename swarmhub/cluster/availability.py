@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from swarmhub.cluster.nodes import HELD, IMAGE, WAITS, Member, Swarm, SwarmNode
+from swarmhub.cluster.nodes import HELD, HOST, IMAGE, WAITS, Member, Swarm, SwarmNode
 from swarmhub.cluster.update import Update
 from swarmhub.errors import StepError
 from swarmhub.images.pull import short
@@ -18,7 +18,7 @@ def find(swarm: Swarm, host: str, member: Member | StepError) -> SwarmNode | Non
     """Return the node that a host is: by its own word, or by its name where it cannot be asked or has left."""
     if isinstance(member, Member) and member.state == "active" and member.node:
         return next((node for node in swarm.nodes if node.id == member.node), None)
-    return next((node for node in swarm.nodes if node.hostname == host), None)
+    return next((node for node in swarm.nodes if node.host == host), None)
 
 
 def require(swarm: Swarm, host: str, member: Member | StepError) -> SwarmNode:
@@ -42,6 +42,7 @@ def plan_placement(nodes: Mapping[str, SwarmNode], wanted: Iterable[str], manage
     labels = {IMAGE + short(one) for one in wanted}
     missing = {host: labels - {IMAGE + one for one in node.images} for host, node in nodes.items()}
     changes = [_opening(host, node, missing[host], manager) for host, node in nodes.items() if node.waits or missing[host]]
+    changes += [_naming(host, node, manager) for host, node in nodes.items() if node.host != host]
     return Plan(PLACEMENT, f"images are labelled on {len(nodes)} of {len(nodes)} nodes", tuple(changes))
 
 
@@ -82,6 +83,15 @@ def forgetting(nodes: Iterable[SwarmNode], kept: Collection[str], manager: str) 
 def _opening(host: str, node: SwarmNode, labels: Collection[str], manager: str) -> Change:
     verb, availability = ("activate", "active") if node.waits and node.availability == "pause" else ("label", None)
     return _change(verb, f"{host} (its images are there)", node, manager, gains=labels, availability=availability)
+
+
+def _naming(host: str, node: SwarmNode, manager: str) -> Change:
+    """Return what lets a node be found by its name in hosts.toml, which is not what it calls itself."""
+    command = commands.line("node", "update", "--label-add", f"{HOST}={host}", node.id)
+    fields = (Difference(f"Labels.{HOST}", node.label or None, host),)
+    return Change(
+        "name", f"node {node.hostname} {host}", manager, Update(node.id, labels={HOST: host}), fields, command=command
+    )
 
 
 def _change(

@@ -17,6 +17,8 @@ WAITS = "swarmhub.waits"
 # With an image's digest or id behind it: the node holds it. Servers are placed by these labels.
 IMAGE = "swarmhub.image."
 HELD = "held"
+# On a node that calls itself otherwise than hosts.toml does: by it, it is found when it does not answer any more.
+HOST = "swarmhub.host"
 # The port of overlay networks, unless the swarm was made with another.
 DATA_PORT = 4789
 
@@ -34,7 +36,10 @@ class Member:
 
 @dataclass(frozen=True)
 class SwarmNode:
-    """What the swarm says of a node; `images` are those that its labels say it holds, by their short digests."""
+    """What the swarm says of a node; `images` are those that its labels say it holds, by their short digests.
+
+    `label` is its name in hosts.toml, if that is another one than it calls itself by.
+    """
 
     id: str
     hostname: str
@@ -46,6 +51,12 @@ class SwarmNode:
     waits: bool = False
     address: str = ""
     images: frozenset[str] = frozenset()
+    label: str = ""
+
+    @property
+    def host(self) -> str:
+        """Return the name of hosts.toml by which it is found when it does not answer."""
+        return self.label or self.hostname
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,7 @@ def observe_swarm(manager: Host) -> Swarm:
             waits=WAITS in (node["Spec"].get("Labels") or {}),
             address=node["Status"].get("Addr", ""),
             images=_labelled(node["Spec"].get("Labels") or {}),
+            label=(node["Spec"].get("Labels") or {}).get(HOST, ""),
         )
         for node in listed
     )
@@ -130,13 +142,13 @@ def compare(settings: Settings, members: Mapping[str, Member | StepError], swarm
     rows = [_row(settings, host, members.get(host), nodes, manager) for host in settings.hosts.all]
     named = {member.node for member in members.values() if isinstance(member, Member)}
     unreached = {host for host in settings.hosts.all if not isinstance(members.get(host), Member)}
-    return (*rows, *(_stranger(node) for node in swarm.nodes if node.id not in named and node.hostname not in unreached))
+    return (*rows, *(_stranger(node) for node in swarm.nodes if node.id not in named and node.host not in unreached))
 
 
 def _row(settings: Settings, host: str, member: Member | StepError | None, nodes: Mapping[str, SwarmNode], manager: str) -> Row:
     expected = "manager" if host in settings.hosts.managers else "worker"
     if not isinstance(member, Member):
-        node = next((node for node in nodes.values() if node.hostname == host), None)
+        node = next((node for node in nodes.values() if node.host == host), None)
         role, state, availability = (node.role, node.state, node.availability) if node else ("-", "-", "-")
         problem, remedy = (member.cause, member.remedy) if member else ("left out by --without", "When it is back: fab deploy")
         is_needed = host == manager

@@ -1,9 +1,11 @@
 """Which nodes are opened for notebooks, and when."""
 
+from dataclasses import replace
+
 import pytest
 
 from swarmhub.cluster import availability
-from swarmhub.cluster.nodes import Member
+from swarmhub.cluster.nodes import Member, Swarm
 from swarmhub.errors import StepError
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Change
@@ -104,3 +106,17 @@ def test_a_node_with_its_images_is_opened(progress: FakeProgress) -> None:
     (change,) = availability.plan_undrain(WORKER1, drained, [A], [], MANAGER).changes
     assert change.sentence == f"activate {WORKER1} on {MANAGER}"
     assert sent(change, "drain", {"swarmhub.waits": "image"}, progress) == ("active", {LABEL_A: "held"})
+
+
+def test_a_node_that_calls_itself_otherwise_is_found_by_its_name_in_hosts_toml() -> None:
+    """While it answers, its label is written; when it is gone, it is found by that."""
+    nodes = {WORKER1: node("n2", "ip-10-0-0-21", images=BOTH), WORKER2: node("n3", WORKER2, images=BOTH)}
+    (change,) = availability.plan_placement(nodes, [A, B], MANAGER).changes
+    assert (change.sentence, change.differences) == (
+        f"name node ip-10-0-0-21 {WORKER1} on {MANAGER}",
+        (Difference("Labels.swarmhub.host", None, WORKER1),),
+    )
+    named = replace(nodes[WORKER1], label=WORKER1)
+    assert availability.plan_placement({WORKER1: named}, [A, B], MANAGER).changes == ()
+    gone = Swarm("cluster", (named,))
+    assert availability.find(gone, WORKER1, StepError(WORKER1, "no answer", "Is it up?")) == named

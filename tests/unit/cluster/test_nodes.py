@@ -39,11 +39,12 @@ def listed(id_: str, hostname: str, role: str, **manager_status: object) -> dict
 
 def test_the_labels_of_a_node_say_what_it_holds() -> None:
     """Only with the value that servers are placed by."""
-    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "no", "rack": "4"}
+    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "no", "rack": "4", "swarmhub.host": "w1"}
     answer = listed("n2", WORKER1, "worker")
     answer["Spec"]["Labels"] = labels
     host = FakeHost(answers={"GET /nodes": [answer], "GET /swarm": {"ID": "cluster"}})
-    assert nodes.observe_swarm(host).nodes[0].images == frozenset({"a" * 12})
+    (found,) = nodes.observe_swarm(host).nodes
+    assert (found.images, found.host) == (frozenset({"a" * 12}), "w1")
 
 
 def row(host: str, found: Swarm, **members: Member | StepError) -> Row:
