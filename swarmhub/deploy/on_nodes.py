@@ -22,9 +22,14 @@ def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
     return {host: node for host in hosts if (node := availability.find(found, host, members[host]))}
 
 
+def asked_for_images(run: Run, targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the hosts that say what they hold: all that answer, and the `targets`, whose own error tells why one does not."""
+    return tuple(dict.fromkeys([*run.look.present(), *targets]))
+
+
 def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> Plan:
     """Plan the pulls on the `targets`; a node's label of an image that it turns out to lack goes meanwhile."""
-    held = pull.reached(run.look.images(run.look.present()), targets)
+    held = pull.reached(run.look.images(asked_for_images(run, targets)), targets)
     there = {host: held[host] for host in targets if host in held}
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
     pulls = pull.plan(wanted, there)

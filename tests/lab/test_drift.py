@@ -19,7 +19,7 @@ def spare_network(deployed: Lab) -> Iterator[str]:
         "network", "create", "--driver", "overlay", "--attachable", "--opt", "com.docker.network.driver.mtu=1300", name
     )
     yield name
-    deployed.docker("network", "rm", name)
+    deployed.docker("network", "rm", name, f"{name}-proxy")
 
 
 def test_unused_network_is_made_anew_by_its_step(deployed: Lab, spare_network: str, settings: Settings) -> None:

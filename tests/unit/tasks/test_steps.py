@@ -132,6 +132,14 @@ def test_a_node_that_cannot_be_reached_fails_the_step_after_the_others_have_pull
     assert IMAGE in hosts[WORKER2].engine.answers
 
 
+def test_a_node_that_is_named_and_away_is_told_with_its_own_error(type_: Type, hosts: Hosts) -> None:
+    """A deploy leaves it out; a step that is for just this node cannot."""
+    error = StepError(WORKER1, "the Docker Engine does not run", "Start it there")
+    hosts[WORKER1].engine.answers |= dict.fromkeys(hosts[WORKER1].engine.answers, error)
+    with pytest.raises(Exit, match=f"{WORKER1}: prepull: the Docker Engine does not run. Start it there"):
+        type_("prepull", WORKER1)
+
+
 @pytest.mark.parametrize("named", [(), (MANAGER,)])
 def test_nodes_that_are_not_ready_end_the_step_with_what_to_do(
     type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str], named: tuple[str, ...]
