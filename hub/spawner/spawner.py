@@ -120,14 +120,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def poll(self) -> int | None:
         """Return None while the server runs or is being placed, else its exit code."""
-        try:
-            if not self.object_id and not await self._take_up():
-                return 0
-        except ENGINE_ERRORS as error:
-            self.log.warning(
-                "The engine does not say whether %s is there, which counts as running: %s", self.object_name, error
-            )
-            return None
+        if not self.object_id:
+            return await self._remove_unknown()
         if self._netloc != self._own_netloc:
             where = self._netloc or "the hub's domain"
             self.log.warning("Stopping %s: it was started for %s, and would send people there", self.object_name, where)
@@ -145,23 +139,27 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             await self._clear_away(tasks)
         return code
 
-    async def _take_up(self) -> bool:
-        """Take up a server of this user's whose id is not known; tell whether there is one.
+    async def _remove_unknown(self) -> int | None:
+        """Remove a server of this user's whose id is not known; return that it does not run, or None while that is not known.
 
-        The hub was replaced, or the start was given up, before the engine had answered that the service is made.
+        The hub was replaced, or the start was given up, before the engine had answered. Nobody waits for the server, and
+        JupyterHub does not know its address.
         """
         try:
             found = await self.docker("inspect_service", self.object_name)
-        except APIError as error:
-            if error.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):  # the filter shows only what is the hub's
-                return False
-            raise
-        labels = found["Spec"].get("Labels") or {}
-        if [labels.get(name) for name in (NOTEBOOKS, OWNER, SERVER)] != [self.prefix, self.user.name, self.name]:
-            return False
-        self.object_id = found["ID"]
-        self.log.warning("Found %s, which runs without the hub's knowing it", self.object_name)
-        return True
+            labels = found["Spec"].get("Labels") or {}
+            if [labels.get(name) for name in (NOTEBOOKS, OWNER, SERVER)] == [self.prefix, self.user.name, self.name]:
+                self.log.warning("Removing %s, whose start nobody waits for", self.object_name)
+                self.object_id = found["ID"]
+                await self.remove_object()
+        except ENGINE_ERRORS as error:
+            # The filter shows only what is the hub's.
+            if getattr(error, "status_code", 0) not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                self.log.warning(
+                    "The engine does not say whether %s runs, which counts as running: %s", self.object_name, error
+                )
+                return None
+        return 0
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what happens as it happens, until JupyterHub has heard enough."""

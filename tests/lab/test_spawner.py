@@ -127,7 +127,7 @@ print(asyncio.run(one.poll()))
 
 
 def test_a_hub_that_is_killed_during_a_start_leaves_no_server_behind(deployed: Lab) -> None:
-    """The next hub has no id of it: it takes the server up or away, and neither counts nor bills a ghost. About 25 s."""
+    """The next hub has no id of it, and removes what would run on uncounted, and could not be stopped. About 25 s."""
     hub = deployed.container()
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(_unless_killed, deployed, "POST", f"users/{USER}/server", '{"user_options": {"profile": "Small"}}')
