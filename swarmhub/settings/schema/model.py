@@ -44,6 +44,8 @@ from swarmhub.settings.schema.volumes import taken
 Key = tuple[str | int, ...]
 PROFILED = ("profiles", "overrides", "folders")
 EndpointMode = Literal["vip", "dnsrr"]
+# It is mounted next to the operator's.
+OURS = "PROXY_TOKEN"
 
 
 class Hosts(Table):
@@ -115,6 +117,12 @@ class Secrets(Table):
     def _one_source(self) -> Self:
         if self.file and self.command:
             raise misplaced("clashes with 'file'; keep one of the two", "command")
+        return self
+
+    @model_validator(mode="after")
+    def _none_of_ours(self) -> Self:
+        if OURS in self.names:
+            raise misplaced(f"{OURS!r} is swarmhub's own secret; name yours otherwise", "names", self.names.index(OURS))
         return self
 
 

@@ -186,6 +186,13 @@ def test_secrets_come_from_one_place(file: Path) -> None:
     ]
 
 
+def test_no_secret_is_called_like_our_own(file: Path) -> None:
+    """It would be mounted in the place of the proxy's token."""
+    assert problems(file, edited('[secrets]\nnames = ["REPORT", "PROXY_TOKEN"]')) == [
+        "hosts.toml:16: secrets.names[1]: 'PROXY_TOKEN' is swarmhub's own secret; name yours otherwise"
+    ]
+
+
 @pytest.mark.parametrize("second", ["Extra tools", "extra_tools!"])
 def test_profiles_are_told_apart_by_their_names(file: Path, second: str) -> None:
     """Two names that are one in addresses are refused at the second one's line."""
