@@ -18,12 +18,13 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
     """
     from swarmhub.certificate import certs, own
     from swarmhub.images import build
-    from swarmhub.settings import members
+    from swarmhub.settings import handed, members
 
     problems: list[Problem] = []
     reads: tuple[Callable[[], object], ...] = (
         secrets,
         lambda: members.check(settings, settings_file.path(), build.desired(settings).files["userlist"]),
+        lambda: handed.check(settings, settings_file.path()),
         lambda: certs.desired(settings),
         lambda: own.desired(settings, datetime.now(UTC)),
     )

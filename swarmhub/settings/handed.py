@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
+from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Json
 from swarmhub.settings import Settings
 
 VARIABLE = "SWARMHUB_SETTINGS"
+# The kernel's limit for a variable (MAX_ARG_STRLEN), with room for its name.
+LARGEST = 127 * 1024
 WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
@@ -27,6 +31,22 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
         if "image" in server:
             server["image"] = images[server["image"]]
     return json.dumps(tables, sort_keys=True, separators=(",", ":"))
+
+
+def check(settings: Settings, file: Path) -> None:
+    """Make sure that what the hub is handed fits into a variable of its environment: the kernel takes 128 KiB in one.
+
+    Raises:
+        SettingsError: it does not.
+
+    """
+    size = len(document(settings, {image: f"{image}@sha256:{'0' * 64}" for image in settings.images}).encode())
+    if size > LARGEST:
+        longest = max(WHOLE | PARTS, key=lambda table: len(str(getattr(settings, table))))
+        wrong = (
+            f"is too long: what the hub is handed takes {size // 1024} KiB of {LARGEST // 1024}; name fewer people or tables"
+        )
+        raise SettingsError(Problem(str(file), 1, longest, wrong))
 
 
 def images(text: str) -> list[str]:

@@ -1,7 +1,11 @@
 """The document that the hub is handed, read again."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 
+from swarmhub.errors import SettingsError
 from swarmhub.settings import handed
 from tests.unit.support.fakes import EXTRA, NOTEBOOK, settings, with_extra
 
@@ -35,3 +39,11 @@ def test_the_logos_path_is_nobodys_matter_but_this_machines() -> None:
 def test_what_is_no_document_has_no_images(text: str) -> None:
     """A service that was changed by hand is no reason to fail."""
     assert handed.images(text) == []
+
+
+@pytest.mark.parametrize(("people", "fits"), [(1000, True), (5000, False)])
+def test_settings_that_no_variable_holds_are_refused(people: int, fits: bool) -> None:
+    """The container could not start; the table that is too long is named."""
+    chosen = settings(groups={"course": [f"student-{number:04}@physics.example.org" for number in range(people)]})
+    with nullcontext() if fits else pytest.raises(SettingsError, match=r"hosts\.toml:1: groups: is too long: .* KiB of 127"):
+        handed.check(chosen, Path("hosts.toml"))
