@@ -33,6 +33,8 @@ THREADS = 8
 TASK_SECONDS = 0.2
 # A task that gets no address stays "new" without a word.
 ADDRESS_SECONDS = 6.0
+# A file server that hangs holds its caller for ever.
+FILE_SECONDS = 20.0
 # So long an engine may fail while a start is followed: a manager that restarts, a leader that is elected.
 ENGINE_SECONDS = 15.0
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
@@ -62,6 +64,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     configs: Any = List(config=True, help="Swarm configs that every server gets, as docker-py's ConfigReference.")
 
     _threads: ThreadPoolExecutor | None = None
+    # Of their own: those that a file server holds are no longer there for the engine.
+    _file_threads: ThreadPoolExecutor | None = None
     _news: tuple[News, ...] = ()
     # The record of a home that the start under way has made, until a container has run on it.
     _new_home = ""
@@ -241,8 +245,14 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         """Make the home's folder where one is needed; return the node that has the home, if one has."""
         if home.folder:
             owner = self.tables["home"]["owner"]
+            cls = type(self)
+            cls._file_threads = cls._file_threads or ThreadPoolExecutor(THREADS)
+            made = asyncio.wrap_future(cls._file_threads.submit(homes.make_folder, home.folder, owner))
             try:
-                await asyncio.wrap_future(self.executor.submit(homes.make_folder, home.folder, owner))
+                await asyncio.wait_for(made, FILE_SECONDS)
+            except TimeoutError:
+                words = f"The file server that has your home does not answer. {reading.ASK}"
+                raise homes.NotHere(words, "home", f"{home.folder}: no answer within {FILE_SECONDS:.0f} s") from None
             except OSError as error:
                 words = f"Your home cannot be made on the file server. {reading.ASK}"
                 raise homes.NotHere(words, "home", f"{home.folder}: {error}") from None

@@ -17,18 +17,26 @@ SCRIPT = r"""
 mounted=$(df -P "$1" 2>/dev/null | awk 'NR == 2 { print $NF }')
 awk -v mounted="$mounted" '$2 == mounted { line = "volumes " $3 " " $4 } END { if (line) print line }' /proc/mounts
 shift
+own=$(stat -c %d /)
 for folder in "$@"; do
-  if [ ! -d "$folder" ]; then echo "missing $folder"
-  elif [ "$(stat -c %d "$folder")" = "$(stat -c %d /)" ]; then echo "own $folder"
-  else echo "mounted $folder"
-  fi
+  # On a mount whose file server hangs, only KILL ends what waits for it.
+  said=$(timeout -s KILL 5 stat -L -c '%d %F' "$folder" 2>/dev/null)
+  case "$? $said" in
+    "0 $own directory") echo "own $folder" ;;
+    "0 "*" directory") echo "mounted $folder" ;;
+    13[0-9]*) echo "silent $folder" ;;
+    *) echo "missing $folder" ;;
+  esac
 done
 """
 
 
 @dataclass(frozen=True)
 class Places:
-    """What a host says: how it has each folder (missing, own, mounted), and whether its volumes take quotas (None: unknown)."""
+    """What a host says: whether its volumes take quotas (None: unknown), and how it has each folder.
+
+    That is "missing", "own" (on its own disk), "mounted", or "silent" (its file server hangs).
+    """
 
     folders: Mapping[str, str]
     takes_quota: bool | None
@@ -90,6 +98,11 @@ def judge_folders(wants: Mapping[str, bool], found: Mapping[str, Places]) -> lis
 def _folder(host: str, folder: str, state: str, is_shared: bool) -> Finding:
     if state == "missing":
         return failure(CHECK, host, f"has no {folder}", "Mount it there, as on the other nodes (/etc/fstab)")
+    if state == "silent":
+        remedy = (
+            f"Its file server hangs, or cannot be reached. When it is back, there: sudo umount -l {folder}; sudo mount {folder}"
+        )
+        return failure(CHECK, host, f"{folder} does not answer within 5 s", remedy)
     if state == "own" and is_shared:
         return failure(
             CHECK, host, f"{folder} is on this host's own disk", "Mount it there, as on the other nodes (/etc/fstab)"

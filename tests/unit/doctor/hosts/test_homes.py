@@ -1,5 +1,6 @@
 """A folder that every node mounts, and quotas."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,16 @@ def test_script_runs_in_a_real_shell(tmp_path: Path) -> None:
     found = homes.parse(done.stdout)
     assert found.folders == {"/etc": "own", "/proc": "mounted", f"{tmp_path}/a b": "missing"}
     assert found.takes_quota is False
+
+
+def test_a_folder_whose_file_server_hangs_is_given_up(tmp_path: Path) -> None:
+    """After five seconds; what is killed then is told from what is missing."""
+    (tmp_path / "stat").write_text('#!/bin/sh\n[ "$1" = -c ] && exec /usr/bin/stat "$@"\nkill -9 $$\n')
+    (tmp_path / "stat").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", homes.SCRIPT, "sh", "/", "/mnt/homes"], capture_output=True, text=True, check=True, env=path
+    )
+    assert homes.parse(done.stdout).folders == {"/mnt/homes": "silent"}
+    (finding,) = homes.judge_folders({"/mnt/homes": True}, {MANAGER: homes.parse(done.stdout)})
+    assert (finding.level, "sudo umount -l /mnt/homes" in finding.remedy) == ("failure", True)

@@ -1,6 +1,7 @@
 """A server's start, its end and what people hear of both, on an engine in memory."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from itertools import count
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub.config.servers import configure
+from hub.spawner import homes
 from hub.spawner import spawner as module
 from hub.spawner.spawner import SwarmSpawner
 from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
@@ -432,3 +434,17 @@ def test_a_name_of_an_older_hub_is_given_up_at_the_next_start(monkeypatch: pytes
     spawner.load_state({"object_id": "s1", "object_name": "jupyterhub-proxy"})
     asyncio.run(spawner.start())
     assert sent(docker)["name"] == "jupyterhub-ada"
+
+
+def test_a_file_server_that_hangs_holds_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start ends with words; the threads that ask the engine are others, and free."""
+    hangs = threading.Event()
+    monkeypatch.setattr(homes, "make_folder", lambda *_: hangs.wait(10))
+    monkeypatch.setattr(module, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(SwarmSpawner, "_file_threads", None)
+    error = failed(engine(), monkeypatch, home={"type": "path", "path": "/srv/homes"})
+    try:
+        assert error.jupyterhub_message.startswith("The file server that has your home does not answer.")
+        assert made(engine(), monkeypatch).executor.submit(lambda: "free").result(5) == "free"
+    finally:
+        hangs.set()
