@@ -28,7 +28,8 @@ LABELS = {"swarmhub": "doctor"}
 LIFE_SECONDS = 60
 # What a run that was killed has left behind is older than this when the next one removes it.
 STALE_SECONDS = 300
-START_SECONDS, GONE_SECONDS = 10, 15
+# A busy machine takes its time; a task that cannot start stays as it is.
+START_SECONDS, GONE_SECONDS = 30, 15
 # A node learns of a new address by gossip: most of the time at once.
 PATIENCE_SECONDS = 5
 # Nothing listens at port 9: "refused" has been there and back. An address that the name has came by gossip.
@@ -264,6 +265,8 @@ def _not_running(host: str, task: Json | None) -> Finding:
     status = (task or {}).get("Status") or {}
     why = status.get("Err") or f"it is {status.get('State', 'given no task')} after {START_SECONDS} s"
     remedy = "Notebooks would not start either. Open closed ports (7946/tcp first), and look there: journalctl -u docker"
+    if not status.get("Err"):
+        remedy += "; if the machine is only slow, run this again when it is idle"
     return failure(CHECK, host, f"a container on an overlay network does not start: {why}", remedy)
 
 
