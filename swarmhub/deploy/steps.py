@@ -50,11 +50,11 @@ def volume_plan(run: Run) -> Plan:
     """Plan the step `volume`.
 
     Raises:
-        StepError: another service, such as another hub, has it.
+        StepError: another hub has it.
 
     """
     if holder := run.look.volume_holder():
-        cause = f"the volume {run.settings.volume.name} belongs to the service {holder}"
+        cause = f"the volume {run.settings.volume.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: volume.name")
     return volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
 

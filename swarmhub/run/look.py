@@ -10,6 +10,7 @@ from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
 from swarmhub.engine import converge
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -187,9 +188,12 @@ class Look:
         return self._once("renewed", partial(renewal.observe, self._manager))
 
     def volume_holder(self) -> str:
-        """Return the name of another service that has the hub's volume mounted; nothing, if there is none."""
+        """Return the name of another hub that has the hub's volume mounted; nothing, if there is none.
+
+        A service of somebody's that saves the volume is no hub.
+        """
         name, hub = self._settings.volume.name, self._settings.hub.service
-        others = (one["Spec"] for one in self._services() if one["Spec"]["Name"] != hub)
+        others = (one["Spec"] for one in self._services() if (one["Spec"].get("Labels") or {}).get(LABEL, hub) != hub)
         return next((str(spec["Name"]) for spec in others if name in volume.mounted(spec)), "")
 
     def volume(self) -> Json | None:

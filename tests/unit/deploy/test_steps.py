@@ -330,10 +330,14 @@ def test_a_node_that_is_away_is_left_out(run: Run, hosts: Hosts) -> None:
 def test_the_volume_of_another_hub_is_refused(run: Run, hosts: Hosts) -> None:
     """Two hubs on one database would ruin it."""
     mounts = [{"Type": "volume", "Source": "jupyterhub-data", "Target": "/data"}]
-    other = {"Name": "hub-test", "TaskTemplate": {"ContainerSpec": {"Mounts": mounts}}}
-    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
+    saving = {"Name": "backup", "TaskTemplate": {"ContainerSpec": {"Mounts": mounts}}}
+    other = {**saving, "Name": "hub-test", "Labels": {"swarmhub.service": "hub-test"}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s8", "Spec": saving}]
+    assert every(run)["volume"].error is None
+    run.look.forget()
+    hosts[MANAGER].engine.answers["GET /services"].append({"ID": "s9", "Spec": other})
     assert str(every(run)["volume"].error) == (
-        f"{MANAGER}: volume: the volume jupyterhub-data belongs to the service hub-test. "
+        f"{MANAGER}: volume: the volume jupyterhub-data belongs to another hub, hub-test. "
         "Name another one in hosts.toml: volume.name"
     )
 
