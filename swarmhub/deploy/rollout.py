@@ -3,7 +3,7 @@
 1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
    A hub that was made by hand becomes ours, after its database has been tried.
 2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
-3. The proxy, the certificate's renewal, and the people whom the userlist adds or removes.
+3. The proxy, the certificate's renewal, and the users that the userlist adds or removes.
 4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.
 5. The release is recorded. The filter lets the new hub alone ask; what only the old one needed goes.
 
@@ -30,7 +30,8 @@ from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
 from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
 from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import PROXY_TOKEN, ExistingHub, Parts
+from swarmhub.services.hub import ExistingHub, Parts
+from swarmhub.settings.schema.model import PROXY_TOKEN
 
 
 def plan(run: Run, parts: Parts) -> Plan:
@@ -74,7 +75,7 @@ def plan(run: Run, parts: Parts) -> Plan:
 
 
 def proxy_plan(run: Run, parts: Parts | None) -> Plan:
-    """Plan the step `proxy`, the rollout's part for the proxy alone; without one of its own it stands on no `parts`."""
+    """Plan the step `proxy`, the rollout's part for the proxy alone; `parts` is None where the hub runs the proxy itself."""
     settings, found = run.settings, _found(run)
     if parts is None:
         return Plan(proxy.STEP, "it runs in the hub's container", tuple(_front(run, None)))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from swarmhub.engine import converge, specs
+from swarmhub.engine import converge, replicated, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import database
@@ -18,13 +18,13 @@ from swarmhub.services import network
 # By one of these in its image or command, or of these variables, a service is a JupyterHub.
 WORD = "jupyterhub"
 VARIABLES = ("DOCKER_NOTEBOOK_IMAGE", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL")
-# No stop of such a server is waited for longer: Swarm takes what is left.
+# So many names are told; a database may have thousands.
 ALL_NAMES = 20
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """A hub that has no label of ours, the servers that it has started, and whom its database knows."""
+    """A hub without our label, the servers that it has started, and the users in its database."""
 
     service: Json
     servers: tuple[Json, ...]
@@ -88,7 +88,7 @@ def _user(service: Json) -> str:
 def adopting(found: ByHand | None, console: bool, listed: Collection[str], manager: str) -> list[Change]:
     """Return what makes the service ours; it says who may log in because the database knows them, if that is how it is.
 
-    `console` tells whether the database lets people in, `listed` are those whom the userlist names.
+    `console` tells whether the database lets people in, `listed` are the names in the userlist.
     """
     if found is None:
         return []
@@ -100,12 +100,14 @@ def adopting(found: ByHand | None, console: bool, listed: Collection[str], manag
 
 def stopping(found: ByHand | None, manager: str) -> list[Change]:
     """Return what stops the servers that the hub before has started: neither the new hub nor its filter knows them."""
-    changes = []
-    for one in found.servers if found else ():
-        what, user = f"service {one['Spec']['Name']}", _user(one)
-        stop = partial(_remove, one["ID"])
-        changes.append(Change("stop", what, manager, stop, cost=Cost.NOTEBOOKS_STOP, people=(user,)))
-    return changes
+    return [
+        replace(
+            replicated.removal("service", one["Spec"]["Name"], one["ID"], manager, Cost.NOTEBOOKS_STOP),
+            verb="stop",
+            people=(_user(one),),
+        )
+        for one in (found.servers if found else ())
+    ]
 
 
 def _told(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
@@ -128,7 +130,3 @@ def _adopt(name: str, manager: Host, _: Progress) -> None:
     spec = copy.deepcopy(found["Spec"])
     spec["Labels"] = {**(spec.get("Labels") or {}), LABEL: name}
     manager.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
-
-
-def _remove(service: str, manager: Host, _: Progress) -> None:
-    manager.engine.delete(f"/services/{service}")

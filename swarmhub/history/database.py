@@ -42,7 +42,7 @@ class DatabaseState:
 
 @dataclass(frozen=True)
 class DatabasePeople:
-    """Whom a database knows, and who of them is an admin."""
+    """The users in a database, and which of them are admins."""
 
     names: tuple[str, ...]
     admins: tuple[str, ...]
@@ -54,7 +54,7 @@ def observe(manager: Host, database: Database) -> DatabaseState:
 
 
 def people(manager: Host, database: Database) -> DatabasePeople:
-    """Ask whom the database knows; nobody, where there is none yet.
+    """Ask for the users in the database; there are none, where there is no database yet.
 
     Raises:
         StepError: it cannot be read, or is no JupyterHub's.

@@ -23,13 +23,12 @@ from swarmhub.parallel import both
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import subdomains
 from swarmhub.settings import Settings, handed
+from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets, swarm_name
 
 STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
-# A proxy of its own takes routes from whoever has it.
-PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 SOCKET = "/var/run/docker.sock"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"

@@ -13,8 +13,9 @@ from swarmhub.engine import secrets as swarm_secrets
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.host import Json
 from swarmhub.plan.plans import Change, Cost
-from swarmhub.services.hub import IN_ENVIRONMENT, PROXY_TOKEN, Parts
+from swarmhub.services.hub import IN_ENVIRONMENT, Parts
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets
 
 STEP = "proxy"

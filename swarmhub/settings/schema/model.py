@@ -44,8 +44,8 @@ from swarmhub.settings.schema.volumes import taken
 Key = tuple[str | int, ...]
 PROFILED = ("profiles", "overrides", "folders")
 EndpointMode = Literal["vip", "dnsrr"]
-# It is mounted next to the operator's.
-OURS = "PROXY_TOKEN"
+# A separate proxy takes routes from everyone who has it. It is mounted next to the operator's secrets.
+PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
 
 
 class Hosts(Table):
@@ -121,8 +121,10 @@ class Secrets(Table):
 
     @model_validator(mode="after")
     def _none_of_ours(self) -> Self:
-        if OURS in self.names:
-            raise misplaced(f"{OURS!r} is swarmhub's own secret; name yours otherwise", "names", self.names.index(OURS))
+        if PROXY_TOKEN in self.names:
+            raise misplaced(
+                f"{PROXY_TOKEN!r} is swarmhub's own secret; name yours otherwise", "names", self.names.index(PROXY_TOKEN)
+            )
         return self
 
 

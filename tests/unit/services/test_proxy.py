@@ -7,8 +7,9 @@ import pytest
 from swarmhub.plan.plans import Change, Cost
 from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy
-from swarmhub.services.hub import PROXY_TOKEN, Parts
+from swarmhub.services.hub import Parts
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.model import PROXY_TOKEN
 from tests.unit.support.cluster import SECRETS, as_kept
 from tests.unit.support.fakes import MANAGER, NOTEBOOK, alone, settings
 
