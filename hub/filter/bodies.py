@@ -191,7 +191,7 @@ def _generic_resource(policy: Policy) -> Check:
 
 def _constraint(policy: Policy) -> Check:
     def check(value: Any, at: str) -> None:
-        if value not in allowed and not (isinstance(value, str) and re.fullmatch(f"node\\.id=={ID}", value, re.ASCII)):
+        if value not in allowed and not (isinstance(value, str) and re.fullmatch(f"node\\.id[!=]={ID}", value, re.ASCII)):
             raise Refused(f"{at} may not be {shown(value)}")
 
     allowed = [*policy.constraints, *_held(policy)]

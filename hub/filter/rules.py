@@ -27,6 +27,7 @@ VERSION: Shape = {"ApiVersion": ALL, "MinAPIVersion": ALL, "Version": ALL}
 NODE: Shape = {"ID": ALL, "Description": {"Hostname": ALL}, "Status": {"State": ALL}, "Spec": {"Availability": ALL}}
 NETWORK: Shape = {"Id": ALL, "Name": ALL, "IPAM": {"Config": ALL}}
 IMAGE: Shape = {"Id": ALL, "Config": {"Cmd": ALL}}
+SERVER: Shape = {"ID": ALL, "Spec": {"Name": ALL, "Labels": ALL}}
 # Of what is not the hub's it counts the addresses.
 SERVICE: Shape = {"ID": ALL, "Endpoint": {"VirtualIPs": {"NetworkID": ALL}}}
 TASK: Shape = {"ID": ALL, "Status": {"State": ALL}, "NetworksAttachments": {"Network": {"ID": ALL}}}
@@ -168,6 +169,8 @@ def _place(method: str, name: str | None) -> str:
 
 
 def _services(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
+    if own := _of_servers(rules, asked):
+        return Call("GET", f"{asked.version}/services", own, shape=SERVER)
     return Call("GET", f"{asked.version}/services", _filter("name", _filtered(asked, "name")), shape=SERVICE)
 
 
@@ -198,6 +201,8 @@ def _create_service(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 
 
 def _tasks(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
+    if own := _of_servers(rules, asked):
+        return Call("GET", f"{asked.version}/tasks", own)
     service = _filtered(asked, "service")
     if not service:
         return Call("GET", f"{asked.version}/tasks", shape=TASK)
@@ -234,6 +239,13 @@ def _create_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 def _remove_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
     owned = f"{asked.version}/configs/{name}"
     return Call("DELETE", f"{asked.version}/configs/{OWN}", owned=owned, is_ours=bodies.is_our_home)
+
+
+def _of_servers(rules: Rules, asked: Line) -> dict[str, str]:
+    """Return the query that asks for all of the hub's servers, if that is what is asked: by the label that they have."""
+    own = {"label": [f"{bodies.NOTEBOOKS}={rules.policy.service}"]}
+    is_own = "filters" in asked.query and decode(asked.query["filters"], "the parameter filters") == own
+    return {"filters": json.dumps(own)} if is_own else {}
 
 
 def _filter(key: str, value: str) -> dict[str, str]:
