@@ -197,6 +197,17 @@ def test_the_engine_is_asked_in_the_filters_words() -> None:
     assert (call.owned, call.method) == (f"{VERSION}/services/{ADA}", "GET")
 
 
+@pytest.mark.parametrize("kind", ["tasks", "services"])
+def test_all_of_the_hubs_servers_are_asked_for_by_their_label(kind: str) -> None:
+    """Its own label, as a whole: by another hub's, or a part of it, others' would be seen."""
+    own = judged("GET", f'{VERSION}/{kind}?filters={{"label":["swarmhub.notebooks=jupyterhub"]}}')
+    assert (own.owned, json.loads(own.query["filters"])) == ("", {"label": ["swarmhub.notebooks=jupyterhub"]})
+    for label in ("swarmhub.notebooks=jupyterhub-two", "swarmhub.notebooks", "swarmhub.service=jupyterhub"):
+        assert "the only filter here is" in refused("GET", f'{VERSION}/{kind}?filters={{"label":["{label}"]}}')
+    both = '{"label":["swarmhub.notebooks=jupyterhub","a"]}'
+    assert "the only filter here is" in refused("GET", f"{VERSION}/{kind}?filters={both}")
+
+
 def test_of_others_only_addresses_are_shown() -> None:
     """Their variables stay with the engine."""
     others = {
