@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hub.shared import spec
+from hub.shared.told import FILE
 from hub.spawner.follow import ENGINE_ERRORS
 from hub.spawner.service import Docker
 from hub.spawner.starts import Nodes
 
-# `fab status` reads it.
-FILE = Path("/run/swarmhub/servers.json")
 SECONDS = 30.0
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 
