@@ -14,7 +14,7 @@ from hub.spawner.follow import ENGINE_ERRORS
 from hub.spawner.service import Docker
 from hub.spawner.starts import Nodes
 
-SECONDS = 30.0
+SECONDS = 15.0
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 
 
