@@ -38,7 +38,15 @@ def nodes_plan(run: Run) -> Plan:
 
 
 def network_plan(run: Run, *, recreate: bool = False) -> Plan:
-    """Plan the step `network`."""
+    """Plan the step `network`.
+
+    Raises:
+        StepError: it differs and is in use, or another hub has it, and this one is not deployed yet.
+
+    """
+    if (holder := run.look.network_holder()) and run.look.service().service is None:
+        cause = f"the network {run.settings.network.name} belongs to another hub, {holder}"
+        raise StepError(run.manager, cause, "Name another one in hosts.toml: network.name")
     plan = network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
     if not run.settings.proxy.separate:
         return plan

@@ -164,10 +164,19 @@ class Look:
 
     def _beside(self, name: str) -> Json | None:
         found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
+        self._require_ours(found)
         if found and (user := servers.user(found)):  # an older hub has started it
             cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
             raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
         return found
+
+    def _require_ours(self, found: Json | None) -> None:
+        """Make sure that a service with a name of this hub's is not another hub's, nor a server of another hub's."""
+        labels = (found["Spec"].get("Labels") or {}) if found else {}
+        holder, hub = labels.get(LABEL) or labels.get(servers.LABEL), self._settings.hub.service
+        if found and holder not in (None, hub):
+            cause = f"the service {found['Spec']['Name']} belongs to another hub, {holder}"
+            raise StepError(self._manager.name, cause, "Name this hub otherwise in hosts.toml: hub.service")
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
@@ -185,7 +194,7 @@ class Look:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
         if not renewal.is_wanted(self._settings):
             return None
-        return self._once("renewed", partial(renewal.observe, self._manager))
+        return self._once("renewed", partial(renewal.observe, self._manager, self._settings))
 
     def volume_holder(self) -> str:
         """Return the name of another hub that has the hub's volume mounted; nothing, if there is none.
@@ -195,6 +204,13 @@ class Look:
         name, hub = self._settings.volume.name, self._settings.hub.service
         others = (one["Spec"] for one in self._services() if (one["Spec"].get("Labels") or {}).get(LABEL, hub) != hub)
         return next((str(spec["Name"]) for spec in others if name in volume.mounted(spec)), "")
+
+    def network_holder(self) -> str:
+        """Return the name of another hub that is on the hub's network; nothing, if there is none."""
+        found, hub = self.network(), self._settings.hub.service
+        on_it = [one for one in self._services() if found and found.id in network.targets(one)]
+        holders = [(one["Spec"].get("Labels") or {}).get(LABEL, hub) for one in on_it]
+        return next((one for one in holders if one != hub), "")
 
     def volume(self) -> Json | None:
         """Return the hub's volume."""
@@ -223,11 +239,15 @@ class Look:
 
     def service(self) -> ExistingHub:
         """Return the hub's service and its secrets."""
-        return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
+        found = self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
+        self._require_ours(found.service)
+        return found
 
     def firewall(self) -> ExistingFirewall:
         """Return the firewall's service and its tasks."""
-        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
+        found = self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
+        self._require_ours(found.service)
+        return found
 
     def firewall_image(self, host: str) -> str | None:
         """Return the id of the firewall's image on a host."""

@@ -342,6 +342,36 @@ def test_the_volume_of_another_hub_is_refused(run: Run, hosts: Hosts) -> None:
     )
 
 
+def test_the_network_of_another_hub_is_refused_before_the_first_deploy(run: Run, hosts: Hosts) -> None:
+    """Its firewall would cut this hub's servers off; who has deployed so already is let go on."""
+    answers = hosts[MANAGER].engine.answers
+    (network,) = [one for one in answers["GET /networks"] if one["Name"] == "jupyter"]
+    on_it = {"Networks": [{"Target": network["Id"]}], "ContainerSpec": {}}
+    other = {"Name": "hub-test", "Labels": {"swarmhub.service": "hub-test"}, "TaskTemplate": on_it}
+    answers["GET /services"] = [*answers["GET /services"], {"ID": "s9", "Spec": other}]
+    assert every(run)["network"].error is None
+    run.look.forget()
+    answers["GET /services/jupyterhub"] = None
+    assert str(every(run)["network"].error) == (
+        f"{MANAGER}: network: the network jupyter belongs to another hub, hub-test. "
+        "Name another one in hosts.toml: network.name"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"swarmhub.service": "hub-test"}, {"swarmhub.notebooks": "hub-test"}])
+def test_a_service_of_another_hub_is_not_taken_for_this_ones(run: Run, hosts: Hosts, labels: dict[str, str]) -> None:
+    """Names nest: the proxy of `hub` is called like the hub `hub-proxy`, a server of `hub` like the hub `hub-ada`."""
+    answers = hosts[MANAGER].engine.answers
+    answers["GET /services/jupyterhub"] = {
+        **answers["GET /services/jupyterhub"],
+        "Spec": {**answers["GET /services/jupyterhub"]["Spec"], "Labels": labels},
+    }
+    assert str(every(run)["service"].error) == (
+        f"{MANAGER}: service: the service jupyterhub belongs to another hub, hub-test. "
+        "Name this hub otherwise in hosts.toml: hub.service"
+    )
+
+
 def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:
     """A drained node stops no deploy."""
     hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"
