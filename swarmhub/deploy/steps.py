@@ -117,7 +117,7 @@ def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
         bare = next(host for host in lacking if run.look.firewall_image(host) is None)
         raise StepError(bare, f"has no image {firewall_image.tag(hub)}", prerequisites.PULL)
     wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run))
-    return firewall.plan(wanted, found, run.manager)
+    return firewall.plan(run.look.kept(wanted), found, run.manager)
 
 
 def _isolated(run: Run) -> firewall_spec.Servers | None:

@@ -9,7 +9,7 @@ from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
-from swarmhub.engine import converge
+from swarmhub.engine import converge, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
@@ -138,6 +138,10 @@ class Look:
         """Return the swarm; the manager must be one."""
         nodes.check_manager(self._manager.name, self.member(self._manager.name))
         return self._once("swarm", partial(nodes.observe_swarm, self._manager))
+
+    def kept(self, wanted: Json) -> Json:
+        """Return what the swarm's managers keep of a service's spec."""
+        return specs.kept(wanted, self.swarm().engine)
 
     def network(self) -> ExistingNetwork | None:
         """Return the overlay network."""

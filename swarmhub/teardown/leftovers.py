@@ -79,10 +79,11 @@ class OnNode:
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services, configs = engine.get("/services"), _records(engine, "configs", hub)
+    services = engine.get("/services")
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
     others = _others(strangers)
+    configs = _records(engine, "configs", hub, others)
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
     networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
     users = {
@@ -90,7 +91,7 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     }
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
+        secrets=tuple(one for one, _ in _records(engine, "secrets", hub, others)),
         configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
         homes=tuple(one for one, labels in configs if homes.LABEL in labels),
         networks=tuple(Thing(f"network {one['Name']}", f"/networks/{one['Id']}") for one in networks if not users[one["Id"]]),
@@ -121,17 +122,22 @@ def _is_our_node_label(name: str, others: Others) -> bool:
     return name.startswith(PREFIX) and not others.hubs
 
 
-def _records(engine: Engine, kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
+def _records(engine: Engine, kind: str, hub: str, others: Others) -> list[tuple[Thing, Mapping[str, str]]]:
     """Return what is ours of a kind, by name, each with its labels."""
-    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
+    is_alone = not others.hubs
+    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub, is_alone=is_alone)]
     found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
     return sorted(found, key=lambda one: one[0].name)
 
 
-def is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
-    """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own."""
+def is_ours(labels: Mapping[str, str] | None, hub: str, *, is_alone: bool = True) -> bool:
+    """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own.
+
+    What an older swarmhub has written does not always say whose it is: it goes with the last hub.
+    """
     ours = {name: value for name, value in (labels or {}).items() if name.startswith(PREFIX)}
-    return bool(ours) and LOCK not in ours and {ours[label] for label in OF_HUB if label in ours} <= {hub, entries.OF_ANY}
+    known = {hub, *([entries.OF_ANY] if is_alone else [])}
+    return bool(ours) and LOCK not in ours and {ours[label] for label in OF_HUB if label in ours} <= known
 
 
 def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:

@@ -9,6 +9,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps
+from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.images import build
@@ -478,3 +479,22 @@ def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> 
     assert {step: said for step, said in named.items() if said} == {
         "service": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
     }
+
+
+def updated(run: Run) -> set[str]:
+    """Return what a plan updates."""
+    return {change.what for plan in every(run).values() for change in plan.changes if change.verb == "update"}
+
+
+def test_an_upgraded_engine_gets_what_it_did_not_know(run: Run, hosts: Hosts) -> None:
+    """The plan after the upgrade adds it to each service; the one before is empty, though the swarm keeps less."""
+    answers = hosts[MANAGER].engine.answers
+    (listed,) = [node for node in answers["GET /nodes"] if node["Spec"]["Role"] == "manager"]
+    listed["Description"]["Engine"] = {"EngineVersion": "24.0.7"}
+    services = [answers[name] for name in answers if name.startswith("GET /services/") and isinstance(answers[name], dict)]
+    for one in [*services, *answers["GET /services"]]:
+        one["Spec"] = specs.kept(one["Spec"], 24)
+    assert updated(run) == set()
+    listed["Description"]["Engine"]["EngineVersion"] = "25.0.0"
+    run.look.forget()
+    assert updated(run) == {"service jupyterhub", "service jupyterhub_firewall"}

@@ -37,6 +37,12 @@ def test_labels_tell_whose_it_is(labels: dict[str, str] | None, ours: bool) -> N
     assert leftovers.is_ours(labels, HUB) is ours
 
 
+def test_what_is_nobodys_stays_for_the_last_hub() -> None:
+    """An entry of the history that an older swarmhub has written may be the other hub's."""
+    assert not leftovers.is_ours({"swarmhub.history": "entry"}, HUB, is_alone=False)
+    assert leftovers.is_ours({"swarmhub.history": HUB}, HUB, is_alone=False)
+
+
 def listed(id_: str, name: str, labels: dict[str, str] | None = None, network: str = "") -> dict[str, Any]:
     """Return something that the swarm keeps."""
     return {"ID": id_, "Spec": {"Name": name, "Labels": labels, "TaskTemplate": {"Networks": [{"Target": network}]}}}
