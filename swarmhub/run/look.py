@@ -45,7 +45,8 @@ class Look:
         """`asked` are the hosts that the run does not leave out."""
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
         self._asked = settings.hosts.all if asked is None else asked
-        self._away: dict[str, StepError] = {}
+        # A run goes on without them to its end, though they may answer again: its steps are to be about the same hosts.
+        self._left_out: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}
         self._asking: dict[object, Lock] = {}
 
@@ -87,7 +88,7 @@ class Look:
     def forget_all(self) -> None:
         """Ask again from here on, also the hosts that could not be reached."""
         self.forget()
-        self._away.clear()
+        self._left_out.clear()
 
     def members(self) -> dict[str, Member | StepError]:
         """Return what each host's engine says of itself, or why it says nothing."""
@@ -96,12 +97,12 @@ class Look:
 
     def member(self, host: str) -> Member:
         """Return what a host's engine says of itself; one that could not be reached once is not asked again by this run."""
-        if host in self._away:
-            raise self._away[host]
+        if host in self._left_out:
+            raise self._left_out[host]
         try:
             return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
         except StepError as error:
-            self._away[host] = error
+            self._left_out[host] = error
             raise
 
     def present(self) -> tuple[str, ...]:
