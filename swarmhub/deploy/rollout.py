@@ -38,7 +38,7 @@ def plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service` on what the steps before it left."""
     settings, manager, found = run.settings, run.manager, _found(run)
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
-    wanted = hub_service.desired(settings, run.secrets, parts)
+    wanted = run.look.kept(hub_service.desired(settings, run.secrets, parts))
     front = _front(run, parts)
     taken = _by_hand(run, parts)
     again = taken is not None or any(change.what == f"service {settings.hub.service}" for change in front)
@@ -48,7 +48,7 @@ def plan(run: Run, parts: Parts) -> Plan:
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
     before = run.look.releases()
     hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
-    of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None
+    of_filter = run.look.kept(engine_filter.desired(settings, parts)) if settings.hub.engine == "filter" else None
     whole = replace(
         hub,
         changes=(
@@ -100,12 +100,13 @@ def _front(run: Run, parts: Parts | None) -> list[Change]:
     there = renewal.ExistingRenewal(run.look.renewal(), run.look.service().secrets)
     if parts is None or not settings.proxy.separate:
         return [*proxy.removal(run.look.proxy(), manager), *renewal.removal(settings, there, manager)]
-    wanted = proxy.desired(settings, run.secrets, parts)
+    wanted = run.look.kept(proxy.desired(settings, run.secrets, parts))
     changes = proxy.changes(wanted, run.look.proxy(), run.look.service().service, manager, network.names(settings))
     if not renewal.is_wanted(settings):
         return [*changes, *renewal.removal(settings, there, manager)]
     request = replace(certs.desired(settings), by_proxy=True)
-    return [*changes, *renewal.changes(settings, request, renewal.desired(settings, request, parts), there, manager)]
+    of_renewal = run.look.kept(renewal.desired(settings, request, parts))
+    return [*changes, *renewal.changes(settings, request, of_renewal, there, manager)]
 
 
 def _working(run: Run) -> Sequence[RunningServer]:

@@ -38,7 +38,15 @@ def nodes_plan(run: Run) -> Plan:
 
 
 def network_plan(run: Run, *, recreate: bool = False) -> Plan:
-    """Plan the step `network`."""
+    """Plan the step `network`.
+
+    Raises:
+        StepError: it differs and is in use, or another hub has it, and this one is not deployed yet.
+
+    """
+    if (holder := run.look.network_holder()) and run.look.service().service is None:
+        cause = f"the network {run.settings.network.name} belongs to another hub, {holder}"
+        raise StepError(run.manager, cause, "Name another one in hosts.toml: network.name")
     plan = network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
     if not run.settings.proxy.separate:
         return plan
@@ -109,7 +117,7 @@ def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
         bare = next(host for host in lacking if run.look.firewall_image(host) is None)
         raise StepError(bare, f"has no image {firewall_image.tag(hub)}", prerequisites.PULL)
     wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run))
-    return firewall.plan(wanted, found, run.manager)
+    return firewall.plan(run.look.kept(wanted), found, run.manager)
 
 
 def _isolated(run: Run) -> firewall_spec.Servers | None:

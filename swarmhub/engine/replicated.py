@@ -127,6 +127,15 @@ def _restarts(path: str) -> bool:
     return path.startswith(("TaskTemplate", "EndpointSpec", "Mode"))
 
 
+def send(spec: Json, found: Json | None, host: Host, _: Progress) -> None:
+    """Make a service, or turn the one that was found into it."""
+    if found is None:
+        host.engine.post("/services/create", spec)
+    else:
+        # The version it was planned on: somebody else's update in between makes this one fail.
+        host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+
+
 @dataclass(frozen=True)
 class _Sender:
     wanted: dict[str, Any]
@@ -134,14 +143,11 @@ class _Sender:
     again: bool = False
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name, spec = self.wanted["Name"], resolved(host, self.wanted)
-        if self.found is None:
-            host.engine.post("/services/create", spec)
-        else:
-            spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
-            # The version it was planned on: somebody else's update in between makes this one fail.
-            found = host.engine.get(f"/services/{name}") if self.again else self.found
-            host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+        name, spec, found = self.wanted["Name"], resolved(host, self.wanted), self.found
+        if found is not None:
+            spec["TaskTemplate"]["ForceUpdate"] = found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
+            found = host.engine.get(f"/services/{name}") if self.again else found
+        send(spec, found, host, progress)
         converge.wait(host, name, progress)
 
 

@@ -8,18 +8,22 @@ from swarmhub.host import Json
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.settings import handed
 
-# Younger than the rest: an engine that does not know one keeps the table without it.
+# A manager whose engine is older drops these fields of a container's tables.
 YOUNGER = {"Privileges": "NoNewPrivileges", "Healthcheck": "StartInterval"}
+KNOWN_FROM = 25
+
+
+def kept(wanted: dict[str, Any], engine: int) -> dict[str, Any]:
+    """Return what a manager keeps of a spec, by its engine's major version."""
+    spec = copy.deepcopy(wanted)
+    for table, field in YOUNGER.items() if engine < KNOWN_FROM else ():
+        spec["TaskTemplate"]["ContainerSpec"].get(table, {}).pop(field, None)
+    return spec
 
 
 def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
     """Compare two whole specs; what an engine fills in by itself is no difference."""
-    wanted, found = _normal(wanted), _normal(spec)
-    for table, field in YOUNGER.items():
-        new, old = (one["TaskTemplate"]["ContainerSpec"].get(table) for one in (wanted, found))
-        if new and old is not None and field not in old:
-            new.pop(field, None)
-    return differences(wanted, found)
+    return differences(_normal(wanted), _normal(spec))
 
 
 def gist(spec: Json, networks: Sequence[str] = ()) -> str:

@@ -48,9 +48,9 @@ def names(users: Iterable[str]) -> str:
     return ", ".join(everybody) if len(everybody) <= MOST else f"{', '.join(everybody[:MOST])}, … ({len(everybody)} people)"
 
 
-def places(manager: Host, hub: str) -> tuple[HomeRecord, ...]:
-    """Ask a manager where the homes of a hub are, by name."""
-    found = configs.listed(manager, f"{LABEL}={hub}")
+def places(manager: Host, hub: str = "") -> tuple[HomeRecord, ...]:
+    """Ask a manager where the homes of a hub are, or those of all hubs, by name."""
+    found = configs.listed(manager, f"{LABEL}={hub}" if hub else LABEL)
     return tuple(HomeRecord(one.id, one.name, one.labels.get(USER, ""), one.labels.get(NODE, "")) for one in found)
 
 

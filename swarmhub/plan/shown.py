@@ -1,6 +1,7 @@
 """A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
 
 import json
+import shlex
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -13,6 +14,8 @@ from swarmhub.plan.hidden import HIDDEN
 LONGEST = 100
 # So much of what two long values share is left before the first letter that differs.
 SHARED = 20
+# Lists that are command lines, by the last part of their path: in Docker's words and in JupyterHub's.
+COMMANDS = ("args", "cmd", "command", "test")
 
 
 def lines(item: Difference) -> list[str]:
@@ -23,6 +26,8 @@ def lines(item: Difference) -> list[str]:
     tables = _tables(found, wanted)
     if parts := tables and differences(*tables, item.path):
         return [line for part in parts for line in lines(part)]
+    if _is(list, found, wanted) and item.path.rpartition(".")[2].lower() in COMMANDS:
+        return [f"{item.path}: {' → '.join(_command(one) for one in (found, wanted))}"]
     if _is(list, found, wanted):
         return [f"{item.path}: {text}" for text in _items(found or [], wanted or [])]
     return [f"{item.path}: {' → '.join(_cut([_text(found), _text(wanted)]))}"]
@@ -61,6 +66,10 @@ def _items(found: list[Any], wanted: list[Any]) -> list[str]:
         texts = _cut([_text(one) for one in (*removed, *added)])
         return [f"{'removed' if number < len(removed) else 'added'} {text}" for number, text in enumerate(texts)]
     return [" → ".join(", ".join(_text(one) for one in order) for order in (found, wanted))]
+
+
+def _command(words: list[str] | None) -> str:
+    return _text(shlex.join(map(str, words or [])))
 
 
 def _text(value: Any) -> str:

@@ -13,7 +13,7 @@ from swarmhub.engine import replicated, specs
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Progress
-from swarmhub.services.hub import SOCKET, Parts
+from swarmhub.services.hub import DATA, NETWORK, SOCKET, Parts
 from swarmhub.settings import Settings, handed
 
 # The engine's ping is no question that the hub has.
@@ -79,12 +79,13 @@ def after(wanted: Json | None, found: Json | None, manager: str) -> list[Change]
 def of_hub(hub: Json, found: Json) -> Json:
     """Return the spec that a filter has for the hub of a spec: of its image, letting it have the images that it hands out."""
     spec: Json = copy.deepcopy(found["Spec"])
-    container = spec["TaskTemplate"]["ContainerSpec"]
-    now = policy.load(specs.environment(container))[0]
     its = hub["TaskTemplate"]["ContainerSpec"]
-    tables = json.loads(specs.environment(its)[handed.VARIABLE])
-    container["Image"] = its["Image"]
-    return _allowing(spec, policy.of(tables, now.service, now.networks[0], now.reserved))
+    environment = specs.environment(its)
+    tables = json.loads(environment[handed.VARIABLE])
+    spec["TaskTemplate"]["ContainerSpec"]["Image"] = its["Image"]
+    # Not by the filter's own policy, which somebody may have broken.
+    reserved = tuple(mount["Source"] for mount in its["Mounts"] if mount["Target"] in (DATA, policy.FOLDER))
+    return _allowing(spec, policy.of(tables, hub["Name"], environment[NETWORK], reserved))
 
 
 def _widened(wanted: Json, found: Json) -> Json:

@@ -30,6 +30,8 @@ STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SOCKET = "/var/run/docker.sock"
+# Where the volume is in the hub, and the variable with the name of the servers' network.
+DATA, NETWORK = "/data", "DOCKER_NETWORK_NAME"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
@@ -98,7 +100,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     environment = {
         **_proxy_environment(settings),
         **({"DOCKER_HOST": f"unix://{policy.SOCKET}"} if hub.engine == "filter" else {}),
-        "DOCKER_NETWORK_NAME": settings.network.name,
+        NETWORK: settings.network.name,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
         "GITHUB_URL": settings.github.web_url,
@@ -116,7 +118,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Mounts": [
             # live/ holds links into archive/: the whole folder or nothing.
             *([{"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True}] if is_alone else []),
-            {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
+            {"Type": "volume", "Source": settings.volume.name, "Target": DATA},
             _engine_mount(settings),
             *([above] if above else []),
         ],

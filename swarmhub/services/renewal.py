@@ -25,7 +25,6 @@ from swarmhub.services.hub import Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import swarm_name
 
-STATE = f"{FOLDER}/swarmhub-renewal.json"
 SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
@@ -61,15 +60,20 @@ def name(settings: Settings) -> str:
     return services.renewal(settings.hub.service)
 
 
+def state(settings: Settings) -> str:
+    """Return the file in which the service keeps how it stands; each hub has its own."""
+    return f"{FOLDER}/swarmhub-renewal-{settings.hub.service}.json"
+
+
 def is_wanted(settings: Settings) -> bool:
     """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
     is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
     return settings.proxy.separate and is_answered and not settings.certs.is_own
 
 
-def observe(manager: Host) -> RenewalState | None:
+def observe(manager: Host, settings: Settings) -> RenewalState | None:
     """Read how the renewal stands; None where none was tried yet."""
-    found = manager.run("cat", STATE)
+    found = manager.run("cat", state(settings))
     try:
         return read(json.loads(found.out)) if not found.code else None
     except ValueError:
@@ -113,7 +117,12 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
     )
     command = ["certbot", *certbot.renewal(wanted)]
     limit = LIMIT_SECONDS + (wanted.dns.propagation if wanted.dns else 0)
-    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, "LIMIT": str(limit), **wanted.environment}
+    environment = {
+        "CHAIN": certs.place(settings, certs.CHAIN),
+        "STATE": state(settings),
+        "LIMIT": str(limit),
+        **wanted.environment,
+    }
     container = {
         "Image": wanted.image,
         "Command": ["python3", IN_CONTAINER, *command],

@@ -9,6 +9,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps
+from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.images import build
@@ -342,6 +343,36 @@ def test_the_volume_of_another_hub_is_refused(run: Run, hosts: Hosts) -> None:
     )
 
 
+def test_the_network_of_another_hub_is_refused_before_the_first_deploy(run: Run, hosts: Hosts) -> None:
+    """Its firewall would cut this hub's servers off; who has deployed so already is let go on."""
+    answers = hosts[MANAGER].engine.answers
+    (network,) = [one for one in answers["GET /networks"] if one["Name"] == "jupyter"]
+    on_it = {"Networks": [{"Target": network["Id"]}], "ContainerSpec": {}}
+    other = {"Name": "hub-test", "Labels": {"swarmhub.service": "hub-test"}, "TaskTemplate": on_it}
+    answers["GET /services"] = [*answers["GET /services"], {"ID": "s9", "Spec": other}]
+    assert every(run)["network"].error is None
+    run.look.forget()
+    answers["GET /services/jupyterhub"] = None
+    assert str(every(run)["network"].error) == (
+        f"{MANAGER}: network: the network jupyter belongs to another hub, hub-test. "
+        "Name another one in hosts.toml: network.name"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"swarmhub.service": "hub-test"}, {"swarmhub.notebooks": "hub-test"}])
+def test_a_service_of_another_hub_is_not_taken_for_this_ones(run: Run, hosts: Hosts, labels: dict[str, str]) -> None:
+    """Names nest: the proxy of `hub` is called like the hub `hub-proxy`, a server of `hub` like the hub `hub-ada`."""
+    answers = hosts[MANAGER].engine.answers
+    answers["GET /services/jupyterhub"] = {
+        **answers["GET /services/jupyterhub"],
+        "Spec": {**answers["GET /services/jupyterhub"]["Spec"], "Labels": labels},
+    }
+    assert str(every(run)["service"].error) == (
+        f"{MANAGER}: service: the service jupyterhub belongs to another hub, hub-test. "
+        "Name this hub otherwise in hosts.toml: hub.service"
+    )
+
+
 def test_a_node_with_less_trouble_is_told_in_the_summary(run: Run, hosts: Hosts) -> None:
     """A drained node stops no deploy."""
     hosts[MANAGER].engine.answers["GET /nodes"][1]["Spec"]["Availability"] = "drain"
@@ -448,3 +479,22 @@ def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> 
     assert {step: said for step, said in named.items() if said} == {
         "service": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
     }
+
+
+def updated(run: Run) -> set[str]:
+    """Return what a plan updates."""
+    return {change.what for plan in every(run).values() for change in plan.changes if change.verb == "update"}
+
+
+def test_an_upgraded_engine_gets_what_it_did_not_know(run: Run, hosts: Hosts) -> None:
+    """The plan after the upgrade adds it to each service; the one before is empty, though the swarm keeps less."""
+    answers = hosts[MANAGER].engine.answers
+    (listed,) = [node for node in answers["GET /nodes"] if node["Spec"]["Role"] == "manager"]
+    listed["Description"]["Engine"] = {"EngineVersion": "24.0.7"}
+    services = [answers[name] for name in answers if name.startswith("GET /services/") and isinstance(answers[name], dict)]
+    for one in [*services, *answers["GET /services"]]:
+        one["Spec"] = specs.kept(one["Spec"], 24)
+    assert updated(run) == set()
+    listed["Description"]["Engine"]["EngineVersion"] = "25.0.0"
+    run.look.forget()
+    assert updated(run) == {"service jupyterhub", "service jupyterhub_firewall"}

@@ -61,38 +61,34 @@ NONE: dict[str, Any] = {"CredentialSpec": None, "SELinuxContext": None}
 LOCKED: dict[str, Any] = changed(Privileges={"NoNewPrivileges": True})
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [NONE, NONE | {"NoNewPrivileges": True}],
-    ids=["an older engine, which leaves out what it does not know", "one that knows it"],
+CHECK: dict[str, Any] = {"Test": ["CMD", "true"], "Interval": 2}
+YOUNG = changed(
+    Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}}, Healthcheck=CHECK | {"StartInterval": 1}
 )
-def test_a_privilege_that_was_sent_is_no_difference(kept: dict[str, Any]) -> None:
-    """A plan is empty after a deploy, whatever the engine."""
-    assert specs.compare(LOCKED, changed(Privileges=kept)) == ()
+OLD = changed(Privileges={"SELinuxContext": {"Disable": True}}, Healthcheck=CHECK)
 
 
-@pytest.mark.parametrize("kept", [None, NONE | {"NoNewPrivileges": False}], ids=["no table", "by a hand"])
-def test_a_privilege_that_was_never_sent_is_a_difference(kept: dict[str, Any] | None) -> None:
-    """A service of an older release gets it."""
-    found = changed(Privileges=kept) if kept else SPEC
-    (difference,) = specs.compare(LOCKED, found)
-    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
+def test_what_an_old_manager_would_drop_is_not_wanted_of_it() -> None:
+    """A plan is empty after a deploy, whatever the engine; what is wanted stays as it was."""
+    before = copy.deepcopy(YOUNG)
+    assert (specs.kept(YOUNG, 24), specs.kept(YOUNG, 25), YOUNG) == (OLD, before, before)
+    assert specs.kept(SPEC, 24) == SPEC
+    assert specs.compare(specs.kept(LOCKED, 24), changed(Privileges=NONE)) == ()
 
 
-def test_other_privileges_count_on_an_old_engine_too() -> None:
-    """It knows SELinux."""
-    wanted = changed(Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}})
-    assert [item.path for item in specs.compare(wanted, changed(Privileges=NONE))] == [
-        "TaskTemplate.ContainerSpec.Privileges.SELinuxContext"
+def test_what_the_engine_knows_after_an_upgrade_is_a_difference() -> None:
+    """What was left out is added by the next deploy."""
+    assert [item.path.rpartition("ContainerSpec.")[2] for item in specs.compare(specs.kept(YOUNG, 25), OLD)] == [
+        "Privileges.NoNewPrivileges",
+        "Healthcheck.StartInterval",
     ]
 
 
-def test_a_health_check_of_an_older_engine_is_none_the_worse() -> None:
-    """It does not know how often a task that starts is asked."""
-    check = {"Test": ["CMD", "true"], "Interval": 2}
-    wanted = changed(Healthcheck=check | {"StartInterval": 1})
-    assert specs.compare(wanted, changed(Healthcheck=check)) == ()
-    assert specs.compare(wanted, changed(Healthcheck=check | {"StartInterval": 3}))
+@pytest.mark.parametrize("kept", [None, NONE, NONE | {"NoNewPrivileges": False}], ids=["no table", "never sent", "by a hand"])
+def test_a_privilege_that_is_missing_is_a_difference(kept: dict[str, Any] | None) -> None:
+    """A service of an older release gets it."""
+    (difference,) = specs.compare(LOCKED, changed(Privileges=kept) if kept else SPEC)
+    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
 
 
 @pytest.mark.parametrize(

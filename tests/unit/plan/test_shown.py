@@ -52,6 +52,16 @@ def test_of_two_hidden_values_it_is_told_that_they_differ() -> None:
     assert lines(Difference("Env.TOKEN", "a", "b")) == ["Env.TOKEN: another value (hidden)"]
 
 
+@pytest.mark.parametrize("path", ["TaskTemplate.ContainerSpec.Command", "jupyterhub.Spawner.args", "Healthcheck.Test"])
+def test_a_command_line_is_shown_whole_before_and_after(path: str) -> None:
+    """A line for each word would say nothing of it; however long it is, it can be read."""
+    found, wanted = ["certbot", "renew", "--webroot-path", "/a b", "-q"], ["certbot", "renew", "--standalone", LONG]
+    assert lines(Difference(path, found, wanted)) == [
+        f"{path}: certbot renew --webroot-path '/a b' -q → certbot renew --standalone {LONG}"
+    ]
+    assert lines(Difference(path, None, ["sh"])) == [f"{path}: nothing → sh"]
+
+
 MOUNTS = [{"Type": "volume", "Source": name, "Target": f"/{name}"} for name in ("a", "b", "c")]
 
 

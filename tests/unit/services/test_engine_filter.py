@@ -157,3 +157,12 @@ def test_a_filter_that_somebody_has_broken_is_mended() -> None:
     broken["TaskTemplate"]["ContainerSpec"]["Env"] = ["SWARMHUB_FILTER=nonsense"]
     (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": broken}, MANAGER)
     assert images(getattr(change.apply, "wanted")) == ["a"]  # noqa: B009
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{broken", None], ids=["empty", "none", "broken", "no variable"])
+def test_the_filter_of_a_hub_is_made_from_the_hub_alone(text: str | None) -> None:
+    """A rollback mends a policy that somebody has broken; it is just what a deploy of that hub would make."""
+    found = copy.deepcopy(desired())
+    container(found)["Env"] = [] if text is None else [f"{policy.VARIABLE}={text}"]
+    hub = hub_service.desired(GIVEN, SECRETS, PARTS)
+    assert engine_filter.of_hub(hub, {"Spec": found}) == desired()

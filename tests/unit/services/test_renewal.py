@@ -206,7 +206,9 @@ def test_the_hub_does_not_see_it_among_its_own() -> None:
 )
 def test_how_it_stands_is_read_off_its_file(said: Output, state: RenewalState | None) -> None:
     """Before the first try there is none."""
-    assert renewal.observe(FakeHost(commands={f"cat {renewal.STATE}": said})) == state
+    assert (
+        renewal.observe(FakeHost(commands={"cat /etc/letsencrypt/swarmhub-renewal-jupyterhub.json": said}), settings()) == state
+    )
 
 
 @pytest.mark.parametrize(

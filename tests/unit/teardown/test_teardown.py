@@ -10,7 +10,7 @@ from swarmhub.errors import StepError, UsageError
 from swarmhub.host import EngineError, Output
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.teardown import teardown
-from swarmhub.teardown.leftovers import OnCluster, OnNode
+from swarmhub.teardown.leftovers import OnCluster, OnNode, Others
 from tests.unit.support.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in_turn, settings
 from tests.unit.support.swarms import notebook
 
@@ -25,7 +25,7 @@ CLUSTER = OnCluster(
     networks=(Thing("network jupyter", "/networks/net"),),
     shared={},
     labels={"n2": ("swarmhub.waits",)},
-    strangers=frozenset(),
+    others=Others(),
 )
 EMPTY = OnNode((), (), (), (), (), (), ())
 HOMES = tuple(Thing(f"home-{user}", f"/volumes/home-{user}") for user in ("ada", "grace", "knuth"))
@@ -39,7 +39,7 @@ NODES = {
     ),
     WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",), homes=HOMES),
 }
-NOTHING = OnCluster((), (), (), (), (), {}, {}, frozenset())
+NOTHING = OnCluster((), (), (), (), (), {}, {}, Others())
 
 
 def planned(cluster: OnCluster = CLUSTER, nodes: Any = NODES, *, with_data: bool = False) -> Plan:

@@ -25,6 +25,11 @@ RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
 NO_IMAGE, NO_NODE = task("rejected", "No such image: x"), task("pending", "no suitable node (1 node not available)")
 
 
+def labelled(labels: dict[str, str] | None) -> dict[str, Any]:
+    """Return a service that somebody has made."""
+    return {"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}}
+
+
 def engine(*states: Any, **more: Any) -> Docker:
     """Return an engine on which a server goes through these tasks."""
     answers: dict[str, Any] = {
@@ -238,18 +243,19 @@ def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "labels",
+    "there",
     [
-        {"swarmhub.service": "jupyterhub"},
-        {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"},
-        {"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"},
-        None,
+        labelled({"swarmhub.service": "jupyterhub"}),
+        labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"}),
+        labelled({"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"}),
+        labelled(None),
+        refused(403),
     ],
-    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's"],
+    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's", "what the filter hides"],
 )
-def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, labels: dict[str, str] | None) -> None:
+def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, there: Any) -> None:
     """Neither the start removes it nor whoever stops the server that did not start."""
-    docker = engine(inspect_service={"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}})
+    docker = engine(inspect_service=there)
     spawner = made(docker, monkeypatch)
     with pytest.raises(SpawnException) as told:
         asyncio.run(spawner.start())
