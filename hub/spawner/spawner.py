@@ -214,7 +214,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         await self._make_way()
         self.object_id = (await self.create_object())[self.object_id_key]
         self.log.info("Created service %s (%s)", self.object_name, self.object_id)
-        return await self._follow("" if node or not home else home.volume)
+        return await self._follow("" if node or not home else home.record)
 
     async def _make_way(self) -> None:
         """Remove what an earlier start has left, and nothing else of that name.
@@ -256,9 +256,9 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             except OSError as error:
                 words = f"Your home cannot be made on the file server. {reading.ASK}"
                 raise homes.NotHere(words, "home", f"{home.folder}: {error}") from None
-        node = await homes.find(self.docker, home.volume) if home.volume else None
+        node = await homes.find(self.docker, home.record) if home.record else None
         if node:
-            await homes.node_up(self.docker, node, home.volume)
+            await homes.node_up(self.docker, node, home.record)
         return node
 
     async def _follow(self, volume: str) -> tuple[str, int]:

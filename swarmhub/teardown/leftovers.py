@@ -1,7 +1,7 @@
 """What a deployment has left on the cluster: found by label, by the names in hosts.toml, and by the tags that are ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.shared import services as beside
@@ -43,7 +43,10 @@ class OnCluster:
 
 @dataclass(frozen=True)
 class OnNode:
-    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep."""
+    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep.
+
+    `by_hand` are the homes that somebody else has made: they have no label of ours, and are not ours to remove.
+    """
 
     containers: tuple[Thing, ...]
     images: tuple[Thing, ...]
@@ -52,6 +55,7 @@ class OnNode:
     volumes: tuple[Thing, ...]
     homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
 
 
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
@@ -126,7 +130,13 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
         volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
         homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
         certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
+        by_hand=_by_hand(listed, settings),
     )
+
+
+def _by_hand(volumes: Sequence[Json], settings: Settings) -> tuple[str, ...]:
+    template = settings.home.name
+    return tuple(one["Name"] for one in volumes if not homes.is_one(one) and homes.owner(one, template) is not None)
 
 
 def _volume(volume: Json) -> Thing:

@@ -9,6 +9,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps, takeover
+from swarmhub.deploy.standalone import Standalone
 from swarmhub.errors import StepError
 from swarmhub.history.database import Database
 from swarmhub.plan.plans import Change, Cost, Plan
@@ -166,13 +167,13 @@ def test_one_that_runs_on_another_manager_is_refused() -> None:
     task = {"Status": {"State": "running"}, "NodeID": "n9"}
     host = FakeHost(MANAGER, {"GET /tasks": [task], "GET /services": [], **once(PEOPLE)})
     with pytest.raises(StepError, match=r"runs on another node \(n9\)\. Its volume and certificate are there"):
-        takeover.observe(host, "n1", BY_HAND, DATA)
+        takeover.observe(host, "n1", BY_HAND, Standalone(), DATA)
 
 
 def test_its_database_is_read_with_its_own_image_before_ours_is_built() -> None:
     """A plan shows who is in."""
     host = FakeHost(MANAGER, {"GET /tasks": [], "GET /services": [], **once(PEOPLE)})
-    found = takeover.observe(host, "n1", BY_HAND, DATA)
+    found = takeover.observe(host, "n1", BY_HAND, Standalone(), DATA)
     assert found is not None
     assert found.people.names == ("ada", "linus")
     assert host.engine.sent("POST /containers/create").body["Image"] == "jupyterhub:latest"
@@ -182,4 +183,4 @@ def test_a_hub_of_ours_is_none_that_was_made_by_hand() -> None:
     """Nor is no hub."""
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
-    assert [takeover.observe(FakeHost(), "n1", one, DATA) for one in (ours, None)] == [None, None]
+    assert [takeover.observe(FakeHost(), "n1", one, Standalone(), DATA) for one in (ours, None)] == [None, None]

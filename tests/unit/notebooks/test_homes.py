@@ -34,7 +34,7 @@ def test_the_swarm_knows_on_which_node_a_home_is() -> None:
 def test_a_node_knows_which_homes_it_has(listed: list[object] | None) -> None:
     """By the label of their volumes."""
     host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": listed}})
-    assert homes.volumes(host, "jupyterhub") == ((ADA,) if listed else ())
+    assert homes.volumes(host, "jupyterhub", "{username}") == ((ADA,) if listed else ())
     assert host.engine.requests[0].params == {"filters": {"label": ["swarmhub.home=jupyterhub"]}}
 
 
@@ -42,7 +42,7 @@ def test_a_node_knows_which_homes_it_has(listed: list[object] | None) -> None:
 def test_what_is_only_mounted_on_a_node_is_no_home_of_it(elsewhere: dict[str, Any]) -> None:
     """Another node may mount the same files."""
     host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": [home_volume("ada") | elsewhere]}})
-    assert homes.volumes(host, "jupyterhub") == ()
+    assert homes.volumes(host, "jupyterhub", "{username}") == ()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_record_is_made_or_corrected(known: tuple[HomeRecord, ...]) -> None:
     """One change for each node, however many people have their homes there."""
     manager = FakeHost()
     for place in known:
-        configs.create(manager, place.volume, LABELS | {homes.NODE: place.node}, {})
+        configs.create(manager, place.name, LABELS | {homes.NODE: place.node}, {})
     (change,) = homes.recording(known, {"n2": [ADA, GRACE]}, HOSTS, "jupyterhub", MANAGER)
     assert change.sentence == f"record the homes of ada, grace, which {WORKER1} has, on {MANAGER}"
     change.apply(manager, FakeProgress())
