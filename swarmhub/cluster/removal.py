@@ -41,7 +41,7 @@ def observe(host: Host, settings: Settings) -> Volumes:
         if mount.get("Type") == "volume" and SERVICE_LABEL in (container.get("Labels") or {})
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
-    owners = {one["Name"]: homes.owner(one, settings.home.name) for one in listed}
+    owners = {one["Name"]: homes.owner(one, settings.home.template) for one in listed}
     users = {user for user in owners.values() if user is not None}
     others = [one for one in listed if owners[one["Name"]] is None and one["Name"] != services.engine(settings.hub.service)]
     # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 from swarmhub.engine import containers, specs
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.parallel import every
 from swarmhub.plan.plans import Change, Cost, Progress
@@ -16,7 +17,7 @@ WORD = "jupyterhub"
 VARIABLES = ("DOCKER_NOTEBOOK_IMAGE", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL")
 SOCKET = "/var/run/docker.sock"
 # An engine starts such a container with itself, even one that was stopped.
-ALWAYS = "always"
+ALWAYS, NEVER = "always", "no"
 BACK = "docs/moving-in.md, Going back"
 
 
@@ -34,7 +35,7 @@ class Standalone:
 
 
 def observe(manager: Host, volume: str, listed: Sequence[Json]) -> Standalone:
-    """Ask what the `listed` containers, which have the hub's volume, are, and which servers the hubs among them have started."""
+    """Ask what the `listed` containers are, which have the hub's volume, and which servers hubs among them have started."""
     found = [one for one in _inspected(manager, listed) if _mode(one, volume)]
     hubs = [one for one in found if _is_hub(one)]
     others = [_name(one) for one in found if one not in hubs and one["State"]["Running"] and _mode(one, volume) == "rw"]
@@ -84,7 +85,7 @@ def taking(found: Standalone, hub: str, manager: str, gist: str) -> list[Change]
             "take over",
             f"container {_name(one)}, made by hand,",
             manager,
-            partial(_stop, one["Id"]),
+            partial(_stop, one),
             cost=Cost.TAKEOVER,
             gist=f"it stops, and {_stays(one)}; {gist}",
             undo=partial(_start_again, one, hub),
@@ -97,8 +98,8 @@ def stopping(found: Standalone, manager: str) -> list[Change]:
     """Return what stops the servers, which no hub knows any more; their volumes stay."""
     if not found.servers:
         return []
-    ids, users = [one["Id"] for one in found.servers], sorted({_user(one) for one in found.servers})
-    act = partial(_stop_all, tuple(ids))
+    users = sorted({_user(one) for one in found.servers})
+    act = partial(_stop_all, found.servers)
     return [Change("stop", "the servers of DockerSpawner", manager, act, cost=Cost.NOTEBOOKS_STOP, people=tuple(users))]
 
 
@@ -149,14 +150,20 @@ def _stays(container: Json) -> str:
     return "goes (--rm)" if container["HostConfig"]["AutoRemove"] else f"stays: docker start {_name(container)} leads back"
 
 
-def _stop(container: str, manager: Host, _: Progress) -> None:
+def _stop(container: Json, manager: Host, _: Progress) -> None:
     """Stop it for good: with another restart policy it would come up with the engine, on the database of the new hub."""
-    manager.engine.post(f"/containers/{container}/update", {"RestartPolicy": {"Name": "no"}})
-    manager.engine.post(f"/containers/{container}/stop")
+    at = f"/containers/{container['Id']}"
+    try:
+        if _policy(container) not in ("", NEVER):
+            manager.engine.post(f"{at}/update", {"RestartPolicy": {"Name": NEVER}})
+        manager.engine.post(f"{at}/stop")
+    except EngineError as error:
+        if error.status != HTTPStatus.NOT_FOUND:  # it has ended by itself, and was removed
+            raise
 
 
-def _stop_all(ids: Sequence[str], manager: Host, progress: Progress) -> None:
-    every([partial(_stop, one, manager, progress) for one in ids])
+def _stop_all(found: Sequence[Json], manager: Host, progress: Progress) -> None:
+    every([partial(_stop, one, manager, progress) for one in found])
 
 
 def _start_again(container: Json, hub: str, manager: Host, progress: Progress) -> None:

@@ -126,7 +126,7 @@ class Look:
         if not self._settings.home.is_on_one_node:
             return ()
         settings = self._settings
-        ask = partial(homes.volumes, self._hosts[host], settings.hub.service, settings.home.name)
+        ask = partial(homes.volumes, self._hosts[host], settings.hub.service, settings.home.template)
         return self._once(("homes", host), ask)
 
     def places(self) -> tuple[HomeRecord, ...]:

@@ -30,7 +30,7 @@ def remove(settings: Settings, look: Look, api: HubApi, manager: Host, hosts: Ma
     # A hub whose database was put back knows nothing of a server that still runs.
     left = [one for one in servers.observe(manager, hub) if one.user.startswith(PREFIX)]
     errors += _each(partial(_remove, manager, "service", one.service, one.service) for one in left)
-    begins = beginning(settings.home.name, hub)
+    begins = beginning(settings.home.template, hub)
     errors += _each(partial(_volumes, host, begins) for host in hosts.values())
     errors += _each([partial(_configs, manager, begins)])
     if settings.home.keep and settings.home.type != "volume":

@@ -135,7 +135,7 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
 
 
 def _by_hand(volumes: Sequence[Json], settings: Settings) -> tuple[str, ...]:
-    template = settings.home.name
+    template = settings.home.template
     return tuple(one["Name"] for one in volumes if not homes.is_one(one) and homes.owner(one, template) is not None)
 
 

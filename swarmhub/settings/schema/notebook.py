@@ -154,6 +154,11 @@ class Home(Storage):
         None, description="Size of a new home, such as `5G`: for `volume`, where the nodes have XFS with project quotas."
     )
 
+    @property
+    def template(self) -> str:
+        """Return the template of the volumes' names; nothing where homes are no volumes on a node."""
+        return self.name if self.is_on_one_node else ""
+
     @model_validator(mode="after")
     def _quota_fits(self) -> Self:
         if self.quota and not self.is_on_one_node:

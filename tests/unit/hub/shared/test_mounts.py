@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from dockerspawner import DockerSpawner
 
 from hub.shared import mounts
 from hub.shared.mounts import Home
@@ -103,6 +104,24 @@ def test_a_name_is_filled_in(name: str, volume: str, folder: str) -> None:
     """By user, server and profile."""
     names = Names("ada-l", "lab", "Big")
     assert (made(names, name=name).mount["Source"], made(names, name=name, type="path", path="/h").folder) == (volume, folder)
+
+
+WHOLE = "jupyterhub-user-{username}"
+
+
+@pytest.mark.parametrize("user", ["ada", "a.b", "user@example.org", "Ada", "a-b_c", "josé", "x" * 80])
+def test_a_whole_name_is_the_one_that_dockerspawner_has_made(user: str) -> None:
+    """Its own escaping, since 12.0; a name that begins with text is whole, however long it is."""
+    found = made(Names(user), name=WHOLE)
+    assert found.mount["Source"] == WHOLE.format(username=DockerSpawner._escape(user))
+    assert found.record == mounts.short(found.mount["Source"])
+
+
+@pytest.mark.parametrize(("name", "begins"), [("{username}", "hub-home-"), (WHOLE, "jupyterhub-user-"), ("x" * 60, "x" * 50)])
+def test_names_of_homes_begin_alike(name: str, begins: str) -> None:
+    """Those of records, too, which end in a hash where the volume's name is too long for Swarm."""
+    assert mounts.beginning(name, "hub") == begins
+    assert made(Names("y" * 80), name=name).record.startswith(mounts.beginning(name, "jupyterhub"))
 
 
 def test_a_long_name_ends_in_a_hash() -> None:
