@@ -49,7 +49,8 @@ def plan(run: Run, parts: Parts) -> Plan:
         gist = specs.gist(wanted, network.names(settings))
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
     before = run.look.releases()
-    hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
+    release = releases.draft(settings, wanted, parts, before)
+    hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None)
     of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None
     whole = replace(
         hub,

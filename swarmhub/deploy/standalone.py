@@ -170,7 +170,7 @@ def _start_again(container: Json, hub: str, manager: Host, progress: Progress) -
     """Start a hub again, unless the new one is there already: two would have one database open."""
     name = _name(container)
     if manager.engine.find(f"/services/{hub}"):
-        progress.log(manager.name, f"the service {hub} is there; to the container {name} leads: {BACK}")
+        progress.log(manager.name, f"to go back to {name}: docker service rm {hub}; docker start {name}; and see {BACK}")
         return
     manager.engine.post(f"/containers/{container['Id']}/update", {"RestartPolicy": {"Name": _policy(container)}})
     manager.engine.post(f"/containers/{container['Id']}/start")

@@ -131,7 +131,7 @@ def test_it_is_not_started_beside_a_new_hub(progress: FakeProgress) -> None:
     assert change.undo
     change.undo(manager, progress)
     assert manager.engine.asked("POST") == []
-    assert "docs/moving-in.md, Going back" in str(progress.lines)
+    assert "docker service rm jupyterhub; docker start jupyterhub; and see docs/moving-in.md, Going back" in str(progress.lines)
 
 
 def test_servers_stop_at_once_with_their_users_named() -> None:

@@ -14,6 +14,8 @@ from swarmhub.errors import StepError
 from swarmhub.history.database import Database
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
+from tests.unit.deploy.test_standalone import HUB as CONTAINER
+from tests.unit.deploy.test_standalone import SERVER as CONTAINER_SERVER
 from tests.unit.support.cluster import NETWORK, Hosts
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
 
@@ -184,3 +186,52 @@ def test_a_hub_of_ours_is_none_that_was_made_by_hand() -> None:
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
     assert [takeover.observe(FakeHost(), "n1", one, Standalone(), DATA) for one in (ours, None)] == [None, None]
+
+
+@pytest.fixture
+def composed(run: Run, hosts: Hosts) -> Run:
+    """Return a run on a cluster without a hub, where one runs as a plain container and has started a server."""
+    engine = hosts[MANAGER].engine
+    engine.answers.pop("GET /services/jupyterhub")
+    engine.answers["GET /services"] = []
+    engine.answers["GET /containers/json"] = [{"Id": one["Id"], "Labels": {}} for one in (CONTAINER, CONTAINER_SERVER)]
+    engine.answers |= {f"GET /containers/{one['Id']}/json": one for one in (CONTAINER, CONTAINER_SERVER)}
+    return run
+
+
+def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run) -> None:
+    """Both must never have the database open; its servers stop, too, and their users are named."""
+    plan = rollout(composed)
+    done = [f"{one.verb} {one.what.partition(',')[0].partition(' in ')[0]}" for one in plan.changes]
+    assert done[-7:] == [
+        "check the hub's configuration",
+        "check the hub's database",
+        "take over container jupyterhub",
+        "stop the servers of DockerSpawner",
+        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "open jupyterhub-data to the hub's user",
+        "create service jupyterhub",
+    ]
+    assert {cost for one in plan.changes if (cost := one.cost) is not Cost.NOTHING} == {Cost.TAKEOVER, Cost.NOTEBOOKS_STOP}
+    assert "its database knows 2 users: ada, linus (admin)" in change(composed, "take over", "container jupyterhub").gist
+
+
+def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts) -> None:
+    """Somebody has started it again; the hub that runs is not touched."""
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    found = takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(CONTAINER,)), DATA)
+    assert found is not None
+    assert (found.service, [one.what for one in takeover.adopting(found, "jupyterhub", True, (), MANAGER)]) == (
+        None,
+        ["container jupyterhub, made by hand,"],
+    )
+
+
+def test_a_volume_that_something_else_writes_to_is_refused() -> None:
+    """Before the hub is there; later a copy may be made of it."""
+    with pytest.raises(StepError, match="not known to be a JupyterHub: db"):
+        takeover.observe(FakeHost(), "n1", None, Standalone(others=("db",)), DATA)
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    assert takeover.observe(FakeHost(), "n1", ours, Standalone(others=("db",)), DATA) is None
