@@ -12,7 +12,7 @@ from swarmhub.notebooks import servers
 from swarmhub.parallel import every
 from swarmhub.plan.plans import Change, Cost, Progress
 
-# By one of these in its name, image or command, or of these variables, something is a JupyterHub.
+# By this word in its image or command, or by one of these variables, something is a JupyterHub.
 WORD = "jupyterhub"
 VARIABLES = ("DOCKER_NOTEBOOK_IMAGE", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL")
 SOCKET = "/var/run/docker.sock"
@@ -53,16 +53,16 @@ def elsewhere(manager: Host) -> tuple[tuple[str, str], ...]:
         for one in listed
         if containers.is_plain(one)
         and any(mount.get("Destination") == SOCKET for mount in one.get("Mounts") or [])
-        and is_hub((one["Image"], one.get("Command", "")), ())
+        and is_hub(one["Image"], [one["Command"]], ())
     ]
     return tuple(
         (one["Names"][0].lstrip("/"), mount["Name"]) for one in hubs for mount in one["Mounts"] if mount.get("Type") == "volume"
     )
 
 
-def is_hub(words: Iterable[str], variables: Collection[str]) -> bool:
-    """Tell by an image's name, a command's words and the variables whether something is a JupyterHub."""
-    return any(WORD in word.rpartition("/")[2] for word in words) or bool(set(VARIABLES) & set(variables))
+def is_hub(image: str, words: Iterable[str], variables: Collection[str]) -> bool:
+    """Tell by the image's name, the command's words and the variables whether something is a JupyterHub."""
+    return any(WORD in word for word in (image.rpartition("/")[2], *words)) or bool(set(VARIABLES) & set(variables))
 
 
 def refuse_others(found: Standalone, volume: str, manager: str) -> None:
@@ -104,8 +104,8 @@ def stopping(found: Standalone, manager: str) -> list[Change]:
 
 
 def image(found: Standalone) -> str:
-    """Return the image of a hub, which can read its database."""
-    return next((str(one["Config"]["Image"]) for one in found.hubs), "")
+    """Return the id of a hub's image, which can read its database; the name may be another image's by now."""
+    return next((str(one["Image"]) for one in found.hubs), "")
 
 
 def _inspected(manager: Host, listed: Sequence[Json]) -> list[Json]:
@@ -121,8 +121,8 @@ def _mode(container: Json, volume: str) -> str:
 
 def _is_hub(container: Json) -> bool:
     config = container["Config"]
-    words = [_name(container), config["Image"], *(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
-    return is_hub(words, specs.environment(config))
+    words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+    return is_hub(config["Image"], words, specs.environment(config))
 
 
 def _comes_up(container: Json) -> bool:

@@ -64,8 +64,8 @@ def require_hub(service: Json, manager: str) -> None:
     """
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
-    words = [container["Image"], *(container.get("Command") or []), *(container.get("Args") or [])]
-    if standalone.is_hub(words, specs.environment(container)):
+    words = [*(container.get("Command") or []), *(container.get("Args") or [])]
+    if standalone.is_hub(container["Image"], words, specs.environment(container)):
         return
     labels = ", ".join(f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()) or "none"
     cause = f"the service {spec['Name']} is no JupyterHub: image {container['Image'].partition('@')[0]}, labels {labels}"

@@ -17,6 +17,7 @@ DATA = "jupyterhub-data"
 # As docker compose leaves that of jupyterhub-deploy-docker.
 HUB: dict[str, Any] = {
     "Id": "h1",
+    "Image": "sha256:0a1b",
     "Name": "/jupyterhub",
     "State": {"Running": True},
     "HostConfig": {"RestartPolicy": {"Name": "always"}, "AutoRemove": False},
@@ -155,7 +156,7 @@ def test_a_server_that_has_ended_meanwhile_is_no_error() -> None:
 def test_a_hub_with_another_volume_is_told() -> None:
     """Docker compose puts the project before a volume's name; a server is no hub, whatever its command is called."""
     mounts = [{"Type": "bind", "Destination": "/var/run/docker.sock"}, {"Type": "volume", "Name": "example_jupyterhub-data"}]
-    made: dict[str, Any] = {"Names": ["/jupyterhub"], "Image": "hub:1", "Command": "jupyterhub -f x", "Mounts": mounts}
+    made: dict[str, Any] = {"Names": ["/jupyterhub"], "Image": "hub:1", "Command": "jupyterhub -f /srv/x.py", "Mounts": mounts}
     server = made | {"Names": ["/jupyter-ada"], "Command": "jupyterhub-singleuser", "Mounts": mounts[1:]}
     manager = FakeHost(answers={"GET /containers/json": [made, server]})
     assert standalone.elsewhere(manager) == (("jupyterhub", "example_jupyterhub-data"),)

@@ -222,6 +222,7 @@ def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
     found = takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(CONTAINER,)), DATA)
     assert found is not None
+    assert hosts[MANAGER].engine.sent("POST /containers/create").body["Image"] == "sha256:0a1b"
     assert (found.service, [one.what for one in takeover.adopting(found, "jupyterhub", True, (), MANAGER)]) == (
         None,
         ["container jupyterhub, made by hand,"],
