@@ -25,6 +25,7 @@ from swarmhub.history import database, releases
 from swarmhub.history.database import Database
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers
+from swarmhub.notebooks.homes import HomeVolume
 from swarmhub.notebooks.servers import RunningServer
 from swarmhub.people import plans as user_plans
 from swarmhub.plan.plans import Change, Plan
@@ -55,7 +56,7 @@ def plan(run: Run, parts: Parts) -> Plan:
     whole = replace(
         hub,
         changes=(
-            *takeover.adopting(taken, settings.hub.service, settings.access.console, user_plans.wanted(run).allowed, manager),
+            *takeover.adopting(taken, settings.hub.service, _told(run, taken), manager),
             *engine_filter.before(of_filter, run.look.engine_filter(), manager),
             *front,
             *user_plans.before_service(run).changes,
@@ -116,9 +117,23 @@ def _working(run: Run) -> Sequence[RunningServer]:
     return servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
 
 
+def _told(run: Run, taken: ByHand | None) -> str:
+    allowed, nobodys = user_plans.wanted(run).allowed, homes.nobodys(_homes(run, _nodes(run)))
+    return takeover.told(taken, run.settings.access.console, allowed, nobodys)
+
+
+def _nodes(run: Run) -> dict[str, str]:
+    """Return the hosts that answer by the ids of their nodes."""
+    return {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
+
+
+def _homes(run: Run, hosts: Mapping[str, str]) -> dict[str, tuple[HomeVolume, ...]]:
+    return {node: run.look.homes(host) for node, host in hosts.items()}
+
+
 def _recording(run: Run) -> list[Change]:
-    hosts = {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
-    held = {node: run.look.homes(host) for node, host in hosts.items()}
+    hosts = _nodes(run)
+    held = _homes(run, hosts)
     known, nodes = run.look.places(), {node.id for node in run.look.swarm().nodes}
     found = homes.unrecorded(known, held, nodes)
     if doubtful := homes.doubtful(found, held):

@@ -91,14 +91,10 @@ def _user(service: Json) -> str:
     return specs.environment(service["Spec"]["TaskTemplate"]["ContainerSpec"]).get(servers.USER, "")
 
 
-def adopting(found: ByHand | None, hub: str, console: bool, listed: Collection[str], manager: str) -> list[Change]:
-    """Return what makes the hub ours; it says who may log in because the database knows them, if that is how it is.
-
-    `console` tells whether the database lets people in, `listed` are the names in the userlist.
-    """
+def adopting(found: ByHand | None, hub: str, gist: str, manager: str) -> list[Change]:
+    """Return what makes the hub ours; the `gist` is what `told` says."""
     if found is None:
         return []
-    gist = _told(found.people, console, listed)
     stopped = standalone.taking(found.containers, hub, manager, gist)
     if found.service is None:
         return stopped
@@ -122,7 +118,16 @@ def stopping(found: ByHand | None, manager: str) -> list[Change]:
     return [*services, *standalone.stopping(found.containers, manager)]
 
 
-def _told(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
+def told(found: ByHand | None, console: bool, listed: Collection[str], nobodys: Sequence[str]) -> str:
+    """Return who may log in because the database knows them, if that is how it is, and which volumes are nobody's home.
+
+    `console` tells whether the database lets people in, `listed` are the names in the userlist.
+    """
+    left = f"; no user has such a name, so these volumes stay as they are: {_names(nobodys, ())}" if nobodys else ""
+    return _who(found.people, console, listed) + left if found else ""
+
+
+def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
     known = f"its database knows {len(people.names)} users: {_names(people.names, people.admins)}"
     others = [one for one in people.names if one not in listed]
     if not others:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.shared import mounts
-from hub.shared.mounts import is_on_one_node, is_whole, short
+from hub.shared.mounts import beginning, is_on_one_node, is_whole, short
 from swarmhub.engine import configs
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Progress
@@ -34,7 +34,10 @@ class HomeRecord:
 
 @dataclass(frozen=True)
 class HomeVolume:
-    """A home's volume on a node, and when it was made; `by_hand` tells that it has no label of a hub's."""
+    """A home's volume on a node, and when it was made; `by_hand` tells that it has no label of a hub's.
+
+    There is no user where the name begins like a home's and is none that the hub would give to anybody.
+    """
 
     name: str
     user: str
@@ -68,11 +71,16 @@ def volumes(host: Host, hub: str, template: str) -> tuple[HomeVolume, ...]:
     listed = host.engine.get("/volumes", **query).get("Volumes") or []
     here = [one for one in listed if is_on_one_node(one["Driver"], one.get("Options") or {}) and _hub(one, hub) == hub]
     found = [
-        HomeVolume(one["Name"], user, datetime.fromisoformat(one["CreatedAt"]), by_hand=not is_one(one))
+        HomeVolume(one["Name"], user or "", datetime.fromisoformat(one["CreatedAt"]), by_hand=not is_one(one))
         for one in here
-        if (user := owner(one, template)) is not None
+        if (user := owner(one, template)) is not None or one["Name"].startswith(beginning(template, hub))
     ]
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def nobodys(held: Mapping[str, Iterable[HomeVolume]]) -> list[str]:
+    """Return the names of volumes that begin like homes and are nobody's, as dockerspawner before 12.0 may have named them."""
+    return sorted({one.name for there in held.values() for one in there if not one.user})
 
 
 def owner(volume: Json, template: str) -> str | None:
@@ -118,7 +126,7 @@ def unrecorded(
     recorded = {one.name for one in known if one.node in nodes}
     newest: dict[str, tuple[HomeVolume, str]] = {}
     for node, there in held.items():
-        for one in there:
+        for one in filter(lambda one: one.user, there):
             if short(one.name) not in recorded and (one.name not in newest or one.made > newest[one.name][0].made):
                 newest[one.name] = (one, node)
     found: dict[str, list[HomeVolume]] = {}

@@ -17,7 +17,7 @@ from swarmhub.run.run import Run
 from tests.unit.deploy.test_standalone import HUB as CONTAINER
 from tests.unit.deploy.test_standalone import SERVER as CONTAINER_SERVER
 from tests.unit.support.cluster import NETWORK, Hosts
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, home_volume, once
 
 # As the commands of a manual installation leave it.
 BY_HAND: dict[str, Any] = {
@@ -216,6 +216,17 @@ def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run
     assert "its database knows 2 users: ada, linus (admin)" in change(composed, "take over", "container jupyterhub").gist
 
 
+def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> None:
+    """As an older dockerspawner has named them: their users would find an empty home."""
+    home = composed.settings.home.model_copy(update={"name": "jupyterhub-user-{username}"})
+    composed.__dict__["settings"] = composed.settings.model_copy(update={"home": home})
+    volume = home_volume("x", name="jupyterhub-user-a_2Eb") | {"Labels": None}
+    hosts[MANAGER].engine.answers["GET /volumes"] = {"Volumes": [volume]}
+    gist = change(composed, "take over", "container jupyterhub").gist
+    assert gist.endswith("; no user has such a name, so these volumes stay as they are: jupyterhub-user-a_2Eb")
+    assert [one for one in rollout(composed).changes if one.verb == "record" and "homes" in one.what] == []
+
+
 def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts) -> None:
     """Somebody has started it again; the hub that runs is not touched."""
     ours = copy.deepcopy(BY_HAND)
@@ -223,7 +234,7 @@ def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts
     found = takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(CONTAINER,)), DATA)
     assert found is not None
     assert hosts[MANAGER].engine.sent("POST /containers/create").body["Image"] == "sha256:0a1b"
-    assert (found.service, [one.what for one in takeover.adopting(found, "jupyterhub", True, (), MANAGER)]) == (
+    assert (found.service, [one.what for one in takeover.adopting(found, "jupyterhub", "", MANAGER)]) == (
         None,
         ["container jupyterhub, made by hand,"],
     )
