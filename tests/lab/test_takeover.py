@@ -1,4 +1,4 @@
-"""Hubs that were made by hand are taken over: one that is a service, about 80 s; one of docker compose, about 60 s."""
+"""Hubs that were made by hand are taken over: one that is a service, about 80 s; one of docker compose, about 90 s."""
 
 import json
 from collections.abc import Iterator
@@ -231,17 +231,34 @@ def _state(lab: Lab) -> str:
     return lab.docker("inspect", HUB, "--format", "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}")
 
 
-def test_a_hub_of_compose_is_taken_over_with_its_homes(composed: Lab, tmp_path: Path) -> None:
-    """The container stops for good and stays, its servers stop, and who had a home finds the files; about 60 s."""
-    hosts = variant(tmp_path, ("[notebook]\n", HOME))
-    asked = composed.fab("deploy", hosts=hosts)
+@pytest.fixture(scope="module")
+def with_homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a hosts.toml that names the homes of before."""
+    return variant(tmp_path_factory.mktemp("homes"), ("[notebook]\n", HOME))
+
+
+def test_a_hub_of_compose_runs_again_where_a_deploy_fails(composed: Lab, with_homes: Path) -> None:
+    """Its port is taken from the proxy by something else; what the deploy has pulled is there for the next one."""
+    composed.docker("run", "--detach", "--name", "taker", "--publish", "443:443", f"{CACHE}:{HUB}", "sleep", "600")
+    try:
+        done = composed.fab("deploy", "--yes", hosts=with_homes)
+    finally:
+        composed.docker("rm", "--force", "taker")
+    assert (done.code, f"the container {HUB} runs again" in done.out) == (1, True), done.text
+    assert _state(composed) == "running always"
+    composed.wait(lambda: '"ready": true' in _asks_container(composed, "GET", "users"), 60, "the hub of compose is not back")
+
+
+def test_a_hub_of_compose_is_taken_over_with_its_homes(composed: Lab, with_homes: Path) -> None:
+    """The container stops for good and stays, its servers stop, and who had a home finds the files."""
+    asked = composed.fab("deploy", hosts=with_homes)
     assert (asked.code, "a hub that was made by hand is taken over" in asked.err) == (2, True), asked.text
     assert f"take over container {HUB}, made by hand, on {MANAGER}" in asked.out
     assert f"its database knows 2 users: {AWKWARD}, linus (admin)" in asked.out
     assert f"stop the servers of DockerSpawner on {MANAGER} (notebooks stop: 1 ({AWKWARD}))" in asked.out
     assert f"record the homes of {AWKWARD}, which {MANAGER} has, on {MANAGER}" in asked.out
     assert _state(composed) == "running always"
-    done = composed.fab("deploy", "--yes", hosts=hosts)
+    done = composed.fab("deploy", "--yes", hosts=with_homes)
     assert done.code == 0, done.text
     assert (_state(composed), composed.docker("ps", "-q", "--filter", f"name=jupyter-{ESCAPED}")) == ("exited no", "")
     people = {one["name"]: one["admin"] for one in json.loads(composed.hub_api("GET", "users"))}
