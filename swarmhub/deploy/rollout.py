@@ -144,7 +144,7 @@ def _recording(run: Run) -> list[Change]:
 def _doubt(found: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> tuple[str, str]:
     """Return what is wrong, and what helps, where homes that were made by hand are on several nodes."""
     told = "; ".join(f"{name} is on {', '.join(hosts[node] for node in nodes)}" for name, nodes in found.items())
-    cause = f"which of the volumes is the home cannot be told, and no label says it: {told}"
+    cause = f"homes are on several nodes, and no label tells which is in use: {told}"
     return cause, "Remove those that are not wanted (docker volume rm), or record the node of one: docs/moving-in.md"
 
 
