@@ -200,8 +200,7 @@ def composed(used: Lab) -> Iterator[Lab]:
     try:
         used.wait(lambda: _asks_container(used, "GET", "users"), 60, "the hub of compose does not answer")
         _asks_container(used, "POST", f"users/{AWKWARD}")
-        _asks_container(used, "POST", f"users/{AWKWARD}/server")
-        used.wait(lambda: '"ready": true' in _asks_container(used, "GET", "users"), 60, f"{AWKWARD}'s server does not start")
+        _start_in_container(used)
         write = "echo kept > /home/jovyan/work/notes && chown -R 1000 /home/jovyan/work"
         used.docker("exec", "--user", "0", f"jupyter-{ESCAPED}", "sh", "-c", write)
         yield used
@@ -227,6 +226,11 @@ def _asks_container(lab: Lab, method: str, path: str) -> str:
     return ""
 
 
+def _start_in_container(lab: Lab) -> None:
+    _asks_container(lab, "POST", f"users/{AWKWARD}/server")
+    lab.wait(lambda: '"ready": true' in _asks_container(lab, "GET", "users"), 60, f"{AWKWARD}'s server does not start")
+
+
 def _state(lab: Lab) -> str:
     return lab.docker("inspect", HUB, "--format", "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}")
 
@@ -246,7 +250,9 @@ def test_a_hub_of_compose_runs_again_where_a_deploy_fails(composed: Lab, with_ho
         composed.docker("rm", "--force", "taker")
     assert (done.code, f"the container {HUB} runs again" in done.out) == (1, True), done.text
     assert _state(composed) == "running always"
-    composed.wait(lambda: '"ready": true' in _asks_container(composed, "GET", "users"), 60, "the hub of compose is not back")
+    # By JupyterHub's default the hub has stopped its servers when it ended.
+    composed.wait(lambda: _asks_container(composed, "GET", "users"), 60, "the hub of compose is not back")
+    _start_in_container(composed)
 
 
 def test_a_hub_of_compose_is_taken_over_with_its_homes(composed: Lab, with_homes: Path) -> None:
