@@ -118,7 +118,7 @@ def by_hand(bare: Lab) -> Lab:
     where = ("--constraint", "node.role == manager")
     command = (f"{CACHE}:{HUB}", "jupyterhub", "-f", FILE, "--debug")
     bare.docker("service", "create", "--detach", "--name", HUB, *publish, *where, *words, *command)
-    bare.wait(lambda: _asks(bare, "GET", "users"), 60, "the hub that was made by hand does not answer")
+    bare.wait(lambda: _asks(bare, "GET", "users").startswith("["), 60, "the hub that was made by hand does not answer")
     _asks(bare, "POST", "users/grace/server")
     bare.wait(lambda: '"ready": true' in _asks(bare, "GET", "users"), 60, "grace's server does not start")
     return bare
@@ -198,7 +198,7 @@ def composed(used: Lab) -> Iterator[Lab]:
     place = ("--network", "jupyterhub-network", "--publish", "8000:8000", "--restart", "always")
     used.docker("run", "--detach", "--name", HUB, *place, *path, *mounts, f"{CACHE}:{HUB}", "jupyterhub", "-f", FILE)
     try:
-        used.wait(lambda: _asks_container(used, "GET", "users"), 60, "the hub of compose does not answer")
+        used.wait(lambda: _asks_container(used, "GET", "users").startswith("["), 60, "the hub of compose does not answer")
         _asks_container(used, "POST", f"users/{AWKWARD}")
         _start_in_container(used)
         write = "echo kept > /home/jovyan/work/notes && chown -R 1000 /home/jovyan/work"
@@ -251,7 +251,7 @@ def test_a_hub_of_compose_runs_again_where_a_deploy_fails(composed: Lab, with_ho
     assert (done.code, f"the container {HUB} runs again" in done.out) == (1, True), done.text
     assert _state(composed) == "running always"
     # By JupyterHub's default the hub has stopped its servers when it ended.
-    composed.wait(lambda: _asks_container(composed, "GET", "users"), 60, "the hub of compose is not back")
+    composed.wait(lambda: _asks_container(composed, "GET", "users").startswith("["), 60, "the hub of compose is not back")
     _start_in_container(composed)
 
 
