@@ -111,7 +111,8 @@ def config(policy: Policy, body: Any) -> None:
     table({"Name": text, "Data": text, "Labels": anything}, needs=("Name", "Data", "Labels"))(body, "")
     name, labels = body["Name"], body["Labels"]
     if isinstance(labels, dict) and HOME in labels:
-        matching(rf"(?=.{{1,{LONGEST}}}\Z){re.escape(policy.service)}-home-[A-Za-z0-9_.-]+")(name, "Name")
+        begins = re.escape(mounts.beginning(policy.home["name"], policy.service))
+        matching(rf"(?=.{{1,{LONGEST}}}\Z){begins}[A-Za-z0-9_.-]*")(name, "Name")
         one_of("e30=")(body["Data"], "Data")  # {}
         table({HOME: one_of(policy.service), USER: text, NODE: matching(ID)}, needs=(USER, NODE))(labels, "Labels")
         return

@@ -16,6 +16,7 @@ from hub.filter.bodies import Json, Said
 from hub.filter.fields import Refused, decode, shown
 from hub.filter.line import Line
 from hub.filter.policy import Policy
+from hub.shared import mounts
 
 # Stands in a call for the id of what has been found to be the hub's.
 OWN = "{id}"
@@ -225,8 +226,9 @@ def _network(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 
 def _configs(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
     wanted = _filtered(asked, "name")
-    if not wanted.startswith(f"{rules.policy.service}-"):
-        raise Refused(f"configs are listed by a name that begins with {rules.policy.service}-")
+    begins = (f"{rules.policy.service}-", mounts.beginning(rules.policy.home["name"], rules.policy.service))
+    if not wanted.startswith(begins):
+        raise Refused(f"configs are listed by a name that begins with {' or '.join(dict.fromkeys(begins))}")
     return Call("GET", f"{asked.version}/configs", _filter("name", wanted), shape=CONFIG, lists=bodies.is_our_config)
 
 

@@ -223,7 +223,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         node = await self._find(home) if home else None
         mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
         at = [*self._wish(), *([f"node.id=={node}"] if node else [])]
-        volume = "" if node or not home else home.volume
+        volume = "" if node or not home else home.record
         self._given = Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
         self._netloc = self._own_netloc
         self.image, self.default_url = server["image"], server["default_url"]
@@ -313,9 +313,9 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         """Make the home's folder where one is needed; return the node that has the home, if one has."""
         if home.folder:
             await homes.have_folder(home.folder, self.tables["home"]["owner"])
-        node = await homes.find(self.docker, home.volume) if home.volume else None
+        node = await homes.find(self.docker, home.record) if home.record else None
         if node:
-            await homes.node_up(self.docker, node, home.volume)
+            await homes.node_up(self.docker, node, home.record)
         return node
 
     def _failure(self, words: str, reason: str, detail: str) -> SpawnException:

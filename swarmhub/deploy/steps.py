@@ -8,7 +8,7 @@ from functools import partial
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
-from swarmhub.deploy import on_nodes, prerequisites, rollout
+from swarmhub.deploy import on_nodes, prerequisites, rollout, standalone
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -64,7 +64,13 @@ def volume_plan(run: Run) -> Plan:
     if holder := run.look.volume_holder():
         cause = f"the volume {run.settings.volume.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: volume.name")
-    return volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
+    plan = volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
+    if run.look.volume():
+        return plan
+    # A hub that is not taken over would go on beside the new one, which knows none of its users.
+    told = "; ".join(f"{hub}, a hub made by hand, has {name}" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
+    hint = f"; to take over what there is, set volume.name in hosts.toml: {told}" if told else ""
+    return replace(plan, changes=tuple(replace(one, gist=one.gist + hint) for one in plan.changes))
 
 
 def certs_plan(run: Run) -> Plan:

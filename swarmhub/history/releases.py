@@ -67,12 +67,18 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
 
 
-def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
-    """Return the service's plan with the database copied and opened before it, and the release recorded after it."""
+def around(
+    plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str, *, by_hand: bool = False
+) -> Plan:
+    """Return the service's plan with the database copied and opened before it, and the release recorded after it.
+
+    `by_hand` tells that the database is taken over from a hub that is no service.
+    """
     # Not with the image that runs: it may be gone, and the new one is there.
     kept = Database(new.settings["volume"]["name"], new.hub_image)
     changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
-    if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
+    is_upgraded = any(change.cost is Cost.HUB_RESTART for change in changes) if found else by_hand
+    if is_upgraded:
         changes = (database.copy(kept, new.copy, manager), *changes)
     else:
         new = replace(new, copy="")

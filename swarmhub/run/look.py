@@ -62,6 +62,7 @@ class Look:
             self.firewall,
             self.service,
             self.volume,
+            self.volume_containers,
             self.releases,
             self.holder,
             self.places,
@@ -125,7 +126,9 @@ class Look:
         """Return the homes that a host holds; none are sought where the settings keep them on no one node."""
         if not self._settings.home.is_on_one_node:
             return ()
-        return self._once(("homes", host), partial(homes.volumes, self._hosts[host], self._settings.hub.service))
+        settings = self._settings
+        ask = partial(homes.volumes, self._hosts[host], settings.hub.service, settings.home.template)
+        return self._once(("homes", host), ask)
 
     def places(self) -> tuple[HomeRecord, ...]:
         """Return on which nodes the homes are, by the swarm's records."""
@@ -220,6 +223,10 @@ class Look:
     def volume(self) -> Json | None:
         """Return the hub's volume."""
         return self._once("volume", partial(volume.observe, self._manager, self._settings.volume.name))
+
+    def volume_containers(self) -> tuple[Json, ...]:
+        """Return the containers on the manager that somebody else has made, and that have the hub's volume."""
+        return self._once("volume's containers", partial(volume.containers, self._manager, self._settings.volume.name))
 
     def certificate(self) -> Certificate | None:
         """Return the certificate on the manager."""

@@ -65,7 +65,10 @@ class OnCluster:
 
 @dataclass(frozen=True)
 class OnNode:
-    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep."""
+    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep.
+
+    `by_hand` are the homes that somebody else has made: they have no label of ours, and are not ours to remove.
+    """
 
     containers: tuple[Thing, ...]
     images: tuple[Thing, ...]
@@ -74,6 +77,7 @@ class OnNode:
     volumes: tuple[Thing, ...]
     homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
 
 
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
@@ -171,7 +175,13 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
         volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
         homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
         certificate=_certificate(host, settings, others) if host.name in settings.hosts.managers else (),
+        by_hand=_by_hand(listed, settings),
     )
+
+
+def _by_hand(volumes: Sequence[Json], settings: Settings) -> tuple[str, ...]:
+    template = settings.home.template
+    return tuple(one["Name"] for one in volumes if not homes.is_one(one) and homes.owner(one, template) is not None)
 
 
 def _volume(volume: Json) -> Thing:

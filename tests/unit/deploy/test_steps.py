@@ -114,6 +114,31 @@ def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> 
     assert (done[4], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
 
 
+def test_homes_made_by_hand_on_several_nodes_are_refused(run: Run, hosts: Hosts) -> None:
+    """The plan names volume and nodes: a guess could give somebody an empty home."""
+    before = run.settings.home.model_copy(update={"name": "jupyterhub-user-{username}"})
+    run.__dict__["settings"] = run.settings.model_copy(update={"home": before})
+    for host in (WORKER1, WORKER2):
+        volume = home_volume("ada", name="jupyterhub-user-ada") | {"Labels": None}
+        hosts[host].engine.answers["GET /volumes"] = {"Volumes": [volume]}
+    error = every(run)["service"].error
+    assert error is not None
+    assert f"jupyterhub-user-ada is on {WORKER1}, {WORKER2}" in str(error)
+
+
+def test_a_new_volume_beside_a_hub_made_by_hand_tells_of_its(run: Run, empty: Hosts) -> None:
+    """Docker compose puts the project's name before the volume's: the new hub would know nobody."""
+    mounts = [{"Type": "bind", "Destination": "/var/run/docker.sock"}, {"Type": "volume", "Name": "x_jupyterhub-data"}]
+    empty[MANAGER].engine.answers["GET /containers/json"] = [
+        {"Id": "h1", "Names": ["/jupyterhub"], "Image": "jupyterhub", "Command": "jupyterhub", "Mounts": mounts}
+    ]
+    (change,) = every(run)["volume"].changes
+    assert change.gist == (
+        "local; to take over what there is, set volume.name in hosts.toml: "
+        "jupyterhub, a hub made by hand, has x_jupyterhub-data"
+    )
+
+
 def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
     """A file server has them, whatever volumes there are."""
     shared = run.settings.home.model_copy(update={"type": "path", "path": "/mnt/homes"})

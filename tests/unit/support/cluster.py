@@ -97,6 +97,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         "GET /swarm": {"ID": "cluster"},
         "GET /networks": [_network(settings)],
         "GET /services": [],
+        "GET /containers/json": [],
         f"GET /volumes/{settings.volume.name}": {"Name": settings.volume.name, "Driver": "local", "Options": None},
         f"GET /images/{tag}/json": {"Id": "sha256:hub"},
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],

@@ -105,11 +105,16 @@ def container(id_: str, image_id: str, **labels: str) -> dict[str, Any]:
 
 
 def on_node(
-    name: str, images: Any = (), containers: Any = (), volumes: Any = None, others: leftovers.Others | None = None
+    name: str,
+    images: Any = (),
+    containers: Any = (),
+    volumes: Any = None,
+    others: leftovers.Others | None = None,
+    **given: Any,
 ) -> leftovers.OnNode:
     """Return what a node with these images keeps of ours."""
     answers = {"GET /images/json": images, "GET /containers/json": containers, "GET /volumes": {"Volumes": volumes}}
-    return leftovers.observe_node(FakeHost(name, answers), settings(), others or leftovers.Others(frozenset({"s3"})))
+    return leftovers.observe_node(FakeHost(name, answers), settings(**given), others or leftovers.Others(frozenset({"s3"})))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +216,13 @@ def test_homes_are_told_from_other_volumes() -> None:
     found = on_node(WORKER1, volumes=[*homes, {"Name": "jupyterhub-home-x", "Labels": None}])
     assert [thing.name for thing in found.homes] == [f"jupyterhub-home-{HUB}"]
     assert found.volumes == ()
+
+
+def test_homes_that_somebody_else_has_made_are_not_ours_to_remove() -> None:
+    """They have no label, and settings that name them change nothing about that."""
+    home = {"name": "jupyterhub-user-{username}"}
+    found = on_node(WORKER1, volumes=[{"Name": "jupyterhub-user-ada", "Labels": None}], home=home)
+    assert (found.homes, found.volumes, found.by_hand) == ((), (), ("jupyterhub-user-ada",))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,14 @@ def test_what_stays_is_said_with_how_to_remove_it() -> None:
     ]
 
 
+def test_homes_that_were_made_by_hand_stay_and_are_named() -> None:
+    """Also where the data go."""
+    nodes = {WORKER1: replace(EMPTY, by_hand=("jupyterhub-user-ada",))}
+    line = f"1 home (jupyterhub-user-ada) on {WORKER1}: made by hand, before this hub; to remove one: docker volume rm NAME"
+    assert line in teardown.kept(settings(), CLUSTER, nodes, with_data=True)
+    assert "jupyterhub-user-ada" not in str([change.what for change in planned(CLUSTER, nodes, with_data=True).changes])
+
+
 def test_where_nothing_is_left_there_is_nothing_to_do() -> None:
     """A second teardown says so."""
     plan = planned(NOTHING, {MANAGER: EMPTY, WORKER1: EMPTY})

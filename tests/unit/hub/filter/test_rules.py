@@ -228,6 +228,20 @@ def test_of_configs_only_the_hubs_are_shown_and_none_of_their_content() -> None:
     assert RULES.show(call, [ours, others]) == [{"ID": "c1", "Spec": {"Name": RECORD["Name"], "Labels": RECORD["Labels"]}}]
 
 
+WHOLE = {"home": {"name": "jupyterhub-user-{username}"}}
+
+
+def test_homes_that_were_there_before_are_mounted_and_recorded() -> None:
+    """Under their own names: of the service's the template takes no notice."""
+    policy = replace(allowed(**WHOLE), service="lab")
+    labels = {"swarmhub.home": "lab", "swarmhub.user": "ada", "swarmhub.node": "n1"}
+    record = RECORD | {"Name": "jupyterhub-user-ada", "Labels": labels}
+    assert judged("POST", CONFIG, record, rules.made(policy)).body == record
+    assert judged("GET", f'{VERSION}/configs?filters={{"name":["jupyterhub-user-ada"]}}', rules=rules.made(policy)).lists
+    wrong = refused("POST", CONFIG, record | {"Name": "jupyterhub-home-ada"}, rules.made(policy))
+    assert "Name may not be 'jupyterhub-home-ada'" in wrong
+
+
 @pytest.mark.parametrize("value", [None, "text", 7], ids=str)
 def test_what_has_no_parts_is_shown_as_it_is(value: object) -> None:
     """An engine writes null for an empty list."""
