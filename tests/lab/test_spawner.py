@@ -169,6 +169,7 @@ def test_a_hub_that_is_killed_during_a_start_leaves_no_server_behind(deployed: L
 
 def test_a_start_goes_elsewhere_and_status_names_the_node_and_what_the_hub_does_not_know(deployed: Lab) -> None:
     """One node cannot start containers; a server of which the hub has never heard runs, and is removed. About 40 s."""
+    deployed.forget_homes()  # where one is, the server has to be
     labels = {"notebooks": HUB, "user": "nobody", "server": "", "profile": ""}
     words = [word for name, value in labels.items() for word in ("--label", f"swarmhub.{name}={value}")]
     orphan = ("--detach", "--name", f"{HUB}-nobody", *words, "--constraint", f"node.hostname=={LAST}")
