@@ -137,6 +137,34 @@ def test_a_task_that_finds_no_node_says_what_the_scheduler_says() -> None:
     )
 
 
+TAKEN = "no suitable node (host-mode port already in use on 1 node)"
+
+
+@pytest.mark.parametrize(
+    ("update", "one", "text"),
+    [
+        ("updating", task(1, "pending", Err=TAKEN), "pending: waiting for the task before it to stop"),
+        ("updating", task(1, "pending", Err="no suitable node"), "pending: no suitable node"),
+        ("", task(1, "pending", Err=TAKEN), f"pending: {TAKEN}"),
+        ("", task(1, "pending"), "pending"),
+        ("", task(1, "preparing", Err="pulling"), "preparing"),
+        ("updating", RUNNING, "running (updating)"),
+        ("completed", task(1, "running", wanted="shutdown"), "running"),
+    ],
+    ids=["its port is still taken", "another reason", "a stranger's port", "no reason yet", "on its way", "watched", "leaving"],
+)
+def test_how_far_a_task_is_reads_in_words(update: str, one: dict[str, Any], text: str) -> None:
+    """A port that the task before still has would alarm; a port that somebody else has should."""
+    state = converge.read(service(update), [one])
+    assert (state.text, state.done, state.failed) == (text, False, "")
+
+
+def test_failures_under_an_update_are_swarms_to_judge() -> None:
+    """It goes back by itself; until then the service is on its way."""
+    state = converge.read(service("updating"), [failed(1), failed(2), task(3, "ready")])
+    assert (state.text, state.failed) == ("ready (updating)", "")
+
+
 def manager(*tasks: list[dict[str, Any]], update: str = "", log: Any = ()) -> FakeHost:
     """Return a manager that answers with one list of tasks after the other."""
     return FakeHost(
