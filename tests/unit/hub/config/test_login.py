@@ -174,3 +174,9 @@ def test_who_a_hook_turns_away_is_remembered_nowhere(folder: Path) -> None:
     kind.post_auth_hook = lambda *_: None
     assert asyncio.run(kind.run_post_auth_hook(None, {"name": "mary"})) is None
     assert "mary" not in listed.load(folder, "github").by_provider
+
+
+def test_who_is_refused_reads_what_to_do(folder: Path) -> None:
+    """Where the provider has words for it; one that has none is not given an option that it does not know."""
+    assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == login.REFUSED
+    assert "custom_403_message" not in configured(folder, "dummy").DummyAuthenticator
