@@ -166,3 +166,17 @@ def test_the_handed_settings_are_enough() -> None:
     tables = handed.tables(settings())
     assert set(tables["access"]) == {"provider", "organizations", "teams", "console", "options"}
     assert tables["notebook"]["image"] == NOTEBOOK
+
+
+def test_who_a_hook_turns_away_is_remembered_nowhere(folder: Path) -> None:
+    """A hook of the operator's may say no after all."""
+    kind = authenticator(folder, members=("mary",))
+    kind.post_auth_hook = lambda *_: None
+    assert asyncio.run(kind.run_post_auth_hook(None, {"name": "mary"})) is None
+    assert "mary" not in listed.load(folder, "github").by_provider
+
+
+def test_who_is_refused_reads_what_to_do(folder: Path) -> None:
+    """Where the provider has words for it; one that has none is not given an option that it does not know."""
+    assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == login.REFUSED
+    assert "custom_403_message" not in configured(folder, "dummy").DummyAuthenticator

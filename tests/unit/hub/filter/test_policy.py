@@ -1,6 +1,7 @@
 """What the filter is handed: made from the settings, and read without guessing."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,43 @@ def test_what_is_no_policy_is_refused(key: str, value: Any, why: str) -> None:
 def test_it_is_known_what_a_policy_still_allows(then: Any, now: Any, is_covered: bool) -> None:
     """If it allows all that the one before did, the hub that runs needs no other."""
     assert policy.covers(allowed(**now), allowed(**then)) is is_covered
+
+
+@pytest.mark.parametrize(
+    ("field", "more"),
+    [
+        ("networks", ("jupyter", "other")),
+        ("images", (IMAGE, "x:1")),
+        ("profiles", ("Small", "GPU", "Large")),
+        ("generic_resources", ("NVIDIA-GPU", "FPGA")),
+        ("shared_memory", (2**26, 2**30, 2**31)),
+        ("labels", {"team": ("physics", "ml", "art")}),
+        ("labels", {"team": ("physics", "ml"), "room": ("1",)}),
+        ("node_labels", {"gpu": ("true", "false")}),
+        ("node_labels", {"gpu": ("true",), "rack": ("4",)}),
+        ("locked", False),
+    ],
+)
+def test_more_covers_less_and_less_does_not_cover_more(field: str, more: Any) -> None:
+    """Field by field: what one hub may ask for, and another may not, is not covered."""
+    less = allowed(**GIVEN)
+    grown = replace(less, **{field: more})
+    assert (policy.covers(grown, less), policy.covers(less, grown)) == (True, False)
+
+
+def test_a_volume_that_is_reserved_covers_less() -> None:
+    """No server may mount it any more."""
+    free, reserved = (replace(allowed(**GIVEN), reserved=volumes) for volumes in ((), ("jupyterhub-data",)))
+    assert (policy.covers(free, reserved), policy.covers(reserved, free)) == (True, False)
+
+
+@pytest.mark.parametrize("field", ["service", "home", "folders", "extra"])
+def test_what_cannot_be_compared_covers_nothing_else(field: str) -> None:
+    """Tables of hosts.toml are the same, or they are not."""
+    one = allowed(**GIVEN)
+    another: Any = "another"
+    other = replace(one, **{field: another})
+    assert (policy.covers(one, other), policy.covers(other, one), policy.covers(other, other)) == (False, False, True)
 
 
 def test_the_policy_of_an_earlier_release_is_read() -> None:
