@@ -44,8 +44,8 @@ def observe(manager: Host, volume: str, listed: Sequence[Json]) -> Standalone:
     return Standalone(tuple(hubs), started, tuple(others))
 
 
-def beside(found: Standalone) -> Standalone:
-    """Return what is in the way of a hub of ours: of the hubs, those that run, or would run again with the engine."""
+def in_the_way(found: Standalone) -> Standalone:
+    """Return the hubs that are in the way of the one that was deployed: those that run, or would run again with the engine."""
     return replace(found, hubs=tuple(one for one in found.hubs if _runs(one) or _policy(one) == ALWAYS))
 
 
@@ -83,7 +83,7 @@ def refuse_others(found: Standalone, volume: str, manager: str) -> None:
 
 
 def taking(found: Standalone, hub: str, manager: str, gist: str) -> list[Change]:
-    """Return what stops the hubs; they stay, for whoever wants to go back. `gist` tells who is in their database."""
+    """Return what stops the hubs; they stay, so that an operator can go back. `gist` tells who is in their database."""
     return [
         Change(
             "take over",

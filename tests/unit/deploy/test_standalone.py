@@ -75,9 +75,9 @@ def test_containers_of_services_and_tools_are_none() -> None:
 def test_one_that_the_engine_would_start_again_counts_as_running() -> None:
     """A restart policy of always holds after a stop, too: with the engine it would be back on the new hub's database."""
     stopped = {"Running": False}
-    assert names(standalone.beside(seen(hub(State=stopped))).hubs) == ["/jupyterhub"]
+    assert names(standalone.in_the_way(seen(hub(State=stopped))).hubs) == ["/jupyterhub"]
     policy = {"RestartPolicy": {"Name": "unless-stopped"}, "AutoRemove": False}
-    assert standalone.beside(seen(hub(State=stopped, HostConfig=policy))).hubs == ()
+    assert standalone.in_the_way(seen(hub(State=stopped, HostConfig=policy))).hubs == ()
 
 
 def test_the_servers_of_a_hub_that_was_stopped_before_are_found() -> None:
@@ -136,7 +136,7 @@ def test_it_is_started_again_where_no_new_hub_was_made() -> None:
     assert manager.engine.sent("POST /containers/h1/update").body == {"RestartPolicy": {"Name": "always"}}
 
 
-def test_it_is_not_started_beside_a_new_hub(progress: FakeProgress) -> None:
+def test_it_is_not_started_next_to_a_new_hub(progress: FakeProgress) -> None:
     """Two would have one database open; what leads back is said."""
     (change,) = standalone.taking(seen(HUB), "jupyterhub", MANAGER, "")
     manager = host(HUB)

@@ -242,7 +242,7 @@ def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> 
     assert [one for one in rollout(composed).changes if one.verb == "record" and "homes" in one.what] == []
 
 
-def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts) -> None:
+def test_a_container_next_to_a_deployed_hub_is_stopped(composed: Run, hosts: Hosts) -> None:
     """Somebody has started it again; the hub that runs is not touched."""
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
