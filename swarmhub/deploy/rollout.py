@@ -1,7 +1,7 @@
 """The rollout: how another hub comes to run, as one plan whose parts stand in their order.
 
 1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
-   A hub that was made by hand becomes ours, after its database has been tried.
+   A hub that was made by hand becomes ours, after its database has been tried; one in a container stops.
 2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
 3. The proxy, the certificate's renewal, and the users that the userlist adds or removes.
 4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.

@@ -1,7 +1,7 @@
 """A hub that runs as a plain container, as docker compose leaves it, and the servers of its DockerSpawner."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
@@ -25,7 +25,7 @@ BACK = "docs/moving-in.md, Going back"
 class Standalone:
     """Containers on the manager, as its engine inspects them, that no service has made.
 
-    `hubs` have the hub's volume and run, or would run again with the engine; `servers` are those that such hubs have started.
+    `hubs` have the hub's volume, whether they run or not; `servers` are those that such hubs have started, and run.
     `others` are names of containers that run and may write to the volume.
     """
 
@@ -38,11 +38,15 @@ def observe(manager: Host, volume: str, listed: Sequence[Json]) -> Standalone:
     """Ask what the `listed` containers are, which have the hub's volume, and which servers hubs among them have started."""
     found = [one for one in _inspected(manager, listed) if _mode(one, volume)]
     hubs = [one for one in found if _is_hub(one)]
-    others = [_name(one) for one in found if one not in hubs and one["State"]["Running"] and _mode(one, volume) == "rw"]
+    others = [_name(one) for one in found if one not in hubs and _runs(one) and _mode(one, volume) == "rw"]
     networks = sorted({network for hub in hubs for network in hub["NetworkSettings"]["Networks"]})
-    # Of a hub that was stopped before, too: the run that did it may have come no further.
     started = _started(manager, networks) if networks else ()
-    return Standalone(tuple(one for one in hubs if _comes_up(one)), started, tuple(others))
+    return Standalone(tuple(hubs), started, tuple(others))
+
+
+def in_the_way(found: Standalone) -> Standalone:
+    """Return the hubs that are in the way of the one that was deployed: those that run, or would run again with the engine."""
+    return replace(found, hubs=tuple(one for one in found.hubs if _runs(one) or _policy(one) == ALWAYS))
 
 
 def elsewhere(manager: Host) -> tuple[tuple[str, str], ...]:
@@ -79,7 +83,7 @@ def refuse_others(found: Standalone, volume: str, manager: str) -> None:
 
 
 def taking(found: Standalone, hub: str, manager: str, gist: str) -> list[Change]:
-    """Return what stops the hubs; they stay, for whoever wants to go back. `gist` tells who is in their database."""
+    """Return what stops the hubs; they stay, so that an operator can go back. `gist` tells who is in their database."""
     return [
         Change(
             "take over",
@@ -87,7 +91,7 @@ def taking(found: Standalone, hub: str, manager: str, gist: str) -> list[Change]
             manager,
             partial(_stop, one),
             cost=Cost.TAKEOVER,
-            gist=f"it stops, and {_stays(one)}; {gist}",
+            gist=f"{_stays(one)}; {gist}",
             undo=partial(_start_again, one, hub),
         )
         for one in found.hubs
@@ -125,8 +129,8 @@ def _is_hub(container: Json) -> bool:
     return is_hub(config["Image"], words, specs.environment(config))
 
 
-def _comes_up(container: Json) -> bool:
-    return container["State"]["Running"] or _policy(container) == ALWAYS
+def _runs(container: Json) -> bool:
+    return bool(container["State"]["Running"])
 
 
 def _started(manager: Host, networks: Sequence[str]) -> tuple[Json, ...]:
@@ -147,7 +151,9 @@ def _policy(container: Json) -> str:
 
 
 def _stays(container: Json) -> str:
-    return "goes (--rm)" if container["HostConfig"]["AutoRemove"] else f"stays: docker start {_name(container)} leads back"
+    how = "it stops" if _runs(container) else "it has stopped"
+    back = f"stays: docker start {_name(container)} leads back"
+    return f"{how}, and {'goes (--rm)' if container['HostConfig']['AutoRemove'] else back}"
 
 
 def _stop(container: Json, manager: Host, _: Progress) -> None:
@@ -167,10 +173,13 @@ def _stop_all(found: Sequence[Json], manager: Host, progress: Progress) -> None:
 
 
 def _start_again(container: Json, hub: str, manager: Host, progress: Progress) -> None:
-    """Start a hub again, unless the new one is there already: two would have one database open."""
+    """Start a hub again that has run, unless the new one is there already: two would have one database open."""
     name = _name(container)
     if manager.engine.find(f"/services/{hub}"):
         progress.log(manager.name, f"to go back to {name}: docker service rm {hub}; docker start {name}; and see {BACK}")
+        return
+    if not _runs(container):
+        progress.log(manager.name, f"the container {name} did not run before; to go back to it: docker start {name}")
         return
     manager.engine.post(f"/containers/{container['Id']}/update", {"RestartPolicy": {"Name": _policy(container)}})
     manager.engine.post(f"/containers/{container['Id']}/start")

@@ -67,7 +67,7 @@ def volume_plan(run: Run) -> Plan:
     plan = volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
     if run.look.volume():
         return plan
-    # A hub that is not taken over would go on beside the new one, which knows none of its users.
+    # A hub that is not taken over would go on next to the new one, which knows none of its users.
     told = "; ".join(f"{hub}, a hub made by hand, has {name}" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
     hint = f"; to take over what there is, set volume.name in hosts.toml: {told}" if told else ""
     return replace(plan, changes=tuple(replace(one, gist=one.gist + hint) for one in plan.changes))

@@ -42,6 +42,8 @@ def observe(manager: Host, node: str, service: Json | None, containers: Standalo
     """
     if service is None:
         standalone.refuse_others(containers, data.volume, manager.name)
+    else:
+        containers = standalone.in_the_way(containers)
     is_by_hand = service is not None and LABEL not in (service["Spec"].get("Labels") or {})
     if service and is_by_hand:
         require_hub(service, manager.name)

@@ -67,7 +67,7 @@ class OnCluster:
 class OnNode:
     """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep.
 
-    `by_hand` are the homes that somebody else has made: they have no label of ours, and are not ours to remove.
+    `by_hand` are the homes that somebody else has made: they have no label, and a teardown does not remove them.
     """
 
     containers: tuple[Thing, ...]

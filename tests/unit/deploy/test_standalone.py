@@ -32,6 +32,7 @@ SERVER = copy.deepcopy(HUB) | {
     "Config": {"Image": "notebook", "Env": ["JUPYTERHUB_USER=a.b"]},
     "Mounts": [{"Type": "volume", "Name": "jupyterhub-user-a-2eb", "RW": True}],
 }
+STOPPED = HUB | {"State": {"Running": False}, "HostConfig": {"RestartPolicy": {"Name": "no"}, "AutoRemove": False}}
 DATABASE = copy.deepcopy(SERVER) | {"Id": "d1", "Name": "/db", "Config": {"Image": "postgres", "Env": None}}
 
 
@@ -74,16 +75,27 @@ def test_containers_of_services_and_tools_are_none() -> None:
 def test_one_that_the_engine_would_start_again_counts_as_running() -> None:
     """A restart policy of always holds after a stop, too: with the engine it would be back on the new hub's database."""
     stopped = {"Running": False}
-    assert names(seen(hub(State=stopped)).hubs) == ["/jupyterhub"]
+    assert names(standalone.in_the_way(seen(hub(State=stopped))).hubs) == ["/jupyterhub"]
     policy = {"RestartPolicy": {"Name": "unless-stopped"}, "AutoRemove": False}
-    assert seen(hub(State=stopped, HostConfig=policy)).hubs == ()
+    assert standalone.in_the_way(seen(hub(State=stopped, HostConfig=policy))).hubs == ()
 
 
 def test_the_servers_of_a_hub_that_was_stopped_before_are_found() -> None:
     """By a run that came no further."""
-    gone = hub(State={"Running": False}, HostConfig={"RestartPolicy": {"Name": "no"}, "AutoRemove": False})
-    found = seen(gone, SERVER)
-    assert (found.hubs, names(found.servers)) == ((), ["/jupyter-a-2eb"])
+    found = seen(STOPPED, SERVER)
+    assert (names(found.hubs), names(found.servers)) == (["/jupyterhub"], ["/jupyter-a-2eb"])
+    (change,) = standalone.taking(found, "jupyterhub", MANAGER, "")
+    assert "it has stopped, and stays: docker start jupyterhub leads back" in change.gist
+
+
+def test_one_that_did_not_run_is_not_started(progress: FakeProgress) -> None:
+    """What leads back is said."""
+    (change,) = standalone.taking(seen(STOPPED), "jupyterhub", MANAGER, "")
+    manager = host(STOPPED)
+    assert change.undo
+    change.undo(manager, progress)
+    assert manager.engine.asked("POST") == []
+    assert "did not run before; to go back to it: docker start jupyterhub" in str(progress.lines)
 
 
 @pytest.mark.parametrize(("writes", "others"), [(True, ("db",)), (False, ())])
@@ -124,7 +136,7 @@ def test_it_is_started_again_where_no_new_hub_was_made() -> None:
     assert manager.engine.sent("POST /containers/h1/update").body == {"RestartPolicy": {"Name": "always"}}
 
 
-def test_it_is_not_started_beside_a_new_hub(progress: FakeProgress) -> None:
+def test_it_is_not_started_next_to_a_new_hub(progress: FakeProgress) -> None:
     """Two would have one database open; what leads back is said."""
     (change,) = standalone.taking(seen(HUB), "jupyterhub", MANAGER, "")
     manager = host(HUB)

@@ -126,7 +126,7 @@ def test_homes_made_by_hand_on_several_nodes_are_refused(run: Run, hosts: Hosts)
     assert f"jupyterhub-user-ada is on {WORKER1}, {WORKER2}" in str(error)
 
 
-def test_a_new_volume_beside_a_hub_made_by_hand_tells_of_its(run: Run, empty: Hosts) -> None:
+def test_a_new_volume_tells_of_the_one_that_a_hub_made_by_hand_has(run: Run, empty: Hosts) -> None:
     """Docker compose puts the project's name before the volume's: the new hub would know nobody."""
     mounts = [{"Type": "bind", "Destination": "/var/run/docker.sock"}, {"Type": "volume", "Name": "x_jupyterhub-data"}]
     empty[MANAGER].engine.answers["GET /containers/json"] = [

@@ -16,6 +16,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
 from tests.unit.deploy.test_standalone import HUB as CONTAINER
 from tests.unit.deploy.test_standalone import SERVER as CONTAINER_SERVER
+from tests.unit.deploy.test_standalone import STOPPED
 from tests.unit.support.cluster import NETWORK, Hosts
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, home_volume, once
 
@@ -216,6 +217,20 @@ def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run
     assert "its database knows 2 users: ada, linus (admin)" in change(composed, "take over", "container jupyterhub").gist
 
 
+def test_a_run_that_was_killed_after_the_stop_is_gone_on_with(composed: Run, hosts: Hosts) -> None:
+    """It asks again, and copies the database, which the new hub upgrades."""
+    hosts[MANAGER].engine.answers["GET /containers/h1/json"] = STOPPED
+    done = [f"{one.verb} {one.what.partition(',')[0].partition(' to ')[0]}" for one in rollout(composed).changes]
+    assert {"take over container jupyterhub", "copy the hub's database"} <= {*done}
+
+
+def test_one_that_was_taken_over_is_no_matter_any_more(hosts: Hosts) -> None:
+    """It stays for whoever wants to go back."""
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    assert takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(STOPPED,)), DATA) is None
+
+
 def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> None:
     """As an older dockerspawner has named them: their users would find an empty home."""
     home = composed.settings.home.model_copy(update={"name": "jupyterhub-user-{username}"})
@@ -227,7 +242,7 @@ def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> 
     assert [one for one in rollout(composed).changes if one.verb == "record" and "homes" in one.what] == []
 
 
-def test_a_container_beside_a_hub_of_ours_is_stopped(composed: Run, hosts: Hosts) -> None:
+def test_a_container_next_to_a_deployed_hub_is_stopped(composed: Run, hosts: Hosts) -> None:
     """Somebody has started it again; the hub that runs is not touched."""
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
