@@ -13,6 +13,7 @@ from swarmhub.history import author, database
 from swarmhub.history.database import Database
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images.pull import digest_of, short
+from swarmhub.inside.database import DAMAGED
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.services import hub as services
@@ -64,7 +65,9 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
     pinned = tuple(parts.images[image] for image in settings.images)
-    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
+    # A hub brings its database to the revision of its image, which another release with that image has recorded.
+    schemas = (one.schema for one in before if one.hub_image == parts.hub_image and one.schema != DAMAGED)
+    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied, schema=next(schemas, ""))
 
 
 def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
@@ -134,7 +137,7 @@ class _Recorder:
             who=author.name(),
             # What is rolled back to was not made from what is checked out now.
             commit=self.release.commit or author.commit(settings.path().resolve().parent),
-            schema=database.observe(host, kept).schema,
+            schema=self.release.schema or database.observe(host, kept).schema,
             spec=_as_runs(host, self.release),
         )
         data: dict[str, Any] = asdict(release)
