@@ -98,7 +98,8 @@ class Count:
 
     def _hear(self, message: dict[str, dict[str, str]]) -> None:
         if message["header"]["msg_type"] == "stream":
-            self._last = max(self._last, *(int(number) for number in message["content"]["text"].split()))
+            # A line break may come alone.
+            self._last = max([self._last, *map(int, message["content"]["text"].split())])
 
 
 def _request(code: str) -> dict[str, object]:

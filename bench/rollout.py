@@ -61,6 +61,7 @@ def main(rounds: int, servers: int) -> None:
     lab = Lab(client, forks.execute)
     if not lab.hub_answers():
         sys.exit("no hub is deployed: SWARMHUB_HOSTS=lab/hosts.toml fab deploy")
+    _fab("deploy")  # so that what is measured changes one setting, and no image
     names = [f"bench{number}" for number in range(USERS)]
     with ExitStack() as stack:
         hub = stack.enter_context(_admin(lab))
