@@ -1,6 +1,7 @@
 """What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from swarmhub.history import author, database
 from swarmhub.history.database import Database
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images.pull import digest_of, short
-from swarmhub.inside.database import DAMAGED
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.services import hub as services
@@ -21,6 +21,8 @@ from swarmhub.settings import Settings
 
 LABEL = "swarmhub.release"
 KEPT = 10
+# Alembic's; a database that could not be read has none.
+REVISION = re.compile("[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     copied = f"{settings.hub.service}-before-{number}.sqlite"
     pinned = tuple(parts.images[image] for image in settings.images)
     # A hub brings its database to the revision of its image, which another release with that image has recorded.
-    schemas = (one.schema for one in before if one.hub_image == parts.hub_image and one.schema != DAMAGED)
+    schemas = (one.schema for one in before if one.hub_image == parts.hub_image and REVISION.fullmatch(one.schema))
     return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied, schema=next(schemas, ""))
 
 
