@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from swarmhub.certificate import https
+from swarmhub.errors import StepError
 from swarmhub.people.api import HubApi
 
 # It ends by itself, should nobody end it.
@@ -62,22 +63,30 @@ class Count:
 
     def goes_on(self, seconds: float) -> bool:
         """Tell whether the same kernel still counts; a websocket that broke is opened again to hear it."""
-        if self._server.find(f"kernels/{self._kernel}") is None:
-            return False
+        deadline = time.monotonic() + seconds
+        while not self._is_there():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PAUSE_SECONDS)
         self.listen_again()
-        last, deadline = self._last, time.monotonic() + seconds
+        last = self._last
         while self._last == last and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
         return self._last > last
 
+    def _is_there(self) -> bool:
+        """Tell whether the kernel is there; while hub and proxy come back, nobody knows."""
+        with suppress(StepError):
+            return self._server.find(f"kernels/{self._kernel}") is not None
+        return False
+
     def end(self) -> None:
-        """End the kernel and its websockets; once is enough."""
+        """End the kernel and its websockets."""
         listening, self._listening = self._listening, []
         for one in listening:
             one.cancel()
-        if self._kernel:
+        with suppress(StepError):  # it ends with its server, too
             self._server.delete(f"kernels/{self._kernel}")
-            self._kernel = ""
 
     async def _listen(self, code: str) -> None:
         """Hear the kernel until the websocket breaks, or this is cancelled."""

@@ -1,4 +1,4 @@
-"""Ask the hub through its proxy, each time on a new connection, and know for how long it gave no answer, or no good one."""
+"""Ask through the proxy, each time on a new connection, and know for how long there was no answer, or no good one."""
 
 import http.client
 import ssl
@@ -10,27 +10,26 @@ from urllib.parse import urlsplit
 
 from swarmhub.certificate import https
 
-PATH = "/hub/health"
 PAUSE_SECONDS, ANSWER_SECONDS = 0.05, 2
 
 
 class Probe:
     """What has come of the questions so far.
 
-    `away` is how long the hub gave no good answer: from the first question without one until the next good one, all such
-    times together. `silent` is the same of questions without any answer: not even the proxy's own that there is no hub.
+    `away` is how long there was no good answer: from the first question without one until the next good one, all such times
+    together. `silent` is the same of questions without any answer: not even the proxy's own that nobody is there.
     """
 
-    def __init__(self, address: str, trust: ssl.SSLContext) -> None:
-        self._address, self._trust = urlsplit(address), trust
+    def __init__(self, url: str, trust: ssl.SSLContext) -> None:
+        self._url, self._trust = urlsplit(url), trust
         self._ended = threading.Event()
         self._away, self._silent = _Gap(), _Gap()
 
     @staticmethod
     @contextmanager
-    def asking(address: str, trust: ssl.SSLContext) -> Iterator["Probe"]:
+    def asking(url: str, trust: ssl.SSLContext) -> Iterator["Probe"]:
         """Ask for as long as this is open."""
-        probe = Probe(address, trust)
+        probe = Probe(url, trust)
         thread = threading.Thread(target=probe._ask_on, daemon=True)
         thread.start()
         try:
@@ -62,9 +61,9 @@ class Probe:
             self._ended.wait(max(0.0, PAUSE_SECONDS - (time.perf_counter() - asked)))
 
     def _status(self) -> int:
-        host, port = str(self._address.hostname), self._address.port or 443
+        host, port = str(self._url.hostname), self._url.port or 443
         try:
-            with https.asked("GET", host, port, PATH, self._trust, timeout=ANSWER_SECONDS) as answer:
+            with https.asked("GET", host, port, self._url.path, self._trust, timeout=ANSWER_SECONDS) as answer:
                 return answer.status
         except (OSError, http.client.HTTPException):
             return 0

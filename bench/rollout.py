@@ -4,7 +4,7 @@
 
 SERVERS servers run (20): two notebooks with a kernel that counts, which ten websockets each listen to, and stubs, which know
 no websocket. In each round a deploy changes one setting, then Swarm alone replaces the hub (`docker service update --force`);
-then the proxy is replaced so. All the while a new connection through the proxy asks the hub every 50 ms. At the end the hub
+then the proxy is replaced so. All the while new connections through the proxy ask the hub, and a notebook, every 50 ms. At the end the hub
 has 200 users and 50 servers, and its memory is read. The bench removes what it has made.
 """
 
@@ -35,6 +35,8 @@ from tests.lab.support import BIN, HUB, PROXY, REAL, ROOT, STUB, Lab, variant
 
 NOTEBOOKS, SOCKETS = 2, 10
 USERS, MOST_SERVERS, AT_ONCE = 200, 50, 4
+# What hub and notebook answer to everybody.
+HEALTH, VERSION = f"{topology.HUB_URL}/hub/health", f"{topology.HUB_URL}/user/bench0/api"
 PATIENCE_SECONDS = 120
 MEMORY = """
 docker stats --no-stream --format '{{.MemUsage}}' "$0"
@@ -47,7 +49,8 @@ class Felt:
     """What one replacement took, and what people felt of it, in seconds and numbers."""
 
     seconds: float
-    away: float
+    hub_away: float
+    notebook_away: float
     silent: float
     dropped: int
     lost: int
@@ -72,8 +75,6 @@ def main(rounds: int, servers: int) -> None:
         counts = [stack.enter_context(Count.going(hub.server(name), SOCKETS)) for name in names[:NOTEBOOKS]]
         print(f"memory of the hub, {servers} users and servers: {_memory(lab)}\n")
         _rounds(lab, counts, rounds)
-        for count in counts:
-            count.end()
         stack.enter_context(_users(hub, names[servers:]))
         stack.enter_context(_servers(hub, names[servers:MOST_SERVERS]))
         print(f"\nmemory of the hub, {USERS} users, {MOST_SERVERS} servers: {_memory(lab)}")
@@ -95,25 +96,28 @@ def _rounds(lab: Lab, counts: Sequence[Count], rounds: int) -> None:
             for kind, replace in kinds.items():
                 found.setdefault(kind, []).append(_felt(replace, counts))
     _fab("deploy")
-    print(f"{'median (slowest)':<26} {'seconds':>13} {'hub away':>13} {'no answer':>13}  websockets dropped, kernels lost")
+    heads = "".join(f" {head:>14}" for head in ("seconds", "hub away", "notebook away", "no answer"))
+    print(f"{'median (slowest)':<24}{heads}  websockets dropped, kernels lost")
     for kind, felt in found.items():
-        seconds = "".join(f" {_told([getattr(one, name) for one in felt]):>13}" for name in ("seconds", "away", "silent"))
-        print(f"{kind:<26}{seconds}  {sum(one.dropped for one in felt)}, {sum(one.lost for one in felt)}")
+        names = ("seconds", "hub_away", "notebook_away", "silent")
+        seconds = "".join(f" {_told([getattr(one, name) for one in felt]):>14}" for name in names)
+        print(f"{kind:<24}{seconds}  {sum(one.dropped for one in felt)}, {sum(one.lost for one in felt)}")
 
 
 def _felt(replace: Callable[[], object], counts: Sequence[Count]) -> Felt:
     """Replace something while the hub is asked and the kernels count; then all is as before."""
     open_before = sum(count.open for count in counts)
-    with Probe.asking(topology.HUB_URL, unverified()) as probe:
+    trust = unverified()
+    with Probe.asking(HEALTH, trust) as hub, Probe.asking(VERSION, trust) as notebook:
         started = time.perf_counter()
         replace()
         seconds = time.perf_counter() - started
-        _until(probe.is_good, "the hub answers through the proxy")
+        _until(lambda: hub.is_good() and notebook.is_good(), "hub and notebook answer through the proxy")
     dropped = open_before - sum(count.open for count in counts)
     lost = sum(not count.goes_on(PATIENCE_SECONDS) for count in counts)
     for count in counts:
         count.listen_again()
-    return Felt(seconds, probe.away, probe.silent, dropped, lost)
+    return Felt(seconds, hub.away, notebook.away, hub.silent, dropped, lost)
 
 
 def _deploys(folder: Path, title: str) -> None:
