@@ -4,8 +4,9 @@
 
 SERVERS servers run (20): two notebooks with a kernel that counts, which ten websockets each listen to, and stubs, which know
 no websocket. In each round a deploy changes one setting, then Swarm alone replaces the hub (`docker service update --force`);
-then the proxy is replaced so. All the while new connections through the proxy ask the hub, and a notebook, every 50 ms. At the end the hub
-has 200 users and 50 servers, and its memory is read. The bench removes what it has made.
+then the proxy is replaced so. All the while new connections through the proxy ask the hub and a notebook every 50 ms. At the
+end the hub has 200 users and 50 servers, and its memory is read. The bench deploys lab/hosts.toml before and after, and
+removes what it has made.
 """
 
 import json
@@ -60,11 +61,9 @@ def main(rounds: int, servers: int) -> None:
     """Measure, print, and take away what the measurement has made."""
     client = machine.connect()
     if client is None:
-        sys.exit("no Docker Engine answers: fab lab.up, then fab deploy")
+        sys.exit("no Docker Engine answers: fab lab.up")
     lab = Lab(client, forks.execute)
-    if not lab.hub_answers():
-        sys.exit("no hub is deployed: SWARMHUB_HOSTS=lab/hosts.toml fab deploy")
-    _fab("deploy")  # so that what is measured changes one setting, and no image
+    _fab("deploy", "--yes")  # so that what is measured changes one setting, and no image
     names = [f"bench{number}" for number in range(USERS)]
     with ExitStack() as stack:
         hub = stack.enter_context(_admin(lab))
