@@ -98,10 +98,11 @@ def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.cleanup_proxy = False
     c.JupyterHub.proxy_class = SeparateProxy
-    c.SeparateProxy.check_running_interval = 2
+    c.SeparateProxy.check_running_interval = 1
     c.ConfigurableHTTPProxy.api_url = environ["PROXY_API_URL"]
     c.ConfigurableHTTPProxy.auth_token = (secrets / "PROXY_TOKEN").read_text()
-    # A proxy that was replaced has another address; aiodns would keep the one before for ten minutes.
+    # A proxy that was replaced has another address; aiohttp would keep the one before for ten seconds, aiodns for ten minutes.
+    c.JupyterHubHTTPClient.connector_options = {"use_dns_cache": False}
     aiohttp.connector.DefaultResolver = ThreadedResolver  # type: ignore[attr-defined]  # it is imported there, not exported
 
 

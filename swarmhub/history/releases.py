@@ -1,6 +1,7 @@
 """What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from swarmhub.settings import Settings
 
 LABEL = "swarmhub.release"
 KEPT = 10
+# Alembic's; a database that could not be read has none.
+REVISION = re.compile("[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
     dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
     pinned = tuple(parts.images[image] for image in settings.images)
-    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
+    # A hub brings its database to the revision of its image, which another release with that image has recorded.
+    schemas = (one.schema for one in before if one.hub_image == parts.hub_image and REVISION.fullmatch(one.schema))
+    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied, schema=next(schemas, ""))
 
 
 def around(
@@ -140,7 +145,7 @@ class _Recorder:
             who=author.name(),
             # What is rolled back to was not made from what is checked out now.
             commit=self.release.commit or author.commit(settings.path().resolve().parent),
-            schema=database.observe(host, kept).schema,
+            schema=self.release.schema or database.observe(host, kept).schema,
             spec=_as_runs(host, self.release),
         )
         data: dict[str, Any] = asdict(release)

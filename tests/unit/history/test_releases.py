@@ -201,6 +201,23 @@ def test_the_record_says_who_made_it_when_and_from_which_commit(host: FakeHost, 
     )
 
 
+@pytest.mark.parametrize(
+    ("image", "schema", "expected"),
+    [("jupyterhub:2", "4621fec11365", "4621fec11365"), ("jupyterhub:1", "4621fec11365", ""), ("jupyterhub:2", "damaged", "")],
+    ids=["the same image", "another image", "damaged then"],
+)
+def test_the_schema_is_known_where_a_release_with_the_same_image_has_it(image: str, schema: str, expected: str) -> None:
+    """The hub's image decides it, so nobody has to open the database again."""
+    before = [replace(release(1, image), schema=schema)]
+    assert releases.draft(settings(), spec(), replace(PARTS, hub_image="jupyterhub:2"), before).schema == expected
+
+
+def test_a_schema_that_is_known_is_recorded_without_a_look_at_the_database(host: FakeHost) -> None:
+    """That look would take a container."""
+    record(host, replace(release(2), schema="4621fec11365"))
+    assert (releases.observe(host, NAME)[0].schema, host.engine.asked("POST /containers")) == ("4621fec11365", [])
+
+
 def test_a_release_that_was_gone_back_to_keeps_its_commit(host: FakeHost) -> None:
     """Its image was made from that one, whatever is checked out now."""
     record(host, release(2, commit="0a1b2c3d"))
