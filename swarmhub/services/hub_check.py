@@ -18,7 +18,7 @@ COMMAND = ["python3", "-m", "hub.check"]
 MARK = '{"problems":'
 SECONDS = 120
 # What the check has of the hub. It has neither its networks nor its volumes.
-SHARED = ("Image", "User", "Env", "Secrets", "CapabilityDrop", "CapabilityAdd", "Privileges")
+SHARED = ("Image", "User", "Env", "Secrets", "Configs", "CapabilityDrop", "CapabilityAdd", "Privileges")
 
 
 def before(plan: Plan, check: Change, found: Json | None) -> Plan:

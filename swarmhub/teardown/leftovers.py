@@ -1,17 +1,18 @@
 """What a deployment has left on the cluster: found by label, by the names in hosts.toml, and by the tags that are ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
+from swarmhub.engine import configs
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history.lock import LABEL as LOCK
-from swarmhub.host import Engine, Host, Json
+from swarmhub.host import Host, Json
 from swarmhub.images import build
 from swarmhub.images.pull import split
 from swarmhub.notebooks import homes
@@ -57,21 +58,22 @@ class OnNode:
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services, configs = engine.get("/services"), _records(engine, "configs", hub)
+    services, listed = engine.get("/services"), engine.get("/configs")
+    files = configs.read_files(listed)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
-    strangers = [one for one in services if one not in ours]
+    strangers, records = [one for one in services if one not in ours], _records(listed, "configs", hub)
     others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
-    theirs = {IMAGE + image for spec in others for image in images_of(spec)}
-    listed = engine.get("/networks", filters={"name": [settings.network.name]})
-    networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
+    theirs = {IMAGE + image for spec in others for image in images_of(configs.filled(spec, files))}
+    named = engine.get("/networks", filters={"name": [settings.network.name]})
+    networks = [one for one in named if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
     users = {
         one["Id"]: tuple(each["Spec"]["Name"] for each in strangers if one["Id"] in network.targets(each)) for one in networks
     }
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
-        configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
-        homes=tuple(one for one, labels in configs if homes.LABEL in labels),
+        secrets=tuple(one for one, _ in _records(engine.get("/secrets"), "secrets", hub)),
+        configs=tuple(one for one, labels in records if homes.LABEL not in labels),
+        homes=tuple(one for one, labels in records if homes.LABEL in labels),
         networks=tuple(Thing(f"network {one['Name']}", f"/networks/{one['Id']}") for one in networks if not users[one["Id"]]),
         shared={one["Name"]: users[one["Id"]] for one in networks if users[one["Id"]]},
         labels={
@@ -87,9 +89,9 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     )
 
 
-def _records(engine: Engine, kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
+def _records(listed: Sequence[Json], kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
     """Return what is ours of a kind, by name, each with its labels."""
-    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
+    ours = [one for one in listed if is_ours(one["Spec"].get("Labels"), hub)]
     found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
     return sorted(found, key=lambda one: one[0].name)
 
