@@ -135,7 +135,7 @@ def test_a_release_holds_what_it_takes_to_go_back(host: FakeHost) -> None:
     assert (new.hub_image, new.notebook_images, new.spec, new.settings["hub"]["domain"]) == (
         "jupyterhub:2",
         (PARTS.images[NOTEBOOK],),
-        spec(),
+        configs.bare(spec()),
         "hub.example.org",
     )
 

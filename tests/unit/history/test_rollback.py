@@ -20,7 +20,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
-from tests.unit.support.cluster import as_kept
+from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import (
     CALLBACK,
     DOMAIN,
@@ -91,7 +91,8 @@ def found(
     """Return a cluster on which everything is there for a way back, or on which each node has one image under all names."""
     everywhere: dict[str, Held | None] = dict.fromkeys((MANAGER, WORKER1), Held("id", frozenset({DIGEST, OLD_DIGEST})))
     holding = {host: dict.fromkeys((X, X_OLD, Y, LOCAL), one) for host, one in (held or everywhere).items()}
-    return WayBack(now or running(), DatabaseState(4096, schema, 2), has_hub_image, holding)
+    files = stored(*(one.spec for one in KNOWN))
+    return WayBack(now or running(), DatabaseState(4096, schema, 2), has_hub_image, holding, files=files)
 
 
 def plan(
@@ -187,9 +188,9 @@ def test_the_release_that_runs_is_no_way_back() -> None:
 
 
 def test_what_makes_the_release_comes_back() -> None:
-    """Its hub image, its notebook image and its environment are sent."""
-    container = sent(plan(1))["TaskTemplate"]["ContainerSpec"]
-    assert (container["Image"], f'"image":"quay.io/x@{OLD_DIGEST}"' in str(container["Env"])) == ("jupyterhub:1", True)
+    """Its hub image, its environment and its settings are sent."""
+    container, (settings_of_then,) = sent(plan(1))["TaskTemplate"]["ContainerSpec"], stored(spec(1))
+    assert (container["Image"], [one["ConfigName"] for one in container["Configs"]]) == ("jupyterhub:1", [settings_of_then])
 
 
 def changed(**parts: Any) -> Release:

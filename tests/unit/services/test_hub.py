@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from hub import FOLDER
-from swarmhub.engine import replicated, specs
+from swarmhub.engine import configs, replicated, specs
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan.differences import Difference
@@ -470,6 +470,7 @@ def test_a_hub_that_does_not_stop_is_an_error(clock: Clock) -> None:
 def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
     """The stop has made another version of the service than the one that the way back was planned on."""
     host = running(**{"GET /services/jupyterhub": kept() | {"Version": {"Index": 43}}})
+    configs.ensure(host, desired(), {})
     replicated.update(desired(), kept(), MANAGER, (), again=True).apply(host, FakeProgress())
     assert host.engine.sent("POST /services/s1/update").params == {"version": 43}
 
