@@ -60,7 +60,7 @@ Type = Callable[..., None]
 
 def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     """Return a service's spec as an engine answers it: with what it fills in by itself."""
-    kept = configs.bare(spec)
+    kept: dict[str, Any] = configs.bare(spec)
     template = kept["TaskTemplate"]
     template |= {"Resources": {}, "ForceUpdate": 0, "Runtime": "container"}
     template["RestartPolicy"]["MaxAttempts"] = 0
