@@ -61,7 +61,7 @@ def _normal(spec: Json) -> Json:
     values = environment(container)
     files = {one["File"]["Name"]: one for one in configs.references(spec)}
     container["Configs"] = {
-        NAMES.get(path, path): {key: one.get(key) for key in ("File", "ConfigName", configs.CONTENT)}
+        NAMES.get(path, path): {"File": _file(one["File"]), **{key: one.get(key) for key in ("ConfigName", configs.CONTENT)}}
         for path, one in files.items()
     } | {NAMES[path]: {configs.CONTENT: values.pop(name)} for name, path in handed.BEFORE.items() if name in values}
     container["Env"] = values
@@ -77,6 +77,11 @@ def _normal(spec: Json) -> Json:
     if container.get("Isolation") == "default":
         del container["Isolation"]
     return spec
+
+
+def _file(file: Json) -> str:
+    """Return where a file is mounted, and for whom, in a line."""
+    return f"{file['Name']}, mode {file['Mode']:04o} of {file['UID']}:{file['GID']}"
 
 
 def _show_content(wanted: Json, found: Json) -> None:

@@ -88,7 +88,7 @@ def test_what_looks_like_a_secret_in_the_settings_is_hidden() -> None:
 
 def test_a_file_of_somebody_elses_is_compared_by_its_configs_name() -> None:
     """It may be no JSON, and what is in it is nobody's matter."""
-    other = changed(Configs=[{"ConfigName": "by-hand", "File": {"Name": "/etc/motd"}}])
+    other = changed(Configs=[{"ConfigName": "by-hand", "File": {"Name": "/etc/motd", "UID": "0", "GID": "0", "Mode": 0o444}}])
     assert [item.path for item in specs.compare(SPEC, other)] == ["TaskTemplate.ContainerSpec.Configs./etc/motd"]
 
 
