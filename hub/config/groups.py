@@ -1,11 +1,9 @@
 """The groups of `hosts.toml` in the hub's database, beside those of the admin console."""
 
-import inspect
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,63 +22,8 @@ Groups = Mapping[str, Iterable[str]]
 
 
 def configure(c: Any, groups: Groups) -> None:
-    """Let JupyterHub make the groups, and add their members at once: for each, its own way asks and commits several times."""
-    from jupyterhub.app import JupyterHub  # not for the culler, which only asks for members
-
-    own = inspect.unwrap(JupyterHub.init_groups)
-
-    @wraps(own)
-    async def init_groups(app: Any) -> None:
-        named = _members(app)
-        app.load_groups = {
-            name: (given if isinstance(given, dict) else {}) | {"users": []} for name, given in app.load_groups.items()
-        }
-        await own(app)
-        await _join(app, named)
-
-    JupyterHub.init_groups = init_groups
+    """Let JupyterHub make the groups and add their members."""
     c.JupyterHub.load_groups = {name: {"users": list(users)} for name, users in groups.items()}
-
-
-def _members(app: Any) -> dict[str, list[str]]:
-    """Return who is to be in which group, as JupyterHub spells their names.
-
-    Raises:
-        ValueError: a name is none.
-
-    """
-    given = {name: one.get("users", ()) if isinstance(one, dict) else one for name, one in app.load_groups.items()}
-    named = {name: [*dict.fromkeys(map(app.authenticator.normalize_username, users))] for name, users in given.items()}
-    wrong = next((one for users in named.values() for one in users if not app.authenticator.validate_username(one)), None)
-    if wrong is not None:
-        raise ValueError(f"Username {wrong!r} is not valid")
-    return named
-
-
-async def _join(app: Any, named: Mapping[str, Iterable[str]]) -> None:
-    """Add members to groups that are there; make the users who are not."""
-    from jupyterhub import orm
-    from jupyterhub.utils import maybe_future
-    from sqlalchemy import insert, select
-
-    db, table = app.db, orm.user_group_map
-    ids: dict[str, int] = dict(db.execute(select(orm.User.name, orm.User.id)).all())
-    lacking = dict.fromkeys(one for users in named.values() for one in users if one not in ids)
-    role = orm.Role.find(db, "user")
-    made = [orm.User(name=one, roles=[role]) for one in lacking]
-    db.add_all(made)
-    db.commit()
-    ids |= {user.name: user.id for user in made}
-    for name, users in named.items():
-        group = orm.Group.find(db, name)
-        there = set(db.scalars(select(table.c.user_id).where(table.c.group_id == group.id)))
-        if rows := [{"user_id": ids[one], "group_id": group.id} for one in users if ids[one] not in there]:
-            db.execute(insert(table), rows)
-    db.commit()
-    for user in made:
-        await maybe_future(app.authenticator.add_user(user))
-    # What was read before says nothing of who has joined.
-    db.expire_all()
 
 
 def drop_members(data: Path, database: Path, groups: Groups) -> None:

@@ -1,6 +1,7 @@
 """A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -99,6 +100,11 @@ def _cut(texts: list[str]) -> list[str]:
 def _part(text: str, start: int) -> str:
     before, rest = "…" if start else "", text[start:]
     return before + (rest if len(rest) <= LONGEST else f"{rest[: LONGEST - 3]}…")
+
+
+def named(names: Sequence[str]) -> str:
+    """Return names as people read them: the first of very many are enough."""
+    return ", ".join([*names[:MOST], *([f"and {len(names) - MOST} more"] if len(names) > MOST else [])])
 
 
 def age(since: datetime, now: datetime) -> str:
