@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from hub.filter import policy
 from swarmhub.cluster.nodes import SwarmNode
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import rollback
@@ -449,3 +450,39 @@ def test_the_filter_goes_back_with_its_hub() -> None:
         *(replace(PARTS, hub_image=tag, images={NOTEBOOK: X}) for tag in ("jupyterhub:old", "jupyterhub:now"))
     )
     assert [(item.path, item.wanted) for item in change.differences] == [("TaskTemplate.ContainerSpec.Image", "jupyterhub:old")]
+
+
+def in_variables(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec of a hub as an earlier release made it: with its settings in its environment."""
+    spec = copy.deepcopy(spec)
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    (file,) = container.pop("Configs")
+    container["Env"] = [*container["Env"], f"SWARMHUB_SETTINGS={file['Data']}"]
+    return spec
+
+
+def test_a_hub_of_an_earlier_release_gets_its_variables_back() -> None:
+    """And so does its filter: each is of the image that looks there."""
+    given = settings(hub={"domain": DOMAIN, "engine": "filter"})
+    then, now = (replace(PARTS, images={NOTEBOOK: image}) for image in (X_OLD, X))
+    filter_now = engine_filter.desired(given, now)
+    hub_now = hub_service.desired(given, SECRETS, now)
+    there = replace(
+        found(running(hub_now)), filter={"ID": "s2", "Version": {"Index": 1}, "Spec": filter_now}, files=stored(hub_now)
+    )
+    earlier = release(1, spec=in_variables(hub_service.desired(given, SECRETS, then)), schema=NEW)
+    changes = {one.what: one for one in reversed(plan(earlier, there).changes)}  # of the filter's two, the first
+    hub, its_filter = (
+        getattr(changes[name].apply, "wanted")["TaskTemplate"]["ContainerSpec"]  # noqa: B009
+        for name in ("service jupyterhub", "service jupyterhub-engine")
+    )
+    assert ("Configs" in hub, its_filter["Configs"], X_OLD in str(hub["Env"])) == (False, [], True)
+    (line,) = its_filter["Env"]
+    both = policy.load(line.removeprefix("SWARMHUB_FILTER="))
+    assert [one.images for one in both] == [(X_OLD,), (X,)]
+
+
+def test_a_release_without_its_settings_is_refused() -> None:
+    """Somebody has removed them; the message names the commit to deploy from."""
+    with pytest.raises(StepError, match=r"the settings of release 1 are gone .* git checkout commit1; fab deploy"):
+        plan(1, replace(found(), files={}))

@@ -163,3 +163,13 @@ def test_a_filter_that_somebody_has_broken_is_mended() -> None:
     broken["TaskTemplate"]["ContainerSpec"]["Configs"][0] |= {"ConfigName": "by-hand", "Data": "nonsense"}
     (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": broken}, MANAGER)
     assert images(getattr(change.apply, "wanted")) == ["a"]  # noqa: B009
+
+
+def test_the_policies_of_an_earlier_release_stay_allowed() -> None:
+    """They are in a variable of its filter; the new one has both in its file."""
+    earlier = copy.deepcopy(OLD)
+    (file,) = container(earlier).pop("Configs")
+    container(earlier)["Env"] = [f"SWARMHUB_FILTER={file['Data']}"]
+    (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": earlier}, MANAGER)
+    wide = getattr(change.apply, "wanted")  # noqa: B009
+    assert (images(wide), container(wide)["Env"]) == (["a", "b"], [])
