@@ -1,14 +1,13 @@
 """Load the whole configuration as JupyterHub will, up to where it would listen, and say what is wrong with it.
 
-It runs in a container of the hub's image, with the service's environment and
-secrets and nothing else: no network, no engine, and a database of its own.
+It runs in a container of the hub's image, with the service's environment,
+secrets and settings and nothing else: no network, no engine, and a database of its own.
 """
 
 import asyncio
 import gc
 import json
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from traitlets.config import Config
 from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown
 from hub.config.configure import CONF, SECRETS, configure
+from hub.shared import settings
 from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
 
 # Which option a part of JupyterHub's start reads.
@@ -39,7 +39,7 @@ STAGES = {
 
 def main() -> int:
     """Print the problems as a line of JSON, without any secret; return whether there are some."""
-    origins = Origins(CONF, os.environ)
+    origins = Origins(CONF, settings.FILE)
     problems = [_without_secrets(problem, SECRETS) for problem in check(origins)]
     print(json.dumps({"problems": problems}), flush=True)
     return bool(problems)
@@ -52,7 +52,7 @@ def check(origins: Origins, **given: Any) -> list[str]:
         try:
             config = Config()
             mounted = ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/{CONFIG_FILE.name}")
-            configure(config, data=Path(folder), conf=origins.conf, mounted=mounted, **given)
+            configure(config, data=Path(folder), conf=origins.conf, handed=origins.handed, mounted=mounted, **given)
             app = asyncio.run(_start(config, Path(folder), said))
         except (Exception, SystemExit) as error:
             return [_told(error, said, origins)]

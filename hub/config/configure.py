@@ -1,4 +1,4 @@
-"""Turn the service's environment and secrets into JupyterHub's configuration."""
+"""Turn the service's settings, environment and secrets into JupyterHub's configuration."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
 from hub.config import culling, extra, groups, login, page, servers
+from hub.config.data import hasten
 from hub.config.separate_proxy import SeparateProxy
 from hub.shared import listed, settings
 from hub.shared.listed import Listed
@@ -32,6 +33,7 @@ def configure(
     userlist: Path = USERLIST,
     conf: Path = CONF,
     logo: Path = LOGO,
+    handed: Path = settings.FILE,
     mounted: Any = None,
 ) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides, then what [jupyterhub] and conf.d add.
@@ -41,17 +43,19 @@ def configure(
     Raises:
         ValueError: the userlist has a mistake, or there is no such provider.
         KeyError: a variable of the service is missing.
+        FileNotFoundError: its settings are.
 
     """
-    tables = settings.load(environ)
+    tables = settings.load(handed)
     users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
+    hasten()
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
     login.configure(c, tables["access"], environ, secrets, data / listed.FOLDER, users)
     _limits(c, tables["limits"])
     page.configure(c, tables["page"], logo)
     groups.configure(c, _of_listed(tables["groups"], users))
-    culling.configure(c, environ, data / DATABASE)
+    culling.configure(c, tables["culling"], data / DATABASE)
     servers.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)

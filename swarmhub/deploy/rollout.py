@@ -1,7 +1,7 @@
 """The rollout: how another hub comes to run, as one plan whose parts stand in their order.
 
-1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
-   A hub that was made by hand becomes ours, after its database has been tried; one in a container stops.
+1. The secrets and settings that are missing, which nobody reads yet, and with them the configuration's check, in the image
+   that is to run. A hub that was made by hand becomes ours, after its database has been tried; one in a container stops.
 2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
 3. The proxy, the certificate's renewal, and the users that the userlist adds or removes.
 4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.
@@ -19,7 +19,8 @@ from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import standalone, takeover
 from swarmhub.deploy.takeover import ByHand
-from swarmhub.engine import specs
+from swarmhub.engine import configs, specs
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database
@@ -45,11 +46,12 @@ def plan(run: Run, parts: Parts) -> Plan:
     taken = _by_hand(run, parts)
     replaced = taken is not None and taken.service is not None
     again = replaced or any(change.what == f"service {settings.hub.service}" for change in front)
-    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=again)
+    before = run.look.releases()
+    kept = {name for release in before for name in hub_service.settings_files(release.spec)}
+    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), kept=kept, again=again)
     if replaced:  # nearly every field is another one: what matters is what it becomes
         gist = specs.gist(wanted, network.names(settings))
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
-    before = run.look.releases()
     release = releases.draft(settings, wanted, parts, before)
     hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None)
     of_filter = run.look.kept(engine_filter.desired(settings, parts)) if settings.hub.engine == "filter" else None
@@ -74,7 +76,8 @@ def plan(run: Run, parts: Parts) -> Plan:
         whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
     secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
-    whole = replace(whole, changes=(*secrets, *whole.changes))
+    files = configs.missing(wanted, found.files, {LABEL: settings.hub.service}, manager)
+    whole = replace(whole, changes=(*secrets, *files, *whole.changes))
     return subdomains.priced(whole, wanted, found.service, partial(_working, run))
 
 

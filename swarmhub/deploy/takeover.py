@@ -15,10 +15,8 @@ from swarmhub.history.database import Database, DatabasePeople
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.plan.shown import named
 from swarmhub.services import network
-
-# So many names are told; a database may have thousands.
-ALL_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -139,8 +137,7 @@ def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
 
 
 def _names(names: Sequence[str], admins: Sequence[str]) -> str:
-    told = [f"{one} (admin)" if one in admins else one for one in names[:ALL_NAMES]]
-    return ", ".join([*told, *([f"and {len(names) - ALL_NAMES} more"] if len(names) > ALL_NAMES else [])])
+    return named([f"{one} (admin)" if one in admins else one for one in names])
 
 
 def _adopt(name: str, manager: Host, _: Progress) -> None:

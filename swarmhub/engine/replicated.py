@@ -1,13 +1,11 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
-import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub.engine import configs as swarm_config
-from swarmhub.engine import converge, specs
+from swarmhub.engine import configs, converge, specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -70,19 +68,23 @@ def secret_ids(manager: Host, hub: str) -> dict[str, str]:
 
 
 def resolved(manager: Host, wanted: Json) -> Json:
-    """Return a spec with the ids of its secrets and configs, which exist by now."""
-    spec = copy.deepcopy(wanted)
+    """Return a spec as it is sent: with the ids of its secrets, which exist by now, and of its files, which are made."""
+    spec, labels = configs.bare(wanted), {LABEL: wanted["Labels"][LABEL]}
     container = spec["TaskTemplate"]["ContainerSpec"]
     if references := container.get("Secrets"):
         ids = secret_ids(manager, wanted["Labels"][LABEL])
         for reference in references:
             # A secret that somebody else has made is not among ours; a spec that runs has its id.
             reference["SecretID"] = ids.get(reference["SecretName"]) or reference["SecretID"]
-    if references := container.get("Configs"):
-        configs = swarm_config.ids(manager)
-        for reference in references:
-            reference["ConfigID"] = configs[reference["ConfigName"]]
+    ids = configs.ensure(manager, wanted, labels)
+    for reference in configs.references(spec):
+        reference["ConfigID"] = ids[reference["ConfigName"]]
     return spec
+
+
+def tidied(change: Change, spec: Json) -> Change:
+    """Return a change that makes a service of a spec, or removes it, and then the files that nobody reads any more."""
+    return replace(change, apply=_Tidied(change, spec))
 
 
 def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -> Change:
@@ -152,11 +154,22 @@ class _Sender:
 
 
 @dataclass(frozen=True)
+class _Tidied:
+    change: Change
+    wanted: Json
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        self.change.apply(host, progress)
+        hub = self.wanted["Labels"][LABEL]
+        configs.tidy(host, self.wanted, f"{LABEL}={hub}", is_gone=self.change.verb == "remove")
+
+
+@dataclass(frozen=True)
 class _Stopper:
     found: Json
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name, spec = self.found["Spec"]["Name"], copy.deepcopy(self.found["Spec"])
+        name, spec = self.found["Spec"]["Name"], configs.bare(self.found["Spec"])
         spec["Mode"] = {"Replicated": {"Replicas": 0}}
         host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
 

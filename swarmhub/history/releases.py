@@ -1,6 +1,5 @@
 """What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
 
-import copy
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from swarmhub.images.pull import digest_of, short
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.services import hub as services
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 
 LABEL = "swarmhub.release"
 KEPT = 10
@@ -63,13 +62,20 @@ def _read(data: Json) -> Release:
 def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequence[Release]) -> Release:
     """Return the release that the service's spec will be."""
     number = before[-1].number + 1 if before else 1
-    # The table of the secrets' source may hold a command line; nobody needs it for a way back.
-    dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
     pinned = tuple(parts.images[image] for image in settings.images)
     # A hub brings its database to the revision of its image, which another release with that image has recorded.
     schemas = (one.schema for one in before if one.hub_image == parts.hub_image and REVISION.fullmatch(one.schema))
-    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied, schema=next(schemas, ""))
+    return Release(
+        number,
+        settings.hub.service,
+        parts.hub_image,
+        pinned,
+        configs.bare(spec),
+        handed.kept(settings),
+        copied,
+        schema=next(schemas, ""),
+    )
 
 
 def around(
@@ -157,7 +163,7 @@ class _Recorder:
 
 def _as_runs(host: Host, release: Release) -> Json:
     """Return the spec with what was known only later, such as a certificate's fingerprint."""
-    spec = copy.deepcopy(services.observe(host, release.service).service or {"Spec": release.spec})["Spec"]
+    spec = configs.bare((services.observe(host, release.service).service or {"Spec": release.spec})["Spec"])
     for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
         reference.pop("SecretID", None)
     return spec
@@ -167,7 +173,12 @@ def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> Non
     host.engine.delete(f"/configs/{old.id}")
     if old.copy:
         database.remove(host, kept, old.copy)
-    if old.hub_image not in {release.hub_image for release in observe(host, old.service)}:
+    left = observe(host, old.service)
+    needed = {name for release in left for name in services.settings_files(release.spec)}
+    unused = [name for name in services.settings_files(old.spec) if name not in needed]
+    for id_ in configs.ids(host, unused).values() if unused else ():
+        configs.remove(host, id_)
+    if old.hub_image not in {release.hub_image for release in left}:
         try:
             host.engine.delete(f"/images/{old.hub_image}")
         except EngineError as error:

@@ -192,7 +192,8 @@ class Look:
 
     def engine_filter(self) -> Json | None:
         """Return the service of the filter between the hub and the engine."""
-        return self._beside(engine_filter.name(self._settings.hub.service))
+        found = self._beside(engine_filter.name(self._settings.hub.service))
+        return found and hub_service.with_files(found, self.service().files)
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""

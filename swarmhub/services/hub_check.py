@@ -19,7 +19,7 @@ MARK = '{"problems":'
 SECONDS = 120
 PAUSE_SECONDS = 0.1
 # What the check has of the hub. It has neither its networks nor its volumes.
-SHARED = ("Image", "User", "Env", "Secrets", "CapabilityDrop", "CapabilityAdd", "Privileges")
+SHARED = ("Image", "User", "Env", "Secrets", "Configs", "CapabilityDrop", "CapabilityAdd", "Privileges")
 
 
 def before(plan: Plan, check: Change, found: Json | None) -> Plan:

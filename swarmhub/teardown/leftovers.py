@@ -8,12 +8,13 @@ from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
-from swarmhub.engine import specs
+from swarmhub.engine import configs, specs
+from swarmhub.engine.configs import StoredFile
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
-from swarmhub.host import Engine, Host, Json
+from swarmhub.host import Host, Json
 from swarmhub.images import build
 from swarmhub.images.pull import short, split
 from swarmhub.notebooks import homes
@@ -83,11 +84,12 @@ class OnNode:
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services = engine.get("/services")
+    services, stored = engine.get("/services"), engine.get("/configs")
+    files = configs.read_files(stored)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
-    others = _others(strangers)
-    configs = _records(engine, "configs", hub, others)
+    others = _others(strangers, files)
+    records = _records(stored, "configs", hub, others)
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
     networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
     users = {
@@ -95,9 +97,9 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     }
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=tuple(one for one, _ in _records(engine, "secrets", hub, others)),
-        configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
-        homes=tuple(one for one, labels in configs if homes.LABEL in labels),
+        secrets=tuple(one for one, _ in _records(engine.get("/secrets"), "secrets", hub, others)),
+        configs=tuple(one for one, labels in records if homes.LABEL not in labels),
+        homes=tuple(one for one, labels in records if homes.LABEL in labels),
         networks=tuple(Thing(f"network {one['Name']}", f"/networks/{one['Id']}") for one in networks if not users[one["Id"]]),
         shared={one["Name"]: users[one["Id"]] for one in networks if users[one["Id"]]},
         labels={
@@ -109,12 +111,12 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     )
 
 
-def _others(strangers: Sequence[Json]) -> Others:
+def _others(strangers: Sequence[Json], files: Mapping[str, StoredFile]) -> Others:
     of_hubs = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
     return Others(
         services=frozenset(one["ID"] for one in strangers),
         hubs=frozenset(spec["Labels"][SERVICE] for spec in of_hubs),
-        images=frozenset(image for spec in of_hubs for image in images_of(spec)),
+        images=frozenset(image for spec in of_hubs for image in images_of(configs.filled(spec, files))),
         environments=tuple(specs.environment(spec["TaskTemplate"]["ContainerSpec"]) for spec in of_hubs),
     )
 
@@ -126,10 +128,10 @@ def _is_our_node_label(name: str, others: Others) -> bool:
     return name.startswith(PREFIX) and not others.hubs
 
 
-def _records(engine: Engine, kind: str, hub: str, others: Others) -> list[tuple[Thing, Mapping[str, str]]]:
+def _records(listed: Sequence[Json], kind: str, hub: str, others: Others) -> list[tuple[Thing, Mapping[str, str]]]:
     """Return what is ours of a kind, by name, each with its labels."""
     is_alone = not others.hubs
-    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub, is_alone=is_alone)]
+    ours = [one for one in listed if is_ours(one["Spec"].get("Labels"), hub, is_alone=is_alone)]
     found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
     return sorted(found, key=lambda one: one[0].name)
 

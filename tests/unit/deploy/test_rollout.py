@@ -37,7 +37,6 @@ def test_the_parts_stand_in_their_order(run: Run) -> None:
         "create service jupyterhub-engine",
         "update service jupyterhub",
         "create service jupyterhub-proxy",
-        "create the renewal service's config files",
         "create service jupyterhub-renewal",
         "copy the hub's database to jupyterhub-data",
         "open jupyterhub-data to the hub's user",

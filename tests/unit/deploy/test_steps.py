@@ -8,8 +8,10 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
+from hub.shared.settings import FILE
 from swarmhub.deploy import steps
-from swarmhub.engine import specs
+from swarmhub.engine import configs, specs
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.images import build
@@ -92,6 +94,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
         "service": [
             *[f"create secret on {MANAGER}"] * 2,
+            f"create config on {MANAGER}",
             *[f"check the on {MANAGER}"] * 2,
             f"open jupyterhub-data on {MANAGER}",
             f"create service on {MANAGER}",
@@ -111,7 +114,7 @@ def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> 
     """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
     hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
     done = words(every(run)["service"])
-    assert (done[4], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+    assert (done[5], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
 
 
 def test_homes_made_by_hand_on_several_nodes_are_refused(run: Run, hosts: Hosts) -> None:
@@ -154,7 +157,7 @@ def test_what_a_step_will_make_is_known_after_it(run: Run, hosts: Hosts) -> None
     network, certificate = "TaskTemplate.Networks[0].Target", "TaskTemplate.ContainerSpec.Labels.swarmhub.certificate"
     assert field(service, network) == Difference(network, None, "known after network")
     assert field(service, certificate) == Difference(certificate, None, "known after certs")
-    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(field(service, "Env").wanted)
+    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(field(service, "Configs[0].Data").wanted)
     assert hosts[MANAGER].engine.asked().count(f"GET /distribution/{NOTEBOOK}/json") == 1
 
 
@@ -240,7 +243,6 @@ def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> No
         f"check the hub's configuration in {build.desired(apart.settings).tag}",
         "update service jupyterhub",
         "create service jupyterhub-proxy",
-        "create the renewal service's config files",
         "create service jupyterhub-renewal",
         "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
         "update service jupyterhub",
@@ -302,11 +304,16 @@ def test_labels_go_when_the_hub_that_needs_them_has_gone(run: Run, hosts: Hosts)
     ]
 
 
-def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts) -> None:
+@pytest.mark.parametrize("is_file", [True, False], ids=["in a file", "of an earlier release"])
+def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts, is_file: bool) -> None:
     """It places its servers by them."""
     labelled(hosts, DIGEST, EXTRA_DIGEST)
-    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}']
-    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": {"Env": environment}}}
+    handed = f'{{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}'
+    file = configs.reference(str(FILE), "other-settings", handed)
+    container = {"Configs": [file]} if is_file else {"Env": [f"SWARMHUB_SETTINGS={handed}"]}
+    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": container}}
+    configs.ensure(hosts[MANAGER], other, {LABEL: "other"})
+    other = configs.bare(other)
     hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
     assert every(run)["service"].changes == ()
 
@@ -474,7 +481,6 @@ def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
     made = [change.what for change in plans["service"].changes if "renewal" in change.what or "dns" in change.what]
     assert [what.partition("credentials-")[0] for what in made] == [
         "secret jupyterhub-dns-",
-        "the renewal service's config files",
         "service jupyterhub-renewal",
     ]
 

@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
         (["a", "b"], ["b", "c"], ["A: removed a", "A: added c"]),
         (None, ["a", "b"], ["A: added a", "A: added b"]),
         (["a"], None, ["A: removed a"]),
+        (None, [str(one) for one in range(5000)], [*(f"A: added {one}" for one in range(20)), "A: added 4980 more"]),
         (["a", "b"], ["b", "a"], ["A: a, b → b, a"]),
         ([], "b", ["A: nothing → b"]),
         (["a"], "b", ["A: a → b"]),

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from hub.shared.settings import FILE
+from swarmhub.engine import configs
 from swarmhub.engine.removal import Thing
 from swarmhub.host import Output
 from swarmhub.teardown import leftovers
@@ -79,17 +81,23 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
     assert found.labels == {"n2": ("swarmhub.waits",)}
 
 
-def test_labels_that_another_hub_needs_stay() -> None:
+@pytest.mark.parametrize("is_file", [True, False], ids=["in a file", "of an earlier release"])
+def test_labels_that_another_hub_needs_stay(is_file: bool) -> None:
     """Its servers would find no node any more."""
-    pinned = f"quay.io/x@sha256:{'b' * 64}"
-    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"{pinned}"}}}}']
+    handed = f'{{"notebook":{{"image":"quay.io/x@sha256:{"b" * 64}"}}}}'
+    file = configs.reference(str(FILE), "other-settings", handed)
     other = listed("s2", "other", {"swarmhub.service": "other"})
-    other["Spec"]["TaskTemplate"]["ContainerSpec"] = {"Env": environment}
+    other["Spec"]["TaskTemplate"]["ContainerSpec"] = (
+        {"Configs": [file]} if is_file else {"Env": [f"SWARMHUB_SETTINGS={handed}"]}
+    )
+    manager = FakeHost()
+    configs.ensure(manager, other["Spec"], {"swarmhub.service": "other"})
+    other["Spec"] = configs.bare(other["Spec"])
     labels = {f"swarmhub.image.{image}": "held" for image in ("aaaaaaaaaaaa", "bbbbbbbbbbbb")}
     labels |= {"swarmhub.host": "worker2.example.org", "swarmhub.waits": "image"}
     answers = {"GET /services": [other], "GET /nodes": [{"ID": "n2", "Spec": {"Labels": labels}}]}
-    answers |= {f"GET /{kind}": [] for kind in ("secrets", "configs", "networks")}
-    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    manager.engine.answers |= answers | {f"GET /{kind}": [] for kind in ("secrets", "networks")}
+    found = leftovers.observe_cluster(manager, settings())
     assert found.labels == {"n2": ("swarmhub.image.aaaaaaaaaaaa",)}
     assert (found.others.hubs, found.others.images) == (frozenset({"other"}), frozenset({"bbbbbbbbbbbb"}))
 

@@ -138,7 +138,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SwarmSpaw
 
         def make(engine: Engine, user: str = "ada", server: str = "", **given: Any) -> SwarmSpawner:
             handed = policy.document(allowed(**given))
-            socket = stack.enter_context(filtered(engine, rules.made(*policy.load({policy.VARIABLE: handed}))))
+            socket = stack.enter_context(filtered(engine, rules.made(*policy.load(handed))))
             monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
             c = Config()
             configure(c, tables(**given), ENVIRON, start.ensure_config("jupyterhub"))

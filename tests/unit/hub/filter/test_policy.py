@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hub.filter import policy
-from hub.filter.policy import VARIABLE
 from tests.unit.hub.asked import IMAGE
 from tests.unit.hub.filter.engines import allowed
 
@@ -33,7 +32,7 @@ def test_a_policy_holds_what_any_server_may_have() -> None:
 def test_a_policy_is_handed_over_whole() -> None:
     """The same policy is the same text, which is no reason for an update."""
     text = policy.document(allowed(**GIVEN))
-    assert policy.document(*policy.load({VARIABLE: text})) == text
+    assert policy.document(*policy.load(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_what_is_no_policy_is_refused(key: str, value: Any, why: str) -> None:
     """A text where a list belongs would let its parts in; what was given is not shown."""
     given = json.loads(policy.document(allowed()))[0] | {key: value}
     with pytest.raises(ValueError, match=why) as told:
-        policy.load({VARIABLE: json.dumps([{name: one for name, one in given.items() if one is not None}])})
+        policy.load(json.dumps([{name: one for name, one in given.items() if one is not None}]))
     assert "hush" not in str(told.value)
 
 
@@ -113,4 +112,4 @@ def test_what_cannot_be_compared_covers_nothing_else(field: str) -> None:
 def test_the_policy_of_an_earlier_release_is_read() -> None:
     """It stands alone, and in no list."""
     alone = json.dumps(json.loads(policy.document(allowed()))[0])
-    assert policy.load({VARIABLE: alone}) == (allowed(),)
+    assert policy.load(alone) == (allowed(),)
