@@ -17,10 +17,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from docker.types import ConfigReference
-from jupyterhub import app as jupyterhub_app
 from traitlets import TraitError
 from traitlets.config import Config
 
+from hub import app as hub_app
 from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown
 from hub.config.configure import CONF, SECRETS, configure
@@ -72,7 +72,7 @@ async def _start(config: Any, folder: Path, said: "_Said") -> Any:
     return app
 
 
-class JupyterHub(jupyterhub_app.JupyterHub):  # type: ignore[misc]  # it has no types
+class JupyterHub(hub_app.JupyterHub):
     """JupyterHub with the configuration that it is given instead of a file's."""
 
     def load_config_file(self, *_: Any, **__: Any) -> None:

@@ -9,7 +9,6 @@ import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
 from hub.config import culling, extra, groups, login, page, servers
-from hub.config.data import hasten
 from hub.config.separate_proxy import SeparateProxy
 from hub.shared import listed, settings
 from hub.shared.listed import Listed
@@ -48,7 +47,6 @@ def configure(
     """
     tables = settings.load(handed)
     users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
-    hasten()
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
     login.configure(c, tables["access"], environ, secrets, data / listed.FOLDER, users)

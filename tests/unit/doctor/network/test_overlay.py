@@ -175,7 +175,7 @@ def test_remedy_names_the_ports(answer: str, encrypted: bool, ports: str) -> Non
 
 def test_script_calls_in_a_real_shell() -> None:
     """An address at which nothing listens at port 9 refuses, and that is an answer."""
-    words = ["bash", "-c", overlay.SCRIPT, "bash", "localhost", "1", "127.0.0.1"]
+    words = ["bash", "-c", overlay.SCRIPT, "bash", "localhost", "30", "127.0.0.1"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout == "127.0.0.1 reached\n"
 
