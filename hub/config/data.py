@@ -54,7 +54,14 @@ def hasten() -> None:
     @wraps(own_users)
     async def init_users(app: Any) -> None:
         _add_users(app)
+        authenticator = app.authenticator
+        allowed, _ = (
+            {*_normal(app, authenticator.allowed_users)},
+            authenticator.allow_existing_users,
+        )  # its default goes by them
+        authenticator.allowed_users = set()  # they are there: JupyterHub would ask for each
         await own_users(app)
+        authenticator.allowed_users |= allowed | (authenticator.admin_users if allowed else set())
 
     @wraps(own_groups)
     async def init_groups(app: Any) -> None:
