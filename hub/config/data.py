@@ -1,6 +1,6 @@
 """What the hub keeps on its volume: open to root's group, for a hub before or after this one may run as another user.
 
-In its database are thousands of people as soon as a few.
+A hub with thousands of people in its database starts about as fast as one with a few.
 """
 
 import inspect
