@@ -26,7 +26,12 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
     async def init_users(self) -> None:
         """Add users at once: JupyterHub's own way asks and commits for each of them, and takes minutes for thousands."""
         _add_users(self)
+        authenticator = self.authenticator
+        # JupyterHub would ask for each. Its default for existing users goes by the list, so it is asked for before.
+        allowed, _ = {*_normal(self, authenticator.allowed_users)}, authenticator.allow_existing_users
+        authenticator.allowed_users = set()
         await super().init_users()
+        authenticator.allowed_users |= allowed | (authenticator.admin_users if allowed else set())
 
     async def init_groups(self) -> None:
         """Add the members of groups at once."""

@@ -46,6 +46,7 @@ def test_a_hub_that_does_not_start_leaves_the_one_before_all_that_it_needs(deplo
         done = deployed.fab("deploy", hosts=broken)
         assert (done.code, "broken on purpose" in done.out) == (1, True), done.text
         assert f"undo: update service {FILTER}" in done.out
+        assert f"undo: create config {HUB}-settings-" in done.out
         deployed.wait(deployed.hub_answers, 30, "the hub before does not answer")
     deployed.start_server("grace", profile="Extra tools")
     deployed.stop_server("grace")

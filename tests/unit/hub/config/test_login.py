@@ -115,6 +115,14 @@ def test_a_member_gets_in_while_the_provider_says_so(folder: Path) -> None:
     assert not enter(restarted, "linus")
 
 
+def test_the_lists_are_not_read_for_each_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub adds all whom its database knows when it starts: with 5,000, that took minutes."""
+    kind = authenticator(folder)
+    monkeypatch.setattr(listed, "load", lambda *_: pytest.fail("the lists were read"))
+    kind.add_user(SimpleNamespace(name="linus"))
+    assert "linus" in kind.allowed_users
+
+
 def test_who_is_listed_is_no_member(folder: Path) -> None:
     """Only who gets in by the provider alone is kept as such."""
     kind = authenticator(folder, members=("grace", "linus"))
