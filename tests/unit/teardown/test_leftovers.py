@@ -192,6 +192,18 @@ def test_an_image_that_two_hubs_have_built_loses_one_name() -> None:
     assert ([one.path for one in found.images], found.in_use) == ([f"/images/{names[0]}"], ())
 
 
+@pytest.mark.parametrize(
+    "names",
+    [(f"{HUB}:0123456789ab",), (f"{HUB}:0123456789ab", f"{HUB}:ba9876543210"), (NOTEBOOK, "theirs:1")],
+    ids=["one name", "names of ours only", "a name that we have not built"],
+)
+def test_an_image_in_use_keeps_its_last_name(names: tuple[str, ...]) -> None:
+    """And a notebook's keeps all of them: by its name, others find it."""
+    used = container("task", "i", **{leftovers.SERVICE_ID: "s3"})
+    found = on_node(MANAGER, [image("i", *names)], [used])
+    assert (found.images, found.in_use) == ((), tuple(name for name in names if name != "theirs:1"))
+
+
 def test_a_certificate_that_another_hub_serves_stays() -> None:
     """Two hubs of one domain differ in their ports."""
     commands = {"ls /etc/letsencrypt/renewal": Output(0, f"{DOMAIN}.conf\n", "")}
