@@ -43,6 +43,15 @@ MEMORY = """
 docker stats --no-stream --format '{{.MemUsage}}' "$0"
 docker exec "$0" sh -c 'grep -h "^Name\\|^VmRSS" /proc/[0-9]*/status'
 """
+HOMES = f"{HUB}-home-bench"
+FORGET_PLACES = "docker config ls --quiet --filter name=$0 | xargs --no-run-if-empty docker config rm"
+# A server that was stopped takes its time to end.
+FORGET_HOMES = """
+for volume in $(docker volume ls --quiet --filter "name=$0"); do
+    docker ps --all --quiet --filter "volume=$volume" | xargs --no-run-if-empty docker rm --force
+    docker volume rm "$volume"
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ def main(rounds: int, servers: int) -> None:
     names = [f"bench{number}" for number in range(USERS)]
     with ExitStack() as stack:
         hub = stack.enter_context(_admin(lab))
+        stack.callback(_forget_homes, lab)
         stack.enter_context(_users(hub, names[:servers]))
         print(f"load of this machine: {os.getloadavg()[0]:.1f}")
         print(f"memory of the hub, {servers} users, no server:  {_memory(lab)}")
@@ -181,6 +191,13 @@ def _servers(hub: HubApi, names: Sequence[str], notebooks: int = 0) -> Iterator[
         yield
     finally:
         _each(names, stop)
+
+
+def _forget_homes(lab: Lab) -> None:
+    """Remove the homes that the servers have left, and where they are."""
+    lab.on(topology.MANAGER.name, "sh", "-c", FORGET_PLACES, HOMES)
+    for node in topology.NODES:
+        lab.on(node.name, "sh", "-c", FORGET_HOMES, HOMES)
 
 
 def _each(things: Sequence[Any], do: Callable[[Any], object]) -> None:
