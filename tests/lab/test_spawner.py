@@ -144,7 +144,7 @@ from hub.config import servers
 from hub.shared import settings
 from hub.spawner import spawner
 c = Config()
-servers.configure(c, settings.load(os.environ), os.environ)
+servers.configure(c, settings.load(settings.FILE), os.environ)
 one = spawner.SwarmSpawner(config=c, user=SimpleNamespace(name="{USER}", url="/user/{USER}/"))
 one.object_id = "{before}"
 print(asyncio.run(one.poll()))
