@@ -49,14 +49,17 @@ def _service(hub: dict[str, Any], its_filter: dict[str, Any] | None) -> list[str
     """Return the command that starts a container beside the hub: with the socket, which the hub is without."""
     container = hub["TaskTemplate"]["ContainerSpec"]
     variables = [one for one in container["Env"] if not one.startswith("PROXY_API_URL=")]
+    files = [f"source={one['ConfigName']},target={one['File']['Name']}" for one in container["Configs"]]
     if its_filter:
-        variables += its_filter["TaskTemplate"]["ContainerSpec"]["Env"]
+        (policies,) = its_filter["TaskTemplate"]["ContainerSpec"]["Configs"]
+        files.append(f"source={policies['ConfigName']},target=/{PLACE}/policies.json")
     options = {
         "name": [BENCH],
         "network": ["jupyter"],
         "constraint": hub["TaskTemplate"]["Placement"]["Constraints"],
         "mount": [f"type=bind,source={SOCKET},target={SOCKET}"],
         "env": variables,
+        "config": files,
     }
     given = [word for option, values in options.items() for value in values for word in (f"--{option}", value)]
     return ["docker", "service", "create", "--quiet", *given, container["Image"], "sleep", "infinity"]

@@ -1,5 +1,7 @@
 """JupyterHub reads this file; what it does is in `hub.config.configure`, where the tests reach it."""
 
+import atexit
+import gc
 import os
 
 from hub.config import data, groups
@@ -7,12 +9,14 @@ from hub.config.configure import COOKIES, DATA, DATABASE, USERLIST, configure
 from hub.shared import listed, operator_token, settings
 from hub.spawner.engine import ensure_config, wait_until_it_answers
 
+# Before it ends, Python would look for garbage in all that the hub has loaded, while people wait for the next one: 0.3 s.
+atexit.register(gc.freeze)
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
 data.share()
 wait_until_it_answers()
 mounted = ensure_config(os.environ["DOCKER_SERVICE_NAME"])
 data.make(DATA / DATABASE, DATA / COOKIES)
-tables = settings.load(os.environ)
+tables = settings.load(settings.FILE)
 listed.adopt(DATA / listed.FOLDER, USERLIST.read_text(), DATA / DATABASE, tables["access"]["provider"])
 configure(c, mounted=mounted)
 operator_token.let_in(c, database=DATA / DATABASE)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 # Exit codes: a step failed, wrong settings or usage, `plan --exit-code` found changes, Ctrl-C.
 FAILED, WRONG, DIFFERS, INTERRUPTED = 1, 2, 3, 130
+# A list of thousands of people may have a mistake in each line.
+MOST_TOLD = 50
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """What the operator wrote cannot be used; holds every problem, not only the first."""
+    """What the operator wrote cannot be used; holds every problem, and tells the first ones of very many."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        left = len(self.problems) - MOST_TOLD
+        rest = [f"and {left} more like these"] if left > 0 else []
+        super().__init__("\n".join([*(str(problem) for problem in self.problems[:MOST_TOLD]), *rest]))
 
 
 class UsageError(Exception):

@@ -13,7 +13,7 @@ def history(c: Context, json: bool = False) -> None:
     from swarmhub.history import entries, lock
 
     with step(c, "history") as run:
-        found = entries.observe(run.hosts[run.manager])
+        found = entries.observe(run.hosts[run.manager], run.settings.hub.service)
         holder = lock.observe(run.hosts[run.manager])
         if json:
             run.report.json([asdict(entry) for entry in found])
@@ -35,7 +35,7 @@ def unlock(c: Context, yes: bool = False) -> None:
         run.report.line("unlock", lock.told(holder), style="yellow")
         run.agree("Take the lock away? That run stops before its next change.")
         lock.remove(manager, holder)
-        entries.write(manager, journal.lost(holder, f"unlocked by {author.name()}"))
+        entries.write(manager, holder.hub or run.settings.hub.service, journal.lost(holder, f"unlocked by {author.name()}"))
         run.report.line("unlock", "done", style="green")
 
 

@@ -15,7 +15,7 @@ HERE = f"/tmp/bench-{KIND}"  # noqa: S108 - in a container of the lab
 os.makedirs(HERE, exist_ok=True)
 
 c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821
-tables = settings.load(os.environ)
+tables = settings.load(settings.FILE)
 environ = {**os.environ, "DOCKER_SERVICE_NAME": "bench"}
 servers.configure(c, tables, environ)
 c.JupyterHub.authenticator_class = "dummy"

@@ -3,7 +3,7 @@
 import ast
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hub.config import extra, login
@@ -16,9 +16,9 @@ TRAIT = re.compile(r"The '(\w+)' trait of (?:an? |<)(\w+)")
 class Origins:
     """What an operator wrote, to be searched for an option."""
 
-    def __init__(self, conf: Path, environ: Mapping[str, str]) -> None:
-        self.conf = conf
-        tables = settings.load(environ)
+    def __init__(self, conf: Path, handed: Path) -> None:
+        self.conf, self.handed = conf, handed
+        tables = settings.load(handed)
         self._tables, self._access = tables["jupyterhub"], tables["access"]
 
     def of(self, section: str, trait: str) -> str:

@@ -1,4 +1,4 @@
-"""Turn the service's environment and secrets into JupyterHub's configuration."""
+"""Turn the service's settings, environment and secrets into JupyterHub's configuration."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -32,6 +32,7 @@ def configure(
     userlist: Path = USERLIST,
     conf: Path = CONF,
     logo: Path = LOGO,
+    handed: Path = settings.FILE,
     mounted: Any = None,
 ) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides, then what [jupyterhub] and conf.d add.
@@ -41,9 +42,10 @@ def configure(
     Raises:
         ValueError: the userlist has a mistake, or there is no such provider.
         KeyError: a variable of the service is missing.
+        FileNotFoundError: its settings are.
 
     """
-    tables = settings.load(environ)
+    tables = settings.load(handed)
     users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
@@ -51,7 +53,7 @@ def configure(
     _limits(c, tables["limits"])
     page.configure(c, tables["page"], logo)
     groups.configure(c, _of_listed(tables["groups"], users))
-    culling.configure(c, environ, data / DATABASE)
+    culling.configure(c, tables["culling"], data / DATABASE)
     servers.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
@@ -98,10 +100,11 @@ def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.cleanup_proxy = False
     c.JupyterHub.proxy_class = SeparateProxy
-    c.SeparateProxy.check_running_interval = 2
+    c.SeparateProxy.check_running_interval = 1
     c.ConfigurableHTTPProxy.api_url = environ["PROXY_API_URL"]
     c.ConfigurableHTTPProxy.auth_token = (secrets / "PROXY_TOKEN").read_text()
-    # A proxy that was replaced has another address; aiodns would keep the one before for ten minutes.
+    # A proxy that was replaced has another address; aiohttp would keep the one before for ten seconds, aiodns for ten minutes.
+    c.JupyterHubHTTPClient.connector_options = {"use_dns_cache": False}
     aiohttp.connector.DefaultResolver = ThreadedResolver  # type: ignore[attr-defined]  # it is imported there, not exported
 
 

@@ -19,12 +19,11 @@ HUB = f"http://127.0.0.1:{settings.API_PORT}/hub/api"
 Arbiter = Callable[..., bool]
 
 
-def configure(c: Any, environ: Mapping[str, str], database: Path) -> None:
+def configure(c: Any, culling: Mapping[str, Any], database: Path) -> None:
     """Add the service and its role to JupyterHub's configuration, unless culling is off."""
-    if not settings.load(environ)["culling"]["enabled"]:
+    if not culling["enabled"]:
         return
     handed = {
-        settings.VARIABLE: environ[settings.VARIABLE],
         DATABASE: str(database),
         # Without it the culler goes on with its own defaults where its configuration cannot be read.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
@@ -34,9 +33,9 @@ def configure(c: Any, environ: Mapping[str, str], database: Path) -> None:
     c.JupyterHub.load_roles.append({"name": NAME, "scopes": list(SCOPES), "services": [NAME]})
 
 
-def configure_culler(c: Any, environ: Mapping[str, str]) -> None:
-    """Set on `c` what the culler is to do: in its own process, with what `configure` hands to it."""
-    culling = settings.load(environ)["culling"]
+def configure_culler(c: Any, environ: Mapping[str, str], file: Path = settings.FILE) -> None:
+    """Set on `c` what the culler is to do: in its own process, with what `configure` hands to it, and the hub's `file`."""
+    culling = settings.load(file)["culling"]
     # The hub is in the same container; its name has no address before Swarm takes it for healthy.
     c.IdleCuller.url = HUB
     c.IdleCuller.timeout = culling["idle"]

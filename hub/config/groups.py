@@ -34,7 +34,8 @@ def drop_members(data: Path, database: Path, groups: Groups) -> None:
     """
     record = data / RECORD
     before: Groups = json.loads(record.read_text()) if record.exists() else {}
-    gone = [(name, user) for name, users in before.items() for user in users if user not in groups.get(name, ())]
+    now = {(name, user) for name, users in groups.items() for user in users}
+    gone = [one for one in ((name, user) for name, users in before.items() for user in users) if one not in now]
     if gone and database.exists() and database.stat().st_size:
         with closing(sqlite3.connect(database)) as db, db:
             db.executemany(LEAVE, gone)

@@ -105,7 +105,7 @@ class _GoesByUserlist:
 
     def add_user(self, user: Any) -> Any:
         """Let somebody in from now on, who is in the database; not whom the provider vouches for: it is asked each time."""
-        if user.name not in listed.load(self.folder, self.provider).by_provider:
+        if user.name not in listed.by_provider(self.folder):
             return super().add_user(user)  # type: ignore[misc]
         return None
 

@@ -1,9 +1,13 @@
 """JupyterHub's proxy where it runs as a service of its own: started and stopped by Swarm, told its routes by the hub."""
 
+import asyncio
 from typing import Any
 
 from jupyterhub.proxy import ConfigurableHTTPProxy
 from tornado.ioloop import PeriodicCallback
+
+# The address of a proxy that has been replaced does not refuse a connection: it says nothing, for half a minute.
+ANSWER_SECONDS = 2
 
 
 class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no types
@@ -23,6 +27,10 @@ class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no t
 
     async def check_running(self) -> None:
         """Tell it all routes if it has not the hub's own."""
-        if self.app.hub.routespec not in await self.get_all_routes():
+        try:
+            routes = await asyncio.wait_for(self.get_all_routes(), ANSWER_SECONDS)
+        except TimeoutError:  # it is asked again soon
+            return
+        if self.app.hub.routespec not in routes:
             self.log.warning("The proxy has started anew: telling it the routes")
             await self.restore_routes()

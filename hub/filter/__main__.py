@@ -1,4 +1,4 @@
-"""Run the filter: python -m hub.filter, with the policy in SWARMHUB_FILTER."""
+"""Run the filter: python -m hub.filter, with the policies in their file."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from hub.filter.server import serve, until_terminated
 ENGINE = Path("/var/run/docker.sock")
 
 
-def main() -> int:
+def main(file: Path = policy.FILE) -> int:
     """Serve until the container is stopped; return whether the policy is none."""
     try:
-        made = [rules.made(one) for one in policy.load(os.environ)]
-    except (KeyError, TypeError, ValueError) as error:
-        print(f"{policy.VARIABLE} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
+        made = [rules.made(one) for one in policy.load(file.read_text())]
+    except (OSError, TypeError, ValueError) as error:
+        print(f"{file} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     # Who may open the socket may ask: root and its group, which the hub's user has.
     os.umask(0o117)

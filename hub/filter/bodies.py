@@ -111,7 +111,8 @@ def config(policy: Policy, body: Any) -> None:
     table({"Name": text, "Data": text, "Labels": anything}, needs=("Name", "Data", "Labels"))(body, "")
     name, labels = body["Name"], body["Labels"]
     if isinstance(labels, dict) and HOME in labels:
-        matching(rf"(?=.{{1,{LONGEST}}}\Z){re.escape(policy.service)}-home-[A-Za-z0-9_.-]+")(name, "Name")
+        begins = re.escape(mounts.beginning(policy.home["name"], policy.service))
+        matching(rf"(?=.{{1,{LONGEST}}}\Z){begins}[A-Za-z0-9_.-]*")(name, "Name")
         one_of("e30=")(body["Data"], "Data")  # {}
         table({HOME: one_of(policy.service), USER: text, NODE: matching(ID)}, needs=(USER, NODE))(labels, "Labels")
         return
@@ -191,7 +192,7 @@ def _generic_resource(policy: Policy) -> Check:
 
 def _constraint(policy: Policy) -> Check:
     def check(value: Any, at: str) -> None:
-        if value not in allowed and not (isinstance(value, str) and re.fullmatch(f"node\\.id=={ID}", value, re.ASCII)):
+        if value not in allowed and not (isinstance(value, str) and re.fullmatch(f"node\\.id[!=]={ID}", value, re.ASCII)):
             raise Refused(f"{at} may not be {shown(value)}")
 
     allowed = [*policy.constraints, *_held(policy)]

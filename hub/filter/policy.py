@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from hub.shared.settings import Tables
 
-VARIABLE = "SWARMHUB_FILTER"
+# A Swarm config is mounted there.
+FILE = Path("/srv/jupyterhub/policies.json")
 # The socket that is offered, in a volume that the hub mounts without writing to it.
 FOLDER = "/run/engine"
 SOCKET = f"{FOLDER}/docker.sock"
@@ -20,7 +22,7 @@ EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "pla
 class Policy:
     """What a hub may ask for.
 
-    In SWARMHUB_FILTER is a list of them, each a JSON object with just these keys, all of them. What one of them allows is
+    In the file is a list of them, each a JSON object with just these keys, all of them. What one of them allows is
     allowed: while a hub is replaced, both the old and the new one may ask.
 
     - `service`: the hub's service. Services and configs of its servers are named `SERVICE-…` and have its name in their labels.
@@ -105,16 +107,14 @@ def document(*policies: Policy) -> str:
     return _JSON.dump_json(policies).decode()
 
 
-def load(environ: Mapping[str, str]) -> tuple[Policy, ...]:
+def load(text: str) -> tuple[Policy, ...]:
     """Return the policies, that of the newest hub first.
 
     Raises:
-        KeyError: there are none.
         ValueError: they are none.
 
     """
     try:
-        text = environ[VARIABLE]
         # A filter of an earlier release has one, which stands alone.
         return _JSON.validate_json(f"[{text}]" if text.startswith("{") else text, strict=True)
     except ValidationError as error:

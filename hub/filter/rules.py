@@ -16,6 +16,7 @@ from hub.filter.bodies import Json, Said
 from hub.filter.fields import Refused, decode, shown
 from hub.filter.line import Line
 from hub.filter.policy import Policy
+from hub.shared import mounts
 
 # Stands in a call for the id of what has been found to be the hub's.
 OWN = "{id}"
@@ -27,6 +28,7 @@ VERSION: Shape = {"ApiVersion": ALL, "MinAPIVersion": ALL, "Version": ALL}
 NODE: Shape = {"ID": ALL, "Description": {"Hostname": ALL}, "Status": {"State": ALL}, "Spec": {"Availability": ALL}}
 NETWORK: Shape = {"Id": ALL, "Name": ALL, "IPAM": {"Config": ALL}}
 IMAGE: Shape = {"Id": ALL, "Config": {"Cmd": ALL}}
+SERVER: Shape = {"ID": ALL, "Spec": {"Name": ALL, "Labels": ALL}}
 # Of what is not the hub's it counts the addresses.
 SERVICE: Shape = {"ID": ALL, "Endpoint": {"VirtualIPs": {"NetworkID": ALL}}}
 TASK: Shape = {"ID": ALL, "Status": {"State": ALL}, "NetworksAttachments": {"Network": {"ID": ALL}}}
@@ -168,6 +170,8 @@ def _place(method: str, name: str | None) -> str:
 
 
 def _services(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
+    if own := _of_servers(rules, asked):
+        return Call("GET", f"{asked.version}/services", own, shape=SERVER)
     return Call("GET", f"{asked.version}/services", _filter("name", _filtered(asked, "name")), shape=SERVICE)
 
 
@@ -198,6 +202,8 @@ def _create_service(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 
 
 def _tasks(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
+    if own := _of_servers(rules, asked):
+        return Call("GET", f"{asked.version}/tasks", own)
     service = _filtered(asked, "service")
     if not service:
         return Call("GET", f"{asked.version}/tasks", shape=TASK)
@@ -220,8 +226,9 @@ def _network(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 
 def _configs(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
     wanted = _filtered(asked, "name")
-    if not wanted.startswith(f"{rules.policy.service}-"):
-        raise Refused(f"configs are listed by a name that begins with {rules.policy.service}-")
+    begins = (f"{rules.policy.service}-", mounts.beginning(rules.policy.home["name"], rules.policy.service))
+    if not wanted.startswith(begins):
+        raise Refused(f"configs are listed by a name that begins with {' or '.join(dict.fromkeys(begins))}")
     return Call("GET", f"{asked.version}/configs", _filter("name", wanted), shape=CONFIG, lists=bodies.is_our_config)
 
 
@@ -234,6 +241,13 @@ def _create_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 def _remove_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
     owned = f"{asked.version}/configs/{name}"
     return Call("DELETE", f"{asked.version}/configs/{OWN}", owned=owned, is_ours=bodies.is_our_home)
+
+
+def _of_servers(rules: Rules, asked: Line) -> dict[str, str]:
+    """Return the query that asks for all of the hub's servers, if that is what is asked: by the label that they have."""
+    own = {"label": [f"{bodies.NOTEBOOKS}={rules.policy.service}"]}
+    is_own = "filters" in asked.query and decode(asked.query["filters"], "the parameter filters") == own
+    return {"filters": json.dumps(own)} if is_own else {}
 
 
 def _filter(key: str, value: str) -> dict[str, str]:

@@ -70,6 +70,8 @@ def routes(environ: Mapping[str, str], address: str) -> list[str]:
         "port": PORT,
         "api-ip": address,
         "api-port": API_PORT,
+        # The way to the hub from the first moment on; the ways to people's servers it is told by the hub.
+        "default-target": environ["HUB_URL"],
         "error-target": f"{environ['HUB_URL']}/hub/error",
     }
     flags = ["--no-x-forward"]  # nginx has said where a request comes from

@@ -71,9 +71,15 @@ def adopt(folder: Path, image: str, database: Path, provider: str = GITHUB) -> N
     _write(folder / IMAGE, image)
 
 
+def by_provider(folder: Path) -> frozenset[str]:
+    """Return who got in by the provider's rules: a hub that starts asks for each user, and to read the lists takes long."""
+    file = folder / BY_PROVIDER
+    return frozenset(file.read_text().splitlines()) if file.exists() else frozenset()
+
+
 def remember(folder: Path, name: str) -> None:
     """Keep that somebody got in by the provider's rules."""
-    known = load(folder).by_provider
+    known = by_provider(folder)
     if name not in known:
         _write(folder / BY_PROVIDER, _lines(known | {name}))
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 HOME, USER, NODE = "swarmhub.home", "swarmhub.user", "swarmhub.node"
-# Swarm's limit for the name of a config or service; a home's record is named like its volume.
-LONGEST = 63
+# Swarm's limit for the name of a config or service; a home's record is named like its volume, unless that is longer.
+LONGEST, HASH = 63, 12
 # Where the hub has the folder above the homes, to make the ones that are missing.
 HOMES = "/srv/homes"
 
@@ -25,12 +25,12 @@ HOMES = "/srv/homes"
 class Home:
     """A user's home: how it is mounted, and what has to be there before.
 
-    `volume` is its name where the files are on one node only, to which the user returns;
+    `record` is the name under which the swarm keeps the node, where the files are on one only, to which the user returns;
     `folder` is the one to make below the folder above all homes, where a server keeps them.
     """
 
     mount: Json
-    volume: str = ""
+    record: str = ""
     folder: str = ""
 
 
@@ -39,15 +39,31 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
     table = tables["home"]
     if not table["keep"]:
         return None
-    of_volume = f"{service}-home-{table['name'].format(**names.docker)}"
     if table["type"] == "volume":
-        volume = short(of_volume)
+        whole = template(table["name"], service).format(**names.docker)
+        # One that somebody else has made may be longer than the name of a config.
+        volume = whole if is_whole(table["name"]) else short(whole)
         options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
         mount = _volume(volume, table, options) | {"Target": table["mount"]}
         mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
-        return Home(mount, volume=volume if is_on_one_node(table["driver"], table["options"]) else "")
-    folder = table["name"].format(**names.folder)
+        return Home(mount, record=short(whole) if is_on_one_node(table["driver"], table["options"]) else "")
+    folder, of_volume = table["name"].format(**names.folder), f"{service}-home-{table['name'].format(**names.docker)}"
     return Home(_below(table, folder, of_volume) | {"Target": table["mount"]}, folder=folder)
+
+
+def is_whole(name: str) -> bool:
+    """Tell whether `home.name` is the whole name of a volume, as somebody else may have made it: it begins with text."""
+    return name[:1] not in ("", "{")
+
+
+def template(name: str, service: str) -> str:
+    """Return the template of the names of the homes' volumes, from `home.name`."""
+    return name if is_whole(name) else f"{service}-home-{name}"
+
+
+def beginning(name: str, service: str) -> str:
+    """Return how the names of the homes' volumes and of their records begin, from `home.name`."""
+    return template(name, service).partition("{")[0][: LONGEST - HASH - 1]
 
 
 def is_on_one_node(driver: str, options: Mapping[str, str]) -> bool:
@@ -78,7 +94,7 @@ def memory(size: int) -> Json:
 
 def short(name: str) -> str:
     """Return a name that Swarm takes: what is too long ends in a hash of the whole."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}-{_hash(name)}"
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - HASH - 1]}-{_hash(name)}"
 
 
 def _shared(table: Mapping[str, Any], service: str, names: "Names") -> Json:
@@ -112,4 +128,4 @@ def _below(table: Mapping[str, Any], folder: str, volume: str) -> Json:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH]

@@ -1,10 +1,12 @@
-"""The part of `hosts.toml` that the hub is handed, as JSON in its environment."""
+"""The part of `hosts.toml` that the hub is handed, as a file of JSON."""
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-VARIABLE = "SWARMHUB_SETTINGS"
+# A Swarm config, which its user can read, is mounted there.
+FILE = Path("/srv/jupyterhub/settings.json")
 API_PORT = 8081
 
 # Tables as in hosts.toml, whole, with images pinned, sizes in bytes and times in seconds:
@@ -12,12 +14,12 @@ API_PORT = 8081
 Tables = Mapping[str, Any]
 
 
-def load(environ: Mapping[str, str]) -> Tables:
+def load(file: Path) -> Tables:
     """Return the tables.
 
     Raises:
-        KeyError: the service was not given them.
+        FileNotFoundError: the service was not given them.
 
     """
-    tables: Tables = json.loads(environ[VARIABLE])
+    tables: Tables = json.loads(file.read_text())
     return tables

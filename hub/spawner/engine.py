@@ -33,7 +33,7 @@ def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
     """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
     content = file.read_bytes()
     name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:12]}"
-    client = _client()
+    client = connect()
     try:
         try:
             client.create_config(name, content, labels={"swarmhub.service": service})
@@ -46,14 +46,14 @@ def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
     return ConfigReference(found["ID"], name, filename=f"{CONFIG_FOLDER}/{file.name}")
 
 
-def _client(**options: Any) -> docker.APIClient:
+def connect(**options: Any) -> docker.APIClient:
     """Return a client of the engine that the spawner uses, too: DOCKER_HOST's, if that is set."""
     return docker.APIClient(version="auto", **kwargs_from_env(), **options)
 
 
 def _answers() -> bool:
     try:
-        client = _client(timeout=5)
+        client = connect(timeout=5)
         try:
             # Any engine answers a ping; only a manager with a quorum lists services.
             client.services(filters={"name": "none"})

@@ -1,6 +1,9 @@
 """On which node a user's home is: a Swarm config for each, which outlives the hub's database."""
 
+import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -8,7 +11,12 @@ from docker.errors import APIError
 
 from hub.shared.mounts import HOME, HOMES, NODE, USER
 from hub.shared.nodes import hostname
+from hub.spawner.news import ASK
 from hub.spawner.service import Docker
+
+# A file server that hangs holds its caller for ever.
+FILE_SECONDS = 20.0
+FILE_THREADS = 8
 
 
 class NotHere(Exception):  # noqa: N818 - it is a message for people
@@ -67,6 +75,30 @@ async def forget(docker: Docker, volume: str) -> None:
     except APIError as error:
         if error.status_code != HTTPStatus.NOT_FOUND:
             raise
+
+
+async def have_folder(name: str, owner: str) -> None:
+    """Make a user's folder on the file server, unless it is there.
+
+    Raises:
+        NotHere: the server refuses, or does not answer.
+
+    """
+    made = asyncio.wrap_future(_threads().submit(make_folder, name, owner))
+    try:
+        await asyncio.wait_for(made, FILE_SECONDS)
+    except TimeoutError:
+        words = f"The file server that has your home does not answer. {ASK}"
+        raise NotHere(words, "home", f"{name}: no answer within {FILE_SECONDS:.0f} s") from None
+    except OSError as error:
+        words = f"Your home cannot be made on the file server. {ASK}"
+        raise NotHere(words, "home", f"{name}: {error}") from None
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return threads for files alone: those that a file server holds are no longer there for the engine."""
+    return ThreadPoolExecutor(FILE_THREADS)
 
 
 def make_folder(name: str, owner: str, above: Path = Path(HOMES)) -> None:

@@ -11,6 +11,8 @@ Json = Mapping[str, Any]
 # The states of a task that runs or will; a task that is being placed anew is not dead.
 ALIVE = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
 WANTED = frozenset({"running", "ready"})
+# Why a node does not start a server that another one may start.
+REFUSALS = frozenset({"image", "home", "disk", "network", "rejected", "failed"})
 ASK = "Tell your administrator if it stays so."
 NO_ADDRESS = "The cluster has no network address left for your server."
 
@@ -31,11 +33,17 @@ class News:
     detail: str = ""
     # Whether a container has run: then there may be files, and last lines.
     ran: bool = False
+    host: str = ""
 
     @property
     def is_running(self) -> bool:
         """Tell whether the container runs; what is in it may not answer yet."""
         return self.state == "running" and not self.failed
+
+    @property
+    def is_refusal(self) -> bool:
+        """Tell whether a node has refused the server before anything ran there."""
+        return bool(self.failed) and not self.ran and self.reason in REFUSALS
 
 
 def newest(tasks: Sequence[Json]) -> Json | None:
@@ -54,7 +62,7 @@ def read(tasks: Sequence[Json], hosts: Mapping[str, str], needs: str = "") -> Ne
     if state not in ALIVE or task["DesiredState"] not in WANTED:
         failed, reason = _why(task, host)
         ran = state in ("failed", "complete", "running") and "starting container failed" not in error
-        return News(0, "", state, node, failed, reason, error or status.get("Message", ""), ran)
+        return News(0, "", state, node, failed, reason, error or status.get("Message", ""), ran, host)
     if state == "pending" and "no suitable node" in error:
         failed, reason = _no_node(error, needs)
         return News(0, "", state, node, failed, reason, error)

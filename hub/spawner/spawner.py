@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -11,44 +11,44 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dockerspawner
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 from docker.types import EndpointSpec
 from jupyterhub import orm
 from jupyterhub.spawner import SpawnException
-from requests.exceptions import RequestException
 from traitlets import Dict, List, default
 
 from hub.shared import mounts, services, spec
 from hub.shared.choice import server_for
 from hub.shared.mounts import Home
 from hub.shared.names import Names
-from hub.shared.nodes import hostname
 from hub.shared.spec import Extra
 from hub.spawner import homes, profiles
 from hub.spawner import news as reading
+from hub.spawner.follow import ENGINE_ERRORS, Ended, Start
 from hub.spawner.news import News
-from hub.spawner.service import Service, answers, has_addresses
+from hub.spawner.service import Service, answers
+from hub.spawner.starts import Nodes, Tasks
 
 THREADS = 8
-TASK_SECONDS = 0.2
-# A task that gets no address stays "new" without a word.
-ADDRESS_SECONDS = 6.0
-# A file server that hangs holds its caller for ever.
-FILE_SECONDS = 20.0
-# So long an engine may fail while a start is followed: a manager that restarts, a leader that is elected.
-ENGINE_SECONDS = 15.0
+TOLD_SECONDS = 0.2
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
-ENGINE_ERRORS = (DockerException, RequestException, OSError)
+# Why Swarm may find no node for a server.
+NO_NODE = ("placement", "resources")
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the start under way is made of: [notebook]'s keys, the profile's name, mounts and constraints."""
+    """What the start under way is made of: [notebook]'s keys, the profile's name, mounts and constraints.
+
+    `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node.
+    """
 
     server: Mapping[str, Any]
     profile: str
     mounts: list[Any]
     placed: list[str]
+    volume: str
+    is_free: bool
 
 
 class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockerspawner has no types
@@ -64,11 +64,9 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     configs: Any = List(config=True, help="Swarm configs that every server gets, as docker-py's ConfigReference.")
 
     _threads: ThreadPoolExecutor | None = None
-    # Of their own: those that a file server holds are no longer there for the engine.
-    _file_threads: ThreadPoolExecutor | None = None
     _news: tuple[News, ...] = ()
-    # The record of a home that the start under way has made, until a container has run on it.
-    _new_home = ""
+    _tasks = Tasks()
+    nodes = Nodes()
     # The domain and port that the server was started for; nothing where servers have no domains of their own.
     _netloc = ""
 
@@ -99,9 +97,11 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             SpawnException: it does not come; the message is for the person who waits.
 
         """
-        self._new_home = ""
         try:
             return await self._start()
+        except Ended as end:
+            said = "".join(f"\n    {line}" for line in end.lines)
+            raise self._failure(end.words, end.news.reason, f"{end.news.detail}{said}") from None
         except homes.NotHere as error:
             raise self._failure(error.words, error.reason, error.detail) from None
         except ENGINE_ERRORS as error:
@@ -132,6 +132,22 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             with contextlib.suppress(*ENGINE_ERRORS):
                 await self.remove_object()
             return 0
+        code = await self._code()
+        is_told = False
+        # A hub that starts asks each server for `http_timeout`, and stops one that does not answer: its node's network may
+        # only be down. So that check waits here as long as the server runs; what is open in a browser goes on.
+        while code is None and self._check_pending and self.server and not await self._answers():
+            if not is_told:
+                self.log.warning("%s runs and does not answer the hub; waiting for it", self.object_name)
+                is_told = True
+            code = await self._code()
+        return code
+
+    async def _answers(self) -> bool:
+        return await answers((self.server.ip, self.server.port), f"{self.server.base_url}api")
+
+    async def _code(self) -> int | None:
+        """Return None while the engine does not say that the server has ended, else its exit code; take it away then."""
         try:
             tasks = await self._service.tasks()
         except ENGINE_ERRORS as error:
@@ -172,10 +188,10 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             for news in self._news[told:]:
                 told += 1
                 yield {"progress": news.progress, "message": news.message}
-            await asyncio.sleep(TASK_SECONDS)
+            await asyncio.sleep(TOLD_SECONDS)
 
-    async def create_object(self) -> dict[str, Any]:
-        """Create the service and return the engine's answer."""
+    async def create_object(self, avoided: Iterable[str] = ()) -> dict[str, Any]:
+        """Create the service, for any node but those that are `avoided`, and return the engine's answer."""
         args = await self.get_command() if self.cmd or self.get_args() else None
         container = {
             # Without arguments of ours the image's own command runs: nobody has to ask for it.
@@ -186,9 +202,10 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         }
         extra = Extra(self.extra_container_spec, self.extra_resources_spec, self.extra_placement_spec, self.extra_task_spec)
         values = (self.prefix, self.user.name, self._given.profile, self.name)
+        placed = [*self._given.placed, *(f"node.id!={node}" for node in avoided)]
         created: dict[str, Any] = await self.docker(
             "create_service",
-            task_template=spec.task_template(self._given.server, container, self._given.placed, self.network_name, extra),
+            task_template=spec.task_template(self._given.server, container, placed, self.network_name, extra),
             endpoint_spec=EndpointSpec(**self.extra_endpoint_spec),
             name=self.object_name,
             labels={**self._given.server["labels"], **dict(zip(spec.LABELS, values, strict=True))},
@@ -205,16 +222,62 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         home = mounts.home(self.tables, self.prefix, names)
         node = await self._find(home) if home else None
         mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
-        placed = [*spec.constraints(server), *self._wish(), *([f"node.id=={node}"] if node else [])]
-        self._given = Given(server, names.profile, mounted, placed)
+        at = [*self._wish(), *([f"node.id=={node}"] if node else [])]
+        volume = "" if node or not home else home.record
+        self._given = Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
         self._netloc = self._own_netloc
         self.image, self.default_url = server["image"], server["default_url"]
         # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
         self.object_name = self._object_name_default()
         await self._make_way()
-        self.object_id = (await self.create_object())[self.object_id_key]
+        return await self._somewhere(time.monotonic())
+
+    async def _somewhere(self, since: float) -> tuple[str, int]:
+        """Start the server; once more elsewhere, if a node has refused it, or everywhere, if too many nodes are avoided."""
+        avoided = self.nodes.avoided(self.image) if self._given.is_free else []
+        try:
+            return await self._once(since, avoided)
+        except Ended as end:
+            first, news = end, end.news
+            if not self._given.is_free or not (news.is_refusal or (avoided and news.reason in NO_NODE)):
+                raise
+        if first.news.is_refusal:
+            self._tell(replace(first.news, message=f"{first.news.failed} Trying another node", failed=""))
+        try:
+            return await self._once(since, self.nodes.avoided(self.image) if first.news.is_refusal else ())
+        except Ended as second:
+            raise (first if first.news.is_refusal and second.news.reason in NO_NODE else second) from None
+
+    async def _once(self, since: float, avoided: Iterable[str]) -> tuple[str, int]:
+        """Start the server on a node that is not avoided; what refuses it is avoided from then on."""
+        given = self._given
+        self.object_id = (await self.create_object(avoided))[self.object_id_key]
         self.log.info("Created service %s (%s)", self.object_name, self.object_id)
-        return await self._follow("" if node or not home else home.volume)
+        start = Start(
+            self._service,
+            self._tasks,
+            hub=self.prefix,
+            user=self.user.name,
+            network=self.network_name,
+            needs=spec.needs(given.server),
+            volume=given.volume,
+            limit=self.tables["notebook"]["start_timeout"],
+            since=since,
+            log=self.log,
+            tell=self._tell,
+        )
+        try:
+            return await start.follow(self.port, f"{self.server.base_url}api")
+        except Ended as end:
+            if end.news.is_refusal:
+                self.log.warning("%s refuses %s: %s", end.news.host, self.object_name, end.news.detail)
+                self.nodes.avoid(end.news.node, self.image, end.news.host, end.news.detail)
+            # JupyterHub stops only what runs; the service of a task that has ended would stay.
+            await self.remove_object()
+            raise
+
+    def _tell(self, news: News) -> None:
+        self._news = (*self._news, news)
 
     async def _make_way(self) -> None:
         """Remove what an earlier start has left, and nothing else of that name.
@@ -223,7 +286,12 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             SpawnException: it is no server of this user's.
 
         """
-        found = await self.get_object()
+        try:
+            found = await self.get_object()
+        except APIError as error:
+            if error.status_code != HTTPStatus.FORBIDDEN:
+                raise
+            found = {"Spec": {}}  # the filter shows nothing of what is not the hub's
         if not found:
             return
         labels = found["Spec"].get("Labels") or {}
@@ -244,79 +312,11 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     async def _find(self, home: Home) -> str | None:
         """Make the home's folder where one is needed; return the node that has the home, if one has."""
         if home.folder:
-            owner = self.tables["home"]["owner"]
-            cls = type(self)
-            cls._file_threads = cls._file_threads or ThreadPoolExecutor(THREADS)
-            made = asyncio.wrap_future(cls._file_threads.submit(homes.make_folder, home.folder, owner))
-            try:
-                await asyncio.wait_for(made, FILE_SECONDS)
-            except TimeoutError:
-                words = f"The file server that has your home does not answer. {reading.ASK}"
-                raise homes.NotHere(words, "home", f"{home.folder}: no answer within {FILE_SECONDS:.0f} s") from None
-            except OSError as error:
-                words = f"Your home cannot be made on the file server. {reading.ASK}"
-                raise homes.NotHere(words, "home", f"{home.folder}: {error}") from None
-        node = await homes.find(self.docker, home.volume) if home.volume else None
+            await homes.have_folder(home.folder, self.tables["home"]["owner"])
+        node = await homes.find(self.docker, home.record) if home.record else None
         if node:
-            await homes.node_up(self.docker, node, home.volume)
+            await homes.node_up(self.docker, node, home.record)
         return node
-
-    async def _follow(self, volume: str) -> tuple[str, int]:
-        """Follow the server until it answers; keep where it made its home, if it makes the `volume`."""
-        started = answered = time.monotonic()
-        hosts: dict[str, str] = {}
-        while True:
-            try:
-                hosts = hosts or {node["ID"]: hostname(node) for node in await self.docker("nodes")}
-                address = await self._look(volume, hosts, time.monotonic() - started)
-            except ENGINE_ERRORS as error:
-                if time.monotonic() - answered > ENGINE_SECONDS:
-                    raise
-                self.log.warning("The engine does not say how far %s is; asking again: %s", self.object_name, error)
-                address = None
-            else:
-                answered = time.monotonic()
-            if address and await answers((address, self.port), f"{self.server.base_url}api"):
-                return address, self.port
-            if not address:
-                await asyncio.sleep(TASK_SECONDS)
-
-    async def _look(self, volume: str, hosts: Mapping[str, str], seconds: float) -> str | None:
-        """Look once how far the server is, so many seconds after its start; return its address when it runs."""
-        tasks = await self._service.tasks()
-        news = reading.read(tasks, hosts, spec.needs(self._given.server))
-        if volume and news.node and not self._new_home:
-            await homes.remember(self.docker, volume, self.prefix, self.user.name, news.node)
-            self._new_home = volume
-        if not news.failed:
-            news = await self._out_of_time(news, seconds)
-        if news.failed:
-            raise await self._ended(news)
-        if not self._news or self._news[-1].message != news.message:
-            self._news = (*self._news, news)
-        return await self._service.address(tasks) if news.is_running else None
-
-    async def _out_of_time(self, news: News, seconds: float) -> News:
-        """Return the news, or that the server does not come, if it has been long enough on its way."""
-        if news.state == "new" and seconds > ADDRESS_SECONDS and not await has_addresses(self.docker, self.network_name):
-            words = f"{reading.NO_ADDRESS} {reading.ASK}"
-            return replace(news, failed=words, reason="addresses", detail=f"network {self.network_name} is full")
-        limit = self.tables["notebook"]["start_timeout"]
-        if seconds > limit:
-            words = f"Your server did not answer within {limit} seconds. The last that was heard: {news.message}."
-            return replace(news, failed=words, reason="timeout", detail=f"the task is {news.state}")
-        return news
-
-    async def _ended(self, news: News) -> SpawnException:
-        """Log what is known of a server that has ended before it answered, take it away, and return what to raise."""
-        lines = await self._service.last_lines() if news.ran else []
-        said = "".join(f"\n    {line}" for line in lines)
-        if self._new_home and not news.ran:
-            await homes.forget(self.docker, self._new_home)  # nothing was written there
-        # JupyterHub stops only what runs; the service of a task that has ended would stay.
-        await self.remove_object()
-        words = f"{news.failed} It said: {lines[-1]}" if lines and news.reason == "exit" else news.failed
-        return self._failure(words, news.reason, f"{news.detail}{said}")
 
     def _failure(self, words: str, reason: str, detail: str) -> SpawnException:
         log = f"{self.object_name} does not start ({reason}): {detail}"

@@ -166,7 +166,8 @@ class Certbot:
         holder = ports.observe(host, HTTP)
         if holder:
             cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
-            raise StepError(host.name, cause, "Stop it for the moment, and run this again")
+            remedy = "Stop it for the moment, and run this again; if it stays, such as another hub, set certs.dns"
+            raise StepError(host.name, cause, remedy)
 
 
 def _files(wanted: CertificateRequest) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from hub.shared.mounts import HOMES, above_homes
+from hub.shared.mounts import HOMES, above_homes, beginning, short
 from hub.shared.nodes import hostname
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, StepErrors
@@ -120,15 +120,16 @@ def _on_volumes(
     settings: Settings, names: Sequence[str], host: Host, node: str, places: Sequence[HomeRecord]
 ) -> list[ArchivedHome]:
     hub = settings.hub.service
-    here = [one for one in homes.volumes(host, hub) if one.user in names]
-    homes_of = Counter(one.user for one in here)
+    here = [one for one in homes.volumes(host, hub, settings.home.name) if one.user in names]
+    homes_of, begins = Counter(one.user for one in here), beginning(settings.home.name, hub)
     # A user may have one for each named server; of the volume's name only the end tells them apart.
-    folders = {one: one.user if homes_of[one.user] == 1 else one.name.removeprefix(f"{hub}-home-") for one in here}
+    folders = {one: one.user if homes_of[one.user] == 1 else one.name.removeprefix(begins) for one in here}
     mounts = [_of_volume(one, name) for one, name in folders.items()]
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
-    configs = {one.volume: one.config for one in places if one.node == node}
+    records = {one.name: one.config for one in places if one.node == node}
+    configs = {one: records.get(short(one.name), "") for one in here}
     return [
-        ArchivedHome(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, configs.get(one.name, ""))
+        ArchivedHome(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, configs[one])
         for (one, name), mount in zip(folders.items(), mounts, strict=True)
     ]
 

@@ -1,10 +1,12 @@
 """The swarm's nodes beside the hosts of `hosts.toml`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from hub.shared.nodes import hostname
+from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.parallel import both
@@ -52,6 +54,7 @@ class SwarmNode:
     address: str = ""
     images: frozenset[str] = frozenset()
     label: str = ""
+    engine: str = ""
 
     @property
     def host(self) -> str:
@@ -66,6 +69,15 @@ class Swarm:
     cluster: str
     nodes: tuple[SwarmNode, ...]
     data_port: int = DATA_PORT
+
+    @property
+    def engine(self) -> int:
+        """Return the major version of the oldest engine among the managers: any of them may become the leader.
+
+        What that one does not know, the swarm does not keep. A worker that is older leaves it out when it starts a container.
+        """
+        versions = (re.match(r"\d+", node.engine) for node in self.nodes if node.role == "manager")
+        return min((int(one[0]) for one in versions if one), default=specs.KNOWN_FROM)
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ def observe_swarm(manager: Host) -> Swarm:
             address=node["Status"].get("Addr", ""),
             images=_labelled(node["Spec"].get("Labels") or {}),
             label=(node["Spec"].get("Labels") or {}).get(HOST, ""),
+            engine=(node["Description"].get("Engine") or {}).get("EngineVersion", ""),
         )
         for node in listed
     )

@@ -41,12 +41,13 @@ def observe(host: Host, settings: Settings) -> Volumes:
         if mount.get("Type") == "volume" and SERVICE_LABEL in (container.get("Labels") or {})
     }
     listed = host.engine.get("/volumes").get("Volumes") or []
-    others = [one for one in listed if not homes.is_one(one) and one["Name"] != services.engine(settings.hub.service)]
+    owners = {one["Name"]: homes.owner(one, settings.home.template) for one in listed}
+    users = {user for user in owners.values() if user is not None}
+    others = [one for one in listed if owners[one["Name"]] is None and one["Name"] != services.engine(settings.hub.service)]
     # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.
     begins = f"{settings.hub.service}-"
     ours = {one["Name"] for one in others if one["Name"].startswith(begins) or is_ours(one, settings)}
     names = ours | {one["Name"] for one in others if one["Name"] in mounted}
-    users = {one["Labels"].get(homes.USER, one["Name"]) for one in listed if homes.is_one(one)}
     return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))), tuple(sorted(users)))
 
 

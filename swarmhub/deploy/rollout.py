@@ -1,7 +1,7 @@
 """The rollout: how another hub comes to run, as one plan whose parts stand in their order.
 
-1. The secrets that are missing, which nobody reads yet, and with them the configuration's check, in the image that is to run.
-   A hub that was made by hand becomes ours, after its database has been tried.
+1. The secrets and settings that are missing, which nobody reads yet, and with them the configuration's check, in the image
+   that is to run. A hub that was made by hand becomes ours, after its database has been tried; one in a container stops.
 2. The filter lets both hubs ask, the one that runs and the one that is to come. A later part that fails undoes this.
 3. The proxy, the certificate's renewal, and the users that the userlist adds or removes.
 4. The database is copied; the hub is replaced. Swarm goes back to the hub before, if the new one does not become well.
@@ -10,20 +10,23 @@
 Nothing that people feel happens before the check. What fails leaves a hub that runs, and the next run goes on from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from swarmhub.certificate import certs
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import takeover
+from swarmhub.deploy import standalone, takeover
 from swarmhub.deploy.takeover import ByHand
-from swarmhub.engine import specs
+from swarmhub.engine import configs, specs
+from swarmhub.engine.replicated import LABEL
+from swarmhub.errors import StepError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers
+from swarmhub.notebooks.homes import HomeVolume
 from swarmhub.notebooks.servers import RunningServer
 from swarmhub.people import plans as user_plans
 from swarmhub.plan.plans import Change, Plan
@@ -38,21 +41,24 @@ def plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service` on what the steps before it left."""
     settings, manager, found = run.settings, run.manager, _found(run)
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
-    wanted = hub_service.desired(settings, run.secrets, parts)
+    wanted = run.look.kept(hub_service.desired(settings, run.secrets, parts))
     front = _front(run, parts)
     taken = _by_hand(run, parts)
-    again = taken is not None or any(change.what == f"service {settings.hub.service}" for change in front)
-    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), again=again)
-    if taken:  # nearly every field is another one: what matters is what it becomes
+    replaced = taken is not None and taken.service is not None
+    again = replaced or any(change.what == f"service {settings.hub.service}" for change in front)
+    before = run.look.releases()
+    kept = {name for release in before for name in hub_service.settings_files(release.spec)}
+    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), kept=kept, again=again)
+    if replaced:  # nearly every field is another one: what matters is what it becomes
         gist = specs.gist(wanted, network.names(settings))
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
-    before = run.look.releases()
-    hub = releases.around(hub, releases.draft(settings, wanted, parts, before), before, found.service, manager)
-    of_filter = engine_filter.desired(settings, parts) if settings.hub.engine == "filter" else None
+    release = releases.draft(settings, wanted, parts, before)
+    hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None)
+    of_filter = run.look.kept(engine_filter.desired(settings, parts)) if settings.hub.engine == "filter" else None
     whole = replace(
         hub,
         changes=(
-            *takeover.adopting(taken, settings.access.console, user_plans.wanted(run).allowed, manager),
+            *takeover.adopting(taken, settings.hub.service, _told(run, taken), manager),
             *engine_filter.before(of_filter, run.look.engine_filter(), manager),
             *front,
             *user_plans.before_service(run).changes,
@@ -70,7 +76,8 @@ def plan(run: Run, parts: Parts) -> Plan:
         whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
     secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
-    whole = replace(whole, changes=(*secrets, *whole.changes))
+    files = configs.missing(wanted, found.files, {LABEL: settings.hub.service}, manager)
+    whole = replace(whole, changes=(*secrets, *files, *whole.changes))
     return subdomains.priced(whole, wanted, found.service, partial(_working, run))
 
 
@@ -86,8 +93,9 @@ def proxy_plan(run: Run, parts: Parts | None) -> Plan:
 
 def _by_hand(run: Run, parts: Parts) -> ByHand | None:
     image = parts.hub_image if run.look.hub_image(parts.hub_image) else ""
-    data = Database(run.settings.volume.name, image)
-    return takeover.observe(run.hosts[run.manager], parts.node, run.look.service().service, data)
+    manager, data = run.hosts[run.manager], Database(run.settings.volume.name, image)
+    containers = standalone.observe(manager, data.volume, run.look.volume_containers())
+    return takeover.observe(manager, parts.node, run.look.service().service, containers, data)
 
 
 def _found(run: Run) -> ExistingHub:
@@ -100,24 +108,48 @@ def _front(run: Run, parts: Parts | None) -> list[Change]:
     there = renewal.ExistingRenewal(run.look.renewal(), run.look.service().secrets)
     if parts is None or not settings.proxy.separate:
         return [*proxy.removal(run.look.proxy(), manager), *renewal.removal(settings, there, manager)]
-    wanted = proxy.desired(settings, run.secrets, parts)
+    wanted = run.look.kept(proxy.desired(settings, run.secrets, parts))
     changes = proxy.changes(wanted, run.look.proxy(), run.look.service().service, manager, network.names(settings))
     if not renewal.is_wanted(settings):
         return [*changes, *renewal.removal(settings, there, manager)]
     request = replace(certs.desired(settings), by_proxy=True)
-    return [*changes, *renewal.changes(settings, request, renewal.desired(settings, request, parts), there, manager)]
+    of_renewal = run.look.kept(renewal.desired(settings, request, parts))
+    return [*changes, *renewal.changes(settings, request, of_renewal, there, manager)]
 
 
 def _working(run: Run) -> Sequence[RunningServer]:
     return servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
 
 
+def _told(run: Run, taken: ByHand | None) -> str:
+    allowed, nobodys = user_plans.wanted(run).allowed, homes.nobodys(_homes(run, _nodes(run)))
+    return takeover.told(taken, run.settings.access.console, allowed, nobodys)
+
+
+def _nodes(run: Run) -> dict[str, str]:
+    """Return the hosts that answer by the ids of their nodes."""
+    return {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
+
+
+def _homes(run: Run, hosts: Mapping[str, str]) -> dict[str, tuple[HomeVolume, ...]]:
+    return {node: run.look.homes(host) for node, host in hosts.items()}
+
+
 def _recording(run: Run) -> list[Change]:
-    hosts = {member.node: host for host, member in run.look.members().items() if isinstance(member, Member)}
-    held = {node: run.look.homes(host) for node, host in hosts.items()}
+    hosts = _nodes(run)
+    held = _homes(run, hosts)
     known, nodes = run.look.places(), {node.id for node in run.look.swarm().nodes}
     found = homes.unrecorded(known, held, nodes)
+    if doubtful := homes.doubtful(found, held):
+        raise StepError(run.manager, *_doubt(doubtful, hosts))
     return homes.recording(known, found, hosts, run.settings.hub.service, run.manager)
+
+
+def _doubt(found: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> tuple[str, str]:
+    """Return what is wrong, and what helps, where homes that were made by hand are on several nodes."""
+    told = "; ".join(f"{name} is on {', '.join(hosts[node] for node in nodes)}" for name, nodes in found.items())
+    cause = f"homes are on several nodes, and no label tells which is in use: {told}"
+    return cause, "Remove those that are not wanted (docker volume rm), or record the node of one: docs/moving-in.md"
 
 
 def _forgetting(run: Run, parts: Parts) -> list[Change]:

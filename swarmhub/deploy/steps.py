@@ -8,7 +8,7 @@ from functools import partial
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
-from swarmhub.deploy import on_nodes, prerequisites, rollout
+from swarmhub.deploy import on_nodes, prerequisites, rollout, standalone
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -38,7 +38,15 @@ def nodes_plan(run: Run) -> Plan:
 
 
 def network_plan(run: Run, *, recreate: bool = False) -> Plan:
-    """Plan the step `network`."""
+    """Plan the step `network`.
+
+    Raises:
+        StepError: it differs and is in use, or another hub has it, and this one is not deployed yet.
+
+    """
+    if (holder := run.look.network_holder()) and run.look.service().service is None:
+        cause = f"the network {run.settings.network.name} belongs to another hub, {holder}"
+        raise StepError(run.manager, cause, "Name another one in hosts.toml: network.name")
     plan = network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
     if not run.settings.proxy.separate:
         return plan
@@ -56,7 +64,13 @@ def volume_plan(run: Run) -> Plan:
     if holder := run.look.volume_holder():
         cause = f"the volume {run.settings.volume.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: volume.name")
-    return volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
+    plan = volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
+    if run.look.volume():
+        return plan
+    # A hub that is not taken over would go on next to the new one, which knows none of its users.
+    told = "; ".join(f"{hub}, a hub made by hand, has {name}" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
+    hint = f"; to take over what there is, set volume.name in hosts.toml: {told}" if told else ""
+    return replace(plan, changes=tuple(replace(one, gist=one.gist + hint) for one in plan.changes))
 
 
 def certs_plan(run: Run) -> Plan:
@@ -109,7 +123,7 @@ def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
         bare = next(host for host in lacking if run.look.firewall_image(host) is None)
         raise StepError(bare, f"has no image {firewall_image.tag(hub)}", prerequisites.PULL)
     wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run))
-    return firewall.plan(wanted, found, run.manager)
+    return firewall.plan(run.look.kept(wanted), found, run.manager)
 
 
 def _isolated(run: Run) -> firewall_spec.Servers | None:

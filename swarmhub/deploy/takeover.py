@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from swarmhub.deploy import standalone
+from swarmhub.deploy.standalone import Standalone
 from swarmhub.engine import converge, replicated, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
@@ -13,40 +15,44 @@ from swarmhub.history.database import Database, DatabasePeople
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.plan.shown import named
 from swarmhub.services import network
-
-# By one of these in its image or command, or of these variables, a service is a JupyterHub.
-WORD = "jupyterhub"
-VARIABLES = ("DOCKER_NOTEBOOK_IMAGE", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL")
-# So many names are told; a database may have thousands.
-ALL_NAMES = 20
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """A hub without our label, the servers that it has started, and the users in its database."""
+    """A hub without our label, as a service or as a container; the servers that it has started; the users in its database."""
 
-    service: Json
+    service: Json | None
     servers: tuple[Json, ...]
+    containers: Standalone
     people: DatabasePeople
 
 
-def observe(manager: Host, node: str, service: Json | None, data: Database) -> ByHand | None:
+def observe(manager: Host, node: str, service: Json | None, containers: Standalone, data: Database) -> ByHand | None:
     """Ask for what a hub made by hand has; None where there is no hub, or one of ours.
 
     `node` is the manager's id; `data` is where the database is, and an image that can read it.
 
     Raises:
-        StepError: the service is no JupyterHub, it runs on another node, or its database cannot be read.
+        StepError: the service is no JupyterHub, it runs on another node, its database cannot be read, or something else has it.
 
     """
-    if service is None or LABEL in (service["Spec"].get("Labels") or {}):
+    if service is None:
+        standalone.refuse_others(containers, data.volume, manager.name)
+    else:
+        containers = standalone.in_the_way(containers)
+    is_by_hand = service is not None and LABEL not in (service["Spec"].get("Labels") or {})
+    if service and is_by_hand:
+        require_hub(service, manager.name)
+        _require_here(service, converge.tasks(manager, service["Spec"]["Name"]), node, manager.name)
+        image = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0]
+        people = database.people(manager, data if data.image else replace(data, image=image))
+        return ByHand(service, _started(manager, service), containers, people)
+    if not (containers.hubs or containers.servers):
         return None
-    require_hub(service, manager.name)
-    _require_here(service, converge.tasks(manager, service["Spec"]["Name"]), node, manager.name)
-    image = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0]
-    people = database.people(manager, data if data.image else replace(data, image=image))
-    return ByHand(service, _started(manager, service), people)
+    able = data if data.image else replace(data, image=standalone.image(containers))
+    return ByHand(None, (), containers, database.people(manager, able) if able.image else DatabasePeople((), ()))
 
 
 def require_hub(service: Json, manager: str) -> None:
@@ -58,8 +64,8 @@ def require_hub(service: Json, manager: str) -> None:
     """
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
-    words = [container["Image"].rpartition("/")[2], *(container.get("Command") or []), *(container.get("Args") or [])]
-    if any(WORD in word for word in words) or set(VARIABLES) & set(specs.environment(container)):
+    words = [*(container.get("Command") or []), *(container.get("Args") or [])]
+    if standalone.is_hub(container["Image"], words, specs.environment(container)):
         return
     labels = ", ".join(f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()) or "none"
     cause = f"the service {spec['Name']} is no JupyterHub: image {container['Image'].partition('@')[0]}, labels {labels}"
@@ -85,32 +91,43 @@ def _user(service: Json) -> str:
     return specs.environment(service["Spec"]["TaskTemplate"]["ContainerSpec"]).get(servers.USER, "")
 
 
-def adopting(found: ByHand | None, console: bool, listed: Collection[str], manager: str) -> list[Change]:
-    """Return what makes the service ours; it says who may log in because the database knows them, if that is how it is.
-
-    `console` tells whether the database lets people in, `listed` are the names in the userlist.
-    """
+def adopting(found: ByHand | None, hub: str, gist: str, manager: str) -> list[Change]:
+    """Return what makes the hub ours; the `gist` is what `told` says."""
     if found is None:
         return []
+    stopped = standalone.taking(found.containers, hub, manager, gist)
+    if found.service is None:
+        return stopped
     name = found.service["Spec"]["Name"]
-    gist = _told(found.people, console, listed)
     adopt = partial(_adopt, name)
-    return [Change("take over", f"service {name}, made by hand,", manager, adopt, cost=Cost.TAKEOVER, gist=gist)]
+    return [Change("take over", f"service {name}, made by hand,", manager, adopt, cost=Cost.TAKEOVER, gist=gist), *stopped]
 
 
 def stopping(found: ByHand | None, manager: str) -> list[Change]:
     """Return what stops the servers that the hub before has started: neither the new hub nor its filter knows them."""
-    return [
+    if found is None:
+        return []
+    services = [
         replace(
             replicated.removal("service", one["Spec"]["Name"], one["ID"], manager, Cost.NOTEBOOKS_STOP),
             verb="stop",
             people=(_user(one),),
         )
-        for one in (found.servers if found else ())
+        for one in found.servers
     ]
+    return [*services, *standalone.stopping(found.containers, manager)]
 
 
-def _told(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
+def told(found: ByHand | None, console: bool, listed: Collection[str], nobodys: Sequence[str]) -> str:
+    """Return who may log in because the database knows them, if that is how it is, and which volumes are nobody's home.
+
+    `console` tells whether the database lets people in, `listed` are the names in the userlist.
+    """
+    left = f"; no user has such a name, so these volumes stay as they are: {_names(nobodys, ())}" if nobodys else ""
+    return _who(found.people, console, listed) + left if found else ""
+
+
+def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
     known = f"its database knows {len(people.names)} users: {_names(people.names, people.admins)}"
     others = [one for one in people.names if one not in listed]
     if not others:
@@ -120,8 +137,7 @@ def _told(people: DatabasePeople, console: bool, listed: Collection[str]) -> str
 
 
 def _names(names: Sequence[str], admins: Sequence[str]) -> str:
-    told = [f"{one} (admin)" if one in admins else one for one in names[:ALL_NAMES]]
-    return ", ".join([*told, *([f"and {len(names) - ALL_NAMES} more"] if len(names) > ALL_NAMES else [])])
+    return named([f"{one} (admin)" if one in admins else one for one in names])
 
 
 def _adopt(name: str, manager: Host, _: Progress) -> None:

@@ -122,7 +122,7 @@ def _gate(cluster: Cluster) -> list[Finding]:
     domain = settings.hub.domain
 
     def judged() -> list[Finding]:
-        found, renewed = certs.observe(head, settings), renewal.observe(head) if renewal.is_wanted(settings) else None
+        found, renewed = certs.observe(head, settings), renewal.observe(head, settings) if renewal.is_wanted(settings) else None
         return certificate.judge(found, settings, manager, datetime.now(UTC), renewed)
 
     def names() -> list[Finding]:

@@ -13,6 +13,12 @@ LABEL = "swarmhub"
 LEFT_SECONDS = 3600
 
 
+def is_plain(listed: Json) -> bool:
+    """Tell whether a container, as an engine lists it, is no service's, and none that is run to its end by us."""
+    labels = listed.get("Labels") or {}
+    return SERVICE_LABEL not in labels and LABEL not in labels
+
+
 def once(
     host: Host,
     body: Json,

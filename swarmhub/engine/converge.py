@@ -14,9 +14,9 @@ ENSURE_SECONDS = 30
 # update to fail.
 FAILURES = 2
 LOG_LINES = 20
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.1
 # What runs has to go on running: a hub may crash at once, and an update that was just sent may not have begun.
-HOLD_READS = 5
+HOLD_READS = 15
 PORT_TAKEN = "host-mode port already in use"
 # The states of a task that holds its network, its port and its volume, or is about to.
 HOLDING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})

@@ -1,13 +1,11 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
-import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from swarmhub.engine import configs as swarm_config
-from swarmhub.engine import converge, specs
+from swarmhub.engine import configs, converge, specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -70,19 +68,23 @@ def secret_ids(manager: Host, hub: str) -> dict[str, str]:
 
 
 def resolved(manager: Host, wanted: Json) -> Json:
-    """Return a spec with the ids of its secrets and configs, which exist by now."""
-    spec = copy.deepcopy(wanted)
+    """Return a spec as it is sent: with the ids of its secrets, which exist by now, and of its files, which are made."""
+    spec, labels = configs.bare(wanted), {LABEL: wanted["Labels"][LABEL]}
     container = spec["TaskTemplate"]["ContainerSpec"]
     if references := container.get("Secrets"):
         ids = secret_ids(manager, wanted["Labels"][LABEL])
         for reference in references:
             # A secret that somebody else has made is not among ours; a spec that runs has its id.
             reference["SecretID"] = ids.get(reference["SecretName"]) or reference["SecretID"]
-    if references := container.get("Configs"):
-        configs = swarm_config.ids(manager)
-        for reference in references:
-            reference["ConfigID"] = configs[reference["ConfigName"]]
+    ids = configs.ensure(manager, wanted, labels)
+    for reference in configs.references(spec):
+        reference["ConfigID"] = ids[reference["ConfigName"]]
     return spec
+
+
+def tidied(change: Change, spec: Json) -> Change:
+    """Return a change that makes a service of a spec, or removes it, and then the files that nobody reads any more."""
+    return replace(change, apply=_Tidied(change, spec))
 
 
 def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -> Change:
@@ -127,6 +129,15 @@ def _restarts(path: str) -> bool:
     return path.startswith(("TaskTemplate", "EndpointSpec", "Mode"))
 
 
+def send(spec: Json, found: Json | None, host: Host, _: Progress) -> None:
+    """Make a service, or turn the one that was found into it."""
+    if found is None:
+        host.engine.post("/services/create", spec)
+    else:
+        # The version it was planned on: somebody else's update in between makes this one fail.
+        host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+
+
 @dataclass(frozen=True)
 class _Sender:
     wanted: dict[str, Any]
@@ -134,15 +145,23 @@ class _Sender:
     again: bool = False
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name, spec = self.wanted["Name"], resolved(host, self.wanted)
-        if self.found is None:
-            host.engine.post("/services/create", spec)
-        else:
-            spec["TaskTemplate"]["ForceUpdate"] = self.found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
-            # The version it was planned on: somebody else's update in between makes this one fail.
-            found = host.engine.get(f"/services/{name}") if self.again else self.found
-            host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+        name, spec, found = self.wanted["Name"], resolved(host, self.wanted), self.found
+        if found is not None:
+            spec["TaskTemplate"]["ForceUpdate"] = found["Spec"]["TaskTemplate"].get("ForceUpdate", 0)
+            found = host.engine.get(f"/services/{name}") if self.again else found
+        send(spec, found, host, progress)
         converge.wait(host, name, progress)
+
+
+@dataclass(frozen=True)
+class _Tidied:
+    change: Change
+    wanted: Json
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        self.change.apply(host, progress)
+        hub = self.wanted["Labels"][LABEL]
+        configs.tidy(host, self.wanted, f"{LABEL}={hub}", is_gone=self.change.verb == "remove")
 
 
 @dataclass(frozen=True)
@@ -150,7 +169,7 @@ class _Stopper:
     found: Json
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name, spec = self.found["Spec"]["Name"], copy.deepcopy(self.found["Spec"])
+        name, spec = self.found["Spec"]["Name"], configs.bare(self.found["Spec"])
         spec["Mode"] = {"Replicated": {"Replicas": 0}}
         host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
 

@@ -2,23 +2,36 @@
 
 import copy
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
+from swarmhub.engine import configs
 from swarmhub.host import Json
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.settings import handed
 
-# Younger than the rest: an engine that does not know one keeps the table without it.
+# How a plan calls the files that it compares by content; a name with dots would look like several.
+NAMES = {path: PurePosixPath(path).stem for path in handed.BEFORE.values()}
+# A manager whose engine is older drops these fields of a container's tables.
 YOUNGER = {"Privileges": "NoNewPrivileges", "Healthcheck": "StartInterval"}
+KNOWN_FROM = 25
+
+
+def kept(wanted: dict[str, Any], engine: int) -> dict[str, Any]:
+    """Return what a manager keeps of a spec, by its engine's major version."""
+    spec = copy.deepcopy(wanted)
+    for table, field in YOUNGER.items() if engine < KNOWN_FROM else ():
+        spec["TaskTemplate"]["ContainerSpec"].get(table, {}).pop(field, None)
+    return spec
 
 
 def compare(wanted: dict[str, Any], spec: Json) -> tuple[Difference, ...]:
-    """Compare two whole specs; what an engine fills in by itself is no difference."""
+    """Compare two whole specs; what an engine fills in by itself is no difference.
+
+    A file whose content is known in both is compared by it, field by field, wherever an earlier release had it.
+    """
     wanted, found = _normal(wanted), _normal(spec)
-    for table, field in YOUNGER.items():
-        new, old = (one["TaskTemplate"]["ContainerSpec"].get(table) for one in (wanted, found))
-        if new and old is not None and field not in old:
-            new.pop(field, None)
+    _show_content(*(one["TaskTemplate"]["ContainerSpec"]["Configs"] for one in (wanted, found)))
     return differences(wanted, found)
 
 
@@ -50,16 +63,15 @@ def _normal(spec: Json) -> Json:
     spec = copy.deepcopy(spec)
     template = spec["TaskTemplate"]
     container = template["ContainerSpec"]
-    values: dict[str, Any] = environment(container)
-    if handed.VARIABLE in values:
-        values[handed.VARIABLE] = handed.read(values[handed.VARIABLE])
+    values = environment(container)
+    files = {one["File"]["Name"]: one for one in configs.references(spec)}
+    container["Configs"] = {
+        NAMES.get(path, path): {"File": _file(one["File"]), **{key: one.get(key) for key in ("ConfigName", configs.CONTENT)}}
+        for path, one in files.items()
+    } | {NAMES[path]: {configs.CONTENT: values.pop(name)} for name, path in handed.BEFORE.items() if name in values}
     container["Env"] = values
     container["Secrets"] = sorted(
         ({"SecretName": one["SecretName"], "File": one["File"]} for one in container.get("Secrets") or []),
-        key=lambda one: str(one["File"]["Name"]),
-    )
-    container["Configs"] = sorted(
-        ({"ConfigName": one["ConfigName"], "File": one["File"]} for one in container.get("Configs") or []),
         key=lambda one: str(one["File"]["Name"]),
     )
     container["Mounts"] = sorted(container.get("Mounts") or [], key=lambda mount: str(mount["Target"]))
@@ -70,6 +82,25 @@ def _normal(spec: Json) -> Json:
     if container.get("Isolation") == "default":
         del container["Isolation"]
     return spec
+
+
+def _file(file: Json) -> str:
+    """Return where a file is mounted, and for whom, in a line."""
+    return f"{file['Name']}, mode {file['Mode']:04o} of {file['UID']}:{file['GID']}"
+
+
+def _show_content(wanted: Json, found: Json) -> None:
+    """Leave of each file its content, if that is known on both sides and not the same, else its config's name."""
+    for name in {*wanted, *found}:
+        pair = [one[name] for one in (wanted, found) if name in one]
+        names = [one.get("ConfigName") for one in pair]
+        is_told = all(one.get(configs.CONTENT) for one in pair) and (len(pair) == 1 or names[0] != names[1] or None in names)
+        for one in pair:
+            if is_told and (len(pair) == 2 or None in names):
+                one[configs.CONTENT] = handed.read(one[configs.CONTENT])
+                one.pop("ConfigName", None)
+            else:
+                one.pop(configs.CONTENT, None)
 
 
 def environment(container: Json) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hub.shared import services
 from swarmhub.engine import converge, specs
 from swarmhub.engine.converge import FAILURES, HOLDING, failed
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.replicated import LABEL, send
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec
@@ -124,7 +124,7 @@ def plan(wanted: dict[str, Any], found: ExistingFirewall, manager: str) -> Plan:
     """
     if found.service is None:
         what, gist = _what(wanted["Name"]), specs.gist(wanted)
-        return Plan(STEP, "", (Change("create", what, manager, _Sender(wanted, None), flat(wanted), gist=gist),))
+        return Plan(STEP, "", (Change("create", what, manager, partial(send, wanted, None), flat(wanted), gist=gist),))
     there = copy.deepcopy(found.service["Spec"])
     if LABEL not in (there.get("Labels") or {}):
         raise StepError(
@@ -134,7 +134,8 @@ def plan(wanted: dict[str, Any], found: ExistingFirewall, manager: str) -> Plan:
     there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
     differs = specs.compare(wanted, there)
     if differs:
-        return Plan(STEP, "", (Change("update", _what(wanted["Name"]), manager, _Sender(wanted, found.service), differs),))
+        update = Change("update", _what(wanted["Name"]), manager, partial(send, wanted, found.service), differs)
+        return Plan(STEP, "", (update,))
     return Plan(STEP, f"{wanted['Name']}: rules are active on {len(found.active)} nodes")
 
 
@@ -198,19 +199,6 @@ def _last_line(manager: Host, task: str) -> str:
     with suppress(EngineError, StepError):
         return next(reversed([*manager.engine.logs(f"/tasks/{task}/logs", tail=1, patience=LOG_SECONDS)]), "").strip()
     return ""
-
-
-@dataclass(frozen=True)
-class _Sender:
-    wanted: dict[str, Any]
-    found: Json | None
-
-    def __call__(self, host: Host, progress: Progress) -> None:
-        if self.found is None:
-            host.engine.post("/services/create", self.wanted)
-            return
-        # The version it was planned on: somebody else's update in between makes this one fail.
-        host.engine.post(f"/services/{self.found['ID']}/update", self.wanted, version=self.found["Version"]["Index"])
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ FAREWELL_SECONDS = 8
 class Journal:
     """One run's lock and entry."""
 
-    def __init__(self, manager: Host, command: str) -> None:
-        self._manager, self._command = manager, command
+    def __init__(self, manager: Host, hub: str, command: str) -> None:
+        self._manager, self._hub, self._command = manager, hub, command
         self._began, self._started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
         self._who = author.name()
         self._lease: Lease | None = None
@@ -55,7 +55,7 @@ class Journal:
         """
         if self._lease is not None or not self.has_swarm:
             return False
-        data = {"who": self._who, "since": self._began, "what": self._command}
+        data = {"who": self._who, "since": self._began, "what": self._command, "hub": self._hub}
         self._lease, expired = lock.take(self._manager, data)
         self._is_open = True
         if expired is not None:
@@ -63,7 +63,7 @@ class Journal:
         return True
 
     def _tell_lost(self, holder: LockHolder) -> None:
-        entries.write(self._manager, lost(holder, "lost: its lock was no longer renewed"))
+        entries.write(self._manager, holder.hub or self._hub, lost(holder, "lost: its lock was no longer renewed"))
 
     def begin(self, change: Change) -> None:
         """Say in the lock what is being done.
@@ -94,7 +94,7 @@ class Journal:
         # The run has said already what is wrong with the connection.
         with suppress(StepError, EngineError):
             if ended and self.leaves_entry:
-                entries.write(self._manager, self._entry(ended))
+                entries.write(self._manager, self._hub, self._entry(ended))
         with suppress(StepError, EngineError):
             if self._lease is not None:
                 self._lease.release()

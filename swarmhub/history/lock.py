@@ -29,7 +29,7 @@ WATCH_SECONDS = 15
 
 @dataclass(frozen=True)
 class LockHolder:
-    """Who holds the lock, since when, for what, what was done last, and how long ago the lock was renewed."""
+    """Who holds the lock, since when, for what and which hub, what was done last, and how long ago the lock was renewed."""
 
     id: str
     who: str
@@ -38,6 +38,7 @@ class LockHolder:
     at: str
     silent_seconds: float
     beat: str = ""
+    hub: str = ""
 
     @property
     def is_expired(self) -> bool:
@@ -46,7 +47,8 @@ class LockHolder:
 
     def __str__(self) -> str:
         at = f", now at: {self.at}" if self.at else ""
-        return f"{self.who}, since {self.since:%Y-%m-%d %H:%M:%S} UTC, for: {self.what}{at}"
+        what = f"{self.what} of {self.hub}" if self.hub else self.what
+        return f"{self.who}, since {self.since:%Y-%m-%d %H:%M:%S} UTC, for: {what}{at}"
 
 
 def observe(manager: Host) -> LockHolder | None:
@@ -63,7 +65,9 @@ def read(record: Record, now: datetime) -> LockHolder:
     data = record.data
     silent = (now - datetime.fromisoformat(record.updated)).total_seconds()
     at, beat = record.labels.get(AT, ""), record.labels.get(BEAT, "")
-    return LockHolder(record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], at, silent, beat)
+    return LockHolder(
+        record.id, data["who"], datetime.fromisoformat(data["since"]), data["what"], at, silent, beat, data.get("hub", "")
+    )
 
 
 def require_lost(manager: Host, holder: LockHolder) -> None:
@@ -152,7 +156,7 @@ class Lease:
 
 
 def take(manager: Host, data: Mapping[str, str]) -> tuple[Lease, LockHolder | None]:
-    """Take the lock, for `who`, `since` and `what`; return it, and the holder whose expired lock was in the way.
+    """Take the lock, for `who`, `since`, `what` and `hub`; return it, and the holder whose expired lock was in the way.
 
     Raises:
         StepError: somebody else holds it.

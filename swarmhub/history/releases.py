@@ -1,6 +1,6 @@
 """What has run here: each change of the hub's service is a release, kept on the cluster as a Swarm config."""
 
-import copy
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -16,10 +16,12 @@ from swarmhub.images.pull import digest_of, short
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.services import hub as services
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 
 LABEL = "swarmhub.release"
 KEPT = 10
+# Alembic's; a database that could not be read has none.
+REVISION = re.compile("[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,34 @@ def _read(data: Json) -> Release:
 def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequence[Release]) -> Release:
     """Return the release that the service's spec will be."""
     number = before[-1].number + 1 if before else 1
-    # The table of the secrets' source may hold a command line; nobody needs it for a way back.
-    dumped = settings.model_dump(mode="json", exclude={"secrets"})
     copied = f"{settings.hub.service}-before-{number}.sqlite"
     pinned = tuple(parts.images[image] for image in settings.images)
-    return Release(number, settings.hub.service, parts.hub_image, pinned, spec, dumped, copied)
+    # A hub brings its database to the revision of its image, which another release with that image has recorded.
+    schemas = (one.schema for one in before if one.hub_image == parts.hub_image and REVISION.fullmatch(one.schema))
+    return Release(
+        number,
+        settings.hub.service,
+        parts.hub_image,
+        pinned,
+        configs.bare(spec),
+        handed.kept(settings),
+        copied,
+        schema=next(schemas, ""),
+    )
 
 
-def around(plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str) -> Plan:
-    """Return the service's plan with the database copied and opened before it, and the release recorded after it."""
+def around(
+    plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str, *, by_hand: bool = False
+) -> Plan:
+    """Return the service's plan with the database copied and opened before it, and the release recorded after it.
+
+    `by_hand` tells that the database is taken over from a hub that is no service.
+    """
     # Not with the image that runs: it may be gone, and the new one is there.
     kept = Database(new.settings["volume"]["name"], new.hub_image)
     changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
-    if found is not None and any(change.cost is Cost.HUB_RESTART for change in changes):
+    is_upgraded = any(change.cost is Cost.HUB_RESTART for change in changes) if found else by_hand
+    if is_upgraded:
         changes = (database.copy(kept, new.copy, manager), *changes)
     else:
         new = replace(new, copy="")
@@ -134,7 +151,7 @@ class _Recorder:
             who=author.name(),
             # What is rolled back to was not made from what is checked out now.
             commit=self.release.commit or author.commit(settings.path().resolve().parent),
-            schema=database.observe(host, kept).schema,
+            schema=self.release.schema or database.observe(host, kept).schema,
             spec=_as_runs(host, self.release),
         )
         data: dict[str, Any] = asdict(release)
@@ -146,7 +163,7 @@ class _Recorder:
 
 def _as_runs(host: Host, release: Release) -> Json:
     """Return the spec with what was known only later, such as a certificate's fingerprint."""
-    spec = copy.deepcopy(services.observe(host, release.service).service or {"Spec": release.spec})["Spec"]
+    spec = configs.bare((services.observe(host, release.service).service or {"Spec": release.spec})["Spec"])
     for reference in spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []:
         reference.pop("SecretID", None)
     return spec
@@ -156,7 +173,12 @@ def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> Non
     host.engine.delete(f"/configs/{old.id}")
     if old.copy:
         database.remove(host, kept, old.copy)
-    if old.hub_image not in {release.hub_image for release in observe(host, old.service)}:
+    left = observe(host, old.service)
+    needed = {name for release in left for name in services.settings_files(release.spec)}
+    unused = [name for name in services.settings_files(old.spec) if name not in needed]
+    for id_ in configs.ids(host, unused).values() if unused else ():
+        configs.remove(host, id_)
+    if old.hub_image not in {release.hub_image for release in left}:
         try:
             host.engine.delete(f"/images/{old.hub_image}")
         except EngineError as error:

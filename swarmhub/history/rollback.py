@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import SwarmNode
-from swarmhub.engine import replicated, specs
+from swarmhub.engine import configs, replicated, specs
+from swarmhub.engine.configs import StoredFile
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database, DatabaseState
@@ -28,7 +29,7 @@ CERTIFICATE = ("SSL_KEY", "SSL_CERT")
 
 @dataclass(frozen=True)
 class WayBack:
-    """What there is to go back with: the running service, the database, the hub's image, the notebook images by node.
+    """What there is to go back with: the running service, the database, the hub's image, the files, the images by node.
 
     A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any.
     """
@@ -39,6 +40,7 @@ class WayBack:
     held: Mapping[str, Holding]
     unreached: tuple[StepError, ...] = ()
     filter: Json | None = None
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
 
 
 def choose(known: Sequence[Release], number: str) -> Release:
@@ -74,18 +76,17 @@ def plan(
 
     """
     if not found.has_hub_image:
-        remedy = f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
-        raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", remedy)
+        raise StepError(manager, f"the image {target.hub_image} of release {target.number} is gone", _by_commit(target))
     _refuse_another_arrangement(target, found.service["Spec"], manager)
-    wanted = _spec(target, found.service["Spec"])
+    _refuse_without_settings(target, found.files, manager)
+    wanted = configs.filled(_spec(target, found.service["Spec"]), found.files)
     differs = specs.compare(wanted, found.service["Spec"])
     kept = _database(target)
     after = _after(target, known)
     if not with_database:
         _refuse_moved_schema(target, found.database, after, manager)
-    new = replace(
-        target, number=known[-1].number + 1, spec=wanted, copy=f"{target.service}-before-{known[-1].number + 1}.sqlite"
-    )
+    number = known[-1].number + 1
+    new = replace(target, number=number, spec=configs.bare(wanted), copy=f"{target.service}-before-{number}.sqlite")
     # The release's hub places servers by these labels.
     wanted_images = {one: pull.digest_of(one) for one in target.notebook_images}
     changes = [*pull.plan(wanted_images, found.held).changes]
@@ -122,6 +123,17 @@ def _refuse_another_arrangement(target: Release, running: Json, manager: str) ->
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"
             raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")
+
+
+def _refuse_without_settings(target: Release, files: Mapping[str, StoredFile], manager: str) -> None:
+    """Refuse a release whose settings somebody has removed from the swarm."""
+    if gone := [name for name in services.settings_files(target.spec) if name not in files]:
+        cause = f"the settings of release {target.number} are gone (config {gone[0]})"
+        raise StepError(manager, cause, _by_commit(target))
+
+
+def _by_commit(target: Release) -> str:
+    return f"Go back to its commit and deploy: git checkout {target.commit or 'COMMIT'}; fab deploy"
 
 
 def _publishes(spec: Json) -> bool:
@@ -176,8 +188,8 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
         StepError: there is no service to roll back, or the manager does not answer.
 
     """
-    running = services.observe(manager, service).service
-    if running is None:
+    found = services.observe(manager, service)
+    if found.service is None:
         raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
     answers = gather([partial(pull.observe_all, host, target.notebook_images) for host in hosts.values()])
     seen = dict(zip(hosts, answers, strict=True))
@@ -187,10 +199,10 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     has_image = build.observe(manager, target.hub_image)
     of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
+    filled = of_filter and services.with_files(of_filter, found.files)
     state = database.observe(manager, _database(target)) if has_image else DatabaseState(0, "", 0)
-    return WayBack(
-        running, state, has_image, held, tuple(one for one in seen.values() if isinstance(one, StepError)), of_filter
-    )
+    unreached = tuple(one for one in seen.values() if isinstance(one, StepError))
+    return WayBack(found.service, state, has_image, held, unreached, filled, found.files)
 
 
 def _database(target: Release) -> Database:

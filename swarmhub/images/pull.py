@@ -69,7 +69,7 @@ def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
     if "@" in image:
         return split(image)[1]
     digests = Counter(digest for one in held.values() if one for digest in one.digests)
-    ids = Counter(one.id for one in held.values() if one and not one.digests)
+    ids = Counter(one.id for one in held.values() if one)
     # Of two that as many nodes hold, always the same one.
     common = sorted((digests or ids).items(), key=lambda item: (-item[1], item[0]))
     return common[0][0] if common else None

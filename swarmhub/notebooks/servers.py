@@ -25,9 +25,9 @@ class RunningServer:
     container: str
 
 
-def observe(manager: Host, hub: str) -> tuple[RunningServer, ...]:
-    """Ask for the servers that a hub has started, by user."""
-    services = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
+def observe(manager: Host, hub: str = "") -> tuple[RunningServer, ...]:
+    """Ask for the servers that a hub has started, or that all hubs have, by name."""
+    services = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}" if hub else LABEL]})
     tasks = manager.engine.get("/tasks", filters={"service": [one["ID"] for one in services]}) if services else []
     return read(services, tasks)
 

@@ -1,9 +1,10 @@
-"""What runs on a node: people's servers, other services, and perhaps the hub itself."""
+"""What runs on a node: people's servers, other services, and perhaps a hub; of all hubs of the swarm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.replicated import LABEL as HUB
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.notebooks.servers import RunningServer
@@ -13,7 +14,7 @@ PINNED = "node.id=="
 
 @dataclass(frozen=True)
 class Work:
-    """What runs on a node, and whether the hub is pinned to it."""
+    """What runs on a node, and whether a hub is pinned to it."""
 
     notebooks: tuple[RunningServer, ...]
     services: tuple[str, ...]
@@ -29,12 +30,19 @@ def observe(manager: Host, hub: str, node: str) -> Work:
     """Ask what runs on a node."""
     services = {one["ID"]: one for one in manager.engine.get("/services")}
     tasks = manager.engine.get("/tasks", filters={"node": [node]})
-    here = tuple(one for one in servers.running(servers.observe(manager, hub)) if one.node == node)
-    names = {one.service for one in here}
+    here = tuple(one for one in servers.running(servers.observe(manager)) if one.node == node)
+    hubs = [hub, *(one["Spec"]["Name"] for one in services.values() if is_hub(one["Spec"]))]
+    names = {*hubs, *(one.service for one in here)}
     # Of a global service each node has its own task, which goes nowhere.
     movable = {id_: one["Spec"]["Name"] for id_, one in services.items() if "Global" not in (one["Spec"].get("Mode") or {})}
     busy = {movable[task["ServiceID"]] for task in running(tasks) if task["ServiceID"] in movable}
-    return Work(here, tuple(sorted(busy - names - {hub})), any(hub_node(one, hub) == node for one in services.values()))
+    holds_hub = any(hub_node(one, name) == node for one in services.values() for name in hubs)
+    return Work(here, tuple(sorted(busy - names)), holds_hub)
+
+
+def is_hub(spec: Json) -> bool:
+    """Tell whether a service, by its spec, is a hub of swarmhub's."""
+    return bool((spec.get("Labels") or {}).get(HUB) == spec["Name"])
 
 
 def running(tasks: Sequence[Json]) -> list[Json]:

@@ -1,5 +1,7 @@
 """The plan of the people of a run: the userlist against the hub that runs, if one does."""
 
+from dataclasses import replace
+
 from hub.shared.listed import Listed
 from hub.shared.userlist import Users, parse
 from swarmhub.errors import StepError
@@ -43,9 +45,11 @@ def before_service(run: Run) -> Plan:
         place = _place(run)
         kept = _kept(run, place)
         # As the hub itself has it at its start: a list that was sent stays until the image brings a newer one.
-        return nothing if kept.image == text else _sync(run, place, kept)[0]
+        plan = nothing if kept.image == text else _sync(run, place, kept)[0]
     except StepError:
         return nothing
+    # The next hub adds them itself, thousands at once; this one would be busy for a minute.
+    return replace(plan, changes=tuple(change for change in plan.changes if change.verb != "add"))
 
 
 def _sync(run: Run, place: ContainerLocation, kept: Listed) -> tuple[Plan, list[str]]:

@@ -17,7 +17,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
-from swarmhub.plan.shown import age
+from swarmhub.plan.shown import age, named
 from swarmhub.settings.schema.access import Access
 from swarmhub.status.shell import ContainerLocation
 from swarmhub.wait import until
@@ -26,6 +26,8 @@ STEP, SHOW = "users-sync", "users"
 FOLDER = f"/data/{listed.FOLDER}"
 HEADS = ("NAME", "ADMIN", "FROM", "LAST SEEN", "SERVERS")
 REMOVE_SECONDS = 60
+# The hub does nothing else while it adds some.
+AT_ONCE = 100
 # While a server starts or stops, the hub refuses to stop it or to delete its user.
 BUSY = HTTPStatus.BAD_REQUEST
 
@@ -168,7 +170,7 @@ def _in(wanted: Users, found: HubPeople, api: HubApi, place: ContainerLocation) 
     for admin, names in ((False, wanted.allowed - wanted.admins), (True, wanted.admins)):
         new = sorted(names - found.known.keys())
         if new:
-            what = f"{', '.join(new)} to the hub{' as admin' if admin else ''}"
+            what = f"{named(new)} to the hub{' as admin' if admin else ''}"
             yield Change("add", what, place.host, partial(_add, api, new, admin))
 
 
@@ -197,7 +199,8 @@ def _send(container: str, files: Mapping[str, str], host: Host, progress: Progre
 
 
 def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: Progress) -> None:
-    api.post("users", {"usernames": list(names), "admin": admin})
+    for first in range(0, len(names), AT_ONCE):
+        api.post("users", {"usernames": list(names[first : first + AT_ONCE]), "admin": admin})
 
 
 def _set_admin(api: HubApi, name: str, admin: bool, host: Host, progress: Progress) -> None:

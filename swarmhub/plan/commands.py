@@ -17,11 +17,12 @@ SAID = re.compile(
     r"|TaskTemplate\.(Networks\[\d+\]\.Target|Placement\.Constraints)"
     r"|TaskTemplate\.ContainerSpec\.(Image|User|Env.*|Mounts\[\d+\]\.(Type|Source|Target|ReadOnly))"
     r"|TaskTemplate\.ContainerSpec\.Secrets\[\d+\]\.(SecretName|File\.\w+)"
+    r"|TaskTemplate\.ContainerSpec\.Configs.*"
 )
 # Flags that "service create" takes several times; "service update" adds and removes, the latter by a part of the value.
 # Of the first ones, what is added replaces what has the same key.
 REPLACED = ("--label", "--env", "--mount")
-REPEATED = (*REPLACED, "--secret", "--network", "--publish", "--constraint")
+REPEATED = (*REPLACED, "--secret", "--config", "--network", "--publish", "--constraint")
 
 
 def network(body: Json) -> str:
@@ -83,7 +84,8 @@ def _flags(spec: Json) -> list[Flag]:
         "--label": (f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()),
         "--env": container.get("Env") or (),
         "--mount": map(_mount, container.get("Mounts") or ()),
-        "--secret": map(_secret, container.get("Secrets") or ()),
+        "--secret": (_file(one, "SecretName") for one in container.get("Secrets") or ()),
+        "--config": (_file(one, "ConfigName") for one in container.get("Configs") or ()),
         "--network": (network["Target"] for network in template.get("Networks") or ()),
         "--constraint": (template.get("Placement") or {}).get("Constraints") or (),
         "--publish": map(_port, endpoint.get("Ports") or ()),
@@ -99,9 +101,9 @@ def _mount(mount: Json) -> str:
     return f"type={mount['Type']},source={mount['Source']},target={mount['Target']}{read_only}"
 
 
-def _secret(secret: Json) -> str:
-    file = secret["File"]
-    return f"source={secret['SecretName']},target={file['Name']},mode={file['Mode']:04o}"
+def _file(reference: Json, name: str) -> str:
+    file = reference["File"]
+    return f"source={reference[name]},target={file['Name']},mode={file['Mode']:04o}"
 
 
 def _port(port: Json) -> str:
@@ -115,7 +117,7 @@ def _key(flag: str, value: str) -> str:
         return value.partition("=")[0]
     parts = dict(part.partition("=")[::2] for part in value.split(","))
     # Of a port all counts: "--publish-rm 443" leaves one that is published in the mode "host".
-    return parts.get({"--mount": "target", "--secret": "source"}.get(flag, ""), value)
+    return parts.get({"--mount": "target", "--secret": "source", "--config": "source"}.get(flag, ""), value)
 
 
 def _options(options: dict[str, str]) -> list[str]:

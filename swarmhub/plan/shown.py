@@ -1,6 +1,8 @@
 """A difference in words: a list item by item, a table field by field, long values cut where they still differ."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -11,8 +13,12 @@ from swarmhub.plan.differences import Difference, differences, flat
 from swarmhub.plan.hidden import HIDDEN
 
 LONGEST = 100
+# So many items of a list are shown one by one; a course may have thousands of members.
+MOST = 20
 # So much of what two long values share is left before the first letter that differs.
 SHARED = 20
+# Lists that are command lines, by the last part of their path: in Docker's words and in JupyterHub's.
+COMMANDS = ("args", "cmd", "command", "test")
 
 
 def lines(item: Difference) -> list[str]:
@@ -23,6 +29,8 @@ def lines(item: Difference) -> list[str]:
     tables = _tables(found, wanted)
     if parts := tables and differences(*tables, item.path):
         return [line for part in parts for line in lines(part)]
+    if _is(list, found, wanted) and item.path.rpartition(".")[2].lower() in COMMANDS:
+        return [f"{item.path}: {' → '.join(_command(one) for one in (found, wanted))}"]
     if _is(list, found, wanted):
         return [f"{item.path}: {text}" for text in _items(found or [], wanted or [])]
     return [f"{item.path}: {' → '.join(_cut([_text(found), _text(wanted)]))}"]
@@ -56,11 +64,26 @@ def _is(kind: type, found: Any, wanted: Any) -> bool:
 
 
 def _items(found: list[Any], wanted: list[Any]) -> list[str]:
-    removed, added = [one for one in found if one not in wanted], [one for one in wanted if one not in found]
+    removed, added = _without(found, wanted), _without(wanted, found)
     if removed or added:
         texts = _cut([_text(one) for one in (*removed, *added)])
-        return [f"{'removed' if number < len(removed) else 'added'} {text}" for number, text in enumerate(texts)]
+        return [*_several("removed", texts[: len(removed)]), *_several("added", texts[len(removed) :])]
     return [" → ".join(", ".join(_text(one) for one in order) for order in (found, wanted))]
+
+
+def _without(items: list[Any], others: list[Any]) -> list[Any]:
+    """Return the items that are not among the others: of thousands of names, in no time."""
+    names = {one for one in others if isinstance(one, str)}
+    return [one for one in items if (one not in names if isinstance(one, str) else one not in others)]
+
+
+def _several(verb: str, texts: list[str]) -> list[str]:
+    rest = [f"{verb} {len(texts) - MOST} more"] if len(texts) > MOST else []
+    return [*(f"{verb} {text}" for text in texts[:MOST]), *rest]
+
+
+def _command(words: list[str] | None) -> str:
+    return _text(shlex.join(map(str, words or [])))
 
 
 def _text(value: Any) -> str:
@@ -86,6 +109,11 @@ def _cut(texts: list[str]) -> list[str]:
 def _part(text: str, start: int) -> str:
     before, rest = "…" if start else "", text[start:]
     return before + (rest if len(rest) <= LONGEST else f"{rest[: LONGEST - 3]}…")
+
+
+def named(names: Sequence[str]) -> str:
+    """Return names as people read them: the first of very many are enough."""
+    return ", ".join([*names[:MOST], *([f"and {len(names) - MOST} more"] if len(names) > MOST else [])])
 
 
 def age(since: datetime, now: datetime) -> str:

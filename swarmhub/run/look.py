@@ -9,7 +9,7 @@ from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
-from swarmhub.engine import converge
+from swarmhub.engine import converge, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
@@ -45,7 +45,8 @@ class Look:
         """`asked` are the hosts that the run does not leave out."""
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
         self._asked = settings.hosts.all if asked is None else asked
-        self._away: dict[str, StepError] = {}
+        # A run goes on without them to its end, though they may answer again: its steps are to be about the same hosts.
+        self._left_out: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}
         self._asking: dict[object, Lock] = {}
 
@@ -61,6 +62,7 @@ class Look:
             self.firewall,
             self.service,
             self.volume,
+            self.volume_containers,
             self.releases,
             self.holder,
             self.places,
@@ -87,7 +89,7 @@ class Look:
     def forget_all(self) -> None:
         """Ask again from here on, also the hosts that could not be reached."""
         self.forget()
-        self._away.clear()
+        self._left_out.clear()
 
     def members(self) -> dict[str, Member | StepError]:
         """Return what each host's engine says of itself, or why it says nothing."""
@@ -96,12 +98,12 @@ class Look:
 
     def member(self, host: str) -> Member:
         """Return what a host's engine says of itself; one that could not be reached once is not asked again by this run."""
-        if host in self._away:
-            raise self._away[host]
+        if host in self._left_out:
+            raise self._left_out[host]
         try:
             return self._once(("member", host), partial(nodes.observe, self._hosts[host]))
         except StepError as error:
-            self._away[host] = error
+            self._left_out[host] = error
             raise
 
     def present(self) -> tuple[str, ...]:
@@ -124,7 +126,9 @@ class Look:
         """Return the homes that a host holds; none are sought where the settings keep them on no one node."""
         if not self._settings.home.is_on_one_node:
             return ()
-        return self._once(("homes", host), partial(homes.volumes, self._hosts[host], self._settings.hub.service))
+        settings = self._settings
+        ask = partial(homes.volumes, self._hosts[host], settings.hub.service, settings.home.template)
+        return self._once(("homes", host), ask)
 
     def places(self) -> tuple[HomeRecord, ...]:
         """Return on which nodes the homes are, by the swarm's records."""
@@ -138,6 +142,10 @@ class Look:
         """Return the swarm; the manager must be one."""
         nodes.check_manager(self._manager.name, self.member(self._manager.name))
         return self._once("swarm", partial(nodes.observe_swarm, self._manager))
+
+    def kept(self, wanted: Json) -> Json:
+        """Return what the swarm's managers keep of a service's spec."""
+        return specs.kept(wanted, self.swarm().engine)
 
     def network(self) -> ExistingNetwork | None:
         """Return the overlay network."""
@@ -164,10 +172,19 @@ class Look:
 
     def _beside(self, name: str) -> Json | None:
         found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
+        self._require_ours(found)
         if found and (user := servers.user(found)):  # an older hub has started it
             cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
             raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
         return found
+
+    def _require_ours(self, found: Json | None) -> None:
+        """Make sure that a service with a name of this hub's is not another hub's, nor a server of another hub's."""
+        labels = (found["Spec"].get("Labels") or {}) if found else {}
+        holder, hub = labels.get(LABEL) or labels.get(servers.LABEL), self._settings.hub.service
+        if found and holder not in (None, hub):
+            cause = f"the service {found['Spec']['Name']} belongs to another hub, {holder}"
+            raise StepError(self._manager.name, cause, "Name this hub otherwise in hosts.toml: hub.service")
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
@@ -175,7 +192,8 @@ class Look:
 
     def engine_filter(self) -> Json | None:
         """Return the service of the filter between the hub and the engine."""
-        return self._beside(engine_filter.name(self._settings.hub.service))
+        found = self._beside(engine_filter.name(self._settings.hub.service))
+        return found and hub_service.with_files(found, self.service().files)
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""
@@ -185,7 +203,7 @@ class Look:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
         if not renewal.is_wanted(self._settings):
             return None
-        return self._once("renewed", partial(renewal.observe, self._manager))
+        return self._once("renewed", partial(renewal.observe, self._manager, self._settings))
 
     def volume_holder(self) -> str:
         """Return the name of another hub that has the hub's volume mounted; nothing, if there is none.
@@ -196,9 +214,20 @@ class Look:
         others = (one["Spec"] for one in self._services() if (one["Spec"].get("Labels") or {}).get(LABEL, hub) != hub)
         return next((str(spec["Name"]) for spec in others if name in volume.mounted(spec)), "")
 
+    def network_holder(self) -> str:
+        """Return the name of another hub that is on the hub's network; nothing, if there is none."""
+        found, hub = self.network(), self._settings.hub.service
+        on_it = [one for one in self._services() if found and found.id in network.targets(one)]
+        holders = [(one["Spec"].get("Labels") or {}).get(LABEL, hub) for one in on_it]
+        return next((one for one in holders if one != hub), "")
+
     def volume(self) -> Json | None:
         """Return the hub's volume."""
         return self._once("volume", partial(volume.observe, self._manager, self._settings.volume.name))
+
+    def volume_containers(self) -> tuple[Json, ...]:
+        """Return the containers on the manager that somebody else has made, and that have the hub's volume."""
+        return self._once("volume's containers", partial(volume.containers, self._manager, self._settings.volume.name))
 
     def certificate(self) -> Certificate | None:
         """Return the certificate on the manager."""
@@ -223,11 +252,15 @@ class Look:
 
     def service(self) -> ExistingHub:
         """Return the hub's service and its secrets."""
-        return self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
+        found = self._once("service", partial(hub_service.observe, self._manager, self._settings.hub.service))
+        self._require_ours(found.service)
+        return found
 
     def firewall(self) -> ExistingFirewall:
         """Return the firewall's service and its tasks."""
-        return self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
+        found = self._once("firewall", partial(firewall.observe, self._manager, self._settings.hub.service, self._tasks))
+        self._require_ours(found.service)
+        return found
 
     def firewall_image(self, host: str) -> str | None:
         """Return the id of the firewall's image on a host."""

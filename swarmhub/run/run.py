@@ -212,7 +212,7 @@ class Run:
         """Return what this run leaves on the cluster."""
         from swarmhub.history.journal import Journal
 
-        return Journal(self.hosts[self.manager], self.command)
+        return Journal(self.hosts[self.manager], self.settings.hub.service, self.command)
 
     def show(self, steps: Sequence[Plan]) -> None:
         """Show what is about to be changed, ask if it costs people something, and hold the run to it.

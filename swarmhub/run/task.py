@@ -24,8 +24,11 @@ class Step(Task):  # type: ignore[type-arg]
 
 
 def step_task(**options: Any) -> Callable[[Callable[..., None]], Step]:
-    """Make a function a step; `options` are those of Invoke's `task`."""
-    make: Callable[[Callable[..., None]], Step] = partial(task, klass=Step, **options)()
+    """Make a function a step; `options` are those of Invoke's `task`.
+
+    Its flags have no short forms: `-d` is --debug before a task, and would be --details behind it.
+    """
+    make: Callable[[Callable[..., None]], Step] = partial(task, klass=Step, auto_shortflags=False, **options)()
     return make
 
 

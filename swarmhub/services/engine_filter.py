@@ -9,11 +9,12 @@ from typing import Any
 from hub.filter import policy
 from hub.filter.policy import Policy
 from hub.shared import services
-from swarmhub.engine import replicated, specs
+from swarmhub.engine import configs, replicated, specs
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Progress
-from swarmhub.services.hub import SOCKET, Parts
+from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import DATA, NETWORK, SOCKET, Parts
 from swarmhub.settings import Settings, handed
 
 # The engine's ping is no question that the hub has.
@@ -35,7 +36,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
     container = {
         "Image": parts.hub_image,
         "Args": ["python3", "-m", "hub.filter"],
-        "Env": [f"{policy.VARIABLE}={policy.document(allowed)}"],
+        "Configs": [_file(hub, allowed)],
         "Mounts": [
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
             {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},
@@ -61,7 +62,7 @@ def before(wanted: Json | None, found: Json | None, manager: str) -> list[Change
     if wanted is None:
         return []
     if found is None:
-        return [replicated.create(wanted, manager)]
+        return [replicated.tidied(replicated.create(wanted, manager), wanted)]
     change = _update(_widened(wanted, found["Spec"]), found["Spec"], found, manager)
     return [replace(one, undo=partial(_settle, wanted["Labels"][LABEL])) for one in change]
 
@@ -72,19 +73,22 @@ def after(wanted: Json | None, found: Json | None, manager: str) -> list[Change]
         return []
     if wanted is None:
         # Its volume holds nothing but a socket, and hubs that ended may have it mounted: it goes with `teardown`.
-        return [replicated.removal("service", found["Spec"]["Name"], found["ID"], manager)]
+        gone = replicated.removal("service", found["Spec"]["Name"], found["ID"], manager)
+        return [replicated.tidied(gone, found["Spec"])]
     return _update(wanted, _widened(wanted, found["Spec"]), found, manager, again=True)
 
 
 def of_hub(hub: Json, found: Json) -> Json:
     """Return the spec that a filter has for the hub of a spec: of its image, letting it have the images that it hands out."""
     spec: Json = copy.deepcopy(found["Spec"])
-    container = spec["TaskTemplate"]["ContainerSpec"]
-    now = policy.load(specs.environment(container))[0]
-    its = hub["TaskTemplate"]["ContainerSpec"]
-    tables = json.loads(specs.environment(its)[handed.VARIABLE])
+    container, its = (one["TaskTemplate"]["ContainerSpec"] for one in (spec, hub))
+    environment, tables = specs.environment(its), json.loads(hub_service.settings_of(hub))
     container["Image"] = its["Image"]
-    return _allowing(spec, policy.of(tables, now.service, now.networks[0], now.reserved))
+    # Its image is that of the hub, and looks for its policies where that looks for its settings.
+    container["Env"] = [f"{handed.POLICY_VARIABLE}="] if handed.VARIABLE in environment else []
+    # Not by the filter's own policy, which somebody may have broken.
+    reserved = tuple(mount["Source"] for mount in its["Mounts"] if mount["Target"] in (DATA, policy.FOLDER))
+    return _allowing(spec, policy.of(tables, hub["Name"], environment[NETWORK], reserved))
 
 
 def _widened(wanted: Json, found: Json) -> Json:
@@ -96,15 +100,24 @@ def _widened(wanted: Json, found: Json) -> Json:
 def _policies(spec: Json) -> tuple[Policy, ...]:
     """Return what a filter allows; nothing, where somebody has given it what is no policy."""
     try:
-        return policy.load(specs.environment(spec["TaskTemplate"]["ContainerSpec"]))
-    except (KeyError, ValueError):
+        in_environment = specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.POLICY_VARIABLE, "")
+        return policy.load(configs.content(spec, str(policy.FILE)) or in_environment)
+    except ValueError:
         return ()
 
 
 def _allowing(spec: Json, *policies: Policy) -> Json:
+    """Return a filter's spec with other policies, where it has them: in its file, or of an earlier release in a variable."""
     spec = copy.deepcopy(spec)
-    spec["TaskTemplate"]["ContainerSpec"]["Env"] = [f"{policy.VARIABLE}={policy.document(*policies)}"]
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    is_earlier = handed.POLICY_VARIABLE in specs.environment(container)
+    container["Env"] = [f"{handed.POLICY_VARIABLE}={policy.document(*policies)}"] if is_earlier else []
+    container["Configs"] = [] if is_earlier else [_file(spec["Labels"][LABEL], *policies)]
     return spec
+
+
+def _file(hub: str, *policies: Policy) -> Json:
+    return configs.reference(str(policy.FILE), f"{hub}-policies", policy.document(*policies))
 
 
 def _update(wanted: Json, before: Json, found: Json, manager: str, *, again: bool = False) -> list[Change]:
@@ -113,7 +126,8 @@ def _update(wanted: Json, before: Json, found: Json, manager: str, *, again: boo
     if not differs:
         return []
     # The hub waits for its answers, and nobody else asks.
-    return [replace(replicated.update(wanted, found, manager, differs, again=again), cost=Cost.NOTHING)]
+    change = replace(replicated.update(wanted, found, manager, differs, again=again), cost=Cost.NOTHING)
+    return [replicated.tidied(change, wanted)]
 
 
 def _settle(service: str, manager: Host, progress: Progress) -> None:
@@ -121,5 +135,7 @@ def _settle(service: str, manager: Host, progress: Progress) -> None:
     hub, found = (manager.engine.find(f"/services/{one}") for one in (service, name(service)))
     if hub is None or found is None or (hub.get("UpdateStatus") or {}).get("State", "completed") not in SETTLED:
         return
+    files = configs.files(manager, f"{LABEL}={service}")
+    hub, found = (hub_service.with_files(one, files) for one in (hub, found))
     for change in _update(of_hub(hub["Spec"], found), found["Spec"], found, manager.name):
         change.apply(manager, progress)

@@ -1,7 +1,7 @@
 """The hub's service: created or updated only where it differs, with its secrets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
 from typing import Any
@@ -10,11 +10,13 @@ from pydantic import SecretStr
 
 from hub.filter import policy
 from hub.shared import mounts, services
+from hub.shared.settings import FILE
 from swarmhub.certificate import health
 from swarmhub.certificate.certbot import FOLDER
 from swarmhub.certificate.certs import CHAIN, KEY, place
-from swarmhub.engine import replicated, specs
+from swarmhub.engine import configs, replicated, specs
 from swarmhub.engine import secrets as swarm_secrets
+from swarmhub.engine.configs import StoredFile
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -30,6 +32,8 @@ STEP = "service"
 CERTIFICATE_LABEL = "swarmhub.certificate"
 IN_ENVIRONMENT = "OAUTH_CALLBACK_URL"
 SOCKET = "/var/run/docker.sock"
+# Where the volume is in the hub, and the variable with the name of the servers' network.
+DATA, NETWORK = "/data", "DOCKER_NETWORK_NAME"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
@@ -58,27 +62,44 @@ class Parts:
 
 @dataclass(frozen=True)
 class ExistingHub:
-    """The service as it is, and the Swarm secrets that were made for it, by name."""
+    """The service as it is, the Swarm secrets that were made for it and the files of its services, by name."""
 
     service: Json | None
     secrets: Mapping[str, str]
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
 
 
 def observe(manager: Host, name: str) -> ExistingHub:
-    """Ask for the service and its secrets."""
-    return ExistingHub(*both(partial(manager.engine.find, f"/services/{name}"), partial(replicated.secret_ids, manager, name)))
+    """Ask for the service, its secrets and its files."""
+    service, (secrets, files) = both(
+        partial(manager.engine.find, f"/services/{name}"),
+        partial(both, partial(replicated.secret_ids, manager, name), partial(configs.files, manager, f"{LABEL}={name}")),
+    )
+    return ExistingHub(service and with_files(service, files), secrets, files)
+
+
+def with_files(service: Json, files: Mapping[str, StoredFile]) -> Json:
+    """Return a service whose spec has the content of its files."""
+    return {**service, "Spec": configs.filled(service["Spec"], files)}
 
 
 def images_of_others(manager: Host, settings: Settings) -> set[str]:
     """Return the images of the other hubs on the swarm, by their short digests."""
     hubs = manager.engine.get("/services", filters={"label": [LABEL]})
-    return {digest for hub in hubs if hub["Spec"]["Name"] != settings.hub.service for digest in images_of(hub["Spec"])}
+    others = [hub["Spec"] for hub in hubs if hub["Spec"]["Name"] != settings.hub.service]
+    files = configs.files(manager) if others else {}
+    return {digest for spec in others for digest in images_of(configs.filled(spec, files))}
 
 
 def images_of(spec: Json) -> set[str]:
     """Return the images that a hub's service hands out, by their short digests."""
-    handed_out = handed.images(specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, ""))
-    return {pull.short(pull.digest_of(image)) for image in handed_out}
+    return {pull.short(pull.digest_of(image)) for image in handed.images(settings_of(spec))}
+
+
+def settings_of(spec: Json) -> str:
+    """Return the settings that a hub is handed: in a file, or by an earlier release in its environment."""
+    in_environment = specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(handed.VARIABLE, "")
+    return configs.content(spec, str(FILE)) or in_environment
 
 
 def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str = "") -> dict[str, str]:
@@ -98,14 +119,13 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     environment = {
         **_proxy_environment(settings),
         **({"DOCKER_HOST": f"unix://{policy.SOCKET}"} if hub.engine == "filter" else {}),
-        "DOCKER_NETWORK_NAME": settings.network.name,
+        NETWORK: settings.network.name,
         "DOCKER_SERVICE_NAME": hub.service,
         "DOCKER_ENDPOINT_MODE": settings.network.endpoint_mode,
         "GITHUB_URL": settings.github.web_url,
         "GITHUB_API": settings.github.api_url,
         "OAUTH_CALLBACK_URL": callback,
         **subdomains.environment(settings, health.url(callback)),
-        handed.VARIABLE: handed.document(settings, parts.images),
     }
     container = {
         "Image": parts.hub_image,
@@ -116,7 +136,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "Mounts": [
             # live/ holds links into archive/: the whole folder or nothing.
             *([{"Type": "bind", "Source": FOLDER, "Target": FOLDER, "ReadOnly": True}] if is_alone else []),
-            {"Type": "volume", "Source": settings.volume.name, "Target": "/data"},
+            {"Type": "volume", "Source": settings.volume.name, "Target": DATA},
             _engine_mount(settings),
             *([above] if above else []),
         ],
@@ -125,6 +145,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             swarm_secrets.reference(name, in_swarm, swarm_secrets.GROUPS)
             for name, in_swarm in secret_names(settings, secrets, parts.cluster, parts.proxy_token).items()
         ],
+        "Configs": [configs.reference(str(FILE), f"{hub.service}-settings", handed.document(settings, parts.images))],
         **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
@@ -179,11 +200,13 @@ def plan(
     manager: str,
     networks: Sequence[str] = (),
     *,
+    kept: Collection[str] = (),
     again: bool = False,
 ) -> Plan:
-    """Return what makes the service, if it differs, then what removes the secrets that are left over.
+    """Return what makes the service, if it differs, then what removes the secrets and settings that are left over.
 
-    `networks` are the names of those that it is on; `again`: this plan has changed it since it was `found`.
+    `networks` are the names of those that it is on, `kept` the settings that releases need;
+    `again`: this plan has changed it since it was `found`.
 
     Raises:
         StepError: the service is pinned to another node, which holds its data.
@@ -200,7 +223,15 @@ def plan(
         changes.append(replicated.update(wanted, found.service, manager, differs, again=again))
     stale = [(left, id_) for left, id_ in found.secrets.items() if left not in names.values()]
     changes += [replicated.removal("secret", left, id_, manager) for left, id_ in stale]
+    needed = {*kept, *settings_files(wanted)}
+    old = [(one, file.id) for one, file in found.files.items() if file.path == str(FILE) and one not in needed]
+    changes += [replicated.removal("config", left, id_, manager) for left, id_ in old]
     return Plan(STEP, f"{name}: {wanted['TaskTemplate']['ContainerSpec']['Image']}, as wanted", tuple(changes))
+
+
+def settings_files(spec: Json) -> list[str]:
+    """Return the names of the configs that a hub's spec has its settings in: one, or of an earlier release none."""
+    return [one["ConfigName"] for one in configs.references(spec) if one["File"]["Name"] == str(FILE)]
 
 
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:

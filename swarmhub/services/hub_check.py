@@ -17,8 +17,9 @@ from swarmhub.wait import until
 COMMAND = ["python3", "-m", "hub.check"]
 MARK = '{"problems":'
 SECONDS = 120
+PAUSE_SECONDS = 0.1
 # What the check has of the hub. It has neither its networks nor its volumes.
-SHARED = ("Image", "User", "Env", "Secrets", "CapabilityDrop", "CapabilityAdd", "Privileges")
+SHARED = ("Image", "User", "Env", "Secrets", "Configs", "CapabilityDrop", "CapabilityAdd", "Privileges")
 
 
 def before(plan: Plan, check: Change, found: Json | None) -> Plan:
@@ -89,7 +90,7 @@ def _ended(host: Host, service: str) -> Json:
         told = f"it is {status['State']} after {SECONDS} s{': ' if status.get('Err') else ''}{status.get('Err', '')}"
         return StepError(host.name, f"the check of the hub's configuration does not end: {told}", "Run this again")
 
-    until(is_over, SECONDS, stuck)
+    until(is_over, SECONDS, stuck, pause=PAUSE_SECONDS)
     return tasks[0]
 
 

@@ -86,7 +86,7 @@ def plan(wanted: dict[str, Any], found: ExistingNetwork | None, manager: str, *,
     """Return what makes the network as wanted.
 
     Raises:
-        StepError: it differs and services are on it; only `recreate` stops them.
+        StepError: it differs and services are on it; only `recreate` stops them. Or it is no network of the swarm.
 
     """
     name = wanted["Name"]
@@ -101,6 +101,9 @@ def plan(wanted: dict[str, Any], found: ExistingNetwork | None, manager: str, *,
             gist=_gist(wanted),
         )
         return Plan(STEP, "", (create,))
+    if (found.fields["Driver"], found.fields["Scope"]) == ("bridge", "local"):
+        cause = f"the network {name} is a bridge of this host alone, and servers run on every node"
+        raise StepError(manager, cause, "It stays as it is: name another one in hosts.toml (network.name)")
     differs = differences(_comparable(wanted, found), found.fields)
     if not differs:
         return Plan(STEP, f"{name}: {wanted['Driver']}, as wanted")

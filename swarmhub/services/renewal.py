@@ -1,12 +1,9 @@
 """The certificate's renewal on the cluster: a small service, so that no operator's machine has to be on."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from hub.shared import services
@@ -16,16 +13,15 @@ from swarmhub.certificate.dns_challenge import Dns
 from swarmhub.engine import configs, replicated, specs
 from swarmhub.engine import secrets as swarm_secrets
 from swarmhub.engine.replicated import LABEL, SECOND
-from swarmhub.host import EngineError, Host, Json
+from swarmhub.host import Host, Json
 from swarmhub.inside import SCRIPTS
 from swarmhub.plan import commands
-from swarmhub.plan.plans import Change, Cost, Progress
+from swarmhub.plan.plans import Change, Cost
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import swarm_name
 
-STATE = f"{FOLDER}/swarmhub-renewal.json"
 SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
@@ -61,15 +57,20 @@ def name(settings: Settings) -> str:
     return services.renewal(settings.hub.service)
 
 
+def state(settings: Settings) -> str:
+    """Return the file in which the service keeps how it stands; each hub has its own."""
+    return f"{FOLDER}/swarmhub-renewal-{settings.hub.service}.json"
+
+
 def is_wanted(settings: Settings) -> bool:
     """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
     is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
     return settings.proxy.separate and is_answered and not settings.certs.is_own
 
 
-def observe(manager: Host) -> RenewalState | None:
+def observe(manager: Host, settings: Settings) -> RenewalState | None:
     """Read how the renewal stands; None where none was tried yet."""
-    found = manager.run("cat", STATE)
+    found = manager.run("cat", state(settings))
     try:
         return read(json.loads(found.out)) if not found.code else None
     except ValueError:
@@ -82,12 +83,9 @@ def read(data: Json) -> RenewalState:
     return RenewalState(data["failures"], certbot.reason(data["said"].splitlines()) if data["said"] else "", at)
 
 
-def files(settings: Settings, wanted: CertificateRequest) -> dict[str, tuple[str, bytes]]:
-    """Map where a file is in the container to its Swarm config's name, which changes with the content, and the content."""
-    there = {IN_CONTAINER: SCRIPT.read_bytes()} | ({certbot.CA_IN_CONTAINER: wanted.ca.encode()} if wanted.ca else {})
-    return {
-        place: (f"{name(settings)}-{hashlib.sha256(content).hexdigest()[:12]}", content) for place, content in there.items()
-    }
+def _files(settings: Settings, wanted: CertificateRequest) -> list[Json]:
+    there = {IN_CONTAINER: SCRIPT.read_text()} | ({certbot.CA_IN_CONTAINER: wanted.ca} if wanted.ca else {})
+    return [configs.reference(place, name(settings), content, configs.EVERYBODYS) for place, content in there.items()]
 
 
 def secret_name(settings: Settings, dns: Dns, cluster: str) -> str:
@@ -113,16 +111,18 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
     )
     command = ["certbot", *certbot.renewal(wanted)]
     limit = LIMIT_SECONDS + (wanted.dns.propagation if wanted.dns else 0)
-    environment = {"CHAIN": certs.place(settings, certs.CHAIN), "STATE": STATE, "LIMIT": str(limit), **wanted.environment}
+    environment = {
+        "CHAIN": certs.place(settings, certs.CHAIN),
+        "STATE": state(settings),
+        "LIMIT": str(limit),
+        **wanted.environment,
+    }
     container = {
         "Image": wanted.image,
         "Command": ["python3", IN_CONTAINER, *command],
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Mounts": [{"Type": "bind", "Source": FOLDER, "Target": FOLDER}],
-        "Configs": [
-            {"ConfigName": config, "File": {"Name": place, "UID": "0", "GID": "0", "Mode": 0o444}}
-            for place, (config, _) in files(settings, wanted).items()
-        ],
+        "Configs": _files(settings, wanted),
         **replicated.privileges(),
         "Secrets": of_dns,
         "StopGracePeriod": 60 * SECOND,
@@ -145,7 +145,7 @@ def changes(
     """Return what makes the service as wanted, with its files and its secret before it, and takes an older secret away."""
     names = [one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]]
     made = [_secret(settings, one, wanted.dns, manager) for one in names if wanted.dns and one not in found.secrets]
-    return [*made, *_sending(settings, wanted, spec, found.service, manager), *_forgetting(settings, found, names, manager)]
+    return [*made, *_sending(spec, found.service, manager), *_forgetting(settings, found, names, manager)]
 
 
 def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change:
@@ -154,9 +154,7 @@ def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change
     return replace(swarm_secrets.make(CREDENTIALS, in_swarm, dns.credentials, hub, manager), command=command)
 
 
-def _sending(
-    settings: Settings, wanted: CertificateRequest, spec: dict[str, Any], found: Json | None, manager: str
-) -> list[Change]:
+def _sending(spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
     if found and not (differs := specs.compare(spec, found["Spec"])):
         return []
     change = (
@@ -164,8 +162,7 @@ def _sending(
         if found
         else replicated.create(spec, manager)
     )
-    make = partial(_make_files, list(files(settings, wanted).values()), settings.hub.service)
-    return [Change("create", "the renewal service's config files", manager, make), change]
+    return [replicated.tidied(change, spec)]
 
 
 def removal(settings: Settings, found: ExistingRenewal, manager: str) -> list[Change]:
@@ -177,12 +174,3 @@ def removal(settings: Settings, found: ExistingRenewal, manager: str) -> list[Ch
 def _forgetting(settings: Settings, found: ExistingRenewal, kept: Sequence[str], manager: str) -> list[Change]:
     stale = {one: id_ for one, id_ in found.secrets.items() if _is_its_own(settings, one) and one not in kept}
     return [replicated.removal("secret", one, id_, manager) for one, id_ in stale.items()]
-
-
-def _make_files(wanted: list[tuple[str, bytes]], hub: str, manager: Host, _: Progress) -> None:
-    for config, content in wanted:
-        try:
-            configs.create_file(manager, config, {LABEL: hub}, content)
-        except EngineError as error:
-            if error.status != HTTPStatus.CONFLICT:
-                raise

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from swarmhub.engine import containers as tools
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.plan import commands
@@ -21,6 +22,12 @@ def desired(settings: Settings) -> dict[str, Any]:
 def observe(manager: Host, name: str) -> Json | None:
     """Ask for the volume."""
     return manager.engine.find(f"/volumes/{name}")
+
+
+def containers(manager: Host, name: str) -> tuple[Json, ...]:
+    """Ask for the containers that have the volume, running or not; not for those of services, nor for our tools."""
+    listed = manager.engine.get("/containers/json", all=True, filters={"volume": [name]})
+    return tuple(one for one in listed if tools.is_plain(one))
 
 
 def mounted(spec: Json) -> set[str]:

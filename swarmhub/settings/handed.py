@@ -1,16 +1,21 @@
-"""What the hub is handed of the settings: a JSON document in its environment."""
+"""What the hub is handed of the settings: a file of JSON."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.filter import policy
+from hub.shared.settings import FILE
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.host import Json
 from swarmhub.settings import Settings
 
+# The variables in which earlier releases had it and the filter's policies, and the files in which they are now.
 VARIABLE = "SWARMHUB_SETTINGS"
-# The kernel's limit for a variable (MAX_ARG_STRLEN), with room for its name.
-LARGEST = 127 * 1024
+POLICY_VARIABLE = "SWARMHUB_FILTER"
+BEFORE = {VARIABLE: str(FILE), POLICY_VARIABLE: str(policy.FILE)}
+# Swarm's limit for a config (MaxConfigSize, since Engine 23), with room for what a release keeps besides the settings.
+LARGEST = 960 * 1024
 WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
@@ -30,22 +35,26 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
     for server in servers:
         if "image" in server:
             server["image"] = images[server["image"]]
-    return json.dumps(tables, sort_keys=True, separators=(",", ":"))
+    return _json(tables)
+
+
+def kept(settings: Settings) -> Json:
+    """Return what a release keeps of the settings: the table of the secrets' source may hold a command line."""
+    return settings.model_dump(mode="json", exclude={"secrets"}, exclude_none=True)
 
 
 def check(settings: Settings, file: Path) -> None:
-    """Make sure that what the hub is handed fits into a variable of its environment: the kernel takes 128 KiB in one.
+    """Make sure that what the hub is handed fits into a Swarm config, and so does what a release keeps.
 
     Raises:
         SettingsError: it does not.
 
     """
-    size = len(document(settings, {image: f"{image}@sha256:{'0' * 64}" for image in settings.images}).encode())
+    texts = document(settings, {image: f"{image}@sha256:{'0' * 64}" for image in settings.images}), _json(kept(settings))
+    size = max(len(text) for text in texts)
     if size > LARGEST:
         longest = max(WHOLE | PARTS, key=lambda table: len(str(getattr(settings, table))))
-        wrong = (
-            f"is too long: what the hub is handed takes {size // 1024} KiB of {LARGEST // 1024}; name fewer people or tables"
-        )
+        wrong = f"is too long: the settings take {size // 1024} KiB of {LARGEST // 1024}; name fewer people or tables"
         raise SettingsError(Problem(str(file), 1, longest, wrong))
 
 
@@ -69,3 +78,7 @@ def read(text: str) -> Json:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

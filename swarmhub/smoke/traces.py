@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from hub.shared.mounts import HOMES
+from hub.shared.mounts import HOMES, beginning
 from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError
@@ -30,8 +30,9 @@ def remove(settings: Settings, look: Look, api: HubApi, manager: Host, hosts: Ma
     # A hub whose database was put back knows nothing of a server that still runs.
     left = [one for one in servers.observe(manager, hub) if one.user.startswith(PREFIX)]
     errors += _each(partial(_remove, manager, "service", one.service, one.service) for one in left)
-    errors += _each(partial(_volumes, host, f"{hub}-home-") for host in hosts.values())
-    errors += _each([partial(_configs, manager, f"{hub}-home-")])
+    begins = beginning(settings.home.template, hub)
+    errors += _each(partial(_volumes, host, begins) for host in hosts.values())
+    errors += _each([partial(_configs, manager, begins)])
     if settings.home.keep and settings.home.type != "volume":
         errors += _each([partial(_folders, settings, look, manager, hosts)])
     return errors

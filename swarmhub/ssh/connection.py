@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import logging
-import math
 import random
 import shlex
 import socket
@@ -26,8 +25,8 @@ from swarmhub.host import Output
 
 CONNECT_SECONDS = 10
 QUICK_SECONDS = 3
-# So long a host that could not be reached is not tried again: each try may take all of the above.
-AWAY_SECONDS = 120
+# A try may take all of the above: a host that could not be reached is tried again so much later, and nobody waits for that.
+AGAIN_SECONDS = 5
 KEEPALIVE_SECONDS = 20
 # What Paramiko says of a host that accepts a connection and then is silent, as a paused one is.
 SILENCE = ("No existing session", "Error reading SSH protocol banner")
@@ -130,17 +129,24 @@ class Connections:
         with self._lock:
             if connection.is_connected:
                 return connection
-            since, error = self._away.get(host, (-math.inf, None))
-            if error and time.monotonic() - since < AWAY_SECONDS:
-                raise error
-            begun = self._attempts.get(host)
+            begun, away = self._attempts.get(host), self._away.get(host)
+            if away:
+                if not begun and time.monotonic() - away[0] > AGAIN_SECONDS:
+                    attempt = self._attempts[host] = Future()
+                    threading.Thread(target=self._again, args=(host, connection, attempt), daemon=True).start()
+                raise away[1]
             attempt = begun or self._attempts.setdefault(host, Future())
         # Two threads that open one connection would shake hands twice, and for a host that is away each would wait.
         return attempt.result() if begun else self._attempt(host, connection, attempt)
 
+    def _again(self, host: str, connection: VerifiedConnection, attempt: "Future[VerifiedConnection]") -> None:
+        with suppress(StepError):
+            self._attempt(host, connection, attempt)
+
     def _attempt(self, host: str, connection: VerifiedConnection, attempt: "Future[VerifiedConnection]") -> VerifiedConnection:
         try:
             _with_retries(connection.open)
+            self._away.pop(host, None)
             attempt.set_result(connection)
         except (OSError, SSHException, EOFError) as error:
             explained = explain(host, connection, error)

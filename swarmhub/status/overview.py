@@ -1,11 +1,13 @@
 """Ask all hosts for what the status says."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from hub.shared.told import FILE
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import machine, nodes
 from swarmhub.cluster.machine import Machine
@@ -18,12 +20,12 @@ from swarmhub.images import pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.notebooks.servers import RunningServer
-from swarmhub.parallel import at_once
+from swarmhub.parallel import at_once, both
 from swarmhub.plan.plans import remedy
 from swarmhub.run.look import Look
 from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
-from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
+from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
 
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     seen: dict[str, _Seen] = dict(zip(every, answers, strict=True))
     members = {host: one.member for host, one in seen.items()}
     named = {one.node: host for host, one in members.items() if isinstance(one, Member)}
-    memory = _ask_memory(hosts, named, running)
+    memory, told = both(partial(_ask_memory, hosts, named, running), partial(_ask_hub, hosts, named, running.hub))
     hub: ServiceStatus | None = running.hub
     names = {node.id: node.hostname for node in running.swarm.nodes} | named
     return Status(
@@ -81,8 +83,18 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         renewal=running.renewal,
         images=_images(settings, hosts, hub, seen),
         servers=tuple(
-            ServerStatus(one.user, names.get(one.node, one.node), one.state, one.since, memory.get(one.container))
+            ServerStatus(
+                one.user,
+                names.get(one.node, one.node),
+                one.state,
+                one.since,
+                memory.get(one.container),
+                is_known=one.service not in told["unknown"],
+            )
             for one in running.servers
+        ),
+        avoided=tuple(
+            AvoidedNode(one["host"], one["why"], datetime.fromtimestamp(one["until"], UTC)) for one in told["avoided"]
         ),
     )
 
@@ -143,6 +155,15 @@ def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _R
 
     answers = at_once([partial(_or_error, partial(ask, host)) for host in places])
     return {container: used for one in answers if isinstance(one, dict) for container, used in one.items()}
+
+
+def _ask_hub(hosts: Mapping[str, Host], named: Mapping[str, str], hub: ServiceStatus | None) -> Json:
+    """Return what the hub tells of its servers; one that starts, or of an earlier release, tells nothing."""
+    nothing: Json = {"unknown": [], "avoided": []}
+    if hub is None or not hub.container or hub.node not in named:
+        return nothing
+    read = _or_error(partial(containers.execute, hosts[named[hub.node]], hub.container, "cat", str(FILE)))
+    return nothing if isinstance(read, StepError) or read.code else json.loads(read.out)
 
 
 def _images(

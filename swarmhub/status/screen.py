@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from textwrap import shorten
 from typing import Any
 
 from rich.text import Text
@@ -13,11 +14,13 @@ from swarmhub.images import pull
 from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
-from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status
+from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
 
 WARN, BAD = "yellow", "bold red"
 # What is used of memory or disk, in hundredths, from where on it is worth a colour.
 HIGH, FULL = 80, 90
+# An engine's words for why a container does not start may be a page.
+LONGEST = 160
 
 # Of sentences, on a screen that is live; what is printed once is never broken, so that it can be copied.
 WRAPPED: Any = {"no_wrap": False, "overflow": "fold"}
@@ -31,7 +34,7 @@ def lines(status: Status) -> list[Text]:
     title = Text.assemble((f"https://{status.domain}", "bold"), f"   {at:%Y-%m-%d %H:%M:%S}   asked {status.manager}")
     return [
         title,
-        *_section("Nodes", _nodes(status.nodes)),
+        *_section("Nodes", [*_nodes(status.nodes), *_avoided(status.avoided)]),
         *_section("Hub" if status.has_proxy else "Hub and proxy, in one container", _hub(status)),
         *_section("Certificate", [_certificate(status.certificate, status), *_renewal(status.renewal)]),
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
@@ -68,6 +71,15 @@ def _nodes(nodes: Sequence[NodeStatus]) -> list[Text]:
         if row.problem
     ]
     return [*_grid(heads, rows), *troubles]
+
+
+def _avoided(nodes: Sequence[AvoidedNode]) -> list[Text]:
+    return [Text(f"  {_refusal(one)}", BAD, **WRAPPED) for one in nodes]
+
+
+def _refusal(one: AvoidedNode) -> str:
+    why, until = shorten(one.why, LONGEST, placeholder=" …"), f"{one.until.astimezone():%H:%M}"
+    return f"{one.host} refuses servers: {why}. The hub starts them elsewhere until {until}."
 
 
 def _node(node: NodeStatus) -> list[Cell]:
@@ -172,7 +184,7 @@ def _servers(servers: Sequence[ServerStatus], now: datetime) -> list[Text]:
         [
             (one.node or "-", ""),
             (one.user, ""),
-            (one.state, "" if one.state == "running" else WARN),
+            (one.state, "" if one.state == "running" else WARN) if one.is_known else ("unknown to the hub", BAD),
             (age(one.since, now), ""),
             (size(one.memory), ""),
         ]

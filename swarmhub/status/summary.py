@@ -46,13 +46,26 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """A user's server, the node that it runs on, and the bytes of memory that it takes."""
+    """A user's server, the node that it runs on, and the bytes of memory that it takes.
+
+    What the hub does not know it removes within a minute: it was being started when the hub was replaced.
+    """
 
     user: str
     node: str
     state: str
     since: datetime
     memory: int | None
+    is_known: bool = True
+
+
+@dataclass(frozen=True)
+class AvoidedNode:
+    """A node that has refused a server, why, and until when the hub sends none there."""
+
+    host: str
+    why: str
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class Status:
     images: tuple[Image, ...]
     servers: tuple[ServerStatus, ...]
     beside: tuple[ServiceStatus, ...] = ()
+    avoided: tuple[AvoidedNode, ...] = ()
 
     @property
     def has_proxy(self) -> bool:
@@ -118,6 +132,7 @@ def as_json(status: Status) -> Json:
         "certificate": _certificate_facts(status),
         "images": [_image_facts(image) for image in status.images],
         "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
+        "avoided": [asdict(one) | {"until": one.until.isoformat()} for one in status.avoided],
     }
 
 

@@ -1,34 +1,57 @@
 """What a deployment has left on the cluster: found by label, by the names in hosts.toml, and by the tags that are ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
+from swarmhub.engine import configs, specs
+from swarmhub.engine.configs import StoredFile
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
+from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
-from swarmhub.host import Engine, Host, Json
+from swarmhub.host import Host, Json
 from swarmhub.images import build
-from swarmhub.images.pull import split
+from swarmhub.images.pull import short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
-from swarmhub.services import network
+from swarmhub.services import network, renewal
 from swarmhub.services.hub import images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."
+# Their values are the hub's service.
+OF_HUB = (SERVICE, NOTEBOOKS, homes.LABEL, releases.LABEL, entries.LABEL)
 SERVICE_ID = "com.docker.swarm.service.id"
+
+
+@dataclass(frozen=True)
+class Others:
+    """What stays: the services that are not ours, by id, and of other hubs their names, and what they need of the nodes.
+
+    `images` are those that their servers run, by short digests, `environments` the variables of their services.
+    """
+
+    services: frozenset[str] = frozenset()
+    hubs: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    environments: tuple[Mapping[str, str], ...] = ()
+
+    def serve(self, domain: str) -> bool:
+        """Tell whether another hub serves the certificate of a domain."""
+        folders = (f"{certbot.FOLDER}/live/{domain}/", f"{certs.own_folder(domain)}/")
+        return any(one.get("SSL_CERT", "").startswith(folders) for one in self.environments)
 
 
 @dataclass(frozen=True)
 class OnCluster:
     """What the swarm keeps; `homes` are the records of where people's are.
 
-    `strangers` are the ids of the services that are not ours, `shared` our networks that some of those are on, and their names.
+    `shared` are our networks that others' services are on, and the names of those.
     """
 
     services: tuple[Thing, ...]
@@ -38,12 +61,15 @@ class OnCluster:
     networks: tuple[Thing, ...]
     shared: Mapping[str, tuple[str, ...]]
     labels: Mapping[str, tuple[str, ...]]
-    strangers: frozenset[str]
+    others: Others
 
 
 @dataclass(frozen=True)
 class OnNode:
-    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep."""
+    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep.
+
+    `by_hand` are the homes that somebody else has made: they have no label, and a teardown does not remove them.
+    """
 
     containers: tuple[Thing, ...]
     images: tuple[Thing, ...]
@@ -52,16 +78,18 @@ class OnNode:
     volumes: tuple[Thing, ...]
     homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
 
 
 def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     """Ask a manager for what the swarm keeps of ours."""
     engine, hub = manager.engine, settings.hub.service
-    services, configs = engine.get("/services"), _records(engine, "configs", hub)
+    services, stored = engine.get("/services"), engine.get("/configs")
+    files = configs.read_files(stored)
     ours = [one for one in services if is_ours(one["Spec"].get("Labels"), hub)]
     strangers = [one for one in services if one not in ours]
-    others = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
-    theirs = {IMAGE + image for spec in others for image in images_of(spec)}
+    others = _others(strangers, files)
+    records = _records(stored, "configs", hub, others)
     listed = engine.get("/networks", filters={"name": [settings.network.name]})
     networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
     users = {
@@ -69,42 +97,64 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     }
     return OnCluster(
         services=tuple(Thing(one["Spec"]["Name"], f"/services/{one['ID']}") for one in ours),
-        secrets=tuple(one for one, _ in _records(engine, "secrets", hub)),
-        configs=tuple(one for one, labels in configs if homes.LABEL not in labels),
-        homes=tuple(one for one, labels in configs if homes.LABEL in labels),
+        secrets=tuple(one for one, _ in _records(engine.get("/secrets"), "secrets", hub, others)),
+        configs=tuple(one for one, labels in records if homes.LABEL not in labels),
+        homes=tuple(one for one, labels in records if homes.LABEL in labels),
         networks=tuple(Thing(f"network {one['Name']}", f"/networks/{one['Id']}") for one in networks if not users[one["Id"]]),
         shared={one["Name"]: users[one["Id"]] for one in networks if users[one["Id"]]},
         labels={
             node["ID"]: names
             for node in engine.get("/nodes")
-            if (
-                names := tuple(
-                    name for name in node["Spec"].get("Labels") or {} if name.startswith(PREFIX) and name not in theirs
-                )
-            )
+            if (names := tuple(name for name in node["Spec"].get("Labels") or {} if _is_our_node_label(name, others)))
         },
-        strangers=frozenset(one["ID"] for one in strangers),
+        others=others,
     )
 
 
-def _records(engine: Engine, kind: str, hub: str) -> list[tuple[Thing, Mapping[str, str]]]:
+def _others(strangers: Sequence[Json], files: Mapping[str, StoredFile]) -> Others:
+    of_hubs = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
+    return Others(
+        services=frozenset(one["ID"] for one in strangers),
+        hubs=frozenset(spec["Labels"][SERVICE] for spec in of_hubs),
+        images=frozenset(image for spec in of_hubs for image in images_of(configs.filled(spec, files))),
+        environments=tuple(specs.environment(spec["TaskTemplate"]["ContainerSpec"]) for spec in of_hubs),
+    )
+
+
+def _is_our_node_label(name: str, others: Others) -> bool:
+    """Tell whether a node's label goes; but for those of images, which other hubs may not need, all hubs go by them."""
+    if name.startswith(IMAGE):
+        return name.removeprefix(IMAGE) not in others.images
+    return name.startswith(PREFIX) and not others.hubs
+
+
+def _records(listed: Sequence[Json], kind: str, hub: str, others: Others) -> list[tuple[Thing, Mapping[str, str]]]:
     """Return what is ours of a kind, by name, each with its labels."""
-    ours = [one for one in engine.get(f"/{kind}") if is_ours(one["Spec"].get("Labels"), hub)]
+    is_alone = not others.hubs
+    ours = [one for one in listed if is_ours(one["Spec"].get("Labels"), hub, is_alone=is_alone)]
     found = [(Thing(one["Spec"]["Name"], f"/{kind}/{one['ID']}"), one["Spec"]["Labels"]) for one in ours]
     return sorted(found, key=lambda one: one[0].name)
 
 
-def is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
-    """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own."""
+def is_ours(labels: Mapping[str, str] | None, hub: str, *, is_alone: bool = True) -> bool:
+    """Tell by its labels whether something is this hub's; the lock is the run's own, and another hub's things are its own.
+
+    What an older swarmhub has written does not always say whose it is: it goes with the last hub.
+    """
     ours = {name: value for name, value in (labels or {}).items() if name.startswith(PREFIX)}
-    return bool(ours) and LOCK not in ours and {ours.get(label, hub) for label in (SERVICE, NOTEBOOKS, homes.LABEL)} == {hub}
+    known = {hub, *([entries.OF_ANY] if is_alone else [])}
+    return bool(ours) and LOCK not in ours and {ours[label] for label in OF_HUB if label in ours} <= known
 
 
-def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> OnNode:
+def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     """Ask a node for what it keeps of ours."""
     containers = host.engine.get("/containers/json", all=True)
-    foreign = {one["ImageID"] for one in containers if _is_foreign(one, strangers)}
-    images = [(one, names) for one in host.engine.get("/images/json") if (names := _references(one, host.name, settings))]
+    foreign = {one["ImageID"] for one in containers if _is_foreign(one, others.services)}
+    images = [
+        (one, name, one["Id"] in foreign or _is_of(one, others.images))
+        for one in host.engine.get("/images/json")
+        for name in _references(one, host.name, settings, others)
+    ]
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = [one for one in ours if not homes.is_one(one)]
@@ -117,16 +167,23 @@ def observe_node(host: Host, settings: Settings, strangers: frozenset[str]) -> O
         ),
         images=tuple(
             Thing(f"image {_short(name)}", f"/images/{name}", one["Size"])
-            for one, names in images
-            for name in names
-            if one["Id"] not in foreign
+            for one, name, is_used in images
+            if not is_used or _is_one_of_more_names(one, name, settings)
         ),
-        in_use=tuple(_short(name) for one, names in images for name in names if one["Id"] in foreign),
+        in_use=tuple(
+            _short(name) for one, name, is_used in images if is_used and not _is_one_of_more_names(one, name, settings)
+        ),
         sockets=tuple(_volume(one) for one in volumes if one["Name"] == socket),
         volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
         homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
-        certificate=_certificate(host, settings) if host.name in settings.hosts.managers else (),
+        certificate=_certificate(host, settings, others) if host.name in settings.hosts.managers else (),
+        by_hand=_by_hand(listed, settings),
     )
+
+
+def _by_hand(volumes: Sequence[Json], settings: Settings) -> tuple[str, ...]:
+    template = settings.home.template
+    return tuple(one["Name"] for one in volumes if not homes.is_one(one) and homes.owner(one, template) is not None)
 
 
 def _volume(volume: Json) -> Thing:
@@ -143,27 +200,45 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
     return SERVICE_ID not in labels and any(name == "swarmhub" or name.startswith(PREFIX) for name in labels)
 
 
-def _references(image: Json, host: str, settings: Settings) -> list[str]:
+def _is_of(image: Json, theirs: Collection[str]) -> bool:
+    """Tell whether an image is one of those that other hubs' servers run."""
+    digests = [digest.partition("@")[2] for digest in image.get("RepoDigests") or []]
+    return any(short(one) in theirs for one in (image["Id"], *digests))
+
+
+def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
+    """Tell whether a name that we have built can go though the image is used: two hubs may have built the same one."""
+    others = [tag for tag in image.get("RepoTags") or [] if not _built(settings).fullmatch(tag)]
+    return bool(others) and bool(_built(settings).fullmatch(name))
+
+
+def _built(settings: Settings) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
+
+
+def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
     named = [*settings.images]
-    if host in settings.hosts.managers:
+    if host in settings.hosts.managers and not others.hubs:
         named += [settings.certs.certbot, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
     if tags:
-        built = re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
-        return [tag for tag in tags if tag in named or built.fullmatch(tag)]
+        return [tag for tag in tags if tag in named or _built(settings).fullmatch(tag)]
     is_built = build.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
     return [image["Id"]] if is_built or is_untagged else []
 
 
-def _certificate(host: Host, settings: Settings) -> tuple[str, ...]:
+def _certificate(host: Host, settings: Settings, others: Others) -> tuple[str, ...]:
     """Return the paths that hold certificates: certbot's whole folder, unless it holds others' too."""
     domain = settings.hub.domain
+    if others.serve(domain):
+        return ()
     renewals, own = (host.run("ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
     if {*renewals} - {f"{domain}.conf"} or {*own} - {domain}:
-        of_certbot = [f"{certbot.FOLDER}/{path}" for path in (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")]
+        paths = (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")
+        of_certbot = [*(f"{certbot.FOLDER}/{path}" for path in paths), renewal.state(settings)]
         return (*(of_certbot if f"{domain}.conf" in renewals else ()), *([certs.own_folder(domain)] if domain in own else ()))
     return (certbot.FOLDER,) if not host.run("test", "-d", certbot.FOLDER).code else ()
 

@@ -54,6 +54,9 @@ def kept(settings: Settings, cluster: OnCluster, nodes: Mapping[str, OnNode], *,
         data = (*(thing.name for thing in node.volumes), *people, *node.certificate)
         if data and not with_data:
             lines.append(f"{', '.join(data)} on {host}; to remove them too: fab teardown --with-data")
+        if node.by_hand:
+            names = _some("home", node.by_hand)
+            lines.append(f"{names} on {host}: made by hand, before this hub; to remove one: docker volume rm NAME")
         if node.in_use:
             lines.append(f"{', '.join(node.in_use)} on {host}: other containers use them")
     lines += [f"network {name}: {', '.join(users)} use it" for name, users in cluster.shared.items()]
@@ -85,8 +88,12 @@ def _data(cluster: OnCluster, nodes: Mapping[str, OnNode], manager: str) -> Iter
 
 def _named(kind: str, things: Sequence[Thing]) -> str:
     """Return what several things are: the first names are enough."""
-    names = ", ".join(thing.name for thing in things[:2]) + (", …" if len(things) > 2 else "")
-    return f"{len(things)} {kind}{'s' if len(things) > 1 else ''} ({names})"
+    return _some(kind, [thing.name for thing in things])
+
+
+def _some(kind: str, all_names: Sequence[str]) -> str:
+    names = ", ".join(all_names[:2]) + (", …" if len(all_names) > 2 else "")
+    return f"{len(all_names)} {kind}{'s' if len(all_names) > 1 else ''} ({names})"
 
 
 def _service(thing: Thing, hub: str, working: Mapping[str, str], manager: str) -> Change:

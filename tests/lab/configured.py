@@ -12,6 +12,10 @@ TABLES = """
 services = [{ name = "report", api_token = { secret = "REPORT_TOKEN" } }]
 load_roles = [{ name = "report", scopes = ["list:users"], services = ["report"] }]
 
+# So long JupyterHub waits for a server to answer: a test of who is patient is not to take a minute.
+[jupyterhub.Spawner]
+http_timeout = 10
+
 [groups]
 staff = ["ada"]
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -315,3 +315,13 @@ def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "la
 
 
 Settings = Callable[..., Path]
+
+
+@contextlib.contextmanager
+def moved_away(lab: Lab, node: str, path: str) -> Iterator[None]:
+    """Hide a file of a node for a while."""
+    lab.on(node, "mv", path, f"{path}.away")
+    try:
+        yield
+    finally:
+        lab.on(node, "mv", f"{path}.away", path)

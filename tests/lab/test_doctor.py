@@ -300,7 +300,11 @@ def _left(lab: Lab, node: str) -> str:
         ("ports", WORKER, r"ok: 7946/tcp"),
         ("overlay", WORKER, rf"failure: no packet .* with .*{MANAGER}.* \| .*open 4789/udp between"),
         # A refused gossip port counts only for the one that joins the network last: it waits for the others' answer.
-        ("overlay", LAST, r"(ok: .* with 1 other node|failure: .* does not start: it is preparing .* \| .*7946/tcp first)"),
+        (
+            "overlay",
+            LAST,
+            r"(ok: .* with 1 other node|failure: .* does not start: it has been preparing .* \| .*7946/tcp first)",
+        ),
         (
             "addresses",
             MANAGER,

@@ -2,28 +2,16 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lab import containers, topology
-from tests.lab.support import HUB, Lab, Settings, interrupt
+from tests.lab.support import HUB, Lab, Settings, interrupt, moved_away
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
 NOTEBOOK = "registry.lab:5000/notebook"
-
-
-@contextmanager
-def moved_away(lab: Lab, node: str, path: str) -> Iterator[None]:
-    """Hide a file of a node for a while."""
-    lab.on(node, "mv", path, f"{path}.away")
-    try:
-        yield
-    finally:
-        lab.on(node, "mv", f"{path}.away", path)
 
 
 def user(name: str, host: str = MANAGER) -> dict[str, object]:

@@ -36,7 +36,7 @@ def test_second_run_is_told_who_is_at_it(deployed: Lab, deploying: Started) -> N
     second = deployed.fab("deploy")
     seconds = time.monotonic() - begun
     assert (second.code, second.err.count("\n")) == (1, 1)
-    for part in ("the cluster is locked by", "since 20", f"for: service, now at: {UPDATE}", "fab unlock"):
+    for part in ("the cluster is locked by", "since 20", f"for: service of {HUB}, now at: {UPDATE}", "fab unlock"):
         assert part in second.err
     assert seconds < 5
     assert deploying.end(kill=signal.SIGCONT).code == 0
@@ -63,7 +63,7 @@ def test_lock_of_a_dead_run_is_taken_away_on_demand(deployed: Lab, deploying: St
     assert asked.code == 2
     assert "--yes" in asked.err
     freed = deployed.fab("unlock", "--yes")
-    assert (freed.code, f"for: service, now at: {UPDATE}" in freed.out) == (0, True)
+    assert (freed.code, f"for: service of {HUB}, now at: {UPDATE}" in freed.out) == (0, True)
     assert newest(deployed)["ended"].startswith("unlocked by ")
     assert deployed.fab("service").code == 0
 

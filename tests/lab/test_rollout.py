@@ -1,5 +1,6 @@
-"""A rollout that fails at a part, or is ended in it, leaves a hub that people reach and a rerun that goes on: about 130 s."""
+"""A rollout that fails at a part, or is ended in it, leaves a hub that people reach and a rerun that goes on: about 190 s."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_a_hub_that_does_not_start_leaves_the_one_before_all_that_it_needs(deplo
         done = deployed.fab("deploy", hosts=broken)
         assert (done.code, "broken on purpose" in done.out) == (1, True), done.text
         assert f"undo: update service {FILTER}" in done.out
+        assert f"undo: create config {HUB}-settings-" in done.out
         deployed.wait(deployed.hub_answers, 30, "the hub before does not answer")
     deployed.start_server("grace", profile="Extra tools")
     deployed.stop_server("grace")
@@ -73,3 +75,19 @@ def test_a_run_that_is_ended_is_taken_up_again(deployed: Lab, settings: Settings
     assert deployed.hub_answers()
     services = deployed.docker("service", "ls", "--format", "{{.Name}}").split()
     assert [name for name in services if "check" in name] == []
+
+
+def test_an_engine_that_dies_while_the_hub_is_replaced(deployed: Lab, settings: Settings) -> None:
+    """The manager's own: the run says so in a line, and the next one goes on when the engine is back. About 60 s."""
+    edited = settings(("[github]", '[page]\nname = "A third"\n\n[github]'))
+    run = deployed.started("deploy", until=REPLACING, hosts=edited)
+    deployed.on(MANAGER, "sh", "-c", "kill -9 $(cat /run/docker.pid)")
+    done = run.end()
+    assert "Traceback" not in done.text
+    if done.code:
+        assert re.search(rf"^{MANAGER}: service: ", done.err, re.MULTILINE), done.text
+    asked = ("sh", "-c", "docker node ls > /dev/null 2>&1 && echo up || true")
+    deployed.wait(lambda: deployed.on(MANAGER, *asked), 60, "the engine does not come back")
+    again = deployed.fab("deploy", hosts=edited)
+    assert again.code == 0, again.text
+    assert deployed.hub_answers()

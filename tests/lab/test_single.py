@@ -58,7 +58,8 @@ def test_service_is_the_documents(single: Lab) -> None:
     assert [attached["Target"] for attached in template["Networks"]] == [network]
     assert {mount["Target"] for mount in container["Mounts"]} == {"/etc/letsencrypt", "/data", "/var/run/docker.sock"}
     names = {line.split("=")[0] for line in container["Env"]}
-    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "SWARMHUB_SETTINGS", "OAUTH_CALLBACK_URL"} <= names
+    assert {"SSL_KEY", "SSL_CERT", "DOCKER_NETWORK_NAME", "OAUTH_CALLBACK_URL"} <= names
+    assert [one["File"]["Name"] for one in container["Configs"]] == ["/srv/jupyterhub/settings.json"]
     assert {one["File"]["Name"] for one in container["Secrets"]} == {"GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"}
 
 

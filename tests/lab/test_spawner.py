@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,15 @@ import pytest
 from hub.filter import policy
 from lab import machine, topology
 from tests.lab.configured import SECRETS
-from tests.lab.support import HUB, Lab
+from tests.lab.support import HUB, Lab, moved_away
 
 MANAGER = topology.MANAGER.name
+WORKER, LAST = (worker.name for worker in topology.WORKERS)
+# In it the servers' overlay network reaches a node.
+OVERLAY = ("INPUT", "-p", "udp", "--dport", "4789", "-j", "DROP")
 USER = "grace"
+# For longer than that JupyterHub has not waited: 10 s of the settings, and what a start takes.
+PATIENCE = 25
 TINY = "lab-tiny"
 WAITS = """
 import sys
@@ -88,6 +94,27 @@ def test_a_server_that_fails_says_why_and_leaves_nothing(failing: Lab, user: str
     assert failing.docker("service", "ls", "-q", "--filter", f"name={HUB}-{user}") == ""
 
 
+def test_a_server_that_the_hub_cannot_reach_when_it_starts_is_not_ended(failing: Lab) -> None:
+    """Its node's overlay network is down for longer than JupyterHub waits; when it is back, the server is there. About 35 s."""
+    service = failing.start_server("ada", profile="Small", on=LAST)
+    before = failing.docker("service", "ps", service, "--format", "{{.ID}}")
+    failing.on(LAST, "iptables", "-I", *OVERLAY)
+    try:
+        hub = failing.container()
+        failing.docker("kill", hub)
+        failing.wait(lambda: failing.container() not in ("", hub) and failing.hub_answers(), 60, "no hub comes back")
+        words = f"{service} runs and does not answer the hub; waiting for it"
+        failing.wait(lambda: words in failing.docker("logs", failing.container()), 60, "the hub does not say that it waits")
+        began = datetime.fromisoformat(failing.docker("inspect", failing.container(), "--format", "{{.State.StartedAt}}"))
+        failing.wait(lambda: (datetime.now(UTC) - began).seconds > PATIENCE, 60, "the clock does not move")
+        assert '"pending": "check"' in failing.hub_api("GET", "users/ada")
+    finally:
+        failing.on(LAST, "iptables", "-D", *OVERLAY)
+    failing.wait(lambda: '"ready": true' in failing.hub_api("GET", "users/ada"), 60, "the server is not there again")
+    assert failing.docker("service", "ps", service, "--format", "{{.ID}}") == before
+    failing.stop_server("ada")
+
+
 def test_a_hub_that_starts_while_its_engine_is_silent_waits(deployed: Lab) -> None:
     """It says so and goes on as soon as the engine answers: before that it would take every server for stopped."""
     hub = deployed.container()
@@ -117,7 +144,7 @@ from hub.config import servers
 from hub.shared import settings
 from hub.spawner import spawner
 c = Config()
-servers.configure(c, settings.load(os.environ), os.environ)
+servers.configure(c, settings.load(settings.FILE), os.environ)
 one = spawner.SwarmSpawner(config=c, user=SimpleNamespace(name="{USER}", url="/user/{USER}/"))
 one.object_id = "{before}"
 print(asyncio.run(one.poll()))
@@ -138,6 +165,27 @@ def test_a_hub_that_is_killed_during_a_start_leaves_no_server_behind(deployed: L
     deployed.wait(lambda: _is_there(deployed) == _is_known(deployed), 90, "a server runs without the hub's knowing it")
     if _is_there(deployed):
         deployed.stop_server(USER)
+
+
+def test_a_start_goes_elsewhere_and_status_names_the_node_and_what_the_hub_does_not_know(deployed: Lab) -> None:
+    """One node cannot start containers; a server of which the hub has never heard runs, and is removed. About 40 s."""
+    deployed.forget_homes()  # where one is, the server has to be
+    labels = {"notebooks": HUB, "user": "nobody", "server": "", "profile": ""}
+    words = [word for name, value in labels.items() for word in ("--label", f"swarmhub.{name}={value}")]
+    orphan = ("--detach", "--name", f"{HUB}-nobody", *words, "--constraint", f"node.hostname=={LAST}")
+    deployed.docker("service", "create", *orphan, "registry.lab:5000/notebook:lab", "sleep", "600")
+    try:
+        # Swarm sends the next server to the node that has the fewest.
+        with moved_away(deployed, WORKER, "/usr/sbin/runc"):
+            service = deployed.start_server(USER)
+        assert deployed.docker("service", "ps", service, "--format", "{{.Node}}") != WORKER
+        told = (f"{WORKER} refuses servers: ", "unknown to the hub")
+        deployed.wait(lambda: all(one in deployed.fab("status").out for one in told), 40, "status does not tell")
+        listed = ("service", "ls", "--quiet", "--filter", f"name={HUB}-nobody")
+        deployed.wait(lambda: deployed.docker(*listed) == "", 40, "the hub does not remove the server that it does not know")
+    finally:
+        deployed.on(MANAGER, "sh", "-c", f"docker service rm {HUB}-nobody || true")
+    deployed.stop_server(USER)
 
 
 def _unless_killed(lab: Lab, method: str, path: str, body: str = "") -> str:

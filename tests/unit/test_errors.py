@@ -40,3 +40,10 @@ def test_errors_of_several_hosts_are_a_line_each() -> None:
     """Hosts that failed in the same step are told one below the other."""
     errors = StepErrors(StepError("a", "cause", "Remedy"), StepError("b", "cause", "Remedy"))
     assert str(errors) == "a: cause. Remedy\nb: cause. Remedy"
+
+
+def test_of_thousands_of_problems_the_first_are_told() -> None:
+    """The rest are counted: a terminal keeps no more, and they are most often of one kind."""
+    error = SettingsError(*(Problem("users", line, "", "is wrong") for line in range(1, 5001)))
+    lines = str(error).splitlines()
+    assert (lines[0], lines[-2], lines[-1]) == ("users:1: is wrong", "users:50: is wrong", "and 4950 more like these")

@@ -4,6 +4,7 @@ VXLAN (4789/udp) cannot be knocked at: only a packet that comes out at the other
 on an attachable network: an engine that waits in vain for one of those can leave the swarm only after a restart (Docker 26).
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from threading import Lock
 from typing import Any
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
+from swarmhub.doctor.network import starts
 from swarmhub.doctor.network.peers import NEIGHBOURS
+from swarmhub.doctor.network.starts import CHECK, MOST_SECONDS, Running
 from swarmhub.engine import containers, context, replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
@@ -22,14 +25,12 @@ from swarmhub.services import network
 from swarmhub.settings import Settings
 from swarmhub.wait import until
 
-CHECK = "overlay"
 LABELS = {"swarmhub": "doctor"}
 # The containers end by themselves, should nobody be left to remove them.
-LIFE_SECONDS = 60
+LIFE_SECONDS = MOST_SECONDS + 60
 # What a run that was killed has left behind is older than this when the next one removes it.
 STALE_SECONDS = 300
-# A busy machine takes its time; a task that cannot start stays as it is.
-START_SECONDS, GONE_SECONDS = 30, 15
+GONE_SECONDS = 15
 # A node learns of a new address by gossip: most of the time at once.
 PATIENCE_SECONDS = 5
 # Nothing listens at port 9: "refused" has been there and back. An address that the name has came by gossip.
@@ -62,14 +63,6 @@ class Participant:
     node: str
     folders: tuple[str, ...]
     architecture: str
-
-
-@dataclass(frozen=True)
-class Running:
-    """A container of the trial, and its address on the network."""
-
-    container: str
-    address: str
 
 
 class OverlayTrial:
@@ -121,9 +114,10 @@ class OverlayTrial:
             image = ids.pop() if len(ids) == 1 else self.name
             folders = [set(one.folders) for one in self._participants.values()]
             self._manager.engine.post("/services/create", service_body(self.name, image, sorted(set.intersection(*folders))))
-        running = self._wait([host for host, one in images.items() if not isinstance(one, BaseException)])
-        broken += [_not_running(host, task) for host, task in running.items() if not isinstance(task, Running)]
-        up = {host: task for host, task in running.items() if isinstance(task, Running)}
+        nodes = {host: self._participants[host].node for host, one in images.items() if not isinstance(one, BaseException)}
+        found = starts.follow(self._tasks, nodes, lambda: self._is_over)
+        up = {host: running for host, one in found.items() if (running := one.running)}
+        broken += [starts.judge(host, one, time.monotonic()) for host, one in found.items() if host not in up]
         called = self._on_each(list(up), partial(self._call, up)) if len(up) > 1 else {}
         answers = {host: one for host, one in called.items() if isinstance(one, dict)}
         return broken + _errors(called) + judge(answers, encrypted)
@@ -143,19 +137,9 @@ class OverlayTrial:
         engine.load(context.image(self.name, one.architecture))
         return str(engine.get(f"/images/{self.name}/json")["Id"])
 
-    def _wait(self, hosts: Sequence[str]) -> dict[str, "Running | Json"]:
-        """Return what runs on each host, or the task that does not."""
-        found: dict[str, Running | Json] = {}
-
-        def are_up() -> bool:
-            tasks = self._manager.engine.get("/tasks", filters={"service": [self.name]})
-            by_node = {task.get("NodeID"): task for task in tasks}
-            found.update({host: read(by_node.get(self._participants[host].node)) for host in hosts})
-            return self._is_over or all(isinstance(task, Running) for task in found.values())
-
-        with suppress(TimeoutError):
-            until(are_up, START_SECONDS, TimeoutError, pause=0.1)
-        return found
+    def _tasks(self) -> Sequence[Json]:
+        answer: Sequence[Json] = self._manager.engine.get("/tasks", filters={"service": [self.name]})
+        return answer
 
     def _call(self, up: Mapping[str, Running], host: str) -> dict[str, str]:
         order = list(up)
@@ -225,15 +209,6 @@ def service_body(name: str, image: str, folders: Sequence[str]) -> dict[str, Any
     }
 
 
-def read(task: Json | None) -> "Running | Json":
-    """Return the container of a task that runs, or the task."""
-    status = (task or {}).get("Status") or {}
-    addresses = [address for one in (task or {}).get("NetworksAttachments") or [] for address in one.get("Addresses") or []]
-    if status.get("State") != "running" or not addresses:
-        return task
-    return Running(status["ContainerStatus"]["ContainerID"], str(addresses[0]).partition("/")[0])
-
-
 def judge(answers: Mapping[str, Mapping[str, str]], encrypted: bool) -> list[Finding]:
     """Blame the host that reaches nobody; what others do not reach because of it is said once."""
     silent = {host: [peer for peer, answer in peers.items() if answer != REACHED] for host, peers in answers.items()}
@@ -259,15 +234,6 @@ def _remedy(gossips: bool, encrypted: bool) -> str:
     ports = data if gossips else f"7946/tcp, 7946/udp and {data}"
     heard = "They hear of each other: open" if gossips else "They do not even hear of each other: open"
     return f"{heard} {ports} between them"
-
-
-def _not_running(host: str, task: Json | None) -> Finding:
-    status = (task or {}).get("Status") or {}
-    why = status.get("Err") or f"it is {status.get('State', 'given no task')} after {START_SECONDS} s"
-    remedy = "Notebooks would not start either. Open closed ports (7946/tcp first), and look there: journalctl -u docker"
-    if not status.get("Err"):
-        remedy += "; if the machine is only slow, run this again when it is idle"
-    return failure(CHECK, host, f"a container on an overlay network does not start: {why}", remedy)
 
 
 def _errors(answers: Mapping[str, object]) -> list[Finding]:

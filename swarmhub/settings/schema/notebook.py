@@ -144,13 +144,20 @@ class Home(Storage):
     keep: StrictBool = Field(True, description="`false`: no home is mounted; what people write is gone when they stop.")
     name: Template = Field(
         "{username}",
-        description="The folder's name, or the end of the volume's: `{username}`, `{servername}`, `{profile}` are filled in.",
+        description="The folder's or the volume's name: `{username}`, `{servername}`, `{profile}` are filled in. "
+        "If it begins with one of these, the volume's begins with `SERVICE-home-`; otherwise this is the whole name, "
+        "such as `jupyterhub-user-{username}` for volumes that were there before.",
     )
     mount: ContainerPath = Field("/home/jovyan", description="Where it is in the container.")
     owner: Owner = Field("1000:100", description="`UID:GID` that new folders get (`path`, `nfs`, `cifs`).")
     quota: Size | None = Field(
         None, description="Size of a new home, such as `5G`: for `volume`, where the nodes have XFS with project quotas."
     )
+
+    @property
+    def template(self) -> str:
+        """Return the template of the volumes' names; nothing where homes are no volumes on a node."""
+        return self.name if self.is_on_one_node else ""
 
     @model_validator(mode="after")
     def _quota_fits(self) -> Self:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.shared import services
+from hub.shared import mounts, services
 
 Key = tuple[str | int, ...]
 # What hub.names makes of any name.
@@ -15,7 +15,7 @@ def taken(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     """Yield the key and the sentence of each template that is the name of a volume of the hub's for somebody."""
     hub = _text(data, "hub", "service", "jupyterhub")
     own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub))
-    home = f"{hub}-home-{_text(data, 'home', 'name', '{username}')}"
+    home = mounts.template(_text(data, "home", "name", "{username}"), hub)
     folders = data.get("folders") if isinstance(data.get("folders"), list) else []
     named: dict[Key, str] = {
         ("folders", place, "name"): one["name"] for place, one in enumerate(folders or []) if _is_volume(one)

@@ -79,6 +79,16 @@ def test_several_homes_of_a_user_are_told_apart() -> None:
     assert [home.name for home in found] == ["ada", "ada-lab", "grace-h"]
 
 
+def test_homes_that_somebody_else_has_made_are_found_by_their_names() -> None:
+    """With the records that a takeover has made."""
+    cluster = Cluster({}, {})
+    name = "jupyterhub-user-grace-2dh"
+    cluster.hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("x", name=name) | {"Labels": None}]}
+    configs.create(cluster.manager, name, {homes.LABEL: HUB, homes.USER: "grace-h", homes.NODE: "n2"}, {})
+    (found,) = cluster.observe("grace-h", given=settings(home={"name": "jupyterhub-user-{username}"})).homes
+    assert (found.user, found.name, found.volume, found.config) == ("grace-h", "grace-h", name, "c1")
+
+
 @pytest.mark.parametrize("node", ["n9", "n2"], ids=["its node has left", "its volume is gone"])
 def test_a_record_without_a_home_is_lost(node: str) -> None:
     """There is nothing to save, and its user cannot start before it is forgotten."""

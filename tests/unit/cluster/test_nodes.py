@@ -7,6 +7,7 @@ import pytest
 
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Row, Swarm, SwarmNode
+from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, settings
 from tests.unit.support.swarms import MEMBERS, WHOLE, member, node, with_nodes
@@ -47,6 +48,20 @@ def test_the_labels_of_a_node_say_what_it_holds() -> None:
     assert (found.images, found.host) == (frozenset({"a" * 12}), "w1")
 
 
+@pytest.mark.parametrize(
+    ("engines", "major"),
+    [({"n1": "29.0.1", "n2": "20.10.24+dfsg1"}, 29), ({"n1": "29.0.1", "n3": "24.0.7-ce"}, 24), ({"n1": ""}, specs.KNOWN_FROM)],
+    ids=["a worker is older", "another manager is older", "not known"],
+)
+def test_the_oldest_manager_says_what_the_swarm_keeps(engines: dict[str, str], major: int) -> None:
+    """Each of them may become the leader; a worker keeps nothing."""
+    answers = [listed(id_, id_, "worker" if id_ == "n2" else "manager") for id_ in engines]
+    for answer in answers:
+        answer["Description"]["Engine"]["EngineVersion"] = engines[answer["ID"]]
+    host = FakeHost(answers={"GET /nodes": answers, "GET /swarm": {"ID": "cluster"}})
+    assert nodes.observe_swarm(host).engine == major
+
+
 def row(host: str, found: Swarm, **members: Member | StepError) -> Row:
     """Return the row of `host`."""
     rows = nodes.compare(settings(), MEMBERS | {name.replace("_", "-"): one for name, one in members.items()}, found, MANAGER)
@@ -73,7 +88,9 @@ def test_the_swarm_is_read_off_the_manager() -> None:
     first, second = node("n1", MANAGER, "manager", is_leader=True), node("n2", WORKER1)
     third = node("n4", "other", "manager")
     here = "10.0.0.11"
-    assert nodes.observe_swarm(host) == Swarm("cluster", tuple(replace(one, address=here) for one in (third, first, second)))
+    assert nodes.observe_swarm(host) == Swarm(
+        "cluster", tuple(replace(one, address=here, engine="29.0.1") for one in (third, first, second))
+    )
 
 
 @pytest.mark.parametrize(

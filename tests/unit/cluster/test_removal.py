@@ -121,6 +121,14 @@ def test_the_volumes_that_count_are_found() -> None:
     assert removal.observe(host, settings()) == Volumes(kept, ("a", "b"))
 
 
+def test_homes_that_somebody_else_has_made_keep_a_node() -> None:
+    """By the names that the settings give them, whatever the hub is called."""
+    volumes = [{"Name": "jupyterhub-user-a-2eb", "Labels": None}]
+    host = FakeHost(answers={"GET /containers/json": [], "GET /volumes": {"Volumes": volumes}})
+    given = settings(hub={"service": "lab"}, home={"name": "jupyterhub-user-{username}"})
+    assert removal.observe(host, given) == Volumes((), ("a.b",))
+
+
 def leaving(host: FakeHost, progress: FakeProgress) -> None:
     """Let a node leave."""
     plan = removal.plan(WORKER1, node("n2", WORKER1), WHOLE, IDLE, Volumes(()), manager=MANAGER, inside=True)

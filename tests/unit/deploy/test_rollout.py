@@ -37,7 +37,6 @@ def test_the_parts_stand_in_their_order(run: Run) -> None:
         "create service jupyterhub-engine",
         "update service jupyterhub",
         "create service jupyterhub-proxy",
-        "create the renewal service's config files",
         "create service jupyterhub-renewal",
         "copy the hub's database to jupyterhub-data",
         "open jupyterhub-data to the hub's user",
@@ -50,3 +49,13 @@ def test_an_update_after_another_in_the_plan_is_on_the_version_of_then(run: Run)
     """A hub that gives its port to the proxy is replaced afterwards: both are planned on the same look."""
     updates = [change for change in rollout(run).changes if change.what == "service jupyterhub"]
     assert [getattr(change.apply, "again") for change in updates] == [False, True]  # noqa: B009
+
+
+@pytest.mark.parametrize(("version", "is_sent"), [("24.0.7", False), ("25.0.0", True)])
+def test_no_service_is_sent_what_its_manager_does_not_know(run: Run, hosts: Hosts, version: str, is_sent: bool) -> None:
+    """Filter, proxy, renewal and hub: an old engine would drop it, and the next plan would find it missing."""
+    (listed,) = [node for node in hosts[MANAGER].engine.answers["GET /nodes"] if node["Spec"]["Role"] == "manager"]
+    listed["Description"]["Engine"] = {"EngineVersion": version}
+    created = [change for change in rollout(run).changes if change.verb == "create" and change.what.startswith("service ")]
+    privileged = [any(item.path.endswith("NoNewPrivileges") for item in change.differences) for change in created]
+    assert privileged == [is_sent] * 3

@@ -8,7 +8,10 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
+from hub.shared.settings import FILE
 from swarmhub.deploy import steps
+from swarmhub.engine import configs, specs
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.images import build
@@ -91,6 +94,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
         "service": [
             *[f"create secret on {MANAGER}"] * 2,
+            f"create config on {MANAGER}",
             *[f"check the on {MANAGER}"] * 2,
             f"open jupyterhub-data on {MANAGER}",
             f"create service on {MANAGER}",
@@ -110,7 +114,32 @@ def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> 
     """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
     hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
     done = words(every(run)["service"])
-    assert (done[4], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+    assert (done[5], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+
+
+def test_homes_made_by_hand_on_several_nodes_are_refused(run: Run, hosts: Hosts) -> None:
+    """The plan names volume and nodes: a guess could give somebody an empty home."""
+    before = run.settings.home.model_copy(update={"name": "jupyterhub-user-{username}"})
+    run.__dict__["settings"] = run.settings.model_copy(update={"home": before})
+    for host in (WORKER1, WORKER2):
+        volume = home_volume("ada", name="jupyterhub-user-ada") | {"Labels": None}
+        hosts[host].engine.answers["GET /volumes"] = {"Volumes": [volume]}
+    error = every(run)["service"].error
+    assert error is not None
+    assert f"jupyterhub-user-ada is on {WORKER1}, {WORKER2}" in str(error)
+
+
+def test_a_new_volume_tells_of_the_one_that_a_hub_made_by_hand_has(run: Run, empty: Hosts) -> None:
+    """Docker compose puts the project's name before the volume's: the new hub would know nobody."""
+    mounts = [{"Type": "bind", "Destination": "/var/run/docker.sock"}, {"Type": "volume", "Name": "x_jupyterhub-data"}]
+    empty[MANAGER].engine.answers["GET /containers/json"] = [
+        {"Id": "h1", "Names": ["/jupyterhub"], "Image": "jupyterhub", "Command": "jupyterhub", "Mounts": mounts}
+    ]
+    (change,) = every(run)["volume"].changes
+    assert change.gist == (
+        "local; to take over what there is, set volume.name in hosts.toml: "
+        "jupyterhub, a hub made by hand, has x_jupyterhub-data"
+    )
 
 
 def test_homes_that_are_on_no_one_node_are_not_sought(run: Run, hosts: Hosts) -> None:
@@ -128,7 +157,7 @@ def test_what_a_step_will_make_is_known_after_it(run: Run, hosts: Hosts) -> None
     network, certificate = "TaskTemplate.Networks[0].Target", "TaskTemplate.ContainerSpec.Labels.swarmhub.certificate"
     assert field(service, network) == Difference(network, None, "known after network")
     assert field(service, certificate) == Difference(certificate, None, "known after certs")
-    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(field(service, "Env").wanted)
+    assert f'"image":"quay.io/jupyter/base-notebook@{DIGEST}"' in str(field(service, "Configs[0].Data").wanted)
     assert hosts[MANAGER].engine.asked().count(f"GET /distribution/{NOTEBOOK}/json") == 1
 
 
@@ -214,7 +243,6 @@ def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> No
         f"check the hub's configuration in {build.desired(apart.settings).tag}",
         "update service jupyterhub",
         "create service jupyterhub-proxy",
-        "create the renewal service's config files",
         "create service jupyterhub-renewal",
         "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
         "update service jupyterhub",
@@ -276,11 +304,16 @@ def test_labels_go_when_the_hub_that_needs_them_has_gone(run: Run, hosts: Hosts)
     ]
 
 
-def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts) -> None:
+@pytest.mark.parametrize("is_file", [True, False], ids=["in a file", "of an earlier release"])
+def test_labels_that_another_hub_needs_stay(run: Run, hosts: Hosts, is_file: bool) -> None:
     """It places its servers by them."""
     labelled(hosts, DIGEST, EXTRA_DIGEST)
-    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}']
-    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": {"Env": environment}}}
+    handed = f'{{"notebook":{{"image":"x@{EXTRA_DIGEST}"}}}}'
+    file = configs.reference(str(FILE), "other-settings", handed)
+    container = {"Configs": [file]} if is_file else {"Env": [f"SWARMHUB_SETTINGS={handed}"]}
+    other = {"Name": "other", "TaskTemplate": {"ContainerSpec": container}}
+    configs.ensure(hosts[MANAGER], other, {LABEL: "other"})
+    other = configs.bare(other)
     hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": other}]
     assert every(run)["service"].changes == ()
 
@@ -339,6 +372,36 @@ def test_the_volume_of_another_hub_is_refused(run: Run, hosts: Hosts) -> None:
     assert str(every(run)["volume"].error) == (
         f"{MANAGER}: volume: the volume jupyterhub-data belongs to another hub, hub-test. "
         "Name another one in hosts.toml: volume.name"
+    )
+
+
+def test_the_network_of_another_hub_is_refused_before_the_first_deploy(run: Run, hosts: Hosts) -> None:
+    """Its firewall would cut this hub's servers off; who has deployed so already is let go on."""
+    answers = hosts[MANAGER].engine.answers
+    (network,) = [one for one in answers["GET /networks"] if one["Name"] == "jupyter"]
+    on_it = {"Networks": [{"Target": network["Id"]}], "ContainerSpec": {}}
+    other = {"Name": "hub-test", "Labels": {"swarmhub.service": "hub-test"}, "TaskTemplate": on_it}
+    answers["GET /services"] = [*answers["GET /services"], {"ID": "s9", "Spec": other}]
+    assert every(run)["network"].error is None
+    run.look.forget()
+    answers["GET /services/jupyterhub"] = None
+    assert str(every(run)["network"].error) == (
+        f"{MANAGER}: network: the network jupyter belongs to another hub, hub-test. "
+        "Name another one in hosts.toml: network.name"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"swarmhub.service": "hub-test"}, {"swarmhub.notebooks": "hub-test"}])
+def test_a_service_of_another_hub_is_not_taken_for_this_ones(run: Run, hosts: Hosts, labels: dict[str, str]) -> None:
+    """Names nest: the proxy of `hub` is called like the hub `hub-proxy`, a server of `hub` like the hub `hub-ada`."""
+    answers = hosts[MANAGER].engine.answers
+    answers["GET /services/jupyterhub"] = {
+        **answers["GET /services/jupyterhub"],
+        "Spec": {**answers["GET /services/jupyterhub"]["Spec"], "Labels": labels},
+    }
+    assert str(every(run)["service"].error) == (
+        f"{MANAGER}: service: the service jupyterhub belongs to another hub, hub-test. "
+        "Name this hub otherwise in hosts.toml: hub.service"
     )
 
 
@@ -418,7 +481,6 @@ def test_a_wildcard_is_got_and_renewed_by_dns(by_dns: Run) -> None:
     made = [change.what for change in plans["service"].changes if "renewal" in change.what or "dns" in change.what]
     assert [what.partition("credentials-")[0] for what in made] == [
         "secret jupyterhub-dns-",
-        "the renewal service's config files",
         "service jupyterhub-renewal",
     ]
 
@@ -448,3 +510,22 @@ def test_the_hub_leaves_the_renewals_secret_alone(by_dns: Run, hosts: Hosts) -> 
     assert {step: said for step, said in named.items() if said} == {
         "service": [f"remove secret jupyterhub-dns-credentials-0 on {MANAGER}"]
     }
+
+
+def updated(run: Run) -> set[str]:
+    """Return what a plan updates."""
+    return {change.what for plan in every(run).values() for change in plan.changes if change.verb == "update"}
+
+
+def test_an_upgraded_engine_gets_what_it_did_not_know(run: Run, hosts: Hosts) -> None:
+    """The plan after the upgrade adds it to each service; the one before is empty, though the swarm keeps less."""
+    answers = hosts[MANAGER].engine.answers
+    (listed,) = [node for node in answers["GET /nodes"] if node["Spec"]["Role"] == "manager"]
+    listed["Description"]["Engine"] = {"EngineVersion": "24.0.7"}
+    services = [answers[name] for name in answers if name.startswith("GET /services/") and isinstance(answers[name], dict)]
+    for one in [*services, *answers["GET /services"]]:
+        one["Spec"] = specs.kept(one["Spec"], 24)
+    assert updated(run) == set()
+    listed["Description"]["Engine"]["EngineVersion"] = "25.0.0"
+    run.look.forget()
+    assert updated(run) == {"service jupyterhub", "service jupyterhub_firewall"}

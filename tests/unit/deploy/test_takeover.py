@@ -9,12 +9,16 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps, takeover
+from swarmhub.deploy.standalone import Standalone
 from swarmhub.errors import StepError
 from swarmhub.history.database import Database
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
+from tests.unit.deploy.test_standalone import HUB as CONTAINER
+from tests.unit.deploy.test_standalone import SERVER as CONTAINER_SERVER
+from tests.unit.deploy.test_standalone import STOPPED
 from tests.unit.support.cluster import NETWORK, Hosts
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, home_volume, once
 
 # As the commands of a manual installation leave it.
 BY_HAND: dict[str, Any] = {
@@ -166,13 +170,13 @@ def test_one_that_runs_on_another_manager_is_refused() -> None:
     task = {"Status": {"State": "running"}, "NodeID": "n9"}
     host = FakeHost(MANAGER, {"GET /tasks": [task], "GET /services": [], **once(PEOPLE)})
     with pytest.raises(StepError, match=r"runs on another node \(n9\)\. Its volume and certificate are there"):
-        takeover.observe(host, "n1", BY_HAND, DATA)
+        takeover.observe(host, "n1", BY_HAND, Standalone(), DATA)
 
 
 def test_its_database_is_read_with_its_own_image_before_ours_is_built() -> None:
     """A plan shows who is in."""
     host = FakeHost(MANAGER, {"GET /tasks": [], "GET /services": [], **once(PEOPLE)})
-    found = takeover.observe(host, "n1", BY_HAND, DATA)
+    found = takeover.observe(host, "n1", BY_HAND, Standalone(), DATA)
     assert found is not None
     assert found.people.names == ("ada", "linus")
     assert host.engine.sent("POST /containers/create").body["Image"] == "jupyterhub:latest"
@@ -182,4 +186,79 @@ def test_a_hub_of_ours_is_none_that_was_made_by_hand() -> None:
     """Nor is no hub."""
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
-    assert [takeover.observe(FakeHost(), "n1", one, DATA) for one in (ours, None)] == [None, None]
+    assert [takeover.observe(FakeHost(), "n1", one, Standalone(), DATA) for one in (ours, None)] == [None, None]
+
+
+@pytest.fixture
+def composed(run: Run, hosts: Hosts) -> Run:
+    """Return a run on a cluster without a hub, where one runs as a plain container and has started a server."""
+    engine = hosts[MANAGER].engine
+    engine.answers.pop("GET /services/jupyterhub")
+    engine.answers["GET /services"] = []
+    engine.answers["GET /containers/json"] = [{"Id": one["Id"], "Labels": {}} for one in (CONTAINER, CONTAINER_SERVER)]
+    engine.answers |= {f"GET /containers/{one['Id']}/json": one for one in (CONTAINER, CONTAINER_SERVER)}
+    return run
+
+
+def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run) -> None:
+    """Both must never have the database open; its servers stop, too, and their users are named."""
+    plan = rollout(composed)
+    done = [f"{one.verb} {one.what.partition(',')[0].partition(' in ')[0]}" for one in plan.changes]
+    assert done[-7:] == [
+        "check the hub's configuration",
+        "check the hub's database",
+        "take over container jupyterhub",
+        "stop the servers of DockerSpawner",
+        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "open jupyterhub-data to the hub's user",
+        "create service jupyterhub",
+    ]
+    assert {cost for one in plan.changes if (cost := one.cost) is not Cost.NOTHING} == {Cost.TAKEOVER, Cost.NOTEBOOKS_STOP}
+    assert "its database knows 2 users: ada, linus (admin)" in change(composed, "take over", "container jupyterhub").gist
+
+
+def test_a_run_that_was_killed_after_the_stop_is_gone_on_with(composed: Run, hosts: Hosts) -> None:
+    """It asks again, and copies the database, which the new hub upgrades."""
+    hosts[MANAGER].engine.answers["GET /containers/h1/json"] = STOPPED
+    done = [f"{one.verb} {one.what.partition(',')[0].partition(' to ')[0]}" for one in rollout(composed).changes]
+    assert {"take over container jupyterhub", "copy the hub's database"} <= {*done}
+
+
+def test_one_that_was_taken_over_is_no_matter_any_more(hosts: Hosts) -> None:
+    """It stays for whoever wants to go back."""
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    assert takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(STOPPED,)), DATA) is None
+
+
+def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> None:
+    """As an older dockerspawner has named them: their users would find an empty home."""
+    home = composed.settings.home.model_copy(update={"name": "jupyterhub-user-{username}"})
+    composed.__dict__["settings"] = composed.settings.model_copy(update={"home": home})
+    volume = home_volume("x", name="jupyterhub-user-a_2Eb") | {"Labels": None}
+    hosts[MANAGER].engine.answers["GET /volumes"] = {"Volumes": [volume]}
+    gist = change(composed, "take over", "container jupyterhub").gist
+    assert gist.endswith("; no user has such a name, so these volumes stay as they are: jupyterhub-user-a_2Eb")
+    assert [one for one in rollout(composed).changes if one.verb == "record" and "homes" in one.what] == []
+
+
+def test_a_container_next_to_a_deployed_hub_is_stopped(composed: Run, hosts: Hosts) -> None:
+    """Somebody has started it again; the hub that runs is not touched."""
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    found = takeover.observe(hosts[MANAGER], "n1", ours, Standalone(hubs=(CONTAINER,)), DATA)
+    assert found is not None
+    assert hosts[MANAGER].engine.sent("POST /containers/create").body["Image"] == "sha256:0a1b"
+    assert (found.service, [one.what for one in takeover.adopting(found, "jupyterhub", "", MANAGER)]) == (
+        None,
+        ["container jupyterhub, made by hand,"],
+    )
+
+
+def test_a_volume_that_something_else_writes_to_is_refused() -> None:
+    """Before the hub is there; later a copy may be made of it."""
+    with pytest.raises(StepError, match="not known to be a JupyterHub: db"):
+        takeover.observe(FakeHost(), "n1", None, Standalone(others=("db",)), DATA)
+    ours = copy.deepcopy(BY_HAND)
+    ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}
+    assert takeover.observe(FakeHost(), "n1", ours, Standalone(others=("db",)), DATA) is None

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from swarmhub.engine import configs
+from swarmhub.engine.configs import StoredFile
 from swarmhub.host import EngineError
-from tests.unit.support.fakes import FakeHost, Request
+from swarmhub.plan.plans import Change
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, Request
 
 
 @pytest.fixture
@@ -70,3 +72,71 @@ def test_fields_that_this_version_does_not_know_are_left_out() -> None:
         b: int = 2
 
     assert configs.known(Thing, {"a": 1, "c": 3}) == {"a": 1}
+
+
+LABELS = {"swarmhub.service": "hub"}
+
+
+def service(content: str, path: str = "/srv/file.json") -> dict[str, Any]:
+    """Return the spec of a service with a file."""
+    return {"TaskTemplate": {"ContainerSpec": {"Configs": [configs.reference(path, "hub-file", content)]}}}
+
+
+def making(spec: dict[str, Any], host: FakeHost) -> Change:
+    """Return what makes the file of a spec."""
+    (change,) = configs.missing(spec, configs.files(host), LABELS, MANAGER)
+    return change
+
+
+def test_a_file_is_named_by_its_content(host: FakeHost) -> None:
+    """The same one is made once; an engine that lists it tells whose it is, where it goes, and what is in it."""
+    spec = service("{}")
+    (name,) = configs.ensure(host, spec, LABELS)
+    assert configs.ensure(host, spec, LABELS) == {name: "c1"}
+    assert configs.files(host, "swarmhub.service=hub") == {name: StoredFile("c1", "/srv/file.json", "{}")}
+    assert configs.files(host, "swarmhub.service=other") == {}
+    assert (name.startswith("hub-file-"), name in configs.ensure(host, service("[]"), LABELS)) == (True, False)
+
+
+def test_what_is_sent_has_no_content_and_what_was_found_gets_it_back(host: FakeHost) -> None:
+    """An engine keeps the content in the config only."""
+    spec = service("{}")
+    configs.ensure(host, spec, LABELS)
+    assert "Data" not in str(configs.bare(spec))
+    assert configs.filled(configs.bare(spec), configs.files(host)) == spec
+    assert configs.content(configs.bare(spec), "/srv/file.json") == ""
+
+
+def test_a_file_of_which_nothing_came_is_taken_back(host: FakeHost) -> None:
+    """The deploy that failed leaves no trace; one that a service uses by now stays."""
+    change = making(service("{}"), host)
+    change.apply(host, FakeProgress())
+    assert (configs.missing(service("{}"), configs.files(host), LABELS, MANAGER), change.undo is not None) == ([], True)
+    assert change.undo is not None
+    host.engine.answers["DELETE /configs/c1"] = EngineError(MANAGER, 400, "config is in use by the following service: hub")
+    change.undo(host, FakeProgress())
+    assert len(configs.files(host)) == 1
+    del host.engine.answers["DELETE /configs/c1"]
+    change.undo(host, FakeProgress())
+    assert configs.files(host) == {}
+
+
+def test_somebody_who_makes_the_same_file_meanwhile_does_no_harm(host: FakeHost) -> None:
+    """It has the same content, by its name; another error is one."""
+    change = making(service("{}"), host)
+    host.engine.answers["POST /configs/create"] = EngineError(MANAGER, 409, "already exists")
+    change.apply(host, FakeProgress())
+    host.engine.answers["POST /configs/create"] = EngineError(MANAGER, 500, "no space left on device")
+    with pytest.raises(EngineError, match="no space"):
+        change.apply(host, FakeProgress())
+
+
+@pytest.mark.parametrize(("is_gone", "left"), [(False, ["{}"]), (True, [])])
+def test_files_from_before_go(host: FakeHost, is_gone: bool, left: list[str]) -> None:
+    """Those at the same place, of the same hub; all of them with their service."""
+    for content in ("{}", "[]"):
+        configs.ensure(host, service(content), LABELS)
+    configs.ensure(host, service("[2]", "/srv/another.json"), LABELS)
+    configs.ensure(host, service("[1]"), {"swarmhub.service": "other"})
+    configs.tidy(host, service("{}"), "swarmhub.service=hub", is_gone=is_gone)
+    assert sorted(one.content for one in configs.files(host).values()) == ["[1]", "[2]", *left]

@@ -8,7 +8,7 @@ from swarmhub.engine import converge
 from swarmhub.engine.converge import ServiceState
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
-from tests.unit.support.fakes import MANAGER, Clock, FakeHost, FakeProgress, in_turn
+from tests.unit.support.fakes import MANAGER, Clock, FakeHost, FakeProgress, Request, in_turn
 
 OLD, NEW = {"ContainerSpec": {"Image": "hub:old"}}, {"ContainerSpec": {"Image": "hub:new"}}
 
@@ -137,6 +137,34 @@ def test_a_task_that_finds_no_node_says_what_the_scheduler_says() -> None:
     )
 
 
+TAKEN = "no suitable node (host-mode port already in use on 1 node)"
+
+
+@pytest.mark.parametrize(
+    ("update", "one", "text"),
+    [
+        ("updating", task(1, "pending", Err=TAKEN), "pending: waiting for the task before it to stop"),
+        ("updating", task(1, "pending", Err="no suitable node"), "pending: no suitable node"),
+        ("", task(1, "pending", Err=TAKEN), f"pending: {TAKEN}"),
+        ("", task(1, "pending"), "pending"),
+        ("", task(1, "preparing", Err="pulling"), "preparing"),
+        ("updating", RUNNING, "running (updating)"),
+        ("completed", task(1, "running", wanted="shutdown"), "running"),
+    ],
+    ids=["its port is still taken", "another reason", "a stranger's port", "no reason yet", "on its way", "watched", "leaving"],
+)
+def test_how_far_a_task_is_reads_in_words(update: str, one: dict[str, Any], text: str) -> None:
+    """A port that the task before still has would alarm; a port that somebody else has should."""
+    state = converge.read(service(update), [one])
+    assert (state.text, state.done, state.failed) == (text, False, "")
+
+
+def test_failures_under_an_update_are_swarms_to_judge() -> None:
+    """It goes back by itself; until then the service is on its way."""
+    state = converge.read(service("updating"), [failed(1), failed(2), task(3, "ready")])
+    assert (state.text, state.failed) == ("ready (updating)", "")
+
+
 def manager(*tasks: list[dict[str, Any]], update: str = "", log: Any = ()) -> FakeHost:
     """Return a manager that answers with one list of tasks after the other."""
     return FakeHost(
@@ -212,3 +240,34 @@ def test_a_service_that_crashes_unchanged_fails_with_its_log(clock: Clock, progr
         converge.ensure(host, "hub", progress)
     assert progress.lines == [(MANAGER, "KeyError: 'SSL_KEY'")]
     assert sum(clock.slept) == pytest.approx(30, abs=1)
+
+
+def test_a_service_that_never_comes_is_told_as_it_is_last(clock: Clock, progress: FakeProgress) -> None:
+    """Its task has not failed: it waits for something."""
+    with pytest.raises(StepError, match=r"service hub does not run: it is preparing"):
+        converge.ensure(manager([task(3, "preparing")]), "hub", progress)
+
+
+@pytest.mark.parametrize(("state", "asks"), [("running", False), ("preparing", True)])
+def test_a_service_that_was_seen_well_is_not_asked_for_again(
+    clock: Clock, progress: FakeProgress, state: str, asks: bool
+) -> None:
+    """What was seen since the last change counts, if all was well then."""
+    host = manager([RUNNING])
+    converge.ensure(host, "hub", progress, (service("rollback_paused"), [task(3, state)]))
+    assert bool(host.engine.requests) is asks
+
+
+def test_the_tasks_of_several_services_are_those_of_the_ones_that_are_there() -> None:
+    """An engine has no answer where one of them is missing; each is asked for by itself then, one alone no second time."""
+
+    def answer(request: Request) -> list[dict[str, Any]]:
+        names = request.params["filters"]["service"]
+        if "proxy" in names:
+            raise EngineError(MANAGER, 404, "service proxy not found")
+        return [task(number, "running") for number, _ in enumerate(names, 1)]
+
+    host = FakeHost(answers={"GET /tasks": answer})
+    assert [one["ID"] for one in converge.tasks(host, "hub", "filter")] == ["t1", "t2"]
+    assert [one["ID"] for one in converge.tasks(host, "hub", "proxy")] == ["t1"]
+    assert (converge.tasks(host, "proxy"), len(host.engine.requests)) == ((), 5)

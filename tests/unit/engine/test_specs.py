@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from swarmhub.engine import specs
-from swarmhub.plan.differences import Difference
+from hub.shared.settings import FILE
+from swarmhub.engine import configs, specs
 
 SPEC: dict[str, Any] = {
     "Name": "jupyterhub",
@@ -44,11 +44,52 @@ def test_other_words_for_the_same_are_no_difference(same: dict[str, Any]) -> Non
     assert specs.compare(SPEC, same) == ()
 
 
-def test_the_settings_differ_field_by_field() -> None:
-    """Not as two long lines."""
-    other = changed(Env=["A=1", 'SWARMHUB_SETTINGS={"culling":{"idle":60},"profiles":[]}'])
-    path = "TaskTemplate.ContainerSpec.Env.SWARMHUB_SETTINGS.culling.idle"
-    assert specs.compare(SPEC, other) == (Difference(path, 60, 3600),)
+def handed(idle: int, *, is_file: bool, is_known: bool = True) -> dict[str, Any]:
+    """Return the spec of a hub that is handed these settings, in a file or as by an earlier release in a variable."""
+    text = json.dumps({"culling": {"idle": idle}, "profiles": []})
+    if not is_file:
+        return changed(Env=["A=1", f"SWARMHUB_SETTINGS={text}"])
+    spec = changed(Env=["A=1"], Configs=[configs.reference(str(FILE), "jupyterhub-settings", text)])
+    return spec if is_known else configs.bare(spec)
+
+
+IDLE = "TaskTemplate.ContainerSpec.Configs.settings.Data.culling.idle"
+MOUNTED = "TaskTemplate.ContainerSpec.Configs.settings.File"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "paths"),
+    [
+        (handed(3600, is_file=True), handed(60, is_file=True), [IDLE]),
+        (handed(3600, is_file=False), handed(60, is_file=False), [IDLE]),
+        (handed(3600, is_file=True), handed(60, is_file=False), [MOUNTED, IDLE]),
+        (handed(3600, is_file=False), handed(3600, is_file=True), [MOUNTED]),
+        (handed(60, is_file=True), handed(60, is_file=True, is_known=False), []),
+        (
+            handed(3600, is_file=True),
+            handed(60, is_file=True, is_known=False),
+            ["TaskTemplate.ContainerSpec.Configs.settings.ConfigName"],
+        ),
+    ],
+    ids=["two files", "two variables", "moved and changed", "moved back", "the same", "nobody knows what was in it"],
+)
+def test_the_settings_differ_field_by_field(wanted: dict[str, Any], found: dict[str, Any], paths: list[str]) -> None:
+    """Not as two long lines, nor as two names; where they were before does not matter."""
+    assert [item.path for item in specs.compare(wanted, found)] == paths
+
+
+def test_what_looks_like_a_secret_in_the_settings_is_hidden() -> None:
+    """As in the environment."""
+    texts = [json.dumps({"access": {"options": {"client_secret": value}}}) for value in ("hush", "hush hush")]
+    wanted, found = (changed(Env=[], Configs=[configs.reference(str(FILE), "x", text)]) for text in texts)
+    (item,) = specs.compare(wanted, found)
+    assert (item.found, item.wanted) == ("(hidden)", "(hidden)")
+
+
+def test_a_file_of_somebody_elses_is_compared_by_its_configs_name() -> None:
+    """It may be no JSON, and what is in it is nobody's matter."""
+    other = changed(Configs=[{"ConfigName": "by-hand", "File": {"Name": "/etc/motd", "UID": "0", "GID": "0", "Mode": 0o444}}])
+    assert [item.path for item in specs.compare(SPEC, other)] == ["TaskTemplate.ContainerSpec.Configs./etc/motd"]
 
 
 def test_a_document_that_is_none_is_compared_as_it_is() -> None:
@@ -61,38 +102,34 @@ NONE: dict[str, Any] = {"CredentialSpec": None, "SELinuxContext": None}
 LOCKED: dict[str, Any] = changed(Privileges={"NoNewPrivileges": True})
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [NONE, NONE | {"NoNewPrivileges": True}],
-    ids=["an older engine, which leaves out what it does not know", "one that knows it"],
+CHECK: dict[str, Any] = {"Test": ["CMD", "true"], "Interval": 2}
+YOUNG = changed(
+    Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}}, Healthcheck=CHECK | {"StartInterval": 1}
 )
-def test_a_privilege_that_was_sent_is_no_difference(kept: dict[str, Any]) -> None:
-    """A plan is empty after a deploy, whatever the engine."""
-    assert specs.compare(LOCKED, changed(Privileges=kept)) == ()
+OLD = changed(Privileges={"SELinuxContext": {"Disable": True}}, Healthcheck=CHECK)
 
 
-@pytest.mark.parametrize("kept", [None, NONE | {"NoNewPrivileges": False}], ids=["no table", "by a hand"])
-def test_a_privilege_that_was_never_sent_is_a_difference(kept: dict[str, Any] | None) -> None:
-    """A service of an older release gets it."""
-    found = changed(Privileges=kept) if kept else SPEC
-    (difference,) = specs.compare(LOCKED, found)
-    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
+def test_what_an_old_manager_would_drop_is_not_wanted_of_it() -> None:
+    """A plan is empty after a deploy, whatever the engine; what is wanted stays as it was."""
+    before = copy.deepcopy(YOUNG)
+    assert (specs.kept(YOUNG, 24), specs.kept(YOUNG, 25), YOUNG) == (OLD, before, before)
+    assert specs.kept(SPEC, 24) == SPEC
+    assert specs.compare(specs.kept(LOCKED, 24), changed(Privileges=NONE)) == ()
 
 
-def test_other_privileges_count_on_an_old_engine_too() -> None:
-    """It knows SELinux."""
-    wanted = changed(Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}})
-    assert [item.path for item in specs.compare(wanted, changed(Privileges=NONE))] == [
-        "TaskTemplate.ContainerSpec.Privileges.SELinuxContext"
+def test_what_the_engine_knows_after_an_upgrade_is_a_difference() -> None:
+    """What was left out is added by the next deploy."""
+    assert [item.path.rpartition("ContainerSpec.")[2] for item in specs.compare(specs.kept(YOUNG, 25), OLD)] == [
+        "Privileges.NoNewPrivileges",
+        "Healthcheck.StartInterval",
     ]
 
 
-def test_a_health_check_of_an_older_engine_is_none_the_worse() -> None:
-    """It does not know how often a task that starts is asked."""
-    check = {"Test": ["CMD", "true"], "Interval": 2}
-    wanted = changed(Healthcheck=check | {"StartInterval": 1})
-    assert specs.compare(wanted, changed(Healthcheck=check)) == ()
-    assert specs.compare(wanted, changed(Healthcheck=check | {"StartInterval": 3}))
+@pytest.mark.parametrize("kept", [None, NONE, NONE | {"NoNewPrivileges": False}], ids=["no table", "never sent", "by a hand"])
+def test_a_privilege_that_is_missing_is_a_difference(kept: dict[str, Any] | None) -> None:
+    """A service of an older release gets it."""
+    (difference,) = specs.compare(LOCKED, changed(Privileges=kept) if kept else SPEC)
+    assert difference.path.startswith("TaskTemplate.ContainerSpec.Privileges")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from swarmhub.host import EngineError
 from swarmhub.plan.plans import Change
 from tests.unit.support.fakes import MANAGER, NOW, FakeHost
 
+HUB = "jupyterhub"
 BROKEN = StepError(MANAGER, "the connection broke", "Run it again")
 ERRORS = pytest.mark.parametrize("error", [BROKEN, EngineError(MANAGER, 503, "no quorum")], ids=["connection", "engine"])
 
@@ -29,7 +30,7 @@ def kept(host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(author, "name", lambda: "ada@desk")
     monkeypatch.setattr(author, "commit", lambda folder: f"commit of {folder.name}")
-    made = Journal(host, "deploy")
+    made = Journal(host, HUB, "deploy")
     yield made
     if made._lease is not None:
         made._lease._over.set()
@@ -42,7 +43,7 @@ def change(what: str = "network jupyter") -> Change:
 
 def entry(host: FakeHost) -> entries.Entry:
     """Return the one entry there is."""
-    (found,) = entries.observe(host)
+    (found,) = entries.observe(host, HUB)
     return found
 
 
@@ -73,7 +74,7 @@ def test_a_run_that_changes_nothing_clears_an_expired_lock_too(host: FakeHost, k
     holder = lock.observe(host)
     kept.open(holder)
     kept.open(holder)
-    assert ([one.ended for one in entries.observe(host)], lock.observe(host)) == (
+    assert ([one.ended for one in entries.observe(host, HUB)], lock.observe(host)) == (
         ["lost: its lock was no longer renewed"],
         None,
     )

@@ -202,6 +202,13 @@ def test_a_lock_is_told_with_its_age(silent: float, text: str) -> None:
     assert lock.told(LockHolder("c1", "ada@desk", NOW, "deploy", "pull x on y", silent)) == text
 
 
+def test_a_lock_says_which_hub_it_is_for(host: FakeHost) -> None:
+    """Two hubs of a swarm have one lock."""
+    lock.take(host, ADA | {"hub": "jupyterhub-two"})
+    with pytest.raises(StepError, match=r"for: deploy of jupyterhub-two\."):
+        lock.take(host, GRACE)
+
+
 def test_the_lock_says_what_is_being_done(host: FakeHost) -> None:
     """Others see in it which change a run is at; a run that is at work has a fresh lock."""
     lease, _ = lock.take(host, ADA)

@@ -15,7 +15,7 @@ from swarmhub.host import EngineError
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
-from tests.unit.support.cluster import as_kept
+from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, FakeHost, FakeProgress, once, settings, with_extra
 
 NAME = "jupyterhub"
@@ -135,7 +135,7 @@ def test_a_release_holds_what_it_takes_to_go_back(host: FakeHost) -> None:
     assert (new.hub_image, new.notebook_images, new.spec, new.settings["hub"]["domain"]) == (
         "jupyterhub:2",
         (PARTS.images[NOTEBOOK],),
-        spec(),
+        configs.bare(spec()),
         "hub.example.org",
     )
 
@@ -201,6 +201,23 @@ def test_the_record_says_who_made_it_when_and_from_which_commit(host: FakeHost, 
     )
 
 
+@pytest.mark.parametrize(
+    ("image", "schema", "expected"),
+    [("jupyterhub:2", "4621fec11365", "4621fec11365"), ("jupyterhub:1", "4621fec11365", ""), ("jupyterhub:2", "damaged", "")],
+    ids=["the same image", "another image", "damaged then"],
+)
+def test_the_schema_is_known_where_a_release_with_the_same_image_has_it(image: str, schema: str, expected: str) -> None:
+    """The hub's image decides it, so nobody has to open the database again."""
+    before = [replace(release(1, image), schema=schema)]
+    assert releases.draft(settings(), spec(), replace(PARTS, hub_image="jupyterhub:2"), before).schema == expected
+
+
+def test_a_schema_that_is_known_is_recorded_without_a_look_at_the_database(host: FakeHost) -> None:
+    """That look would take a container."""
+    record(host, replace(release(2), schema="4621fec11365"))
+    assert (releases.observe(host, NAME)[0].schema, host.engine.asked("POST /containers")) == ("4621fec11365", [])
+
+
 def test_a_release_that_was_gone_back_to_keeps_its_commit(host: FakeHost) -> None:
     """Its image was made from that one, whatever is checked out now."""
     record(host, release(2, commit="0a1b2c3d"))
@@ -251,6 +268,22 @@ def test_only_the_last_ten_stay(host: FakeHost) -> None:
     assert record(host, release(11)).lines == [(MANAGER, "forgot release 1: only the last 10 stay")]
     assert (numbers(host), removed(host)) == (list(range(2, 12)), [f"/data/backups/{NAME}-before-1.sqlite"])
     assert "DELETE /images/jupyterhub:1" in host.engine.asked()
+
+
+def test_settings_go_with_the_last_release_that_has_them(host: FakeHost) -> None:
+    """Named by their content, they may be those of a release that stays."""
+    mine, others = (
+        hub_service.desired(settings(culling={"idle": idle}), SECRETS, replace(PARTS, hub_image="jupyterhub:2"))
+        for idle in ("1h", "2h")
+    )
+    for spec_ in (mine, others):
+        configs.ensure(host, spec_, {"swarmhub.service": NAME})
+    first, second, *rest = ten()
+    keep(host, replace(first, spec=configs.bare(mine)), replace(second, spec=configs.bare(others)), *rest)
+    record(host, replace(release(11), spec=configs.bare(mine)))
+    assert {*configs.files(host)} == {*stored(mine, others)}
+    record(host, replace(release(12), spec=configs.bare(mine)))
+    assert {*configs.files(host)} == {*stored(mine)}
 
 
 def test_an_image_that_another_release_has_too_stays(host: FakeHost) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from hub.filter import policy
 from swarmhub.cluster.nodes import SwarmNode
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import rollback
@@ -20,7 +21,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
-from tests.unit.support.cluster import as_kept
+from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import (
     CALLBACK,
     DOMAIN,
@@ -91,7 +92,8 @@ def found(
     """Return a cluster on which everything is there for a way back, or on which each node has one image under all names."""
     everywhere: dict[str, Held | None] = dict.fromkeys((MANAGER, WORKER1), Held("id", frozenset({DIGEST, OLD_DIGEST})))
     holding = {host: dict.fromkeys((X, X_OLD, Y, LOCAL), one) for host, one in (held or everywhere).items()}
-    return WayBack(now or running(), DatabaseState(4096, schema, 2), has_hub_image, holding)
+    files = stored(*(one.spec for one in KNOWN))
+    return WayBack(now or running(), DatabaseState(4096, schema, 2), has_hub_image, holding, files=files)
 
 
 def plan(
@@ -187,9 +189,9 @@ def test_the_release_that_runs_is_no_way_back() -> None:
 
 
 def test_what_makes_the_release_comes_back() -> None:
-    """Its hub image, its notebook image and its environment are sent."""
-    container = sent(plan(1))["TaskTemplate"]["ContainerSpec"]
-    assert (container["Image"], f'"image":"quay.io/x@{OLD_DIGEST}"' in str(container["Env"])) == ("jupyterhub:1", True)
+    """Its hub image, its environment and its settings are sent."""
+    container, (settings_of_then,) = sent(plan(1))["TaskTemplate"]["ContainerSpec"], stored(spec(1))
+    assert (container["Image"], [one["ConfigName"] for one in container["Configs"]]) == ("jupyterhub:1", [settings_of_then])
 
 
 def changed(**parts: Any) -> Release:
@@ -448,3 +450,39 @@ def test_the_filter_goes_back_with_its_hub() -> None:
         *(replace(PARTS, hub_image=tag, images={NOTEBOOK: X}) for tag in ("jupyterhub:old", "jupyterhub:now"))
     )
     assert [(item.path, item.wanted) for item in change.differences] == [("TaskTemplate.ContainerSpec.Image", "jupyterhub:old")]
+
+
+def in_variables(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec of a hub as an earlier release made it: with its settings in its environment."""
+    spec = copy.deepcopy(spec)
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    (file,) = container.pop("Configs")
+    container["Env"] = [*container["Env"], f"SWARMHUB_SETTINGS={file['Data']}"]
+    return spec
+
+
+def test_a_hub_of_an_earlier_release_gets_its_variables_back() -> None:
+    """And so does its filter: each is of the image that looks there."""
+    given = settings(hub={"domain": DOMAIN, "engine": "filter"})
+    then, now = (replace(PARTS, images={NOTEBOOK: image}) for image in (X_OLD, X))
+    filter_now = engine_filter.desired(given, now)
+    hub_now = hub_service.desired(given, SECRETS, now)
+    there = replace(
+        found(running(hub_now)), filter={"ID": "s2", "Version": {"Index": 1}, "Spec": filter_now}, files=stored(hub_now)
+    )
+    earlier = release(1, spec=in_variables(hub_service.desired(given, SECRETS, then)), schema=NEW)
+    changes = {one.what: one for one in reversed(plan(earlier, there).changes)}  # of the filter's two, the first
+    hub, its_filter = (
+        getattr(changes[name].apply, "wanted")["TaskTemplate"]["ContainerSpec"]  # noqa: B009
+        for name in ("service jupyterhub", "service jupyterhub-engine")
+    )
+    assert ("Configs" in hub, its_filter["Configs"], X_OLD in str(hub["Env"])) == (False, [], True)
+    (line,) = its_filter["Env"]
+    both = policy.load(line.removeprefix("SWARMHUB_FILTER="))
+    assert [one.images for one in both] == [(X_OLD,), (X,)]
+
+
+def test_a_release_without_its_settings_is_refused() -> None:
+    """Somebody has removed them; the message names the commit to deploy from."""
+    with pytest.raises(StepError, match=r"the settings of release 1 are gone .* git checkout commit1; fab deploy"):
+        plan(1, replace(found(), files={}))

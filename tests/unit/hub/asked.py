@@ -31,7 +31,8 @@ def task(state: str, error: str = "", *, code: int = 0, **more: Any) -> dict[str
     ended = state in ("failed", "rejected", "complete", "shutdown")
     status = {"State": state, "Err": error, "ContainerStatus": {"ExitCode": code}}
     node = "" if state in ("new", "pending") else "n1"
-    values = {"NodeID": node, "DesiredState": "shutdown" if ended else "running", "CreatedAt": "2026-11-25T09:00:00Z"}
+    wanted = "shutdown" if ended else "running"
+    values = {"ServiceID": "s1", "NodeID": node, "DesiredState": wanted, "CreatedAt": "2026-11-25T09:00:00Z"}
     return {"Status": status, **values, **more}
 
 

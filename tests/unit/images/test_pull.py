@@ -130,7 +130,7 @@ def test_nodes_that_could_not_be_asked_are_left_out() -> None:
     both: dict[str, Any] = {MANAGER: HOLDS_OLD, WORKER1: LOST}
     assert images.reached(both | {WORKER2: None}, [MANAGER, WORKER1]) == {MANAGER: HOLDS_OLD, WORKER2: None}
     with pytest.raises(StepErrors) as error:
-        images.reached(both, [WORKER1])
+        images.reached(both | {WORKER2: StepError(WORKER2, "is lost too", "Nobody needs it")}, [WORKER1])
     assert error.value.errors == (LOST,)
 
 

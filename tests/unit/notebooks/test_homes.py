@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub.shared.names import of_docker
 from swarmhub.engine import configs
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
@@ -34,7 +35,7 @@ def test_the_swarm_knows_on_which_node_a_home_is() -> None:
 def test_a_node_knows_which_homes_it_has(listed: list[object] | None) -> None:
     """By the label of their volumes."""
     host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": listed}})
-    assert homes.volumes(host, "jupyterhub") == ((ADA,) if listed else ())
+    assert homes.volumes(host, "jupyterhub", "{username}") == ((ADA,) if listed else ())
     assert host.engine.requests[0].params == {"filters": {"label": ["swarmhub.home=jupyterhub"]}}
 
 
@@ -42,7 +43,74 @@ def test_a_node_knows_which_homes_it_has(listed: list[object] | None) -> None:
 def test_what_is_only_mounted_on_a_node_is_no_home_of_it(elsewhere: dict[str, Any]) -> None:
     """Another node may mount the same files."""
     host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": [home_volume("ada") | elsewhere]}})
-    assert homes.volumes(host, "jupyterhub") == ()
+    assert homes.volumes(host, "jupyterhub", "{username}") == ()
+
+
+WHOLE = "jupyterhub-user-{username}"
+NAMES = ["ada", "a.b", "user@example.org", "Ada", "a-b_c", "josé"]
+
+
+def by_hand(user: str, made: datetime = EARLY) -> HomeVolume:
+    """Return a home that somebody else has made."""
+    return HomeVolume(WHOLE.format(username=of_docker(user)), user, made, by_hand=True)
+
+
+@pytest.mark.parametrize("user", NAMES)
+def test_a_volume_that_somebody_else_has_made_is_known_by_its_name(user: str) -> None:
+    """The user is read from it; the label of another hub's home goes before the name."""
+    others = home_volume("x", name="jupyterhub-user-x") | {"Labels": {homes.LABEL: "other", homes.USER: "x"}}
+    plain = home_volume(user, name=by_hand(user).name) | {"Labels": None}
+    host = FakeHost(WORKER1, {"GET /volumes": {"Volumes": [plain, others, {**plain, "Name": "jupyterhub-data"}]}})
+    assert homes.volumes(host, "jupyterhub", WHOLE) == (by_hand(user),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jupyterhub-user-",
+        "jupyterhub-user-a_2Eb",
+        "jupyterhub-user-a.b",
+        "jupyterhub-user--61",
+        "jupyterhub-user--ff",
+        "x-user-a",
+    ],
+)
+def test_what_no_user_would_get_is_nobodys_home(name: str) -> None:
+    """Names of dockerspawner before 12.0, and what is escaped in another way than the hub does."""
+    assert homes.owner({"Name": name, "Labels": None}, WHOLE) is None
+
+
+@pytest.mark.parametrize(
+    ("template", "volume", "user"),
+    [
+        ("home-{username}--{servername}", "home-a-2db--lab", "a-b"),
+        ("home-{username}--{servername}", "home-ada--", "ada"),
+        ("everybody", "everybody", "everybody"),
+        ("{username}", "jupyterhub-home-ada", None),
+        ("", "ada", None),
+    ],
+)
+def test_a_name_is_read_by_the_template(template: str, volume: str, user: str | None) -> None:
+    """Only one that begins with text is a whole name; without a user in it, the volume's own stands for it."""
+    assert homes.owner({"Name": volume, "Labels": None}, template) == user
+
+
+def test_of_several_volumes_made_by_hand_none_is_chosen() -> None:
+    """The newest may be the empty one; a record that an operator makes settles it."""
+    held = {"n2": [by_hand("ada")], "n3": [by_hand("ada", LATE), by_hand("grace")]}
+    found = homes.unrecorded((), held, {"n2", "n3"})
+    assert homes.doubtful(found, held) == {by_hand("ada").name: ["n2", "n3"]}
+    recorded = (HomeRecord("c1", by_hand("ada").name, "ada", "n2"),)
+    assert homes.doubtful(homes.unrecorded(recorded, held, {"n2", "n3"}), held) == {}
+
+
+def test_a_volume_with_a_long_name_has_a_record() -> None:
+    """Swarm takes 63 letters for the record's name."""
+    manager, long = FakeHost(), by_hand("a.b" * 20)
+    (change,) = homes.recording((), {"n2": [long]}, HOSTS, "jupyterhub", MANAGER)
+    change.apply(manager, FakeProgress())
+    (record,) = homes.places(manager, "jupyterhub")
+    assert (len(record.name), homes.unrecorded([record], {"n2": [long]}, {"n2"})) == (63, {})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +142,7 @@ def test_a_record_is_made_or_corrected(known: tuple[HomeRecord, ...]) -> None:
     """One change for each node, however many people have their homes there."""
     manager = FakeHost()
     for place in known:
-        configs.create(manager, place.volume, LABELS | {homes.NODE: place.node}, {})
+        configs.create(manager, place.name, LABELS | {homes.NODE: place.node}, {})
     (change,) = homes.recording(known, {"n2": [ADA, GRACE]}, HOSTS, "jupyterhub", MANAGER)
     assert change.sentence == f"record the homes of ada, grace, which {WORKER1} has, on {MANAGER}"
     change.apply(manager, FakeProgress())

@@ -69,6 +69,19 @@ def test_the_hubs_node_is_the_one_it_is_pinned_to() -> None:
     assert (found.people, found.services, found.holds_hub) == ((), (), True)
 
 
+def test_another_hubs_people_and_node_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever drains a node stops them just as well, and would stop that hub."""
+    other = f"{HUB}-two"
+    pinned = service("s6", other, **{"swarmhub.service": other})
+    pinned["Spec"]["TaskTemplate"]["Placement"] = {"Constraints": ["node.id==n3"]}
+    theirs = service("s7", f"{other}-grace", **{"swarmhub.notebooks": other})
+    theirs["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] = ["JUPYTERHUB_USER=grace"]
+    monkeypatch.setitem(globals(), "SERVICES", [*SERVICES, pinned, theirs])
+    monkeypatch.setitem(globals(), "TASKS", [*TASKS, task("s6", "n3"), task("s7", "n3")])
+    found = work.observe(manager(), HUB, "n3")
+    assert (found.people, found.services, found.holds_hub) == (("grace",), (), True)
+
+
 @pytest.mark.parametrize(("one", "node"), [(SERVICES[0], "n1"), (SERVICES[2], ""), (None, "")])
 def test_only_the_hubs_own_service_pins_it(one: Any, node: str) -> None:
     """Other services may be pinned anywhere."""

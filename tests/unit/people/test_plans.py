@@ -55,6 +55,14 @@ def test_a_newer_list_of_the_image_is_put_into_force_by_the_hub_that_runs(run: R
     ]
 
 
+def test_who_is_new_is_added_by_the_next_hub(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts with them; of thousands, this one would be busy for a minute."""
+    keep(monkeypatch, image="root admin\n", current="root admin\n")
+    monkeypatch.setattr(Hub, "users", lambda _: [])
+    assert [change.verb for change in plans.before_service(run).changes] == ["send", "record"]
+    assert [change.verb for change in plans.sync(run)[0].changes] == ["send", "add", "record"]
+
+
 def test_a_list_that_was_sent_stays_while_the_image_brings_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else has sent one; the list here is as old as the hub's image."""
     keep(monkeypatch, image="ada admin\n", current=BOTH)

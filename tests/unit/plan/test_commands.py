@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.engine import specs
+from swarmhub.engine import configs, specs
 from swarmhub.host import Json
 from swarmhub.plan import commands
 from swarmhub.services import network, volume
@@ -27,6 +27,11 @@ def template(**more: Any) -> dict[str, Any]:
     made = spec()
     made["TaskTemplate"] |= more
     return made
+
+
+def file(content: str) -> Json:
+    """Return how a file with this content is mounted."""
+    return configs.reference("/srv/x.json", "x", content)
 
 
 def flags(wanted: Json, found: Json) -> list[tuple[str, str]]:
@@ -97,6 +102,7 @@ PORT = {"Protocol": "tcp", "TargetPort": 443, "PublishedPort": 443, "PublishMode
         (spec(Mounts=[MOUNT]), ("--mount", "type=volume,source=data,target=/data")),
         (spec(Mounts=[MOUNT | {"ReadOnly": True}]), ("--mount", "type=volume,source=data,target=/data,readonly")),
         (spec(Secrets=[SECRET]), ("--secret", "source=s-1,target=S,mode=0400")),
+        (spec(Configs=[file("[]")]), ("--config", "source=x-4f53cda18c2b,target=/srv/x.json,mode=0440")),
         (template(Networks=[{"Target": "n1"}]), ("--network", "n1")),
         (template(Placement={"Constraints": ["node.role==manager"]}), ("--constraint", "node.role==manager")),
         (spec() | {"EndpointSpec": {"Ports": [PORT]}}, ("--publish", "published=443,target=443,protocol=tcp,mode=host")),
@@ -207,6 +213,11 @@ INGRESS_443 = "published=443,target=443,protocol=tcp,mode=ingress"
             [("--secret-rm", "s-1"), ("--secret-add", "source=s-1,target=S,mode=0400")],
         ),
         (spec(Secrets=[SECRET]), spec(), [("--secret-rm", "s-1")]),
+        (
+            spec(Configs=[file("[]")]),
+            spec(Configs=[file("{}")]),
+            [("--config-rm", "x-4f53cda18c2b"), ("--config-add", "source=x-44136fa355b3,target=/srv/x.json,mode=0440")],
+        ),
         (
             template(Networks=[{"Target": "n1"}]),
             template(Networks=[{"Target": "n2"}]),

@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
         (["a", "b"], ["b", "c"], ["A: removed a", "A: added c"]),
         (None, ["a", "b"], ["A: added a", "A: added b"]),
         (["a"], None, ["A: removed a"]),
+        (None, [str(one) for one in range(5000)], [*(f"A: added {one}" for one in range(20)), "A: added 4980 more"]),
         (["a", "b"], ["b", "a"], ["A: a, b → b, a"]),
         ([], "b", ["A: nothing → b"]),
         (["a"], "b", ["A: a → b"]),
@@ -50,6 +51,16 @@ def test_a_difference_is_told_item_by_item(found: Any, wanted: Any, shown: list[
 def test_of_two_hidden_values_it_is_told_that_they_differ() -> None:
     """Not that the same becomes the same."""
     assert lines(Difference("Env.TOKEN", "a", "b")) == ["Env.TOKEN: another value (hidden)"]
+
+
+@pytest.mark.parametrize("path", ["TaskTemplate.ContainerSpec.Command", "jupyterhub.Spawner.args", "Healthcheck.Test"])
+def test_a_command_line_is_shown_whole_before_and_after(path: str) -> None:
+    """A line for each word would say nothing of it; however long it is, it can be read."""
+    found, wanted = ["certbot", "renew", "--webroot-path", "/a b", "-q"], ["certbot", "renew", "--standalone", LONG]
+    assert lines(Difference(path, found, wanted)) == [
+        f"{path}: certbot renew --webroot-path '/a b' -q → certbot renew --standalone {LONG}"
+    ]
+    assert lines(Difference(path, None, ["sh"])) == [f"{path}: nothing → sh"]
 
 
 MOUNTS = [{"Type": "volume", "Source": name, "Target": f"/{name}"} for name in ("a", "b", "c")]

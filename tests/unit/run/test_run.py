@@ -555,7 +555,7 @@ def test_the_end_gives_the_lock_back_and_leaves_an_entry() -> None:
     run, plan = fake_run(lambda *_: None)
     run.apply(plan)
     run.finish(None)
-    (entry,) = entries.observe(run.hosts[MANAGER])
+    (entry,) = entries.observe(run.hosts[MANAGER], run.settings.hub.service)
     assert (lock.observe(run.hosts[MANAGER]), entry.changes, entry.ended) == (None, (f"do it on {MANAGER}",), "done")
 
 
@@ -564,7 +564,7 @@ def test_a_run_that_planned_nothing_leaves_no_entry() -> None:
     run, _ = fake_run()
     run.look.network()
     run.finish(None)
-    assert entries.observe(run.hosts[MANAGER]) == ()
+    assert entries.observe(run.hosts[MANAGER], run.settings.hub.service) == ()
 
 
 @pytest.mark.parametrize(
@@ -586,7 +586,7 @@ def test_the_entry_says_in_a_line_how_the_run_ended(error: BaseException | None,
     run, plan = fake_run()
     run.apply(plan)
     run.finish(error)
-    (entry,) = entries.observe(run.hosts[MANAGER])
+    (entry,) = entries.observe(run.hosts[MANAGER], run.settings.hub.service)
     assert entry.ended == ended
 
 
@@ -596,7 +596,7 @@ def test_a_run_that_found_nothing_to_change_leaves_no_entry(error: BaseException
     run, plan = fake_run()
     run.apply(plan)
     run.finish(error)
-    assert entries.observe(run.hosts[MANAGER]) == ()
+    assert entries.observe(run.hosts[MANAGER], run.settings.hub.service) == ()
 
 
 def test_a_lock_that_stays_is_told(capsys: pytest.CaptureFixture[str]) -> None:

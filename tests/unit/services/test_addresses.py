@@ -31,3 +31,20 @@ def test_network_that_is_still_to_come_is_estimated() -> None:
     empty = FakeHost(answers={"GET /networks": []})
     assert addresses.observe(empty, wanted, "jupyterhub").subnet == "10.20.0.0/16"
     assert addresses.observe(empty, settings(), "jupyterhub").subnet.endswith("/24")
+
+
+def test_only_the_swarms_own_network_of_that_name_counts() -> None:
+    """The engine lists longer names too, and networks of one host; Docker's choice is a /24 where none is told."""
+    longer = {"Name": "jupyter-proxy", "Id": "x", "Scope": "swarm", "IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}]}}
+    local = {"Name": "jupyter", "Id": "y", "Scope": "local", "IPAM": {"Config": [{"Subnet": "10.8.0.0/24"}]}}
+    ours = {"Name": "jupyter", "Id": NET, "Scope": "swarm", "IPAM": {"Config": [{"Subnet": "10.7.0.0/16"}]}}
+    answers = {"GET /services": [], "GET /tasks": [task("running"), task("ready")]}
+
+    def seen(*listed: Any) -> Use:
+        return addresses.observe(FakeHost(answers=answers | {"GET /networks": list(listed)}), settings(), "jupyterhub")
+
+    assert seen(longer, local, ours) == Use("10.7.0.0/16", 2, 0)
+    assert seen(longer, local) == Use(addresses.DOCKERS_CHOICE, 0, 0)
+    configs: tuple[Any, ...] = (None, [], [{}])
+    for config in configs:
+        assert seen({**ours, "IPAM": {"Config": config}}).subnet == addresses.DOCKERS_CHOICE

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from hub.filter import policy
+from swarmhub.engine import configs, specs
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.plan.plans import Cost
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import SOCKET, Parts
-from tests.unit.support.cluster import SECRETS
+from tests.unit.support.cluster import SECRETS, stored
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, Clock, FakeHost, FakeProgress, alone, settings
 
 IMAGE = f"quay.io/x@sha256:{'a' * 64}"
@@ -55,9 +57,8 @@ def test_a_hub_without_it_has_the_socket_as_in_the_document() -> None:
 
 def test_it_allows_what_the_settings_need() -> None:
     """The images that the hub hands out, by digest, and none of the hub's own volumes."""
-    (line,) = container(desired())["Env"]
-    name, _, text = line.partition("=")
-    (allowed,) = policy.load({name: text})
+    text = configs.content(desired(), str(policy.FILE))
+    (allowed,) = policy.load(text)
     assert (allowed.service, allowed.images, allowed.networks) == ("jupyterhub", (IMAGE,), ("jupyter",))
     assert allowed.reserved == ("jupyterhub-data", "jupyterhub-engine")
     assert json.loads(text)[0]["home"]["type"] == "volume"
@@ -95,13 +96,14 @@ OLD, NEW = desired(f"quay.io/x@sha256:{'b' * 64}"), desired()
 
 def images(spec: dict[str, Any]) -> list[str]:
     """Return the images that a filter lets servers have, the newest hub's first."""
-    policies = policy.load(dict(line.split("=", 1) for line in container(spec)["Env"]))
+    policies = policy.load(configs.content(spec, str(policy.FILE)))
     return [image.partition("@sha256:")[2][:1] for one in policies for image in one.images]
 
 
 def sent(host: FakeHost) -> list[list[str]]:
-    """Return what each update has let servers have."""
-    return [images(one.body) for one in host.engine.requests if str(one) == "POST /services/f1/update"]
+    """Return what each update has let servers have, by the files that were made for it or before."""
+    updates = [one.body for one in host.engine.requests if str(one) == "POST /services/f1/update"]
+    return [images(configs.filled(spec, {**stored(OLD, NEW), **configs.files(host)})) for spec in updates]
 
 
 def filtering(spec: dict[str, Any], hub: dict[str, Any] | None = None) -> FakeHost:
@@ -109,7 +111,11 @@ def filtering(spec: dict[str, Any], hub: dict[str, Any] | None = None) -> FakeHo
     there: dict[str, Any] = {"GET /services/jupyterhub-engine": {"ID": "f1", "Version": {"Index": 7}, "Spec": spec}}
     running = {"ID": "t1", "CreatedAt": "1", "DesiredState": "running", "Status": {"State": "running"}, "Spec": {}}
     there |= {"GET /services/jupyterhub": hub} if hub else {}
-    return FakeHost(MANAGER, there | {"GET /tasks": [running]})
+    host = FakeHost(MANAGER, there | {"GET /tasks": [running]})
+    for service in there.values():
+        configs.ensure(host, service["Spec"], {LABEL: "jupyterhub"})
+        service["Spec"] = configs.bare(service["Spec"])
+    return host
 
 
 def test_while_a_hub_is_replaced_both_may_ask() -> None:
@@ -154,6 +160,26 @@ def test_after_a_failure_the_hub_that_runs_alone_may_ask(
 def test_a_filter_that_somebody_has_broken_is_mended() -> None:
     """What is no policy allows nothing that has to stay allowed."""
     broken = copy.deepcopy(OLD)
-    broken["TaskTemplate"]["ContainerSpec"]["Env"] = ["SWARMHUB_FILTER=nonsense"]
+    broken["TaskTemplate"]["ContainerSpec"]["Configs"][0] |= {"ConfigName": "by-hand", "Data": "nonsense"}
     (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": broken}, MANAGER)
     assert images(getattr(change.apply, "wanted")) == ["a"]  # noqa: B009
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{broken", None], ids=["empty", "none", "broken", "no file"])
+def test_the_filter_of_a_hub_is_made_from_the_hub_alone(text: str | None) -> None:
+    """A rollback mends a policy that somebody has broken; it is just what a deploy of that hub would make."""
+    found = copy.deepcopy(desired())
+    (file,) = container(found).pop("Configs")
+    container(found)["Configs"] = [] if text is None else [{**file, "Data": text}]
+    hub = hub_service.desired(GIVEN, SECRETS, PARTS)
+    assert specs.compare(engine_filter.of_hub(hub, {"Spec": found}), desired()) == ()
+
+
+def test_the_policies_of_an_earlier_release_stay_allowed() -> None:
+    """They are in a variable of its filter; the new one has both in its file."""
+    earlier = copy.deepcopy(OLD)
+    (file,) = container(earlier).pop("Configs")
+    container(earlier)["Env"] = [f"SWARMHUB_FILTER={file['Data']}"]
+    (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": earlier}, MANAGER)
+    wide = getattr(change.apply, "wanted")  # noqa: B009
+    assert (images(wide), container(wide)["Env"]) == (["a", "b"], [])

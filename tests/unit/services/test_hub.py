@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from hub import FOLDER
-from swarmhub.engine import replicated, specs
+from swarmhub.engine import configs, replicated, specs
+from swarmhub.engine.configs import StoredFile
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan.differences import Difference
@@ -19,7 +20,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub, Parts
 from swarmhub.settings.secrets import Secrets
-from tests.unit.support.cluster import as_kept
+from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import (
     CALLBACK,
     DOMAIN,
@@ -94,6 +95,16 @@ def planned(
     """Return the plan from the service as found to the wanted one."""
     in_swarm = dict.fromkeys(NAMES.values(), "id") if secrets is None else secrets
     return hub_service.plan(wanted or desired(), ExistingHub(found, in_swarm), NAMES, MANAGER)
+
+
+def test_settings_that_no_release_needs_go() -> None:
+    """What a failed deploy has left; other services' files are theirs."""
+    specs_ = [desired(hub={"domain": DOMAIN}, culling={"idle": idle}) for idle in ("1h", "2h", "3h")]
+    files = stored(*specs_) | {"jupyterhub-policies-1": StoredFile("p", "/srv/jupyterhub/policies.json", "[]")}
+    now, old, left = (hub_service.settings_files(spec)[0] for spec in specs_)
+    found = ExistingHub(kept(specs_[0]), dict.fromkeys(NAMES.values(), "id"), files)
+    plan = hub_service.plan(specs_[0], found, NAMES, MANAGER, kept={old})
+    assert (sentences(plan), now in files) == ([f"remove config {left}"], True)
 
 
 def sentences(plan: Plan) -> list[str]:
@@ -470,6 +481,7 @@ def test_a_hub_that_does_not_stop_is_an_error(clock: Clock) -> None:
 def test_an_update_after_a_stop_is_on_the_version_of_now(clock: Clock) -> None:
     """The stop has made another version of the service than the one that the way back was planned on."""
     host = running(**{"GET /services/jupyterhub": kept() | {"Version": {"Index": 43}}})
+    configs.ensure(host, desired(), {})
     replicated.update(desired(), kept(), MANAGER, (), again=True).apply(host, FakeProgress())
     assert host.engine.sent("POST /services/s1/update").params == {"version": 43}
 

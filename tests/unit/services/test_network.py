@@ -55,6 +55,12 @@ def observed(*services: dict[str, Any], **drift: Any) -> ExistingNetwork:
     return found
 
 
+def test_a_bridge_of_the_same_name_is_not_replaced() -> None:
+    """It is of one host, and containers that no service has made may be on it."""
+    with pytest.raises(StepError, match=r"is a bridge of this host alone.*network\.name"):
+        network.plan(network.desired(settings()), observed(Driver="bridge", Scope="local"), MANAGER)
+
+
 def test_the_documents_network_is_a_plain_overlay() -> None:
     """Without settings the request is for an overlay network of the swarm, to which Docker gives the addresses."""
     assert network.desired(settings()) == {

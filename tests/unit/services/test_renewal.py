@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from swarmhub.certificate import certbot, certs
 from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.dns_challenge import CREDENTIALS, Dns
-from swarmhub.engine import configs
 from swarmhub.host import Output
 from swarmhub.plan.plans import Cost, Plan, as_values
 from swarmhub.services import hub as hub_service
@@ -18,6 +17,7 @@ from swarmhub.services import renewal
 from swarmhub.services.hub import Parts
 from swarmhub.services.renewal import ExistingRenewal, RenewalState
 from swarmhub.settings import Settings
+from tests.unit.support.cluster import stored
 from tests.unit.support.fakes import DOMAIN, MANAGER, FakeHost, FakeProgress, settings
 
 PARTS = Parts("n1", "net", "jupyterhub:1", {}, "c0ffee", "cluster")
@@ -109,18 +109,21 @@ def test_what_is_as_wanted_is_left_alone() -> None:
 
 @pytest.mark.parametrize(("before", "verb"), [(found(), "create"), (found(desired(CA)), "update")])
 def test_a_change_costs_nobody_anything(before: ExistingRenewal, verb: str) -> None:
-    """Its files are made first."""
-    files, service = renewal.changes(given(), wanted(), desired(), before, MANAGER)
-    assert (files.verb, service.verb, service.cost) == ("create", verb, Cost.NOTHING)
+    """Nobody but certbot notices."""
+    (service,) = renewal.changes(given(), wanted(), desired(), before, MANAGER)
+    assert (service.verb, service.cost) == (verb, Cost.NOTHING)
 
 
-def test_its_files_are_made_once() -> None:
-    """They are named by their content: those that are there are the same."""
-    manager = FakeHost()
-    files, _ = renewal.changes(given(), wanted(CA), desired(CA), found(), MANAGER)
-    for _ in range(2):
-        files.apply(manager, FakeProgress())
-    assert set(configs.ids(manager)) == {name for name, _ in renewal.files(given(), wanted(CA)).values()}
+def test_its_files_come_and_go_with_it() -> None:
+    """What is there is not made twice, and an authority that is not asked any more leaves nothing."""
+    running = {"ID": "t1", "CreatedAt": "1", "DesiredState": "running", "Status": {"State": "running"}, "Spec": {}}
+    manager = FakeHost(
+        MANAGER, {"GET /tasks": [running], "GET /services/jupyterhub-renewal": {"ID": "s1", "Spec": {"TaskTemplate": {}}}}
+    )
+    for ca in (CA, CA, "another"):
+        (change,) = renewal.changes(given(), wanted(ca), desired(ca), found(), MANAGER)
+        change.apply(manager, FakeProgress())
+        assert manager.engine.configs.names == sorted(stored(desired(ca)))
 
 
 @pytest.mark.parametrize(
@@ -156,13 +159,12 @@ def test_credentials_for_dns_are_a_secret_of_the_service() -> None:
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        (found(), [f"create secret {NAME}", "create the renewal service's config files", "create service jupyterhub-renewal"]),
+        (found(), [f"create secret {NAME}", "create service jupyterhub-renewal"]),
         (found(desired(dns=DNS), NAME), []),
         (
             found(desired(), "jupyterhub-dns-credentials-old"),
             [
                 f"create secret {NAME}",
-                "create the renewal service's config files",
                 "update service jupyterhub-renewal",
                 "remove secret jupyterhub-dns-credentials-old",
             ],
@@ -206,7 +208,9 @@ def test_the_hub_does_not_see_it_among_its_own() -> None:
 )
 def test_how_it_stands_is_read_off_its_file(said: Output, state: RenewalState | None) -> None:
     """Before the first try there is none."""
-    assert renewal.observe(FakeHost(commands={f"cat {renewal.STATE}": said})) == state
+    assert (
+        renewal.observe(FakeHost(commands={"cat /etc/letsencrypt/swarmhub-renewal-jupyterhub.json": said}), settings()) == state
+    )
 
 
 @pytest.mark.parametrize(

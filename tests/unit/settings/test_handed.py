@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,20 @@ def test_what_is_no_document_has_no_images(text: str) -> None:
     assert handed.images(text) == []
 
 
-@pytest.mark.parametrize(("people", "fits"), [(1000, True), (5000, False)])
-def test_settings_that_no_variable_holds_are_refused(people: int, fits: bool) -> None:
-    """The container could not start; the table that is too long is named."""
-    chosen = settings(groups={"course": [f"student-{number:04}@physics.example.org" for number in range(people)]})
-    with nullcontext() if fits else pytest.raises(SettingsError, match=r"hosts\.toml:1: groups: is too long: .* KiB of 127"):
-        handed.check(chosen, Path("hosts.toml"))
+PEOPLE = [f"student-{number:05}@physics.example.org" for number in range(40_000)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "refused"),
+    [
+        ({"groups": {"course": PEOPLE[:5_000]}}, ""),
+        ({"groups": {"course": PEOPLE}}, "groups: is too long: the settings take 1[0-9]{3} KiB of 960"),
+        ({"overrides": [{"users": [one], "memory_limit": "2G"} for one in PEOPLE[:1_000]]}, ""),
+        ({"overrides": [{"users": [one], "memory_limit": "2G"} for one in PEOPLE[:20_000]]}, "overrides: is too long"),
+    ],
+    ids=["5,000 people", "40,000 people", "1,000 overrides", "20,000 overrides"],
+)
+def test_settings_that_no_config_holds_are_refused(tables: dict[str, Any], refused: str) -> None:
+    """Swarm would not take them, nor the release that keeps them; the table that is too long is named."""
+    with pytest.raises(SettingsError, match=rf"hosts\.toml:1: {refused}") if refused else nullcontext():
+        handed.check(settings(**tables), Path("hosts.toml"))

@@ -58,6 +58,14 @@ def test_users_go_with_servers_homes_and_records_on_every_node(hub: FakeHub, hos
     ]
 
 
+def test_homes_with_names_of_before_go_too(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
+    """Only those of the tests."""
+    name = "jupyterhub-user-smoke-2d-2d1"
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [{"Name": one} for one in (name, "jupyterhub-user-ada")]}
+    removed(hub, hosts, settings(home={"name": "jupyterhub-user-{username}"}))
+    assert hosts[WORKER1].engine.asked("DELETE") == [f"DELETE /volumes/{name}"]
+
+
 def test_a_server_that_the_hub_does_not_know_goes(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
     """A database that was put back knows nothing of it."""
     hub.users = {"ada"}

@@ -5,6 +5,7 @@ import random
 import shlex
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +17,12 @@ from invoke.config import Config as InvokeConfig
 from paramiko import ECDSAKey, SSHClient, SSHConfig
 from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
 
+from swarmhub import wait
 from swarmhub.errors import SettingsError, StepError
 from swarmhub.host import Output
 from swarmhub.parallel import at_once
 from swarmhub.ssh import connection as module
-from swarmhub.ssh.connection import AWAY_SECONDS, Connections, UnknownHostKey, VerifiedConnection, make_config
+from swarmhub.ssh.connection import Connections, UnknownHostKey, VerifiedConnection, make_config
 from tests.unit.support.fakes import Clock
 
 HOST = "swarm-worker1"
@@ -258,7 +260,7 @@ def test_a_connection_that_was_begun_is_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 def test_all_who_wait_for_a_host_that_is_away_hear_of_the_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each would wait ten seconds of its own; who asks soon after hears of it too, and who asks later tries again."""
+    """Each would wait ten seconds of its own; who asks soon after hears of it too."""
     began, may, opened = slowly(monkeypatch, TimeoutError("timed out"))
     connections = Connections(config())
     connections.begin([HOST])
@@ -266,11 +268,43 @@ def test_all_who_wait_for_a_host_that_is_away_hear_of_the_one_attempt(monkeypatc
     go_on_when_waited_for(connections, 3, may)
     answers = at_once([lambda: connections.opened(HOST)] * 3)
     assert ({str(answer) for answer in answers}, opened) == ({str(answers[0])}, [HOST])
-    for tries, away in (([HOST], AWAY_SECONDS), ([HOST, HOST], 0)):
-        monkeypatch.setattr("swarmhub.ssh.connection.AWAY_SECONDS", away)
+    with pytest.raises(StepError, match="no answer"):
+        connections.opened(HOST)
+    assert opened == [HOST]
+
+
+def test_a_host_that_is_away_is_tried_again_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks hears at once that it is away, until it answers again."""
+    connections, clock = Connections(config()), Clock()
+    monkeypatch.setattr(module, "time", clock)
+    answers = {"now": TimeoutError("timed out")}
+    is_tried = threading.Event()
+
+    def open_(connection: VerifiedConnection) -> None:
+        is_tried.set()
+        if error := answers.get("now"):
+            raise error
+        connection.transport = SimpleNamespace(active=True)
+
+    monkeypatch.setattr(VerifiedConnection, "open", open_)
+    for seconds, is_due in ((0, True), (module.AGAIN_SECONDS - 1, False), (2, True)):
+        clock.now += seconds
+        is_tried.clear()
         with pytest.raises(StepError, match="no answer"):
             connections.opened(HOST)
-        assert opened == tries
+        assert is_tried.wait(10 if is_due else 0) == is_due
+    _wait_for(lambda: not connections._attempts)
+    answers.clear()
+    clock.now += module.AGAIN_SECONDS + 1
+    with pytest.raises(StepError, match="no answer"):
+        connections.opened(HOST)
+    _wait_for(lambda: not connections._attempts)
+    assert connections.opened(HOST) is connections.to(HOST)
+
+
+def _wait_for(holds: Callable[[], bool]) -> None:
+    """Wait until another thread has done its work."""
+    wait.until(holds, 10, lambda: AssertionError("the other thread does not end"), pause=0.01)
 
 
 def test_connections_do_not_share_what_fabric_changes() -> None:

@@ -1,5 +1,6 @@
 """Asking all hosts for the status, on a cluster in memory."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,19 @@ def test_machines_get_times_in_iso_and_sizes_in_bytes(given: Settings, hosts: Ho
     """The JSON has no value that a JSON reader would not know, and no chain of a certificate."""
     facts = summary.as_json(observed(given, hosts))
     server = {"user": "ada", "node": WORKER1, "state": "running", "memory": len(WORKER1)}
-    assert facts["servers"] == [server | {"since": "2026-11-15T10:00:02+00:00"}]
+    assert facts["servers"] == [server | {"since": "2026-11-15T10:00:02+00:00", "is_known": True}]
     assert facts["images"][0]["nodes"][WORKER1] == {"id": "sha256:nb", "as_wanted": True}
     assert set(facts["certificate"]) == {"names", "issuer", "not_after", "days_left", "due", "failed_renewals"}
     assert ServerStatus.__dataclass_fields__.keys() == facts["servers"][0].keys()
+
+
+def test_what_the_hub_tells_of_servers_is_shown(given: Settings, hosts: Hosts) -> None:
+    """A server that it does not know, and a node that refuses them; a hub that tells nothing is one that starts."""
+    told = {"unknown": ["jupyterhub-ada"], "avoided": [{"host": WORKER2, "why": "no space left", "until": 1795910400.0}]}
+    ask = "docker exec c1 cat /run/swarmhub/servers.json"
+    hosts[MANAGER].commands[ask] = Output(0, json.dumps(told), "")
+    found = observed(given, hosts)
+    assert ([one.is_known for one in found.servers], [one.host for one in found.avoided]) == ([False], [WORKER2])
+    assert summary.as_json(found)["avoided"][0]["until"] == "2026-11-29T00:00:00+00:00"
+    hosts[MANAGER].commands[ask] = Output(1, "", "No such file or directory")
+    assert observed(given, hosts).avoided == ()

@@ -15,7 +15,7 @@ from swarmhub.errors import StepError
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
 from swarmhub.status import screen
-from swarmhub.status.summary import Image, NodeStatus, ServerStatus, ServiceStatus, Status
+from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
@@ -150,6 +150,14 @@ def test_a_proxy_of_its_own_has_a_line_of_its_own() -> None:
         (held(StepError(WORKER1, "away", "Look")), ("?", screen.BAD)),
         (held(Held("sha256:" + "b" * 64, frozenset())), ("bbbbbbbbbbbb, another", screen.WARN)),
         (replace(STATUS, servers=(replace(STATUS.servers[0], state="starting"),)), ("starting", screen.WARN)),
+        (replace(STATUS, servers=(replace(STATUS.servers[0], is_known=False),)), ("unknown to the hub", screen.BAD)),
+        (
+            replace(STATUS, avoided=(AvoidedNode(WORKER1, "no space left", NOW),)),
+            (
+                f"{WORKER1} refuses servers: no space left. The hub starts them elsewhere until {NOW.astimezone():%H:%M}.",
+                screen.BAD,
+            ),
+        ),
     ],
 )
 def test_what_is_wrong_is_coloured(status: Status, alarm: tuple[str, str]) -> None:

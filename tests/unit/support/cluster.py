@@ -1,6 +1,5 @@
 """A cluster in memory, as its hosts answer when everything has been deployed."""
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +10,8 @@ from pydantic import SecretStr
 from hub.shared import services
 from swarmhub.certificate.certs import parse
 from swarmhub.engine import configs
+from swarmhub.engine.configs import StoredFile
+from swarmhub.engine.replicated import LABEL
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
@@ -59,7 +60,7 @@ Type = Callable[..., None]
 
 def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     """Return a service's spec as an engine answers it: with what it fills in by itself."""
-    kept = copy.deepcopy(spec)
+    kept: dict[str, Any] = configs.bare(spec)
     template = kept["TaskTemplate"]
     template |= {"Resources": {}, "ForceUpdate": 0, "Runtime": "container"}
     template["RestartPolicy"]["MaxAttempts"] = 0
@@ -72,6 +73,15 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     for config in {"UpdateConfig", "RollbackConfig"} & {*kept}:
         kept[config]["MaxFailureRatio"] = 0
     return kept
+
+
+def stored(*specs: dict[str, Any]) -> dict[str, StoredFile]:
+    """Return the files of services of these specs, as the swarm keeps them."""
+    return {
+        one["ConfigName"]: StoredFile(f"id-of-{one['ConfigName']}", one["File"]["Name"], one["Data"])
+        for spec in specs
+        for one in configs.references(spec)
+    }
 
 
 HUB = "jupyterhub"
@@ -97,6 +107,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
         "GET /swarm": {"ID": "cluster"},
         "GET /networks": [_network(settings)],
         "GET /services": [],
+        "GET /containers/json": [],
         f"GET /volumes/{settings.volume.name}": {"Name": settings.volume.name, "Driver": "local", "Options": None},
         f"GET /images/{tag}/json": {"Id": "sha256:hub"},
         "GET /secrets": [{"ID": id_, "Spec": {"Name": secret}} for secret, id_ in ids.items()],
@@ -110,6 +121,7 @@ def deployed(settings: Settings, authority: Authority, secrets: Secrets = SECRET
     }
     first = releases.draft(settings, kept, parts, ())
     configs.create(hosts[MANAGER], f"{name}-release-1", {releases.LABEL: name}, asdict(first))
+    configs.ensure(hosts[MANAGER], spec, {LABEL: name})
     hosts[MANAGER].engine.requests.clear()
     live = f"/etc/letsencrypt/live/{settings.hub.domain}/fullchain.pem"
     renewal = f"/etc/letsencrypt/renewal/{settings.hub.domain}.conf"

@@ -59,10 +59,14 @@ class FakeConfigs:
 
     def _get(self, request: Request) -> Json:
         if request.path == "/configs":
-            (label,) = request.params.get("filters", {}).get("label", [""])
-            name, _, value = label.partition("=")
-            labels = ((one, one["Spec"]["Labels"]) for one in self.kept.values())
-            return [one for one, has in labels if not label or (has.get(name) == value if value else name in has)]
+            filters = request.params.get("filters", {})
+            wanted = [label.partition("=")[::2] for label in filters.get("label", [])]
+            begins = tuple(filters.get("name", [""]))
+            named = [one for one in self.kept.values() if one["Spec"]["Name"].startswith(begins)]
+            labels = ((one, one["Spec"]["Labels"]) for one in named)
+            return [
+                one for one, has in labels if all(has.get(name) == value if value else name in has for name, value in wanted)
+            ]
         return self._one(request)
 
     def _post(self, request: Request) -> Json:

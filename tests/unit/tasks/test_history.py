@@ -35,7 +35,7 @@ def held(hosts: Hosts) -> Iterator[Lease]:
 
 def entries(hosts: Hosts) -> list[tuple[str, str]]:
     """Return who did what, and how that ended."""
-    return [(entry.command, entry.ended) for entry in history.observe(hosts[MANAGER])]
+    return [(entry.command, entry.ended) for entry in history.observe(hosts[MANAGER], "jupyterhub")]
 
 
 def test_a_run_is_in_the_history_when_it_has_ended(type_: Type, hosts: Hosts) -> None:
@@ -74,7 +74,7 @@ def test_the_history_is_told_with_who_is_at_it(type_: Type, held: Lease, capsys:
 def test_the_history_for_machines_is_json(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """Every entry with all its fields."""
     entry = history.Entry(NOW.isoformat(), 1.5, "ada@desk", "", "deploy", ("create x on y",), "done")
-    history.write(hosts[MANAGER], entry)
+    history.write(hosts[MANAGER], "jupyterhub", entry)
     type_("history", json=True)
     assert json.loads(capsys.readouterr().out) == [asdict(entry) | {"changes": ["create x on y"]}]
 

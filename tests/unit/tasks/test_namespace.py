@@ -66,3 +66,9 @@ def test_what_stops_notebooks_is_asked_for_by_a_flag() -> None:
     """Replacing the network in use takes a flag, which is off unless it is typed, and is explained."""
     (flag,) = [argument for argument in ns["network"].get_arguments() if argument.name == "recreate"]
     assert (flag.default, "services" in str(flag.help)) == (False, True)
+
+
+def test_no_flag_of_a_step_has_a_short_form() -> None:
+    """`fab -d deploy` and `fab deploy -d` are the same: Fabric's own short flags mean what they mean everywhere."""
+    steps = (task for task in every(ns).values() if isinstance(task, Step))
+    assert [name for task in steps for one in task.get_arguments() for name in one.names if len(name) == 1] == []

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from hub.shared.settings import FILE
+from swarmhub.engine import configs
 from swarmhub.engine.removal import Thing
 from swarmhub.host import Output
 from swarmhub.teardown import leftovers
@@ -25,12 +27,22 @@ SERVICE = {"swarmhub.service": HUB}
         ({"swarmhub.service": "another-hub"}, False),
         ({"swarmhub.home": "another-hub", "swarmhub.user": "ada"}, False),
         ({"swarmhub.notebooks": "another-hub"}, False),
+        ({"swarmhub.release": HUB}, True),
+        ({"swarmhub.release": f"{HUB}-two"}, False),
+        ({"swarmhub.history": HUB}, True),
+        ({"swarmhub.history": f"{HUB}-two"}, False),
         ({"swarmhub.lock": "x", "swarmhub.lock.at": "y"}, False),
     ],
 )
 def test_labels_tell_whose_it_is(labels: dict[str, str] | None, ours: bool) -> None:
     """All that swarmhub labels is ours, but another hub's things, and the lock, which the run gives back itself."""
     assert leftovers.is_ours(labels, HUB) is ours
+
+
+def test_what_is_nobodys_stays_for_the_last_hub() -> None:
+    """An entry of the history that an older swarmhub has written may be the other hub's."""
+    assert not leftovers.is_ours({"swarmhub.history": "entry"}, HUB, is_alone=False)
+    assert leftovers.is_ours({"swarmhub.history": HUB}, HUB, is_alone=False)
 
 
 def listed(id_: str, name: str, labels: dict[str, str] | None = None, network: str = "") -> dict[str, Any]:
@@ -65,21 +77,29 @@ def test_the_swarm_is_asked_for_what_is_ours() -> None:
     assert found.configs == (Thing("history", "/configs/c1"),)
     assert found.homes == (Thing("home-ada", "/configs/c3"),)
     assert found.networks == (Thing("network jupyter-proxy", "/networks/net-proxy"),)
-    assert (found.shared, found.strangers) == ({"jupyter": ("registry",)}, frozenset({"s3", "s4"}))
+    assert (found.shared, found.others) == ({"jupyter": ("registry",)}, leftovers.Others(frozenset({"s3", "s4"})))
     assert found.labels == {"n2": ("swarmhub.waits",)}
 
 
-def test_labels_that_another_hub_needs_stay() -> None:
+@pytest.mark.parametrize("is_file", [True, False], ids=["in a file", "of an earlier release"])
+def test_labels_that_another_hub_needs_stay(is_file: bool) -> None:
     """Its servers would find no node any more."""
-    pinned = f"quay.io/x@sha256:{'b' * 64}"
-    environment = [f'SWARMHUB_SETTINGS={{"notebook":{{"image":"{pinned}"}}}}']
+    handed = f'{{"notebook":{{"image":"quay.io/x@sha256:{"b" * 64}"}}}}'
+    file = configs.reference(str(FILE), "other-settings", handed)
     other = listed("s2", "other", {"swarmhub.service": "other"})
-    other["Spec"]["TaskTemplate"]["ContainerSpec"] = {"Env": environment}
-    labels = {"swarmhub.image.aaaaaaaaaaaa": "held", "swarmhub.image.bbbbbbbbbbbb": "held"}
+    other["Spec"]["TaskTemplate"]["ContainerSpec"] = (
+        {"Configs": [file]} if is_file else {"Env": [f"SWARMHUB_SETTINGS={handed}"]}
+    )
+    manager = FakeHost()
+    configs.ensure(manager, other["Spec"], {"swarmhub.service": "other"})
+    other["Spec"] = configs.bare(other["Spec"])
+    labels = {f"swarmhub.image.{image}": "held" for image in ("aaaaaaaaaaaa", "bbbbbbbbbbbb")}
+    labels |= {"swarmhub.host": "worker2.example.org", "swarmhub.waits": "image"}
     answers = {"GET /services": [other], "GET /nodes": [{"ID": "n2", "Spec": {"Labels": labels}}]}
-    answers |= {f"GET /{kind}": [] for kind in ("secrets", "configs", "networks")}
-    found = leftovers.observe_cluster(FakeHost(answers=answers), settings())
+    manager.engine.answers |= answers | {f"GET /{kind}": [] for kind in ("secrets", "networks")}
+    found = leftovers.observe_cluster(manager, settings())
     assert found.labels == {"n2": ("swarmhub.image.aaaaaaaaaaaa",)}
+    assert (found.others.hubs, found.others.images) == (frozenset({"other"}), frozenset({"bbbbbbbbbbbb"}))
 
 
 def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -92,10 +112,17 @@ def container(id_: str, image_id: str, **labels: str) -> dict[str, Any]:
     return {"Id": id_, "Names": [f"/{id_}"], "ImageID": image_id, "Labels": labels}
 
 
-def on_node(name: str, images: Any = (), containers: Any = (), volumes: Any = None) -> leftovers.OnNode:
+def on_node(
+    name: str,
+    images: Any = (),
+    containers: Any = (),
+    volumes: Any = None,
+    others: leftovers.Others | None = None,
+    **given: Any,
+) -> leftovers.OnNode:
     """Return what a node with these images keeps of ours."""
     answers = {"GET /images/json": images, "GET /containers/json": containers, "GET /volumes": {"Volumes": volumes}}
-    return leftovers.observe_node(FakeHost(name, answers), settings(), frozenset({"s3"}))
+    return leftovers.observe_node(FakeHost(name, answers), settings(**given), others or leftovers.Others(frozenset({"s3"})))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +165,54 @@ def test_an_image_that_others_use_stays(user: Any, stays: bool) -> None:
     assert (found.in_use, len(found.images)) == (((NOTEBOOK,), 0) if stays else ((), 1))
 
 
+@pytest.mark.parametrize(
+    ("one", "goes"),
+    [
+        (image("i", NOTEBOOK, digests=(f"quay.io/jupyter/base-notebook@sha256:{'b' * 64}",)), False),
+        (image("i", NOTEBOOK, digests=(f"quay.io/jupyter/base-notebook@sha256:{'a' * 64}",)), True),
+        (image(f"sha256:{'b' * 64}", NOTEBOOK), False),
+        (image(f"sha256:{'b' * 64}", digests=("quay.io/jupyter/base-notebook@sha256:e",)), False),
+        (image("i", "debian:trixie-slim"), False),
+        (image("i", "certbot/certbot:v5.1.0"), False),
+        (image("i", f"{HUB}:0123456789ab"), True),
+    ],
+    ids=["its servers'", "our servers'", "its servers', by id", "its servers', untagged", "base", "certbot", "our hub's"],
+)
+def test_an_image_that_another_hub_needs_stays(one: Any, goes: bool) -> None:
+    """Its servers run it, or it is built on it or asks for its certificate with it, though no container does just now."""
+    other = leftovers.Others(frozenset({"s3"}), hubs=frozenset({"other"}), images=frozenset({"b" * 12}))
+    assert bool(on_node(MANAGER, [one], others=other).images) is goes
+
+
+def test_an_image_that_two_hubs_have_built_loses_one_name() -> None:
+    """What the other hub runs stays by the other hub's name for it."""
+    used = container("task", "i", **{leftovers.SERVICE_ID: "s3"})
+    names = [f"{HUB}{end}:0123456789ab" for end in ("", "-two")]
+    found = on_node(MANAGER, [image("i", *names), image("j", "x:1")], [used])
+    assert ([one.path for one in found.images], found.in_use) == ([f"/images/{names[0]}"], ())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [(f"{HUB}:0123456789ab",), (f"{HUB}:0123456789ab", f"{HUB}:ba9876543210"), (NOTEBOOK, "theirs:1")],
+    ids=["one name", "names of ours only", "a name that we have not built"],
+)
+def test_an_image_in_use_keeps_its_last_name(names: tuple[str, ...]) -> None:
+    """And a notebook's keeps all of them: by its name, others find it."""
+    used = container("task", "i", **{leftovers.SERVICE_ID: "s3"})
+    found = on_node(MANAGER, [image("i", *names)], [used])
+    assert (found.images, found.in_use) == ((), tuple(name for name in names if name != "theirs:1"))
+
+
+def test_a_certificate_that_another_hub_serves_stays() -> None:
+    """Two hubs of one domain differ in their ports."""
+    commands = {"ls /etc/letsencrypt/renewal": Output(0, f"{DOMAIN}.conf\n", "")}
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    for folder in (f"live/{DOMAIN}", f"own/{DOMAIN}/current"):
+        other = leftovers.Others(environments=({"SSL_CERT": f"/etc/letsencrypt/{folder}/fullchain.pem"},))
+        assert leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), other).certificate == ()
+
+
 def test_a_tool_that_was_left_is_ours() -> None:
     """A certbot that a Ctrl-C has left, and no task of a service."""
     containers = [container("certbot", "i", swarmhub="certs"), container("task", "i", **{leftovers.SERVICE_ID: "s1"} | SERVICE)]
@@ -163,6 +238,13 @@ def test_homes_are_told_from_other_volumes() -> None:
     assert found.volumes == ()
 
 
+def test_homes_that_somebody_else_has_made_are_not_ours_to_remove() -> None:
+    """They have no label, and settings that name them change nothing about that."""
+    home = {"name": "jupyterhub-user-{username}"}
+    found = on_node(WORKER1, volumes=[{"Name": "jupyterhub-user-ada", "Labels": None}], home=home)
+    assert (found.homes, found.volumes, found.by_hand) == ((), (), ("jupyterhub-user-ada",))
+
+
 @pytest.mark.parametrize(
     ("renewals", "own", "exists", "paths"),
     [
@@ -173,7 +255,7 @@ def test_homes_are_told_from_other_volumes() -> None:
             f"{DOMAIN}.conf\nwww.example.org.conf\n",
             "",
             True,
-            (f"/live/{DOMAIN}", f"/archive/{DOMAIN}", f"/renewal/{DOMAIN}.conf"),
+            (f"/live/{DOMAIN}", f"/archive/{DOMAIN}", f"/renewal/{DOMAIN}.conf", f"/swarmhub-renewal-{HUB}.json"),
         ),
         ("www.example.org.conf\n", "", True, ()),
         ("", f"{DOMAIN}\n", True, ("",)),
@@ -191,5 +273,5 @@ def test_other_domains_keep_their_certificates(renewals: str, own: str, exists: 
         "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
     }
     answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
-    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), frozenset())
+    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), leftovers.Others())
     assert found.certificate == tuple(f"/etc/letsencrypt{path}" for path in paths)

@@ -10,7 +10,7 @@ from swarmhub.errors import StepError, UsageError
 from swarmhub.host import EngineError, Output
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.teardown import teardown
-from swarmhub.teardown.leftovers import OnCluster, OnNode
+from swarmhub.teardown.leftovers import OnCluster, OnNode, Others
 from tests.unit.support.fakes import MANAGER, WORKER1, Clock, FakeHost, FakeProgress, in_turn, settings
 from tests.unit.support.swarms import notebook
 
@@ -25,7 +25,7 @@ CLUSTER = OnCluster(
     networks=(Thing("network jupyter", "/networks/net"),),
     shared={},
     labels={"n2": ("swarmhub.waits",)},
-    strangers=frozenset(),
+    others=Others(),
 )
 EMPTY = OnNode((), (), (), (), (), (), ())
 HOMES = tuple(Thing(f"home-{user}", f"/volumes/home-{user}") for user in ("ada", "grace", "knuth"))
@@ -39,7 +39,7 @@ NODES = {
     ),
     WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",), homes=HOMES),
 }
-NOTHING = OnCluster((), (), (), (), (), {}, {}, frozenset())
+NOTHING = OnCluster((), (), (), (), (), {}, {}, Others())
 
 
 def planned(cluster: OnCluster = CLUSTER, nodes: Any = NODES, *, with_data: bool = False) -> Plan:
@@ -99,6 +99,14 @@ def test_what_stays_is_said_with_how_to_remove_it() -> None:
         f"notebook:1 on {WORKER1}: other containers use them",
         "the swarm; to end it, on each node: docker swarm leave --force",
     ]
+
+
+def test_homes_that_were_made_by_hand_stay_and_are_named() -> None:
+    """Also where the data go."""
+    nodes = {WORKER1: replace(EMPTY, by_hand=("jupyterhub-user-ada",))}
+    line = f"1 home (jupyterhub-user-ada) on {WORKER1}: made by hand, before this hub; to remove one: docker volume rm NAME"
+    assert line in teardown.kept(settings(), CLUSTER, nodes, with_data=True)
+    assert "jupyterhub-user-ada" not in str([change.what for change in planned(CLUSTER, nodes, with_data=True).changes])
 
 
 def test_where_nothing_is_left_there_is_nothing_to_do() -> None:

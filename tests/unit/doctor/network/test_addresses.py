@@ -33,3 +33,10 @@ def test_remedy_is_a_larger_subnet_or_no_vips() -> None:
     with_vips = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, VIP, MANAGER)
     without = addresses.judge(Use("10.0.1.0/24", 0, 0), 300, 3, DNSRR, MANAGER)
     assert ("dnsrr" in with_vips.remedy, "dnsrr" in without.remedy) == (True, False)
+
+
+@pytest.mark.parametrize(("taken", "room"), [(249, "2 more servers,"), (250, "1 more server,")])
+def test_the_room_is_told_in_words(taken: int, room: str) -> None:
+    """With those of the list who have no server now."""
+    found = addresses.judge(Use("10.0.1.0/24", taken, 7), 10, 3, DNSRR, MANAGER)
+    assert found.text == f"10.0.1.0/24 has room for {room} 3 of 10 users have none now"

@@ -8,9 +8,8 @@ import pytest
 
 from hub.check import __main__ as check
 from hub.check.origins import Origins
-from swarmhub.settings import handed
-from tests.unit.hub.config.test_configure import ENVIRON, IMAGE
-from tests.unit.support.fakes import NOTEBOOK, settings
+from hub.shared import settings
+from tests.unit.hub.config.test_configure import ENVIRON, hand
 
 
 @pytest.fixture
@@ -25,9 +24,8 @@ def problems(tmp_path: Path) -> Any:
     def find(files: dict[str, str] | None = None, *, access: Any = None, variables: Any = None, **jupyterhub: Any) -> list[str]:
         for name, text in (files or {}).items():
             (conf / name).write_text(text)
-        document = handed.document(settings(jupyterhub=jupyterhub, access=access or {}), {NOTEBOOK: IMAGE})
-        environ = ENVIRON | {"SWARMHUB_SETTINGS": document} | (variables or {})
-        return check.check(Origins(conf, environ), environ=environ, secrets=tmp_path, userlist=tmp_path / "userlist")
+        file, environ = hand(tmp_path, jupyterhub=jupyterhub, access=access or {}), ENVIRON | (variables or {})
+        return check.check(Origins(conf, file), environ=environ, secrets=tmp_path, userlist=tmp_path / "userlist")
 
     return find
 
@@ -117,7 +115,7 @@ def test_no_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     problems = ["it is first\nsecond", "not the str " + repr("first\nsecond"), "got 5: firs..."]
     monkeypatch.setattr(check, "check", lambda _: problems)
     monkeypatch.setattr(check, "SECRETS", tmp_path)
-    monkeypatch.setenv("SWARMHUB_SETTINGS", ENVIRON["SWARMHUB_SETTINGS"])
+    monkeypatch.setattr(settings, "FILE", hand(tmp_path))
     assert check.main() == 1
     told = ["it is <TOKEN>", "not the str '<TOKEN>'", "got 5: <TOKEN>"]
     assert capsys.readouterr().out == json.dumps({"problems": told}) + "\n"

@@ -1,5 +1,6 @@
-"""JupyterHub's configuration, made of the service's environment and secrets."""
+"""JupyterHub's configuration, made of the service's settings, environment and secrets."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,6 @@ ENVIRON = {
     "SSL_KEY": "/etc/letsencrypt/live/hub.example.org/privkey.pem",
     "SSL_CERT": "/etc/letsencrypt/live/hub.example.org/fullchain.pem",
     "DOCKER_NETWORK_NAME": "jupyter",
-    "SWARMHUB_SETTINGS": handed.document(settings(), {NOTEBOOK: IMAGE}),
     "DOCKER_SERVICE_NAME": "jupyterhub",
     "DOCKER_ENDPOINT_MODE": "vip",
     "GITHUB_URL": "https://github.com",
@@ -46,13 +46,21 @@ def inside(tmp_path: Path) -> Path:
     (tmp_path / "userlist").write_text("ada admin\ngrace\n")
     (tmp_path / "GITHUB_CLIENT_ID").write_text("an-id")
     (tmp_path / "GITHUB_CLIENT_SECRET").write_text("hush")
+    hand(tmp_path)
     return tmp_path
 
 
-def configured(inside: Path, **environ: str) -> Any:
+def hand(inside: Path, **tables: Any) -> Path:
+    """Write the file with the settings that the hub is handed."""
+    file = inside / "settings.json"
+    file.write_text(handed.document(settings(**tables), {NOTEBOOK: IMAGE}))
+    return file
+
+
+def configured(inside: Path, environ: Mapping[str, str] = ENVIRON, **paths: Any) -> Any:
     """Return the configuration that JupyterHub would get."""
     c = Config()
-    configure(c, environ=ENVIRON | environ, secrets=inside, userlist=inside / "userlist")
+    configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", handed=inside / "settings.json", **paths)
     return c
 
 
@@ -95,7 +103,7 @@ def test_the_hub_is_configured_as_the_deployment_decides(inside: Path, section: 
 
 def test_users_have_domains_where_the_deployment_gives_them(inside: Path) -> None:
     """Below the public address; with cookies that no page below the hub's domain can set for it."""
-    hub = JupyterHub(config=configured(inside, SUBDOMAIN_HOST="https://hub.example.org:8443"))
+    hub = JupyterHub(config=configured(inside, ENVIRON | {"SUBDOMAIN_HOST": "https://hub.example.org:8443"}))
     assert (hub.subdomain_host, hub.public_url) == ("https://hub.example.org:8443", "https://hub.example.org:8443/")
     assert hub.cookie_host_prefix_enabled is True
     assert {"subdomain_host", "cookie_host_prefix_enabled"} & set(configured(inside).JupyterHub) == set()
@@ -103,7 +111,7 @@ def test_users_have_domains_where_the_deployment_gives_them(inside: Path) -> Non
 
 def test_every_user_is_one_label_below_the_domain(inside: Path) -> None:
     """As a wildcard certificate covers them: whatever providers call people, nobody is someone else's or a service's domain."""
-    hub = JupyterHub(config=configured(inside, SUBDOMAIN_HOST="https://hub.example.org"))
+    hub = JupyterHub(config=configured(inside, ENVIRON | {"SUBDOMAIN_HOST": "https://hub.example.org"}))
     users = ["ada", "ada_corp", "ada-corp", "ada.corp", "ada@corp", "12345", "smoke--1", "u-ada--1234567", "ada--service"]
     domains = [hub.subdomain_hook(user, hub.domain, kind="user") for user in users]
     domains.append(hub.subdomain_hook("ada", hub.domain, kind="service"))
@@ -114,16 +122,16 @@ def test_every_user_is_one_label_below_the_domain(inside: Path) -> None:
 
 def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
     """The spawner has the Swarm config that the servers get, and its folder is in their environment."""
-    c, mounted = Config(), ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
-    configure(c, environ=ENVIRON, secrets=inside, userlist=inside / "userlist", mounted=mounted)
+    mounted = ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
+    c = configured(inside, mounted=mounted)
     assert c.SwarmSpawner.configs == [mounted]
     assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
 
 
 def test_named_servers_are_allowed_where_there_may_be_some(inside: Path) -> None:
     """JupyterHub takes 0 for "without limit"; hosts.toml means none."""
-    document = handed.document(settings(limits={"named_servers": 2}), {NOTEBOOK: IMAGE})
-    c = configured(inside, SWARMHUB_SETTINGS=document)
+    hand(inside, limits={"named_servers": 2})
+    c = configured(inside)
     assert (c.JupyterHub.allow_named_servers, c.JupyterHub.named_server_limit_per_user) == (True, 2)
 
 
@@ -132,9 +140,8 @@ def test_what_hosts_toml_and_conf_d_add_has_the_last_word(inside: Path) -> None:
     tables = {"Spawner": {"start_timeout": 200, "http_timeout": 200}}
     (inside / "conf.d").mkdir()
     (inside / "conf.d" / "10.py").write_text("c.Spawner.http_timeout += 1\n")
-    c, document = Config(), handed.document(settings(jupyterhub=tables), {NOTEBOOK: IMAGE})
-    environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
-    configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", conf=inside / "conf.d")
+    hand(inside, jupyterhub=tables)
+    c = configured(inside, conf=inside / "conf.d")
     assert (c.Spawner.start_timeout, c.Spawner.http_timeout) == (200, 201)
 
 
@@ -146,9 +153,8 @@ def test_the_pages_of_hosts_toml_and_conf_d_have_the_last_word(inside: Path) -> 
         "c.JupyterHub.template_vars['page_about'] = 'of conf.d'\nc.JupyterHub.logo_file = '/conf.svg'\n"
     )
     (inside / "logo.svg").write_text("ours")
-    document = handed.document(settings(jupyterhub=tables, page={"name": "Physics"}), {NOTEBOOK: IMAGE})
-    c, environ = Config(), ENVIRON | {"SWARMHUB_SETTINGS": document}
-    configure(c, environ=environ, secrets=inside, userlist=inside / "userlist", conf=inside / "conf.d", logo=inside)
+    hand(inside, jupyterhub=tables, page={"name": "Physics"})
+    c = configured(inside, conf=inside / "conf.d", logo=inside)
     said = c.JupyterHub.template_vars
     assert (said["announcement"], said["page_about"], said["page_name"]) == ("<b>theirs</b>", "of conf.d", "Physics")
     assert (c.JupyterHub.logo_file, c.JupyterHub.template_paths) == ("/conf.svg", ["/theirs", str(TEMPLATES)])
@@ -168,7 +174,7 @@ def test_only_known_options_are_set(inside: Path) -> None:
 
 def test_the_authenticator_is_githubs_and_the_spawner_swarms(inside: Path) -> None:
     """The classes that the sections configure; they accept the values: a wrong type would end the hub at its start."""
-    c = configured(inside, DOCKER_SERVICE_NAME="hub", DOCKER_ENDPOINT_MODE="dnsrr")
+    c = configured(inside, ENVIRON | {"DOCKER_SERVICE_NAME": "hub", "DOCKER_ENDPOINT_MODE": "dnsrr"})
     hub = JupyterHub(config=c)
     assert issubclass(hub.authenticator_class, GitHubOAuthenticator)
     assert issubclass(hub.spawner_class, SwarmSpawner)
@@ -190,7 +196,7 @@ def test_what_is_missing_ends_the_start(inside: Path) -> None:
     for name in ENVIRON:
         environ = {key: value for key, value in ENVIRON.items() if key != name}
         with pytest.raises(KeyError, match=name):
-            configure(Config(), environ=environ, secrets=inside, userlist=inside / "userlist")
+            configured(inside, environ)
     (inside / "GITHUB_CLIENT_SECRET").unlink()
     with pytest.raises(FileNotFoundError, match="GITHUB_CLIENT_SECRET"):
         configured(inside)
@@ -214,11 +220,8 @@ def kept(inside: Path, current: str, let_in: str) -> Any:
     folder.mkdir(parents=True)
     (folder / listed.CURRENT).write_text(current)
     (folder / listed.LET_IN).write_text(let_in)
-    c = Config()
-    document = handed.document(settings(groups={"gpu": ["ada", "grace"]}), {NOTEBOOK: IMAGE})
-    environ = ENVIRON | {"SWARMHUB_SETTINGS": document}
-    configure(c, environ=environ, data=inside / "data", secrets=inside, userlist=inside / "userlist")
-    return c
+    hand(inside, groups={"gpu": ["ada", "grace"]})
+    return configured(inside, data=inside / "data")
 
 
 def test_the_list_that_is_kept_counts(inside: Path) -> None:

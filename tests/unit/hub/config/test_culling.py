@@ -15,31 +15,31 @@ from tests.unit.support.fakes import NOTEBOOK, settings
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def environ(**table: Any) -> dict[str, str]:
-    """Return what the hub's service is handed."""
-    return {"SWARMHUB_SETTINGS": handed.document(settings(culling=table), {NOTEBOOK: NOTEBOOK})}
-
-
 def configured(**table: Any) -> Any:
     """Return JupyterHub's configuration."""
     c = Config()
     c.JupyterHub.services, c.JupyterHub.load_roles = [], []
-    culling.configure(c, environ(**table), Path("/data/jupyterhub.sqlite"))
+    culling.configure(c, handed.tables(settings(culling=table))["culling"], Path("/data/jupyterhub.sqlite"))
     return c.JupyterHub
+
+
+def culler(folder: Path, **table: Any) -> Any:
+    """Return the culler's configuration: what its process makes of the hub's file and of what it is handed on."""
+    c, file = Config(), folder / "settings.json"
+    file.write_text(handed.document(settings(culling=table), {NOTEBOOK: NOTEBOOK}))
+    culling.configure_culler(c, configured(**table).services[0]["environment"], file)
+    return c.IdleCuller
 
 
 def is_due(
     tmp_path: Path, idle: float, age: float = 3600, user: str = "grace", server: str = "", **table: Any
 ) -> tuple[bool, float]:
     """Return whether a server is culled that has been idle and has run for so many seconds, and the limit given."""
-    handed_on = configured(**table).services[0]["environment"] | {culling.DATABASE: str(tmp_path / "hub.sqlite")}
-    c = Config()
-    culling.configure_culler(c, handed_on)
     model = {"name": server, "full_name": f"{user}/{server}", "started": (NOW - timedelta(seconds=age)).isoformat()}
     arbiter = culling.arbiter(
         settings(culling=table).culling.model_dump(exclude_none=True), tmp_path / "hub.sqlite", lambda: NOW
     )
-    limit = c.IdleCuller.timeout
+    limit = culler(tmp_path, **table).timeout
     return arbiter(inactive=timedelta(seconds=idle), inactive_limit=limit, server=model), limit
 
 
@@ -57,13 +57,11 @@ def test_the_culler_is_a_service_with_no_more_than_its_role() -> None:
     assert (off.services, off.load_roles) == ([], [])
 
 
-def test_the_culler_does_what_hosts_toml_says() -> None:
+def test_the_culler_does_what_hosts_toml_says(tmp_path: Path) -> None:
     """Its own process reads the times, in seconds."""
-    c = Config()
-    handed_on = configured(idle="2h", every="5m", remove_named=True).services[0]["environment"]
-    culling.configure_culler(c, handed_on)
-    assert c.IdleCuller.url == "http://127.0.0.1:8081/hub/api"
-    assert (c.IdleCuller.timeout, c.IdleCuller.cull_every, c.IdleCuller.remove_named_servers) == (7200, 300, True)
+    c = culler(tmp_path, idle="2h", every="5m", remove_named=True)
+    assert c.url == "http://127.0.0.1:8081/hub/api"
+    assert (c.timeout, c.cull_every, c.remove_named_servers) == (7200, 300, True)
 
 
 @pytest.mark.parametrize(

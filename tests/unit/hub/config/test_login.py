@@ -115,6 +115,14 @@ def test_a_member_gets_in_while_the_provider_says_so(folder: Path) -> None:
     assert not enter(restarted, "linus")
 
 
+def test_the_lists_are_not_read_for_each_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub adds all whom its database knows when it starts: with 5,000, that took minutes."""
+    kind = authenticator(folder)
+    monkeypatch.setattr(listed, "load", lambda *_: pytest.fail("the lists were read"))
+    kind.add_user(SimpleNamespace(name="linus"))
+    assert "linus" in kind.allowed_users
+
+
 def test_who_is_listed_is_no_member(folder: Path) -> None:
     """Only who gets in by the provider alone is kept as such."""
     kind = authenticator(folder, members=("grace", "linus"))
@@ -166,3 +174,17 @@ def test_the_handed_settings_are_enough() -> None:
     tables = handed.tables(settings())
     assert set(tables["access"]) == {"provider", "organizations", "teams", "console", "options"}
     assert tables["notebook"]["image"] == NOTEBOOK
+
+
+def test_who_a_hook_turns_away_is_remembered_nowhere(folder: Path) -> None:
+    """A hook of the operator's may say no after all."""
+    kind = authenticator(folder, members=("mary",))
+    kind.post_auth_hook = lambda *_: None
+    assert asyncio.run(kind.run_post_auth_hook(None, {"name": "mary"})) is None
+    assert "mary" not in listed.load(folder, "github").by_provider
+
+
+def test_who_is_refused_reads_what_to_do(folder: Path) -> None:
+    """Where the provider has words for it; one that has none is not given an option that it does not know."""
+    assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == login.REFUSED
+    assert "custom_403_message" not in configured(folder, "dummy").DummyAuthenticator

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.config import separate_proxy
 from hub.config.separate_proxy import SeparateProxy
 
 
@@ -30,6 +31,20 @@ def test_one_that_has_started_anew_is_told_the_routes(routes: tuple[str, ...], t
     proxy = Proxy(*routes)
     asyncio.run(proxy.check_running())
     assert proxy.told == told
+
+
+def test_one_that_does_not_answer_is_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address may be that of one that is gone, which refuses nothing: the look ends, and tells nobody the routes."""
+
+    class Silent(Proxy):
+        async def get_all_routes(self) -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {}
+
+    monkeypatch.setattr(separate_proxy, "ANSWER_SECONDS", 0.01)
+    proxy = Silent()
+    asyncio.run(asyncio.wait_for(proxy.check_running(), 5))
+    assert proxy.told == 0
 
 
 def test_the_hub_neither_starts_nor_ends_it() -> None:

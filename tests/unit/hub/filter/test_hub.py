@@ -19,9 +19,10 @@ from hub.config import extra
 from hub.config.servers import configure
 from hub.filter import policy, rules
 from hub.spawner import engine as start
-from hub.spawner import homes
-from hub.spawner import spawner as module
+from hub.spawner import follow, homes, starts
 from hub.spawner.spawner import SwarmSpawner
+from hub.spawner.starts import Nodes, Tasks
+from hub.spawner.sweep import Sweep
 from tests.unit.hub.asked import IMAGE, tables, task
 from tests.unit.hub.filter.engines import ADA, OTHERS, OURS, Engine, allowed, filtered, frames, ruled
 
@@ -37,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "a quota": {"home": {"quota": "5G"}},
     "a volume driver": {"home": {"driver": "glusterfs", "options": {"volname": "homes"}, "mount": "/home/jovyan/work"}},
     "a home for each profile": {"home": {"name": "{username}-{profile}"}, "profiles": [{"name": "Größer"}, {"name": "Small"}]},
+    "homes that were there before": {"home": {"name": "jupyterhub-user-{username}", "mount": "/home/jovyan/work"}},
     "a home for each server": {"home": {"name": "{username}-{servername}"}, "limits": {"named_servers": 1}},
     "a path": {"home": {"type": "path", "path": "/mnt/homes"}},
     "nfs": {"home": {"type": "nfs", "server": "files.example.org", "path": "/export/homes", "mount_options": "nfsvers=4.2"}},
@@ -97,8 +99,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def yes(where: tuple[str, int], path: str) -> bool:
         return True
 
-    monkeypatch.setattr(module, "TASK_SECONDS", 0.0)
-    monkeypatch.setattr(module, "answers", yes)
+    monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "answers", yes)
     monkeypatch.setattr(homes, "make_folder", lambda *_: None)
 
 
@@ -136,12 +138,14 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SwarmSpaw
 
         def make(engine: Engine, user: str = "ada", server: str = "", **given: Any) -> SwarmSpawner:
             handed = policy.document(allowed(**given))
-            socket = stack.enter_context(filtered(engine, rules.made(*policy.load({policy.VARIABLE: handed}))))
+            socket = stack.enter_context(filtered(engine, rules.made(*policy.load(handed))))
             monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
             c = Config()
             configure(c, tables(**given), ENVIRON, start.ensure_config("jupyterhub"))
             extra.apply(c, tables(**given)["jupyterhub"], Path())
             monkeypatch.setattr(SwarmSpawner, "_client", None)
+            monkeypatch.setattr(SwarmSpawner, "nodes", Nodes())
+            monkeypatch.setattr(SwarmSpawner, "_tasks", Tasks())
             monkeypatch.setattr(SwarmSpawner, "server", SimpleNamespace(base_url="/user/ada/"))
             monkeypatch.setattr(SwarmSpawner, "get_env", lambda _: {"JUPYTERHUB_API_TOKEN": "hush"})
             groups = [SimpleNamespace(name="staff")]
@@ -198,7 +202,7 @@ def test_a_home_is_recorded_and_its_record_taken_back(spawned: Spawned) -> None:
     with pytest.raises(SpawnException, match="No such image"):
         asyncio.run(spawned(engine).start())
     record = {"Name": "jupyterhub-home-ada", "Data": "e30=", "Labels": OF_HOME}
-    assert engine.bodies("POST /configs/create")[1:] == [record]
+    assert engine.bodies("POST /configs/create")[1:] == [record, record]  # the start is tried once more elsewhere
     assert [asked for asked, _ in engine.asked][-2:] == ["GET /services/s1", "DELETE /services/s1"]
     assert "DELETE /configs/c9" in [asked for asked, _ in engine.asked]
 
@@ -232,7 +236,7 @@ def test_the_last_words_of_a_server_are_read(spawned: Spawned) -> None:
 
 def test_a_full_network_is_found_out(spawned: Spawned, monkeypatch: pytest.MonkeyPatch) -> None:
     """The addresses of others count, too."""
-    monkeypatch.setattr(module, "ADDRESS_SECONDS", -1.0)
+    monkeypatch.setattr(follow, "ADDRESS_SECONDS", -1.0)
     engine = swarm({"GET /tasks": [task("new")]})
     with pytest.raises(SpawnException, match="network jupyter is full"):
         asyncio.run(spawned(engine).start())
@@ -259,3 +263,17 @@ def test_the_hub_waits_for_an_engine_through_the_filter(monkeypatch: pytest.Monk
         monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
         start.wait_until_it_answers(pause=0)
     assert len(engine.asked) == 4
+
+
+def test_the_servers_that_nobody_knows_are_found_and_removed(spawned: Spawned, tmp_path: Path) -> None:
+    """The question for all of the hub's servers is allowed."""
+    engine = swarm({"GET /services": [{**OURS, "CreatedAt": "2026-11-25T09:00:00Z"}]})
+    spawner = spawned(engine)
+    sweep = Sweep(spawner.docker, "jupyterhub", list, spawner.nodes, spawner.log, tmp_path / "servers.json")
+
+    async def twice() -> None:
+        await sweep.look()
+        await sweep.look()
+
+    asyncio.run(twice())
+    assert [asked for asked, _ in engine.asked][-2:] == ["GET /services/s1", "DELETE /services/s1"]

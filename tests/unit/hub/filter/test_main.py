@@ -1,6 +1,7 @@
 """The filter's start."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +21,11 @@ from tests.unit.hub.filter.engines import allowed
     ],
     ids=["none", "empty", "without keys", "an empty list", "an argument that docker-py does not know"],
 )
-def test_without_a_policy_it_does_not_start(
-    text: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_policy_it_does_not_start(text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says what is wrong."""
-    monkeypatch.delenv(policy.VARIABLE, raising=False)
+    file = tmp_path / "policies.json"
     if text is not None:
-        monkeypatch.setenv(policy.VARIABLE, text)
-    assert command.main() == 1
+        file.write_text(text)
+    assert command.main(file) == 1
     said = capsys.readouterr().err
-    assert (said.startswith("SWARMHUB_FILTER is no policy: "), said.count("\n")) == (True, 1)
+    assert (said.startswith(f"{file} is no policy: "), said.count("\n")) == (True, 1)

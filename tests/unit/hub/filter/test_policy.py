@@ -1,12 +1,12 @@
 """What the filter is handed: made from the settings, and read without guessing."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hub.filter import policy
-from hub.filter.policy import VARIABLE
 from tests.unit.hub.asked import IMAGE
 from tests.unit.hub.filter.engines import allowed
 
@@ -32,7 +32,7 @@ def test_a_policy_holds_what_any_server_may_have() -> None:
 def test_a_policy_is_handed_over_whole() -> None:
     """The same policy is the same text, which is no reason for an update."""
     text = policy.document(allowed(**GIVEN))
-    assert policy.document(*policy.load({VARIABLE: text})) == text
+    assert policy.document(*policy.load(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_no_policy_is_refused(key: str, value: Any, why: str) -> None:
     """A text where a list belongs would let its parts in; what was given is not shown."""
     given = json.loads(policy.document(allowed()))[0] | {key: value}
     with pytest.raises(ValueError, match=why) as told:
-        policy.load({VARIABLE: json.dumps([{name: one for name, one in given.items() if one is not None}])})
+        policy.load(json.dumps([{name: one for name, one in given.items() if one is not None}]))
     assert "hush" not in str(told.value)
 
 
@@ -72,7 +72,44 @@ def test_it_is_known_what_a_policy_still_allows(then: Any, now: Any, is_covered:
     assert policy.covers(allowed(**now), allowed(**then)) is is_covered
 
 
+@pytest.mark.parametrize(
+    ("field", "more"),
+    [
+        ("networks", ("jupyter", "other")),
+        ("images", (IMAGE, "x:1")),
+        ("profiles", ("Small", "GPU", "Large")),
+        ("generic_resources", ("NVIDIA-GPU", "FPGA")),
+        ("shared_memory", (2**26, 2**30, 2**31)),
+        ("labels", {"team": ("physics", "ml", "art")}),
+        ("labels", {"team": ("physics", "ml"), "room": ("1",)}),
+        ("node_labels", {"gpu": ("true", "false")}),
+        ("node_labels", {"gpu": ("true",), "rack": ("4",)}),
+        ("locked", False),
+    ],
+)
+def test_more_covers_less_and_less_does_not_cover_more(field: str, more: Any) -> None:
+    """Field by field: what one hub may ask for, and another may not, is not covered."""
+    less = allowed(**GIVEN)
+    grown = replace(less, **{field: more})
+    assert (policy.covers(grown, less), policy.covers(less, grown)) == (True, False)
+
+
+def test_a_volume_that_is_reserved_covers_less() -> None:
+    """No server may mount it any more."""
+    free, reserved = (replace(allowed(**GIVEN), reserved=volumes) for volumes in ((), ("jupyterhub-data",)))
+    assert (policy.covers(free, reserved), policy.covers(reserved, free)) == (True, False)
+
+
+@pytest.mark.parametrize("field", ["service", "home", "folders", "extra"])
+def test_what_cannot_be_compared_covers_nothing_else(field: str) -> None:
+    """Tables of hosts.toml are the same, or they are not."""
+    one = allowed(**GIVEN)
+    another: Any = "another"
+    other = replace(one, **{field: another})
+    assert (policy.covers(one, other), policy.covers(other, one), policy.covers(other, other)) == (False, False, True)
+
+
 def test_the_policy_of_an_earlier_release_is_read() -> None:
     """It stands alone, and in no list."""
     alone = json.dumps(json.loads(policy.document(allowed()))[0])
-    assert policy.load({VARIABLE: alone}) == (allowed(),)
+    assert policy.load(alone) == (allowed(),)

@@ -197,6 +197,17 @@ def test_the_engine_is_asked_in_the_filters_words() -> None:
     assert (call.owned, call.method) == (f"{VERSION}/services/{ADA}", "GET")
 
 
+@pytest.mark.parametrize("kind", ["tasks", "services"])
+def test_all_of_the_hubs_servers_are_asked_for_by_their_label(kind: str) -> None:
+    """Its own label, as a whole: by another hub's, or a part of it, others' would be seen."""
+    own = judged("GET", f'{VERSION}/{kind}?filters={{"label":["swarmhub.notebooks=jupyterhub"]}}')
+    assert (own.owned, json.loads(own.query["filters"])) == ("", {"label": ["swarmhub.notebooks=jupyterhub"]})
+    for label in ("swarmhub.notebooks=jupyterhub-two", "swarmhub.notebooks", "swarmhub.service=jupyterhub"):
+        assert "the only filter here is" in refused("GET", f'{VERSION}/{kind}?filters={{"label":["{label}"]}}')
+    both = '{"label":["swarmhub.notebooks=jupyterhub","a"]}'
+    assert "the only filter here is" in refused("GET", f"{VERSION}/{kind}?filters={both}")
+
+
 def test_of_others_only_addresses_are_shown() -> None:
     """Their variables stay with the engine."""
     others = {
@@ -215,6 +226,20 @@ def test_of_configs_only_the_hubs_are_shown_and_none_of_their_content() -> None:
     others = {"ID": "c2", "Spec": {"Name": "jupyterhub-home-ada", "Labels": {"swarmhub.release": "jupyterhub"}, "Data": "eA=="}}
     call = judged("GET", f'{VERSION}/configs?filters={{"name":["jupyterhub-home-ada"]}}')
     assert RULES.show(call, [ours, others]) == [{"ID": "c1", "Spec": {"Name": RECORD["Name"], "Labels": RECORD["Labels"]}}]
+
+
+WHOLE = {"home": {"name": "jupyterhub-user-{username}"}}
+
+
+def test_homes_that_were_there_before_are_mounted_and_recorded() -> None:
+    """Under their own names: of the service's the template takes no notice."""
+    policy = replace(allowed(**WHOLE), service="lab")
+    labels = {"swarmhub.home": "lab", "swarmhub.user": "ada", "swarmhub.node": "n1"}
+    record = RECORD | {"Name": "jupyterhub-user-ada", "Labels": labels}
+    assert judged("POST", CONFIG, record, rules.made(policy)).body == record
+    assert judged("GET", f'{VERSION}/configs?filters={{"name":["jupyterhub-user-ada"]}}', rules=rules.made(policy)).lists
+    wrong = refused("POST", CONFIG, record | {"Name": "jupyterhub-home-ada"}, rules.made(policy))
+    assert "Name may not be 'jupyterhub-home-ada'" in wrong
 
 
 @pytest.mark.parametrize("value", [None, "text", 7], ids=str)

@@ -51,6 +51,11 @@ def test_the_api_listens_on_the_inner_network_only() -> None:
     assert not [word for word in words if "token" in word]
 
 
+def test_the_hub_is_reached_before_it_has_told_the_routes() -> None:
+    """A proxy that has just started knows the way to it, and to nobody's server."""
+    assert f"--default-target={ENVIRON['HUB_URL']}" in proxy.routes(ENVIRON, "10.0.9.4")
+
+
 def test_a_network_that_the_container_is_not_on_is_an_error() -> None:
     """Rather than an API for everybody."""
     assert proxy.address_in("127.0.0.0/8") == "127.0.0.1"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from dockerspawner import DockerSpawner
 
 from hub.shared import mounts
 from hub.shared.mounts import Home
@@ -36,7 +37,7 @@ def test_a_home_is_a_volume_on_a_node() -> None:
                 "Labels": {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada-l"},
             },
         },
-        volume="jupyterhub-home-ada-2dl",
+        record="jupyterhub-home-ada-2dl",
     )
     # The engine's local driver makes an XFS project quota of it.
     assert made(quota="5G").mount["VolumeOptions"]["DriverConfig"]["Options"] == {"size": str(5 * 2**30)}
@@ -50,7 +51,7 @@ def test_a_home_is_a_volume_on_a_node() -> None:
 )
 def test_a_volume_that_every_node_reaches_ties_nobody_to_one(table: dict[str, Any]) -> None:
     """A plugin's volume and one on a device are where the user is."""
-    assert made(**table).volume == ""
+    assert made(**table).record == ""
 
 
 def test_a_home_on_a_path_is_a_folder_of_it() -> None:
@@ -95,13 +96,32 @@ def test_another_server_is_another_volume() -> None:
         ("{username}", "jupyterhub-home-ada-2dl", "ada-l"),
         ("{username}-{servername}", "jupyterhub-home-ada-2dl-lab", "ada-l-lab"),
         ("{profile}.{username}", "jupyterhub-home--42ig.ada-2dl", "Big.ada-l"),
-        ("all", "jupyterhub-home-all", "all"),
+        ("all", "all", "all"),
+        ("jupyterhub-user-{username}", "jupyterhub-user-ada-2dl", "jupyterhub-user-ada-l"),
     ],
 )
 def test_a_name_is_filled_in(name: str, volume: str, folder: str) -> None:
     """By user, server and profile."""
     names = Names("ada-l", "lab", "Big")
-    assert (made(names, name=name).volume, made(names, name=name, type="path", path="/h").folder) == (volume, folder)
+    assert (made(names, name=name).mount["Source"], made(names, name=name, type="path", path="/h").folder) == (volume, folder)
+
+
+WHOLE = "jupyterhub-user-{username}"
+
+
+@pytest.mark.parametrize("user", ["ada", "a.b", "user@example.org", "Ada", "a-b_c", "josé", "x" * 80])
+def test_a_whole_name_is_the_one_that_dockerspawner_has_made(user: str) -> None:
+    """Its own escaping, since 12.0; a name that begins with text is whole, however long it is."""
+    found = made(Names(user), name=WHOLE)
+    assert found.mount["Source"] == WHOLE.format(username=DockerSpawner._escape(user))
+    assert found.record == mounts.short(found.mount["Source"])
+
+
+@pytest.mark.parametrize(("name", "begins"), [("{username}", "hub-home-"), (WHOLE, "jupyterhub-user-"), ("x" * 60, "x" * 50)])
+def test_names_of_homes_begin_alike(name: str, begins: str) -> None:
+    """Those of records, too, which end in a hash where the volume's name is too long for Swarm."""
+    assert mounts.beginning(name, "hub") == begins
+    assert made(Names("y" * 80), name=name).record.startswith(mounts.beginning(name, "jupyterhub"))
 
 
 def test_a_long_name_ends_in_a_hash() -> None:

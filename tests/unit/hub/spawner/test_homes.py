@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,17 @@ def test_a_folder_is_made_whole_and_for_nobody_else(tmp_path: Path) -> None:
     assert (tmp_path / "ada").stat().st_uid == os.getuid()
     with pytest.raises(OSError, match="No such file"):
         homes.make_folder("ada", "1000:100", tmp_path / "not-mounted")
+
+
+def test_a_file_server_that_hangs_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start ends with words; the threads that it may hold are those for files alone."""
+    hangs = threading.Event()
+    monkeypatch.setattr(homes, "make_folder", lambda *_: hangs.wait(10))
+    monkeypatch.setattr(homes, "FILE_SECONDS", 0.05)
+    homes._threads.cache_clear()
+    try:
+        with pytest.raises(homes.NotHere, match="The file server that has your home does not answer"):
+            asyncio.run(homes.have_folder("ada", "1000:100"))
+    finally:
+        hangs.set()
+        homes._threads.cache_clear()

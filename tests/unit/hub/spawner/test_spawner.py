@@ -1,7 +1,6 @@
 """A server's start, its end and what people hear of both, on an engine in memory."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from itertools import count
 from types import SimpleNamespace
@@ -13,15 +12,22 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub.config.servers import configure
-from hub.spawner import homes
+from hub.spawner import follow, starts
 from hub.spawner import spawner as module
 from hub.spawner.spawner import SwarmSpawner
+from hub.spawner.starts import Nodes, Tasks
 from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
 
 ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
 HOME = "jupyterhub-home-ada"
-NODES = [{"ID": "n1", "Description": {"Hostname": "worker1"}}]
+NODES = [{"ID": f"n{number}", "Description": {"Hostname": f"worker{number}"}} for number in (1, 2)]
 RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
+NO_IMAGE, NO_NODE = task("rejected", "No such image: x"), task("pending", "no suitable node (1 node not available)")
+
+
+def labelled(labels: dict[str, str] | None) -> dict[str, Any]:
+    """Return a service that somebody has made."""
+    return {"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}}
 
 
 def engine(*states: Any, **more: Any) -> Docker:
@@ -47,8 +53,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def yes(where: tuple[str, int], path: str) -> bool:
         return (where, path) == (("10.0.1.9", 8888), "/user/ada/api")
 
-    monkeypatch.setattr(module, "TASK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
+    monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
     monkeypatch.setattr(module, "answers", yes)
+    monkeypatch.setattr(follow, "answers", yes)
 
 
 def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, **given: Any) -> SwarmSpawner:
@@ -59,7 +67,9 @@ def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, **g
     spawner = SwarmSpawner(config=c, user=user)
     spawner.handler = SimpleNamespace(current_user=asker)
     monkeypatch.setattr(SwarmSpawner, "docker", docker)
-    monkeypatch.setattr(SwarmSpawner, "server", SimpleNamespace(base_url="/user/ada/"))
+    monkeypatch.setattr(SwarmSpawner, "nodes", Nodes())
+    monkeypatch.setattr(SwarmSpawner, "_tasks", Tasks())
+    monkeypatch.setattr(SwarmSpawner, "server", SimpleNamespace(base_url="/user/ada/", ip="10.0.1.9", port=8888))
     monkeypatch.setattr(SwarmSpawner, "get_env", lambda _: {"JUPYTERHUB_USER": "ada"})
     return spawner
 
@@ -157,7 +167,7 @@ def test_a_server_that_is_placed_nowhere_says_what_it_needs(monkeypatch: pytest.
 
 def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swarm leaves the task "new" without a word."""
-    monkeypatch.setattr(module, "ADDRESS_SECONDS", -1.0)
+    monkeypatch.setattr(follow, "ADDRESS_SECONDS", -1.0)
     full = {"Id": "net", "IPAM": {"Config": [{"Subnet": "10.99.0.0/30"}]}}
     docker = engine(task("new"), inspect_network=full, services=[])
     assert "no network address left" in failed(docker, monkeypatch).jupyterhub_message
@@ -166,7 +176,8 @@ def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time of the settings, with what was heard last."""
     seconds = count(0, 30)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
     error = failed(engine(task("starting")), monkeypatch, notebook={"start_timeout": "1s"})
     assert "did not answer within 1 seconds. The last that was heard: Starting on worker1" in error.jupyterhub_message
 
@@ -232,18 +243,19 @@ def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "labels",
+    "there",
     [
-        {"swarmhub.service": "jupyterhub"},
-        {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"},
-        {"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"},
-        None,
+        labelled({"swarmhub.service": "jupyterhub"}),
+        labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"}),
+        labelled({"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"}),
+        labelled(None),
+        refused(403),
     ],
-    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's"],
+    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's", "what the filter hides"],
 )
-def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, labels: dict[str, str] | None) -> None:
+def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, there: Any) -> None:
     """Neither the start removes it nor whoever stops the server that did not start."""
-    docker = engine(inspect_service={"ID": "theirs", "Endpoint": {}, "Spec": {"Labels": labels}})
+    docker = engine(inspect_service=there)
     spawner = made(docker, monkeypatch)
     with pytest.raises(SpawnException) as told:
         asyncio.run(spawner.start())
@@ -345,7 +357,7 @@ def test_a_moment_without_an_engine_ends_no_start(monkeypatch: pytest.MonkeyPatc
     silent = refused(503, "no leader")
     docker = engine(tasks=Turns([silent, OSError("refused"), [RUNNING]]), nodes=Turns([silent, NODES]))
     assert asyncio.run(made(docker, monkeypatch).start()) == ("10.0.1.9", 8888)
-    monkeypatch.setattr(module, "ENGINE_SECONDS", -1)
+    monkeypatch.setattr(follow, "ENGINE_SECONDS", -1)
     assert "503" in failed(engine(tasks=silent), monkeypatch).log_message
 
 
@@ -436,15 +448,85 @@ def test_a_name_of_an_older_hub_is_given_up_at_the_next_start(monkeypatch: pytes
     assert sent(docker)["name"] == "jupyterhub-ada"
 
 
-def test_a_file_server_that_hangs_holds_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start ends with words; the threads that ask the engine are others, and free."""
-    hangs = threading.Event()
-    monkeypatch.setattr(homes, "make_folder", lambda *_: hangs.wait(10))
-    monkeypatch.setattr(module, "FILE_SECONDS", 0.05)
-    monkeypatch.setattr(SwarmSpawner, "_file_threads", None)
-    error = failed(engine(), monkeypatch, home={"type": "path", "path": "/srv/homes"})
-    try:
-        assert error.jupyterhub_message.startswith("The file server that has your home does not answer.")
-        assert made(engine(), monkeypatch).executor.submit(lambda: "free").result(5) == "free"
-    finally:
-        hangs.set()
+def creations(docker: Docker) -> list[list[str]]:
+    """Return the nodes to which each server that was made may not go, in order."""
+    made = (kwargs for method, _, kwargs in docker.calls if method == "create_service")
+    return [[one for one in kwargs["task_template"]["Placement"]["Constraints"] if "!=" in one] for kwargs in made]
+
+
+def told(spawner: SwarmSpawner) -> list[str]:
+    """Return what the person who waits has read."""
+    return [news.message for news in spawner._news]
+
+
+def test_a_start_that_a_node_refuses_is_tried_once_more_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user reads so; the next server of that image is not sent there, and one of another image is."""
+    docker = engine(NO_IMAGE, RUNNING)
+    spawner = made(docker, monkeypatch)
+    assert asyncio.run(spawner.start()) == ("10.0.1.9", 8888)
+    assert creations(docker) == [[], ["node.id!=n1"]]
+    assert told(spawner)[0].endswith("Trying another node")
+    assert (spawner.nodes.avoided(spawner.image), spawner.nodes.avoided("other")) == (["n1"], [])
+    assert docker.methods.index("remove_service") < len(docker.methods) - docker.methods[::-1].index("create_service")
+
+
+def test_a_second_refusal_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No start goes round the cluster; its service is gone."""
+    docker = engine(NO_IMAGE, {**NO_IMAGE, "NodeID": "n2"})
+    error = failed(docker, monkeypatch)
+    assert (len(creations(docker)), docker.methods[-1]) == (2, "remove_service")
+    assert error.jupyterhub_message.startswith("worker2 does not have the image of your server")
+
+
+def test_a_refusal_is_told_where_there_is_no_other_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than that no node is suitable, which is only so because one is avoided."""
+    error = failed(engine(NO_IMAGE, NO_NODE), monkeypatch)
+    assert error.jupyterhub_message.startswith("worker1 does not have the image of your server")
+
+
+def test_where_all_nodes_are_avoided_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that may start is worth a try; the last refusal may be over."""
+    docker = engine(NO_NODE, RUNNING)
+    spawner = made(docker, monkeypatch)
+    spawner.nodes.avoid("n1", IMAGE, "worker1", "no space left on device")
+    assert asyncio.run(spawner.start()) == ("10.0.1.9", 8888)
+    assert creations(docker) == [["node.id!=n1"], []]
+
+
+@pytest.mark.parametrize(
+    ("answers", "end"),
+    [({}, task("failed", "task: non-zero exit (1)", code=1)), (None, NO_IMAGE)],
+    ids=["ran", "its home is there"],
+)
+def test_what_another_node_cannot_mend_is_not_tried_there(
+    answers: dict[str, Any] | None, end: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends by itself, and one whose files are on the node that refuses it."""
+    docker = engine(end, **(known_home() if answers is None else answers))
+    failed(docker, monkeypatch)
+    assert len(creations(docker)) == 1
+
+
+def checked(docker: Docker, answers: list[bool], monkeypatch: pytest.MonkeyPatch) -> tuple[int | None, int]:
+    """Return what a hub that starts hears of a server that answers in turn so, and how often it was asked."""
+    asked = []
+
+    async def answer(*_: Any) -> bool:
+        asked.append(True)
+        return answers[min(len(asked), len(answers)) - 1]
+
+    spawner = made(docker, monkeypatch)
+    monkeypatch.setattr(module, "answers", answer)
+    spawner.object_id, spawner._check_pending = "s1", True
+    return asyncio.run(spawner.poll()), len(asked)
+
+
+def test_a_hub_that_starts_waits_for_a_server_that_runs_and_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub would stop it after a minute, though it may only be that the network to its node is down."""
+    assert checked(engine(), [False, False, True], monkeypatch) == (None, 3)
+
+
+def test_a_server_that_ends_while_the_hub_waits_for_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the engine, which alone can say so."""
+    docker = engine(RUNNING, task("failed", "task: non-zero exit (3)", code=3))
+    assert checked(docker, [False], monkeypatch) == (3, 1)

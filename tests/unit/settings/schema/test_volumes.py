@@ -17,6 +17,7 @@ def folder(name: str, **more: str) -> dict[str, object]:
         (folder("jupyterhub-{username}"), ("folders", 0, "name"), "jupyterhub-engine"),
         (folder("{username}-{profile}"), ("folders", 0, "name"), "jupyterhub-data"),
         ({"volume": {"name": "jupyterhub-home-data"}}, ("home", "name"), "jupyterhub-home-data"),
+        ({"home": {"name": "jupyterhub-{username}"}}, ("home", "name"), "jupyterhub-data"),
         ({"hub": {"service": "lab"}} | folder("lab-{username}"), ("folders", 0, "name"), "lab-engine"),
     ],
 )
@@ -33,10 +34,18 @@ def test_a_template_that_can_be_the_hubs_volume_is_refused(
         {},
         folder("course-{username}"),
         folder("jupyterhub-folder-{username}"),
+        {"home": {"name": "jupyterhub-user-{username}"}},
         folder("jupyterhub-data", type="nfs", server="nas", path="/export"),
         {"folders": "wrong", "hub": 3},
     ],
-    ids=["nothing", "another name", "as long as it differs", "no volume of that name", "what others complain about"],
+    ids=[
+        "nothing",
+        "another name",
+        "as long as it differs",
+        "homes from before",
+        "no volume of that name",
+        "what others complain about",
+    ],
 )
 def test_all_else_is_taken(data: dict[str, object]) -> None:
     """The defaults, and what cannot meet."""

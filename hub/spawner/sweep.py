@@ -1,0 +1,67 @@
+"""Find the servers that run without the hub's knowing them, tell of them, and remove them."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hub.shared import spec
+from hub.shared.told import FILE
+from hub.spawner.follow import ENGINE_ERRORS
+from hub.spawner.service import Docker
+from hub.spawner.starts import Nodes
+
+SECONDS = 15.0
+NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
+
+
+@dataclass
+class Sweep:
+    """Looks again and again; what was unknown at two looks in a row is removed.
+
+    The hub may have been replaced, or a start given up, before the engine had answered: nobody would stop such a server.
+    """
+
+    docker: Docker
+    hub: str
+    users: Callable[[], Iterable[Any]]
+    nodes: Nodes
+    log: logging.Logger
+    file: Path = FILE
+    _seen: frozenset[str] = field(default=frozenset())
+
+    async def forever(self) -> None:
+        """Look until the hub ends."""
+        while True:
+            try:
+                await self.look()
+            except ENGINE_ERRORS as error:
+                self.log.warning("The engine does not say which servers there are: %s", error)
+            await asyncio.sleep(SECONDS)
+
+    async def look(self) -> None:
+        """Look once."""
+        found = await self.docker("services", filters={"label": f"{NOTEBOOKS}={self.hub}"})
+        known = {user.name: user.spawners for user in self.users()}
+        unknown = {one["ID"]: str(one["Spec"]["Name"]) for one in found if not is_known(one, known)}
+        gone = self._seen & unknown.keys()
+        for id_ in gone:
+            self.log.warning("Removing %s, which the hub does not know", unknown[id_])
+            await self.docker("remove_service", id_)
+        self._seen = frozenset(unknown.keys() - gone)
+        self._write([unknown[id_] for id_ in self._seen])
+
+    def _write(self, unknown: list[str]) -> None:
+        new = self.file.with_suffix(".new")
+        new.write_text(json.dumps({"unknown": sorted(unknown), "avoided": [asdict(one) for one in self.nodes.told()]}))
+        new.replace(self.file)
+
+
+def is_known(service: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether a service is a server that one of the users' spawners, by user and by server, has or is making."""
+    labels = service["Spec"]["Labels"]
+    spawner = known.get(labels.get(OWNER), {}).get(labels.get(SERVER, ""))
+    return spawner is not None and spawner.active and spawner.object_id in ("", service["ID"])

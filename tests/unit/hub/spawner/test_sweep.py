@@ -1,0 +1,97 @@
+"""Servers that the hub does not know are told of, then removed."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hub.spawner.starts import Nodes
+from hub.spawner.sweep import Sweep, is_known
+from tests.unit.hub.asked import Docker, refused
+
+
+def service(user: str = "ada", server: str = "", id_: str = "s1") -> dict[str, Any]:
+    """Return a server's service."""
+    labels = {"swarmhub.notebooks": "jupyterhub", "swarmhub.user": user, "swarmhub.server": server}
+    return {"ID": id_, "Spec": {"Name": f"jupyterhub-{user}", "Labels": labels}}
+
+
+def spawner(object_id: str = "s1", *, active: bool = True) -> SimpleNamespace:
+    """Return a spawner as JupyterHub has it."""
+    return SimpleNamespace(active=active, object_id=object_id)
+
+
+def swept(docker: Docker, users: Iterable[Any], file: Path, looks: int = 2) -> dict[str, Any]:
+    """Return what is told after so many looks."""
+    nodes = Nodes()
+    nodes.avoid("n1", "image", "worker1", "no space left on device")
+    sweep = Sweep(docker, "jupyterhub", lambda: users, nodes, logging.getLogger("hub"), file)
+
+    async def look() -> None:
+        for _ in range(looks):
+            await sweep.look()
+
+    asyncio.run(look())
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def test_a_server_that_nobody_knows_is_told_of_and_then_removed(tmp_path: Path) -> None:
+    """Not at once: what is unknown at two looks in a row stays so."""
+    docker = Docker({"services": [service()], "remove_service": None})
+    assert swept(docker, [], tmp_path / "servers.json", looks=1)["unknown"] == ["jupyterhub-ada"]
+    assert docker.methods == ["services"]
+    assert swept(docker, [], tmp_path / "servers.json")["unknown"] == []
+    assert docker.calls[-1] == ("remove_service", ("s1",), {})
+    assert docker.calls[0][2] == {"filters": {"label": "swarmhub.notebooks=jupyterhub"}}
+
+
+def test_the_nodes_that_are_avoided_are_told(tmp_path: Path) -> None:
+    """By name, with the reason."""
+    (told,) = swept(Docker({"services": []}), [], tmp_path / "servers.json")["avoided"]
+    assert (told["host"], told["why"]) == ("worker1", "no space left on device")
+
+
+def test_a_server_that_runs_stays(tmp_path: Path) -> None:
+    """However often it is looked at."""
+    docker = Docker({"services": [service()]})
+    swept(docker, [SimpleNamespace(name="ada", spawners={"": spawner()})], tmp_path / "servers.json", looks=3)
+    assert docker.methods == ["services"] * 3
+
+
+@pytest.mark.parametrize(
+    ("known", "is_one"),
+    [
+        ({"": spawner()}, True),
+        ({"": spawner("")}, True),
+        ({"": spawner("s2")}, False),
+        ({"": spawner(active=False)}, False),
+        ({"second": spawner()}, False),
+        ({}, False),
+    ],
+    ids=["runs", "is being made", "another one of that user", "has ended", "another server of that user", "none"],
+)
+def test_a_server_is_known_by_its_user_its_name_and_its_id(known: dict[str, Any], is_one: bool) -> None:
+    """A start that is under way may not have the id yet."""
+    assert is_known(service(), {"ada": known}) is is_one
+    assert not is_known(service(user="grace"), {"ada": known})
+
+
+def test_an_engine_that_fails_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub goes on."""
+    docker = Docker({"services": refused(503)})
+    monkeypatch.setattr("hub.spawner.sweep.SECONDS", 0.0)
+    sweep = Sweep(docker, "jupyterhub", list, Nodes(), logging.getLogger("hub"), tmp_path / "servers.json")
+
+    async def look() -> None:
+        asked = asyncio.ensure_future(sweep.forever())
+        while len(docker.calls) < 3:
+            await asyncio.sleep(0)
+        asked.cancel()
+
+    asyncio.run(asyncio.wait_for(look(), 5))
