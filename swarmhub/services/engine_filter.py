@@ -137,5 +137,7 @@ def _settle(service: str, manager: Host, progress: Progress) -> None:
         return
     files = configs.files(manager, f"{LABEL}={service}")
     hub, found = (hub_service.with_files(one, files) for one in (hub, found))
+    if not hub_service.settings_of(hub["Spec"]):
+        return  # it was made by hand, and has the engine itself
     for change in _update(of_hub(hub["Spec"], found), found["Spec"], found, manager.name):
         change.apply(manager, progress)

@@ -157,6 +157,17 @@ def test_after_a_failure_the_hub_that_runs_alone_may_ask(
     assert sent(host) == allowed
 
 
+def test_a_hub_made_by_hand_needs_nothing_of_the_filter(clock: Clock) -> None:
+    """A takeover that failed has left the filter; the hub before, which asks the engine itself, has no settings of swarmhub's."""
+    (widen,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": OLD}, MANAGER)
+    by_hand = copy.deepcopy(HUBS["b"])
+    container(by_hand).pop("Configs")
+    host = filtering(getattr(widen.apply, "wanted"), {"ID": "h1", "Spec": by_hand})  # noqa: B009
+    assert widen.undo is not None
+    widen.undo(host, FakeProgress())
+    assert sent(host) == []
+
+
 def test_a_filter_that_somebody_has_broken_is_mended() -> None:
     """What is no policy allows nothing that has to stay allowed."""
     broken = copy.deepcopy(OLD)
