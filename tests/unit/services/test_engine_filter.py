@@ -158,7 +158,7 @@ def test_after_a_failure_the_hub_that_runs_alone_may_ask(
 
 
 def test_a_hub_made_by_hand_needs_nothing_of_the_filter(clock: Clock) -> None:
-    """A takeover that failed has left the filter; the hub before, which asks the engine itself, has no settings of swarmhub's."""
+    """A takeover that failed has left the filter; the hub before asks the engine itself, and has no settings of swarmhub's."""
     (widen,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": OLD}, MANAGER)
     by_hand = copy.deepcopy(HUBS["b"])
     container(by_hand).pop("Configs")
