@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docker.errors import APIError
 
-from hub.shared.mounts import HOME, HOMES, NODE, USER
+from hub.shared.mounts import HOME, HOMES, NODE, USER, Home
 from hub.shared.nodes import hostname
 from hub.spawner.news import ASK
 from hub.spawner.service import Docker
@@ -25,6 +25,21 @@ class NotHere(Exception):  # noqa: N818 - it is a message for people
     def __init__(self, words: str, reason: str, detail: str) -> None:
         super().__init__(words)
         self.words, self.reason, self.detail = words, reason, detail
+
+
+async def reach(docker: Docker, home: Home, owner: str) -> str | None:
+    """Make a home's folder where one is needed; return the id of the node that has the home, if one has.
+
+    Raises:
+        NotHere: its file server or its node does not answer.
+
+    """
+    if home.folder:
+        await have_folder(home.folder, owner)
+    node = await find(docker, home.record) if home.record else None
+    if node:
+        await node_up(docker, node, home.record)
+    return node
 
 
 async def find(docker: Docker, volume: str) -> str | None:

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,42 +13,23 @@ from urllib.parse import urlsplit
 import dockerspawner
 from docker.errors import APIError
 from docker.types import EndpointSpec
-from jupyterhub import orm
 from jupyterhub.spawner import SpawnException
 from traitlets import Dict, List, default
 
 from hub.shared import mounts, services, spec
-from hub.shared.choice import server_for
-from hub.shared.mounts import Home
-from hub.shared.names import Names
 from hub.shared.spec import Extra
-from hub.spawner import homes, profiles
+from hub.spawner import homes
 from hub.spawner import news as reading
-from hub.spawner.follow import ENGINE_ERRORS, Ended, Start
+from hub.spawner.given import gather
 from hub.spawner.news import News
 from hub.spawner.service import Service, answers
-from hub.spawner.starts import Nodes, Tasks
+from hub.spawner.starts import ENGINE_ERRORS, Ended, Nodes, Start, Tasks
 
 THREADS = 8
 TOLD_SECONDS = 0.2
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 # Why Swarm may find no node for a server.
 NO_NODE = ("placement", "resources")
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the start under way is made of: [notebook]'s keys, the profile's name, mounts and constraints.
-
-    `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node.
-    """
-
-    server: Mapping[str, Any]
-    profile: str
-    mounts: list[Any]
-    placed: list[str]
-    volume: str
-    is_free: bool
 
 
 class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockerspawner has no types
@@ -213,20 +194,9 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         return created
 
     async def _start(self) -> tuple[str, int]:
-        groups = [group.name for group in self.user.groups]
-        chosen = profiles.chosen(self.tables, groups, self.user_options)
-        # What JupyterHub's own options, its group overrides or a hook of conf.d say holds where hosts.toml is silent.
-        own = {key: value for key, trait in spec.SIZES.items() if (value := getattr(self, trait))}
-        server = own | server_for(self.tables, self.user.name, groups, chosen)
-        names = Names(self.user.name, self.name, chosen["name"] if chosen else "")
-        home = mounts.home(self.tables, self.prefix, names)
-        node = await self._find(home) if home else None
-        mounted = [*([home.mount] if home else []), *mounts.folders(self.tables, self.prefix, names, groups)]
-        at = [*self._wish(), *([f"node.id=={node}"] if node else [])]
-        volume = "" if node or not home else home.record
-        self._given = Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
+        self._given = given = await gather(self)
         self._netloc = self._own_netloc
-        self.image, self.default_url = server["image"], server["default_url"]
+        self.image, self.default_url = given.server["image"], given.server["default_url"]
         # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
         self.object_name = self._object_name_default()
         await self._make_way()
@@ -301,22 +271,6 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             raise self._failure(words, "name", f"there is a service of that name that is no server of {self.user.name}")
         self.log.warning("Removing %s, which an earlier start has left", self.object_name)
         await self.remove_object()
-
-    def _wish(self) -> list[str]:
-        """Return the constraint to the node that an administrator or a service asks for."""
-        asker = getattr(self.handler, "current_user", None)
-        wish = str(self.user_options.get("node", ""))
-        may = isinstance(asker, orm.Service) or bool(getattr(asker, "admin", False))
-        return [f"node.id=={wish}"] if may and wish.isalnum() else []
-
-    async def _find(self, home: Home) -> str | None:
-        """Make the home's folder where one is needed; return the node that has the home, if one has."""
-        if home.folder:
-            await homes.have_folder(home.folder, self.tables["home"]["owner"])
-        node = await homes.find(self.docker, home.record) if home.record else None
-        if node:
-            await homes.node_up(self.docker, node, home.record)
-        return node
 
     def _failure(self, words: str, reason: str, detail: str) -> SpawnException:
         log = f"{self.object_name} does not start ({reason}): {detail}"

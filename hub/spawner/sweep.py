@@ -10,9 +10,8 @@ from typing import Any
 
 from hub.shared import spec
 from hub.shared.told import FILE
-from hub.spawner.follow import ENGINE_ERRORS
 from hub.spawner.service import Docker
-from hub.spawner.starts import Nodes
+from hub.spawner.starts import ENGINE_ERRORS, Nodes
 
 SECONDS = 15.0
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS

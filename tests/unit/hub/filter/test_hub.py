@@ -19,7 +19,7 @@ from hub.config import extra
 from hub.config.servers import configure
 from hub.filter import policy, rules
 from hub.spawner import engine as start
-from hub.spawner import follow, homes, starts
+from hub.spawner import homes, starts
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.starts import Nodes, Tasks
 from hub.spawner.sweep import Sweep
@@ -100,7 +100,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return True
 
     monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
-    monkeypatch.setattr(follow, "answers", yes)
+    monkeypatch.setattr(starts, "answers", yes)
     monkeypatch.setattr(homes, "make_folder", lambda *_: None)
 
 
@@ -236,7 +236,7 @@ def test_the_last_words_of_a_server_are_read(spawned: Spawned) -> None:
 
 def test_a_full_network_is_found_out(spawned: Spawned, monkeypatch: pytest.MonkeyPatch) -> None:
     """The addresses of others count, too."""
-    monkeypatch.setattr(follow, "ADDRESS_SECONDS", -1.0)
+    monkeypatch.setattr(starts, "ADDRESS_SECONDS", -1.0)
     engine = swarm({"GET /tasks": [task("new")]})
     with pytest.raises(SpawnException, match="network jupyter is full"):
         asyncio.run(spawned(engine).start())

@@ -12,8 +12,8 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub.config.servers import configure
-from hub.spawner import follow, starts
 from hub.spawner import spawner as module
+from hub.spawner import starts
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.starts import Nodes, Tasks
 from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
@@ -56,7 +56,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
     monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
     monkeypatch.setattr(module, "answers", yes)
-    monkeypatch.setattr(follow, "answers", yes)
+    monkeypatch.setattr(starts, "answers", yes)
 
 
 def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, **given: Any) -> SwarmSpawner:
@@ -167,7 +167,7 @@ def test_a_server_that_is_placed_nowhere_says_what_it_needs(monkeypatch: pytest.
 
 def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swarm leaves the task "new" without a word."""
-    monkeypatch.setattr(follow, "ADDRESS_SECONDS", -1.0)
+    monkeypatch.setattr(starts, "ADDRESS_SECONDS", -1.0)
     full = {"Id": "net", "IPAM": {"Config": [{"Subnet": "10.99.0.0/30"}]}}
     docker = engine(task("new"), inspect_network=full, services=[])
     assert "no network address left" in failed(docker, monkeypatch).jupyterhub_message
@@ -176,7 +176,7 @@ def test_a_network_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time of the settings, with what was heard last."""
     seconds = count(0, 30)
-    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr(starts, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
     error = failed(engine(task("starting")), monkeypatch, notebook={"start_timeout": "1s"})
     assert "did not answer within 1 seconds. The last that was heard: Starting on worker1" in error.jupyterhub_message
@@ -357,7 +357,7 @@ def test_a_moment_without_an_engine_ends_no_start(monkeypatch: pytest.MonkeyPatc
     silent = refused(503, "no leader")
     docker = engine(tasks=Turns([silent, OSError("refused"), [RUNNING]]), nodes=Turns([silent, NODES]))
     assert asyncio.run(made(docker, monkeypatch).start()) == ("10.0.1.9", 8888)
-    monkeypatch.setattr(follow, "ENGINE_SECONDS", -1)
+    monkeypatch.setattr(starts, "ENGINE_SECONDS", -1)
     assert "503" in failed(engine(tasks=silent), monkeypatch).log_message
 
 

@@ -1,0 +1,57 @@
+"""What a start is made of: the settings for its user, the home, and where it may go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyterhub import orm
+
+from hub.shared import mounts, spec
+from hub.shared.choice import server_for
+from hub.shared.names import Names
+from hub.spawner import homes, profiles
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a start is made of: [notebook]'s keys, the profile's name, mounts and constraints.
+
+    `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node.
+    """
+
+    server: Mapping[str, Any]
+    profile: str
+    mounts: list[Any]
+    placed: list[str]
+    volume: str
+    is_free: bool
+
+
+async def gather(spawner: Any) -> Given:
+    """Return what the start of a spawner is made of, with the home's folder made where one is needed.
+
+    Raises:
+        NotOffered: the profile is none for this user.
+        NotHere: the home cannot be had now.
+
+    """
+    tables, groups = spawner.tables, [group.name for group in spawner.user.groups]
+    chosen = profiles.chosen(tables, groups, spawner.user_options)
+    # What JupyterHub's own options, its group overrides or a hook of conf.d say holds where hosts.toml is silent.
+    own = {key: value for key, trait in spec.SIZES.items() if (value := getattr(spawner, trait))}
+    server = own | server_for(tables, spawner.user.name, groups, chosen)
+    names = Names(spawner.user.name, spawner.name, chosen["name"] if chosen else "")
+    home = mounts.home(tables, spawner.prefix, names)
+    node = await homes.reach(spawner.docker, home, tables["home"]["owner"]) if home else None
+    mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]
+    at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
+    volume = "" if node or not home else home.record
+    return Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
+
+
+def _wish(spawner: Any) -> list[str]:
+    """Return the constraint to the node that an administrator or a service asks for."""
+    asker = getattr(spawner.handler, "current_user", None)
+    wish = str(spawner.user_options.get("node", ""))
+    may = isinstance(asker, orm.Service) or bool(getattr(asker, "admin", False))
+    return [f"node.id=={wish}"] if may and wish.isalnum() else []
