@@ -71,7 +71,7 @@ def service(policy: Policy, extra: Said, body: Any) -> None:
         "Image": one_of(*policy.images),
         "Command": one_of(None),
         "Args": _args,
-        "Env": each(text),
+        "Env": each(_variable),
         "Mounts": _mounts(policy, labels),
         "Configs": each(_config_reference(policy)),
         "Healthcheck": one_of({"Test": ["NONE"]}),
@@ -89,10 +89,11 @@ def service(policy: Policy, extra: Said, body: Any) -> None:
     whole_spec = {
         "Name": _name(policy),
         "Labels": anything,
-        "TaskTemplate": table(template, extra.task, needs=("ContainerSpec",)),
-        "EndpointSpec": table({"Mode": one_of("vip", "dnsrr")}, extra.endpoint),
+        # Without networks a task is on one that no firewall rule is about, and without a policy it comes back for ever.
+        "TaskTemplate": table(template, extra.task, needs=("ContainerSpec", "Networks", "RestartPolicy")),
+        "EndpointSpec": table({"Mode": one_of("vip", "dnsrr")}, extra.endpoint, needs=("Mode",)),
     }
-    table(whole_spec, needs=("Name", "TaskTemplate"))(body, "")
+    table(whole_spec, needs=("Name", "TaskTemplate", "EndpointSpec"))(body, "")
     placed = (body["TaskTemplate"].get("Placement") or {}).get("Constraints", ())
     for constraint in policy.constraints:
         if constraint not in placed:
@@ -173,6 +174,12 @@ def _mounts(policy: Policy, labels: Any) -> Check:
             raise Refused(f"{at}: {source} is no mount that the settings give this user, or not with these options")
 
     return each(check)
+
+
+def _variable(value: Any, at: str) -> None:
+    text(value, at)
+    if not mounts.is_literal(value):
+        raise Refused(f"{at} is a Go template, which Swarm expands on the manager")
 
 
 def _args(value: Any, at: str) -> None:

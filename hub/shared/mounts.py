@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.shared.choice import is_for
 from hub.shared.settings import Tables
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from hub.shared.names import Names  # it needs escapism, which swarmhub does without
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 HOME, USER, NODE = "swarmhub.home", "swarmhub.user", "swarmhub.node"
 # Swarm's limit for the name of a config or service; a home's record is named like its volume, unless that is longer.
 LONGEST, HASH = 63, 12
+# What Swarm takes for "{{" and not for the beginning of a Go template, which it expands on the manager.
+BRACES, LITERAL = "{{", '{{"{{"}}'
 # Where the hub has the folder above the homes, to make the ones that are missing.
 HOMES = "/srv/homes"
 
@@ -46,9 +49,23 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
         options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
         mount = _volume(volume, table, options) | {"Target": table["mount"]}
         mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
-        return Home(mount, record=short(whole) if is_on_one_node(table["driver"], table["options"]) else "")
+        return Home(literal(mount), record=short(whole) if is_on_one_node(table["driver"], table["options"]) else "")
     folder, of_volume = table["name"].format(**names.folder), f"{service}-home-{table['name'].format(**names.docker)}"
-    return Home(_below(table, folder, of_volume) | {"Target": table["mount"]}, folder=folder)
+    return Home(literal(_below(table, folder, of_volume) | {"Target": table["mount"]}), folder=folder)
+
+
+def literal(value: T) -> T:
+    """Return a value for a field that Swarm expands, such as a variable or a mount, so that all its texts stay as they are."""
+    if isinstance(value, str):
+        return value.replace(BRACES, LITERAL)  # type: ignore[return-value]  # a text is one again
+    if isinstance(value, dict):
+        return {key: literal(one) for key, one in value.items()}  # type: ignore[return-value]
+    return value
+
+
+def is_literal(text: str) -> bool:
+    """Tell whether Swarm leaves a text as it is."""
+    return text == literal(text.replace(LITERAL, BRACES))
 
 
 def is_whole(name: str) -> bool:
@@ -75,13 +92,13 @@ def above_homes(home: Mapping[str, Any], service: str) -> Json | None:
     """Return the mount by which the hub reaches the folder above all homes, or None where nothing has to be made there."""
     if not home["keep"] or home["type"] == "volume":
         return None
-    return _below(home, "", f"{service}-homes") | {"Target": HOMES}
+    return literal(_below(home, "", f"{service}-homes") | {"Target": HOMES})
 
 
 def folders(tables: Tables, service: str, names: "Names", groups: Collection[str]) -> list[Json]:
     """Return the shared folders that a member of `groups` gets."""
     return [
-        _shared(one, service, names) | {"Target": one["mount"], "ReadOnly": one["read_only"]}
+        literal(_shared(one, service, names) | {"Target": one["mount"], "ReadOnly": one["read_only"]})
         for one in tables["folders"]
         if is_for(one, groups, names.profile)
     ]

@@ -49,6 +49,7 @@ def task_template(server: Arguments, container: Arguments, placed: list[str], ne
     inside = {
         **container,
         **locked,
+        "env": mounts.literal(container["env"]),
         "image": server["image"],
         "mounts": [*container["mounts"], *shared_memory],
         # docker-stacks images carry a check of 3 x 3 s, by which Swarm kills what starts slowly; the hub asks by itself.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.shared.mounts import BRACES, LITERAL
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -64,7 +65,8 @@ def user(service: Json) -> str:
     if LABEL not in (service["Spec"].get("Labels") or {}):
         return ""
     environment = service["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env") or []
-    return str(dict(line.partition("=")[::2] for line in environment).get(USER, service["Spec"]["Name"]))
+    name = str(dict(line.partition("=")[::2] for line in environment).get(USER, service["Spec"]["Name"]))
+    return name.replace(LITERAL, BRACES)
 
 
 def _notebook(service: Json, task: Json | None) -> RunningServer:

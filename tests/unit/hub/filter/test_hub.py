@@ -89,7 +89,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "arguments": {"jupyterhub": {"Spawner": {"args": ["--debug"]}}},
     "JupyterHub's own sizes": {"jupyterhub": {"SwarmSpawner": {"mem_limit": "1G", "cpu_guarantee": 0.1}}},
 }
-PEOPLE = ["ada", "Ada.Lovelace@example.org", "größe_1", "a-" * 30 + "b"]
+PEOPLE = ["ada", "{{.Node.Hostname}}", "a{{{", "Ada.Lovelace@example.org", "größe_1", "a-" * 30 + "b"]
 
 
 @pytest.fixture(autouse=True)

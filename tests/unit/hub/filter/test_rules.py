@@ -103,6 +103,17 @@ def test_a_server_is_locked_where_the_settings_lock_all(field: str) -> None:
     assert f"{field} is missing" in refused("POST", CREATE, body)
 
 
+@pytest.mark.parametrize("field", ["TaskTemplate.Networks", "TaskTemplate.RestartPolicy", "EndpointSpec"])
+def test_nothing_that_decides_where_a_server_is_is_left_to_the_engine(field: str) -> None:
+    """Without networks a task is on docker0, where no firewall rule is; null and an empty value are no better."""
+    above, _, name = field.rpartition(".")
+    body = service()
+    del (body[above] if above else body)[name]
+    assert f"{name} is missing" in refused("POST", CREATE, body)
+    nothing: list[Any] = [None, [], {}, "", 0]
+    assert all(refused("POST", CREATE, changed(service(), field, value)) for value in nothing)
+
+
 @pytest.mark.parametrize(("method", "target", "why"), LINES, ids=[f"{method} {target[:60]}" for method, target, _ in LINES])
 def test_another_call_is_refused(method: str, target: str, why: str) -> None:
     """By its method, its path, the way it is written, or its query."""

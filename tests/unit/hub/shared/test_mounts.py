@@ -168,3 +168,20 @@ def test_folders_are_for_groups_and_profiles(groups: list[str], profile: str, so
     given = tables(folders=FOLDERS, profiles=[{"name": "Big"}])
     found = mounts.folders(given, "jupyterhub", Names("ada", profile=profile), groups)
     assert [(one["Source"], one["ReadOnly"]) for one in found] == sources
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("plain", "plain"),
+        ("{name}", "{name}"),
+        ("a{{b}}", 'a{{"{{"}}b}}'),
+        ("{{{{", '{{"{{"}}{{"{{"}}'),
+        ("{{{", '{{"{{"}}{'),
+        ('{{"{{"}}', '{{"{{"}}"{{"{{"}}"}}'),
+    ],
+)
+def test_what_swarm_would_expand_stays_as_it_is(text: str, sent: str) -> None:
+    """Go writes out the text that a template quotes; in tables it is the same."""
+    assert (mounts.literal(text), mounts.literal({"a": {"b": text}, "c": 1})) == (sent, {"a": {"b": sent}, "c": 1})
+    assert (mounts.is_literal(sent), mounts.is_literal("{{.Node.Hostname}}")) == (True, False)
