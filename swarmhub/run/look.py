@@ -184,7 +184,7 @@ class Look:
         holder, hub = labels.get(LABEL) or labels.get(servers.LABEL), self._settings.hub.service
         if found and holder not in (None, hub):
             cause = f"the service {found['Spec']['Name']} belongs to another hub, {holder}"
-            raise StepError(self._manager.name, cause, "Name this hub otherwise in hosts.toml: hub.service")
+            raise StepError(self._manager.name, cause, "Give this hub another name in hosts.toml: hub.service")
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
