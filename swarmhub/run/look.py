@@ -174,7 +174,7 @@ class Look:
         found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
         self._require_ours(found)
         if found and (user := servers.user(found)):  # an older hub has started it
-            cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
+            cause = f"the server of {user} has the name {name}, which one of the hub's own services needs"
             raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
         return found
 
