@@ -128,7 +128,8 @@ def told(found: ByHand | None, console: bool, listed: Collection[str], nobodys: 
 
 
 def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
-    known = f"its database knows {len(people.names)} users: {_names(people.names, people.admins)}"
+    count = len(people.names)
+    known = f"its database knows {count} user{'s' if count != 1 else ''}: {_names(people.names, people.admins)}"
     others = [one for one in people.names if one not in listed]
     if not others:
         return f"{known}; the userlist names them all"
