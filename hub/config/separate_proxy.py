@@ -32,5 +32,5 @@ class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no t
         except TimeoutError:  # it is asked again soon
             return
         if self.app.hub.routespec not in routes:
-            self.log.warning("The proxy has started anew: telling it the routes")
+            self.log.warning("The proxy has restarted: telling it the routes")
             await self.restore_routes()

@@ -145,7 +145,7 @@ def _name(policy: Policy) -> Check:
     def check(value: Any, at: str) -> None:
         shape(value, at)
         if value in services.names(policy.service):
-            raise Refused(f"{at} may not be {shown(value)}, which is a service beside the hub")
+            raise Refused(f"{at} may not be {shown(value)}, the name of one of the hub's own services")
 
     return check
 

@@ -116,7 +116,7 @@ def whole(value: Any, at: str) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Refused("a key stands twice in one object")
+        raise Refused("a key occurs twice in one object")
     return found
 
 

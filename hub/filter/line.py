@@ -57,5 +57,5 @@ def _query(text: str) -> dict[str, str]:
     except ValueError:
         raise Refused("the query cannot be read") from None
     if len(dict(pairs)) != len(pairs):
-        raise Refused("a parameter stands twice in the query")
+        raise Refused("a parameter occurs twice in the query")
     return dict(pairs)

@@ -166,7 +166,7 @@ class Certbot:
         holder = ports.observe(host, HTTP)
         if holder:
             cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"
-            remedy = "Stop it for the moment, and run this again; if it stays, such as another hub, set certs.dns"
+            remedy = "Stop it for the moment, and run this again. If it has to stay (another hub, for example), set certs.dns"
             raise StepError(host.name, cause, remedy)
 
 

@@ -24,7 +24,7 @@ def warnings(settings: Settings, people: Sequence[RosterEntry], known: Known | N
     names, tables = [one.name for one in people], handed.tables(settings)
     lines = []
     if known is None:
-        lines.append("the hub does not run: whom its admins have added there is not counted as able to log in")
+        lines.append("the hub does not run: users added in its admin console are not counted as able to log in")
     strangers = [name for name in names if name not in listed.allowed and name not in (known or {})]
     if strangers:
         wrong = "on no userlist; their provider decides" if settings.access.vouches else "may not log in"

@@ -163,7 +163,7 @@ def _remedy(lack: str, nodes: Sequence[str]) -> str:
     if lack.startswith("label "):
         return f"Give a node the label: docker node update --label-add {lack.removeprefix('label ')} NODE"
     if lack == "the home":
-        return "What of it was saved? fab class-archive forgets it, after asking; then they start anew"
+        return "What of it was saved? fab class-archive forgets it, after asking; then they start with an empty home"
     return "Bring it back" if lack in ("down", "unknown", "disconnected") else f"Add a node that has {lack}"
 
 

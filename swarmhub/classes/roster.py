@@ -67,7 +67,7 @@ def parse(text: str, provider: str = GITHUB) -> tuple[tuple[RosterEntry, ...], l
         seen.setdefault(person.name.lower(), line)
         people.append(RosterEntry(person.name.lower(), person.group))
     if not people:
-        mistakes.append((1, "names nobody; below the header stands a name a line"))
+        mistakes.append((1, "has no names; below the header, write one name on each line"))
     return tuple(people), mistakes
 
 

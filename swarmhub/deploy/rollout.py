@@ -148,8 +148,8 @@ def _recording(run: Run) -> list[Change]:
 def _doubt(found: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> tuple[str, str]:
     """Return what is wrong, and what helps, where homes that were made by hand are on several nodes."""
     told = "; ".join(f"{name} is on {', '.join(hosts[node] for node in nodes)}" for name, nodes in found.items())
-    cause = f"homes are on several nodes, and no label tells which is in use: {told}"
-    return cause, "Remove those that are not wanted (docker volume rm), or record the node of one: docs/moving-in.md"
+    cause = f"several nodes have the volume of one home, and no label tells which is in use: {told}"
+    return cause, "Remove those that are not wanted (docker volume rm), or record the node of the right one: docs/moving-in.md"
 
 
 def _forgetting(run: Run, parts: Parts) -> list[Change]:

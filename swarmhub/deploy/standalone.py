@@ -78,8 +78,8 @@ def refuse_others(found: Standalone, volume: str, manager: str) -> None:
     """
     if found.others:
         names = " ".join(found.others)
-        cause = f"the volume {volume} is open to a container that is not known to be a JupyterHub: {names}"
-        raise StepError(manager, cause, f"Stop it until the hub runs: docker stop {names}")
+        cause = f"the volume {volume} is mounted in a container that does not look like a JupyterHub: {names}"
+        raise StepError(manager, cause, f"Stop it until the new hub runs: docker stop {names}")
 
 
 def taking(found: Standalone, hub: str, manager: str, gist: str) -> list[Change]:
@@ -152,8 +152,8 @@ def _policy(container: Json) -> str:
 
 def _stays(container: Json) -> str:
     how = "it stops" if _runs(container) else "it has stopped"
-    back = f"stays: docker start {_name(container)} leads back"
-    return f"{how}, and {'goes (--rm)' if container['HostConfig']['AutoRemove'] else back}"
+    kept = f"is kept (to go back to it: docker start {_name(container)})"
+    return f"{how} and {'is removed (--rm)' if container['HostConfig']['AutoRemove'] else kept}"
 
 
 def _stop(container: Json, manager: Host, _: Progress) -> None:

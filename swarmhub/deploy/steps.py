@@ -68,8 +68,8 @@ def volume_plan(run: Run) -> Plan:
     if run.look.volume():
         return plan
     # A hub that is not taken over would go on next to the new one, which knows none of its users.
-    told = "; ".join(f"{hub}, a hub made by hand, has {name}" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
-    hint = f"; to take over what there is, set volume.name in hosts.toml: {told}" if told else ""
+    told = "; ".join(f"{name}, which {hub} has" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
+    hint = f"; to take over a hub made by hand, set volume.name in hosts.toml to its volume: {told}" if told else ""
     return replace(plan, changes=tuple(replace(one, gist=one.gist + hint) for one in plan.changes))
 
 

@@ -69,7 +69,7 @@ def require_hub(service: Json, manager: str) -> None:
         return
     labels = ", ".join(f"{name}={value}" for name, value in (spec.get("Labels") or {}).items()) or "none"
     cause = f"the service {spec['Name']} is no JupyterHub: image {container['Image'].partition('@')[0]}, labels {labels}"
-    raise StepError(manager, cause, "Name the hub otherwise (hub.service in hosts.toml), or remove that service")
+    raise StepError(manager, cause, "Give the hub another name (hub.service in hosts.toml), or remove that service")
 
 
 def _require_here(service: Json, tasks: Sequence[Json], node: str, manager: str) -> None:
@@ -123,12 +123,13 @@ def told(found: ByHand | None, console: bool, listed: Collection[str], nobodys: 
 
     `console` tells whether the database lets people in, `listed` are the names in the userlist.
     """
-    left = f"; no user has such a name, so these volumes stay as they are: {_names(nobodys, ())}" if nobodys else ""
+    left = f"; no user name fits these volumes, and they stay as they are: {_names(nobodys, ())}" if nobodys else ""
     return _who(found.people, console, listed) + left if found else ""
 
 
 def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:
-    known = f"its database knows {len(people.names)} users: {_names(people.names, people.admins)}"
+    count = len(people.names)
+    known = f"its database knows {count} user{'s' if count != 1 else ''}: {_names(people.names, people.admins)}"
     others = [one for one in people.names if one not in listed]
     if not others:
         return f"{known}; the userlist names them all"

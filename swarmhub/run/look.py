@@ -174,7 +174,7 @@ class Look:
         found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
         self._require_ours(found)
         if found and (user := servers.user(found)):  # an older hub has started it
-            cause = f"the server of {user} has the name {name}, which is for a service beside the hub"
+            cause = f"the server of {user} has the name {name}, which one of the hub's own services needs"
             raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
         return found
 
@@ -184,7 +184,7 @@ class Look:
         holder, hub = labels.get(LABEL) or labels.get(servers.LABEL), self._settings.hub.service
         if found and holder not in (None, hub):
             cause = f"the service {found['Spec']['Name']} belongs to another hub, {holder}"
-            raise StepError(self._manager.name, cause, "Name this hub otherwise in hosts.toml: hub.service")
+            raise StepError(self._manager.name, cause, "Give this hub another name in hosts.toml: hub.service")
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""

@@ -102,8 +102,8 @@ def plan(wanted: dict[str, Any], found: ExistingNetwork | None, manager: str, *,
         )
         return Plan(STEP, "", (create,))
     if (found.fields["Driver"], found.fields["Scope"]) == ("bridge", "local"):
-        cause = f"the network {name} is a bridge of this host alone, and servers run on every node"
-        raise StepError(manager, cause, "It stays as it is: name another one in hosts.toml (network.name)")
+        cause = f"the network {name} is a bridge of this host only, but servers run on every node"
+        raise StepError(manager, cause, "Name another one in hosts.toml (network.name); this one stays as it is")
     differs = differences(_comparable(wanted, found), found.fields)
     if not differs:
         return Plan(STEP, f"{name}: {wanted['Driver']}, as wanted")

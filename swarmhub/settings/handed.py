@@ -54,7 +54,7 @@ def check(settings: Settings, file: Path) -> None:
     size = max(len(text) for text in texts)
     if size > LARGEST:
         longest = max(WHOLE | PARTS, key=lambda table: len(str(getattr(settings, table))))
-        wrong = f"is too long: the settings take {size // 1024} KiB of {LARGEST // 1024}; name fewer people or tables"
+        wrong = f"is too long: the settings take {size // 1024} KiB, at most {LARGEST // 1024} fit; list fewer people or tables"
         raise SettingsError(Problem(str(file), 1, longest, wrong))
 
 

@@ -267,7 +267,7 @@ def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadH
         cause = f"{whose}unknown host key {error.key.get_name()} {fingerprint(error.key)}"
         return StepError(host, cause, f"If that is the host's own key, trust it: {trust}")
     cause = f"{whose}the host key has CHANGED: it shows {fingerprint(error.key)}, known is {fingerprint(error.expected_key)}"
-    return StepError(host, cause, f"Somebody may be listening. If the host was set up anew: {trust}")
+    return StepError(host, cause, f"Somebody may be listening. If the host was reinstalled: {trust}")
 
 
 def _reason(error: OSError) -> str:

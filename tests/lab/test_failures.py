@@ -100,7 +100,7 @@ def test_changed_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Pat
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert "the host key has CHANGED" in done.err
     assert done.err.count("SHA256:") == 2
-    assert f"If the host was set up anew: fab trust {MANAGER}" in done.err
+    assert f"If the host was reinstalled: fab trust {MANAGER}" in done.err
 
 
 @pytest.mark.quick

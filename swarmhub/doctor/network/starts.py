@@ -62,10 +62,10 @@ def follow(ask: Callable[[], Sequence[Json]], nodes: Mapping[str, str], is_over:
 def judge(host: str, start: Start, now: float) -> Finding:
     """Return why a host's container does not run: something keeps it, or its machine is only slow."""
     status = (start.task or {}).get("Status") or {}
-    state = status.get("State", "given no task")
+    state = status.get("State", "without a task")
     if not start.is_decided(now):
-        text = f"slow: a container on an overlay network is {state} after {MOST_SECONDS} s, and moves on"
-        return warning(CHECK, host, text, "The overlay was not tried there: run this again when the machine has less to do")
+        text = f"slow: a container on an overlay network is still {state} after {MOST_SECONDS} s"
+        return warning(CHECK, host, text, "The overlay was not tried there: run this again when the machine is less busy")
     why = status.get("Err") or f"it has been {state} for {STUCK_SECONDS} s"
     return failure(CHECK, host, f"a container on an overlay network does not start: {why}", PORTS)
 

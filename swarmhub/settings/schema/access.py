@@ -28,7 +28,7 @@ class Access(Table):
     )
     organizations: tuple[Organization, ...] = Field((), description="GitHub organisations whose members may log in.")
     teams: tuple[Team, ...] = Field((), description="GitHub teams whose members may log in, as `organisation:team`.")
-    console: StrictBool = Field(True, description="`false`: whom an admin adds in the admin console may not log in.")
+    console: StrictBool = Field(True, description="`false`: users added in the admin console may not log in.")
     options: dict[Variable, Any] = Field(
         {}, description='Any option of the provider\'s class; a secret of secrets.names as `{secret = "NAME"}`.'
     )

@@ -158,8 +158,8 @@ class Hub(Table):
     )
     engine: Literal["filter", "socket"] = Field(
         "filter",
-        description="How the hub asks Docker. `filter`: nothing gets through but what servers need. `socket`: its plain "
-        "socket; whoever breaks into the hub is then root on the cluster.",
+        description="How the hub asks Docker. `filter`: only the calls that servers need get through. `socket`: Docker's own "
+        "socket; an attacker in the hub is then root on the cluster.",
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")

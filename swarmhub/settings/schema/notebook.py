@@ -144,9 +144,9 @@ class Home(Storage):
     keep: StrictBool = Field(True, description="`false`: no home is mounted; what people write is gone when they stop.")
     name: Template = Field(
         "{username}",
-        description="The folder's or the volume's name: `{username}`, `{servername}`, `{profile}` are filled in. "
-        "If it begins with one of these, the volume's begins with `SERVICE-home-`; otherwise this is the whole name, "
-        "such as `jupyterhub-user-{username}` for volumes that were there before.",
+        description="The name of the folder or volume; `{username}`, `{servername}` and `{profile}` are filled in. "
+        "A name that begins with one of these gets `SERVICE-home-` before it, for a volume. A name that begins with text is "
+        "the volume's whole name, such as `jupyterhub-user-{username}` for existing volumes.",
     )
     mount: ContainerPath = Field("/home/jovyan", description="Where it is in the container.")
     owner: Owner = Field("1000:100", description="`UID:GID` that new folders get (`path`, `nfs`, `cifs`).")

@@ -8,7 +8,7 @@ from swarmhub.settings.schema.grammar import FilePath, Lines, Table, Text
 class Page(Table):
     """What the hub's pages say. https addresses become links, and HTML is shown as it is written."""
 
-    name: Text = Field("", description="The hub's name: on the login page, beside the logo and in the title.")
+    name: Text = Field("", description="The hub's name: on the login page, next to the logo and in the title.")
     about: Lines | None = Field(
         None, description="A sentence or two below the name on the login page. Default: one with `hub.domain`."
     )

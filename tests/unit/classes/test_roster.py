@@ -35,7 +35,7 @@ def test_files_of_spreadsheets_are_read(text: str, tmp_path: Path) -> None:
         ("ada,ml\n", [(1, "has no column 'name'")]),
         ("name,grup\nada,ml\n", [(1, "has a column 'grup'")]),
         ("name,name\nada,ml\n", [(1, "has a column twice")]),
-        ("name,group\n", [(1, "names nobody")]),
+        ("name,group\n", [(1, "has no names")]),
         ("name,group\nada,ml,3\n", [(2, "has 3 cells, and the header 2")]),
         ("name\nada\n\nAda\n", [(4, "'Ada' is on line 2 already")]),
         ("name,group\n,ml\n", [(2, "'' is no GitHub user name")]),

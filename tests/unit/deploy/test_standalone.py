@@ -85,7 +85,7 @@ def test_the_servers_of_a_hub_that_was_stopped_before_are_found() -> None:
     found = seen(STOPPED, SERVER)
     assert (names(found.hubs), names(found.servers)) == (["/jupyterhub"], ["/jupyter-a-2eb"])
     (change,) = standalone.taking(found, "jupyterhub", MANAGER, "")
-    assert "it has stopped, and stays: docker start jupyterhub leads back" in change.gist
+    assert "it has stopped and is kept (to go back to it: docker start jupyterhub)" in change.gist
 
 
 def test_one_that_did_not_run_is_not_started(progress: FakeProgress) -> None:
@@ -104,7 +104,7 @@ def test_something_else_that_may_write_to_the_volume_is_refused(writes: bool, ot
     found = seen(DATABASE | {"Mounts": [HUB["Mounts"][0] | {"RW": writes}]})
     assert (found.hubs, found.others) == ((), others)
     if others:
-        with pytest.raises(StepError, match=r"not known to be a JupyterHub: db\. Stop it until the hub runs: docker stop db"):
+        with pytest.raises(StepError, match=r"like a JupyterHub: db\. Stop it until the new hub runs: docker stop db"):
             standalone.refuse_others(found, DATA, MANAGER)
 
 
@@ -112,7 +112,7 @@ def test_it_is_stopped_for_good_after_a_question() -> None:
     """It stays, and the plan says how to go back."""
     (change,) = standalone.taking(seen(HUB), "jupyterhub", MANAGER, "its database knows ada")
     assert (change.sentence, change.cost) == (f"take over container jupyterhub, made by hand, on {MANAGER}", Cost.TAKEOVER)
-    assert change.gist == "it stops, and stays: docker start jupyterhub leads back; its database knows ada"
+    assert change.gist == "it stops and is kept (to go back to it: docker start jupyterhub); its database knows ada"
     manager = host(HUB)
     change.apply(manager, FakeProgress())
     assert manager.engine.asked("POST") == ["POST /containers/h1/update", "POST /containers/h1/stop"]
@@ -123,7 +123,7 @@ def test_one_that_goes_when_it_stops_is_told_as_such() -> None:
     """Docker removes what was started with --rm."""
     policy = {"RestartPolicy": {"Name": "no"}, "AutoRemove": True}
     (change,) = standalone.taking(seen(hub(HostConfig=policy)), "jupyterhub", MANAGER, "")
-    assert "it stops, and goes (--rm)" in change.gist
+    assert "it stops and is removed (--rm)" in change.gist
 
 
 def test_it_is_started_again_where_no_new_hub_was_made() -> None:

@@ -137,8 +137,8 @@ def test_a_new_volume_tells_of_the_one_that_a_hub_made_by_hand_has(run: Run, emp
     ]
     (change,) = every(run)["volume"].changes
     assert change.gist == (
-        "local; to take over what there is, set volume.name in hosts.toml: "
-        "jupyterhub, a hub made by hand, has x_jupyterhub-data"
+        "local; to take over a hub made by hand, set volume.name in hosts.toml to its volume: "
+        "x_jupyterhub-data, which jupyterhub has"
     )
 
 
@@ -401,7 +401,7 @@ def test_a_service_of_another_hub_is_not_taken_for_this_ones(run: Run, hosts: Ho
     }
     assert str(every(run)["service"].error) == (
         f"{MANAGER}: service: the service jupyterhub belongs to another hub, hub-test. "
-        "Name this hub otherwise in hosts.toml: hub.service"
+        "Give this hub another name in hosts.toml: hub.service"
     )
 
 

@@ -161,7 +161,7 @@ def test_a_service_that_is_something_else_is_refused() -> None:
         takeover.require_hub(other, MANAGER)
     assert str(error.value) == (
         f"{MANAGER}: the service jupyterhub is no JupyterHub: image registry.example.org/jupyterhub-team/wiki:2, "
-        "labels team=physics. Name the hub otherwise (hub.service in hosts.toml), or remove that service"
+        "labels team=physics. Give the hub another name (hub.service in hosts.toml), or remove that service"
     )
 
 
@@ -238,7 +238,7 @@ def test_volumes_that_are_nobodys_home_are_told(composed: Run, hosts: Hosts) -> 
     volume = home_volume("x", name="jupyterhub-user-a_2Eb") | {"Labels": None}
     hosts[MANAGER].engine.answers["GET /volumes"] = {"Volumes": [volume]}
     gist = change(composed, "take over", "container jupyterhub").gist
-    assert gist.endswith("; no user has such a name, so these volumes stay as they are: jupyterhub-user-a_2Eb")
+    assert gist.endswith("; no user name fits these volumes, and they stay as they are: jupyterhub-user-a_2Eb")
     assert [one for one in rollout(composed).changes if one.verb == "record" and "homes" in one.what] == []
 
 
@@ -257,7 +257,7 @@ def test_a_container_next_to_a_deployed_hub_is_stopped(composed: Run, hosts: Hos
 
 def test_a_volume_that_something_else_writes_to_is_refused() -> None:
     """Before the hub is there; later a copy may be made of it."""
-    with pytest.raises(StepError, match="not known to be a JupyterHub: db"):
+    with pytest.raises(StepError, match="does not look like a JupyterHub: db"):
         takeover.observe(FakeHost(), "n1", None, Standalone(others=("db",)), DATA)
     ours = copy.deepcopy(BY_HAND)
     ours["Spec"]["Labels"] = {"swarmhub.service": "jupyterhub"}

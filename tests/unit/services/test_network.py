@@ -57,7 +57,7 @@ def observed(*services: dict[str, Any], **drift: Any) -> ExistingNetwork:
 
 def test_a_bridge_of_the_same_name_is_not_replaced() -> None:
     """It is of one host, and containers that no service has made may be on it."""
-    with pytest.raises(StepError, match=r"is a bridge of this host alone.*network\.name"):
+    with pytest.raises(StepError, match=r"is a bridge of this host only.*network\.name"):
         network.plan(network.desired(settings()), observed(Driver="bridge", Scope="local"), MANAGER)
 
 

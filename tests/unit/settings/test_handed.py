@@ -49,7 +49,7 @@ PEOPLE = [f"student-{number:05}@physics.example.org" for number in range(40_000)
     ("tables", "refused"),
     [
         ({"groups": {"course": PEOPLE[:5_000]}}, ""),
-        ({"groups": {"course": PEOPLE}}, "groups: is too long: the settings take 1[0-9]{3} KiB of 960"),
+        ({"groups": {"course": PEOPLE}}, "groups: is too long: the settings take 1[0-9]{3} KiB, at most 960 fit"),
         ({"overrides": [{"users": [one], "memory_limit": "2G"} for one in PEOPLE[:1_000]]}, ""),
         ({"overrides": [{"users": [one], "memory_limit": "2G"} for one in PEOPLE[:20_000]]}, "overrides: is too long"),
     ],

@@ -401,7 +401,7 @@ KEY_PRINT, OTHER_PRINT = KEY.fingerprint, OTHER_KEY.fingerprint
         (
             CHANGED,
             f"the host key has CHANGED: it shows {OTHER_PRINT}, known is {KEY_PRINT}. Somebody may be listening. "
-            f"If the host was set up anew: fab trust {HOST}",
+            f"If the host was reinstalled: fab trust {HOST}",
         ),
         (AuthenticationException("Authentication failed."), f"{WHERE} refuses your key. Make this work first: ssh {HOST}"),
         (

@@ -10,7 +10,7 @@ from swarmhub.doctor.network.starts import Running
 from swarmhub.host import Json
 from tests.unit.support.fakes import Clock
 
-SLOW = "slow: a container on an overlay network is preparing after 120 s, and moves on"
+SLOW = "slow: a container on an overlay network is still preparing after 120 s"
 STATES = ("new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running")
 
 
@@ -54,7 +54,7 @@ def test_a_task_that_moves_on_for_too_long_is_slow(clock: Clock) -> None:
     _, found, seconds = followed(clock, 25, *(task(state) for state in STATES))
     assert (found.level, found.text) == (
         "warning",
-        "slow: a container on an overlay network is preparing after 120 s, and moves on",
+        "slow: a container on an overlay network is still preparing after 120 s",
     )
     assert (120 <= seconds < 121, "ports" in found.remedy) == (True, False)
 
@@ -64,7 +64,7 @@ def test_a_task_that_moves_on_for_too_long_is_slow(clock: Clock) -> None:
     [
         (task("preparing"), "it has been preparing for 30 s"),
         (task("preparing", Err="network not found"), "network not found"),
-        (None, "it has been given no task for 30 s"),
+        (None, "it has been without a task for 30 s"),
         (task("running", address=""), "it has been running for 30 s"),
     ],
     ids=["its network does not come", "its engine says so", "no task", "no address"],
