@@ -136,6 +136,9 @@ def _homes(run: Run, hosts: Mapping[str, str]) -> dict[str, tuple[HomeVolume, ..
 
 
 def _recording(run: Run) -> list[Change]:
+    if other := hub_service.with_same_homes(run.hosts[run.manager], run.settings):
+        cause = f"the hub {other} has the same home.name, so both would use the same volumes"
+        raise StepError(run.manager, cause, "Begin home.name in hosts.toml with another text")
     hosts = _nodes(run)
     held = _homes(run, hosts)
     known, nodes = run.look.places(), {node.id for node in run.look.swarm().nodes}

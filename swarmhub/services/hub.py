@@ -91,6 +91,18 @@ def images_of_others(manager: Host, settings: Settings) -> set[str]:
     return {digest for spec in others for digest in images_of(configs.filled(spec, files))}
 
 
+def with_same_homes(manager: Host, settings: Settings) -> str:
+    """Return the name of another hub whose homes are the same volumes by `home.name`; nothing, if there is none."""
+    if not mounts.is_whole(settings.home.template):
+        return ""
+    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
+    others = [hub["Spec"] for hub in hubs if hub["Spec"]["Labels"][LABEL] == hub["Spec"]["Name"] != settings.hub.service]
+    files = configs.files(manager) if others else {}
+    homes = {spec["Name"]: handed.home(settings_of(configs.filled(spec, files))) for spec in others}
+    ours = settings.home
+    return next((name for name, one in homes.items() if (one.get("type"), one.get("name")) == (ours.type, ours.name)), "")
+
+
 def images_of(spec: Json) -> set[str]:
     """Return the images that a hub's service hands out, by their short digests."""
     return {pull.short(pull.digest_of(image)) for image in handed.images(settings_of(spec))}

@@ -67,6 +67,12 @@ def images(text: str) -> list[str]:
     return [server["image"] for server in servers if "image" in server]
 
 
+def home(text: str) -> Json:
+    """Return the table [home] of a document, an empty one where it is none."""
+    found = read(text)
+    return found.get("home", {}) if isinstance(found, dict) else {}
+
+
 def tables(settings: Settings) -> Json:
     """Return what the hub reads in it, with the images as hosts.toml names them."""
     return json.loads(document(settings, {image: image for image in settings.images}))

@@ -66,6 +66,25 @@ def test_the_images_of_other_hubs_are_known() -> None:
     assert host.engine.sent("GET /services").params == {"filters": {"label": ["swarmhub.service"]}}
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("jupyterhub-user-{username}", "jupyterhub-user-{username}", "other"),
+        ("jupyterhub-user-{username}", "other-user-{username}", ""),
+        ("{username}", "{username}", ""),
+    ],
+    ids=["the same", "others", "behind each hub's name"],
+)
+def test_another_hub_with_the_same_homes_is_found(ours: str, theirs: str, told: str) -> None:
+    """Its users' files would be those of this hub's users of the same names."""
+    another = settings(hub={"domain": DOMAIN, "service": "other"}, home={"name": theirs})
+    specs_of = [hub_service.desired(one, SECRETS, PARTS) for one in (another, settings(home={"name": ours}))]
+    host = FakeHost(answers={"GET /services": [{"Spec": spec} for spec in specs_of]})
+    for spec in specs_of:
+        configs.ensure(host, spec, {"swarmhub.service": spec["Name"]})
+    assert hub_service.with_same_homes(host, settings(home={"name": ours})) == told
+
+
 def container(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the container's part of a spec."""
     part: dict[str, Any] = spec["TaskTemplate"]["ContainerSpec"]
