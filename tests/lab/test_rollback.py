@@ -66,11 +66,11 @@ def way(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Way:
     (folder / "users").write_text((ROOT / "lab" / "userlist").read_text() + "lovelace\n")
     without = ('image = "registry.lab:5000/notebook-extra:lab"', 'memory_limit = "2G"')
     hosts = variant(folder, ('"userlist"', f'"{folder / "users"}"'), without)
-    known = labels(settled, WORKER)
+    # The copy is made before the next hub adds whom the new userlist names.
+    known, users = labels(settled, WORKER), in_hub(settled, USERS)
     there = settled.fab("deploy", "--yes", hosts=hosts)
     assert there.code == 0, there.text
-    # Before the copy, the hub that ran was told whom the new userlist adds.
-    users = in_hub(settled, USERS)
+    assert "lovelace" in in_hub(settled, USERS)
     *_, before, last = releases(settled)
     access = settled.on(MANAGER, "stat", "-c", "%a", f"{DATA}/backups/{last['copy']}")
     labels_there = labels(settled, WORKER)

@@ -78,7 +78,7 @@ def test_a_run_that_is_ended_is_taken_up_again(deployed: Lab, settings: Settings
 
 
 def test_an_engine_that_dies_while_the_hub_is_replaced(deployed: Lab, settings: Settings) -> None:
-    """The manager's own: the run says so in a line, and the next one goes on when the engine is back. About 60 s."""
+    """The manager's own: the run says so in a line. When the engine is back, and the lock given up, the next one goes on: 60 s."""
     edited = settings(("[github]", '[page]\nname = "A third"\n\n[github]'))
     run = deployed.started("deploy", until=REPLACING, hosts=edited)
     deployed.on(MANAGER, "sh", "-c", "kill -9 $(cat /run/docker.pid)")
@@ -86,8 +86,11 @@ def test_an_engine_that_dies_while_the_hub_is_replaced(deployed: Lab, settings: 
     assert "Traceback" not in done.text
     if done.code:
         assert re.search(rf"^{MANAGER}: service: ", done.err, re.MULTILINE), done.text
-    asked = ("sh", "-c", "docker node ls > /dev/null 2>&1 && echo up || true")
-    deployed.wait(lambda: deployed.on(MANAGER, *asked), 60, "the engine does not come back")
+    # An engine that is back knows the other nodes a moment later.
+    asked = ("sh", "-c", "docker node ls --format '{{.Status}}' || true")
+    up = "\n".join(["Ready"] * len(topology.NODES))
+    deployed.wait(lambda: deployed.on(MANAGER, *asked) == up, 60, "the engine does not come back")
+    deployed.fab("unlock", "--yes")
     again = deployed.fab("deploy", hosts=edited)
     assert again.code == 0, again.text
     assert deployed.hub_answers()
