@@ -78,7 +78,7 @@ def test_a_run_that_is_ended_is_taken_up_again(deployed: Lab, settings: Settings
 
 
 def test_an_engine_that_dies_while_the_hub_is_replaced(deployed: Lab, settings: Settings) -> None:
-    """The manager's own: the run says so in a line. When the engine is back, and the lock given up, the next one goes on: 60 s."""
+    """The manager's own: the run says so in a line. When it is back, and the lock given up, the next one goes on: 60 s."""
     edited = settings(("[github]", '[page]\nname = "A third"\n\n[github]'))
     run = deployed.started("deploy", until=REPLACING, hosts=edited)
     deployed.on(MANAGER, "sh", "-c", "kill -9 $(cat /run/docker.pid)")
