@@ -41,7 +41,7 @@ def user(lab: Lab) -> str:
 def test_the_hub_is_a_user_without_capabilities(settled: Lab) -> None:
     """So is all that it has started; none of it can gain any."""
     found = processes(settled, HUB)
-    assert {"jupyterhub"} <= {name for name, *_ in found}
+    assert {"tini", "python3"} <= {name for name, *_ in found}
     assert {tuple(map(str, rest)) for _, *rest in found} == {(USER, "0", "1", "[0, 0, 0, 0, 0]")}
 
 
@@ -49,7 +49,8 @@ def test_the_hub_writes_its_data_and_nothing_else(settled: Lab) -> None:
     """Neither its own program nor its configuration; beside the data, what lasts no longer than the container."""
     container = settled.container()
     found = settled.docker("exec", container, "sh", "-c", " ".join(WRITABLE) + " 2>/dev/null || true").split()
-    assert set(found) <= {"/data", "/tmp", "/var/tmp", "/run/lock", "/run/swarmhub", "/run/swarmhub/token"}
+    own = {f"/run/swarmhub/{file}" for file in ("token", "servers.json", "servers.new")}
+    assert set(found) <= {"/data", "/tmp", "/var/tmp", "/run/lock", "/run/swarmhub", *own}
     settled.docker("exec", container, "sh", "-c", "touch /data/probe && rm /data/probe")
 
 
