@@ -23,7 +23,8 @@ Write = Callable[[str], Path]
 
 @pytest.fixture(scope="module", autouse=True)
 def _listed_alone(settled: Lab) -> None:
-    """Forget whom other tests have brought in, or have taken off a list."""
+    """Forget whom other tests have brought in, or have taken off a list, and the homes that they have left."""
+    settled.forget_homes()
     for one in json.loads(settled.hub_api("GET", "users")):
         if one["name"] not in {"ada", "grace"}:
             settled.hub_api("DELETE", f"users/{one['name']}")
