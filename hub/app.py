@@ -61,7 +61,7 @@ def _ask() -> Any:
 
 
 def _add_users(app: Any) -> None:
-    """Add whom the configuration names and the database does not know.
+    """Add the users that the configuration names and the database does not know.
 
     Raises:
         ValueError: a name is none.

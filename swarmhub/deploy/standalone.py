@@ -173,7 +173,7 @@ def _stop_all(found: Sequence[Json], manager: Host, progress: Progress) -> None:
 
 
 def _start_again(container: Json, hub: str, manager: Host, progress: Progress) -> None:
-    """Start a hub again that has run, unless the new one is there already: two would have one database open."""
+    """Start a hub again that has run, unless the new hub exists: two would have one database open."""
     name = _name(container)
     if manager.engine.find(f"/services/{hub}"):
         progress.log(manager.name, f"to go back to {name}: docker service rm {hub}; docker start {name}; and see {BACK}")

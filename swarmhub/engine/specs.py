@@ -85,7 +85,7 @@ def _normal(spec: Json) -> Json:
 
 
 def _file(file: Json) -> str:
-    """Return where a file is mounted, and for whom, in a line."""
+    """Return where a file is mounted, and who may read it, in a line."""
     return f"{file['Name']}, mode {file['Mode']:04o} of {file['UID']}:{file['GID']}"
 
 

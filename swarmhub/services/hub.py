@@ -85,22 +85,24 @@ def with_files(service: Json, files: Mapping[str, StoredFile]) -> Json:
 
 def images_of_others(manager: Host, settings: Settings) -> set[str]:
     """Return the images of the other hubs on the swarm, by their short digests."""
-    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
-    others = [hub["Spec"] for hub in hubs if hub["Spec"]["Name"] != settings.hub.service]
-    files = configs.files(manager) if others else {}
-    return {digest for spec in others for digest in images_of(configs.filled(spec, files))}
+    return {digest for spec in _others(manager, settings) for digest in images_of(spec)}
 
 
 def with_same_homes(manager: Host, settings: Settings) -> str:
     """Return the name of another hub whose homes are the same volumes by `home.name`; nothing, if there is none."""
-    if not mounts.is_whole(settings.home.template):
-        return ""
-    hubs = manager.engine.get("/services", filters={"label": [LABEL]})
-    others = [hub["Spec"] for hub in hubs if hub["Spec"]["Labels"][LABEL] == hub["Spec"]["Name"] != settings.hub.service]
-    files = configs.files(manager) if others else {}
-    homes = {spec["Name"]: handed.home(settings_of(configs.filled(spec, files))) for spec in others}
     ours = settings.home
+    if not mounts.is_whole(ours.template):
+        return ""
+    homes = {spec["Labels"][LABEL]: handed.home(settings_of(spec)) for spec in _others(manager, settings) if settings_of(spec)}
     return next((name for name, one in homes.items() if (one.get("type"), one.get("name")) == (ours.type, ours.name)), "")
+
+
+def _others(manager: Host, settings: Settings) -> list[Json]:
+    """Return the specs of the services of other hubs on the swarm, with the content of their files."""
+    listed = [one["Spec"] for one in manager.engine.get("/services", filters={"label": [LABEL]})]
+    others = [spec for spec in listed if (spec.get("Labels") or {}).get(LABEL, spec["Name"]) != settings.hub.service]
+    files = configs.files(manager) if others else {}
+    return [configs.filled(spec, files) for spec in others]
 
 
 def images_of(spec: Json) -> set[str]:
