@@ -34,9 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files into an order in which little has to be deployed in between."""
     first = {name: place - len(FIRST) for place, name in enumerate(FIRST)}
     places = first | {name: place for place, name in enumerate(LAST, 1)}
-    ours = [item for item in items if item.path.parent == HERE]
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
     ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
-    items[:] = [item for item in items if item.path.parent != HERE] + ours
+    items[:] = [item for item in items if not item.path.is_relative_to(HERE)] + ours
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
