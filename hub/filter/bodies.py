@@ -76,11 +76,14 @@ def service(policy: Policy, extra: Said, body: Any) -> None:
         "Configs": each(_config_reference(policy)),
         "Healthcheck": one_of({"Test": ["NONE"]}),
         **{name: one_of(value) for name, value in LOCKED.items()},
+        **({} if policy.locked else {"CapabilityAdd": one_of(spec.UNLOCKED["cap_add"])}),
     }
     amounts = {"NanoCPUs": whole, "MemoryBytes": whole}
     reserved = {**amounts, "GenericResources": each(_generic_resource(policy))}
     template = {
-        "ContainerSpec": table(container, extra.container, needs=("Image", *(LOCKED if policy.locked else ()))),
+        "ContainerSpec": table(
+            container, extra.container, needs=("Image", "CapabilityDrop", *(LOCKED if policy.locked else ()))
+        ),
         "Resources": table({"Limits": table({**amounts, "Pids": whole}), "Reservations": table(reserved)}, extra.resources),
         "Placement": table({"Constraints": each(_constraint(policy))}, extra.placement),
         "Networks": one_of(*([{"Target": network}] for network in policy.networks)),

@@ -20,6 +20,11 @@ LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.s
 # swarmhub labels each node that holds an image so, by the first digits of its digest or id.
 IMAGE_LABEL = "swarmhub.image"
 DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
+# What root in a server keeps by drop_capabilities = false: what sudo, apt and docker-stacks' start scripts take. Of Docker's own
+# set, raw packets would pass the firewall between servers, and device files, chroot, file capabilities and the audit log are
+# not a notebook's matter.
+ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETPCAP", "SETUID")
+UNLOCKED = {"cap_drop": ["ALL"], "cap_add": [f"CAP_{name}" for name in ROOT]}
 CPU = 1_000_000_000
 UNITS = (("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 # JupyterHub's option for each of our keys; its name in capitals is the variable by which a server learns of it.
@@ -45,7 +50,7 @@ def task_template(server: Arguments, container: Arguments, placed: list[str], ne
     """Return what the task is made from; `container` is what differs from start to start, `placed` constraints."""
     shared_memory = [mounts.memory(server["shared_memory"])] if server.get("shared_memory") else []
     # Older engines do not know the privilege, and leave it out.
-    locked = {"cap_drop": ["ALL"], "privileges": {"NoNewPrivileges": True}} if server["drop_capabilities"] else {}
+    locked = {"cap_drop": ["ALL"], "privileges": {"NoNewPrivileges": True}} if server["drop_capabilities"] else UNLOCKED
     inside = {
         **container,
         **locked,

@@ -60,7 +60,7 @@ class Server(Table):
         {}, description='Only on nodes with these labels (`docker node update --label-add`): `{gpu = "true"}`.'
     )
     drop_capabilities: StrictBool | None = Field(
-        None, description="`false`: it keeps Docker's capabilities, for images that start as root and for `sudo`."
+        None, description="`false`: it keeps the capabilities that images take which start as root, and `sudo`."
     )
     environment: dict[Variable, Text] = Field({}, description="Environment variables.")
     labels: dict[Name, Text] = Field({}, description="More labels of its service, for monitoring and the like.")
@@ -74,7 +74,7 @@ class Notebook(Server):
         description="The image. It holds JupyterLab and a single-user server of the hub's major version."
     )
     drop_capabilities: StrictBool = Field(
-        True, description="`false`: they keep Docker's capabilities, for images that start as root and for `sudo`."
+        True, description="`false`: they keep the capabilities that images take which start as root, and `sudo`."
     )
     default_url: ServerPath | None = Field("/lab", description="The page to open.")
     start_timeout: Duration = Field("3m", description="How long a server may take until it answers, such as `3m`.")  # type: ignore[assignment]
