@@ -20,9 +20,9 @@ LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.s
 # swarmhub labels each node that holds an image so, by the first digits of its digest or id.
 IMAGE_LABEL = "swarmhub.image"
 DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
-# What root in a server keeps by drop_capabilities = false: what sudo, apt and docker-stacks' start scripts take. Of Docker's own
-# set, raw packets would pass the firewall between servers, and device files, chroot, file capabilities and the audit log are
-# not a notebook's matter.
+# What root in a server keeps by drop_capabilities = false: what sudo, apt and docker-stacks' start scripts take. Of Docker's
+# own set, raw packets would pass the firewall between servers, and a notebook has no need of device files, chroot, file
+# capabilities and the audit log.
 ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETPCAP", "SETUID")
 UNLOCKED = {"cap_drop": ["ALL"], "cap_add": [f"CAP_{name}" for name in ROOT]}
 CPU = 1_000_000_000

@@ -7,7 +7,6 @@ ENGINE=unix:///run/docker.sock
 NAMESPACES=/engine/netns
 SEEN=./seen  # containers that have been dealt with, a file each
 SERVICE=com.docker.swarm.service.name
-BRIDGE=docker_gwbridge  # by it, containers of services reach whatever is not on their overlay networks
 SECONDS_BETWEEN=5
 
 families() {
@@ -21,11 +20,27 @@ forward() {
   if "$1" -w 5 -C FORWARD -j DOCKER-USER 2>/dev/null; then echo DOCKER-USER; else echo FORWARD; fi
 }
 
+# By these, tasks reach whatever is not on their overlay networks: with an overlay network, with none, and with a bridge that
+# belongs to the swarm.
+bridges() {
+  echo docker_gwbridge docker0
+  names='{{with index .Options "com.docker.network.bridge.name"}}{{.}}{{else}}{{printf "br-%.12s" .Id}}{{end}}'
+  docker -H "$ENGINE" network ls --quiet --filter driver=bridge --filter scope=swarm 2>/dev/null |
+    xargs -r docker -H "$ENGINE" network inspect --format "$names" 2>/dev/null
+}
+
+# What a place has to do with packets from a bridge.
+jump() {
+  "$1" -w 5 "$2" "$3" -i "$4" -j "$CHAIN"
+}
+
 is_active() {
   found=$("$1" -w 5 -S "$CHAIN" 2>/dev/null)
   [ -n "$found" ] && [ "$found" = "$(cat "$1.active" 2>/dev/null)" ] || return 1
-  for from in INPUT "$(forward "$1")"; do
-    "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || return 1
+  for bridge in $(bridges); do
+    for from in INPUT "$(forward "$1")"; do
+      jump "$1" -C "$from" "$bridge" 2>/dev/null || return 1
+    done
   done
 }
 
@@ -34,8 +49,10 @@ set_rules() {
   [ "$1" = iptables ] || rules=$IPV6
   # In one transaction: there is no moment without rules, and none is there twice.
   printf '*filter\n:%s - [0:0]\n%s\nCOMMIT\n' "$CHAIN" "$rules" | "$1-restore" -w 5 --noflush || return 1
-  for from in INPUT "$(forward "$1")"; do
-    "$1" -w 5 -C "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null || "$1" -w 5 -I "$from" -i "$BRIDGE" -j "$CHAIN" || return 1
+  for bridge in $(bridges); do
+    for from in INPUT "$(forward "$1")"; do
+      jump "$1" -C "$from" "$bridge" 2>/dev/null || jump "$1" -I "$from" "$bridge" || return 1
+    done
   done
   # The kernel's words for them, which are compared from here on.
   "$1" -w 5 -S "$CHAIN" >"$1.active"
@@ -44,7 +61,7 @@ set_rules() {
 remove_rules() {
   for one in $(families); do
     for from in INPUT FORWARD DOCKER-USER; do
-      while "$one" -w 5 -D "$from" -i "$BRIDGE" -j "$CHAIN" 2>/dev/null; do :; done
+      "$one" -w 5 -S "$from" 2>/dev/null | sed -n "/ -j $CHAIN\$/s/^-A/-D/p" | xargs -r -L 1 "$one" -w 5
     done
     "$one" -w 5 -F "$CHAIN" 2>/dev/null && "$one" -w 5 -X "$CHAIN"
   done
@@ -54,8 +71,8 @@ on_network() {
   docker -H "$ENGINE" ps --quiet --no-trunc --filter "network=$NETWORK" --filter "label=$SERVICE"
 }
 
-# Nobody in a server can change its rules, so they are set once. "fresh" is one that has just started: what it may have
-# connected until now is cut. One that was there before keeps its connections, which the hub's and the proxy's are among.
+# Nobody in a server can change its rules, so they are set once. What it has connected itself until then is cut; what hub and
+# proxy have connected goes on.
 isolate() {
   format="{{index .Config.Labels \"$SERVICE\"}} {{.NetworkSettings.SandboxKey}} {{with index .NetworkSettings.Networks \"$NETWORK\"}}"
   format="$format{{.IPAddress}}/{{.IPPrefixLen}}{{if .GlobalIPv6Address}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}}{{end}}{{end}}"
@@ -65,7 +82,7 @@ isolate() {
   case " $OURS " in *" $service "*) addresses= ;; esac
   case $service in "$HUB"-*) ;; *) addresses= ;; esac
   for address in $addresses; do
-    enclose "$NAMESPACES/${namespace##*/}" "$address" "$2" && continue
+    enclose "$NAMESPACES/${namespace##*/}" "$address" && continue
     # Its namespace goes before Docker says so.
     ! on_network | grep -qx "$1" || { echo "$service cannot be isolated from the other servers" >&2; return 1; }
   done
@@ -74,11 +91,15 @@ isolate() {
 
 enclose() {
   case $2 in *:*) tool=ip6tables rules=$ISOLATED6 ;; *) tool=iptables rules=$ISOLATED4 ;; esac
-  case $(families) in *"$tool"*) ;; *) return 0 ;; esac
+  case $(families) in *"$tool"*) ;; *) take_ipv6 "$1"; return ;; esac
   # A container of the firewall that ended has left what it had set.
   ! nsenter --net="$1" "$tool" -w 5 -S "$CHAIN" >/dev/null 2>&1 || return 0
-  [ "$3" = fresh ] || rules=$(echo "$rules" | grep -v -e '-A INPUT')
   printf '*filter\n:%s - [0:0]\n%s\nCOMMIT\n' "$CHAIN" "$rules" | sed "s=PEERS=$2=" | nsenter --net="$1" "$tool-restore" -w 5 --noflush
+}
+
+# What cannot be filtered is closed: a server without an address says nothing.
+take_ipv6() {
+  nsenter --net="$1" ip -6 address flush scope global && nsenter --net="$1" ip -6 address flush scope link
 }
 
 follow() {
@@ -89,7 +110,7 @@ follow() {
   docker -H "$ENGINE" events --since "$since" --filter type=container --filter event=start --filter event=die --filter "label=$SERVICE" \
     --format '{{.Status}} {{.ID}}' | while read -r status id; do
     case $status in
-      start) [ -e "$SEEN/$id" ] || isolate "$id" fresh || exit 1 ;;
+      start) [ -e "$SEEN/$id" ] || isolate "$id" || exit 1 ;;
       die) rm -f "$SEEN/$id" ;;
     esac
   done
@@ -143,6 +164,7 @@ list() {
     "$one" -w 5 -S "$CHAIN"
   done
   [ -z "$NETWORK" ] || echo "isolated on $NETWORK"
+  case $(families) in *ip6tables*) ;; *) echo "without ip6tables" ;; esac
   return $result
 }
 

@@ -4,18 +4,22 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
-from swarmhub.doctor.finding import Finding, failure, from_error, ok
+from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall, image
+from swarmhub.firewall.rules import METADATA
 from swarmhub.host import Host, Output
 from swarmhub.parallel import at_once
+from swarmhub.settings.target import target
 
 CHECK = "firewall"
 # A large cluster has more addresses than a line takes.
 SHOWN = 5
-# The script's own word, beside the rules.
-APART = "isolated on "
+# The script's own words, beside the rules.
+APART, CLOSED = "isolated on ", "without ip6tables"
+# Their ports are not told.
+KNOWN = {target(one)[0].removesuffix("/32").removesuffix("/128") for one in METADATA}
 
 
 def observe(host: Host, service: str) -> Output:
@@ -56,6 +60,9 @@ def _of(host: str, done: Output) -> Finding:
         said = done.last if done.err.strip() else "rules are missing"
         remedy = "They are put back within seconds; if not, see there: sudo iptables -S"
         return failure(CHECK, host, f"the firewall rules are not active: {said}", remedy)
+    if CLOSED in done.out:
+        text = "ip6tables does not work there: servers that start there lose their IPv6 addresses on the servers' network"
+        return warning(CHECK, host, text, "To see why: sudo ip6tables -S; or make the network without IPv6")
     return ok(CHECK, host, f"notebooks reach neither {listed(done.out)}")
 
 
@@ -66,10 +73,12 @@ def listed(rules: str) -> str:
         words = line.split()
         options = dict(pairwise(words))
         where, protocol = options.get("-d", "").removesuffix("/32").removesuffix("/128"), options.get("-p")
-        if line.startswith(APART):
-            continue
         if "--dports" in options:
             ports.append(f"{protocol} {options['--dports']}")
+        elif "RETURN" in words or line.startswith(APART):
+            continue
+        elif where in KNOWN:
+            alone.append("a cloud's metadata")
         elif "--dport" in options:
             alone.append(f"{where} {protocol} {options['--dport']}")
         elif where and protocol is None:
@@ -80,4 +89,4 @@ def listed(rules: str) -> str:
     more = [f"{len(known) - SHOWN} more"] if len(known) > SHOWN else []
     places = ", ".join(["the host", *known[:SHOWN], *more])
     each_other = " nor each other" if APART in rules else ""
-    return f"{', '.join(alone)} nor {' and '.join(dict.fromkeys(ports))} of {places}{each_other}"
+    return f"{', '.join(dict.fromkeys(alone))} nor {' and '.join(dict.fromkeys(ports))} of {places}{each_other}"

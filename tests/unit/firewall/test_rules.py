@@ -17,10 +17,20 @@ def bare(rules: tuple[str, ...]) -> list[str]:
 
 
 def test_a_cluster_of_one_address_has_these_rules() -> None:
-    """Metadata first; what goes to no port of ours leaves the chain; the rest is refused at the node and its address."""
+    """Metadata first, but for DNS, which machines ask there; what goes to no port of ours leaves the chain; the rest is refused at the node and its address."""
     assert bare(desired(Endpoints(("10.0.0.11",), (22,))).ipv4) == [
         "-m conntrack --ctdir REPLY -j RETURN",
-        "-d 169.254.169.254/32 -j REJECT",
+        "-i docker_gwbridge -o docker_gwbridge -j REJECT",
+        "-d 169.254.0.0/16 -p tcp -m tcp --dport 53 -j RETURN",
+        "-d 169.254.0.0/16 -p udp -m udp --dport 53 -j RETURN",
+        "-d 169.254.0.0/16 -j REJECT",
+        "-d 100.100.100.200/32 -p tcp -m tcp --dport 53 -j RETURN",
+        "-d 100.100.100.200/32 -p udp -m udp --dport 53 -j RETURN",
+        "-d 100.100.100.200/32 -j REJECT",
+        "-d 168.63.129.16/32 -p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset",
+        "-d 168.63.129.16/32 -p udp -m udp --dport 80 -j REJECT",
+        "-d 168.63.129.16/32 -p tcp -m tcp --dport 32526 -j REJECT --reject-with tcp-reset",
+        "-d 168.63.129.16/32 -p udp -m udp --dport 32526 -j REJECT",
         f"-p tcp -m multiport ! --dports {TCP} -j RETURN",
         f"-p udp -m multiport ! --dports {UDP} -j RETURN",
         "-p tcp -m addrtype --dst-type LOCAL -j REJECT --reject-with tcp-reset",
@@ -31,7 +41,7 @@ def test_a_cluster_of_one_address_has_these_rules() -> None:
 
 
 def test_ipv6_has_its_own_addresses() -> None:
-    """Its metadata address, and the nodes' addresses of that kind only."""
+    """Its metadata addresses, and the nodes' addresses of that kind only."""
     found = bare(desired(Endpoints(("10.0.0.11", "2001:db8::11"))).ipv6)
     assert ("-d fd00:ec2::254/128 -j REJECT" in found, "-d 2001:db8::11/128 -p udp -j REJECT" in found) == (True, True)
     assert "10.0.0.11" not in str(found)
@@ -43,7 +53,7 @@ def test_every_address_stands_once_and_in_a_fixed_order() -> None:
     refused = [rule.split()[1] for rule in bare(rules.ipv4) if rule.startswith("-d 10.") and "-p tcp" in rule]
     assert refused == ["10.0.0.8/32", "10.0.0.9/32", "10.0.0.10/32"]
     # Where a node serves metadata itself, all of that address is refused anyway.
-    assert desired(Endpoints(("10.0.0.11", firewall_rules.METADATA[0]))) == desired(Endpoints(("10.0.0.11",)))
+    assert desired(Endpoints(("10.0.0.11", "169.254.169.254"))) == desired(Endpoints(("10.0.0.11",)))
 
 
 def test_ports_are_those_of_the_cluster() -> None:
@@ -53,20 +63,26 @@ def test_ports_are_those_of_the_cluster() -> None:
 
 
 def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> None:
-    """It answers, whoever asks; to itself it may say anything; what was connected before is no new connection."""
+    """It answers, whoever asks; what it has begun is cut, whenever that was; the hub's connections are counted."""
     rules = firewall_rules.isolating("jupyterhub")
     chain = "SWARMHUB-jupyterhub"
     assert rules.ipv4 == (
-        f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED,INVALID -j RETURN",
+        f"-A {chain} -m conntrack --ctdir REPLY -j RETURN",
+        f"-A {chain} -m conntrack --ctstate INVALID -j DROP",
+        f"-A {chain} -p tcp -m tcp --dport 8081 --tcp-flags FIN,SYN,RST,ACK SYN -m connlimit --connlimit-above 50"
+        " --connlimit-mask 0 --connlimit-saddr -j REJECT --reject-with tcp-reset",
         f"-A {chain} -p tcp -m tcp --dport 8081 -j RETURN",
         f"-A {chain} -p tcp -j REJECT --reject-with tcp-reset",
         f"-A {chain} -j REJECT",
         f"-A OUTPUT -d PEERS ! -o lo -j {chain}",
-        "-A INPUT -s PEERS ! -i lo -p tcp -m tcp ! --sport 8081 ! --tcp-flags FIN,SYN,RST,ACK SYN"
-        " -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset",
+        f"-A OUTPUT -d 224.0.0.0/4 ! -o lo -j {chain}",
+        f"-A OUTPUT -d 255.255.255.255/32 ! -o lo -j {chain}",
     )
-    # In IPv6 it may ask for its neighbours, or it would not find the hub.
-    assert [rule for rule in rules.ipv6 if rule not in rules.ipv4] == [f"-A {chain} -p ipv6-icmp -j RETURN"]
+    # In IPv6 it may ask for its neighbours, or it would not find the hub; link-local addresses lead to them, too.
+    assert [rule for rule in rules.ipv6 if rule not in rules.ipv4] == [
+        *(f"-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j RETURN" for kind in (135, 136)),
+        *(f"-A OUTPUT -d {everybody} ! -o lo -j {chain}" for everybody in ("fe80::/10", "ff00::/8")),
+    ]
 
 
 def test_what_is_denied_besides_is_so_on_all_ports_or_on_one() -> None:

@@ -11,14 +11,15 @@ import pytest
 
 from swarmhub.firewall.image import SCRIPT
 
-CHAIN, JUMP = "SWARMHUB-hub", "-i docker_gwbridge -j SWARMHUB-hub"
+CHAIN = "SWARMHUB-hub"
+JUMPS = [f"-i {bridge} -j {CHAIN}" for bridge in ("docker_gwbridge", "docker0")]
 RULES = {"CHAIN": CHAIN, "IPV4": f"-A {CHAIN} -d 10.0.0.1/32 -j REJECT", "IPV6": f"-A {CHAIN} -d fd00::1/128 -j REJECT"}
 # A chain is a file of what stands in it, a line each.
 IPTABLES = r"""#!/bin/sh
 cd "$(dirname "$0")/${0##*/}.chains" 2>/dev/null || { echo "${0##*/}: no such table" >&2; exit 3; }
 shift 2  # -w 5
 act=$1 chain=$2
-[ "$act" != -S ] || { cat "${chain:-INPUT}" 2>/dev/null; exit; }
+[ "$act" != -S ] || { sed "s/^-i/-A ${chain:-INPUT} -i/" "${chain:-INPUT}" 2>/dev/null; exit; }
 shift 2
 case $act in
   -C) grep -qxF -e "$*" "$chain" 2>/dev/null;;
@@ -40,6 +41,7 @@ cd "$(dirname "$0")/containers" || exit 1
 shift 2  # -H SOCKET
 case $1 in
   ps) ls;;
+  network) [ "$2" = ls ] && cat ../bridges 2>/dev/null || sed s/^/br-/ ../bridges;;
   inspect) shift 3; cat "$1";;
   events) exec cat ../events;;
 esac
@@ -56,10 +58,10 @@ APART = {
     "NETWORK": "jupyter",
     "HUB": "hub",
     "OURS": "hub hub-proxy",
-    "ISOLATED4": f"-A {CHAIN} -j REJECT\n-A OUTPUT -d PEERS -j {CHAIN}\n-A INPUT -s PEERS -j REJECT",
+    "ISOLATED4": f"-A {CHAIN} -j REJECT\n-A OUTPUT -d PEERS -j {CHAIN}",
     "ISOLATED6": f"-A {CHAIN} -j REJECT",
 }
-OUTPUT, INPUT = f"-A OUTPUT -d 10.0.1.{{}}/24 -j {CHAIN}", "-A INPUT -s 10.0.1.{}/24 -j REJECT"
+OUTPUT = f"-A OUTPUT -d 10.0.1.{{}}/24 -j {CHAIN}"
 Call = Callable[..., int]
 
 
@@ -168,20 +170,20 @@ def test_rules_are_raised_for_what_is_forwarded_and_for_the_host_itself(
     assert stand(call, keeper)
     assert chains(firewall, "iptables") == {
         CHAIN: [RULES["IPV4"]],
-        "DOCKER-USER": [JUMP],
+        "DOCKER-USER": JUMPS,
         "FORWARD": ["-j DOCKER-USER"],
-        "INPUT": [JUMP],
+        "INPUT": JUMPS,
     }
-    assert chains(firewall, "ip6tables") == {CHAIN: [RULES["IPV6"]], "FORWARD": [JUMP], "INPUT": [JUMP]}
+    assert chains(firewall, "ip6tables") == {CHAIN: [RULES["IPV6"]], "FORWARD": JUMPS, "INPUT": JUMPS}
 
 
 def test_a_second_run_leaves_no_rule_twice(firewall: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
     """As after a container that was killed; the rules of others stay."""
-    (firewall / "iptables.chains" / "INPUT").write_text(f"-s 10.9.9.9/32 -j DROP\n{JUMP}\n")
+    (firewall / "iptables.chains" / "INPUT").write_text(f"-s 10.9.9.9/32 -j DROP\n{JUMPS[0]}\n")
     (firewall / "iptables.chains" / CHAIN).write_text("-A old\n")
     assert stand(call, keeper)
     found = chains(firewall, "iptables")
-    assert (found["INPUT"], found[CHAIN]) == (["-s 10.9.9.9/32 -j DROP", JUMP], [RULES["IPV4"]])
+    assert (found["INPUT"], found[CHAIN]) == (["-s 10.9.9.9/32 -j DROP", *JUMPS], [RULES["IPV4"]])
 
 
 @pytest.mark.parametrize("chain", [CHAIN, "INPUT", "DOCKER-USER"])
@@ -219,25 +221,48 @@ def test_a_firewall_that_refuses_ends_it_with_its_own_words(firewall: Path, keep
     assert (code, (firewall / "said").read_text()) == (1, "iptables-restore: Permission denied\n")
 
 
-def test_servers_that_are_there_are_kept_apart_and_keep_what_is_connected(
-    servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
-) -> None:
+def test_servers_that_are_there_are_kept_apart(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
     """Hub, proxy and what is no server on the network are left alone."""
     assert stand(call, keeper)
     assert [within(servers, number) for number in (1, 2, 4)] == [[], [], []]
     assert within(servers, 3) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(3)]
 
 
-def test_a_server_that_starts_is_enclosed_and_what_it_has_connected_is_cut(
-    servers: Path, call: Call, keeper: "subprocess.Popen[bytes]"
-) -> None:
+def test_a_server_that_starts_is_enclosed(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
     """When the engine tells of it; until then, the firewall are not as they should be."""
     assert stand(call, keeper)
     container(servers, 5, "hub-grace")
     assert call("check") == 1
     told(servers, "start c5")
     assert stand(call, keeper)
-    assert within(servers, 5) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(5), INPUT.format(5)]
+    assert within(servers, 5) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(5)]
+
+
+def test_a_bridge_of_the_swarms_own_is_covered_too(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
+    """A task can land on it; what is set goes with the keeper, though the bridge is gone by then."""
+    (servers / "bridges").write_text("0123456789ab\n")
+    assert stand(call, keeper)
+    assert f"-i br-0123456789ab -j {CHAIN}" in chains(servers, "iptables")["DOCKER-USER"]
+    (servers / "bridges").write_text("")
+    keeper.terminate()
+    assert keeper.wait(10) == 0
+    assert "DOCKER-USER" not in chains(servers, "iptables")
+
+
+def test_where_ipv6_cannot_be_filtered_a_server_loses_it(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
+    """All of its addresses; its IPv4 is filtered, and the list of the rules tells."""
+    (servers / "ip6tables.chains").rename(servers / "gone")
+    assert stand(call, keeper)
+    container(servers, 5, "hub-grace")
+    (servers / "containers" / "c5").write_text("hub-grace /var/run/docker/netns/ns5 10.0.1.5/24 fd00:1::5/64")
+    ip = servers / "namespaces" / "ns5" / "ip"
+    ip.write_text('#!/bin/sh\necho "$@" >>"$(dirname "$0")/asked"\n')
+    ip.chmod(0o755)
+    told(servers, "start c5")
+    assert stand(call, keeper)
+    asked = (ip.parent / "asked").read_text().splitlines()
+    assert asked == ["-6 address flush scope global", "-6 address flush scope link"]
+    assert within(servers, 5) == [f"-A {CHAIN} -j REJECT", OUTPUT.format(5)]
 
 
 def test_a_server_that_has_its_rules_keeps_them(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:

@@ -19,7 +19,7 @@ def listed(*addresses: str, deny: tuple[str, ...] = ()) -> str:
 def test_rules_are_told_in_words() -> None:
     """What is refused whole, then the ports and whose they are, many of them counted; that servers are kept apart."""
     assert listed("10.0.0.11", "10.0.0.21", deny=("10.1.0.5:5432",)) == (
-        "169.254.169.254, 10.1.0.5 tcp 5432, 10.1.0.5 udp 5432, fd00:ec2::254"
+        "10.1.0.5 tcp 5432, 10.1.0.5 udp 5432, a cloud's metadata"
         " nor tcp 22,2375,2376,2377,7946 and udp 4789,7946 of the host, 10.0.0.11, 10.0.0.21"
     )
     told = listed(*(f"10.0.0.{number}" for number in range(1, 21)))
@@ -46,6 +46,14 @@ def test_rules_that_do_not_stand_are_a_failure_with_what_the_host_says() -> None
         (Level.FAILURE, "the firewall rules are not active: iptables: Permission denied."),
         (Level.FAILURE, "the firewall rules are not active: rules are missing"),
     ]
+
+
+def test_a_host_that_cannot_filter_ipv6_is_to_be_looked_at() -> None:
+    """Servers lose their IPv6 addresses there."""
+    (finding,) = firewall.judge(
+        {MANAGER: Output(0, "-A X -d 10.0.0.1/32 -j REJECT\nisolated on jupyter\nwithout ip6tables\n", "")}
+    )
+    assert (finding.level, "lose their IPv6 addresses" in finding.text) == (Level.WARNING, True)
 
 
 def test_a_host_without_its_container_is_a_failure() -> None:
