@@ -17,7 +17,7 @@ def bare(rules: tuple[str, ...]) -> list[str]:
 
 
 def test_a_cluster_of_one_address_has_these_rules() -> None:
-    """Metadata first, but for DNS, which machines ask there; what goes to no port of ours leaves the chain; the rest is refused at the node and its address."""
+    """Metadata first, but for DNS; what goes to no port of ours leaves the chain; the rest is refused at the node."""
     assert bare(desired(Endpoints(("10.0.0.11",), (22,))).ipv4) == [
         "-m conntrack --ctdir REPLY -j RETURN",
         "-i docker_gwbridge -o docker_gwbridge -j REJECT",
