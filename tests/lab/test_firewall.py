@@ -102,13 +102,6 @@ def test_a_notebook_reaches_no_port_of_a_node_and_no_metadata(servers: Lab, user
     assert tried(servers, user, *OPEN) == all_(OPEN, "ConnectionRefusedError")
 
 
-@pytest.mark.parametrize("user", USERS)
-def test_a_notebook_sends_nothing_to_gossip_and_overlay(servers: Lab, user: str) -> None:
-    """Its packets are refused; those that arrived would be met with silence."""
-    places = [(address, port) for address in ADDRESSES.values() for port in (7946, 4789)]
-    assert tried(servers, user, *places, kind="SOCK_DGRAM") == all_(places, "ConnectionRefusedError")
-
-
 def from_hub(lab: Lab, *places: tuple[str, int]) -> dict[str, str]:
     """Return what becomes of the hub's connections."""
     wanted = json.dumps([("SOCK_STREAM", *place) for place in places])
