@@ -22,7 +22,7 @@ from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
-NOTEBOOK, METADATA = "registry.lab:5000/notebook:lab", "169.254.169.254"
+NOTEBOOK, METADATA = "registry.lab:5000/notebook:lab", "a cloud's metadata"
 WORKERS = f'workers = ["{WORKER}", "{LAST}"]'
 
 
