@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from docker.types import EndpointSpec
 from jupyterhub.spawner import SpawnException
 from traitlets import Dict, List, default
 
-from hub.shared import mounts, services, spec
+from hub.shared import listed, mounts, services, spec
 from hub.shared.spec import Extra
 from hub.spawner import homes
 from hub.spawner import news as reading
@@ -26,6 +27,7 @@ from hub.spawner.service import Service, answers
 from hub.spawner.starts import ENGINE_ERRORS, Ended, Nodes, Start, Tasks
 
 THREADS = 8
+LISTS = Path("/data") / listed.FOLDER
 TOLD_SECONDS = 0.2
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 # Why Swarm may find no node for a server.
@@ -194,6 +196,10 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         return created
 
     async def _start(self) -> tuple[str, int]:
+        # They may ask on with a token until the hub has deleted them, which it does not do while a server starts.
+        if self.user.name in listed.load(LISTS).removed:
+            words = f"You may no longer use this hub. {reading.ASK}"
+            raise self._failure(words, "removed", f"the userlist in force no longer names {self.user.name}")
         self._given = given = await gather(self)
         self._netloc = self._own_netloc
         self.image, self.default_url = given.server["image"], given.server["default_url"]

@@ -185,7 +185,8 @@ def _admins(wanted: Users, found: HubPeople, api: HubApi, place: ContainerLocati
 
 def _removal(name: str, user: Json, api: HubApi, place: ContainerLocation) -> Change:
     cost = Cost.NOTEBOOKS_STOP if user.get("servers") else Cost.REMOVAL
-    return Change("remove", f"{name} from the hub", place.host, partial(_remove, api, name), cost=cost, people=(name,))
+    what, apply = f"{name} from the hub", partial(_remove, api, name)
+    return Change("remove", what, place.host, apply, cost=cost, people=(name,), independent=True)
 
 
 def _send(container: str, files: Mapping[str, str], host: Host, progress: Progress) -> None:
@@ -225,7 +226,8 @@ def _is_out(api: HubApi, name: str) -> bool:
             api.delete(path)
             return True
     except ApiError as error:
-        if error.status != BUSY:
+        # A start that the hub refuses meanwhile may end in an error of its own.
+        if error.status != BUSY and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
     return user is None
 

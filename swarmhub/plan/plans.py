@@ -6,7 +6,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Protocol
 
-from swarmhub.errors import StepError
+from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.parallel import every
 from swarmhub.plan import hidden
@@ -53,7 +53,8 @@ class Change:
     """One thing to do on one host; the `gist` of what is made says in a line what its many fields say.
 
     Where a plan does things at once, changes of different lanes do not wait for each other, though they are on one host.
-    `undo` is for the changes that a later one's failure makes wrong.
+    `undo` is for the changes that a later one's failure makes wrong. Where one that is `independent` fails, those that are so
+    and come right after it are made all the same.
     """
 
     verb: str
@@ -67,6 +68,7 @@ class Change:
     gist: str = ""
     lane: str = ""
     undo: Callable[[Host, Progress], object] | None = field(default=None, compare=False, repr=False)
+    independent: bool = False
 
     def __post_init__(self) -> None:
         """Keep secrets out of the command: it is only shown."""
@@ -177,7 +179,7 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Ch
 
     Raises:
         StepError: a change failed; those before it stay done.
-        StepErrors: several of those at once failed; the other lanes' were finished.
+        StepErrors: several failed: of those at once, whose other lanes were finished, or of those that are independent.
 
     """
     if not plan.at_once:
@@ -190,13 +192,20 @@ def apply(plan: Plan, hosts: Mapping[str, Host], progress: Progress, journal: Ch
 
 
 def _in_order(changes: Sequence[Change], hosts: Mapping[str, Host], progress: Progress, journal: ChangeLog) -> None:
+    failed: list[StepError] = []
     for number, change in enumerate(changes):
+        if failed and not change.independent:
+            break
         try:
             _apply(change, hosts, progress, journal)
-        except StepError:
-            for before in reversed(changes[:number]):
-                _undo(before, hosts, progress)
-            raise
+        except StepError as error:
+            failed.append(error)
+            if not change.independent:
+                for before in reversed(changes[:number]):
+                    _undo(before, hosts, progress)
+                break
+    if failed:
+        raise failed[0] if len(failed) == 1 else StepErrors(*failed)
 
 
 def _undo(change: Change, hosts: Mapping[str, Host], progress: Progress) -> None:

@@ -16,7 +16,8 @@ from swarmhub.host import EngineError, Output
 from swarmhub.people import users
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.people.users import HubPeople, Person
-from swarmhub.plan.plans import Cost, Plan
+from swarmhub.plan import plans
+from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.status.shell import ContainerLocation
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, Clock, FakeHost, FakeProgress, settings
 
@@ -269,3 +270,49 @@ def test_machines_get_the_same() -> None:
         {"name": "ada", "admin": True, "from": "userlist", "last_seen": "2026-11-15T09:00:00+00:00", "servers": [""]},
         {"name": "grace", "admin": False, "from": "userlist", "last_seen": None, "servers": []},
     ]
+
+
+class _NoLog:
+    def begin(self, change: Change) -> None:
+        pass
+
+    def done(self, change: Change) -> None:
+        pass
+
+
+@dataclass
+class Refusing(Hub):
+    """A hub that does not delete Grace."""
+
+    def delete(self, path: str) -> None:
+        if path == "users/grace":
+            raise ApiError(DOMAIN, 403, "no", "")
+        super().delete(path)
+
+
+def test_who_cannot_be_removed_keeps_nobody_else_in() -> None:
+    """Linus, who comes later, goes; that all is done is not recorded."""
+    known = {one["name"]: one for one in (user("grace"), user("linus"))}
+    hub = Refusing(copy.deepcopy(known))
+    seen = found(user("ada", admin=True), *known.values(), current="ada admin\n", let_in=f"{LIST}linus\n")
+    hosts: Any = {MANAGER: None}
+    with pytest.raises(StepError, match="no"):
+        plans.apply(planned("ada admin\n", seen, hub), hosts, FakeProgress(), _NoLog())
+    assert [*hub.known] == ["grace"]
+
+
+def test_an_error_of_the_hubs_own_is_tried_again() -> None:
+    """Somebody who keeps asking for a server makes the hub fail in between; then they are out."""
+
+    class Failing(Hub):
+        def delete(self, path: str) -> None:
+            if self.busy:
+                self.busy -= 1
+                raise ApiError(DOMAIN, 500, "Internal Server Error", "")
+            super().delete(path)
+
+    hub, hosts = Failing({"grace": user("grace")}, busy=1), {MANAGER: None}
+    seen = found(user("ada", admin=True), user("grace"), current="ada admin\n", let_in=LIST)
+    (removal,) = [change for change in planned("ada admin\n", seen, hub).changes if change.verb == "remove"]
+    removal.apply(hosts[MANAGER], FakeProgress())  # type: ignore[arg-type]  # no host is needed
+    assert hub.known == {}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub.config.servers import configure
+from hub.shared import listed
 from hub.spawner import spawner as module
 from hub.spawner import starts
 from hub.spawner.spawner import SwarmSpawner
@@ -530,3 +532,15 @@ def test_a_server_that_ends_while_the_hub_waits_for_it_is_told(monkeypatch: pyte
     """By the engine, which alone can say so."""
     docker = engine(RUNNING, task("failed", "task: non-zero exit (3)", code=3))
     assert checked(docker, [False], monkeypatch) == (3, 1)
+
+
+def test_who_is_removed_gets_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hub knows them still and their token is good until they are deleted; nothing is made."""
+    (tmp_path / listed.CURRENT).write_text("grace admin\n")
+    (tmp_path / listed.LET_IN).write_text("ada\ngrace admin\n")
+    monkeypatch.setattr(module, "LISTS", tmp_path)
+    docker = engine()
+    with pytest.raises(SpawnException) as error:
+        asyncio.run(made(docker, monkeypatch).start())
+    assert error.value.jupyterhub_message.startswith("You may no longer use this hub.")
+    assert "create_service" not in [method for method, _, _ in docker.calls]
