@@ -1,12 +1,7 @@
-"""Check JSON by lists of what is allowed: whatever is on none of them is refused."""
+"""Read JSON in one way only, and tell how two values differ."""
 
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
 from typing import Any
-
-# Checks a value; the text says where it stands.
-Check = Callable[[Any, str], None]
 
 LARGEST = 2**63 - 1
 
@@ -45,72 +40,37 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def table(allowed: Mapping[str, Check], said: Mapping[str, Any] | None = None, needs: Collection[str] = ()) -> Check:
-    """Return the check of an object: of each key what `allowed` checks, or just the value that is `said`."""
-
-    def check(value: Any, at: str) -> None:
-        if not isinstance(value, dict):
-            raise Refused(f"{at or 'the body'} is not an object")
-        for key, item in value.items():
-            where = f"{at}.{key}" if at else key
-            if said and key in said and same(item, said[key]):
-                continue
-            if key not in allowed:
-                raise Refused(f"{shown(where)} is not allowed")
-            allowed[key](item, where)
-        for key in needs:
-            if key not in value:
-                raise Refused(f"{at}.{key} is missing" if at else f"{key} is missing")
-
-    return check
+def part(value: Any, *path: str | int) -> Any:
+    """Return what is at a place in a value, or None where there is no such place."""
+    for key in path:
+        is_there = isinstance(value, list) and isinstance(key, int) and key < len(value)
+        value = value[key] if is_there else value.get(key) if isinstance(value, dict) else None
+    return value
 
 
-def each(check: Check) -> Check:
-    """Return the check of a list whose elements all pass."""
-
-    def all_of(value: Any, at: str) -> None:
-        if not isinstance(value, list):
-            raise Refused(f"{at} is not a list")
-        for number, item in enumerate(value):
-            check(item, f"{at}[{number}]")
-
-    return all_of
+def texts(value: Any) -> tuple[str, ...] | None:
+    """Return the texts of a list of texts, or None of anything else."""
+    return tuple(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
 
 
-def one_of(*allowed: Any) -> Check:
-    """Return the check of a value that has to be one of these."""
-
-    def check(value: Any, at: str) -> None:
-        if not any(same(value, one) for one in allowed):
-            raise Refused(f"{at} may not be {shown(value)}")
-
-    return check
+def whole(value: Any) -> int | None:
+    """Return a whole number that is not below zero and not above Docker's largest, or None of anything else."""
+    return value if type(value) is int and 0 <= value <= LARGEST else None
 
 
-def matching(pattern: str) -> Check:
-    """Return the check of a text that has to fit a pattern as a whole."""
-
-    def check(value: Any, at: str) -> None:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-            raise Refused(f"{at} may not be {shown(value)}")
-
-    return check
-
-
-def anything(value: Any, at: str) -> None:
-    """Check nothing: somebody else does."""
-
-
-def text(value: Any, at: str) -> None:
-    """Check that it is a text; which one is not said, as it may be a secret."""
-    if not isinstance(value, str):
-        raise Refused(f"{at} is not a text")
-
-
-def whole(value: Any, at: str) -> None:
-    """Check that it is a whole number, and not below zero."""
-    if type(value) is not int or not 0 <= value <= LARGEST:
-        raise Refused(f"{at} is not a whole number from 0 on")
+def difference(sent: Any, made: Any, at: str = "") -> str:
+    """Return where what was sent first differs from what is allowed; the values are not said, as they may be secrets."""
+    if not isinstance(sent, dict) or not isinstance(made, dict):
+        return f"{at or 'the body'} is not as the settings make it"
+    for key in sorted({*sent, *made}):
+        where = f"{at}.{key}" if at else key
+        if key not in made:
+            return f"{shown(where)} is not allowed"
+        if key not in sent:
+            return f"{where} is missing"
+        if not same(sent[key], made[key]):
+            return difference(sent[key], made[key], where)
+    return "the body is not as the settings make it"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "pla
 class Policy:
     """What a hub may ask for.
 
-    In the file is a list of them, each a JSON object with just these keys, all of them. What one of them allows is
+    In the file is a list of them, each a JSON object with just these keys. What one of them allows is
     allowed: while a hub is replaced, both the old and the new one may ask.
 
     - `service`: the hub's service. Services and configs of its servers are named `SERVICE-…` and have its name in their labels.
@@ -40,6 +40,8 @@ class Policy:
     - `extra`: docker-py's keyword arguments from [jupyterhub.SwarmSpawner], by part: `container`, `resources`, `placement`,
       `task`, `endpoint`. A field that they make is allowed with just their value. Their placement's constraints every
       server must have: `node.role==worker` keeps servers off the managers.
+    - `own_names`: whether the operator names the servers' services (`name_template`, `escape`). Then any name that begins
+      with the hub's is allowed; else just the one that belongs to the user and the server.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -57,6 +59,8 @@ class Policy:
     reserved: tuple[str, ...]
     locked: bool
     extra: Mapping[str, Mapping[str, Any]]
+    # The policies of earlier releases have no such key.
+    own_names: bool = False
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -82,6 +86,7 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
         reserved=reserved,
         locked=all(server.get("drop_capabilities", True) for server in servers),
         extra={part: spawner[trait] for part, trait in EXTRAS.items() if spawner.get(trait)},
+        own_names=any({"name_template", "escape"} & {*options} for options in tables["jupyterhub"].values()),
     )
 
 
@@ -99,6 +104,7 @@ def covers(policy: Policy, other: Policy) -> bool:
         )
         and {*policy.reserved} <= {*other.reserved}
         and policy.locked <= other.locked
+        and policy.own_names >= other.own_names
     )
 
 

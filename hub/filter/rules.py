@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hub.filter import bodies, line
-from hub.filter.bodies import Json, Said
+from hub.filter.bodies import Json
 from hub.filter.fields import Refused, decode, shown
 from hub.filter.line import Line
 from hub.filter.policy import Policy
@@ -79,10 +79,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Rules:
-    """A policy, and what is made from it once: the operator's own fields, and the paths of the images."""
+    """A policy, and what is made from it once: the paths of the images."""
 
     policy: Policy
-    said: Said
     images: frozenset[str]
 
     def judge(self, request: Request) -> Call:
@@ -150,7 +149,9 @@ def made(policy: Policy) -> Rules:
 
     """
     images = frozenset(f"/images/{quote(image, safe='/:')}/json" for image in policy.images)
-    return Rules(policy, bodies.said(policy.extra), images)
+    # An argument that docker-py does not know is found out now, and not at the first start.
+    bodies.written(policy, bodies.EXAMPLE)
+    return Rules(policy, images)
 
 
 def pick(value: Any, shape: Shape) -> Any:
@@ -196,9 +197,8 @@ def _of_service(asked: Line, name: str, call: Call) -> Call:
 
 
 def _create_service(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
-    values = decode(body, "the body")
-    bodies.service(rules.policy, rules.said, values)
-    return Call("POST", f"{asked.version}/services/create", body=values)
+    made = bodies.service(rules.policy, decode(body, "the body"))
+    return Call("POST", f"{asked.version}/services/create", body=made)
 
 
 def _tasks(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
@@ -233,9 +233,7 @@ def _configs(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
 
 
 def _create_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
-    values = decode(body, "the body")
-    bodies.config(rules.policy, values)
-    return Call("POST", f"{asked.version}/configs/create", body=values)
+    return Call("POST", f"{asked.version}/configs/create", body=bodies.config(rules.policy, decode(body, "the body")))
 
 
 def _remove_config(rules: Rules, asked: Line, name: str, body: bytes) -> Call:

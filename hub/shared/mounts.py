@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.shared.choice import is_for
@@ -17,7 +17,9 @@ T = TypeVar("T")
 
 HOME, USER, NODE = "swarmhub.home", "swarmhub.user", "swarmhub.node"
 # Swarm's limit for the name of a config or service; a home's record is named like its volume, unless that is longer.
-LONGEST, HASH = 63, 12
+LONGEST, HASH = 63, 20
+# An earlier release's hashes were shorter: its homes keep their names.
+FORMER_HASH = 12
 # What Swarm takes for "{{" and not for the beginning of a Go template, which it expands on the manager.
 BRACES, LITERAL = "{{", '{{"{{"}}'
 # Where the hub has the folder above the homes, to make the ones that are missing.
@@ -29,12 +31,19 @@ class Home:
     """A user's home: how it is mounted, and what has to be there before.
 
     `record` is the name under which the swarm keeps the node, where the files are on one only, to which the user returns;
-    `folder` is the one to make below the folder above all homes, where a server keeps them.
+    `folder` is the one to make below the folder above all homes, where a server keeps them; `former` is the same home under
+    the name that an earlier release has given it, if that was another one.
     """
 
     mount: Json
     record: str = ""
     folder: str = ""
+    former: "Home | None" = None
+
+    @property
+    def mounts(self) -> tuple[Json, ...]:
+        """Return how it may be mounted: under its name, or under the one that an earlier release has given it."""
+        return (self.mount, *((self.former.mount,) if self.former else ()))
 
 
 def home(tables: Tables, service: str, names: "Names") -> Home | None:
@@ -44,14 +53,23 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
         return None
     if table["type"] == "volume":
         whole = template(table["name"], service).format(**names.docker)
-        # One that somebody else has made may be longer than the name of a config.
-        volume = whole if is_whole(table["name"]) else short(whole)
-        options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
-        mount = _volume(volume, table, options) | {"Target": table["mount"]}
-        mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
-        return Home(literal(mount), record=short(whole) if is_on_one_node(table["driver"], table["options"]) else "")
+        former = _of_volume(table, service, names, whole, formerly(whole))
+        if is_whole(table["name"]) or not former.record:
+            # Somebody else's names, and those of which no record tells what is there, stay as they have always been.
+            return former
+        home = _of_volume(table, service, names, whole, short(whole))
+        return home if former == home else replace(home, former=former)
     folder, of_volume = table["name"].format(**names.folder), f"{service}-home-{table['name'].format(**names.docker)}"
     return Home(literal(_below(table, folder, of_volume) | {"Target": table["mount"]}), folder=folder)
+
+
+def _of_volume(table: Mapping[str, Any], service: str, names: "Names", whole: str, cut: str) -> Home:
+    """Return the home on a volume whose name is `whole`, or `cut` to what Swarm takes."""
+    options = {**table["options"], **({"size": str(table["quota"])} if table.get("quota") else {})}
+    # One that somebody else has made may be longer than the name of a config.
+    mount = _volume(whole if is_whole(table["name"]) else cut, table, options) | {"Target": table["mount"]}
+    mount["VolumeOptions"]["Labels"] = {HOME: service, USER: names.user}
+    return Home(literal(mount), record=cut if is_on_one_node(table["driver"], table["options"]) else "")
 
 
 def literal(value: T) -> T:
@@ -111,7 +129,16 @@ def memory(size: int) -> Json:
 
 def short(name: str) -> str:
     """Return a name that Swarm takes: what is too long ends in a hash of the whole."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - HASH - 1]}-{_hash(name)}"
+    return _cut(name, HASH)
+
+
+def formerly(name: str) -> str:
+    """Return the name that an earlier release has made of one that is too long."""
+    return _cut(name, FORMER_HASH)
+
+
+def _cut(name: str, digits: int) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - digits - 1]}-{_hash(name)[:digits]}"
 
 
 def _shared(table: Mapping[str, Any], service: str, names: "Names") -> Json:

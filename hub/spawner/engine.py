@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException
 from docker.types import ConfigReference
 from docker.utils import kwargs_from_env
 
-from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
+from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER, DIGITS
 
 
 def wait_until_it_answers(pause: float = 1.0) -> None:
@@ -32,7 +32,7 @@ def wait_until_it_answers(pause: float = 1.0) -> None:
 def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
     """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
     content = file.read_bytes()
-    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:12]}"
+    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
     client = connect()
     try:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from hub.shared.mounts import HOMES, above_homes, beginning, short
+from hub.shared.mounts import HOMES, above_homes, beginning, formerly
 from hub.shared.nodes import hostname
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, StepErrors
@@ -127,7 +127,7 @@ def _on_volumes(
     mounts = [_of_volume(one, name) for one, name in folders.items()]
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
     records = {one.name: one.config for one in places if one.node == node}
-    configs = {one: records.get(short(one.name), "") for one in here}
+    configs = {one: records.get(formerly(one.name), "") for one in here}
     return [
         ArchivedHome(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, configs[one])
         for (one, name), mount in zip(folders.items(), mounts, strict=True)

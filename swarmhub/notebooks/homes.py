@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.shared import mounts
-from hub.shared.mounts import beginning, is_on_one_node, is_whole, short
+from hub.shared.mounts import beginning, formerly, is_on_one_node, is_whole
 from swarmhub.engine import configs
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Progress
@@ -127,7 +127,7 @@ def unrecorded(
     newest: dict[str, tuple[HomeVolume, str]] = {}
     for node, there in held.items():
         for one in filter(lambda one: one.user, there):
-            if short(one.name) not in recorded and (one.name not in newest or one.made > newest[one.name][0].made):
+            if formerly(one.name) not in recorded and (one.name not in newest or one.made > newest[one.name][0].made):
                 newest[one.name] = (one, node)
     found: dict[str, list[HomeVolume]] = {}
     for one, node in newest.values():
@@ -152,7 +152,7 @@ def recording(
             "record",
             f"the homes of {names(one.user for one in there)}, which {hosts[node]} has,",
             manager,
-            _Recorder(tuple((one, ids.get(short(one.name))) for one in there), node, hub),
+            _Recorder(tuple((one, ids.get(formerly(one.name))) for one in there), node, hub),
             gist="volumes that were made by hand; they stay as they are" if any(one.by_hand for one in there) else "",
         )
         for node, there in found.items()
@@ -169,6 +169,6 @@ class _Recorder:
         for volume, config in self.volumes:
             labels = {LABEL: self.hub, USER: volume.user, NODE: self.node}
             if config is None:
-                configs.create(manager, short(volume.name), labels, {})
+                configs.create(manager, formerly(volume.name), labels, {})
             else:
                 configs.relabel(manager, config, labels)

@@ -18,6 +18,8 @@ from traitlets.config import Config
 from hub.config import extra
 from hub.config.servers import configure
 from hub.filter import policy, rules
+from hub.shared import mounts
+from hub.shared.names import of_docker
 from hub.spawner import engine as start
 from hub.spawner import homes, starts
 from hub.spawner.spawner import SwarmSpawner
@@ -150,10 +152,8 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SwarmSpaw
             monkeypatch.setattr(SwarmSpawner, "get_env", lambda _: {"JUPYTERHUB_API_TOKEN": "hush"})
             groups = [SimpleNamespace(name="staff")]
             who = SimpleNamespace(name=user, url="/", groups=groups, escaped_name=user)
-            spawner = SwarmSpawner(config=c, user=who)
-            if server:
-                spawner.orm_spawner = SimpleNamespace(name=server, server=None)
-                spawner.object_name = spawner._object_name_default()
+            named = {"orm_spawner": SimpleNamespace(name=server, server=None)} if server else {}
+            spawner = SwarmSpawner(config=c, user=who, **named)
             spawner.handler = SimpleNamespace(current_user=orm.Service(name="swarmhub"))
             stack.callback(spawner.client.close)
             return spawner
@@ -277,3 +277,22 @@ def test_the_servers_that_nobody_knows_are_found_and_removed(spawned: Spawned, t
 
     asyncio.run(twice())
     assert [asked for asked, _ in engine.asked][-2:] == ["GET /services/s1", "DELETE /services/s1"]
+
+
+def test_a_home_of_an_earlier_release_keeps_its_name(spawned: Spawned) -> None:
+    """Its record is found by the shorter hash; without one, a new home has the longer hash."""
+    user = "a-" * 30 + "b"
+    former = mounts.formerly(f"jupyterhub-home-{of_docker(user)}")
+
+    async def recorded(request: web.BaseRequest) -> web.Response:
+        is_former = former in request.query["filters"]
+        found = {"ID": "c9", "Spec": {"Name": former, "Labels": OF_HOME | {"swarmhub.user": user}}}
+        return web.json_response([found]) if is_former else await configs(request)
+
+    sources = []
+    for answer in (recorded, configs):
+        engine = swarm({"GET /configs": answer})
+        made = started(engine, spawned(engine, user))
+        sources.append(made["TaskTemplate"]["ContainerSpec"]["Mounts"][0]["Source"])
+    assert sources == [former, mounts.short(f"jupyterhub-home-{of_docker(user)}")]
+    assert sources[0] != sources[1]

@@ -215,7 +215,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
 def test_a_body_in_chunks_is_read() -> None:
     """As much as one whose length is told."""
     head = f"POST {SERVICES}/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert b"Labels is not an object" in sent(Engine(), head.encode() + b"1\r\n[\r\n1\r\n]\r\n0\r\n\r\n")
+    assert b"Labels name no user" in sent(Engine(), head.encode() + b"1\r\n[\r\n1\r\n]\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
