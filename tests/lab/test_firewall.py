@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import topology
+from tests.lab.reaching import TRY, listening_at
 from tests.lab.support import HUB, PROXY, Lab, Settings
 
 MANAGER = topology.MANAGER.name
@@ -23,35 +24,18 @@ OPEN = [
     *((ADDRESSES[MANAGER], port) for port in (2375, 2376, 2377)),
     (METADATA, 80),
 ]
-# "refused" is what a server that nobody listens at says too: that a place is open otherwise is seen from the node.
-TRY = """
-import json, socket, sys
-found = {}
-for kind, address, port in json.loads(sys.argv[1]):
-    one = socket.socket(type=getattr(socket, kind))
-    one.settimeout(1)
-    # A kernel answers no more than some packets a second with a refusal.
-    for _ in range(5 if kind == "SOCK_DGRAM" else 1):
-        try:
-            one.connect((address, port))
-            if kind == "SOCK_DGRAM":
-                one.send(b"?")
-                one.recv(1)
-            found[f"{address}:{port}"] = "reached"
-        except OSError as error:
-            found[f"{address}:{port}"] = type(error).__name__
-        if found[f"{address}:{port}"] != "TimeoutError":
-            break
-print(json.dumps(found))
-"""
 
 
 def tried(lab: Lab, user: str, *places: tuple[str, int], kind: str = "SOCK_STREAM") -> dict[str, str]:
     """Return what becomes of a user's connections."""
     wanted = json.dumps([(kind, *place) for place in places])
     said = lab.in_server(user, f"python3 -c '{TRY.replace(chr(39), chr(34))}' '{wanted}'")
-    found: dict[str, str] = json.loads(said)
-    return found
+    return by_place(said)
+
+
+def by_place(said: str) -> dict[str, str]:
+    """Return what became of each connection, by its place."""
+    return {name.partition(" ")[2]: answer for name, answer in json.loads(said).items()}
 
 
 def all_(places: list[tuple[str, int]], answer: str) -> dict[str, str]:
@@ -68,18 +52,8 @@ def rules(lab: Lab, node: str) -> list[str]:
 @pytest.fixture(scope="module")
 def listening(settled: Lab) -> Iterator[Lab]:
     """Let something listen at the engine's ports on the manager, and at a metadata service's address beside it."""
-    ports = (2375, 2376, 80)
-    for port in ports:
-        settled.on(MANAGER, "/usr/sbin/sshd", "-p", str(port), "-o", f"PidFile=/run/sshd-{port}.pid")
-    settled.on(MANAGER, "ip", "address", "add", f"{METADATA}/32", "dev", "lo")
-    for node in (WORKER, LAST):
-        settled.on(node, "ip", "route", "add", METADATA, "via", ADDRESSES[MANAGER])
-    yield settled
-    for node in (WORKER, LAST):
-        settled.on(node, "ip", "route", "del", METADATA)
-    settled.on(MANAGER, "ip", "address", "del", f"{METADATA}/32", "dev", "lo")
-    for port in ports:
-        settled.on(MANAGER, "sh", "-c", f"kill $(cat /run/sshd-{port}.pid)")
+    with listening_at(settled, (2375, 2376, 80), (METADATA,), (WORKER, LAST)):
+        yield settled
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +79,7 @@ def test_a_notebook_reaches_no_port_of_a_node_and_no_metadata(servers: Lab, user
 def from_hub(lab: Lab, *places: tuple[str, int]) -> dict[str, str]:
     """Return what becomes of the hub's connections."""
     wanted = json.dumps([("SOCK_STREAM", *place) for place in places])
-    found: dict[str, str] = json.loads(lab.docker("exec", lab.container(), "python3", "-c", TRY, wanted))
-    return found
+    return by_place(lab.docker("exec", lab.container(), "python3", "-c", TRY, wanted))
 
 
 @pytest.mark.parametrize("user", ["ada", NEIGHBOUR])

@@ -10,10 +10,10 @@ import pytest
 
 from lab import topology
 from tests.lab.attacks.test_root import NEIGHBOUR, WORKER, server
+from tests.lab.reaching import TRY, listening_at
 from tests.lab.support import HUB, PROXY, Lab
 
 ATTACKER, EARLY = f"{HUB}-eve", f"{HUB}-early"
-MANAGER = topology.MANAGER.name
 CLOUDS = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16")
 LISTENING = (53, 80, 2375, 2376, 32526)
 NODES = [node.address for node in topology.NODES]
@@ -34,26 +34,6 @@ UDP = [
 ]
 ALLOWED = [(HUB, 8081), ("registry.lab", 5000), (NODES[0], 443), ("169.254.169.254", 53), ("168.63.129.16", 53)]
 ON_DOCKER0 = [(address, 22) for address in NODES] + [(NODES[0], 2377), ("169.254.169.254", 80)]
-TRY = r"""
-import json, socket, sys
-found = {}
-for kind, address, port in json.loads(sys.argv[1]):
-    one = socket.socket(type=getattr(socket, kind))
-    one.settimeout(1)
-    for _ in range(5 if kind == "SOCK_DGRAM" else 1):
-        try:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            one.connect((address, port))
-            if kind == "SOCK_DGRAM":
-                one.send(b"?")
-                one.recv(1)
-            found[f"{kind}-{address}-{port}"] = "reached"
-        except OSError as error:
-            found[f"{kind}-{address}-{port}"] = type(error).__name__
-        if found[f"{kind}-{address}-{port}"] != "TimeoutError":
-            break
-print(json.dumps(found))
-"""
 # Holds all that it gets, and asks the hub for something by each at the end.
 CROWD = """
 import socket, sys
@@ -84,29 +64,20 @@ time.sleep(60)
 
 def names(kind: str, places: list[tuple[str, int]]) -> list[str]:
     """Return the names of attempts."""
-    return [f"{kind}-{address}-{port}" for address, port in places]
+    return [f"{kind} {address}:{port}" for address, port in places]
 
 
 @pytest.fixture(scope="module")
 def servers(settled: Lab) -> Iterator[dict[str, str]]:
     """Run the attacker and a neighbour; let something listen at the engine's ports and at clouds' addresses."""
-    for port in LISTENING:
-        settled.on(MANAGER, "/usr/sbin/sshd", "-p", str(port), "-o", f"PidFile=/run/sshd-{port}.pid")
-    for address in CLOUDS:
-        settled.on(MANAGER, "ip", "address", "add", f"{address}/32", "dev", "lo")
-        settled.on(WORKER, "ip", "route", "add", address, "via", NODES[0])
-    try:
-        found = {name: server(settled, name) for name in (ATTACKER, NEIGHBOUR)}
-        checked = ("/bin/sh", "/firewall.sh", "check")
-        settled.wait(lambda: settled.execute(f"{HUB}_firewall", *checked, node=WORKER) == "", 20, "rules are not set")
-        yield found
-    finally:
-        settled.docker("service", "rm", ATTACKER, NEIGHBOUR)
-        for address in CLOUDS:
-            settled.on(WORKER, "ip", "route", "del", address)
-            settled.on(MANAGER, "ip", "address", "del", f"{address}/32", "dev", "lo")
-        for port in LISTENING:
-            settled.on(MANAGER, "sh", "-c", f"kill $(cat /run/sshd-{port}.pid)")
+    with listening_at(settled, LISTENING, CLOUDS, (WORKER,)):
+        try:
+            found = {name: server(settled, name) for name in (ATTACKER, NEIGHBOUR)}
+            checked = ("/bin/sh", "/firewall.sh", "check")
+            settled.wait(lambda: settled.execute(f"{HUB}_firewall", *checked, node=WORKER) == "", 20, "rules are not set")
+            yield found
+        finally:
+            settled.docker("service", "rm", ATTACKER, NEIGHBOUR)
 
 
 def address_of(lab: Lab, container: str) -> str:
@@ -125,7 +96,7 @@ def attempts(used: Lab, servers: dict[str, str]) -> dict[str, str]:
     places = [("SOCK_STREAM", *one) for one in (*TCP, *ALLOWED)] + [("SOCK_DGRAM", *one) for one in UDP]
     wanted = json.dumps([(kind, at if address == "neighbour" else address, port) for kind, address, port in places])
     said = json.loads(used.docker("exec", servers[ATTACKER], "python3", "-c", TRY, wanted, node=WORKER))
-    return {name.replace(f"-{at}-", "-neighbour-"): answer for name, answer in said.items()}
+    return {name.replace(f" {at}:", " neighbour:"): answer for name, answer in said.items()}
 
 
 @pytest.mark.parametrize("name", names("SOCK_STREAM", TCP))
@@ -142,14 +113,14 @@ def test_a_user_does_not_send_to(attempts: dict[str, str], name: str) -> None:
 
 @pytest.mark.parametrize("name", names("SOCK_STREAM", ALLOWED))
 def test_a_user_connects_to(attempts: dict[str, str], name: str) -> None:
-    """The hub, hosts beside the swarm, a node's published port, and DNS where machines ask it of their cloud."""
+    """The hub, hosts outside the swarm, a node's published port, and DNS at the addresses where a cloud offers it."""
     assert attempts[name] == "reached"
 
 
 @pytest.mark.parametrize("name", names("SOCK_STREAM", ON_DOCKER0))
 def test_a_task_without_networks_does_not_connect_to(used: Lab, servers: dict[str, str], name: str) -> None:
     """A container on docker0, where Swarm puts a task without networks, connects to a node or to metadata: refused."""
-    _, address, port = name.split("-")
+    address, _, port = name.partition(" ")[2].partition(":")
     wanted = json.dumps([("SOCK_STREAM", address, int(port))])
     run = ("run", "--rm", "--network", "bridge", "registry.lab:5000/notebook:lab", "python3", "-c", TRY, wanted)
     assert json.loads(used.docker(*run, node=WORKER)) == {name: "ConnectionRefusedError"}
