@@ -11,11 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from lab import topology
 from tests.lab.browsing import log_in, picture, refused, start_server
 from tests.lab.support import HUB, Lab, Settings, typed
+from tests.lab.tokens import status_of, token_of
 
 MAX_SECONDS = 60
-STATUS = """
-curl -sS -o /dev/null -w '%{http_code}' -H "Authorization: token $1" http://127.0.0.1:8081/hub/api/user
-"""
 FILES = "async () => (await fetch('/user/grace/api/contents')).url"
 
 Write = Callable[[str], Path]
@@ -43,16 +41,6 @@ def write(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator[Write]:
     done = deployed.fab("users-sync", "--yes")
     assert done.code == 0, done.text
     deployed.forget_homes()
-
-
-def status_of(lab: Lab, token: str) -> int:
-    """Return what the hub's API answers to a token."""
-    return int(lab.execute(HUB, "sh", "-c", STATUS, "sh", token))
-
-
-def token_of(lab: Lab, name: str) -> str:
-    """Return a new token of somebody's own."""
-    return str(json.loads(lab.hub_api("POST", f"users/{name}/tokens", "{}"))["token"])
 
 
 def of_grace(lab: Lab) -> str:

@@ -1,6 +1,5 @@
 """Attacks by somebody who has been removed. About fifteen seconds, without a deploy."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from lab import topology
 from tests.lab.support import HUB, Lab, Settings
+from tests.lab.tokens import status_of, token_of
 
 MANAGER = topology.MANAGER.name
 # Asks twenty times a second, until the token is good for nothing.
@@ -24,9 +24,6 @@ while time.monotonic() < end:
             break
     time.sleep(0.05)
 """
-STATUS = """
-curl -sS -o /dev/null -w '%{http_code}' -H "Authorization: token $1" http://127.0.0.1:8081/hub/api/user
-"""
 
 
 @pytest.fixture
@@ -42,12 +39,12 @@ def without_grace(deployed: Lab, settings: Settings, tmp_path: Path) -> Iterator
 
 def test_who_keeps_asking_for_a_server(deployed: Lab, without_grace: Path) -> None:
     """Grace asks for a server without a pause while she is removed: her token, account and servers are gone."""
-    token = str(json.loads(deployed.hub_api("POST", "users/grace/tokens", "{}"))["token"])
+    token = token_of(deployed, "grace")
     knock = f"docker exec {deployed.container()} python3 -c '{KNOCK}' {token} >/dev/null 2>&1 &"
     deployed.on(MANAGER, "sh", "-c", knock)
     listed = ("service", "ls", "-q", "--filter", f"name={HUB}-grace")
     deployed.wait(lambda: deployed.docker(*listed), 20, "Grace has no server")
     done = deployed.fab("users-sync", "--yes", hosts=without_grace)
     assert done.code == 0, done.text
-    assert deployed.execute(HUB, "sh", "-c", STATUS, "sh", token) == "403"
+    assert status_of(deployed, token) == 403
     assert deployed.docker(*listed) == ""

@@ -17,9 +17,9 @@ from swarmhub.people import users
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.people.users import HubPeople, Person
 from swarmhub.plan import plans
-from swarmhub.plan.plans import Change, Cost, Plan
+from swarmhub.plan.plans import Cost, Plan
 from swarmhub.status.shell import ContainerLocation
-from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, Clock, FakeHost, FakeProgress, settings
+from tests.unit.support.fakes import DOMAIN, MANAGER, NOW, Clock, FakeHost, FakeJournal, FakeProgress, settings
 
 PLACE = ContainerLocation(MANAGER, "hub-1")
 ACCESS = settings().access
@@ -32,6 +32,7 @@ class Hub:
 
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     busy: int = 0
+    status: int = 400
     asked: list[str] = field(default_factory=list)
 
     def users(self) -> list[Any]:
@@ -50,7 +51,7 @@ class Hub:
         self.asked.append(f"DELETE {path}")
         if self.busy:
             self.busy -= 1
-            raise ApiError(DOMAIN, 400, "is in the process of stopping", "")
+            raise ApiError(DOMAIN, self.status, "is in the process of stopping", "")
         _, name, *server = path.split("/")
         if server:
             self.known[name]["servers"].pop(server[-1] if len(server) > 1 else "")
@@ -272,14 +273,6 @@ def test_machines_get_the_same() -> None:
     ]
 
 
-class _NoLog:
-    def begin(self, change: Change) -> None:
-        pass
-
-    def done(self, change: Change) -> None:
-        pass
-
-
 @dataclass
 class Refusing(Hub):
     """A hub that does not delete Grace."""
@@ -297,22 +290,14 @@ def test_who_cannot_be_removed_keeps_nobody_else_in() -> None:
     seen = found(user("ada", admin=True), *known.values(), current="ada admin\n", let_in=f"{LIST}linus\n")
     hosts: Any = {MANAGER: None}
     with pytest.raises(StepError, match="no"):
-        plans.apply(planned("ada admin\n", seen, hub), hosts, FakeProgress(), _NoLog())
+        plans.apply(planned("ada admin\n", seen, hub), hosts, FakeProgress(), FakeJournal())
     assert [*hub.known] == ["grace"]
 
 
 def test_an_error_of_the_hubs_own_is_tried_again() -> None:
     """Somebody who keeps asking for a server makes the hub fail in between; then they are out."""
-
-    class Failing(Hub):
-        def delete(self, path: str) -> None:
-            if self.busy:
-                self.busy -= 1
-                raise ApiError(DOMAIN, 500, "Internal Server Error", "")
-            super().delete(path)
-
-    hub, hosts = Failing({"grace": user("grace")}, busy=1), {MANAGER: None}
+    hub = Hub({"grace": user("grace")}, busy=1, status=500)
     seen = found(user("ada", admin=True), user("grace"), current="ada admin\n", let_in=LIST)
     (removal,) = [change for change in planned("ada admin\n", seen, hub).changes if change.verb == "remove"]
-    removal.apply(hosts[MANAGER], FakeProgress())  # type: ignore[arg-type]  # no host is needed
+    removal.apply(FakeHost(MANAGER), FakeProgress())
     assert hub.known == {}
