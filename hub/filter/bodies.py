@@ -83,14 +83,10 @@ def service(policy: Policy, body: Any) -> Json:
         Refused: the hub has sent anything else.
 
     """
-    for locked in (True,) if policy.locked else (False, True):
-        made = written(policy, read(policy, body, locked))
-        if same(made, body):
-            return made | ONCE
-    raise Refused(difference(body, made))
+    return _equal(written(policy, read(policy, body)), body) | ONCE
 
 
-def read(policy: Policy, body: Any, locked: bool) -> Server:
+def read(policy: Policy, body: Any) -> Server:
     """Return what a request chooses; what it may not choose is as the settings have it, and makes a difference.
 
     Raises:
@@ -119,7 +115,7 @@ def read(policy: Policy, body: Any, locked: bool) -> Server:
         processes=whole(part(resources, "Limits", "Pids")) or 0,
         generic_resources=dict(_generic(policy, part(resources, "Reservations", "GenericResources"))),
         placed=tuple(_placed(policy, part(template, "Placement", "Constraints"))),
-        locked=locked,
+        locked=policy.locked or part(container, "Privileges") is not None,
     )
 
 
@@ -156,10 +152,7 @@ def config(policy: Policy, body: Any) -> Json:
         Refused: it is neither.
 
     """
-    made = _record(policy, body) if part(body, "Labels", HOME) is not None else _file(policy, body)
-    if not same(made, body):
-        raise Refused(difference(body, made))
-    return made
+    return _equal(_record(policy, body) if part(body, "Labels", HOME) is not None else _file(policy, body), body)
 
 
 def is_our_service(policy: Policy, found: Json) -> bool:
@@ -176,6 +169,18 @@ def is_our_config(policy: Policy, found: Json) -> bool:
     """Tell whether a Swarm config is one that the hub makes."""
     is_given = bool(re.fullmatch(_notebook(policy), found["Spec"]["Name"]))
     return is_our_home(policy, found) or (is_given and found["Spec"].get("Labels") == {OF_SERVICE: policy.service})
+
+
+def _equal(made: Json, sent: Any) -> Json:
+    """Return what was made, if it is what was sent.
+
+    Raises:
+        Refused: it is not.
+
+    """
+    if not same(made, sent):
+        raise Refused(difference(sent, made))
+    return made
 
 
 def _record(policy: Policy, body: Any) -> Json:
