@@ -63,7 +63,7 @@ def test_ports_are_those_of_the_cluster() -> None:
 
 
 def test_a_server_reaches_the_hubs_port_on_its_network_and_nothing_else() -> None:
-    """It answers, whoever asks; what it has begun is cut, whenever that was; the hub's connections are counted."""
+    """It answers everybody; what it has begun is cut, whenever that was; the hub's connections are counted."""
     rules = firewall_rules.isolating("jupyterhub")
     chain = "SWARMHUB-jupyterhub"
     assert rules.ipv4 == (
