@@ -8,6 +8,8 @@ from tornado.ioloop import PeriodicCallback
 
 # The address of a proxy that has been replaced does not refuse a connection: it says nothing, for half a minute.
 ANSWER_SECONDS = 2
+# The way to the hub within the proxy's container, where its limits are: hub/proxy/hub.conf.
+DOOR = "http://127.0.0.1:8002"
 
 
 class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no types
@@ -24,6 +26,17 @@ class SeparateProxy(ConfigurableHTTPProxy):  # type: ignore[misc]  # it has no t
         """Look no longer; it goes on."""
         if self._watch:
             self._watch.stop()
+
+    def add_hub_route(self, hub: Any) -> Any:
+        """Route what is nobody's server to the hub, by the way that has limits."""
+        return self.add_route(hub.routespec, DOOR, {"hub": True})
+
+    async def get_all_routes(self) -> Any:
+        """Return the routes; to JupyterHub, the one by that way leads to the hub, and one past it does not."""
+        routes, hub = await super().get_all_routes(), self.app.hub
+        if found := routes.get(hub.routespec):
+            found["target"] = {DOOR: hub.host, hub.host: DOOR}.get(found["target"], found["target"])
+        return routes
 
     async def check_running(self) -> None:
         """Tell it all routes if it has not the hub's own."""

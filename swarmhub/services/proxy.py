@@ -60,6 +60,9 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "SUBDOMAINS": "1" if hub.subdomains else "0",
         "HUB_URL": f"http://{hub.service}:8081",
         "PROXY_SUBNET": parts.proxy_subnet,
+        # The routing mesh puts its own address in the place of the client's.
+        "CLIENTS": "1" if hub.publish == "host" else "0",
+        "FORMS": " ".join(_forms(settings, callback.netloc)),
     }
     container = {
         "Image": parts.proxy_image,
@@ -90,6 +93,14 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "Ports": [replicated.port(inside, outside, hub.publish) for inside, outside in ports],
         },
     }
+
+
+def _forms(settings: Settings, netloc: str) -> list[str]:
+    """Return where a form of the hub's pages may lead, besides the hub: back to what asks it who somebody is."""
+    options = settings.jupyterhub.get("JupyterHub", {})
+    asking = [str(one.get("oauth_redirect_uri", "")) for one in options.get("services", ()) if isinstance(one, dict)]
+    origins = {f"{url.scheme}://{url.netloc}" for url in map(urlsplit, asking) if url.netloc}
+    return [*([f"https://*.{netloc}"] if settings.hub.subdomains else []), *sorted(origins)]
 
 
 def changes(

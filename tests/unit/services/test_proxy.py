@@ -90,6 +90,22 @@ def test_the_settings_reach_its_environment(is_on: bool) -> None:
     assert (environment(spec)["HSTS"], environment(spec)["SUBDOMAINS"]) == (str(int(is_on)),) * 2
 
 
+def test_addresses_of_clients_are_known_without_the_routing_mesh() -> None:
+    """That puts its own address in the place of theirs, so nothing is bounded for each."""
+    meshed = settings(proxy={"separate": True}, hub={"publish": "ingress"}, network={"endpoint_mode": "vip"})
+    told = [environment(spec)["CLIENTS"] for spec in (desired(), proxy.desired(meshed, SECRETS, PARTS))]
+    assert told == ["1", "0"]
+
+
+def test_forms_lead_to_users_domains_and_to_services_that_ask_who_somebody_is() -> None:
+    """The page that asks a user whether a service may know leads back to it."""
+    asking = [{"name": "wiki", "oauth_redirect_uri": "https://wiki.example.org/back"}, {"name": "culler"}]
+    hub = {"domain": "hub.example.org", "subdomains": True}
+    given = settings(proxy={"separate": True}, hub=hub, jupyterhub={"JupyterHub": {"services": asking}})
+    domain = SECRETS["OAUTH_CALLBACK_URL"].get_secret_value().split("/")[2]
+    assert environment(proxy.desired(given, SECRETS, PARTS))["FORMS"] == f"https://*.{domain} https://wiki.example.org"
+
+
 def test_what_is_as_wanted_is_left_alone() -> None:
     """A second deploy cuts nobody off."""
     assert planned(kept(desired()), kept(of_hub())) == []

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jupyterhub.proxy import ConfigurableHTTPProxy
 
 from hub.config import separate_proxy
 from hub.config.separate_proxy import SeparateProxy
@@ -66,3 +67,24 @@ def test_routes_of_users_domains_are_told_and_read_with_them() -> None:
     assert proxy._routespec_to_chp_path("ada.hub.example.org/user/ada/") == "/ada.hub.example.org/user/ada"
     assert proxy._routespec_from_chp_path("/ada.hub.example.org/user/ada") == "ada.hub.example.org/user/ada/"
     assert proxy._routespec_from_chp_path("/") == "/"
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (separate_proxy.DOOR, "http://hub:8081"),
+        ("http://hub:8081", separate_proxy.DOOR),
+        ("http://other:8081", "http://other:8081"),
+    ],
+    ids=["with limits", "past them, as a hub before told it", "to another hub"],
+)
+def test_the_way_to_the_hub_has_limits(monkeypatch: pytest.MonkeyPatch, target: str, told: str) -> None:
+    """JupyterHub mends the route where it reads another target than the hub."""
+    hub = SimpleNamespace(routespec="/", host="http://hub:8081")
+
+    async def found(_: object) -> dict[str, Any]:
+        return {"/": {"target": target}, "/user/ada/": {"target": "http://hub:8081"}}
+
+    monkeypatch.setattr(ConfigurableHTTPProxy, "get_all_routes", found)
+    routes = asyncio.run(SeparateProxy(auth_token="token", app=SimpleNamespace(hub=hub)).get_all_routes())
+    assert [one["target"] for one in routes.values()] == [told, "http://hub:8081"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.config import separate_proxy
 from hub.proxy import main as proxy
 
 ENVIRON = {
@@ -17,6 +18,8 @@ ENVIRON = {
     "SUBDOMAINS": "0",
     "HUB_URL": "http://jupyterhub:8081",
     "PROXY_SUBNET": "127.0.0.0/8",
+    "CLIENTS": "0",
+    "FORMS": "",
 }
 
 
@@ -45,15 +48,37 @@ def test_browsers_are_told_to_come_by_https_only_if_that_is_meant(given: str, is
 
 
 def test_the_api_listens_on_the_inner_network_only() -> None:
-    """What people ask comes from nginx alone; no token is on a command line: it is in the one program's environment."""
+    """What people ask comes from nginx alone; no token is on a command line."""
     words = proxy.routes(ENVIRON, "10.0.9.4")
     assert {"--api-ip=10.0.9.4", "--ip=127.0.0.1", "--no-x-forward"} <= set(words)
     assert not [word for word in words if "token" in word]
 
 
 def test_the_hub_is_reached_before_it_has_told_the_routes() -> None:
-    """A proxy that has just started knows the way to it, and to nobody's server."""
-    assert f"--default-target={ENVIRON['HUB_URL']}" in proxy.routes(ENVIRON, "10.0.9.4")
+    """A proxy that has just started knows the way to it, with its limits, and to nobody's server; so do errors' pages."""
+    words, way = proxy.routes(ENVIRON, "10.0.9.4"), separate_proxy.DOOR
+    assert {f"--default-target={way}", f"--error-target={way}/hub/error"} <= set(words)
+    text = proxy.config(ENVIRON, tls=False)
+    assert (f"listen {way.removeprefix('http://')};" in text, f"set $hub {ENVIRON['HUB_URL']};" in text) == (True, True)
+
+
+ROUTES = """Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
+eth2	00000000	010012AC	0003	0	0	0	00000000	0	0	0
+eth0	0009000A	00000000	0001	0	0	0	00FFFFFF	0	0	0
+"""
+
+
+@pytest.mark.parametrize(("are_told", "nobodys"), [(True, '"172.18.0.1" "";'), (False, '"~." "";')])
+def test_an_address_that_stands_for_many_clients_is_none(are_told: bool, nobodys: str) -> None:
+    """That of Docker's userland proxy, and all that come by the routing mesh: what is bounded for each would be for all."""
+    assert proxy.unknown(are_told, ROUTES) == nobodys
+
+
+def test_a_form_leads_to_the_hub_and_where_else_it_is_told() -> None:
+    """Nothing else than scripts, connections, forms is for the pages' policy to say: an operator's own pages have pictures."""
+    policy = "script-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
+    told = [proxy.config(ENVIRON | {"FORMS": forms}, tls=True) for forms in ("", "https://*.hub.example.org")]
+    assert [f'"{policy}"' in told[0], f'"{policy} https://*.hub.example.org"' in told[1]] == [True, True]
 
 
 def test_a_network_that_the_container_is_not_on_is_an_error() -> None:
@@ -107,10 +132,10 @@ def run(folder: Path) -> int:
         return asyncio.run(asyncio.wait_for(proxy.main(environ), 10))
 
 
-@pytest.mark.parametrize("ends", ["nginx", "configurable-http-proxy"])
+@pytest.mark.parametrize("ends", ["nginx", "node"])
 def test_if_one_ends_the_container_ends(programs: Path, ends: str) -> None:
     """Swarm starts it anew: half of it would look well and be of no use."""
-    for name in ("nginx", "configurable-http-proxy"):
+    for name in ("nginx", "node"):
         script(programs, name, "exit 3" if name == ends else "exec sleep 60")
     assert run(programs) == 3
 
@@ -121,7 +146,7 @@ def test_the_first_certificate_is_given_to_nginx(programs: Path) -> None:
     seen = 'trap \'cp "$FOLDER/nginx.conf" "$FOLDER/seen"; exit 5\' HUP'
     looking = 'cp "$FOLDER/nginx.conf" "$FOLDER/first"\necho new > "$FOLDER/chain"\nwhile :; do sleep 0.05; done'
     script(programs, "nginx", f"{seen}\n{looking}")
-    script(programs, "configurable-http-proxy", "exec sleep 60")
+    script(programs, "node", "exec sleep 60")
     assert run(programs) == 5
     assert ["ssl_certificate" in (programs / name).read_text() for name in ("first", "seen")] == [False, True]
 
@@ -130,6 +155,14 @@ def test_a_new_certificate_is_given_to_nginx(programs: Path) -> None:
     """By the signal that makes it read its files again, and drop nobody."""
     reloaded = 'trap \'echo yes > "$FOLDER/reloaded"; exit 5\' HUP\necho new > "$FOLDER/chain"\nwhile :; do sleep 0.05; done'
     script(programs, "nginx", f"sleep 0.2\n{reloaded}")
-    script(programs, "configurable-http-proxy", '[ "$CONFIGPROXY_AUTH_TOKEN" = token ] && exec sleep 60')
+    script(programs, "node", "exec sleep 60")
     assert run(programs) == 5
     assert (programs / "reloaded").read_text() == "yes\n"
+
+
+def test_the_token_is_read_and_in_no_environment(programs: Path) -> None:
+    """Root, and whoever runs as the proxy's user, may read the environment of a program."""
+    script(programs, "nginx", "exec sleep 60")
+    script(programs, "node", 'cd "${0%/*}"; cat > read; env > environment; exit 4')
+    assert run(programs) == 4
+    assert ((programs / "read").read_text(), "=token\n" in (programs / "environment").read_text()) == ("token", False)
