@@ -12,6 +12,7 @@ from typing import Any
 from jupyterhub import app, orm
 from sqlalchemy import insert, select
 
+from hub import logs, server
 from hub.spawner import engine
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.sweep import Sweep
@@ -20,6 +21,7 @@ from hub.spawner.sweep import Sweep
 class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no types
     """JupyterHub: the name is that of its options and of its log."""
 
+    _log_formatter_cls = logs.Formatter
     load_groups: Any
     _sweeping: asyncio.Future[None] | None = None
 
@@ -44,6 +46,7 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
 
     async def start(self) -> None:
         """Start, and look after the servers from then on."""
+        server.bound()
         await super().start()
         if issubclass(self.spawner_class, SwarmSpawner):
             users = self.users.values
