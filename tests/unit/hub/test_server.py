@@ -12,7 +12,6 @@ from tornado.web import Application, RequestHandler
 
 from hub import server
 
-
 SET = resource.setrlimit
 
 
