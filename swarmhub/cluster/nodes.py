@@ -27,13 +27,14 @@ DATA_PORT = 4789
 
 @dataclass(frozen=True)
 class Member:
-    """What a host's own engine says of itself."""
+    """What a host's own engine says of itself; `logs` is the driver that it keeps containers' logs by."""
 
     node: str
     state: str
     is_manager: bool
     version: str
     root: str = DOCKER_ROOT
+    logs: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ def observe(host: Host) -> Member:
     """Ask a host's engine about itself."""
     info = host.engine.get("/info")
     swarm = info["Swarm"]
-    root = info.get("DockerRootDir", DOCKER_ROOT)
-    return Member(swarm["NodeID"], swarm["LocalNodeState"], bool(swarm["ControlAvailable"]), info["ServerVersion"], root)
+    root, logs = info.get("DockerRootDir", DOCKER_ROOT), info.get("LoggingDriver", "")
+    is_manager = bool(swarm["ControlAvailable"])
+    return Member(swarm["NodeID"], swarm["LocalNodeState"], is_manager, info["ServerVersion"], root, logs)
 
 
 def observe_swarm(manager: Host) -> Swarm:

@@ -1,6 +1,7 @@
 """What the service stands on: each of it is a step's work, and named if that step has not been done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Member
@@ -37,12 +38,13 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     held = pull.reached(look.images(present), present)
     pinned = {image: _pinned(present, image, pull.of(image, held), manager) for image in settings.images}
     _require_labels(look, pinned)
-    node, inner = look.member(manager).node, look.proxy_network()
+    member, inner = look.member(manager), look.proxy_network()
     if settings.proxy.separate and inner is None:
         name = network.of_proxy(settings)["Name"]
         raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
     of_proxy = (tags[1], inner.id, inner.subnet, _token(settings, look)) if inner else ()
-    return Parts(node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster, *of_proxy)
+    of_hub = (member.node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster)
+    return replace(Parts(*of_hub, *of_proxy), logs=member.logs)
 
 
 def _token(settings: Settings, look: Look) -> str:
@@ -72,7 +74,7 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
 
     What such a step makes and nobody can know yet reads "known after" it.
     """
-    found, certificate = look.network(), look.certificate()
+    found, certificate, member = look.network(), look.certificate(), look.member(manager)
     network_id = known_after(network.STEP) if found is None or before[network.STEP].changes else found.id
     is_new = certificate is None or before[certs.STEP].changes
     fingerprint = known_after(certs.STEP) if certificate is None or is_new else certificate.fingerprint
@@ -80,8 +82,8 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     tags = [one.tag for one in look.builds]
     of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
     pulled = {image: Held("", frozenset({wanted[image]})) for image in pull.lacking(wanted, held)}
-    return Parts(
-        look.member(manager).node,
+    parts = Parts(
+        member.node,
         network_id,
         tags[0],
         {image: pull.pinned(image, digest, pulled.get(image, held[image])) for image, digest in wanted.items()},
@@ -89,3 +91,4 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
         look.swarm().cluster,
         *((tags[1], *of_proxy, _token(settings, look)) if settings.proxy.separate else ()),
     )
+    return replace(parts, logs=member.logs)

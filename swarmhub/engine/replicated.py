@@ -17,6 +17,7 @@ from swarmhub.wait import until
 # Its value is the hub's name: on its services, secrets and configs.
 LABEL = "swarmhub.service"
 SECOND = 1_000_000_000
+GIB = 2**30
 # Until a task is found to be well, Docker asks as often as this: an update waits for it. Docker before 25 goes by the interval.
 FIRST = {"StartInterval": SECOND // 5}
 STOP_SECONDS = 60
@@ -29,6 +30,17 @@ def privileges(*kept: str) -> dict[str, Any]:
         **({"CapabilityAdd": [f"CAP_{name}" for name in kept]} if kept else {}),
         "Privileges": {"NoNewPrivileges": True},
     }
+
+
+def limits(memory: int) -> dict[str, Any]:
+    """Return what ends a service of ours that takes more memory than it ever needs: else Docker may be what ends."""
+    return {"Resources": {"Limits": {"MemoryBytes": memory}}}
+
+
+def logs(driver: str) -> dict[str, Any]:
+    """Return how a service's log is kept: rotated, where the engine's own `driver` keeps it in files, else as that does."""
+    options = {"max-size": "20m", "max-file": "5"}
+    return {"LogDriver": {"Name": driver, "Options": options}} if driver in ("json-file", "local") else {}
 
 
 def on_manager(node: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from swarmhub.firewall.rules import ChainRules
 IMAGE_LABEL = "swarmhub.firewall"
 # Where an engine keeps the network namespaces of its containers, in netns/.
 ENGINE_FOLDER = "/run/docker"
+# 10 MiB, and as much again for each program that it starts for a server.
+MEMORY = replicated.GIB // 4
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = N
             "ContainerSpec": container,
             "Networks": [{"Target": "host"}],
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            **replicated.limits(MEMORY),
         },
         "Mode": {"Global": {}},
         "UpdateConfig": {"Parallelism": 0, "FailureAction": "continue", "Order": "stop-first"},

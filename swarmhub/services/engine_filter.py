@@ -21,6 +21,8 @@ from swarmhub.settings import Settings, handed
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
 # What Swarm says of an update after which the service's spec is that of the hub that runs.
 SETTLED = ("completed", "rollback_completed")
+# 38 MiB, and an answer of the engine's may have 64.
+MEMORY = replicated.GIB // 2
 
 
 def name(hub: str) -> str:
@@ -52,6 +54,8 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
             "ContainerSpec": container,
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": SECOND},
+            **replicated.limits(MEMORY),
+            **replicated.logs(parts.logs),
         },
         **replicated.rollout(),
     }

@@ -45,7 +45,7 @@ class Parts:
     """What the service stands on, as the steps before it left it.
 
     `images` maps each image of the settings to the reference that names exactly it on every node; `proxy_token` is the name
-    that the token's secret has, or will have, in the swarm.
+    that the token's secret has, or will have, in the swarm; `logs` is the driver by which the manager's engine keeps logs.
     """
 
     node: str
@@ -58,6 +58,7 @@ class Parts:
     proxy_network: str = ""
     proxy_subnet: str = ""
     proxy_token: str = ""
+    logs: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "ContainerSpec": container,
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            **replicated.limits(hub.memory_limit),
+            **replicated.logs(parts.logs),
             "Networks": [{"Target": target} for target in (parts.network, parts.proxy_network) if target],
         },
         **replicated.rollout(),

@@ -19,6 +19,8 @@ from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets
 
 STEP = "proxy"
+# 48 MiB with nobody, 30 kB a TLS connection.
+MEMORY = 2 * replicated.GIB
 # By HTTP: without a certificate the proxy still answers the authority that is to give one.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1/_chp_healthz; do sleep 0.1; done"
 
@@ -82,6 +84,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "ContainerSpec": container,
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
+            **replicated.limits(MEMORY),
+            **replicated.logs(parts.logs),
             "Networks": [
                 {"Target": parts.network},
                 {"Target": parts.proxy_network, "Aliases": [services.proxy_api(hub.service)]},

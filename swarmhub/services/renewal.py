@@ -26,6 +26,8 @@ SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
 LIMIT_SECONDS = 600  # of one run of certbot; by DNS it also waits until the record has spread
+# certbot has up to 100 MiB.
+MEMORY = replicated.GIB // 2
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
             "ContainerSpec": container,
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
+            **replicated.limits(MEMORY),
+            **replicated.logs(parts.logs),
         },
         **replicated.rollout(),
     }

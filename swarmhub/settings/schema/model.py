@@ -20,6 +20,7 @@ from swarmhub.settings.schema.grammar import (
     Name,
     Option,
     ServiceName,
+    Size,
     Subnet,
     Table,
     User,
@@ -160,6 +161,9 @@ class Hub(Table):
         "filter",
         description="How the hub asks Docker. `filter`: only the calls that servers need get through. `socket`: Docker's own "
         "socket; an attacker in the hub is then root on the cluster.",
+    )
+    memory_limit: Size = Field(  # type: ignore[assignment]
+        "2G", description="Memory that the hub may use; above, it is ended and starts again. It uses 120M with 200 users."
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")

@@ -280,6 +280,7 @@ def test_drift_of_the_container_restarts_the_hub(change: Callable[[dict[str, Any
     [
         ({"Placement": {"Constraints": ["node.id==n1", "gpu"]}}, f"{TEMPLATE}.Placement.Constraints", Cost.HUB_RESTART),
         ({"Resources": {"Limits": {"MemoryBytes": 1 << 30}}}, f"{TEMPLATE}.Resources", Cost.HUB_RESTART),
+        ({"LogDriver": {"Name": "none"}}, f"{TEMPLATE}.LogDriver", Cost.HUB_RESTART),
         ({"RestartPolicy": {"Condition": "none"}}, f"{TEMPLATE}.RestartPolicy", Cost.HUB_RESTART),
         ({"Networks": []}, f"{TEMPLATE}.Networks", Cost.HUB_RESTART),
         ({"Mode": {"Replicated": {"Replicas": 0}}}, "Mode.Replicated.Replicas", Cost.HUB_RESTART),
@@ -315,10 +316,24 @@ def test_an_order_that_means_nothing_is_no_difference(shuffle: Any) -> None:
 
 @pytest.mark.parametrize("limits", [{}, {"MemoryBytes": 0}], ids=["tables", "zeros"])
 def test_empty_tables_inside_one_another_are_no_difference(limits: dict[str, Any]) -> None:
-    """A limit that was set and taken away again leaves empty tables, which limit nothing."""
+    """A reservation that was set and taken away again leaves empty tables, which reserve nothing."""
     found = kept()
-    found["Spec"]["TaskTemplate"]["Resources"] = {"Limits": limits, "Reservations": {}}
+    found["Spec"]["TaskTemplate"]["Resources"] |= {"Reservations": {**limits, "GenericResources": None}}
     assert planned(found).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("driver", "kept_by"), [("json-file", "json-file"), ("local", "local"), ("journald", ""), ("fluentd", ""), ("", "")]
+)
+def test_a_log_in_files_is_rotated(driver: str, kept_by: str) -> None:
+    """What an operator has chosen to collect logs by has no such options, and goes on."""
+    told = desired(parts=replace(PARTS, logs=driver))[TEMPLATE].get("LogDriver", {})
+    assert (told.get("Name", ""), told.get("Options", {})) == (kept_by, {"max-size": "20m", "max-file": "5"} if kept_by else {})
+
+
+def test_the_hub_has_the_memory_that_the_settings_say() -> None:
+    """What takes more is ended, and not the engine."""
+    assert desired(hub={"domain": DOMAIN, "memory_limit": "512M"})[TEMPLATE]["Resources"] == {"Limits": {"MemoryBytes": 2**29}}
 
 
 def test_planning_changes_neither_side() -> None:

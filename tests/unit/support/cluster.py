@@ -62,7 +62,7 @@ def as_kept(spec: dict[str, Any], secret_ids: dict[str, str]) -> dict[str, Any]:
     """Return a service's spec as an engine answers it: with what it fills in by itself."""
     kept: dict[str, Any] = configs.bare(spec)
     template = kept["TaskTemplate"]
-    template |= {"Resources": {}, "ForceUpdate": 0, "Runtime": "container"}
+    template |= {"Resources": {**template.get("Resources", {}), "Reservations": {}}, "ForceUpdate": 0, "Runtime": "container"}
     template["RestartPolicy"]["MaxAttempts"] = 0
     container = template["ContainerSpec"]
     container |= {"DNSConfig": {}, "Isolation": "default"}
