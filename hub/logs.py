@@ -5,8 +5,10 @@ import re
 
 from jupyterhub.log import CoroutineLogFormatter
 
-# A query of an address: JupyterHub hides a token there, and not the one of an address within it, as in `next=`.
-QUERY = re.compile(r"\?[^\s?=\"'<>]+=[^\s\"'<>]*")
+# What follows the path of an address, as it is or encoded: JupyterHub hides a token there, and not the one of an address
+# within it, as in `next=`.
+MARK, EQUALS = "(?:[?;&]|%(?:25)*(?:3[bf]|26))", "(?:=|%(?:25)*3d)"
+QUERY = re.compile(rf"{MARK}[^\s?=\"'<>]*?{EQUALS}[^\s\"'<>]*", re.IGNORECASE)
 # What a terminal obeys, what some programs take for the end of a line, and what turns the direction of a text.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b(?!\\[[0-9;]*m)"

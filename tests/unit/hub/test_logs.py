@@ -21,6 +21,9 @@ def logged(text: str) -> str:
             '"Referer": "https://h/hub/oauth_callback?code=1&state=2",',
             '"Referer": "https://h/hub/oauth_callback?[not logged]",',
         ),
+        ("GET /hub/x;token=abc (@)", "GET /hub/x?[not logged] (@)"),
+        ("GET /hub/x%3Ftoken=abc (@)", "GET /hub/x?[not logged] (@)"),
+        ("GET /hub/x%253ftoken%253Dabc (@)", "GET /hub/x?[not logged] (@)"),
         ("Is it well? a=b", "Is it well? a=b"),
     ],
 )
