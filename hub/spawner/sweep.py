@@ -1,4 +1,4 @@
-"""Find the servers that run without the hub's knowing them, tell of them, and remove them."""
+"""Find the servers that run without the hub's knowing them and remove them, and those that have ended without its knowing."""
 
 import asyncio
 import json
@@ -10,16 +10,17 @@ from typing import Any
 
 from hub.shared import spec
 from hub.shared.told import FILE
+from hub.spawner import news
 from hub.spawner.service import Docker
 from hub.spawner.starts import ENGINE_ERRORS, Nodes
 
-SECONDS = 15.0
+SECONDS = 5.0
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
 
 
 @dataclass
 class Sweep:
-    """Looks again and again; what was unknown at two looks in a row is removed.
+    """Looks again and again; what was unknown at two looks in a row is removed, and what has ended loses its route.
 
     The hub may have been replaced, or a start given up, before the engine had answered: nobody would stop such a server.
     """
@@ -51,7 +52,19 @@ class Sweep:
             self.log.warning("Removing %s, which the hub does not know", unknown[id_])
             await self.docker("remove_service", id_)
         self._seen = frozenset(unknown.keys() - gone)
+        await self._end({spawner.object_id: spawner for of in known.values() for spawner in of.values() if spawner.ready})
         self._write([unknown[id_] for id_ in self._seen])
+
+    async def _end(self, ready: Mapping[str, Any]) -> None:
+        """Let JupyterHub see which of the spawners that are ready, by their services, have a server that has ended.
+
+        It asks every half a minute. Until then the proxy leads to the server's address, which another user's may have by now.
+        """
+        tasks: dict[str, list[Any]] = {id_: [] for id_ in ready}
+        for task in await self.docker("tasks", filters={"label": f"{NOTEBOOKS}={self.hub}"}) if ready else ():
+            tasks.get(task["ServiceID"], []).append(task)
+        ended = [ready[id_] for id_, of in tasks.items() if news.status(of) is not None]
+        await asyncio.gather(*(spawner.poll_and_notify() for spawner in ended))
 
     def _write(self, unknown: list[str]) -> None:
         new = self.file.with_suffix(".new")

@@ -19,6 +19,7 @@ from tests.lab.counting import unverified
 from tests.lab.support import HUB, PROXY, Lab
 
 HTTP, HTTPS = topology.MANAGER.ports[80], topology.MANAGER.ports[443]
+CONTEXT = unverified()  # it takes a while to make
 WORKER = topology.WORKERS[0].name
 FORGED = "2026-01-01 JupyterHub admin logged in"
 
@@ -26,7 +27,7 @@ FORGED = "2026-01-01 JupyterHub admin logged in"
 def connected(port: int = HTTPS) -> socket.socket:
     """Return a connection to a published port, by TLS where that is spoken."""
     plain = socket.create_connection(("127.0.0.1", port), 10)
-    return unverified().wrap_socket(plain, server_hostname=topology.DOMAIN) if port == HTTPS else plain
+    return CONTEXT.wrap_socket(plain, server_hostname=topology.DOMAIN) if port == HTTPS else plain
 
 
 def said(text: str, port: int = HTTPS, seconds: float = 10) -> str:
@@ -318,17 +319,7 @@ context, began = ssl._create_unverified_context(), time.monotonic()
 request = urllib.request.Request("https://{topology.MANAGER.address}/hub/login")
 print(urllib.request.urlopen(request, timeout=10, context=context).status, time.monotonic() - began)
 """
-ELSEWHERE = (
-    "run",
-    "--rm",
-    "--network",
-    "host",
-    "--entrypoint",
-    "/opt/venv/bin/python",
-    "registry.lab:5000/notebook:lab",
-    "-c",
-    LOOK,
-)
+PYTHON = ("--network", "host", "--entrypoint", "/opt/venv/bin/python", "registry.lab:5000/notebook:lab", "-c")
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +328,7 @@ def crowd(settled: Lab) -> Iterator[dict[str, float]]:
     before, since = memory(settled), time.monotonic()
     with ThreadPoolExecutor(20) as pool:
         held = list(pool.map(begun, range(1000)))
-    code, seconds = settled.docker(*ELSEWHERE, node=WORKER).split()
+    code, seconds = settled.docker("run", "--rm", *PYTHON, LOOK, node=WORKER).split()
     told = {"other": float(code), "seconds": float(seconds), "same": float(status(asked("/hub/login")))}
     grown = memory(settled) - before
 

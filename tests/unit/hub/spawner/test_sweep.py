@@ -23,7 +23,7 @@ def service(user: str = "ada", server: str = "", id_: str = "s1") -> dict[str, A
 
 def spawner(object_id: str = "s1", *, active: bool = True) -> SimpleNamespace:
     """Return a spawner as JupyterHub has it."""
-    return SimpleNamespace(active=active, object_id=object_id)
+    return SimpleNamespace(active=active, object_id=object_id, ready=False)
 
 
 def swept(docker: Docker, users: Iterable[Any], file: Path, looks: int = 2) -> dict[str, Any]:
@@ -95,3 +95,31 @@ def test_an_engine_that_fails_is_asked_again(tmp_path: Path, monkeypatch: pytest
         asked.cancel()
 
     asyncio.run(asyncio.wait_for(look(), 5))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "polls"),
+    [
+        ([("s1", "running", "running")], 0),
+        ([("s1", "failed", "shutdown")], 1),
+        ([("s1", "running", "shutdown")], 1),
+        ([("s2", "running", "running")], 1),
+        ([("s1", "failed", "shutdown"), ("s1", "preparing", "running")], 0),
+    ],
+    ids=["runs", "has ended", "is to end", "has none", "is placed again"],
+)
+def test_a_server_that_has_ended_loses_its_route_soon(tmp_path: Path, tasks: list[tuple[str, str, str]], polls: int) -> None:
+    """Another user's server may have its address by now: JupyterHub is to poll it, and not in half a minute."""
+    asked = []
+
+    async def poll() -> None:
+        asked.append("s1")
+
+    found = [
+        {"ServiceID": id_, "Status": {"State": state}, "DesiredState": wanted, "CreatedAt": str(number)}
+        for number, (id_, state, wanted) in enumerate(tasks)
+    ]
+    one = SimpleNamespace(active=True, object_id="s1", ready=True, poll_and_notify=poll)
+    docker = Docker({"services": [service()], "tasks": found})
+    swept(docker, [SimpleNamespace(name="ada", spawners={"": one})], tmp_path / "servers.json", looks=1)
+    assert (len(asked), docker.calls[-1][2]) == (polls, {"filters": {"label": "swarmhub.notebooks=jupyterhub"}})
