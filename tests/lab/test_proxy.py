@@ -187,3 +187,17 @@ def test_a_kernel_goes_on_while_the_hub_is_replaced(deployed: Lab, server: HubAp
     with counting(deployed, server):
         deployed.docker("service", "update", "--quiet", "--force", HUB)
     assert deployed.service_version() != before
+
+
+ROUTES = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http://jupyterhub-proxy-api:8001/api/routes'
+
+
+def test_a_server_that_has_ended_loses_its_route(deployed: Lab) -> None:
+    """Within seconds, and not at the hub's next poll: another user's server may have the address by then. Ten seconds."""
+    deployed.start_server("ada")
+    node = deployed.node_of("ada")
+    container = deployed.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}-ada", node=node)
+    assert "/user/ada" in deployed.execute(HUB, "sh", "-c", ROUTES)
+    deployed.docker("kill", container, node=node)
+    deployed.wait(lambda: "/user/ada" not in deployed.execute(HUB, "sh", "-c", ROUTES), 12, "the route stays")
+    deployed.forget_homes()
