@@ -1,0 +1,94 @@
+"""What notebooks need of the proxy: uploads without an end, and connections that are silent for long. About thirty seconds."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from lab import topology
+from tests.lab.counting import unverified
+from tests.lab.support import HUB, PROXY, Lab
+
+PORT = 9000
+# Three gigabytes went by in 99 s, with the websockets silent meanwhile: what is kept on the way is seen with less.
+SIZE, PART = 2**29, 2**20
+SOCKETS = 600
+URL = f"https://127.0.0.1:{topology.MANAGER.ports[443]}/user/eve"
+# In a server, next to what the hub knows of it: it counts what it is given, and gives back what it is told.
+SERVER = f"""
+import asyncio, tornado.web, tornado.websocket
+@tornado.web.stream_request_body
+class Upload(tornado.web.RequestHandler):
+    size = 0
+    def prepare(self): self.request.connection.set_max_body_size(2**40)
+    def data_received(self, part): self.size += len(part)
+    def post(self): self.write(str(self.size))
+class Echo(tornado.websocket.WebSocketHandler):
+    def check_origin(self, _): return True
+    def on_message(self, message): self.write_message(message)
+async def main():
+    tornado.web.Application([("/user/eve/upload", Upload), ("/user/eve/socket", Echo)]).listen({PORT})
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+API = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http://jupyterhub-proxy-api:8001/api/routes/user/eve'
+
+
+@pytest.fixture(scope="module")
+def notebook(settled: Lab) -> Iterator[Lab]:
+    """Give the proxy the way to a server that takes all."""
+    settled.start_server("ada")
+    settled.in_server("ada", f"nohup /opt/venv/bin/python3 -c '{SERVER}' > /tmp/said 2>&1 & sleep 0; echo $!")
+    address = settled.in_server("ada", "hostname -i").split()[0]
+    route = json.dumps({"target": f"http://{address}:{PORT}"})
+    settled.execute(HUB, "sh", "-c", f"{API} -X POST -d '{route}'")
+    settled.wait(lambda: "ok" in settled.in_server("ada", "nc -z localhost 9000; echo ok"), 10, "it does not listen")
+    yield settled
+    settled.execute(HUB, "sh", "-c", f"{API} -X DELETE")
+    settled.stop_server("ada")
+    settled.forget_homes()
+
+
+def memory(lab: Lab) -> int:
+    """Return the bytes of memory that the proxy's programs have."""
+    text = lab.execute(PROXY, "sh", "-c", "grep -h VmRSS /proc/[0-9]*/status")
+    return sum(int(line.split()[1]) for line in text.splitlines()) * 1024
+
+
+async def body() -> AsyncIterator[bytes]:
+    """Give the parts of an upload."""
+    for _ in range(SIZE // PART):
+        yield b"x" * PART
+
+
+def test_an_upload_and_silent_connections_go_on(notebook: Lab) -> None:
+    """Six hundred websockets from one address are silent while half a gigabyte goes by; none of it is kept on the way."""
+    before, during = memory(notebook), 0
+
+    async def run() -> tuple[str, list[str], int]:
+        connector = aiohttp.TCPConnector(ssl=unverified(), limit=0)
+        async with aiohttp.ClientSession(connector=connector, headers={"Host": topology.DOMAIN}) as session:
+            sockets = [await session.ws_connect(f"{URL}/socket") for _ in range(SOCKETS)]
+            posting = asyncio.ensure_future(session.post(f"{URL}/upload", data=body()))
+            await asyncio.sleep(0)
+            most = 0
+            while not posting.done():
+                most = max(most, await asyncio.to_thread(memory, notebook))
+            told = await (await posting).text()
+            for number, one in enumerate(sockets):
+                await one.send_str(str(number))
+            return told, [await one.receive_str(timeout=10) for one in sockets], most
+
+    told, echoed, during = asyncio.run(run())
+    assert (told, echoed) == (str(SIZE), [str(number) for number in range(SOCKETS)])
+    assert during - before < SIZE / 4, (before, during)
+    assert "/var/lib/nginx/body/" not in notebook.docker("diff", notebook.container(PROXY))
+
+
+def test_a_connection_may_be_silent_for_a_day(notebook: Lab) -> None:
+    """The proxy's own patience with a notebook, as it runs: what is shorter goes for the hub alone."""
+    text = notebook.execute(PROXY, "cat", "/run/nginx.conf")
+    general = text.split("server {", 1)[0]
+    assert ("proxy_read_timeout 1d;" in general, "proxy_send_timeout 1d;" in general) == (True, True)
