@@ -19,7 +19,7 @@ from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets
 
 STEP = "proxy"
-# 48 MiB with nobody, 30 kB a TLS connection.
+# 50 MiB with nobody, 250 with 600 websockets, and 17 kB for each of the 32,768 connections that nginx has at most.
 MEMORY = 2 * replicated.GIB
 # By HTTP: without a certificate the proxy still answers the authority that is to give one.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1/_chp_healthz; do sleep 0.1; done"
