@@ -33,6 +33,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 """
+LISTENS = f"/opt/venv/bin/python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {PORT}))' 2>/dev/null"
 API = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http://jupyterhub-proxy-api:8001/api/routes/user/eve'
 
 
@@ -40,11 +41,11 @@ API = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http:/
 def notebook(settled: Lab) -> Iterator[Lab]:
     """Give the proxy the way to a server that takes all."""
     settled.start_server("ada")
-    settled.in_server("ada", f"nohup /opt/venv/bin/python3 -c '{SERVER}' > /tmp/said 2>&1 & sleep 0; echo $!")
+    settled.in_server("ada", f"nohup /opt/venv/bin/python3 -c '{SERVER}' > /tmp/said 2>&1 &")
     address = settled.in_server("ada", "hostname -i").split()[0]
     route = json.dumps({"target": f"http://{address}:{PORT}"})
     settled.execute(HUB, "sh", "-c", f"{API} -X POST -d '{route}'")
-    settled.wait(lambda: "ok" in settled.in_server("ada", "nc -z localhost 9000; echo ok"), 10, "it does not listen")
+    settled.wait(lambda: settled.in_server("ada", f"{LISTENS} && echo yes || true"), 10, "it does not listen")
     yield settled
     settled.execute(HUB, "sh", "-c", f"{API} -X DELETE")
     settled.stop_server("ada")

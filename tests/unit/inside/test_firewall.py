@@ -249,9 +249,18 @@ def test_a_bridge_of_the_swarms_own_is_covered_too(servers: Path, call: Call, ke
     assert "DOCKER-USER" not in chains(servers, "iptables")
 
 
-def test_where_ipv6_cannot_be_filtered_a_server_loses_it(servers: Path, call: Call, keeper: "subprocess.Popen[bytes]") -> None:
-    """All of its addresses; its IPv4 is filtered, and the list of the rules tells."""
+@pytest.fixture
+def ipv4_only(servers: Path) -> Path:
+    """Take ip6tables from the host, before the keeper starts."""
     (servers / "ip6tables.chains").rename(servers / "gone")
+    return servers
+
+
+def test_where_ipv6_cannot_be_filtered_a_server_loses_it(
+    ipv4_only: Path, call: Call, keeper: "subprocess.Popen[bytes]"
+) -> None:
+    """All of its addresses; its IPv4 is filtered, and the list of the rules tells."""
+    servers = ipv4_only
     assert stand(call, keeper)
     container(servers, 5, "hub-grace")
     (servers / "containers" / "c5").write_text("hub-grace /var/run/docker/netns/ns5 10.0.1.5/24 fd00:1::5/64")
