@@ -31,6 +31,11 @@ def check(hub: str) -> str:
     return f"{hub}_check"
 
 
+def backups(hub: str) -> str:
+    """Return the name of the volume with the copies of the database: the hub itself does not have it."""
+    return f"{hub}_backups"
+
+
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
     return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub)})

@@ -56,7 +56,8 @@ def is_ours(volume: Json, settings: Settings) -> bool:
     if homes.is_one(volume):
         return bool(volume["Labels"][homes.LABEL] == settings.hub.service)
     # By whole names: another hub's may begin like this one's.
-    by_name = volume["Name"] in (settings.volume.name, services.engine(settings.hub.service))
+    hub = settings.hub.service
+    by_name = volume["Name"] in (settings.volume.name, services.engine(hub), services.backups(hub))
     return by_name or any(label.startswith("swarmhub.") for label in volume.get("Labels") or {})
 
 

@@ -72,7 +72,7 @@ def plan(run: Run, parts: Parts) -> Plan:
         ),
     )
     if found.service is None or taken:  # the database may be of any hub, or of none
-        data = Database(settings.volume.name, parts.hub_image)
+        data = Database(settings.volume.name, parts.hub_image, settings.hub.service)
         whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
     secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
@@ -93,7 +93,7 @@ def proxy_plan(run: Run, parts: Parts | None) -> Plan:
 
 def _by_hand(run: Run, parts: Parts) -> ByHand | None:
     image = parts.hub_image if run.look.hub_image(parts.hub_image) else ""
-    manager, data = run.hosts[run.manager], Database(run.settings.volume.name, image)
+    manager, data = run.hosts[run.manager], Database(run.settings.volume.name, image, run.settings.hub.service)
     containers = standalone.observe(manager, data.volume, run.look.volume_containers())
     return takeover.observe(manager, parts.node, run.look.service().service, containers, data)
 

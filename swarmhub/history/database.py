@@ -1,8 +1,12 @@
-"""The hub's database: copied before every change of the hub, and put back on demand."""
+"""The hub's database: copied before every change of the hub, and put back on demand.
+
+The copies have a volume of their own, which no service mounts: on its own volume, the hub could replace them.
+"""
 
 import json
 from dataclasses import dataclass
 
+from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -10,7 +14,8 @@ from swarmhub.inside import SCRIPTS
 from swarmhub.plan.plans import Change, Cost, Progress
 
 FILE = "/data/jupyterhub.sqlite"
-COPIES = "/data/backups"
+COPIES = "/backups"
+LABEL = "swarmhub.backups"
 SCRIPT = SCRIPTS / "database.py"
 STAYS = "It stays as it is. Put a good copy in its place, or move it away to start with a new one"
 REMEDIES = {
@@ -21,14 +26,22 @@ REMEDIES = {
 # What an action is called in a message.
 WORDS = {"try": "use", "people": "read"}
 IN_CONTAINER = "swarmhub-database.py"
+# An action, the database and a copy.
+WITH_COPY = 3
 
 
 @dataclass(frozen=True)
 class Database:
-    """Where the database is: the volume, and an image with Python that can open it."""
+    """Where the database is: the volume, an image with Python that can open it, and the hub's service."""
 
     volume: str
     image: str
+    hub: str
+
+    @property
+    def backups(self) -> str:
+        """Return the volume with the copies."""
+        return services.backups(self.hub)
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def check(database: Database, manager: str) -> Change:
 def copy(database: Database, name: str, manager: str) -> Change:
     """Return what copies the database, in use or not."""
     act = _Action(database, "copy", (FILE, f"{COPIES}/{name}"))
-    return Change("copy", f"the hub's database to {database.volume}: backups/{name}", manager, act)
+    return Change("copy", f"the hub's database to {database.backups}: {name}", manager, act)
 
 
 def opening(database: Database, wanted: Json, found: Json | None, manager: str) -> list[Change]:
@@ -86,13 +99,13 @@ def opening(database: Database, wanted: Json, found: Json | None, manager: str) 
 def restore(database: Database, name: str, manager: str) -> Change:
     """Return what puts a copy back; no hub may run meanwhile."""
     act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
-    what = f"the hub's database from {database.volume}: backups/{name}"
+    what = f"the hub's database from {database.backups}: {name}"
     return Change("restore", what, manager, act, cost=Cost.HUB_RESTART)
 
 
 def remove(manager: Host, database: Database, name: str) -> None:
     """Remove a copy."""
-    _do(manager, database, "remove", f"{COPIES}/{name}")
+    _do(manager, database, "remove", FILE, f"{COPIES}/{name}")
 
 
 def _user(spec: Json) -> str:
@@ -113,6 +126,8 @@ class _Action:
 
 
 def _do(manager: Host, database: Database, *words: str) -> Json:
+    if len(words) == WITH_COPY:
+        _have_volume(manager, database)
     done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
     if done.code:
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
@@ -122,12 +137,25 @@ def _do(manager: Host, database: Database, *words: str) -> Json:
     return json.loads(answer)
 
 
+def _have_volume(manager: Host, database: Database) -> None:
+    """Make the volume of the copies; one that somebody else has made is not taken for it."""
+    found = manager.engine.find(f"/volumes/{database.backups}")
+    if found is None:
+        body = {"Name": database.backups, "Driver": "local", "Labels": {LABEL: database.hub}}
+        manager.engine.post("/volumes/create", body)
+    elif (found.get("Labels") or {}).get(LABEL) != database.hub:
+        cause = f"the volume {database.backups} is for the copies of the hub's database, and somebody else has made it"
+        raise StepError(manager.name, cause, f"Move what is in it, then: docker volume rm {database.backups}")
+
+
 def _body(database: Database, *words: str) -> dict[str, object]:
+    # What works on the hub's files alone has no copy in reach: the hub that runs may put links there.
+    copies = [f"{database.backups}:{COPIES}"] if len(words) == WITH_COPY else []
     return {
         "Image": database.image,
         "User": "0",
         "Entrypoint": ["python3", f"/{IN_CONTAINER}"],
         "Cmd": list(words),
         "Labels": {"swarmhub": "database"},
-        "HostConfig": {"Binds": [f"{database.volume}:/data"], "NetworkMode": "none"},
+        "HostConfig": {"Binds": [f"{database.volume}:/data", *copies], "NetworkMode": "none"},
     }

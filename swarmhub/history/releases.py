@@ -28,7 +28,7 @@ REVISION = re.compile("[0-9a-f]{12}")
 class Release:
     """The hub's image, the whole service, the settings, the notebook images by digest, that of [notebook] first.
 
-    `copy` is the database from before it, in the volume's folder `backups`; `schema` is the
+    `copy` is the database from before it, in the volume of the copies; `schema` is the
     revision of the database that its hub works with.
     """
 
@@ -86,7 +86,7 @@ def around(
     `by_hand` tells that the database is taken over from a hub that is no service.
     """
     # Not with the image that runs: it may be gone, and the new one is there.
-    kept = Database(new.settings["volume"]["name"], new.hub_image)
+    kept = Database(new.settings["volume"]["name"], new.hub_image, new.service)
     changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
     is_upgraded = any(change.cost is Cost.HUB_RESTART for change in changes) if found else by_hand
     if is_upgraded:
@@ -144,7 +144,7 @@ class _Recorder:
     release: Release
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image)
+        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image, self.release.service)
         release = replace(
             self.release,
             made=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -207,4 +207,4 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
 
 def _database(target: Release) -> Database:
     """Return the database, opened with the release's own image: what runs now may be broken, or gone."""
-    return Database(target.settings["volume"]["name"], target.hub_image)
+    return Database(target.settings["volume"]["name"], target.hub_image, target.service)

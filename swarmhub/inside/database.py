@@ -3,6 +3,7 @@
 A file copy of a database in use is torn more often than not; SQLite's own backup never is.
 """
 
+import errno
 import json
 import logging
 import os
@@ -17,33 +18,75 @@ from tempfile import TemporaryDirectory
 
 BUSY_SECONDS = 30
 DAMAGED = "damaged"
-BACKUPS = "backups"
+# Where earlier releases kept the copies: next to the database, in a folder that the hub's user may rename.
+BEFORE = "backups"
 # Root's: the hub runs in it, as root or as another user.
 GROUP = 0
+# The user who has the copies.
+ROOT = 0
 # A copy is for nobody but root; it holds tokens' hashes, as the database does.
 ROOTS, HUBS = 0o600, 0o660
+FOLDER = 0o700
 
 
 def main(action: str, database: str, copy: str = "") -> None:
     """Do one of: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder."""
-    here, there = Path(database), Path(copy)
+    here = Path(database)
+    if here.is_symlink() or (here.exists() and not here.is_file()):
+        sys.exit(f"{here} is no plain file: look at what the hub has done there")
     if action in ("people", "try") and here.exists():
         _require_hubs(here)
-    if action == "people":
-        print(json.dumps(_people(here)))
-        return
+    if copy:
+        _of_copy(action, here, Path(copy))
     if action == "try" and here.exists():
         _try(here)
-    if action == "copy" and here.exists():
-        there.parent.mkdir(mode=0o700, exist_ok=True)
-        _keep(here, there)
-    if action == "restore":
-        _backup(there, here, HUBS)
     if action == "open":
         _open(here.parent)
+    print(json.dumps(_people(here) if action == "people" else _look(here)))
+
+
+def _of_copy(action: str, database: Path, copy: Path) -> None:
+    _close(copy.parent)
+    _move(database.parent / BEFORE, copy.parent)
+    if action == "copy" and database.exists():
+        _keep(database, copy)
+    if action == "restore":
+        _require_roots(copy, ROOTS)
+        _backup(copy, database, HUBS)
     if action == "remove":
-        here.unlink(missing_ok=True)
-    print(json.dumps(_look(here)))
+        copy.unlink(missing_ok=True)
+
+
+def _close(folder: Path) -> None:
+    """Close the folder of the copies to all but root: the engine makes a new volume's open."""
+    if not folder.is_symlink() and folder.is_dir() and folder.stat().st_uid == ROOT:
+        folder.chmod(FOLDER)
+    _require_roots(folder, FOLDER)
+
+
+def _require_roots(path: Path, mode: int) -> None:
+    found = path.lstat()
+    if not _is_roots(found, mode):
+        sys.exit(f"{path} is not root's alone ({stat.filemode(found.st_mode)}, owner {found.st_uid}), so it is not used")
+
+
+def _is_roots(found: os.stat_result, mode: int) -> bool:
+    """Tell whether a file, or with the mode of one a folder, is root's alone, and no link."""
+    is_kind = stat.S_ISDIR(found.st_mode) if mode == FOLDER else stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    return is_kind and found.st_uid == ROOT and stat.S_IMODE(found.st_mode) == mode
+
+
+def _move(before: Path, to: Path) -> None:
+    """Move an earlier release's copies out of the hub's reach, once: what appears there later is the hub's own."""
+    if any(to.iterdir()) or not os.path.lexists(before) or not _is_roots(before.lstat(), FOLDER):
+        return
+    for old in before.glob("*.sqlite"):
+        if _is_roots(old.lstat(), ROOTS):
+            part = to / f"{old.name}.part"
+            shutil.copyfile(old, part, follow_symlinks=False)
+            part.chmod(ROOTS)
+            part.replace(to / old.name)
+            old.unlink()
 
 
 def _keep(database: Path, copy: Path) -> None:
@@ -58,11 +101,11 @@ def _keep(database: Path, copy: Path) -> None:
 
 
 def _backup(source: Path, target: Path, mode: int) -> None:
-    """Write `target` anew, whole or not at all."""
+    """Write `target` again, whole or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     with closing(_opened(source)) as old:
-        os.close(os.open(part, os.O_CREAT | os.O_WRONLY, ROOTS))
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, ROOTS))
         part.chmod(mode)
         with closing(sqlite3.connect(part)) as new:
             old.backup(new)
@@ -114,22 +157,30 @@ def _try(database: Path) -> None:
 def _open(folder: Path) -> None:
     """Let the hub's group, and no others, at all that the hub keeps; not at the copies."""
     for above, folders, files in os.walk(folder):
-        if Path(above) == folder and BACKUPS in folders:
-            folders.remove(BACKUPS)
+        if Path(above) == folder and BEFORE in folders:
+            folders.remove(BEFORE)
         for path in (above, *(os.path.join(above, name) for name in files)):
             _give(path)
 
 
 def _give(path: str) -> None:
-    found = os.lstat(path)
-    if stat.S_ISLNK(found.st_mode):
-        return
-    mode = stat.S_IMODE(found.st_mode)
-    wanted = (mode | (0o770 if stat.S_ISDIR(found.st_mode) else 0o660)) & ~0o007
-    if found.st_gid != GROUP:
-        os.chown(path, -1, GROUP)
-    if mode != wanted:
-        os.chmod(path, wanted)
+    # Opened first: by its path, the hub that runs could put a link there in between.
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT):  # a link, a socket, or gone
+            return
+        raise
+    try:
+        found = os.fstat(opened)
+        mode = stat.S_IMODE(found.st_mode)
+        wanted = (mode | (0o770 if stat.S_ISDIR(found.st_mode) else 0o660)) & ~0o007
+        if found.st_gid != GROUP:
+            os.fchown(opened, -1, GROUP)
+        if mode != wanted:
+            os.fchmod(opened, wanted)
+    finally:
+        os.close(opened)
 
 
 def _opened(database: Path) -> sqlite3.Connection:

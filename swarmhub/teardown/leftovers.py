@@ -157,7 +157,7 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     ]
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
-    volumes = [one for one in ours if not homes.is_one(one)]
+    volumes = sorted((one for one in ours if not homes.is_one(one)), key=lambda one: str(one["Name"]))
     socket = beside.engine(settings.hub.service)
     return OnNode(
         containers=tuple(

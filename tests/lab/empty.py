@@ -54,7 +54,7 @@ def make(lab: Lab) -> None:
         list(pool.map(partial(lab.on), NODES, *([word] * len(NODES) for word in ("sh", "-c", EMPTY))))
     for kind in ("network", "volume"):
         listed = lab.docker(kind, "ls", "--format", "{{.Name}}").split()
-        for name in set(listed) & {"jupyter", "jupyter-proxy", "jupyterhub-data", "jupyterhub-engine"}:
+        for name in set(listed) & {"jupyter", "jupyter-proxy", "jupyterhub-data", "jupyterhub_backups", "jupyterhub-engine"}:
             lab.wait(partial(_try, lab, kind, "rm", name), 60, f"{kind} {name} cannot be removed")
     lab.forget_homes()
     lab.on(MANAGER, "rm", "-rf", "/etc/letsencrypt")

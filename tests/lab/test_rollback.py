@@ -12,7 +12,7 @@ from tests.lab.support import HUB, ROOT, Done, Lab, variant
 from tests.lab.test_images import labels
 
 MANAGER, WORKER = topology.MANAGER.name, topology.WORKERS[0].name
-DATA = "/var/lib/docker/volumes/jupyterhub-data/_data"
+BACKUPS = "/var/lib/docker/volumes/jupyterhub_backups/_data"
 ADD_USER = """
 import sqlite3
 db = sqlite3.connect("/data/jupyterhub.sqlite", 20)
@@ -72,7 +72,7 @@ def way(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Way:
     assert there.code == 0, there.text
     assert "lovelace" in in_hub(settled, USERS)
     *_, before, last = releases(settled)
-    access = settled.on(MANAGER, "stat", "-c", "%a", f"{DATA}/backups/{last['copy']}")
+    access = settled.on(MANAGER, "stat", "-c", "%a", f"{BACKUPS}/{last['copy']}")
     labels_there = labels(settled, WORKER)
     in_hub(settled, ADD_USER)
     give_another_schema(settled, before)
@@ -97,7 +97,7 @@ def test_a_database_whose_schema_has_moved_on_is_not_left_behind(way: Way) -> No
 
 def test_what_ran_before_runs_again_with_its_database(settled: Lab, way: Way) -> None:
     """With the users and the image that it had; that is a release of its own, and nothing is left to change."""
-    assert f"restore the hub's database from jupyterhub-data: backups/{way.release_there['copy']}" in way.back.out
+    assert f"restore the hub's database from jupyterhub_backups: {way.release_there['copy']}" in way.back.out
     assert in_hub(settled, USERS) == way.users
     assert way.release["hub_image"] in settled.docker("service", "inspect", HUB, "--format", "{{json .Spec}}")
     assert releases(settled)[-1]["number"] == way.release_there["number"] + 1

@@ -31,8 +31,8 @@ def test_nothing_of_ours_is_left_on_any_node(used: Lab, first_listing: Listing) 
     assert stopped.code == 130, stopped.text
     kept = used.fab("teardown", "--yes")
     assert kept.code == 0, kept.text
-    assert "keep       volume jupyterhub-data, /etc/letsencrypt on swarm-manager1" in kept.out
-    assert used.docker("volume", "ls", "--quiet") == "jupyterhub-data"
+    assert "keep       volume jupyterhub-data, volume jupyterhub_backups, /etc/letsencrypt on swarm-manager1" in kept.out
+    assert used.docker("volume", "ls", "--quiet").split() == ["jupyterhub-data", "jupyterhub_backups"]
     done = used.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes")
     assert done.code == 0, done.text
     # Swarm lets go of the containers of tasks that ended long ago in its own time.

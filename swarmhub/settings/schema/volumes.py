@@ -14,7 +14,7 @@ ANYTHING = "[a-z0-9-]*"
 def taken(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     """Yield the key and the sentence of each template that is the name of a volume of the hub's for somebody."""
     hub = _text(data, "hub", "service", "jupyterhub")
-    own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub))
+    own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub), services.backups(hub))
     home = mounts.template(_text(data, "home", "name", "{username}"), hub)
     folders = data.get("folders") if isinstance(data.get("folders"), list) else []
     named: dict[Key, str] = {

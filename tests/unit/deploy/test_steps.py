@@ -244,7 +244,7 @@ def test_a_proxy_of_its_own_comes_before_the_hub_that_needs_it(apart: Run) -> No
         "update service jupyterhub",
         "create service jupyterhub-proxy",
         "create service jupyterhub-renewal",
-        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "copy the hub's database to jupyterhub_backups: jupyterhub-before-2.sqlite",
         "update service jupyterhub",
         "record release 2",
     ]

@@ -55,7 +55,7 @@ SERVER = {
     },
 }
 PEOPLE = json.dumps({"names": ["ada", "linus"], "admins": ["linus"]})
-DATA = Database("jupyterhub-data", "")
+DATA = Database("jupyterhub-data", hub="jupyterhub", image="")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_it_is_taken_over_after_all_checks_and_before_anything_else(run: Run) ->
         "check the hub's database",
         "take over service jupyterhub",
         "stop service jupyter-ada",
-        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "copy the hub's database to jupyterhub_backups: jupyterhub-before-2.sqlite",
         "update service jupyterhub",
     ]
 
@@ -209,7 +209,7 @@ def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run
         "check the hub's database",
         "take over container jupyterhub",
         "stop the servers of DockerSpawner",
-        "copy the hub's database to jupyterhub-data: backups/jupyterhub-before-2.sqlite",
+        "copy the hub's database to jupyterhub_backups: jupyterhub-before-2.sqlite",
         "open jupyterhub-data to the hub's user",
         "create service jupyterhub",
     ]

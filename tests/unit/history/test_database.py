@@ -13,7 +13,7 @@ from swarmhub.history.database import Database, DatabaseState
 from swarmhub.plan.plans import Change, Cost
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, once
 
-WHERE = Database("jupyterhub-data", "jupyterhub:0123456789ab")
+WHERE = Database("jupyterhub-data", "jupyterhub:0123456789ab", "jupyterhub")
 COPY = "jupyterhub-before-2.sqlite"
 LOOKED = {"bytes": 4096, "schema": "4621fec11365", "users": 2}
 
@@ -60,12 +60,41 @@ def test_the_container_has_the_volume_and_no_network(host: FakeHost) -> None:
     assert made(host)["Image"] == "jupyterhub:0123456789ab"
 
 
+VOLUME = "/volumes/jupyterhub_backups"
+
+
+def test_the_copies_are_in_a_volume_that_only_their_container_has(host: FakeHost) -> None:
+    """It is made with the first copy. What works on the hub's files alone has no copy in reach."""
+    database.observe(host, WHERE)
+    assert made(host)["HostConfig"]["Binds"] == ["jupyterhub-data:/data"]
+    again = FakeHost(answers=once(json.dumps(LOOKED)))
+    apply(database.copy(WHERE, COPY, MANAGER), again)
+    volume = {"Name": "jupyterhub_backups", "Driver": "local", "Labels": {"swarmhub.backups": "jupyterhub"}}
+    assert again.engine.sent("POST /volumes/create").body == volume
+    assert made(again)["HostConfig"]["Binds"] == ["jupyterhub-data:/data", "jupyterhub_backups:/backups"]
+
+
+def test_a_volume_that_is_there_is_not_made_again(host: FakeHost) -> None:
+    """Its label says that it is the hub's."""
+    host.engine.answers[f"GET {VOLUME}"] = {"Labels": {"swarmhub.backups": "jupyterhub"}}
+    apply(database.copy(WHERE, COPY, MANAGER), host)
+    assert "POST /volumes/create" not in map(str, host.engine.requests)
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"swarmhub.backups": "other"}])
+def test_somebody_elses_volume_is_not_taken(host: FakeHost, labels: dict[str, str] | None) -> None:
+    """It may be one that a broken-into hub has made."""
+    host.engine.answers[f"GET {VOLUME}"] = {"Labels": labels}
+    with pytest.raises(StepError, match="somebody else has made it"):
+        apply(database.restore(WHERE, COPY, MANAGER), host)
+
+
 @pytest.mark.parametrize(("verb", "cost"), [("copy", Cost.NOTHING), ("restore", Cost.HUB_RESTART)])
 def test_a_change_tells_the_script_what_to_do(host: FakeHost, verb: str, cost: Cost) -> None:
     """The database first, then the copy, which is made while everybody works; only putting back costs people something."""
     change = getattr(database, verb)(WHERE, COPY, MANAGER)
     apply(change, host)
-    words = [verb, "/data/jupyterhub.sqlite", f"/data/backups/{COPY}"]
+    words = [verb, "/data/jupyterhub.sqlite", f"/backups/{COPY}"]
     assert (change.cost, made(host)["Cmd"], made(host)["Entrypoint"]) == (
         cost,
         words,
@@ -76,7 +105,7 @@ def test_a_change_tells_the_script_what_to_do(host: FakeHost, verb: str, cost: C
 def test_a_copy_that_is_removed_is_the_one_named(host: FakeHost) -> None:
     """Only the file below the folder of copies goes."""
     database.remove(host, WHERE, COPY)
-    assert made(host)["Cmd"] == ["remove", f"/data/backups/{COPY}"]
+    assert made(host)["Cmd"] == ["remove", "/data/jupyterhub.sqlite", f"/backups/{COPY}"]
 
 
 @pytest.mark.parametrize(

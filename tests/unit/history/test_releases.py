@@ -78,7 +78,7 @@ def numbers(host: FakeHost) -> list[int]:
 def removed(host: FakeHost) -> list[str]:
     """Return the copies of the database that were removed."""
     bodies = [request.body for request in host.engine.requests if str(request) == "POST /containers/create"]
-    return [body["Cmd"][1] for body in bodies if body["Cmd"][0] == "remove"]
+    return [body["Cmd"][2] for body in bodies if body["Cmd"][0] == "remove"]
 
 
 def test_releases_are_read_in_the_order_of_their_numbers(host: FakeHost) -> None:
@@ -154,7 +154,7 @@ def around(
     return releases.around(Plan("service", "as wanted", changes), new, before, found, MANAGER)
 
 
-COPY_2, RECORD_2 = f"copy the hub's database to jupyterhub-data: backups/{NAME}-before-2.sqlite", "record release 2"
+COPY_2, RECORD_2 = f"copy the hub's database to jupyterhub_backups: {NAME}-before-2.sqlite", "record release 2"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_only_the_last_ten_stay(host: FakeHost) -> None:
     """The eleventh takes the place of the first, whose copy and image go with it; an operator reads so."""
     keep(host, *ten())
     assert record(host, release(11)).lines == [(MANAGER, "forgot release 1: only the last 10 stay")]
-    assert (numbers(host), removed(host)) == (list(range(2, 12)), [f"/data/backups/{NAME}-before-1.sqlite"])
+    assert (numbers(host), removed(host)) == (list(range(2, 12)), [f"/backups/{NAME}-before-1.sqlite"])
     assert "DELETE /images/jupyterhub:1" in host.engine.asked()
 
 

@@ -175,7 +175,7 @@ def test_the_way_back_copies_updates_and_records() -> None:
     made = plan(2)
     assert words(made) == [
         "check the hub's configuration in jupyterhub:2",
-        f"copy the hub's database to jupyterhub-data: backups/{NAME}-before-4.sqlite",
+        f"copy the hub's database to jupyterhub_backups: {NAME}-before-4.sqlite",
         f"update service {NAME}",
         "record release 4",
     ]
@@ -319,9 +319,9 @@ def test_with_the_database_the_copy_of_its_time_is_put_back() -> None:
     """The hub is stopped meanwhile, the database of now was copied before, and the update starts the hub again."""
     assert words(plan(1, known=moved(*KNOWN[1:]), with_database=True)) == [
         "check the hub's configuration in jupyterhub:1",
-        f"copy the hub's database to jupyterhub-data: backups/{NAME}-before-4.sqlite",
+        f"copy the hub's database to jupyterhub_backups: {NAME}-before-4.sqlite",
         f"stop service {NAME}",
-        f"restore the hub's database from jupyterhub-data: backups/{NAME}-before-2.sqlite",
+        f"restore the hub's database from jupyterhub_backups: {NAME}-before-2.sqlite",
         f"update service {NAME}",
         "record release 4",
     ]

@@ -25,7 +25,14 @@ ROWS = 200
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return the volume's folder, empty."""
-    return tmp_path
+    (made := tmp_path / "data").mkdir()
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever runs the tests have the copies."""
+    monkeypatch.setattr(inside, "ROOT", os.getuid())
 
 
 @pytest.fixture
@@ -41,9 +48,10 @@ def live(folder: Path) -> Path:
 
 
 @pytest.fixture
-def copy(folder: Path) -> Path:
-    """Return where a copy goes."""
-    return folder / "backups" / "before-2.sqlite"
+def copy(tmp_path: Path) -> Path:
+    """Return where a copy goes: to a volume of its own, which a new engine's is open to be read."""
+    (made := tmp_path / "copies").mkdir(0o755)
+    return made / "before-2.sqlite"
 
 
 @pytest.fixture
@@ -118,7 +126,6 @@ def test_a_copy_is_the_database(do: Do, live: Path, copy: Path) -> None:
 
 def test_nothing_but_the_copy_is_left(do: Do, live: Path, copy: Path) -> None:
     """What it was written to first, and what an earlier one left that was cut off, is gone."""
-    copy.parent.mkdir()
     (copy.parent / "before-2.sqlite.part").write_text("cut off")
     do("copy", live, copy)
     assert [file.name for file in copy.parent.iterdir()] == ["before-2.sqlite"]
@@ -210,7 +217,7 @@ def test_a_copy_that_is_missing_leaves_the_database_alone(do: Do, live: Path, fo
     """The database and what belongs to it stay as they are, its journal too, and no half of a file stays on the volume."""
     left = killed(live, folder / "left" / "jupyterhub.sqlite")
     for database, beside in ((left, {"jupyterhub.sqlite", "jupyterhub.sqlite-journal"}), (live, {"jupyterhub.sqlite", "left"})):
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(FileNotFoundError):
             do("restore", database, copy)
         assert {file.name for file in database.parent.iterdir()} == beside
     assert "torn" not in users(left)
@@ -218,7 +225,7 @@ def test_a_copy_that_is_missing_leaves_the_database_alone(do: Do, live: Path, fo
 
 def test_a_copy_that_is_damaged_is_not_put_back(do: Do, live: Path, copy: Path) -> None:
     """What is no database replaces none."""
-    copy.parent.mkdir()
+    copy.touch(0o600)
     copy.write_bytes(b"no database at all" * 100)
     with pytest.raises(sqlite3.DatabaseError):
         do("restore", live, copy)
@@ -235,8 +242,97 @@ def test_a_database_that_cannot_be_read_is_kept_as_it_is(do: Do, live: Path, cop
 def test_a_copy_is_removed(do: Do, live: Path, copy: Path) -> None:
     """One that no release needs any more goes; that it is gone already is no error."""
     do("copy", live, copy)
-    do("remove", copy)
-    assert (copy.exists(), do("remove", copy)["bytes"]) == (False, 0)
+    do("remove", live, copy)
+    assert (copy.exists(), do("remove", live, copy)["users"]) == (False, 2)
+
+
+def linked(copy: Path) -> None:
+    """Put a link in place of a copy."""
+    copy.rename(copy.with_name("other"))
+    copy.symlink_to("other")
+
+
+def piped(copy: Path) -> None:
+    """Put a pipe in place of a copy."""
+    copy.unlink()
+    os.mkfifo(copy, 0o600)
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        linked,
+        lambda copy: copy.chmod(0o640),
+        lambda copy: os.link(copy, copy.with_name("twice")),
+        piped,
+    ],
+    ids=["a link", "open to others", "with a second name", "no file"],
+)
+def test_a_copy_that_root_has_not_made_is_not_put_back(
+    do: Do, live: Path, copy: Path, replace: Callable[[Path], object]
+) -> None:
+    """Whoever broke into the hub would bring in users and tokens of their own."""
+    do("copy", live, copy)
+    add(live, "joan")
+    replace(copy)
+    with pytest.raises(SystemExit, match="is not root's alone"):
+        do("restore", live, copy)
+    assert users(live) == ["ada", "grace", "joan"]
+
+
+def test_a_copy_of_another_owner_is_not_put_back(do: Do, live: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one in a folder that is somebody else's."""
+    do("copy", live, copy)
+    monkeypatch.setattr(inside, "ROOT", os.getuid() + 1)
+    with pytest.raises(SystemExit, match="is not root's alone"):
+        do("restore", live, copy)
+
+
+def test_a_database_that_is_a_link_is_not_touched(do: Do, live: Path, copy: Path) -> None:
+    """The hub's user may put one there, and root would follow it."""
+    live.rename(live.with_name("elsewhere"))
+    live.symlink_to("elsewhere")
+    for action in ("look", "copy", "open"):
+        with pytest.raises(SystemExit, match="is no plain file"):
+            do(action, live, *([copy] if action == "copy" else []))
+
+
+@pytest.fixture
+def before(folder: Path) -> Path:
+    """Return the copies of an earlier release, on the hub's volume."""
+    (made := folder / "backups").mkdir(0o700)
+    for name in ("before-1.sqlite", "before-0.sqlite"):
+        (made / name).touch(0o600)
+        (made / name).write_text(name)
+    return made
+
+
+def test_copies_of_an_earlier_release_are_moved_out_of_the_hubs_reach(do: Do, live: Path, copy: Path, before: Path) -> None:
+    """Before the first copy is made, or put back; what is no copy of root's stays where it is."""
+    (before / "before-0.sqlite").chmod(0o644)
+    do("copy", live, copy)
+    assert sorted(one.name for one in copy.parent.iterdir()) == ["before-1.sqlite", "before-2.sqlite"]
+    assert (copy.with_name("before-1.sqlite").read_text(), [one.name for one in before.iterdir()]) == (
+        "before-1.sqlite",
+        ["before-0.sqlite"],
+    )
+
+
+def test_copies_that_appear_later_are_not_taken(do: Do, live: Path, copy: Path, before: Path) -> None:
+    """Once there are copies in their place, what is in the hub's folder is the hub's."""
+    before.rename(before.with_name("hidden"))
+    do("copy", live, copy)
+    before.with_name("hidden").rename(before)
+    do("copy", live, copy)
+    assert [one.name for one in copy.parent.iterdir()] == ["before-2.sqlite"]
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770])
+def test_copies_in_a_folder_that_is_open_are_not_taken(do: Do, live: Path, copy: Path, before: Path, mode: int) -> None:
+    """The hub may have made it."""
+    before.chmod(mode)
+    do("copy", live, copy)
+    assert [one.name for one in copy.parent.iterdir()] == ["before-2.sqlite"]
 
 
 def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
@@ -248,7 +344,7 @@ def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
 
 def test_the_last_line_of_an_error_says_what_is_wrong(live: Path, copy: Path) -> None:
     """The operator reads it; the lines above it are Python's."""
-    copy.parent.mkdir(exist_ok=True)
+    copy.touch(0o600)
     copy.write_bytes(b"nothing that SQLite reads" * 100)
     command = [sys.executable, "-I", str(database_room.SCRIPT), "restore", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

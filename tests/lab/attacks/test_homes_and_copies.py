@@ -1,0 +1,129 @@
+"""Attacks on homes, folders and the copies of the database. About ten seconds, without a deploy."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lab import topology
+from swarmhub.history import database
+from tests.lab.support import HUB, Lab
+
+MANAGER = topology.MANAGER.name
+COPIES = f"{HUB}_backups"
+# What the hub's user does to its own volume, each before root makes, moves or puts back a copy.
+FORGE = """
+rm -rf /data/* && cd /data && python3 -c "
+import sqlite3
+db = sqlite3.connect('/data/forged.sqlite')
+db.executescript('create table users (name, admin); insert into users values (\\'mallory\\', 1)')
+db.commit()
+" && chmod 600 forged.sqlite
+"""
+HUBS = f"{FORGE} && chown -R 61081:0 /data"
+TRIES = {
+    "a folder of copies of its own": "mkdir -m 700 /data/backups && cp forged.sqlite /data/backups/before-1.sqlite",
+    "a link to the copies": "ln -s /backups /data/backups",
+    "a folder of copies that is a link to its files": "ln -s /data /data/backups",
+    "the database as a link to a copy": "ln -s /backups/before-1.sqlite /data/jupyterhub.sqlite",
+    "the database as a link to a file of the container's": "ln -s /etc/shadow /data/jupyterhub.sqlite",
+    "the database as a folder": "mkdir /data/jupyterhub.sqlite",
+    "the database as a pipe": "mkfifo /data/jupyterhub.sqlite",
+}
+# What somebody with the volume in reach would leave in place of a copy.
+REPLACED = {
+    "another user's file": "cp /data/forged.sqlite /backups/before-1.sqlite; chown 61081:0 /backups/before-1.sqlite",
+    "a link to the forged one": "ln -sf /data/forged.sqlite /backups/before-1.sqlite",
+    "a second name of a file": "cp /data/forged.sqlite /backups/x; chmod 600 /backups/x; ln /backups/x /backups/before-1.sqlite",
+    "a file that the group may write": "cp /data/forged.sqlite /backups/before-1.sqlite; chmod 660 /backups/before-1.sqlite",
+}
+
+
+class Bench:
+    """Volumes of its own on the manager, with the hub's image: the script that swarmhub runs there, as swarmhub runs it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.image = lab.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+        lab.on(MANAGER, "sh", "-c", 'cat > /root/database.py <<"END"\n' + database.SCRIPT.read_text() + "\nEND")
+
+    def sh(self, script: str) -> str:
+        """Run a shell script as root on both volumes, and return what it printed."""
+        binds = ("-v", "attacked-data:/data", "-v", "attacked_backups:/backups", "-v", "/root/database.py:/database.py:ro")
+        run = ("run", "--rm", "--network", "none", "--user", "0", *binds, "--entrypoint", "sh", self.image, "-c", script)
+        return self.lab.docker(*run)
+
+
+@pytest.fixture(scope="module")
+def bench(deployed: Lab) -> Iterator[Bench]:
+    """Return the bench; its volumes go in the end."""
+    yield Bench(deployed)
+    deployed.docker("volume", "rm", "--force", "attacked-data", "attacked_backups")
+    deployed.on(MANAGER, "rm", "-f", "/root/database.py")
+
+
+def attempt(prepare: str, action: str) -> str:
+    """Return the part of a script that makes one try from nothing and prints a line of JSON on what came of it."""
+    return f"""
+rm -rf /backups/* && {HUBS} || exit 9
+{prepare}
+said=$(timeout 20 python3 /database.py {action} /data/jupyterhub.sqlite /backups/before-1.sqlite 2>&1); code=$?
+python3 - "$code" "$said" <<'END'
+import json, os, sys
+def names(path):
+    return sorted(os.listdir(path)) if os.path.isdir(path) else []
+got = os.path.isfile("/data/jupyterhub.sqlite") and b"mallory" in open("/data/jupyterhub.sqlite", "rb").read()
+print(json.dumps({{"code": int(sys.argv[1]), "said": sys.argv[2], "copies": names("/backups"), "mallory": got}}))
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def tried(bench: Bench) -> dict[str, dict[str, object]]:
+    """Make every try in one container: what the hub's user leaves, and then root copies; what is in a copy's place."""
+    tries = [
+        *(
+            attempt(f"{script}; chown -h 61081:0 /data/backups /data/jupyterhub.sqlite 2>/dev/null", "copy")
+            for script in TRIES.values()
+        ),
+        *(attempt(script, "restore") for script in REPLACED.values()),
+    ]
+    lines = bench.sh("\n".join(tries)).splitlines()
+    return dict(zip([*TRIES, *REPLACED], map(json.loads, lines), strict=True))
+
+
+@pytest.mark.parametrize("kind", TRIES)
+def test_the_hub_leaves_on_its_volume(tried: dict[str, dict[str, object]], kind: str) -> None:
+    """Who broke into the hub leaves links and folders for root to follow: nothing of it becomes a copy."""
+    assert tried[kind]["copies"] == []
+
+
+@pytest.mark.parametrize("kind", REPLACED)
+def test_a_copy_has_been_replaced_by(tried: dict[str, dict[str, object]], kind: str) -> None:
+    """Who could write where the copies are puts their own database there: a way back refuses it, and touches nothing."""
+    assert tried[kind]["code"] == 1
+    assert "is not root's alone" in str(tried[kind]["said"])
+    assert not tried[kind]["mallory"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["mv /data/backups /data/elsewhere", "touch /backups/forged", "ls /var/lib/docker", "cat /proc/1/root/backups/*"],
+)
+def test_the_hubs_user_reaches_for_the_copies(deployed: Lab, what: str) -> None:
+    """Who broke into the hub looks for the copies: they are not in its container."""
+    assert deployed.execute(HUB, "sh", "-c", f"{what} 2>/dev/null; echo $?").splitlines()[-1] != "0"
+
+
+def test_no_service_mounts_the_copies(deployed: Lab) -> None:
+    """Who broke into any service finds no copy there."""
+    services = deployed.docker("service", "ls", "--quiet").split()
+    assert COPIES not in deployed.docker("service", "inspect", *services)
+
+
+def test_the_copies_are_roots_alone(deployed: Lab) -> None:
+    """A user of the manager reads no copy: the folder is root's, 0700, and so is each file, 0600."""
+    folder = f"/var/lib/docker/volumes/{COPIES}/_data"
+    listed = deployed.on(MANAGER, "find", folder, "-printf", "%y %m %u\\n").split("\n")
+    assert listed[0] == "d 700 root"
+    assert {*listed[1:]} <= {"f 600 root", ""}
