@@ -52,14 +52,15 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
     if not table["keep"]:
         return None
     if table["type"] == "volume":
-        whole = template(table["name"], service).format(**names.docker)
-        former = _of_volume(table, service, names, whole, formerly(whole))
-        if is_whole(table["name"]) or not former.record:
+        whole = names.volume(template(table["name"], service))
+        raw = template(table["name"], service).format(**names.docker)
+        former = _of_volume(table, service, names, raw, formerly(raw))
+        home = _of_volume(table, service, names, whole, short(whole))
+        if whole == raw and (is_whole(table["name"]) or not former.record):
             # Somebody else's names, and those of which no record tells what is there, stay as they have always been.
             return former
-        home = _of_volume(table, service, names, whole, short(whole))
-        return home if former == home else replace(home, former=former)
-    folder, of_volume = table["name"].format(**names.folder), f"{service}-home-{table['name'].format(**names.docker)}"
+        return home if former == home or not former.record else replace(home, former=former)
+    folder, of_volume = names.path(table["name"]), f"{service}-home-{names.volume(table['name'])}"
     return Home(literal(_below(table, folder, of_volume) | {"Target": table["mount"]}), folder=folder)
 
 
@@ -142,10 +143,10 @@ def _cut(name: str, digits: int) -> str:
 
 
 def _shared(table: Mapping[str, Any], service: str, names: "Names") -> Json:
-    of_volume = table["name"].format(**names.docker)
+    of_volume = names.volume(table["name"])
     if table["type"] == "volume":
         return _volume(short(of_volume), table, table["options"])
-    return _below(table, table["name"].format(**names.folder), f"{service}-folder-{of_volume}")
+    return _below(table, names.path(table["name"]), f"{service}-folder-{of_volume}")
 
 
 def _volume(name: str, table: Mapping[str, Any], options: Mapping[str, str]) -> Json:

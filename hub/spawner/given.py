@@ -42,7 +42,7 @@ async def gather(spawner: Any) -> Given:
     server = own | server_for(tables, spawner.user.name, groups, chosen)
     names = Names(spawner.user.name, spawner.name, chosen["name"] if chosen else "")
     home = mounts.home(tables, spawner.prefix, names)
-    if home and home.former and await homes.find(spawner.docker, home.former.record):
+    if home and home.former and await homes.find(spawner.docker, home.former.record, spawner.user.name):
         home = home.former  # made by an earlier release: it keeps its name
     node = await homes.reach(spawner.docker, home, tables["home"]["owner"]) if home else None
     mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]

@@ -42,11 +42,12 @@ async def reach(docker: Docker, home: Home, owner: str) -> str | None:
     return node
 
 
-async def find(docker: Docker, volume: str) -> str | None:
-    """Return the id of the node that has the home, or None where there is none yet."""
+async def find(docker: Docker, volume: str, user: str | None = None) -> str | None:
+    """Return the id of the node that has the home, or None where there is none yet, or none of this user."""
     for one in await docker("configs", filters={"name": volume}):
-        if one["Spec"]["Name"] == volume:  # the filter takes beginnings, too
-            return str(one["Spec"]["Labels"][NODE])
+        labels = one["Spec"]["Labels"]
+        if one["Spec"]["Name"] == volume and user in (None, labels.get(USER)):  # the filter takes beginnings, too
+            return str(labels[NODE])
     return None
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from lab import machine, topology
 from tests.lab.support import HUB, PROXY, Lab
-from tests.lab.test_rollback import DATA, USERS, in_hub, releases
+from tests.lab.test_rollback import USERS, in_hub, releases
 
 MANAGER = topology.MANAGER.name
+DATA = "/var/lib/docker/volumes/jupyterhub-data/_data"
 USER = "61081"
 # Of each process: its program, its user, its group, whether it can gain privileges, and its capabilities.
 PROCESSES = """

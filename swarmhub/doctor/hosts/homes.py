@@ -1,7 +1,7 @@
 """Where files stay: a folder that every node mounts, and quotas that each node's engine can give."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
@@ -9,6 +9,7 @@ from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.host import Host
 from swarmhub.parallel import at_once
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.volumes import Area, areas, nested
 
 CHECK = "homes"
 # The first argument is the engine's folder of volumes, the others are those that should be mounted.
@@ -24,9 +25,15 @@ for folder in "$@"; do
   case "$? $said" in
     "0 $own directory") echo "own $folder" ;;
     "0 "*" directory") echo "mounted $folder" ;;
-    13[0-9]*) echo "silent $folder" ;;
-    *) echo "missing $folder" ;;
+    13[0-9]*) echo "silent $folder" ; continue ;;
+    *) echo "missing $folder" ; continue ;;
   esac
+  # Which file system it is on and where there, whatever links and mounts of folders lead to it.
+  timeout -s KILL 5 readlink -f "$folder" | awk '
+    NR == FNR { path = $0; next }
+    { at = $5 == "/" ? "" : $5 }
+    index(path "/", at "/") == 1 && length(at) >= length(best) { best = at; there = $3 " " $4 }
+    END { if (there) print "real " there "/" substr(path, length(best) + 1) }' - /proc/self/mountinfo
 done
 """
 
@@ -35,11 +42,13 @@ done
 class Places:
     """What a host says: whether its volumes take quotas (None: unknown), and how it has each folder.
 
-    That is "missing", "own" (on its own disk), "mounted", or "silent" (its file server hangs).
+    That is "missing", "own" (on its own disk), "mounted", or "silent" (its file server hangs). `real` has the parts of the
+    folder's real path, the number of its file system first.
     """
 
     folders: Mapping[str, str]
     takes_quota: bool | None
+    real: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, HostAnswers]) -> list[Finding]:
@@ -48,11 +57,14 @@ def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str
     if not (wants or settings.home.quota):
         return []
     asked = [host for host, one in seen.items() if one.probe]
-    answers = at_once([partial(observe, all_hosts[host], seen[host].folders[0], tuple(wants)) for host in asked])
+    answers = at_once([partial(observe, all_hosts[host], seen[host].folders[0], asked_of(settings, wants)) for host in asked])
     told = dict(zip(asked, answers, strict=True))
+    places = areas(settings.model_dump(mode="json"))
     broken = [from_error(CHECK, host, one) for host, one in told.items() if isinstance(one, BaseException)]
     found = {host: one for host, one in told.items() if isinstance(one, Places)}
-    return broken + judge_folders(wants, found) + (judge_quota(found) if settings.home.quota else [])
+    return (
+        broken + judge_folders(wants, found) + judge_links(places, found) + (judge_quota(found) if settings.home.quota else [])
+    )
 
 
 def needed(settings: Settings) -> dict[str, bool]:
@@ -66,6 +78,12 @@ def needed(settings: Settings) -> dict[str, bool]:
     return wants
 
 
+def asked_of(settings: Settings, wants: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return every path of the nodes that is asked for: the folders that are needed, and what is mounted from below them."""
+    below = [one.path for one in areas(settings.model_dump(mode="json")) if one.where[0] == "path"]
+    return tuple(dict.fromkeys([*wants, *below]))
+
+
 def observe(host: Host, engine_folder: str, folders: Sequence[str]) -> Places:
     """Ask a host."""
     return parse(host.run("sh", "-c", SCRIPT, "sh", f"{engine_folder}/volumes", *folders).out)
@@ -74,15 +92,19 @@ def observe(host: Host, engine_folder: str, folders: Sequence[str]) -> Places:
 def parse(text: str) -> Places:
     """Read what the script printed."""
     folders: dict[str, str] = {}
-    takes_quota = None
+    real: dict[str, tuple[str, ...]] = {}
+    takes_quota, last = None, ""
     for line in text.splitlines():
         state, _, rest = line.partition(" ")
-        if state == "volumes":
+        if state == "real":
+            device, _, path = rest.partition(" ")
+            real[last] = (device, *filter(None, path.split("/")))
+        elif state == "volumes":
             kind, _, options = rest.partition(" ")
             takes_quota = kind == "xfs" and "prjquota" in options.split(",")
         else:
-            folders[rest] = state
-    return Places(folders, takes_quota)
+            folders[last := rest] = state
+    return Places(folders, takes_quota, real)
 
 
 def judge_folders(wants: Mapping[str, bool], found: Mapping[str, Places]) -> list[Finding]:
@@ -108,6 +130,23 @@ def _folder(host: str, folder: str, state: str, is_shared: bool) -> Finding:
             CHECK, host, f"{folder} is on this host's own disk", "Mount it there, as on the other nodes (/etc/fstab)"
         )
     return ok(CHECK, host, f"{folder} is there")
+
+
+def judge_links(places: Sequence[Area], found: Mapping[str, Places]) -> list[Finding]:
+    """Return a line for each folder that on a host is really below one that people write to."""
+    apart = {(one.key, other.key) for one, other in nested(places)}
+    findings = []
+    for host, there in found.items():
+        real = [replace(one, parts=there.real[one.path]) for one in places if one.path in there.real]
+        by_key = {one.key: one.path for one in places}
+        for one, other in nested(real):
+            if (one.key, other.key) not in apart:
+                cause = f"{by_key[one.key]} is really in {by_key[other.key]}, where people write"
+                remedy = (
+                    "Remove the link or the mount that leads there: a user's link in it would lead to any folder of the host"
+                )
+                findings.append(failure(CHECK, host, cause, remedy))
+    return findings
 
 
 def judge_quota(found: Mapping[str, Places]) -> list[Finding]:

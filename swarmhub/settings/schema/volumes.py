@@ -1,34 +1,177 @@
-"""Which volumes are the hub's own, whatever the templates of homes and folders make of somebody's name."""
+"""Which volumes and folders may not be what homes and shared folders are, whatever somebody is called.
+
+No two users, servers and profiles share what a template tells apart, and no volume of the hub's own is somebody's. What an
+engine mounts is never below what a user may write: a link there would lead it to any folder of the node.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from hub.shared import mounts, services
 
 Key = tuple[str | int, ...]
+PLACEHOLDER = re.compile(r"\{\w+\}")
 # What hub.names makes of any name.
 ANYTHING = "[a-z0-9-]*"
+# What is never in a name as hub.names writes it, or is escaped there because the template has it; in a volume's, what is rare.
+SEPARATES = {"volume": re.compile(r"[^a-z0-9]"), "folder": re.compile(r"[_.]")}
+# Who may write there, or reads it all with the engine's socket, is root on the node.
+ENGINES = ("/run", "/var/run", "/var/lib/docker", "/var/lib/containerd", "/proc", "/sys", "/dev")
+SYSTEMS = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/root", "/sbin", "/usr", *ENGINES)
 
 
 def taken(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Yield the key and the sentence of each template that is the name of a volume of the hub's for somebody."""
+    """Yield the key and the sentence of each name and path that is the hub's own, somebody else's or the node's."""
+    yield from _hubs_own(data)
+    yield from _ambiguous(data)
+    places = areas(data)
+    yield from _systems(places)
+    for one, other in nested(places):
+        wrong = f"{one.path!r} is in {other.named}, where people write: a link there would lead to any folder of a node; "
+        yield one.key, f"{wrong}choose a path outside it"
+
+
+def _hubs_own(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     hub = _text(data, "hub", "service", "jupyterhub")
     own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub), services.backups(hub))
     home = mounts.template(_text(data, "home", "name", "{username}"), hub)
-    folders = data.get("folders") if isinstance(data.get("folders"), list) else []
-    named: dict[Key, str] = {
-        ("folders", place, "name"): one["name"] for place, one in enumerate(folders or []) if _is_volume(one)
-    }
+    named: dict[Key, str] = {(*key, "name"): one["name"] for key, one in _folders(data) if _is_volume(one)}
     for key, template in [(("home", "name"), home), *named.items()]:
-        pattern = ANYTHING.join(re.escape(part) for part in re.split(r"\{\w+\}", template))
         for name in own:
-            if re.fullmatch(pattern, name):
+            if _pattern(template).fullmatch(name):
                 yield key, f"{template!r} is {name!r} for somebody, a volume of the hub's own; choose another name"
+    for key, template in named.items():
+        begins = PLACEHOLDER.split(template)[0]
+        if not begins:
+            yield (
+                key,
+                f"{template!r} begins with somebody's name, so it can be any volume; begin it with text: 'work-{template}'",
+            )
+        elif _keeps(data) and _may_meet(template, home):
+            yield key, f"{template!r} can be somebody's home ({home}); choose another name"
 
 
-def _is_volume(folder: object) -> bool:
-    return isinstance(folder, dict) and folder.get("type", "volume") == "volume" and isinstance(folder.get("name"), str)
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(ANYTHING.join(map(re.escape, PLACEHOLDER.split(template))))
+
+
+def _may_meet(template: str, home: str) -> bool:
+    """Tell whether the volume of a folder can be that of a home; where that is not plain, it can."""
+    if not PLACEHOLDER.search(template):
+        return bool(_pattern(home).fullmatch(template))
+    first, second = PLACEHOLDER.split(template)[0], PLACEHOLDER.split(home)[0]
+    return first.startswith(second) or second.startswith(first)
+
+
+def _ambiguous(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Yield the templates by which two people could have the same name."""
+    home = data.get("home")
+    table = home if isinstance(home, dict) else {}
+    tables: list[tuple[Key, Mapping[str, Any]]] = [*([(("home",), table)] if _keeps(data) else []), *_folders(data)]
+    for key, one in tables:
+        template = one.get("name", "{username}" if key == ("home",) else "")
+        if not isinstance(template, str):
+            continue
+        kind = "volume" if one.get("type", "volume") == "volume" else "folder"
+        if not all(map(SEPARATES[kind].search, PLACEHOLDER.split(template)[1:-1])):
+            better = "_".join(PLACEHOLDER.findall(template))
+            wrong = (
+                f"{template!r} can be the same for two people (a, b-c and a-b, c); separate its parts by '_', as in {better!r}"
+            )
+            yield (*key, "name"), f"{wrong}, and rename the {kind}s that exist"
+        if key == ("home",) and "{username}" not in template:
+            wrong = f"{template!r} is the same home for several people; add {{username}}. What people share is a [[folders]]"
+            yield (*key, "name"), wrong
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is mounted of a path: itself, or where `is_each`, a folder below it for each name.
+
+    `where` tells the nodes' own paths from those of a file server.
+    """
+
+    key: Key
+    named: str
+    where: tuple[str, str]
+    parts: tuple[str, ...]
+    is_written: bool
+    is_each: bool
+
+    @property
+    def path(self) -> str:
+        """Return the path as it is written in the settings, but without what does not count."""
+        return "/" + "/".join(self.parts)
+
+
+def areas(data: Mapping[str, Any]) -> list[Area]:
+    """Return what homes and shared folders mount by a path."""
+    home = data.get("home")
+    found = (
+        [_area(("home", "path"), "the homes' folder", home, "{username}")] if isinstance(home, dict) and _keeps(data) else []
+    )
+    found += [_area((*key, "path"), f"folders[{key[1]}]", one, "") for key, one in _folders(data)]
+    return [one for one in found if one]
+
+
+def _area(key: Key, named: str, table: Mapping[str, Any], otherwise: str) -> Area | None:
+    kind, path, name = table.get("type", "volume"), table.get("path"), table.get("name", otherwise)
+    if kind == "volume" or not isinstance(path, str) or not isinstance(name, str):
+        return None
+    is_each = "{" in name
+    parts = (*_parts(path), *([name] if name and not is_each else []))
+    is_written = key[0] == "home" or table.get("read_only", True) is False
+    return Area(key, named, (str(kind), str(table.get("server") or "")), parts, is_written, is_each)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part)
+
+
+def _systems(places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
+    for one in (place for place in places if place.where[0] == "path"):
+        for system in SYSTEMS if one.is_written else ENGINES:
+            parts = _parts(system)
+            short = min(len(parts), len(one.parts))
+            # Below it, or above it: then it is in reach, too. A folder for each name is below the path only.
+            if parts[:short] == one.parts[:short]:
+                yield one.key, f"{one.path!r} has the node's own {system} in reach; choose a folder for this alone"
+                break
+
+
+def nested(places: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
+    """Yield what is mounted from below what somebody may write, or is what somebody else has as a home, and where that is."""
+    for one, other in permutations(places, 2):
+        if one.where == other.where and other.is_written and _is_below(one, other):
+            yield one, other
+
+
+def _is_below(one: Area, other: Area) -> bool:
+    """Tell whether a mount's source can be in what is written to, and not be that folder itself."""
+    if one.parts[: len(other.parts)] != other.parts:
+        return False
+    deeper = len(one.parts) - len(other.parts)
+    if one.is_each and other.is_each:
+        return deeper > 0 or "home" in (one.key[0], other.key[0])
+    return deeper > 0 or one.is_each
+
+
+def _keeps(data: Mapping[str, Any]) -> bool:
+    home = data.get("home")
+    return not isinstance(home, dict) or home.get("keep", True) is not False
+
+
+def _folders(data: Mapping[str, Any]) -> list[tuple[Key, Mapping[str, Any]]]:
+    found = data.get("folders")
+    listed = found if isinstance(found, list | tuple) else ()
+    return [(("folders", place), one) for place, one in enumerate(listed) if isinstance(one, dict)]
+
+
+def _is_volume(folder: Mapping[str, Any]) -> bool:
+    return folder.get("type", "volume") == "volume" and isinstance(folder.get("name"), str)
 
 
 def _text(data: Mapping[str, Any], table: str, key: str, otherwise: str) -> str:

@@ -34,7 +34,7 @@ TRIES = {
 REPLACED = {
     "another user's file": "cp /data/forged.sqlite /backups/before-1.sqlite; chown 61081:0 /backups/before-1.sqlite",
     "a link to the forged one": "ln -sf /data/forged.sqlite /backups/before-1.sqlite",
-    "a second name of a file": "cp /data/forged.sqlite /backups/x; chmod 600 /backups/x; ln /backups/x /backups/before-1.sqlite",
+    "a file with a second name": "cd /backups; cp /data/forged.sqlite x; chmod 600 x; ln x before-1.sqlite",
     "a file that the group may write": "cp /data/forged.sqlite /backups/before-1.sqlite; chmod 660 /backups/before-1.sqlite",
 }
 
@@ -55,11 +55,11 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(deployed: Lab) -> Iterator[Bench]:
+def bench(settled: Lab) -> Iterator[Bench]:
     """Return the bench; its volumes go in the end."""
-    yield Bench(deployed)
-    deployed.docker("volume", "rm", "--force", "attacked-data", "attacked_backups")
-    deployed.on(MANAGER, "rm", "-f", "/root/database.py")
+    yield Bench(settled)
+    settled.docker("volume", "rm", "--force", "attacked-data", "attacked_backups")
+    settled.on(MANAGER, "rm", "-f", "/root/database.py")
 
 
 def attempt(prepare: str, action: str) -> str:
@@ -110,20 +110,20 @@ def test_a_copy_has_been_replaced_by(tried: dict[str, dict[str, object]], kind: 
     "what",
     ["mv /data/backups /data/elsewhere", "touch /backups/forged", "ls /var/lib/docker", "cat /proc/1/root/backups/*"],
 )
-def test_the_hubs_user_reaches_for_the_copies(deployed: Lab, what: str) -> None:
+def test_the_hubs_user_reaches_for_the_copies(settled: Lab, what: str) -> None:
     """Who broke into the hub looks for the copies: they are not in its container."""
-    assert deployed.execute(HUB, "sh", "-c", f"{what} 2>/dev/null; echo $?").splitlines()[-1] != "0"
+    assert settled.execute(HUB, "sh", "-c", f"{what} 2>/dev/null; echo $?").splitlines()[-1] != "0"
 
 
-def test_no_service_mounts_the_copies(deployed: Lab) -> None:
+def test_no_service_mounts_the_copies(settled: Lab) -> None:
     """Who broke into any service finds no copy there."""
-    services = deployed.docker("service", "ls", "--quiet").split()
-    assert COPIES not in deployed.docker("service", "inspect", *services)
+    services = settled.docker("service", "ls", "--quiet").split()
+    assert COPIES not in settled.docker("service", "inspect", *services)
 
 
-def test_the_copies_are_roots_alone(deployed: Lab) -> None:
+def test_the_copies_are_roots_alone(settled: Lab) -> None:
     """A user of the manager reads no copy: the folder is root's, 0700, and so is each file, 0600."""
     folder = f"/var/lib/docker/volumes/{COPIES}/_data"
-    listed = deployed.on(MANAGER, "find", folder, "-printf", "%y %m %u\\n").split("\n")
+    listed = settled.on(MANAGER, "find", folder, "-printf", "%y %m %u\\n").split("\n")
     assert listed[0] == "d 700 root"
     assert {*listed[1:]} <= {"f 600 root", ""}

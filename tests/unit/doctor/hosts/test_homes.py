@@ -12,6 +12,7 @@ from swarmhub.doctor.hosts.homes import Places
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.settings.schema.notebook import Folder
+from swarmhub.settings.schema.volumes import areas
 from tests.unit.doctor.answers import SpeakingHost, seen
 from tests.unit.support.fakes import MANAGER, WORKER1, settings
 
@@ -128,3 +129,31 @@ def test_a_folder_whose_file_server_hangs_is_given_up(tmp_path: Path) -> None:
     assert homes.parse(done.stdout).folders == {"/mnt/homes": "silent"}
     (finding,) = homes.judge_folders({"/mnt/homes": True}, {MANAGER: homes.parse(done.stdout)})
     assert (finding.level, "sudo umount -l /mnt/homes" in finding.remedy) == ("failure", True)
+
+
+def test_where_a_folder_really_is(tmp_path: Path) -> None:
+    """Through links, on this machine's own file systems."""
+    (homes_ := tmp_path / "homes").mkdir()
+    (tmp_path / "link").symlink_to(homes_)
+    where = ("/", str(homes_), str(tmp_path / "link"), str(tmp_path / "gone"))
+    done = subprocess.run(["sh", "-c", homes.SCRIPT, "sh", *where], capture_output=True, text=True, check=True)
+    real = homes.parse(done.stdout).real
+    assert set(real) == {*where[1:3]}
+    assert real[where[1]] == real[where[2]]
+    assert real[where[1]][-1] == "homes"
+
+
+LINKED = Folder(type="path", path="/mnt/course", mount="/course")
+
+
+@pytest.mark.parametrize(
+    ("course", "is_refused"),
+    [(("8:1", "course"), False), (("8:1", "homes", "ada"), True), (("8:2", "homes", "ada"), False), (("8:1", "homes"), False)],
+)
+def test_a_folder_that_is_really_in_what_people_write_fails(course: tuple[str, ...], is_refused: bool) -> None:
+    """A link or a mount on the host may lead there, whatever the settings say."""
+    wanted = settings(home={"type": "path", "path": SHARED}).model_copy(update={"folders": (LINKED,)})
+    real = {SHARED: ("8:1", "homes"), "/mnt/course": course}
+    places = areas(wanted.model_dump(mode="json"))
+    found = homes.judge_links(places, {MANAGER: Places({}, None, real)})
+    assert [one.text for one in found] == [f"/mnt/course is really in {SHARED}, where people write"] * is_refused

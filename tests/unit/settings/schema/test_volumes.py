@@ -1,4 +1,6 @@
-"""No home and no folder is a volume of the hub's own, whoever somebody is."""
+"""No home and no folder is the hub's own, another's, the node's, or below what somebody may write, whoever somebody is."""
+
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ def test_a_template_that_can_be_the_hubs_volume_is_refused(
     data: dict[str, object], key: tuple[object, ...], volume: str
 ) -> None:
     """A user called data would have the hub's database mounted, with the plain socket."""
-    assert (key, volume) in [(at, wrong.split("'")[3]) for at, wrong in taken(data)]
+    assert (key, volume) in [(at, wrong.split("'")[3]) for at, wrong in taken(data) if "hub's own" in wrong]
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,118 @@ def test_a_template_that_can_be_the_hubs_volume_is_refused(
 def test_all_else_is_taken(data: dict[str, object]) -> None:
     """The defaults, and what cannot meet."""
     assert list(taken(data)) == []
+
+
+def home(**table: Any) -> dict[str, Any]:
+    """Return the tables with such homes."""
+    return {"home": {"type": "path", "path": "/srv/homes", **table}}
+
+
+def keys(data: dict[str, Any]) -> set[str]:
+    """Return the keys that are refused."""
+    return {".".join(map(str, key)) for key, _ in taken(data)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "refused"),
+    [
+        ("volume", "{username}", False),
+        ("volume", "{username}-{servername}", False),
+        ("volume", "{username}_{profile}", False),
+        ("volume", "{username}{servername}", True),
+        ("volume", "{username}x{servername}", True),
+        ("volume", "{servername}", True),
+        ("volume", "everybody", True),
+        ("path", "{username}", False),
+        ("path", "home-{username}.d", False),
+        ("path", "{username}-{servername}", True),
+        ("path", "{username}_{servername}", False),
+        ("path", "{username}.{servername}_{profile}", False),
+        ("path", "{username}_{servername}{profile}", True),
+        ("nfs", "{username}{profile}", True),
+        ("cifs", "{servername}", True),
+    ],
+)
+def test_a_template_tells_people_apart(kind: str, name: str, refused: bool) -> None:
+    """By the parts that it has; that of a home has the user."""
+    data = {"home": {"name": name}} if kind == "volume" else home(type=kind, name=name, server="files")
+    assert keys(data) == ({"home.name"} if refused else set())
+    assert keys({"home": {**data["home"], "keep": False}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("{username}", True),
+        ("{profile}-x", True),
+        ("jupyterhub-home-shared", True),
+        ("jupyterhub-home-{profile}", True),
+        ("jupyterhub-{username}", True),
+        ("course", False),
+        ("work-{username}", False),
+        ("jupyterhub_backups", True),
+    ],
+)
+def test_a_folders_volume_is_nobodys_home_and_no_other_volume(name: str, refused: bool) -> None:
+    """Nor that of another program, whose name a user may take."""
+    assert keys(folder(name)) == ({"folders.0.name"} if refused else set())
+
+
+def paths(*tables: dict[str, Any], **at_home: Any) -> dict[str, Any]:
+    """Return the tables with homes on a path, and folders."""
+    return {**home(**at_home), "folders": [{"type": "path", "mount": "/x", **one} for one in tables]}
+
+
+OPEN: dict[str, Any] = {"read_only": False}
+
+
+@pytest.mark.parametrize(
+    ("data", "refused"),
+    [
+        (paths({"path": "/srv/course"}), set()),
+        (paths({"path": "/srv", **OPEN}), {"home.path"}),
+        (paths({"path": "/srv//homes/", **OPEN}), {"home.path"}),
+        (paths({"path": "/srv", "name": "homes", **OPEN}), {"home.path"}),
+        (paths({"path": "/srv/homes"}), set()),
+        (paths({"path": "/srv/homes/ada"}), {"folders.0.path"}),
+        (paths({"path": "//srv/homes", "name": "shared"}), {"folders.0.path"}),
+        (paths({"path": "/srv/homes/ada/course"}), {"folders.0.path"}),
+        (paths({"path": "/srv/homes", "name": "{profile}"}), {"home.path", "folders.0.path"} - {"home.path"}),
+        (paths({"path": "/mnt/a", **OPEN}, {"path": "/mnt/a/b"}), {"folders.1.path"}),
+        (paths({"path": "/mnt/a", **OPEN}, {"path": "/mnt/a", "name": "{username}"}), {"folders.1.path"}),
+        (paths({"path": "/mnt/a"}, {"path": "/mnt/a/b", **OPEN}), set()),
+        (paths({"path": "/mnt/a", **OPEN}, {"path": "/mnt/ab", **OPEN}), set()),
+        (paths({"path": "/mnt/a"}, {"path": "/mnt/a", **OPEN}), set()),
+        (paths({"path": "/mnt/a", "name": "{username}", **OPEN}, {"path": "/mnt/a/b/c"}), {"folders.1.path"}),
+        (paths({"path": "/srv", "type": "nfs", "server": "files", **OPEN}), set()),
+        (paths({"path": "/srv", "type": "nfs", "server": "files", **OPEN}, type="nfs", server="files"), {"home.path"}),
+        (paths({"path": "/srv", **OPEN}, keep=False), set()),
+    ],
+)
+def test_nothing_is_mounted_from_below_what_people_write(data: dict[str, Any], refused: set[str]) -> None:
+    """A link that somebody puts there would lead the engine to any folder of the node; names are not told from others."""
+    found = keys(data)
+    assert refused <= found <= refused | {"home.path"}
+    assert bool(found) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("path", "read", "written"),
+    [
+        ("/", True, True),
+        ("/etc/jupyter", False, True),
+        ("/var/lib", True, True),
+        ("/var/run/docker.sock", True, True),
+        ("//run", True, True),
+        ("/usr", False, True),
+        ("/srv/etc", False, False),
+        ("/var/homes", False, False),
+        ("/runs", False, False),
+    ],
+)
+def test_the_nodes_own_folders_are_no_ones(path: str, read: bool, written: bool) -> None:
+    """Who writes there is root on the node, and so is who reads its engine's socket."""
+    for is_refused, more in ((read, {}), (written, OPEN)):
+        data = {"folders": [{"type": "path", "path": path, "mount": "/x", **more}]}
+        assert keys(data) == ({"folders.0.path"} if is_refused else set())
+    assert ("home.path" in keys(home(path=path))) == written
