@@ -2,12 +2,14 @@
 # make test   every test: units, the lab, the browser
 # make quick  what breaks most often: a deploy, a server, a plan, the lock, and a failure of each kind
 # make check  format, lint, types and unit tests
+# make audit  known weaknesses in what is pinned; make sbom: bills of materials of the images that are built
 # make clean  take everything away again
 PYTHON ?= python3
 VENV := .venv
+SUPPLY := $(VENV)-supply
 LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
-.PHONY: demo test quick check format lock docs clean
+.PHONY: demo test quick check audit sbom format lock docs clean
 
 demo: $(VENV)/bin/pip
 	@# Debian packages and Python's do not need each other.
@@ -31,6 +33,12 @@ check: $(VENV)/.dev
 	$(VENV)/bin/shellcheck --shell=sh $$(git ls-files '*.sh')
 	$(VENV)/bin/pytest -q -n auto tests/unit
 
+audit: $(SUPPLY)/.installed
+	$(SUPPLY)/bin/python -m supply.audit
+
+sbom: $(SUPPLY)/.installed $(VENV)/.run
+	@set -e; listed=$$($(VENV)/bin/python -m supply.listed); echo "$$listed" | $(SUPPLY)/bin/python -m supply.sbom sbom
+
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
@@ -42,12 +50,13 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in requirements-dev.in -o requirements-dev.lock
 	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in hub/requirements.in -o hub/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate supply/requirements.in -o supply/requirements.lock
 	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate hub/requirements-build.in -o hub/requirements-build.lock
 	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in lab/notebook/requirements.in -o lab/notebook/requirements.lock
 
 clean:
 	@if [ -x $(VENV)/bin/fab ]; then $(VENV)/bin/fab lab.down --images; fi
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SUPPLY) sbom .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/bin/pip:
@@ -55,6 +64,11 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq python3-venv; } || \
 	  { echo "Python's venv module is missing: install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+$(SUPPLY)/.installed: supply/requirements.lock
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r supply/requirements.lock
+	@touch $@
 
 $(VENV)/.run: requirements.lock | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
