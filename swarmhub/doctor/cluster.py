@@ -14,7 +14,7 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import certificate, notebook
+from swarmhub.doctor.hub import age, certificate, notebook
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
@@ -93,6 +93,7 @@ def _lanes(cluster: Cluster, labels: Labels) -> list[Lane]:
     return [
         ("jupyterhub", partial(_versions, cluster)),
         ("image", partial(_images, cluster, labels)),
+        ("image", partial(_ages, cluster)),
         ("certificate", partial(_gate, cluster)),
     ]
 
@@ -205,6 +206,20 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
     judged = [notebook.judge(image, pull.of(image, held), known, cluster.manager) for image in wanted if held]
     return findings + [finding for of_one in judged for finding in of_one]
+
+
+def _ages(cluster: Cluster) -> list[Finding]:
+    """Look at the age of the images that are built."""
+    head, now = cluster.manager_host, datetime.now(UTC)
+    try:
+        tags = [image.tag for image in build.wanted(cluster.settings)]
+    except SettingsError:
+        return []  # said among the settings
+    found = {tag: head.engine.find(f"/images/{tag}/json") for tag in tags}
+    base = cluster.settings.hub.base_image
+    return [
+        age.judge(tag, base, one["Created"], now, cluster.manager) for tag, one in found.items() if one and "Created" in one
+    ]
 
 
 def _versions(cluster: Cluster) -> list[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from swarmhub.engine import context
+from swarmhub.errors import StepError
 from swarmhub.host import Host, Json, Output
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
@@ -11,6 +12,8 @@ SERVICE_LABEL = "com.docker.swarm.service.name"
 LABEL = "swarmhub"
 # None takes as long: one that is older has been left by a run that was killed.
 LEFT_SECONDS = 3600
+# What such a container prints is kept in memory: of a database or a home, this is far more than there is to say.
+MOST = 64 << 20
 
 
 def is_plain(listed: Json) -> bool:
@@ -30,11 +33,19 @@ def once(
     """Make a container, put `files` into it, run it to its end, remove it, and return what it printed.
 
     `body` is that of the request that makes a container. Each line is given to `say` as it comes.
+
+    Raises:
+        StepError: it prints more than anybody would read.
+
     """
     with made(host, body, files, mode) as container:
         host.engine.post(f"/containers/{container}/start")
-        lines = []
+        lines, left = [], MOST
         for line in host.engine.logs(f"/containers/{container}/logs", follow=True):
+            left -= len(line) + 1
+            if left < 0:
+                cause = f"a container of {body['Image']} prints more than {MOST >> 20} MB"
+                raise StepError(host.name, cause, "Look at what it reads: a database or a home that somebody has made for this")
             lines.append(line)
             say(line)
         code = host.engine.post(f"/containers/{container}/wait")["StatusCode"]

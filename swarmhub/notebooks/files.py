@@ -20,6 +20,8 @@ SCRIPT = SCRIPTS / "home.py"
 IN_CONTAINER = "swarmhub-home.py"
 # The line is the bottleneck: what gzip takes at its best would not be waited for.
 LEVEL = 1
+# What a tar has for each file besides its content, a long name included; and what it may have grown meanwhile.
+OF_FILE, GROWN = 4096, 1.1
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def save(host: Host, image: str, mount: Json, name: str, file: Path, say: Callab
     try:
         with _local(host, file):
             with closing(_tar(host, image, mount, name)) as parts, _opened(part) as out:
-                _write(parts, out, lambda done: say(min(done, wanted.bytes), wanted.bytes))
+                _write(_bounded(parts, wanted, host, name), out, lambda done: say(min(done, wanted.bytes), wanted.bytes))
             found = read(part)
             if found != wanted:
                 cause = f"the copy of {name} is not whole: {_told(found)} of {_told(wanted)}"
@@ -92,6 +94,17 @@ def _write(parts: Iterator[bytes], out: BinaryIO, say: Callable[[int], object]) 
             say(done)
     out.flush()
     os.fsync(out.fileno())  # what was saved is removed elsewhere
+
+
+def _bounded(parts: Iterator[bytes], wanted: Content, host: Host, name: str) -> Iterator[bytes]:
+    """Yield the parts of a tar, while they are not far more than was counted: what writes on would fill this machine's disk."""
+    left = int(GROWN * (wanted.bytes + OF_FILE * (wanted.files + 1))) + (1 << 20)
+    for part in parts:
+        left -= len(part)
+        if left < 0:
+            cause = f"the home {name} grows while it is saved: it had {_told(wanted)}"
+            raise StepError(host.name, cause, "Stop what writes there, then run this again")
+        yield part
 
 
 def _tar(host: Host, image: str, mount: Json, name: str) -> Generator[bytes, None, None]:

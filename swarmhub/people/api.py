@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from swarmhub.run.run import Run
 
 PAGE = 200
+# Far above what an answer is; a hub that somebody has broken into may send on for ever.
+MOST, MOST_USERS = 64 << 20, 1_000_000
 TOKEN_SECONDS = 3600
 # The hub answers a start or a stop after 10 s at the latest, and says something on a start's progress every 8 s.
 TIMEOUT_SECONDS = 30
@@ -87,6 +89,8 @@ class HubApi:
         while page := self.get(f"users?offset={offset}&limit={PAGE}"):
             yield from page
             offset += len(page)
+            if offset > MOST_USERS:
+                raise self._too_much("users")
 
     def get(self, path: str) -> Json:
         """Return the answer to a GET."""
@@ -124,13 +128,15 @@ class HubApi:
     def events(self, path: str) -> Iterator[Json]:
         """Yield what a GET tells while it lasts, such as the progress of a start."""
         with self._answer("GET", path) as answer:
-            for line in answer:
+            while line := answer.readline(MOST):
                 if line.startswith(b"data:"):
                     yield json.loads(line.removeprefix(b"data:"))
 
     def _ask(self, method: str, path: str, body: Json = None) -> Json:
         with self._answer(method, path, body) as answer:
-            content = answer.read()
+            content = answer.read(MOST + 1)
+            if len(content) > MOST:
+                raise self._too_much(path)
             return json.loads(content) if content else None
 
     @contextmanager
@@ -151,11 +157,15 @@ class HubApi:
                 timeout=TIMEOUT_SECONDS,
             ) as answer:
                 if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # an API leads nowhere else; a page might
-                    raise self._refused(answer.status, answer.read())
+                    raise self._refused(answer.status, answer.read(MOST))
                 yield answer
         except (OSError, http.client.HTTPException, ValueError) as error:
             cause = f"{self.who} does not answer {method} {url}: {getattr(error, 'strerror', None) or error}"
             raise StepError(self.host, cause, "Does the hub run? fab status") from error
+
+    def _too_much(self, path: str) -> StepError:
+        remedy = "Has somebody broken into it? Its log says more: fab logs"
+        return StepError(self.host, f"{self.who} answers {path} with more than there can be", remedy)
 
     def _refused(self, status: int, content: bytes) -> ApiError:
         try:

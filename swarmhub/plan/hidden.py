@@ -1,8 +1,9 @@
-"""Hide what looks like a secret in all that is shown; what is compared keeps its values."""
+"""Hide what looks like a secret in all that is shown, and what a terminal would act on; what is compared keeps its values."""
 
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ HARMLESS = frozenset({"Secrets", "SecretName", "SecretID", "SSL_KEY", "dns_crede
 HARMLESS_PATHS = ("certs.key",)
 ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
 IN_LINE = re.compile(r"([A-Za-z_][\w.-]*)=([^\s…]+)")
+# Control characters, format characters (those of direction among them), halves of pairs, and ends of lines and paragraphs.
+ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 IN_URL = re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+@")
 
 
@@ -46,6 +49,17 @@ def in_line(line: str) -> str:
     """Return a line that some program has written as it may be shown."""
     shown = IN_LINE.sub(lambda found: f"{found[1]}={HIDDEN}" if _is_secret(found[1]) else found[0], line)
     return IN_URL.sub(rf"\1{HIDDEN}@", shown)
+
+
+def visible(text: str) -> str:
+    """Return a text with what a terminal acts on, or shows in another order, written out: names are what people choose."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(one if one in "\n\t" or unicodedata.category(one) not in ACTING else _written(one) for one in text)
+
+
+def _written(one: str) -> str:
+    return one.encode("unicode_escape").decode()
 
 
 def _is_secret(name: str) -> bool:

@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.text import Text
 
-from swarmhub.plan.hidden import hidden, in_line
+from swarmhub.plan.hidden import hidden, in_line, visible
 from swarmhub.plan.plans import Change, Plan, as_values, prices, refusal
 from swarmhub.plan.shown import duration, lines
 
@@ -51,21 +51,23 @@ class Report:
 
     def line(self, step: str, text: str, style: str = "") -> None:
         """Say how far a step is."""
-        self._console.print(f"{step:<10} {in_line(text)}", style=style)
+        self._console.print(f"{step:<10} {visible(in_line(text))}", style=style)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
         """Print rows below heads, each column as wide as its widest cell; a row may have a style."""
-        for line, style in zip(aligned([heads, *rows]), ("dim", *(styles or [""] * len(rows))), strict=True):
+        for line, style in zip(
+            aligned([heads, *(map(visible, row) for row in rows)]), ("dim", *(styles or [""] * len(rows))), strict=True
+        ):
             self._console.print("  ".join(line).rstrip(), style=style)
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line as it is."""
-        self._console.print(text, style=style)
+        self._console.print(visible(text), style=style)
 
     def screen(self, lines: Sequence[Text]) -> None:
         """Print lines that are laid out and coloured already."""
         for line in lines:
-            self._console.print(line)
+            self._console.print(_visible(line))
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Sequence[Text]], None]]:
@@ -73,11 +75,11 @@ class Report:
         from rich.live import Live
 
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
-            yield lambda lines: live.update(Group(*_fitting(lines, self._console.height)), refresh=True)
+            yield lambda lines: live.update(Group(*map(_visible, _fitting(lines, self._console.height))), refresh=True)
 
     def foreign(self, line: str) -> None:
         """Print a line that somebody else's program wrote: of its escapes, a terminal is given the colours only."""
-        self._console.print(Text.from_ansi(line))
+        self._console.print(_visible(Text.from_ansi(line)))
 
     def json(self, value: object) -> None:
         """Print a value for machines, without secrets."""
@@ -211,11 +213,11 @@ class Report:
             self._last[change.place], self._at[change.place] = deque(maxlen=LAST_LINES), ""
             self._began[change.place] = self._said[change.place] = time.monotonic()
             if self._working is not None:
-                self._working.say(change.sentence)
+                self._working.say(visible(change.sentence))
 
     def log(self, host: str, line: str) -> None:
         """Say a line that the operator should read."""
-        self._console.print(f"{'':<10} {host} | {in_line(line)}", style="dim")
+        self._console.print(f"{'':<10} {host} | {visible(in_line(line))}", style="dim")
 
     def output(self, place: str, line: str) -> None:
         """Take a line of a long work's own output: the last one is shown on a terminal, one now and then elsewhere."""
@@ -228,7 +230,7 @@ class Report:
                 self._at[place] = f"step {found[1]} of {found[2]}: "
                 line = line[found.end() :].strip()
             if self._working is not None:
-                self._working.say(self._at.get(place, "") + line)
+                self._working.say(visible(self._at.get(place, "") + line))
             elif self._is_time(place, OUTPUT_SECONDS):
                 self.log(place, f"{duration(time.monotonic() - self._began.get(place, 0))}, {self._at.get(place, '')}{line}")
 
@@ -268,10 +270,17 @@ class Report:
                 self._working = None
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+def aligned(rows: Sequence[Iterable[str]]) -> list[list[str]]:
     """Return the rows of a table with each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+
+
+def _visible(line: Text) -> Text:
+    """Return a line as it may be shown; only one that is not so loses its colours."""
+    shown = visible(line.plain)
+    return line if shown == line.plain else Text(shown)
 
 
 def count(changes: int) -> str:

@@ -76,9 +76,9 @@ def finish(error: BaseException | None) -> None:
 
 def _line(error: StepError, step: str) -> str:
     error.step = error.step or step
-    from swarmhub.plan.hidden import in_line  # only an error needs it
+    from swarmhub.plan.hidden import in_line, visible  # only an error needs it
 
-    return in_line(str(error))
+    return visible(in_line(str(error)))
 
 
 def _exit(message: str, code: int, error: Exception) -> Exception:

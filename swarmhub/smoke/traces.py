@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from hub.shared.mounts import HOMES, beginning
+from hub.shared.mounts import HOME, HOMES, USER
 from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError
@@ -30,9 +30,8 @@ def remove(settings: Settings, look: Look, api: HubApi, manager: Host, hosts: Ma
     # A hub whose database was put back knows nothing of a server that still runs.
     left = [one for one in servers.observe(manager, hub) if one.user.startswith(PREFIX)]
     errors += _each(partial(_remove, manager, "service", one.service, one.service) for one in left)
-    begins = beginning(settings.home.template, hub)
-    errors += _each(partial(_volumes, host, begins) for host in hosts.values())
-    errors += _each([partial(_configs, manager, begins)])
+    errors += _each(partial(_volumes, host, hub) for host in hosts.values())
+    errors += _each([partial(_configs, manager, hub)])
     if settings.home.keep and settings.home.type != "volume":
         errors += _each([partial(_folders, settings, look, manager, hosts)])
     return errors
@@ -43,21 +42,23 @@ def _user(api: HubApi, name: str) -> None:
     api.delete(f"users/{name}")
 
 
-def _volumes(host: Host, prefix: str) -> None:
+def _volumes(host: Host, hub: str) -> None:
+    # The mount of a file server's folder has no label, and no content of its own.
+    mounted = f"{hub}-home-{ESCAPED}"
     for one in host.engine.get("/volumes").get("Volumes") or []:
-        if _is_ours(one["Name"], prefix):
+        if _is_ours(one.get("Labels"), hub) or (one["Name"].startswith(mounted) and (one.get("Options") or {}).get("device")):
             _remove(host, "volume", one["Name"], one["Name"])
 
 
-def _configs(manager: Host, prefix: str) -> None:
+def _configs(manager: Host, hub: str) -> None:
     for one in manager.engine.get("/configs"):
-        if _is_ours(one["Spec"]["Name"], prefix):
+        if _is_ours(one["Spec"].get("Labels"), hub):
             _remove(manager, "config", one["Spec"]["Name"], one["ID"])
 
 
-def _is_ours(name: str, prefix: str) -> bool:
-    # Where home.name names no user, the home is one that others share.
-    return name.startswith(prefix) and ESCAPED in name
+def _is_ours(labels: Mapping[str, str] | None, hub: str) -> bool:
+    """Tell whether a home is one of the tests' by its labels: a user may be called nearly so."""
+    return (labels or {}).get(HOME) == hub and (labels or {}).get(USER, "").startswith(PREFIX)
 
 
 def _folders(settings: Settings, look: Look, manager: Host, hosts: Mapping[str, Host]) -> None:

@@ -16,12 +16,14 @@ from typing import Any
 
 import paramiko
 from fabric import Config, Connection
+from invoke.exceptions import ThreadException
 from paramiko import PKey, SSHClient, SSHConfig
 from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
 
 from swarmhub import settings
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
+from swarmhub.ssh.streams import MOST, Bounded, TooMuch
 
 CONNECT_SECONDS = 10
 QUICK_SECONDS = 3
@@ -74,6 +76,9 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
                 return None  # a jump host that the same pattern of the ssh_config matches
             gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
         return gateway
+
+    def _remote_runner(self) -> Any:
+        return Bounded(context=self, inline_env=self.inline_ssh_env)
 
     def open(self) -> Any:
         """Connect, without Nagle's delay: it costs a command 36 ms of 48."""
@@ -165,7 +170,13 @@ class Connections:
         """Run a command on `host`, with sudo if the settings say so; every word is quoted here, once."""
         connection = self.opened(host)
         with connection.commands:
-            done = connection.run(self.command(*argv), hide=True, warn=True, in_stream=False)
+            try:
+                done = connection.run(self.command(*argv), hide=True, warn=True, in_stream=False)
+            except ThreadException as error:
+                if not any(isinstance(one.value, TooMuch) for one in error.exceptions):
+                    raise
+                cause = f"{' '.join(argv[:4])} prints more than {MOST >> 20} MB"
+                raise StepError(host, cause, "Look at what runs there: nothing that swarmhub asks for is so much") from None
         return Output(done.exited, done.stdout, done.stderr)
 
     def command(self, *argv: str) -> str:

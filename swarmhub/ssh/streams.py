@@ -9,13 +9,38 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any
 
+from fabric.runners import Remote
 from paramiko import Channel, Transport
 
 from swarmhub.host import Output
 
 SIZE = 65536
+# No command that swarmhub runs prints as much; a container that somebody has broken into may.
+MOST = 8 << 20
 # Nobody sees that terminal: programs that break lines at its width must not.
 WIDE = 4096
+
+
+class TooMuch(Exception):  # noqa: N818 - what is wrong with an output
+    """A command prints more than anybody would read."""
+
+
+class Bounded(Remote):  # type: ignore[misc]  # Fabric has no types
+    """A command whose output is kept in memory, so far as it is not too much."""
+
+    def read_proc_output(self, reader: Any) -> Iterator[str]:
+        """Yield the parts of an output.
+
+        Raises:
+            TooMuch: there is more than `MOST`.
+
+        """
+        left = MOST
+        for part in super().read_proc_output(reader):
+            left -= len(part)
+            if left < 0:
+                raise TooMuch
+            yield part
 
 
 def lines(transport: Transport, command: str) -> Generator[str, None, int]:

@@ -93,9 +93,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
             )
             for one in running.servers
         ),
-        avoided=tuple(
-            AvoidedNode(one["host"], one["why"], datetime.fromtimestamp(one["until"], UTC)) for one in told["avoided"]
-        ),
+        avoided=tuple(AvoidedNode(one["host"], one["why"], one["until"]) for one in told["avoided"]),
     )
 
 
@@ -163,7 +161,20 @@ def _ask_hub(hosts: Mapping[str, Host], named: Mapping[str, str], hub: ServiceSt
     if hub is None or not hub.container or hub.node not in named:
         return nothing
     read = _or_error(partial(containers.execute, hosts[named[hub.node]], hub.container, "cat", str(FILE)))
-    return nothing if isinstance(read, StepError) or read.code else json.loads(read.out)
+    return nothing if isinstance(read, StepError) or read.code else _told(read.out) or nothing
+
+
+def _told(text: str) -> Json | None:
+    """Read what a hub tells; of one that tells something else, as a broken-into one may, nothing."""
+    try:
+        told = json.loads(text)
+        avoided = [{**one, "at": datetime.fromtimestamp(one["until"], UTC)} for one in told["avoided"]]
+        return {
+            "unknown": [str(one) for one in told["unknown"]],
+            "avoided": [{"host": str(one["host"]), "why": str(one["why"]), "until": one["at"]} for one in avoided],
+        }
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
+        return None
 
 
 def _images(

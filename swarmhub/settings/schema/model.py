@@ -1,5 +1,6 @@
 """What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -43,6 +44,10 @@ from swarmhub.settings.schema.proxy import Proxy
 from swarmhub.settings.schema.volumes import taken
 
 Key = tuple[str | int, ...]
+# Not `token_url`, nor `username_key`.
+SECRET = re.compile(
+    r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
+)
 PROFILED = ("profiles", "overrides", "folders")
 EndpointMode = Literal["vip", "dnsrr"]
 # A separate proxy takes routes from everyone who has it. It is mounted next to the operator's secrets.
@@ -246,18 +251,29 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each `{secret = "NAME"}` in [jupyterhub] or [access.options] whose name is not in secrets.names."""
+    """Return each secret in plain text in [jupyterhub] or [access.options], and each `{secret = "NAME"}` without such a name."""
     table = data.get("secrets")
     names = table.get("names", []) if isinstance(table, dict) else []
     access = data.get("access")
     options = access.get("options") if isinstance(access, dict) else None
     places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): options}
-    return [
+    unknown = [
         (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
         for place, value in places.items()
         for key, name in _secrets_in(value, place)
         if name not in names
     ]
+    wrong = 'a secret here could be read in a Swarm config; put it where the other secrets are, and write {secret = "NAME"}'
+    return [*unknown, *((key, wrong) for place, value in places.items() for key in _plain_secrets(value, place))]
+
+
+def _plain_secrets(value: object, key: Key) -> Iterator[Key]:
+    """Yield the keys of texts that are secrets by their names."""
+    if isinstance(value, str) and value and isinstance(key[-1], str) and SECRET.fullmatch(key[-1]):
+        yield key
+    elif isinstance(value, dict | list) and not (isinstance(value, dict) and set(value) == {"secret"}):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _plain_secrets(inner, (*key, part))
 
 
 def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:

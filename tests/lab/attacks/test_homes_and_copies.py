@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab import topology
+from swarmhub.doctor.hosts import homes
 from swarmhub.history import database
+from swarmhub.settings.schema.volumes import areas
 from tests.lab.support import HUB, Lab
 
 MANAGER = topology.MANAGER.name
@@ -130,3 +133,62 @@ def test_the_copies_are_roots_alone(bench: Bench) -> None:
     folder = "/var/lib/docker/volumes/attacked_backups/_data"
     listed = bench.lab.on(MANAGER, "find", folder, "-printf", "%y %m %u %f\\n").splitlines()
     assert listed == ["d 700 root _data", "f 600 root before-1.sqlite"]
+
+
+NAMES = "/run/swarmhub/servers.json"
+TOLD = {
+    "more than there can be": f"head -c 200000000 /dev/zero > {NAMES}",
+    "no JSON": f"echo '{{{{{{' > {NAMES}",
+    "what a terminal acts on": """printf '{"unknown": [], "avoided": [{"host": "\\\\u001b[2J\\\\u202eadmin", "why": "x", "until": 4e9}]}' > """
+    + NAMES,
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_the_hub_tells_the_operator(settled: Lab, kind: str) -> None:
+    """Who broke into the hub fills the operator's memory or terminal by what `fab status` reads there: it goes on."""
+    settled.execute(HUB, "sh", "-c", f"cp {NAMES} {NAMES}.kept 2>/dev/null; {TOLD[kind]}")
+    try:
+        done = settled.fab("status")
+    finally:
+        settled.execute(HUB, "sh", "-c", f"mv {NAMES}.kept {NAMES} 2>/dev/null || rm -f {NAMES}")
+    assert done.code == 0, done.text
+    assert len(done.text) < 20_000
+    assert not {"\x1b", "\u202e", "\0"} & {*done.text}
+
+
+REFUSED = {
+    "homes that meet": '[home]\ntype = "path"\npath = "/srv/homes"\nname = "{username}-{servername}"\n',
+    "homes of nobody": '[home]\nname = "{servername}"\n',
+    "a folder that is any volume": '[[folders]]\nname = "{username}"\nmount = "/x"\n',
+    "the copies as a folder": f'[[folders]]\nname = "{COPIES}"\nmount = "/x"\n',
+    "a folder above the homes": (
+        '[home]\ntype = "path"\npath = "/srv/homes"\n[[folders]]\ntype = "path"\npath = "//srv/"\nmount = "/x"\nread_only = false\n'
+    ),
+    "the node itself": '[[folders]]\ntype = "path"\npath = "/"\nmount = "/x"\nread_only = false\n',
+    "a secret in plain text": '[access.options]\nclient_secret = "abc"\n',
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_the_settings_would_let_a_user_at(settled: Lab, tmp_path: Path, kind: str) -> None:
+    """A user waits for settings that put their files where another's or the node's are: they are refused, before any connection."""
+    file = tmp_path / "hosts.toml"
+    file.write_text(
+        '[hosts]\nmanagers = ["nowhere.invalid"]\n[hub]\ndomain = "hub.example.org"\n[notebook]\nimage = "a:1"\n'
+        + REFUSED[kind]
+    )
+    done = settled.fab("plan", hosts=file)
+    assert (done.code, "nowhere" in done.err) == (2, False), done.text
+
+
+def test_a_folder_is_really_in_what_users_write(settled: Lab) -> None:
+    """A user's link in a writable folder is to become root's mount: where a node's path leads there, `fab doctor` fails."""
+    settled.on(
+        MANAGER, "sh", "-c", "mkdir -p /srv/attacked/open/inner && ln -sfn /srv/attacked/open/inner /srv/attacked/course"
+    )
+    found = homes.parse(settled.on(MANAGER, "sh", "-c", homes.SCRIPT, "sh", "/", "/srv/attacked/open", "/srv/attacked/course"))
+    settled.on(MANAGER, "rm", "-rf", "/srv/attacked")
+    tables = [{"type": "path", "path": f"/srv/attacked/{one}", "read_only": one != "open"} for one in ("open", "course")]
+    (finding,) = homes.judge_links(areas({"folders": tables}), {MANAGER: found})
+    assert finding.text == "/srv/attacked/course is really in /srv/attacked/open, where people write"

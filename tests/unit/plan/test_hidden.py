@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swarmhub.plan.differences import Difference, differences
-from swarmhub.plan.hidden import hidden, in_command, in_line
+from swarmhub.plan.hidden import hidden, in_command, in_line, visible
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,22 @@ def test_a_command_shows_no_secret(command: str, shown: str) -> None:
 def test_a_line_of_a_program_shows_no_secret(line: str, shown: str) -> None:
     """A log or an engine's error may have one; an example of how to set one has none."""
     assert in_line(line) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ada", "ada"),
+        ("José, 田中", "José, 田中"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("a\rb\x07\x9b", "a\\rb\\x07\\x9b"),
+        ("ada\u202enimda", "ada\\u202enimda"),
+        ("a\u2066b\u2069\u200b\u2028", "a\\u2066b\\u2069\\u200b\\u2028"),
+        ("\ud800", "\\ud800"),
+        ("two\nlines", "two\nlines"),
+        ("{{.Node}} {x} 'q' \"", "{{.Node}} {x} 'q' \""),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_written_out(text: str, shown: str) -> None:
+    """Names come from a provider, and what is said of them from a hub that may be anybody's."""
+    assert visible(text) == shown

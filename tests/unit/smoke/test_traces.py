@@ -18,6 +18,12 @@ from tests.unit.support.hubs import FakeHub, as_api
 VOLUMES = ["jupyterhub-home-smoke-2d-2d1", "jupyterhub-home-ada", "other-home-smoke-2d-2d1", "jupyterhub-data"]
 
 
+def labels(name: str) -> dict[str, str]:
+    """Return the labels of a home, as the hub makes them; nothing of what is none."""
+    hub, home, user = name.partition("-home-")
+    return {"swarmhub.home": hub, "swarmhub.user": user.replace("-2d", "-")} if home else {}
+
+
 @pytest.fixture
 def hub() -> FakeHub:
     """Return a hub with a person and what a killed smoke test has left."""
@@ -29,8 +35,8 @@ def hosts(hub: FakeHub) -> dict[str, FakeHost]:
     """Return a manager and a worker with volumes of several kinds, and the manager with the records of homes."""
     hosts = {MANAGER: hub.manager(), WORKER1: FakeHost(WORKER1)}
     for host in hosts.values():
-        host.engine.answers["GET /volumes"] = {"Volumes": [{"Name": name} for name in VOLUMES]}
-    named = [{"ID": f"id-of-{name}", "Spec": {"Name": name}} for name in VOLUMES]
+        host.engine.answers["GET /volumes"] = {"Volumes": [{"Name": name, "Labels": labels(name)} for name in VOLUMES]}
+    named = [{"ID": f"id-of-{name}", "Spec": {"Name": name, "Labels": labels(name)}} for name in VOLUMES]
     hosts[MANAGER].engine.answers["GET /configs"] = named
     return hosts
 
@@ -58,12 +64,16 @@ def test_users_go_with_servers_homes_and_records_on_every_node(hub: FakeHub, hos
     ]
 
 
-def test_homes_with_names_of_before_go_too(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
-    """Only those of the tests."""
-    name = "jupyterhub-user-smoke-2d-2d1"
-    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [{"Name": one} for one in (name, "jupyterhub-user-ada")]}
+def test_homes_go_by_their_labels(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:
+    """A person's home may have such a name, and a test's any name that the settings give it."""
+    whose = {"jupyterhub-user-smoke-2d-2d1": "smoke--1", "jupyterhub-home-not-smoke-2d-2d1": "not-smoke--1"}
+    listed = [{"Name": one, "Labels": {"swarmhub.home": "jupyterhub", "swarmhub.user": user}} for one, user in whose.items()]
+    mounted = {"Name": "jupyterhub-home-smoke-2d-2d1-0123", "Labels": None, "Options": {"device": ":/export/smoke--1"}}
+    by_hand = {"Name": "jupyterhub-home-smoke-2d-2d1x", "Labels": None, "Options": None}
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [*listed, mounted, by_hand]}
     removed(hub, hosts, settings(home={"name": "jupyterhub-user-{username}"}))
-    assert hosts[WORKER1].engine.asked("DELETE") == [f"DELETE /volumes/{name}"]
+    gone = ["jupyterhub-user-smoke-2d-2d1", "jupyterhub-home-smoke-2d-2d1-0123"]
+    assert hosts[WORKER1].engine.asked("DELETE") == [f"DELETE /volumes/{name}" for name in gone]
 
 
 def test_a_server_that_the_hub_does_not_know_goes(hub: FakeHub, hosts: dict[str, FakeHost]) -> None:

@@ -209,3 +209,14 @@ def test_a_command_that_was_cut_off_is_an_error() -> None:
     connections = SimpleNamespace(run=lambda *_: Output(-1, "address 10.0.", ""))
     with pytest.raises(StepError, match=r"^swarm-manager1: the connection broke"):
         SshHost("swarm-manager1", connections).run("ip", "address")  # type: ignore[arg-type]
+
+
+def test_an_output_is_kept_so_far_as_it_is_not_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that somebody has broken into may print for ever; the memory is the operator's."""
+    monkeypatch.setattr(streams, "MOST", 10)
+    runner = streams.Bounded.__new__(streams.Bounded)
+    runner.encoding = "utf-8"
+    enough, endless = iter([b"12345", b"67890", b""]), iter(lambda: b"12345", None)
+    assert "".join(runner.read_proc_output(lambda _: next(enough))) == "1234567890"
+    with pytest.raises(streams.TooMuch):
+        list(runner.read_proc_output(lambda _: next(endless)))

@@ -178,3 +178,21 @@ def test_what_the_hub_tells_of_servers_is_shown(given: Settings, hosts: Hosts) -
     assert summary.as_json(found)["avoided"][0]["until"] == "2026-11-29T00:00:00+00:00"
     hosts[MANAGER].commands[ask] = Output(1, "", "No such file or directory")
     assert observed(given, hosts).avoided == ()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "[]",
+        "null",
+        '{"unknown": 3, "avoided": []}',
+        '{"unknown": [], "avoided": [{"host": "a"}]}',
+        '{"unknown": [], "avoided": [{"host": "a", "why": "", "until": 1e300}]}',
+        '{"unknown": [], "avoided": [{"host": "a", "why": "", "until": "soon"}]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_hub_that_tells_something_else_tells_nothing(told: str) -> None:
+    """Whoever broke into it does not keep the operator from the status."""
+    assert overview._told(told) is None
