@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.settings.schema.model import Key, Settings, clashes
+from swarmhub.settings.schema.clashes import clashes
+from swarmhub.settings.schema.model import Settings
+from swarmhub.settings.schema.volumes import Key
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 

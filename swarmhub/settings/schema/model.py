@@ -1,13 +1,10 @@
-"""What `hosts.toml` may say: the schema, its defaults, and what one value demands of another."""
+"""What `hosts.toml` may say: the schema and its defaults."""
 
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from hub.shared.choice import slug
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
@@ -40,15 +37,7 @@ from swarmhub.settings.schema.notebook import (
     differences_of,
 )
 from swarmhub.settings.schema.page import Page
-from swarmhub.settings.schema.proxy import Proxy
-from swarmhub.settings.schema.volumes import taken
 
-Key = tuple[str | int, ...]
-# Not `token_url`, nor `username_key`.
-SECRET = re.compile(
-    r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
-)
-PROFILED = ("profiles", "overrides", "folders")
 EndpointMode = Literal["vip", "dnsrr"]
 # A separate proxy takes routes from everyone who has it. It is mounted next to the operator's secrets.
 PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
@@ -174,6 +163,19 @@ class Hub(Table):
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
 
 
+class Proxy(Table):
+    """The proxy that people's browsers talk to."""
+
+    separate: StrictBool = Field(
+        True,
+        description="`true`: a service of its own, so that an update of the hub cuts no notebook off. "
+        "`false`: it runs in the hub's container.",
+    )
+    http_port: StrictInt = Field(
+        80, ge=0, le=65535, description="Where a separate proxy answers plain HTTP: it leads to HTTPS. 0: nowhere."
+    )
+
+
 class Settings(Table):
     """All of `hosts.toml`."""
 
@@ -232,96 +234,3 @@ class Settings(Table):
         """Return every image that people's servers may run, each once, [notebook]'s first."""
         others = (server.image for server in differences_of(self.profiles, self.overrides))
         return tuple(dict.fromkeys([self.notebook.image, *(image for image in others if image)]))
-
-
-def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
-    hosts, hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hosts", "hub", "network"))
-    found = _repeated(hosts)
-    if hub.get("publish") == "ingress" and network.get("endpoint_mode", "dnsrr") == "dnsrr":
-        wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
-        found.append((("hub", "publish"), wrong))
-    certs = table if isinstance(table := data.get("certs"), dict) else {}
-    if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
-        wrong = (
-            "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
-        )
-        found.append((("hub", "subdomains"), wrong))
-    return [*found, *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
-
-
-def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each secret in plain text in [jupyterhub] or [access.options], and each `{secret = "NAME"}` without such a name."""
-    table = data.get("secrets")
-    names = table.get("names", []) if isinstance(table, dict) else []
-    access = data.get("access")
-    options = access.get("options") if isinstance(access, dict) else None
-    places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): options}
-    unknown = [
-        (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
-        for place, value in places.items()
-        for key, name in _secrets_in(value, place)
-        if name not in names
-    ]
-    wrong = 'a secret here could be read in a Swarm config; put it where the other secrets are, and write {secret = "NAME"}'
-    return [*unknown, *((key, wrong) for place, value in places.items() for key in _plain_secrets(value, place))]
-
-
-def _plain_secrets(value: object, key: Key) -> Iterator[Key]:
-    """Yield the keys of texts that are secrets by their names."""
-    if isinstance(value, str) and value and isinstance(key[-1], str) and SECRET.fullmatch(key[-1]):
-        yield key
-    elif isinstance(value, dict | list) and not (isinstance(value, dict) and set(value) == {"secret"}):
-        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _plain_secrets(inner, (*key, part))
-
-
-def _secrets_in(value: object, key: Key) -> Iterator[tuple[Key, object]]:
-    if isinstance(value, dict) and set(value) == {"secret"}:
-        yield key, value["secret"]
-    elif isinstance(value, dict | list):
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for part, inner in parts:
-            yield from _secrets_in(inner, (*key, part))
-
-
-def _unknown_profiles(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return each profile whose name does not tell it from another, and each name of one that there is not."""
-    tables = {
-        key: [one for one in rows if isinstance(one, dict)] for key in PROFILED if isinstance(rows := data.get(key), list)
-    }
-    places = [(place, one["name"]) for place, one in enumerate(tables.get("profiles", [])) if isinstance(one.get("name"), str)]
-    names = [name for _, name in places]
-    found = _same_names(places)
-    for key in ("overrides", "folders"):
-        for index, one in enumerate(tables.get(key, [])):
-            named = one.get("profiles") if isinstance(one.get("profiles"), list) else []
-            wrongs = [(place, name) for place, name in enumerate(named or []) if name not in names]
-            known = ", ".join(map(repr, names)) or "none"
-            found += [((key, index, "profiles", place), f"{name!r} is no profile; there is {known}") for place, name in wrongs]
-    return found
-
-
-def _same_names(places: list[tuple[int, str]]) -> list[tuple[Key, str]]:
-    first: dict[str, str] = {}
-    found: list[tuple[Key, str]] = []
-    for place, name in places:
-        short = slug(name)
-        if short in first:
-            wrong = f"{name!r} is {short!r} in addresses and in the API, as {first[short]!r} is; give each its own"
-            found.append((("profiles", place, "name"), wrong))
-        first.setdefault(short, name)
-    return found
-
-
-def _repeated(hosts: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    kinds = {kind: names for kind in ("managers", "workers") if isinstance(names := hosts.get(kind), list)}
-    places = [(kind, index, name) for kind, names in kinds.items() for index, name in enumerate(names) if isinstance(name, str)]
-    seen: set[str] = set()
-    found: list[tuple[Key, str]] = []
-    for kind, index, name in places:
-        if name.lower() in seen:
-            wrong = f"{name!r} is named twice; name each host once, as a manager or as a worker"
-            found.append((("hosts", kind, index), wrong))
-        seen.add(name.lower())
-    return found

@@ -139,8 +139,10 @@ NAMES = "/run/swarmhub/servers.json"
 TOLD = {
     "more than there can be": f"head -c 200000000 /dev/zero > {NAMES}",
     "no JSON": f"echo '{{{{{{' > {NAMES}",
-    "what a terminal acts on": """printf '{"unknown": [], "avoided": [{"host": "\\\\u001b[2J\\\\u202eadmin", "why": "x", "until": 4e9}]}' > """
-    + NAMES,
+    "what a terminal acts on": (
+        """printf '{"unknown": [], "avoided": [{"host": "\\\\u001b[2J\\\\u202eadmin", "why": "x", "until": 4e9}]}'"""
+        f" > {NAMES}"
+    ),
 }
 
 
@@ -163,7 +165,8 @@ REFUSED = {
     "a folder that is any volume": '[[folders]]\nname = "{username}"\nmount = "/x"\n',
     "the copies as a folder": f'[[folders]]\nname = "{COPIES}"\nmount = "/x"\n',
     "a folder above the homes": (
-        '[home]\ntype = "path"\npath = "/srv/homes"\n[[folders]]\ntype = "path"\npath = "//srv/"\nmount = "/x"\nread_only = false\n'
+        '[home]\ntype = "path"\npath = "/srv/homes"\n'
+        '[[folders]]\ntype = "path"\npath = "//srv/"\nmount = "/x"\nread_only = false\n'
     ),
     "the node itself": '[[folders]]\ntype = "path"\npath = "/"\nmount = "/x"\nread_only = false\n',
     "a secret in plain text": '[access.options]\nclient_secret = "abc"\n',
@@ -172,7 +175,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_the_settings_would_let_a_user_at(settled: Lab, tmp_path: Path, kind: str) -> None:
-    """A user waits for settings that put their files where another's or the node's are: they are refused, before any connection."""
+    """A user waits for settings that give them another's files or the node's: refused, before any connection."""
     file = tmp_path / "hosts.toml"
     file.write_text(
         '[hosts]\nmanagers = ["nowhere.invalid"]\n[hub]\ndomain = "hub.example.org"\n[notebook]\nimage = "a:1"\n'

@@ -7,7 +7,7 @@ from invoke.context import Context
 from swarmhub.deploy import steps
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
-from swarmhub.settings.schema.proxy import Proxy
+from swarmhub.settings.schema.model import Proxy
 from tests.unit.support.cluster import Hosts
 from tests.unit.support.fakes import MANAGER
 

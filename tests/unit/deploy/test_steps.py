@@ -20,7 +20,7 @@ from swarmhub.plan.plans import Cost, Plan, is_within
 from swarmhub.run.run import Run
 from swarmhub.settings import Settings
 from swarmhub.settings.schema.certs import Certs
-from swarmhub.settings.schema.proxy import Proxy
+from swarmhub.settings.schema.model import Proxy
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
 from tests.unit.support.cluster import DIGEST, Hosts

@@ -38,6 +38,14 @@ def test_the_node_of_a_home_is_found_by_its_whole_name(configs: list[dict[str, A
     assert asyncio.run(homes.find(Docker({"configs": configs}), VOLUME)) == found
 
 
+@pytest.mark.parametrize(("user", "found"), [("ada", "n1"), ("grace", None)])
+def test_a_home_is_somebodys_alone(user: str, found: str | None) -> None:
+    """Where two people could have had the name, its record tells whose it is."""
+    recorded = record()
+    recorded["Spec"]["Labels"]["swarmhub.user"] = "ada"
+    assert asyncio.run(homes.find(Docker({"configs": [recorded]}), VOLUME, user)) == found
+
+
 @pytest.mark.parametrize(
     ("answer", "words", "reason"),
     [
