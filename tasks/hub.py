@@ -108,7 +108,7 @@ def deploy(
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
         with run.report.working(health.STEP, f"waiting for {address}"):
-            health.check(address, health.trust(certificates.desired(run.settings), certificate))
+            health.check(address, health.trust(run.look.authorities(), certificates.desired(run.settings), certificate))
         run.report.done(address, run.changed, run.seconds)
     if smoke:
         from swarmhub.smoke import proof

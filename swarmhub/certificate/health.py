@@ -20,9 +20,8 @@ def url(callback: str) -> str:
     return callback.removesuffix(CALLBACK_PATH)
 
 
-def trust(wanted: CertificateRequest, certificate: Certificate) -> ssl.SSLContext:
-    """Return whom to trust: this machine's authorities and the settings'; while staging, the chain on the manager."""
-    context = ssl.create_default_context()
+def trust(context: ssl.SSLContext, wanted: CertificateRequest, certificate: Certificate) -> ssl.SSLContext:
+    """Add to this machine's authorities whom else to trust: the settings'; while staging, the chain on the manager."""
     if wanted.ca:
         context.load_verify_locations(cadata=wanted.ca)
     if certificate.directory == wanted.staging_server:

@@ -193,7 +193,7 @@ def connect(run: "Run") -> HubApi:
     certificate = certs.require(run.look.certificate(), run.manager)
     place = shell.of_hub(run.look, run.hosts[run.manager], run.settings.hub.service)
     token = fetch_token(run.hosts[place.host], place.container)
-    return HubApi(address, health.trust(certs.desired(run.settings), certificate), token)
+    return HubApi(address, health.trust(run.look.authorities(), certs.desired(run.settings), certificate), token)
 
 
 def fetch_token(host: Host, container: str) -> SecretStr:

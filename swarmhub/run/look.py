@@ -1,5 +1,6 @@
 """One look at the cluster: every question is asked once, until something has changed."""
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from threading import Lock
@@ -71,7 +72,7 @@ class Look:
         of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes]
         of_hosts = [partial(ask, host) for ask in of_host for host in self._asked]
         # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
-        jobs: list[Callable[[], object]] = [*of_hosts, *of_manager]
+        jobs: list[Callable[[], object]] = [*of_hosts, *of_manager, self.authorities]
         at_once(jobs, most=len(jobs))
 
     def _hub_images(self) -> None:
@@ -232,6 +233,10 @@ class Look:
     def certificate(self) -> Certificate | None:
         """Return the certificate on the manager."""
         return self._once("certificate", partial(certs.observe, self._manager, self._settings))
+
+    def authorities(self) -> ssl.SSLContext:
+        """Return this machine's authorities, which take it a while to read: better while hosts answer."""
+        return self._once("authorities", ssl.create_default_context)
 
     def hub_image(self, tag: str) -> bool:
         """Tell whether the manager holds the hub's image."""

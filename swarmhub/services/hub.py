@@ -21,7 +21,7 @@ from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images import pull
-from swarmhub.parallel import both
+from swarmhub.parallel import both, together
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import subdomains
 from swarmhub.settings import Settings, handed
@@ -121,7 +121,8 @@ def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str 
     """Map the names of the secrets that the hub reads from files to their names in the swarm; `token` is the proxy token's."""
     service = settings.hub.service
     mounted = {name: value for name, value in secrets.items() if name != IN_ENVIRONMENT}
-    names = {name: swarm_name(service, name, value, cluster) for name, value in mounted.items()}
+    named = together([partial(swarm_name, service, name, value, cluster) for name, value in mounted.items()])
+    names = dict(zip(mounted, named, strict=True))
     return names | ({PROXY_TOKEN: token} if token else {})
 
 

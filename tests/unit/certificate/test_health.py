@@ -43,7 +43,7 @@ def test_the_settings_ca_is_trusted(authority: Authority, tmp_path: Path) -> Non
     """A private ACME server's certificates are trusted if certs.ca names its CA."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
     (tmp_path / "ca.pem").write_text(authority.pem)
-    trust = health.trust(wanted(str(tmp_path / "ca.pem")), certs.parse(chain, PRODUCTION))
+    trust = health.trust(ssl.create_default_context(), wanted(str(tmp_path / "ca.pem")), certs.parse(chain, PRODUCTION))
     assert answered(chain, key, trust) == 200
 
 
@@ -51,7 +51,7 @@ def test_a_staging_certificate_is_trusted_if_it_is_the_one_on_the_manager(author
     """A staging certificate, whose root nobody trusts, is trusted because the manager holds the same one."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
     leaf_alone = chain.removesuffix(authority.pem)
-    trust = health.trust(wanted(), certs.parse(leaf_alone, STAGING))
+    trust = health.trust(ssl.create_default_context(), wanted(), certs.parse(leaf_alone, STAGING))
     assert answered(leaf_alone, key, trust) == 200
 
 
@@ -60,7 +60,7 @@ def test_a_staging_certificate_that_is_not_on_the_manager_is_not_trusted(authori
     ours, _ = authority.issue(HUB, start=YESTERDAY)
     theirs = Authority.make("Another CA").issue(HUB, start=YESTERDAY)
     with pytest.raises(ssl.SSLCertVerificationError):
-        answered(*theirs, health.trust(wanted(), certs.parse(ours, STAGING)))
+        answered(*theirs, health.trust(ssl.create_default_context(), wanted(), certs.parse(ours, STAGING)))
 
 
 @pytest.mark.parametrize("directory", [PRODUCTION, ""], ids=["production", "put there by hand"])
@@ -68,7 +68,7 @@ def test_the_chain_on_the_manager_is_no_proof_of_a_real_certificate(authority: A
     """But for the staging server's, only this machine's authorities and the settings' are trusted, as browsers do."""
     chain, key = authority.issue(HUB, start=YESTERDAY)
     with pytest.raises(ssl.SSLCertVerificationError):
-        answered(chain, key, health.trust(wanted(), certs.parse(chain, directory)))
+        answered(chain, key, health.trust(ssl.create_default_context(), wanted(), certs.parse(chain, directory)))
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *turns: int | Exception) -> list[tuple[Any, ...]]:
