@@ -122,7 +122,8 @@ def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:
     if image is None and not foresee:
         bare = next(host for host in lacking if run.look.firewall_image(host) is None)
         raise StepError(bare, f"has no image {firewall_image.tag(hub)}", prerequisites.PULL)
-    wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run))
+    logs = run.look.member(run.manager).logs
+    wanted = firewall_spec.desired(hub, image or known_after(pull.STEP), _rules(run), _isolated(run), logs)
     return firewall.plan(run.look.kept(wanted), found, run.manager)
 
 

@@ -37,10 +37,16 @@ def limits(memory: int) -> dict[str, Any]:
     return {"Resources": {"Limits": {"MemoryBytes": memory}}}
 
 
-def logs(driver: str) -> dict[str, Any]:
-    """Return how a service's log is kept: rotated, where the engine's own `driver` keeps it in files, else as that does."""
+def log_driver(driver: str) -> dict[str, Any]:
+    """Return how a log is kept: rotated, where the engine's own `driver` keeps it in files; nothing, where that is as it is."""
     options = {"max-size": "20m", "max-file": "5"}
-    return {"LogDriver": {"Name": driver, "Options": options}} if driver in ("json-file", "local") else {}
+    return {"Name": driver, "Options": options} if driver in ("json-file", "local") else {}
+
+
+def logged(driver: str) -> dict[str, Any]:
+    """Return what of a service's spec says how its log is kept."""
+    found = log_driver(driver)
+    return {"LogDriver": found} if found else {}
 
 
 def on_manager(node: str) -> dict[str, Any]:

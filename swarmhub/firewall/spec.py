@@ -26,8 +26,8 @@ class Servers:
     rules: ChainRules
 
 
-def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = None) -> dict[str, Any]:
-    """Return the service's whole spec."""
+def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = None, logs: str = "") -> dict[str, Any]:
+    """Return the service's whole spec; `logs` is the driver by which the engines keep logs."""
     # The older kind of iptables opens a raw socket; to enter a server's network namespace takes SYS_ADMIN.
     locked = replicated.privileges("NET_ADMIN", "NET_RAW", *(["SYS_ADMIN"] if servers else []))
     container = {
@@ -55,6 +55,7 @@ def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = N
             "Networks": [{"Target": "host"}],
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             **replicated.limits(MEMORY),
+            **replicated.logged(logs),
         },
         "Mode": {"Global": {}},
         "UpdateConfig": {"Parallelism": 0, "FailureAction": "continue", "Order": "stop-first"},

@@ -33,7 +33,7 @@ def name(hub: str) -> str:
 def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
     """Return the filter's whole spec."""
     hub = settings.hub.service
-    tables = json.loads(handed.document(settings, parts.images))
+    tables = json.loads(hub_service.handed_to(settings, parts))
     allowed = policy.of(tables, hub, settings.network.name, (settings.volume.name, name(hub)))
     container = {
         "Image": parts.hub_image,
@@ -55,7 +55,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": SECOND},
             **replicated.limits(MEMORY),
-            **replicated.logs(parts.logs),
+            **replicated.logged(parts.logs),
         },
         **replicated.rollout(),
     }

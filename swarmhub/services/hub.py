@@ -126,6 +126,11 @@ def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str 
     return names | ({PROXY_TOKEN: token} if token else {})
 
 
+def handed_to(settings: Settings, parts: Parts) -> str:
+    """Return the document that the hub is handed; servers' logs are kept as its own is."""
+    return handed.document(settings, parts.images, replicated.log_driver(parts.logs))
+
+
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:
     """Return the service's whole spec; the ids of its secrets are filled in when it is sent."""
     hub, is_alone = settings.hub, not settings.proxy.separate
@@ -161,7 +166,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             swarm_secrets.reference(name, in_swarm, swarm_secrets.GROUPS)
             for name, in_swarm in secret_names(settings, secrets, parts.cluster, parts.proxy_token).items()
         ],
-        "Configs": [configs.reference(str(FILE), f"{hub.service}-settings", handed.document(settings, parts.images))],
+        "Configs": [configs.reference(str(FILE), f"{hub.service}-settings", handed_to(settings, parts))],
         **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 20 * SECOND,
@@ -174,7 +179,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             **replicated.limits(hub.memory_limit),
-            **replicated.logs(parts.logs),
+            **replicated.logged(parts.logs),
             "Networks": [{"Target": target} for target in (parts.network, parts.proxy_network) if target],
         },
         **replicated.rollout(),

@@ -85,7 +85,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 2 * SECOND},
             **replicated.limits(MEMORY),
-            **replicated.logs(parts.logs),
+            **replicated.logged(parts.logs),
             "Networks": [
                 {"Target": parts.network},
                 {"Target": parts.proxy_network, "Aliases": [services.proxy_api(hub.service)]},

@@ -137,7 +137,7 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
             "Placement": replicated.on_manager(parts.node),
             "RestartPolicy": {"Condition": "any", "Delay": 10 * SECOND},
             **replicated.limits(MEMORY),
-            **replicated.logs(parts.logs),
+            **replicated.logged(parts.logs),
         },
         **replicated.rollout(),
     }

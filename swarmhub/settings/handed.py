@@ -22,10 +22,11 @@ PARTS = {"profiles", "overrides"}
 ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."
 
 
-def document(settings: Settings, images: Mapping[str, str]) -> str:
+def document(settings: Settings, images: Mapping[str, str], log_driver: Json = None) -> str:
     """Return the document; `images` maps each image of the settings to the reference that the nodes hold.
 
-    All but profiles and overrides is spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
+    `log_driver` is how servers' logs are kept, unless [jupyterhub.SwarmSpawner] says it. All but profiles and overrides is
+    spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
     """
     tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
     tables["page"].pop("logo", None)  # it is in the image
@@ -35,6 +36,9 @@ def document(settings: Settings, images: Mapping[str, str]) -> str:
     for server in servers:
         if "image" in server:
             server["image"] = images[server["image"]]
+    if log_driver:
+        spawner = tables["jupyterhub"].setdefault("SwarmSpawner", {})
+        spawner["extra_task_spec"] = {"log_driver": log_driver, **spawner.get("extra_task_spec", {})}
     return _json(tables)
 
 

@@ -93,3 +93,9 @@ def test_a_connection_may_be_silent_for_a_day(notebook: Lab) -> None:
     text = notebook.execute(PROXY, "cat", "/run/nginx.conf")
     general = text.split("server {", 1)[0]
     assert ("proxy_read_timeout 1d;" in general, "proxy_send_timeout 1d;" in general) == (True, True)
+
+
+def test_a_flood_of_lines_of_a_server_fills_no_disk(notebook: Lab) -> None:
+    """Whatever a user prints into its log: their node keeps 100 MB of it."""
+    kept = notebook.docker("inspect", notebook.container(f"{HUB}-ada"), "--format", "{{json .HostConfig.LogConfig.Config}}")
+    assert json.loads(kept) == {"max-size": "20m", "max-file": "5"}

@@ -401,7 +401,7 @@ def test_the_token_of_the_proxys_api_is_in_no_environment(settled: Lab) -> None:
     ]
 
 
-@pytest.mark.parametrize("service", [HUB, PROXY, f"{HUB}-engine", f"{HUB}-renewal"])
+@pytest.mark.parametrize("service", [HUB, PROXY, f"{HUB}-engine", f"{HUB}-renewal", f"{HUB}_firewall"])
 def test_a_flood_of_lines_fills_no_disk(settled: Lab, service: str) -> None:
     """Each log is rotated, and each service has an end of memory before the node has."""
     template = json.loads(settled.docker("service", "inspect", service, "--format", "{{json .Spec.TaskTemplate}}"))

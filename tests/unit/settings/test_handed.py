@@ -1,5 +1,6 @@
 """The document that the hub is handed, read again."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,18 @@ def test_the_logos_path_is_nobodys_matter_but_this_machines() -> None:
     """The image holds the file; two operators with the same one hand over the same."""
     named = handed.tables(settings(page={"name": "Physics", "logo": "/home/ada/logo.svg"}))["page"]
     assert set(named) == {"name", "about", "announcement"}
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"), [({}, "local"), ({"log_driver": {"Name": "journald"}}, "journald"), ({"a": 1}, "local")]
+)
+def test_a_servers_log_is_kept_as_the_settings_say(own: dict[str, Any], kept: str) -> None:
+    """Else as the hub's own; where that is left to the engine, nothing is said."""
+    options = {"SwarmSpawner": {"extra_task_spec": own}} if own else {}
+    given = settings(jupyterhub=options)
+    told = json.loads(handed.document(given, {NOTEBOOK: NOTEBOOK}, {"Name": "local", "Options": {}}))
+    assert told["jupyterhub"]["SwarmSpawner"]["extra_task_spec"]["log_driver"]["Name"] == kept
+    assert handed.tables(given)["jupyterhub"] == options
 
 
 @pytest.mark.parametrize("text", ["", "no document", "[]", "{}"])
