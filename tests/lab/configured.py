@@ -27,6 +27,11 @@ except_groups = ["staff"]
 [limits]
 active_servers = 2
 
+[[profiles]]
+name = "With sudo"
+drop_capabilities = false
+environment = {PATH = "/opt/stub/bin:/opt/venv/bin:/usr/bin:/bin"}
+
 [notebook]
 """
 # Some users' servers fail, each in a way of its own.

@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from hub.shared.spec import ROOT
 from tests.lab.configured import SECRETS, TOKEN
 from tests.lab.support import HUB, Lab, Settings
 
 ASK = 'curl -sS -o /dev/null -w %{http_code} -H "Authorization: token $1" "http://127.0.0.1:8081/hub/api/$2"'
+# As capabilities(7) numbers them.
+CAPABILITIES = (
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
+    *("LINUX_IMMUTABLE", "NET_BIND_SERVICE"),
+)
 WITH_CONF = '[hub]\nconf = "{}"'
 
 
@@ -60,3 +66,13 @@ def test_a_service_of_ones_own_and_idle_servers(used: Lab, configured_hosts: Pat
     used.stop_server("ada")
     used.hub_api("DELETE", "users/third")
     used.forget_homes()
+
+
+def test_a_profile_may_keep_what_sudo_takes(used: Lab, configured_hosts: Path) -> None:
+    """Through the hub and its filter: those that root in a notebook has when the attacks of root are tried."""
+    used.let_stand(configured_hosts, **SECRETS)
+    used.start_server("ada", profile="With sudo")
+    status = dict(line.split(":", 1) for line in used.in_server("ada", "cat /proc/self/status").splitlines())
+    used.stop_server("ada")
+    kept = {CAPABILITIES[bit] for bit in range(64) if int(status["CapBnd"], 16) >> bit & 1}
+    assert (kept, status["NoNewPrivs"].strip()) == ({*ROOT}, "0")
