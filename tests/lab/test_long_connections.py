@@ -97,5 +97,7 @@ def test_a_connection_may_be_silent_for_a_day(notebook: Lab) -> None:
 
 def test_a_flood_of_lines_of_a_server_fills_no_disk(notebook: Lab) -> None:
     """Whatever a user prints into its log: their node keeps 100 MB of it."""
-    kept = notebook.docker("inspect", notebook.container(f"{HUB}-ada"), "--format", "{{json .HostConfig.LogConfig.Config}}")
+    node = notebook.node_of("ada")
+    listed = notebook.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={HUB}-ada", node=node)
+    kept = notebook.docker("inspect", listed, "--format", "{{json .HostConfig.LogConfig.Config}}", node=node)
     assert json.loads(kept) == {"max-size": "20m", "max-file": "5"}
