@@ -74,5 +74,6 @@ def test_a_profile_may_keep_what_sudo_takes(used: Lab, configured_hosts: Path) -
     used.start_server("ada", profile="With sudo")
     status = dict(line.split(":", 1) for line in used.in_server("ada", "cat /proc/self/status").splitlines())
     used.stop_server("ada")
+    used.forget_homes()
     kept = {CAPABILITIES[bit] for bit in range(64) if int(status["CapBnd"], 16) >> bit & 1}
     assert (kept, status["NoNewPrivs"].strip()) == ({*ROOT}, "0")
