@@ -97,7 +97,7 @@ def read(policy: Policy, body: Any) -> Server:
     container, resources = part(template, "ContainerSpec"), part(template, "Resources")
     labels = part(body, "Labels")
     user, profile, server = (str(part(labels, name) or "") for name in (OWNER, PROFILE, SERVER))
-    if not user or len(user) > 255 or profile not in ("", *policy.profiles):
+    if not user or len(user) > 255 or profile not in (policy.profiles or ("",)):
         raise Refused("Labels name no user and profile of the settings")
     whose = Names(user, server, profile)
     return Server(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, UnixConnector, web
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, HttpVersion11, UnixConnector, web
 from yarl import URL
 
 from hub.filter.fields import Refused, shown
@@ -77,6 +77,8 @@ class _Filter:
             return _no(BAD_GATEWAY, f"swarmhub's filter: {asked}: the Docker Engine cannot be asked: {type(error).__name__}")
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.version != HttpVersion11:
+            raise Refused("the request is not of HTTP/1.1")
         asked = Request(request.method, request.raw_path, tuple(request.headers), await _body(request))
         rules, call = judge(self.rules, asked)
         if call.owned:

@@ -110,6 +110,7 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("Labels.swarmhub.notebooks", "other-hub", "Labels.swarmhub.notebooks is not as the settings make it"),
     ("Labels.swarmhub.user", "", "Labels name no user"),
     ("Labels.swarmhub.user", ["ada"], "'jupyterhub-home-ada' is no mount"),
+    ("Labels.swarmhub.profile", "", "Labels name no user and profile"),
     ("Labels.swarmhub.profile", "backup", "Labels name no user and profile"),
     ("Labels.team", "ops", "Labels.team is not as the settings make it"),
     ("EndpointSpec.Mode", "host", "EndpointSpec.Mode is not as the settings make it"),

@@ -230,6 +230,8 @@ def test_a_body_in_chunks_is_read() -> None:
         "GET /v1.45/services HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp",
         "POST /v1.45/services/create HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 0",
         "HEAD /v1.45/containers/json HTTP/1.0",
+        "GET /v1.45/services HTTP/1.0",
+        "GET /v1.45/services",
     ],
 )
 def test_what_stands_on_the_wire_is_what_is_judged(head: str) -> None:
