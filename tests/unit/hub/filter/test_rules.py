@@ -6,54 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from docker.types import ConfigReference, EndpointSpec
 
 from hub.filter import rules
 from hub.filter.bodies import ONCE
 from hub.filter.fields import Refused
 from hub.filter.rules import Call, Request, Rules, judge, pick
-from hub.shared import mounts, spec
-from hub.shared.choice import server_for
+from hub.shared import mounts
 from hub.shared.names import Names
 from tests.unit.hub.asked import tables
 from tests.unit.hub.filter.engines import ADA, VERSION, allowed, ruled
 from tests.unit.hub.filter.hostile import CONFIGS, FIELDS, LINES, TEXTS
-
-SETTINGS: dict[str, Any] = {
-    "notebook": {"memory_limit": "1G", "shared_memory": "256M", "labels": {"team": "physics"}},
-    "folders": [{"type": "path", "path": "/mnt/shared/course", "mount": "/course"}],
-    "profiles": [{"name": "Big", "generic_resources": {"NVIDIA-GPU": 1}, "node_labels": {"gpu": "true"}}],
-}
-CREATE, CONFIG = f"{VERSION}/services/create", f"{VERSION}/configs/create"
-RECORD = {
-    "Name": "jupyterhub-home-ada",
-    "Data": "e30=",
-    "Labels": {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada", "swarmhub.node": "n1"},
-}
-
-
-def service() -> dict[str, Any]:
-    """Return the body by which the hub makes ada's server."""
-    given, names = tables(**SETTINGS), Names("ada", "", "Big")
-    server = server_for(given, "ada", (), given["profiles"][0])
-    home = mounts.home(given, "jupyterhub", names)
-    assert home
-    container = {
-        "args": None,
-        "env": {"JUPYTERHUB_API_TOKEN": "hush"},
-        "mounts": [home.mount, *mounts.folders(given, "jupyterhub", names, ())],
-        "configs": [
-            ConfigReference("cfg1", "jupyterhub-notebook-0123456789ab", filename="/etc/swarmhub/jupyter_server_config.py")
-        ],
-    }
-    body = {
-        "Name": ADA,
-        "Labels": {"team": "physics", **dict(zip(spec.LABELS, ("jupyterhub", "ada", "Big", ""), strict=True))},
-        "TaskTemplate": spec.task_template(server, container, spec.constraints(server), "jupyter", spec.Extra()),
-        "EndpointSpec": EndpointSpec(mode="vip"),
-    }
-    made: dict[str, Any] = json.loads(json.dumps(body))
-    return made
+from tests.unit.hub.filter.sent import CONFIG, CREATE, RECORD, SETTINGS, service
 
 
 def judged(method: str, target: str, body: Any = None, rules: Rules | None = None) -> Call:
