@@ -53,6 +53,8 @@ def read(target: str, encoded: frozenset[str] = frozenset()) -> Line:
 def _query(text: str) -> dict[str, str]:
     try:
         text.encode("ascii")
+        if not text:
+            raise ValueError
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=10)
     except ValueError:
         raise Refused("the query cannot be read") from None

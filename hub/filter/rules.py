@@ -36,7 +36,7 @@ CONFIG: Shape = {"ID": ALL, "Spec": {"Name": ALL, "Labels": ALL}}
 
 UPGRADES = ("upgrade", "http2-settings", "content-encoding")
 LOGS = {"details": "false", "follow": "false", "stdout": "true", "stderr": "true", "since": "0", "timestamps": "false"}
-PARTS = re.compile(r"/(\w+)(?:/([^/]+))?(/logs)?")
+PARTS = re.compile(rf"/([a-z]+)(?:/({line.NAME}))?(/logs)?")
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,16 @@ class Rules:
                 raise Refused(f"the header {name.lower()} is not allowed")
         if request.body and request.method != "POST":
             raise Refused(f"{request.method} has a body")
-        call = self._call(request.method, asked, request.body)
-        unknown = set(asked.query) - set(call.query)
-        if unknown:
-            raise Refused(f"the parameter {shown(sorted(unknown)[0])} is not allowed")
-        return call
+        return self._call(request.method, asked, request.body)
 
     def _call(self, method: str, asked: Line, body: bytes) -> Call:
         if (method, asked.version, asked.path) == ("GET", "", "/version"):
+            _require_known(asked, ())
             return Call("GET", "/version", shape=VERSION)
         if not asked.version:
             raise Refused("the path has no API version from 1.41 on")
         if method == "GET" and asked.path in self.images:
+            _require_known(asked, ())
             return Call("GET", asked.version + asked.path, shape=IMAGE)
         found = PARTS.fullmatch(asked.path)
         kind, name, logs = found.groups() if found else ("", None, None)
@@ -116,7 +114,8 @@ class Rules:
         rule = RULES.get(route)
         if not found or not rule:
             raise Refused("the hub needs no such call")
-        return rule(self, asked, name or "", body)
+        _require_known(asked, rule.parameters)
+        return rule.make(self, asked, name or "", body)
 
     def show(self, call: Call, answer: Any) -> Any:
         """Return what the hub is shown of an answer."""
@@ -168,6 +167,12 @@ def _place(method: str, name: str | None) -> str:
     if name is None:
         return ""
     return "/create" if (method, name) == ("POST", "create") else "/*"
+
+
+def _require_known(asked: Line, parameters: Collection[str]) -> None:
+    unknown = sorted({*asked.query} - {*parameters})
+    if unknown:
+        raise Refused(f"the parameter {shown(unknown[0])} is not allowed")
 
 
 def _services(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
@@ -263,17 +268,25 @@ def _filtered(asked: Line, key: str) -> str:
     return str(values[0])
 
 
-RULES: Mapping[str, Callable[[Rules, Line, str, bytes], Call]] = {
-    "GET /services": _services,
-    "GET /services/*": _service,
-    "GET /services/*/logs": _logs,
-    "POST /services/create": _create_service,
-    "DELETE /services/*": _remove_service,
-    "GET /tasks": _tasks,
-    "GET /nodes": _nodes,
-    "GET /nodes/*": _node,
-    "GET /networks/*": _network,
-    "GET /configs": _configs,
-    "POST /configs/create": _create_config,
-    "DELETE /configs/*": _remove_config,
+@dataclass(frozen=True)
+class Rule:
+    """What makes a call of a request, and the parameters that the request's query may have."""
+
+    make: Callable[[Rules, Line, str, bytes], Call]
+    parameters: Collection[str] = ()
+
+
+RULES: Mapping[str, Rule] = {
+    "GET /services": Rule(_services, ("filters",)),
+    "GET /services/*": Rule(_service),
+    "GET /services/*/logs": Rule(_logs, (*LOGS, "tail")),
+    "POST /services/create": Rule(_create_service),
+    "DELETE /services/*": Rule(_remove_service),
+    "GET /tasks": Rule(_tasks, ("filters",)),
+    "GET /nodes": Rule(_nodes),
+    "GET /nodes/*": Rule(_node),
+    "GET /networks/*": Rule(_network),
+    "GET /configs": Rule(_configs, ("filters",)),
+    "POST /configs/create": Rule(_create_config),
+    "DELETE /configs/*": Rule(_remove_config),
 }

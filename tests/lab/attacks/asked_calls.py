@@ -55,6 +55,8 @@ QUERIES: Tries = {
         f'services?filters={{"label":["swarmhub.notebooks={HUB}","a"]}}',
         'services?filters={"id":["x"]}',
         "services?insertDefaults=true",
+        "services?",
+        "services?Filters={}",
         'configs?filters={"name":["swarmhub"]}',
         'configs?filters={"label":["swarmhub.home"]}',
         f'configs?filters={{"name":["{HUB}-home"],"name":["swarmhub"]}}',
