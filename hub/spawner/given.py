@@ -52,8 +52,12 @@ async def gather(spawner: Any) -> Given:
 
 
 def _wish(spawner: Any) -> list[str]:
-    """Return the constraint to the node that an administrator or a service asks for."""
+    """Return the constraint to the node that an administrator or a service asks for, in the request of this very start.
+
+    Options that are stored may be the user's own, and an administrator who starts the server again does not see them.
+    """
     asker = getattr(spawner.handler, "current_user", None)
-    wish = str(spawner.user_options.get("node", ""))
+    read = getattr(spawner.handler, "get_server_json_body", None)  # of the API's requests; pages wish for no node
+    wish = str(((read() if read else {}).get("user_options") or {}).get("node", ""))
     may = isinstance(asker, orm.Service) or bool(getattr(asker, "admin", False))
     return [f"node.id=={wish}"] if may and wish.isalnum() else []

@@ -84,7 +84,9 @@ def options_from_form(formdata: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def apply_user_options(spawner: Any, user_options: Mapping[str, Any]) -> None:
-    """Do nothing: the start reads the options. Without a hook JupyterHub warns of options that nobody reads."""
+    """Take the wish for a node out of the stored options, from which later starts are made; the start reads the others."""
+    stored = spawner.orm_spawner.user_options or {}
+    spawner.orm_spawner.user_options = {name: value for name, value in stored.items() if name != "node"}
 
 
 def sizes(server: Mapping[str, Any]) -> tuple[str, ...]:

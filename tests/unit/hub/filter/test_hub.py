@@ -166,7 +166,8 @@ Spawned = Callable[..., SwarmSpawner]
 
 def started(engine: Engine, spawner: SwarmSpawner, profile: str = "") -> dict[str, Any]:
     """Return what the engine was asked to make by a start that went well."""
-    spawner.user_options = {"node": "n7"} | ({"profile": profile} if profile else {})
+    spawner.user_options = {"profile": profile} if profile else {}
+    spawner.handler.get_server_json_body = lambda: {"user_options": {"node": "n7"}}
     assert asyncio.run(spawner.start()) == ("10.0.1.9", 8888)
     (made,) = engine.bodies("POST /services/create")
     assert isinstance(made, dict)

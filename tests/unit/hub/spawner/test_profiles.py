@@ -150,3 +150,13 @@ def test_sizes_are_said_in_words(server: dict[str, Any], words: tuple[str, ...])
 def test_the_form_becomes_the_users_options(formdata: dict[str, list[str]], options: dict[str, str]) -> None:
     """Only the choice is taken; JupyterHub calls this with one argument when a link carries the choice."""
     assert profiles.options_from_form(formdata) == options
+
+
+@pytest.mark.parametrize(
+    "stored", [{"profile": "big", "node": "n7"}, {"profile": "big"}, None], ids=["a node", "none", "nothing"]
+)
+def test_no_node_is_stored(stored: dict[str, Any] | None) -> None:
+    """Who starts the server the next time has not asked for it."""
+    spawner = SimpleNamespace(orm_spawner=SimpleNamespace(user_options=stored))
+    profiles.apply_user_options(spawner, {"node": "n7"})
+    assert spawner.orm_spawner.user_options == ({"profile": "big"} if stored else {})

@@ -61,13 +61,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starts, "answers", yes)
 
 
-def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, **given: Any) -> SwarmSpawner:
-    """Return ada's spawner, by these tables of hosts.toml, on this engine."""
+def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, wish: str = "", **given: Any) -> SwarmSpawner:
+    """Return ada's spawner, by these tables of hosts.toml, on this engine; whoever asks may wish for a node."""
     c = Config()
     configure(c, tables(**given), ENVIRON)
     user = SimpleNamespace(name="ada", url="/user/ada/", groups=[SimpleNamespace(name="staff")], escaped_name="ada")
     spawner = SwarmSpawner(config=c, user=user)
-    spawner.handler = SimpleNamespace(current_user=asker)
+    body = {"user_options": {"node": wish} if wish else None}
+    spawner.handler = SimpleNamespace(current_user=asker, get_server_json_body=lambda: body)
     monkeypatch.setattr(SwarmSpawner, "docker", docker)
     monkeypatch.setattr(SwarmSpawner, "nodes", Nodes())
     monkeypatch.setattr(SwarmSpawner, "_tasks", Tasks())
@@ -281,10 +282,20 @@ def test_a_node_is_a_wish_of_administrators(
 ) -> None:
     """What a user sends is ignored."""
     docker = engine()
-    spawner = made(docker, monkeypatch, asker)
-    spawner.user_options = {"node": wish}
-    asyncio.run(spawner.start())
+    asyncio.run(made(docker, monkeypatch, asker, wish).start())
     assert (f"node.id=={wish}" in placed(docker)) is is_granted
+
+
+@pytest.mark.parametrize("has_body", [True, False], ids=["the API", "a page"])
+def test_a_stored_wish_for_a_node_is_nobodys(has_body: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user may have stored it before an administrator starts the server again."""
+    docker = engine()
+    spawner = made(docker, monkeypatch, SimpleNamespace(admin=True))
+    spawner.user_options = {"node": "n7"}
+    if not has_body:
+        spawner.handler = SimpleNamespace(current_user=SimpleNamespace(admin=True))
+    asyncio.run(spawner.start())
+    assert "node.id==n7" not in placed(docker)
 
 
 def test_a_profile_decides_sizes_and_the_server_hears_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
