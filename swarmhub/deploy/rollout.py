@@ -42,6 +42,7 @@ def plan(run: Run, parts: Parts) -> Plan:
     settings, manager, found = run.settings, run.manager, _found(run)
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
     wanted = run.look.kept(hub_service.desired(settings, run.secrets, parts))
+    wanted = configs.keeping(wanted, found.service and found.service["Spec"])
     front = _front(run, parts)
     taken = _by_hand(run, parts)
     replaced = taken is not None and taken.service is not None

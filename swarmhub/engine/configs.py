@@ -23,6 +23,8 @@ FILE = "swarmhub.file"
 CONTENT = "Data"
 # The file is the hub's user's to read, which has root's group; or everybody's.
 GROUPS, EVERYBODYS = 0o440, 0o444
+# Of a content's hash, in a config's name; an earlier release wrote fewer.
+DIGITS, FORMER_DIGITS = 20, 12
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,29 @@ def read_files(listed: Sequence[Json]) -> dict[str, StoredFile]:
 
 def reference(path: str, prefix: str, content: str, mode: int = GROUPS) -> Json:
     """Return how a file is mounted; its config's name is the prefix with a digest of the content."""
-    name = f"{prefix}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-    return {"ConfigName": name, "File": {"Name": path, "UID": "0", "GID": "0", "Mode": mode}, CONTENT: content}
+    return {
+        "ConfigName": _name(prefix, content, DIGITS),
+        "File": {"Name": path, "UID": "0", "GID": "0", "Mode": mode},
+        CONTENT: content,
+    }
+
+
+def _name(prefix: str, content: str, digits: int) -> str:
+    return f"{prefix}-{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
+
+
+def keeping(wanted: Json, found: Json | None) -> Json:
+    """Return a wanted spec with the configs of the one that was found, where an earlier release has named them by its content.
+
+    Nothing is replaced for the sake of a longer name.
+    """
+    spec, there = copy.deepcopy(wanted), {one["File"]["Name"]: one for one in references(found)} if found else {}
+    for one in references(spec):
+        former = _name(one["ConfigName"].rpartition("-")[0], one[CONTENT], FORMER_DIGITS)
+        held = there.get(one["File"]["Name"], {})
+        if held.get("ConfigName") == former and held.get(CONTENT, one[CONTENT]) == one[CONTENT]:
+            one["ConfigName"] = former
+    return spec
 
 
 def references(spec: Json) -> list[Json]:

@@ -159,6 +159,7 @@ def _secret(settings: Settings, in_swarm: str, dns: Dns, manager: str) -> Change
 
 
 def _sending(spec: dict[str, Any], found: Json | None, manager: str) -> list[Change]:
+    spec = configs.keeping(spec, found and found["Spec"])
     if found and not (differs := specs.compare(spec, found["Spec"])):
         return []
     change = (

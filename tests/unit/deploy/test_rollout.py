@@ -5,10 +5,13 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps
+from swarmhub.engine import configs
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
+from swarmhub.settings import Settings
 from swarmhub.settings.schema.model import Proxy
-from tests.unit.support.cluster import Hosts
+from tests.unit.support.authority import Authority
+from tests.unit.support.cluster import Hosts, deployed
 from tests.unit.support.fakes import MANAGER
 
 
@@ -59,3 +62,20 @@ def test_no_service_is_sent_what_its_manager_does_not_know(run: Run, hosts: Host
     created = [change for change in rollout(run).changes if change.verb == "create" and change.what.startswith("service ")]
     privileged = [any(item.path.endswith("NoNewPrivileges") for item in change.differences) for change in created]
     assert privileged == [is_sent] * 3
+
+
+def test_a_hub_of_an_earlier_release_keeps_its_configs(
+    hosts: Hosts, given: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names end in fewer digits of a hash: no hub is replaced for that, no config made or removed."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(configs, "DIGITS", configs.FORMER_DIGITS)
+        before = deployed(given, authority)
+    plans = []
+    for there in (hosts, before):
+        run = Run(Context(Config()))
+        run.__dict__["hosts"] = there
+        plans.append([change.sentence for change in rollout(run).changes])
+    assert plans == [[], []]
+    names = [{*configs.files(there[MANAGER])} for there in (hosts, before)]
+    assert names[0] != names[1]

@@ -98,6 +98,33 @@ def test_a_file_is_named_by_its_content(host: FakeHost) -> None:
     assert (name.startswith("hub-file-"), name in configs.ensure(host, service("[]"), LABELS)) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("found", "is_kept"),
+    [("{}", True), ("[]", False), (None, False)],
+    ids=["the same content", "another content", "no service"],
+)
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+def test_a_file_of_an_earlier_release_keeps_its_config(
+    found: str | None, is_kept: bool, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name ends in fewer digits of its content's hash; nothing is replaced for that, be its content known or not."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(configs, "DIGITS", configs.FORMER_DIGITS)
+        before = service(found) if found else None
+    there = before if is_known or before is None else configs.bare(before)
+    kept = configs.keeping(service("{}"), there)
+    assert kept == (before if is_kept else service("{}"))
+
+
+def test_a_name_that_another_content_has_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two contents may share the fewer digits."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(configs, "DIGITS", configs.FORMER_DIGITS)
+        before = service("{}")
+    configs.references(before)[0]["Data"] = "[]"
+    assert configs.keeping(service("{}"), before) == service("{}")
+
+
 def test_what_is_sent_has_no_content_and_what_was_found_gets_it_back(host: FakeHost) -> None:
     """An engine keeps the content in the config only."""
     spec = service("{}")

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from swarmhub.certificate import certbot, certs
 from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.dns_challenge import CREDENTIALS, Dns
+from swarmhub.engine import configs
 from swarmhub.host import Output
 from swarmhub.plan.plans import Cost, Plan, as_values
 from swarmhub.services import hub as hub_service
@@ -105,6 +106,15 @@ def test_what_is_as_wanted_is_left_alone() -> None:
     for one in kept["TaskTemplate"]["ContainerSpec"]["Configs"]:
         one["ConfigID"] = "c1"
     assert renewal.changes(given(), wanted(), spec, found(kept), MANAGER) == []
+
+
+def test_files_of_an_earlier_release_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names end in fewer digits; the service is not replaced for that."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(configs, "DIGITS", configs.FORMER_DIGITS)
+        before = configs.bare(desired())
+    assert before != configs.bare(desired())
+    assert renewal.changes(given(), wanted(), desired(), found(before), MANAGER) == []
 
 
 @pytest.mark.parametrize(("before", "verb"), [(found(), "create"), (found(desired(CA)), "update")])
