@@ -41,6 +41,14 @@ def names(hub: str) -> frozenset[str]:
     return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub)})
 
 
+def may_meet(hub: str, other: str) -> bool:
+    """Tell whether a server of one of two hubs could be called like one of the other's, or like the other hub.
+
+    Servers' names begin with the hub's and a hyphen: `a-b-c` is that of user `b-c` at hub `a`, and of user `c` at hub `a-b`.
+    """
+    return any(longer.startswith(f"{shorter}-") or longer in names(shorter) for shorter, longer in ((hub, other), (other, hub)))
+
+
 def server(name: str, hub: str) -> str:
     """Return how a server's service is called that would be called `name`.
 

@@ -18,6 +18,18 @@ from swarmhub.settings import Settings
 PULL = "First: fab prepull-all"
 
 
+def require_apart(settings: Settings, look: Look, manager: str) -> None:
+    """Make sure that a new hub's servers cannot have the names of another hub's.
+
+    Raises:
+        StepError: they can.
+
+    """
+    if (other := look.hub_too_near()) and look.service().service is None:
+        cause = f"servers of the hubs {settings.hub.service} and {other} could have the same names"
+        raise StepError(manager, cause, "Give this hub another name in hosts.toml: hub.service")
+
+
 def require(settings: Settings, look: Look, manager: str) -> Parts:
     """Return what the service stands on.
 
@@ -25,6 +37,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         StepError: a step before this one has not been done; the message names it.
 
     """
+    require_apart(settings, look, manager)
     swarm, found = look.swarm(), look.network()
     if found is None:
         raise StepError(manager, f"there is no network {settings.network.name}", "Create it first: fab network")

@@ -41,9 +41,10 @@ def network_plan(run: Run, *, recreate: bool = False) -> Plan:
     """Plan the step `network`.
 
     Raises:
-        StepError: it differs and is in use, or another hub has it, and this one is not deployed yet.
+        StepError: it differs and is in use; or this hub is not deployed yet, and another has the network, or such a name.
 
     """
+    prerequisites.require_apart(run.settings, run.look, run.manager)
     if (holder := run.look.network_holder()) and run.look.service().service is None:
         cause = f"the network {run.settings.network.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: network.name")

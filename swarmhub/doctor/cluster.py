@@ -14,12 +14,13 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, certificate, notebook
+from swarmhub.doctor.hub import age, certificate, notebook, others
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
+from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
@@ -168,8 +169,14 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
 
+    def names() -> list[Finding]:
+        listed = head.engine.get("/services", filters={"label": [LABEL]})
+        is_there = any(one["Spec"]["Name"] == settings.hub.service for one in listed)
+        return others.judge(settings.hub.service, hub_service.too_near(listed, settings.hub.service), manager, is_there)
+
     rules = partial(_firewall, cluster, nodes)
-    return _one_by_one(cluster, ("addresses", room), ("secrets", secrets), (firewall_there.CHECK, rules))
+    lanes = (("addresses", room), ("secrets", secrets), (others.CHECK, names), (firewall_there.CHECK, rules))
+    return _one_by_one(cluster, *lanes)
 
 
 def _firewall(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:

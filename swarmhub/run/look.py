@@ -215,6 +215,10 @@ class Look:
         others = (one["Spec"] for one in self._services() if (one["Spec"].get("Labels") or {}).get(LABEL, hub) != hub)
         return next((str(spec["Name"]) for spec in others if name in volume.mounted(spec)), "")
 
+    def hub_too_near(self) -> str:
+        """Return the name of another hub whose servers could be called like this one's; nothing, if there is none."""
+        return hub_service.too_near(self._services(), self._settings.hub.service)
+
     def network_holder(self) -> str:
         """Return the name of another hub that is on the hub's network; nothing, if there is none."""
         found, hub = self.network(), self._settings.hub.service

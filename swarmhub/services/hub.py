@@ -1,6 +1,6 @@
 """The hub's service: created or updated only where it differs, with its secrets."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
@@ -96,6 +96,12 @@ def with_same_homes(manager: Host, settings: Settings) -> str:
         return ""
     homes = {spec["Labels"][LABEL]: handed.home(settings_of(spec)) for spec in _others(manager, settings) if settings_of(spec)}
     return next((name for name, one in homes.items() if (one.get("type"), one.get("name")) == (ours.type, ours.name)), "")
+
+
+def too_near(listed: Iterable[Json], hub: str) -> str:
+    """Return the name of another hub, by the services of all, whose servers could be called like this one's; or nothing."""
+    others = sorted({(one["Spec"].get("Labels") or {}).get(LABEL, hub) for one in listed} - {hub})
+    return next((other for other in others if services.may_meet(hub, other)), "")
 
 
 def _others(manager: Host, settings: Settings) -> list[Json]:

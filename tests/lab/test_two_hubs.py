@@ -23,12 +23,13 @@ from tests.lab.support import HUB, ROOT, STUB, Lab, variant
 from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
-SECOND = f"{HUB}-two"
+SECOND = f"{HUB}2"
 DOMAIN, PORT = "two.localhost", 9443
 # Port 80 is the first hub's, and with it certbot's challenge: the second has a certificate of the operator's own.
 OF_CERTBOT = (ROOT / "lab" / "hosts.toml").read_text().partition("[certs]\n")[2]
 FIRST_HUB = f'[hub]\ndomain = "{topology.DOMAIN}"'
-SECOND_HUB = f'[proxy]\nhttp_port = 9080\n\n[hub]\nservice = "{SECOND}"\nport = {PORT}\ndomain = "{DOMAIN}"'
+NAMED = f'service = "{SECOND}"'
+SECOND_HUB = f'[proxy]\nhttp_port = 9080\n\n[hub]\n{NAMED}\nport = {PORT}\ndomain = "{DOMAIN}"'
 
 # The rest of what identifies the lab's objects is of both.
 OF_FIRST = ("service", "network", "volume", "task", "certificate")
@@ -44,7 +45,7 @@ class Both:
     fingerprint: dict[str, str]
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, name: str = NAMED) -> Path:
     """Write the second hub's hosts.toml, its certificate and its secrets into a folder."""
     authority = Authority.make("Second hub's CA")
     chain, key = authority.issue(DOMAIN, start=datetime.now(UTC) - timedelta(hours=1))
@@ -54,7 +55,7 @@ def make(folder: Path) -> Path:
     callback = f"OAUTH_CALLBACK_URL=https://{DOMAIN}:{PORT}/hub/oauth_callback"
     (folder / "oauth.env").write_text(re.sub("^OAUTH_CALLBACK_URL=.*", callback, secrets, flags=re.MULTILINE))
     own = "".join(f'{name} = "{folder}/{name}.pem"\n' for name in ("certificate", "key", "ca"))
-    replaced = ((OF_CERTBOT, own), (FIRST_HUB, SECOND_HUB), ('"state/oauth.env"', f'"{folder}/oauth.env"'))
+    replaced = ((OF_CERTBOT, own), (FIRST_HUB, SECOND_HUB.replace(NAMED, name)), ('"state/oauth.env"', f'"{folder}/oauth.env"'))
     return variant(folder, *replaced)
 
 
@@ -119,12 +120,15 @@ def test_each_shows_only_its_own(both: Both) -> None:
     assert run["command"] == "deploy"
 
 
-def test_a_user_who_is_called_like_the_other_hub_leaves_it_alone(both: Both) -> None:
-    """The server's name is taken: the start ends with that reason."""
-    body = json.dumps({"user_options": {"profile": STUB}})
-    said = both.lab.execute(HUB, "sh", "-c", START_SERVER, "sh", "two", body)
-    assert "Your server cannot have its name" in said, said
-    both.lab.hub_api("DELETE", "users/two")
+def test_a_hub_whose_servers_could_be_called_like_the_others_is_refused(both: Both, tmp_path: Path) -> None:
+    """Before anything is changed, in one line: user `two` of the first hub would have its name."""
+    name = f'service = "{HUB}-two"'
+    hosts = make(tmp_path, name)
+    before = listing(both.lab)
+    done = both.lab.fab("deploy", "--yes", hosts=hosts)
+    told = f"servers of the hubs {HUB}-two and {HUB} could have the same names. Give this hub another name"
+    assert (done.code, told in done.text, done.text.count("could have the same names")) == (1, True, 1), done.text
+    assert listing(both.lab) == before
 
 
 def test_the_end_of_one_leaves_the_other_whole(both: Both) -> None:

@@ -9,7 +9,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from hub.shared.settings import FILE
-from swarmhub.deploy import steps
+from swarmhub.deploy import prerequisites, steps
 from swarmhub.engine import configs, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
@@ -389,6 +389,25 @@ def test_the_network_of_another_hub_is_refused_before_the_first_deploy(run: Run,
         f"{MANAGER}: network: the network jupyter belongs to another hub, hub-test. "
         "Name another one in hosts.toml: network.name"
     )
+
+
+def test_a_hub_whose_servers_could_be_called_like_anothers_is_refused_before_the_first_deploy(run: Run, hosts: Hosts) -> None:
+    """Of two that are deployed already, each is let go on."""
+    answers = hosts[MANAGER].engine.answers
+    task = {"ContainerSpec": {"Image": "x"}}
+    others = [
+        {"Name": f"{hub}-engine", "Labels": {"swarmhub.service": hub}, "TaskTemplate": task} for hub in ("a", "jupyterhub-two")
+    ]
+    answers["GET /services"] = [*answers["GET /services"], *({"ID": spec["Name"], "Spec": spec} for spec in others)]
+    assert every(run)["network"].error is None
+    run.look.forget()
+    answers["GET /services/jupyterhub"] = None
+    assert str(every(run)["network"].error) == (
+        f"{MANAGER}: network: servers of the hubs jupyterhub and jupyterhub-two could have the same names. "
+        "Give this hub another name in hosts.toml: hub.service"
+    )
+    with pytest.raises(StepError, match="could have the same names"):
+        prerequisites.require(run.settings, run.look, MANAGER)
 
 
 @pytest.mark.parametrize("labels", [{"swarmhub.service": "hub-test"}, {"swarmhub.notebooks": "hub-test"}])

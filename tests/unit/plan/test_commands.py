@@ -102,7 +102,7 @@ PORT = {"Protocol": "tcp", "TargetPort": 443, "PublishedPort": 443, "PublishMode
         (spec(Mounts=[MOUNT]), ("--mount", "type=volume,source=data,target=/data")),
         (spec(Mounts=[MOUNT | {"ReadOnly": True}]), ("--mount", "type=volume,source=data,target=/data,readonly")),
         (spec(Secrets=[SECRET]), ("--secret", "source=s-1,target=S,mode=0400")),
-        (spec(Configs=[file("[]")]), ("--config", "source=x-4f53cda18c2b,target=/srv/x.json,mode=0440")),
+        (spec(Configs=[file("[]")]), ("--config", "source=x-4f53cda18c2baa0c0354,target=/srv/x.json,mode=0440")),
         (template(Networks=[{"Target": "n1"}]), ("--network", "n1")),
         (template(Placement={"Constraints": ["node.role==manager"]}), ("--constraint", "node.role==manager")),
         (spec() | {"EndpointSpec": {"Ports": [PORT]}}, ("--publish", "published=443,target=443,protocol=tcp,mode=host")),
@@ -216,7 +216,10 @@ INGRESS_443 = "published=443,target=443,protocol=tcp,mode=ingress"
         (
             spec(Configs=[file("[]")]),
             spec(Configs=[file("{}")]),
-            [("--config-rm", "x-4f53cda18c2b"), ("--config-add", "source=x-44136fa355b3,target=/srv/x.json,mode=0440")],
+            [
+                ("--config-rm", "x-4f53cda18c2baa0c0354"),
+                ("--config-add", "source=x-44136fa355b3678a1146,target=/srv/x.json,mode=0440"),
+            ],
         ),
         (
             template(Networks=[{"Target": "n1"}]),
