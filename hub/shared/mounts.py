@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,7 +33,7 @@ class Home:
 
     `record` is the name under which the swarm keeps the node, where the files are on one only, to which the user returns;
     `folder` is the one to make below the folder above all homes, where a server keeps them; `former` is the same home under
-    the name that an earlier release has given it, if that was another one.
+    the name that an earlier release has given it, if that was another one. A record tells that it is there, on whatever driver.
     """
 
     mount: Json
@@ -55,11 +56,10 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
         whole = names.volume(template(table["name"], service))
         raw = template(table["name"], service).format(**names.docker)
         former = _of_volume(table, service, names, raw, formerly(raw))
+        if whole == raw and is_whole(table["name"]):
+            return former  # somebody else's names
         home = _of_volume(table, service, names, whole, short(whole))
-        if whole == raw and (is_whole(table["name"]) or not former.record):
-            # Somebody else's names, and those of which no record tells what is there, stay as they have always been.
-            return former
-        return home if former == home or not former.record else replace(home, former=former)
+        return home if former == home else replace(home, former=former)
     folder, of_volume = names.path(table["name"]), f"{service}-home-{names.volume(table['name'])}"
     return Home(literal(_below(table, folder, of_volume) | {"Target": table["mount"]}), folder=folder)
 
@@ -136,6 +136,11 @@ def short(name: str) -> str:
 def formerly(name: str) -> str:
     """Return the name that an earlier release has made of one that is too long."""
     return _cut(name, FORMER_HASH)
+
+
+def is_former(name: str) -> bool:
+    """Tell whether an earlier release has cut a name, and ended it in a hash."""
+    return len(name) == LONGEST and bool(re.fullmatch(rf"-[0-9a-f]{{{FORMER_HASH}}}", name[-FORMER_HASH - 1 :]))
 
 
 def _cut(name: str, digits: int) -> str:

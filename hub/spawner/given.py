@@ -42,13 +42,18 @@ async def gather(spawner: Any) -> Given:
     server = own | server_for(tables, spawner.user.name, groups, chosen)
     names = Names(spawner.user.name, spawner.name, chosen["name"] if chosen else "")
     home = mounts.home(tables, spawner.prefix, names)
-    if home and home.former and await homes.find(spawner.docker, home.former.record, spawner.user.name):
+    if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
     node = await homes.reach(spawner.docker, home, tables["home"]["owner"]) if home else None
     mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record
     return Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
+
+
+async def _is_there(spawner: Any, home: mounts.Home) -> bool:
+    """Tell whether a home of a user is recorded; one that every node reaches is by the name of its volume, on no node."""
+    return await homes.find(spawner.docker, home.record or home.mount["Source"], spawner.user.name) is not None
 
 
 def _wish(spawner: Any) -> list[str]:

@@ -146,7 +146,9 @@ def _recording(run: Run) -> list[Change]:
     found = homes.unrecorded(known, held, nodes)
     if doubtful := homes.doubtful(found, held):
         raise StepError(run.manager, *_doubt(doubtful, hosts))
-    return homes.recording(known, found, hosts, run.settings.hub.service, run.manager)
+    cut = [one for host in hosts.values() for one in run.look.cut_homes(host)]
+    hub = run.settings.hub.service
+    return [*homes.recording(known, found, hosts, hub, run.manager), *homes.naming(known, cut, hub, run.manager)]
 
 
 def _doubt(found: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> tuple[str, str]:

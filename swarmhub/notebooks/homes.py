@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.shared import mounts
-from hub.shared.mounts import beginning, formerly, is_on_one_node, is_whole
+from hub.shared.mounts import beginning, formerly, is_former, is_on_one_node, is_whole
 from swarmhub.engine import configs
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Progress
@@ -76,6 +76,17 @@ def volumes(host: Host, hub: str, template: str) -> tuple[HomeVolume, ...]:
         if (user := owner(one, template)) is not None or one["Name"].startswith(beginning(template, hub))
     ]
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def cut(host: Host, hub: str) -> tuple[HomeVolume, ...]:
+    """Ask a node for the homes of a hub on drivers that every node reaches, whose long names an earlier release has cut."""
+    listed = host.engine.get("/volumes", filters={"label": [f"{LABEL}={hub}"]}).get("Volumes") or []
+    # When it was made a driver need not say.
+    return tuple(
+        HomeVolume(one["Name"], str(one["Labels"].get(USER, "")), datetime.min)
+        for one in listed
+        if is_former(one["Name"]) and not is_on_one_node(one["Driver"], one.get("Options") or {})
+    )
 
 
 def nobodys(held: Mapping[str, Iterable[HomeVolume]]) -> list[str]:
@@ -157,6 +168,15 @@ def recording(
         )
         for node, there in found.items()
     ]
+
+
+def naming(known: Iterable[HomeRecord], found: Iterable[HomeVolume], hub: str, manager: str) -> list[Change]:
+    """Return what records the homes whose names were `cut`, on no node: the hub would else give longer ones."""
+    recorded = {one.name for one in known}
+    there = {one.name: one for one in found if one.name not in recorded}
+    whose = names(one.user for one in there.values())
+    recorder = _Recorder(tuple((one, None) for one in there.values()), "", hub)
+    return [Change("record", f"the names that the homes of {whose} have", manager, recorder)] if there else []
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Look:
             self.places,
             self._hub_images,
         ]
-        of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes]
+        of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes, self.cut_homes]
         of_hosts = [partial(ask, host) for ask in of_host for host in self._asked]
         # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
         jobs: list[Callable[[], object]] = [*of_hosts, *of_manager, self.authorities]
@@ -130,6 +130,11 @@ class Look:
         settings = self._settings
         ask = partial(homes.volumes, self._hosts[host], settings.hub.service, settings.home.template)
         return self._once(("homes", host), ask)
+
+    def cut_homes(self, host: str) -> tuple[HomeVolume, ...]:
+        """Return the homes on a driver that every node reaches, as far as a host knows them, whose names have been cut."""
+        ask = partial(homes.cut, self._hosts[host], self._settings.hub.service)
+        return self._once(("cut homes", host), ask) if self._settings.home.is_everywhere else ()
 
     def places(self) -> tuple[HomeRecord, ...]:
         """Return on which nodes the homes are, by the swarm's records."""

@@ -121,6 +121,11 @@ class Storage(Table):
         """Tell whether the files are on one node only."""
         return self.type == "volume" and is_on_one_node(self.driver, self.options)
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Tell whether every node reaches the files, by a driver of volumes."""
+        return self.type == "volume" and not self.is_on_one_node
+
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
         for key in NEEDS[self.type]:

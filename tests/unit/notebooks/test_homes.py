@@ -153,3 +153,30 @@ def test_a_record_is_made_or_corrected(known: tuple[HomeRecord, ...]) -> None:
 def test_of_many_people_the_first_are_named(number: int, said: str) -> None:
     """A line stays one."""
     assert homes.names("gfedcba"[-number:]) == said
+
+
+CUT = f"jupyterhub-home-{'a' * 34}-0123456789ab"
+ANYWHERE = {"Driver": "rexray", "CreatedAt": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "is_found"),
+    [
+        (CUT, ANYWHERE, True),
+        (CUT, {}, False),
+        (f"jupyterhub-home-{'a' * 26}-0123456789abcdef0123", ANYWHERE, False),
+        ("jupyterhub-home-ada", ANYWHERE, False),
+    ],
+    ids=["cut", "on a node", "cut by this release", "short"],
+)
+def test_a_home_that_every_node_reaches_keeps_the_name_that_an_earlier_release_has_cut(
+    name: str, driver: dict[str, Any], is_found: bool
+) -> None:
+    """It is recorded, on no node; once."""
+    worker, manager = FakeHost(WORKER1, {"GET /volumes": {"Volumes": [home_volume("ada", name=name) | driver]}}), FakeHost()
+    for change in homes.naming((), [*homes.cut(worker, "jupyterhub")] * 2, "jupyterhub", MANAGER):
+        assert change.sentence == f"record the names that the homes of ada have on {MANAGER}"
+        change.apply(manager, FakeProgress())
+    known = homes.places(manager, "jupyterhub")
+    assert known == ((HomeRecord("c1", CUT, "ada", ""),) if is_found else ())
+    assert homes.naming(known, homes.cut(worker, "jupyterhub"), "jupyterhub", MANAGER) == []

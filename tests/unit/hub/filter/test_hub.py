@@ -280,20 +280,20 @@ def test_the_servers_that_nobody_knows_are_found_and_removed(spawned: Spawned, t
     assert [asked for asked, _ in engine.asked][-2:] == ["GET /services/s1", "DELETE /services/s1"]
 
 
-def test_a_home_of_an_earlier_release_keeps_its_name(spawned: Spawned) -> None:
-    """Its record is found by the shorter hash; without one, a new home has the longer hash."""
+@pytest.mark.parametrize("driver", ["local", "rexray"])
+def test_a_home_of_an_earlier_release_keeps_its_name(driver: str, spawned: Spawned) -> None:
+    """Its record is found by the shorter hash; without one, a new home has the longer hash, whatever has the files."""
     user = "a-" * 30 + "b"
     former = mounts.formerly(f"jupyterhub-home-{of_docker(user)}")
 
     async def recorded(request: web.BaseRequest) -> web.Response:
         is_former = former in request.query["filters"]
-        found = {"ID": "c9", "Spec": {"Name": former, "Labels": OF_HOME | {"swarmhub.user": user}}}
+        labels = OF_HOME | {"swarmhub.user": user, "swarmhub.node": "n1" if driver == "local" else ""}
+        found = {"ID": "c9", "Spec": {"Name": former, "Labels": labels}}
         return web.json_response([found]) if is_former else await configs(request)
 
     sources = []
-    for answer in (recorded, configs):
-        engine = swarm({"GET /configs": answer})
-        made = started(engine, spawned(engine, user))
+    for engine in (swarm({"GET /configs": answer}) for answer in (recorded, configs)):
+        made = started(engine, spawned(engine, user, home={"driver": driver}))
         sources.append(made["TaskTemplate"]["ContainerSpec"]["Mounts"][0]["Source"])
     assert sources == [former, mounts.short(f"jupyterhub-home-{of_docker(user)}")]
-    assert sources[0] != sources[1]
