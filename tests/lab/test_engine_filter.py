@@ -3,6 +3,7 @@
 What else whoever breaks into the hub might ask for is tried in attacks/test_broken_hub.py. Six starts of a server.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -20,13 +21,16 @@ def filtered(settled: Lab) -> Iterator[Lab]:
 @pytest.mark.parametrize("profile", ["Small", "Extra tools"])
 @pytest.mark.quick
 def test_servers_start_stop_and_keep_their_files(filtered: Lab, profile: str) -> None:
-    """Of every image, on the node that has the home."""
+    """Of every image, on the node that has the home; the node that an administrator wishes for is kept for no later start."""
+    wish: dict[str, str] = {}
     for content in ("one", "two"):
-        filtered.start_server("ada", profile=profile)
+        filtered.start_server("ada", profile=profile, **wish)
         filtered.in_server("ada", f"echo {content} >> kept")
-        kept = filtered.in_server("ada", "cat kept")
+        kept, wish = filtered.in_server("ada", "cat kept"), {"on": filtered.node_of("ada")}
         filtered.stop_server("ada")
     assert kept.split()[-2:] == ["one", "two"]
+    ada = json.loads(filtered.hub_api("GET", "users/ada?include_stopped_servers=1"))
+    assert ada["servers"][""]["user_options"] == {"profile": profile}
 
 
 def test_a_user_may_be_called_like_a_service_beside_the_hub(filtered: Lab) -> None:
