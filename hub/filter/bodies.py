@@ -274,7 +274,7 @@ def _placed(policy: Policy, value: Any) -> Iterator[str]:
     count = len(policy.constraints)
     allowed = {*_held(policy)}
     for one in sent[: len(sent) - count]:
-        if _fits(".*", one) and (one in allowed or _fits(f"node\\.id[!=]={ID}", one)):
+        if isinstance(one, str) and (one in allowed or _fits(f"node\\.id[!=]={ID}", one)):
             yield one
 
 

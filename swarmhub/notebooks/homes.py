@@ -171,7 +171,7 @@ def recording(
 
 
 def naming(known: Iterable[HomeRecord], found: Iterable[HomeVolume], hub: str, manager: str) -> list[Change]:
-    """Return what records the homes whose names were `cut`, on no node: the hub would else give longer ones."""
+    """Return what records the homes whose names were `cut`, on no node: the hub would give longer ones."""
     recorded = {one.name for one in known}
     there = {one.name: one for one in found if one.name not in recorded}
     whose = names(one.user for one in there.values())

@@ -1,4 +1,4 @@
-"""What whoever has broken into the hub tries besides: bodies, calls, queries, configs, and bytes that are no request."""
+"""What whoever has broken into the hub tries otherwise: bodies, calls, queries, configs, and bytes that are no request."""
 
 import base64
 

@@ -7,6 +7,8 @@ from tests.lab.support import FILTER, HUB, PROXY
 
 # Another hub whose name begins alike, with a server, a home's record and a secret; and a service of nobody's.
 OTHER, FOREIGN, DATABASE = f"{HUB}-two", f"{HUB}-two-eve", "attacked-database"
+# "ID-OF-" and one of these is the network's id when it is sent.
+NETWORKS = (f"{HUB}-proxy", "jupyter", "ingress", "docker_gwbridge", "host")
 RECORD, SECRET = f"{HUB}-home-eve", "attacked-secret"
 
 Tries = dict[str, dict[str, Any]]
@@ -77,6 +79,7 @@ FOREIGN_VALUES: list[tuple[list[Any], list[Any]]] = [
             [{"Target": "jupyter", "DriverOpts": {"com.docker.network.endpoint.sysctls": "net.ipv4.ip_forward=1"}}],
             [{"target": "host", "Target": "jupyter"}],
             [{"Target": "jupyter "}],
+            *([{"Target": f"ID-OF-{name}"}] for name in NETWORKS),
         ],
     ),
     ([*TASK, "RestartPolicy", "Condition"], ["any", "on-failure", "None"]),

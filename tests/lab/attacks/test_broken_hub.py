@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.attacks.asked_calls import BODIES, CALLS, CONFIGS, QUERIES, WIRE, V
-from tests.lab.attacks.asked_services import DATABASE, FOREIGN, OTHER, RECORD, SECRET, TWICE, WITH, WITHOUT, Tries
+from tests.lab.attacks.asked_services import DATABASE, FOREIGN, NETWORKS, OTHER, RECORD, SECRET, TWICE, WITH, WITHOUT, Tries
 from tests.lab.support import FILTER, HUB, PROXY, Lab
 
 pytestmark = pytest.mark.quick
@@ -79,7 +79,11 @@ def answers(furnished_swarm: Lab) -> Answers:
     """Send all requests from the hub's container; the cluster is afterwards as it was before."""
     before = cluster(furnished_swarm)
     tries = REFUSED | {f"allowed: {name}": one | {"is_allowed": True} for name, one in ALLOWED.items()}
-    packed = base64.b64encode(zlib.compress(json.dumps(tries).encode())).decode()  # an argument has 128 KiB
+    asked = json.dumps(tries)
+    ids = furnished_swarm.docker("network", "inspect", *NETWORKS, "--format", "{{.ID}}").split()
+    for name, id_ in zip(NETWORKS, ids, strict=True):
+        asked = asked.replace(f"ID-OF-{name}", id_)
+    packed = base64.b64encode(zlib.compress(asked.encode())).decode()  # an argument has 128 KiB
     found: Answers = json.loads(furnished_swarm.execute(HUB, "python3", "-c", PROGRAM, packed))
     found["the cluster"] = (before, cluster(furnished_swarm))
     return found

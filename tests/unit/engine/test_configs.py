@@ -107,7 +107,7 @@ def test_a_file_is_named_by_its_content(host: FakeHost) -> None:
 def test_a_file_of_an_earlier_release_keeps_its_config(
     found: str | None, is_kept: bool, is_known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its name ends in fewer digits of its content's hash; nothing is replaced for that, be its content known or not."""
+    """Its name ends in fewer digits of its content's hash; nothing is replaced for that, known or not what is in it."""
     with monkeypatch.context() as earlier:
         earlier.setattr(configs, "DIGITS", configs.FORMER_DIGITS)
         before = service(found) if found else None
