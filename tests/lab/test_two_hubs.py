@@ -45,7 +45,7 @@ class Both:
     fingerprint: dict[str, str]
 
 
-def make(folder: Path, name: str = NAMED) -> Path:
+def make(folder: Path, named: str = NAMED) -> Path:
     """Write the second hub's hosts.toml, its certificate and its secrets into a folder."""
     authority = Authority.make("Second hub's CA")
     chain, key = authority.issue(DOMAIN, start=datetime.now(UTC) - timedelta(hours=1))
@@ -55,7 +55,11 @@ def make(folder: Path, name: str = NAMED) -> Path:
     callback = f"OAUTH_CALLBACK_URL=https://{DOMAIN}:{PORT}/hub/oauth_callback"
     (folder / "oauth.env").write_text(re.sub("^OAUTH_CALLBACK_URL=.*", callback, secrets, flags=re.MULTILINE))
     own = "".join(f'{name} = "{folder}/{name}.pem"\n' for name in ("certificate", "key", "ca"))
-    replaced = ((OF_CERTBOT, own), (FIRST_HUB, SECOND_HUB.replace(NAMED, name)), ('"state/oauth.env"', f'"{folder}/oauth.env"'))
+    replaced = (
+        (OF_CERTBOT, own),
+        (FIRST_HUB, SECOND_HUB.replace(NAMED, named)),
+        ('"state/oauth.env"', f'"{folder}/oauth.env"'),
+    )
     return variant(folder, *replaced)
 
 
@@ -122,8 +126,7 @@ def test_each_shows_only_its_own(both: Both) -> None:
 
 def test_a_hub_whose_servers_could_be_called_like_the_others_is_refused(both: Both, tmp_path: Path) -> None:
     """Before anything is changed, in one line: user `two` of the first hub would have its name."""
-    name = f'service = "{HUB}-two"'
-    hosts = make(tmp_path, name)
+    hosts = make(tmp_path, f'service = "{HUB}-two"')
     before = listing(both.lab)
     done = both.lab.fab("deploy", "--yes", hosts=hosts)
     told = f"servers of the hubs {HUB}-two and {HUB} could have the same names. Give this hub another name"
