@@ -18,6 +18,7 @@ from swarmhub.wait import until
 STEP = "swarm-init"
 LISTEN = "0.0.0.0:2377"
 SECONDS = 60
+SUBNET_SIZE = 24  # Docker's own
 UNAVAILABLE = 503
 
 Members = Mapping[str, Member | StepError]
@@ -83,9 +84,10 @@ def require_reached(members: Members) -> None:
 
 def plan_init(settings: Settings, manager: str) -> Plan:
     """Return what makes the swarm."""
-    advertise = settings.hosts.advertise or ""
-    command = "docker swarm init" + (f" --advertise-addr {advertise}" if advertise else "")
-    return Plan(STEP, "", (Change("initialise", "a swarm", manager, _Initialiser(advertise), command=command),))
+    advertise, pool = settings.hosts.advertise or "", settings.network.pool or ""
+    options = {"--advertise-addr": advertise, "--default-addr-pool": pool}
+    command = " ".join(["docker swarm init", *(f"{name} {value}" for name, value in options.items() if value)])
+    return Plan(STEP, "", (Change("initialise", "a swarm", manager, _Initialiser(advertise, pool), command=command),))
 
 
 def plan_joins(settings: Settings, members: Members, swarm: Swarm, ticket: Ticket) -> Plan:
@@ -167,10 +169,12 @@ def _elsewhere(host: str, member: Member) -> StepError:
 @dataclass(frozen=True)
 class _Initialiser:
     advertise: str
+    pool: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        pool = {"DefaultAddrPool": [self.pool], "SubnetSize": SUBNET_SIZE} if self.pool else {}
         with _choosing_an_address(host):
-            host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": self.advertise})
+            host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": self.advertise, **pool})
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
 from swarmhub.run.run import Run
+from swarmhub.services import addresses, network, proxy, volume
 from swarmhub.services import hub as hub_service
-from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import Parts
 
 
@@ -49,10 +49,18 @@ def network_plan(run: Run, *, recreate: bool = False) -> Plan:
         cause = f"the network {run.settings.network.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: network.name")
     plan = network.plan(network.desired(run.settings), run.look.network(), run.manager, recreate=recreate)
+    # To change that later stops everybody.
+    told = (replace(one, gist=f"{one.gist}, {_room(run)}") if one.gist else one for one in plan.changes)
+    plan = replace(plan, changes=tuple(told))
     if not run.settings.proxy.separate:
         return plan
     inner = network.plan(network.of_proxy(run.settings), run.look.proxy_network(), run.manager, recreate=recreate)
     return replace(plan, summary=f"{plan.summary}; {inner.summary}", changes=(*plan.changes, *inner.changes))
+
+
+def _room(run: Run) -> str:
+    use = addresses.Use(run.settings.network.subnet or addresses.DOCKERS_CHOICE, 0, 0)
+    return f"room for {addresses.room(use, len(run.settings.hosts.all), run.settings)} servers"
 
 
 def volume_plan(run: Run) -> Plan:

@@ -16,7 +16,7 @@ from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.doctor.hub import age, certificate, notebook, others
 from swarmhub.doctor.hub import firewall as firewall_there
-from swarmhub.doctor.network import addresses, dns, peers, published
+from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
@@ -169,14 +169,12 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
             return []  # said among the secrets
         return [local.deployed(frozenset(wanted.values()), frozenset(there.secrets), manager)]
 
-    def names() -> list[Finding]:
-        listed = head.engine.get("/services", filters={"label": [LABEL]})
-        is_there = any(one["Spec"]["Name"] == settings.hub.service for one in listed)
-        return others.judge(settings.hub.service, hub_service.too_near(listed, settings.hub.service), manager, is_there)
+    def overlaps() -> list[Finding]:
+        return overlap.judge(overlap.observe(head, settings), cluster.seen, settings, manager)
 
     rules = partial(_firewall, cluster, nodes)
-    lanes = (("addresses", room), ("secrets", secrets), (others.CHECK, names), (firewall_there.CHECK, rules))
-    return _one_by_one(cluster, *lanes)
+    of_network = (("addresses", room), ("addresses", overlaps))
+    return _one_by_one(cluster, *of_network, ("secrets", secrets), (others.CHECK, names), (firewall_there.CHECK, rules))
 
 
 def _firewall(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""One shell script a host, in one round trip: the clock, free disk, the kernel, addresses and MTUs."""
+"""One shell script a host, in one round trip: the clock, free disk, the kernel, addresses, routes and MTUs."""
 
 import re
 import time
@@ -32,6 +32,8 @@ feature ESP esp4 CONFIG_INET_ESP ""
 ip -o addr 2>/dev/null | while read -r _ device family address _; do
   case $family in inet|inet6) echo "address ${device%%@*} ${address%%/*} $(cat "/sys/class/net/${device%%@*}/mtu")";; esac
 done
+ip -o route 2>/dev/null | sed -n 's/^\([0-9][^ ]*\) .*\bdev \([^ ]*\).*/route \1 \2/p'
+sed -n 's/^nameserver  *\([^ ]*\).*/nameserver \1/p' /etc/resolv.conf 2>/dev/null
 for folder in /bin /usr /lib /lib64; do [ ! -e "$folder" ] || echo "folder $folder"; done
 command -v bash >/dev/null && echo "bash yes"
 :
@@ -48,6 +50,14 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A network that a host reaches, and by which device."""
+
+    subnet: str
+    device: str
+
+
+@dataclass(frozen=True)
 class Probe:
     """What a host says of itself. `offset` is its clock's lead over this machine's, in seconds, right to within `error`."""
 
@@ -60,6 +70,8 @@ class Probe:
     addresses: tuple[Address, ...]
     folders: tuple[str, ...]
     has_bash: bool
+    routes: tuple[Route, ...] = ()
+    name_servers: tuple[str, ...] = ()
 
 
 def observe(host: Host, *folders: str) -> Probe:
@@ -95,4 +107,6 @@ def parse(text: str, now: float, error: float) -> Probe:
         addresses=tuple(Address(device, address, int(mtu)) for device, address, mtu in rows.get("address", [])),
         folders=tuple(row[0] for row in rows.get("folder", [])),
         has_bash="bash" in rows,
+        routes=tuple(Route(*row) for row in rows.get("route", [])),
+        name_servers=tuple(row[0] for row in rows.get("nameserver", [])),
     )

@@ -39,14 +39,13 @@ def desired(settings: Settings) -> dict[str, Any]:
     options = dict(settings.network.options)
     if settings.network.encrypted:
         options["encrypted"] = ""
-    subnet = settings.network.subnet
     return {
         "Name": settings.network.name,
         "Driver": "overlay",
         "Scope": "swarm",
         "Attachable": settings.network.attachable,
         "Options": options,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}] if subnet else []},
+        "IPAM": _ipam(settings.network.subnet),
     }
 
 
@@ -55,13 +54,21 @@ def of_proxy(settings: Settings) -> dict[str, Any]:
     of_notebooks = desired(settings)
     options = {name: value for name, value in of_notebooks["Options"].items() if name == "encrypted"}
     name = f"{settings.network.name}-proxy"
-    return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": {"Driver": "default", "Config": []}}
+    return {**of_notebooks, "Name": name, "Attachable": False, "Options": options, "IPAM": _ipam(settings.network.proxy_subnet)}
+
+
+def _ipam(subnet: str | None) -> dict[str, Any]:
+    return {"Driver": "default", "Config": [{"Subnet": subnet}] if subnet else []}
+
+
+def all_desired(settings: Settings) -> tuple[dict[str, Any], ...]:
+    """Return the bodies of the requests that make the networks, that of the notebooks first."""
+    return (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
 
 
 def names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the networks, that of the notebooks first."""
-    wanted = (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
-    return tuple(one["Name"] for one in wanted)
+    return tuple(one["Name"] for one in all_desired(settings))
 
 
 def listed(manager: Host, names: Sequence[str]) -> tuple[Json, ...]:

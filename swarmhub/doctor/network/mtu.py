@@ -1,4 +1,7 @@
-"""The MTU between the nodes: Docker's overlays count on 1500 bytes below them and lose larger packets in silence."""
+"""The MTU between the nodes: Docker's overlays count on 1500 bytes below them and lose larger packets in silence.
+
+So does the bridge by which servers reach all that is not on the overlay.
+"""
 
 from collections.abc import Mapping
 
@@ -9,6 +12,7 @@ from swarmhub.settings import Settings
 CHECK = "mtu"
 OPTION = "com.docker.network.driver.mtu"
 ASSUMED = 1500
+BRIDGE = "docker_gwbridge"
 
 
 def judge(seen: Mapping[str, HostAnswers], settings: Settings) -> list[Finding]:
@@ -17,7 +21,9 @@ def judge(seen: Mapping[str, HostAnswers], settings: Settings) -> list[Finding]:
     in_swarm = {host: one for host, one in seen.items() if one.probe and one.address}
     mtus = {host: _device(one) for host, one in in_swarm.items()}
     smallest = min((mtu for _, mtu in filter(None, mtus.values())), default=assumed)
-    return [_of(host, in_swarm[host].address, device, assumed, smallest) for host, device in mtus.items()]
+    found = [_of(host, in_swarm[host].address, device, assumed, smallest) for host, device in mtus.items()]
+    smaller = {host: device for host, device in mtus.items() if device and _is_too_large(in_swarm[host], device)}
+    return [*found, *(_bridge(host, device) for host, device in smaller.items())]
 
 
 def _device(one: HostAnswers) -> tuple[str, int] | None:
@@ -36,3 +42,15 @@ def _of(host: str, address: str, device: tuple[str, int] | None, assumed: int, s
             CHECK, host, f"{name} takes {mtu} bytes, the overlay counts on {assumed}: large packets get lost", remedy
         )
     return ok(CHECK, host, f"{name} takes {mtu} bytes, the overlay counts on {assumed}")
+
+
+def _is_too_large(one: HostAnswers, device: tuple[str, int]) -> bool:
+    addresses = one.probe.addresses if one.probe else ()
+    return any(item.device == BRIDGE and item.mtu > device[1] for item in addresses)
+
+
+def _bridge(host: str, device: tuple[str, int]) -> Finding:
+    name, mtu = device
+    remedy = f"There, while no server runs on it: docker network rm {BRIDGE}; docker network create -o {OPTION}={mtu} {BRIDGE}"
+    text = f"{name} takes {mtu} bytes, {BRIDGE} more: servers lose large packets to all that is outside the overlay"
+    return failure(CHECK, host, text, f"{remedy} (its other options: docs/network.md)")

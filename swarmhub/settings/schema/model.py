@@ -74,7 +74,17 @@ class Network(Table):
     name: Name = Field("jupyter", description="The network's name. Default, where `hub.service` is set: the same.")
     attachable: StrictBool = Field(False, description="Let plain containers join too.")
     encrypted: StrictBool = Field(False, description="Encrypt the traffic between nodes (IPsec; the kernels need ESP).")
-    subnet: Subnet | None = Field(None, description="The addresses to use. Default: Docker chooses.")
+    subnet: Subnet | None = Field(
+        None, description="Its addresses: a /24 has room for some 250 servers. Default: Docker chooses a /24."
+    )
+    proxy_subnet: Subnet | None = Field(
+        None, description="Addresses of the network that only hub and proxy are on: a /28 does. Default: Docker chooses."
+    )
+    pool: Subnet | None = Field(
+        None,
+        description="What Docker chooses from, told to a swarm that `fab swarm-init` makes, such as `172.28.0.0/16`. "
+        "Default: `10.0.0.0/8`.",
+    )
     options: dict[Name, Option] = Field({}, description="More driver options.")
     endpoint_mode: EndpointMode = Field(
         "dnsrr", description="How names resolve: `dnsrr`, one address a server; `vip`, two, and IPVS in every kernel."

@@ -91,6 +91,16 @@ def test_a_swarm_is_made_with_the_address_that_docker_or_the_settings_choose(
     assert (change.host, change.command) == (MANAGER, command)
 
 
+def test_a_swarm_takes_its_networks_from_the_addresses_that_the_settings_give(progress: FakeProgress) -> None:
+    """All of its networks, the one of published ports too: Docker's own choice may be the company's."""
+    (change,) = swarm.plan_init(settings(network={"pool": "172.28.0.0/16"}), MANAGER).changes
+    host = FakeHost()
+    change.apply(host, progress)
+    sent = host.engine.sent("POST /swarm/init").body
+    assert (sent["DefaultAddrPool"], sent["SubnetSize"]) == (["172.28.0.0/16"], 24)
+    assert change.command == "docker swarm init --default-addr-pool 172.28.0.0/16"
+
+
 def test_an_engine_that_cannot_choose_an_address_names_the_setting(progress: FakeProgress) -> None:
     """Two interfaces: the engine refuses, and the line says which setting decides."""
     said = (

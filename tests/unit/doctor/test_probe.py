@@ -28,6 +28,8 @@ def test_everything_is_read_from_one_answer() -> None:
     assert found.kernel == {"IPVS": "yes", "ESP": "no"}
     assert [(one.device, one.address, one.mtu) for one in found.addresses][1] == ("eth0", "10.0.0.11", 1500)
     assert (found.folders, found.has_bash) == (("/bin", "/usr"), True)
+    routed = probe.parse(f"{TEXT}route 10.0.0.0/24 eth0\nnameserver 10.0.0.2\n", 1000, 0)
+    assert (routed.routes, routed.name_servers) == ((probe.Route("10.0.0.0/24", "eth0"),), ("10.0.0.2",))
     # Busybox' date prints an N for the nanoseconds.
     assert probe.parse(TEXT.replace("1000.500", "1000.N"), 1000, 0).offset == 0
 

@@ -1,5 +1,7 @@
 """The MTU below the overlay."""
 
+import pytest
+
 from swarmhub.doctor.network import mtu
 from swarmhub.doctor.probe import Address
 from tests.unit.doctor.answers import info, probe, seen
@@ -32,3 +34,11 @@ def test_address_that_no_device_carries_warns() -> None:
     """The swarm knows the node by an address that is not its own: NAT."""
     (found,) = mtu.judge({MANAGER: seen(info=info(address="203.0.113.5"))}, settings())
     assert (found.level, "203.0.113.5" in found.text) == ("warning", True)
+
+
+@pytest.mark.parametrize(("bridge", "levels"), [(1500, ["failure", "failure"]), (1400, ["failure"])])
+def test_the_way_out_of_servers_may_be_no_larger(bridge: int, levels: list[str]) -> None:
+    """Docker's bridge does not follow the device below it: downloads in a notebook hang."""
+    addresses = (*carrying(1400), Address("docker_gwbridge", "172.18.0.1", bridge))
+    found = mtu.judge({MANAGER: seen(probe=probe(addresses=addresses))}, settings())
+    assert [one.level for one in found] == levels
