@@ -51,6 +51,6 @@ def _is_too_large(one: HostAnswers, device: tuple[str, int]) -> bool:
 
 def _bridge(host: str, device: tuple[str, int]) -> Finding:
     name, mtu = device
-    remedy = f"There, while no server runs on it: docker network rm {BRIDGE}; docker network create -o {OPTION}={mtu} {BRIDGE}"
+    remedy = f"Make {BRIDGE} again there, with {OPTION}={mtu} (docs/network.md, Large packets get lost)"
     text = f"{name} takes {mtu} bytes, {BRIDGE} more: servers lose large packets to all that is outside the overlay"
-    return failure(CHECK, host, text, f"{remedy} (its other options: docs/network.md)")
+    return failure(CHECK, host, text, remedy)
