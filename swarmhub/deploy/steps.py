@@ -20,7 +20,7 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
 from swarmhub.run.run import Run
-from swarmhub.services import addresses, network, proxy, volume
+from swarmhub.services import network, proxy, volume
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
 
@@ -59,6 +59,8 @@ def network_plan(run: Run, *, recreate: bool = False) -> Plan:
 
 
 def _room(run: Run) -> str:
+    from swarmhub.services import addresses  # only a network that is created needs it
+
     use = addresses.Use(run.settings.network.subnet or addresses.DOCKERS_CHOICE, 0, 0)
     return f"room for {addresses.room(use, len(run.settings.hosts.all), run.settings)} servers"
 

@@ -80,7 +80,7 @@ def test_text_that_people_edit_is_returned_as_it_is(tmp_path: Path, text: str) -
         ("[certs]\nmail = 'x'", "is no setting; did you mean 'email'?"),
         ("[ssh]\nqqq = 1", "is no setting; known here: config, sudo"),
         ("[volumes]\nname = 'x'", "is no setting; did you mean 'volume'?"),
-        ("[network.ipam]\nx = 1", "is no setting; known here: name, attachable, encrypted, subnet, options, endpoint_mode"),
+        ("[network.ipam]\nx = 1", "is no setting; known here: name, attachable, encrypted, subnet, proxy_subnet, pool, options, endpoint_mode"),
         ("top = 1", f"is no setting; known here: {', '.join(Settings.model_fields)}"),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_table_with_keys_of_ones_own_says_what_they_are(table: str) -> None:
         "| `sudo` | true or false | `false` |",
         '| `publish` | `"ingress"` or `"host"` | `"host"` |',
         "| `options` | table |  | Its driver's options. |",
-        "| `subnet` | string |  | The addresses to use. Default: Docker chooses. |",
+        "| `subnet` | string |  | Its addresses: a /24 has room for some 250 servers. Default: Docker chooses a /24. |",
     ],
 )
 def test_a_row_says_kind_default_and_meaning(row: str) -> None:

@@ -75,7 +75,7 @@ def test_what_a_first_deploy_creates_is_a_line_each(type_: Type, capsys: pytest.
     said = capsys.readouterr().out.splitlines()
     assert len(said) <= 30
     for line in (
-        f"network    create network jupyter on {MANAGER}: overlay",
+        f"network    create network jupyter on {MANAGER}: overlay, room for 250 servers",
         f"volume     create volume jupyterhub-data on {MANAGER}: local",
         f"images     pull {NOTEBOOK} on {WORKER1}: aaaaaaaaaaaa",
     ):
