@@ -20,8 +20,8 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
 from swarmhub.run.run import Run
-from swarmhub.services import network, proxy, volume
 from swarmhub.services import hub as hub_service
+from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import Parts
 
 

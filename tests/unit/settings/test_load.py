@@ -8,6 +8,7 @@ import pytest
 from swarmhub import settings as settings_file
 from swarmhub.errors import SettingsError
 from swarmhub.settings import Settings, load, read_text
+from swarmhub.settings.schema.model import Network
 from tests.unit.settings.written import edited, good, in_hub, problems
 from tests.unit.support.cluster import HOSTS_TOML
 
@@ -80,7 +81,7 @@ def test_text_that_people_edit_is_returned_as_it_is(tmp_path: Path, text: str) -
         ("[certs]\nmail = 'x'", "is no setting; did you mean 'email'?"),
         ("[ssh]\nqqq = 1", "is no setting; known here: config, sudo"),
         ("[volumes]\nname = 'x'", "is no setting; did you mean 'volume'?"),
-        ("[network.ipam]\nx = 1", "is no setting; known here: name, attachable, encrypted, subnet, proxy_subnet, pool, options, endpoint_mode"),
+        ("[network.ipam]\nx = 1", f"is no setting; known here: {', '.join(Network.model_fields)}"),
         ("top = 1", f"is no setting; known here: {', '.join(Settings.model_fields)}"),
     ],
 )
