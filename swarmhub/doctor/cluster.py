@@ -172,6 +172,11 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
     def overlaps() -> list[Finding]:
         return overlap.judge(overlap.observe(head, settings), cluster.seen, settings, manager)
 
+    def names() -> list[Finding]:
+        listed = head.engine.get("/services", filters={"label": [LABEL]})
+        is_there = any(one["Spec"]["Name"] == settings.hub.service for one in listed)
+        return others.judge(settings.hub.service, hub_service.too_near(listed, settings.hub.service), manager, is_there)
+
     rules = partial(_firewall, cluster, nodes)
     of_network = (("addresses", room), ("addresses", overlaps))
     return _one_by_one(cluster, *of_network, ("secrets", secrets), (others.CHECK, names), (firewall_there.CHECK, rules))
