@@ -69,8 +69,8 @@ def _users(folder: Path, userlist: Path, provider: str) -> Listed:
 
 
 def _of_listed(groups: Mapping[str, Iterable[str]], users: Listed) -> dict[str, list[str]]:
-    """Return the groups without whom `fab users-sync` has removed: JupyterHub lets in whoever it puts into a group."""
-    return {name: [user for user in members if user not in users.removed] for name, members in groups.items()}
+    """Return the groups without those who are out: JupyterHub lets in whoever it puts into a group."""
+    return {name: [user for user in members if user not in users.out] for name, members in groups.items()}
 
 
 def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:

@@ -84,7 +84,8 @@ class _GoesByUserlist:
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self._users = listed.load(self.folder, self.provider).current
+        kept = listed.load(self.folder, self.provider)
+        self._users, self._deleted = kept.current, set(kept.deleted)
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
         """Log somebody in, by the userlist as it is now."""
@@ -105,13 +106,17 @@ class _GoesByUserlist:
 
     def add_user(self, user: Any) -> Any:
         """Let somebody in from now on, who is in the database; not whom the provider vouches for: it is asked each time."""
+        if user.name in self._deleted:
+            listed.welcome(self.folder, user.name)
+            self._deleted.discard(user.name)
         if user.name not in listed.by_provider(self.folder):
             return super().add_user(user)  # type: ignore[misc]
         return None
 
     def delete_user(self, user: Any) -> Any:
-        """Keep nothing of somebody who was deleted, and may be added again."""
+        """Keep that somebody was deleted, who may be added again."""
         listed.forget(self.folder, user.name, self.provider)
+        self._deleted.add(user.name)
         self.blocked_users.discard(user.name)
         return super().delete_user(user)  # type: ignore[misc]
 

@@ -4,24 +4,33 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub.shared.userlist import GITHUB, Users, parse, render
 
 FOLDER = "access"
 CURRENT = "userlist"
-# The image's at the hub's last start: another one since then is a newer one.
-IMAGE = "userlist.image"
+# The image's at the hub's last start: a deploy with another one brings a newer one.
+IMAGE = "userlist.deployed"
+# A hub of an earlier release puts its image's list into force, unless it finds the same here.
+IMAGE_BEFORE = "userlist.image"
 # Everybody whom a userlist has let in, and whom nobody has taken out again.
 LET_IN = "userlist.let-in"
 # Who got in by the provider's own rules, such as a membership; all others were added in the console.
 BY_PROVIDER = "by-provider"
+# Whose account was deleted, and who has not been let in again: no older database or configuration brings them back.
+DELETED = "deleted"
+FILES = (CURRENT, LET_IN, BY_PROVIDER, IMAGE, IMAGE_BEFORE, DELETED)
 
 NO_ADMINS = "update users set admin = 0 where name = ?"
 NO_ROLE = """
 delete from user_role_map
 where user_id = (select id from users where name = ?) and role_id = (select id from roles where name = 'admin')
+"""
+OF_USERS = """
+select tables.name, keys."from" from sqlite_master as tables, pragma_foreign_key_list(tables.name) as keys
+where tables.type = 'table' and keys."table" = 'users'
 """
 
 
@@ -36,45 +45,52 @@ class Listed:
     let_in: Users
     by_provider: frozenset[str] = frozenset()
     image: str = ""
+    deleted: frozenset[str] = frozenset()
 
     @property
     def removed(self) -> frozenset[str]:
         """Return whom a userlist has let in, and the one in force does not."""
         return self.let_in.allowed - self.current.allowed
 
+    @property
+    def out(self) -> frozenset[str]:
+        """Return who may not be there any more: whom the userlist removes, and whose account was deleted."""
+        return (self.let_in.allowed | self.deleted) - self.current.allowed
+
 
 def read(files: Mapping[str, str], provider: str = GITHUB) -> Listed:
     """Read the files of the folder, by name; what is not there is empty."""
     current, let_in = (parse(files.get(name, ""), provider)[0] for name in (CURRENT, LET_IN))
-    return Listed(current, let_in, frozenset(files.get(BY_PROVIDER, "").splitlines()), files.get(IMAGE, ""))
+    by_provider, deleted = (frozenset(files.get(name, "").splitlines()) for name in (BY_PROVIDER, DELETED))
+    return Listed(current, let_in, by_provider, files.get(IMAGE) or files.get(IMAGE_BEFORE, ""), deleted)
 
 
 def load(folder: Path, provider: str = GITHUB) -> Listed:
     """Read the folder."""
-    files = (folder / name for name in (CURRENT, LET_IN, BY_PROVIDER, IMAGE))
+    files = (folder / name for name in FILES)
     return read({file.name: file.read_text() for file in files if file.exists()}, provider)
 
 
-def adopt(folder: Path, image: str, database: Path, provider: str = GITHUB) -> None:
-    """Put the image's userlist into force, if it is another than at the last start.
+def enforce(folder: Path, image: str, database: Path, provider: str = GITHUB) -> None:
+    """Shut out, before the hub answers anybody, who is out by the userlist in force; the image's is, where there is none yet.
 
-    JupyterHub only ever gives the admin bit: who had it by the list before has it taken here.
+    A deploy sends its list before the hub starts. So the list of an image that starts without one, as after a rollback,
+    is an older one. What JupyterHub has in its database may be older, too: it never takes anything away by itself.
     """
-    kept, (users, _) = load(folder, provider), parse(image, provider)
-    if kept.image == image:
-        return
     folder.mkdir(mode=0o770, exist_ok=True)
-    before = kept.let_in
-    _write(folder / LET_IN, render(Users(before.allowed | users.allowed, users.admins)))
-    _write(folder / CURRENT, image)
-    _take_admin(database, before.admins - users.admins)
+    kept = load(folder, provider)
+    if not kept.current.allowed:
+        _write(folder / CURRENT, image)
+        kept = replace(kept, current=parse(image, provider)[0])
+    _withdraw(database, kept.let_in.admins - kept.current.admins, kept.out)
+    _write(folder / DELETED, _lines(kept.out))
+    _write(folder / LET_IN, render(kept.current))
     _write(folder / IMAGE, image)
 
 
 def by_provider(folder: Path) -> frozenset[str]:
     """Return who got in by the provider's rules: a hub that starts asks for each user, and to read the lists takes long."""
-    file = folder / BY_PROVIDER
-    return frozenset(file.read_text().splitlines()) if file.exists() else frozenset()
+    return _names(folder / BY_PROVIDER)
 
 
 def remember(folder: Path, name: str) -> None:
@@ -84,9 +100,15 @@ def remember(folder: Path, name: str) -> None:
         _write(folder / BY_PROVIDER, _lines(known | {name}))
 
 
+def welcome(folder: Path, name: str) -> None:
+    """Keep that somebody has an account again, whose account was deleted."""
+    _write(folder / DELETED, _lines(_names(folder / DELETED) - {name}))
+
+
 def forget(folder: Path, name: str, provider: str = GITHUB) -> None:
-    """Keep nothing of somebody who was deleted, but for what the userlist in force says."""
+    """Keep that somebody's account was deleted, and nothing else of them, but for what the userlist in force says."""
     known = load(folder, provider)
+    _write(folder / DELETED, _lines(known.deleted | {name}))
     if name in known.by_provider:
         _write(folder / BY_PROVIDER, _lines(known.by_provider - {name}))
     if name in known.removed:
@@ -94,11 +116,24 @@ def forget(folder: Path, name: str, provider: str = GITHUB) -> None:
         _write(folder / LET_IN, render(left))
 
 
-def _take_admin(database: Path, names: Iterable[str]) -> None:
-    if names and database.exists() and database.stat().st_size:
-        with closing(sqlite3.connect(database)) as db, db:
-            for statement in (NO_ADMINS, NO_ROLE):
-                db.executemany(statement, [(name,) for name in names])
+def _names(file: Path) -> frozenset[str]:
+    return frozenset(file.read_text().splitlines()) if file.exists() else frozenset()
+
+
+def _withdraw(database: Path, admins: Iterable[str], accounts: Iterable[str]) -> None:
+    """Take the admin's rights from some, and the accounts of others, with all tokens and sessions."""
+    if not database.exists() or not database.stat().st_size:
+        return
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("pragma foreign_keys = on")
+        known = {name for (name,) in db.execute("select name from users")}
+        for statement in (NO_ADMINS, NO_ROLE):
+            db.executemany(statement, [(name,) for name in known.intersection(admins)])
+        names = [(name,) for name in known.intersection(accounts)]
+        for table, column in db.execute(OF_USERS).fetchall():
+            of_one = f"delete from {table} where {column} = (select id from users where name = ?)"  # noqa: S608 - the schema's own
+            db.executemany(of_one, names)
+        db.executemany("delete from users where name = ?", names)
 
 
 def _lines(names: Iterable[str]) -> str:

@@ -26,6 +26,8 @@ REMEDIES = {
 # What an action is called in a message.
 WORDS = {"try": "use", "people": "read"}
 IN_CONTAINER = "swarmhub-database.py"
+# Python finds it from there under the name that it has here.
+SENT = {IN_CONTAINER: SCRIPT, "swarmhub/inside/rights.py": SCRIPTS / "rights.py"}
 # An action, the database and a copy.
 WITH_COPY = 3
 
@@ -96,8 +98,13 @@ def opening(database: Database, wanted: Json, found: Json | None, manager: str) 
     return [Change("open", f"{database.volume} to the hub's user", manager, act)]
 
 
+def holding(database: Database, manager: str) -> Change:
+    """Return what lets no older image put its own userlist into force."""
+    return Change("keep", "the userlist in force", manager, _Action(database, "hold", (FILE,)))
+
+
 def restore(database: Database, name: str, manager: str) -> Change:
-    """Return what puts a copy back; no hub may run meanwhile."""
+    """Return what puts a copy back, without what has been taken from people since; no hub may run meanwhile."""
     act = _Action(database, "restore", (FILE, f"{COPIES}/{name}"))
     what = f"the hub's database from {database.backups}: {name}"
     return Change("restore", what, manager, act, cost=Cost.HUB_RESTART)
@@ -128,7 +135,7 @@ class _Action:
 def _do(manager: Host, database: Database, *words: str) -> Json:
     if len(words) == WITH_COPY:
         _have_volume(manager, database)
-    done = containers.once(manager, _body(database, *words), files={IN_CONTAINER: SCRIPT.read_bytes()})
+    done = containers.once(manager, _body(database, *words), files={name: file.read_bytes() for name, file in SENT.items()})
     if done.code:
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
         raise StepError(manager.name, f"cannot {WORDS.get(words[0], words[0])} the hub's database: {done.last}", remedy)

@@ -97,6 +97,7 @@ def plan(
         changes += engine_filter.before(of_filter, found.filter, manager)
         changes.append(database.copy(kept, new.copy, manager))
         changes += database.opening(kept, wanted, found.service, manager)
+        changes.append(database.holding(kept, manager))
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
         changes.append(replicated.update(wanted, found.service, manager, differs, again=with_database))
         changes.append(releases.record(new, manager))

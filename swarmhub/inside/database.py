@@ -1,6 +1,7 @@
 """Copy the hub's SQLite database, put a copy back, try an upgrade, open it to the hub's user, or say how it is; in JSON.
 
-A file copy of a database in use is torn more often than not; SQLite's own backup never is.
+A file copy of a database in use is torn more often than not; SQLite's own backup never is. A copy that is put back brings back
+no rights that have been taken away since.
 """
 
 import errno
@@ -12,9 +13,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from swarmhub.inside import rights
 
 BUSY_SECONDS = 30
 DAMAGED = "damaged"
@@ -24,13 +28,18 @@ BEFORE = "backups"
 GROUP = 0
 # The user who has the copies.
 ROOT = 0
+# Where the hub keeps who is in (hub/shared/listed.py); an image of an earlier release takes its own list for a newer one,
+# unless it finds it here as that of its last start.
+ACCESS = "access"
+IMAGE_BEFORE = "userlist.image"
+IMAGES_LIST = Path("/srv/jupyterhub/userlist")
 # A copy is for nobody but root; it holds tokens' hashes, as the database does.
 ROOTS, HUBS = 0o600, 0o660
 FOLDER = 0o700
 
 
 def main(action: str, database: str, copy: str = "") -> None:
-    """Do one of: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder."""
+    """Do one of: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder, `hold` the userlist."""
     here = Path(database)
     if here.is_symlink() or (here.exists() and not here.is_file()):
         sys.exit(f"{here} is no plain file: look at what the hub has done there")
@@ -42,6 +51,8 @@ def main(action: str, database: str, copy: str = "") -> None:
         _try(here)
     if action == "open":
         _open(here.parent)
+    if action == "hold":
+        _hold(here.parent / ACCESS)
     print(json.dumps(_people(here) if action == "people" else _look(here)))
 
 
@@ -52,7 +63,7 @@ def _of_copy(action: str, database: Path, copy: Path) -> None:
         _keep(database, copy)
     if action == "restore":
         _require_roots(copy, ROOTS)
-        _backup(copy, database, HUBS)
+        _backup(copy, database, HUBS, rights.without_taken(database, database.parent / ACCESS))
     if action == "remove":
         copy.unlink(missing_ok=True)
 
@@ -100,8 +111,8 @@ def _keep(database: Path, copy: Path) -> None:
         copy.chmod(ROOTS)
 
 
-def _backup(source: Path, target: Path, mode: int) -> None:
-    """Write `target` again, whole or not at all."""
+def _backup(source: Path, target: Path, mode: int, change: Callable[[sqlite3.Connection], object] = bool) -> None:
+    """Write `target` again, with a change, whole or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     with closing(_opened(source)) as old:
@@ -109,10 +120,24 @@ def _backup(source: Path, target: Path, mode: int) -> None:
         part.chmod(mode)
         with closing(sqlite3.connect(part)) as new:
             old.backup(new)
+            change(new)
+            new.commit()
     # SQLite's own files beside a database belong to the one that is replaced.
     for beside in ("-wal", "-shm", "-journal"):
         target.with_name(target.name + beside).unlink(missing_ok=True)
     part.replace(target)
+
+
+def _hold(access: Path) -> None:
+    """Keep the userlist in force, whatever image starts."""
+    if access.is_symlink() or not access.is_dir() or not IMAGES_LIST.exists():
+        return
+    new = access / f"{IMAGE_BEFORE}.new"
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, HUBS), "w") as opened:
+        opened.write(IMAGES_LIST.read_text())
+    new.chmod(HUBS)
+    new.replace(access / IMAGE_BEFORE)
 
 
 def _require_hubs(database: Path) -> None:
@@ -122,7 +147,7 @@ def _require_hubs(database: Path) -> None:
     try:
         with closing(_opened(database)) as opened:
             found = opened.execute("pragma quick_check(1)").fetchone()[0]
-            tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+            tables = rights.tables(opened)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
@@ -204,7 +229,7 @@ def _look(database: Path) -> dict[str, object]:
 
 def _read(database: Path) -> tuple[str, int]:
     with closing(_opened(database)) as opened:
-        tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+        tables = rights.tables(opened)
         schema = opened.execute("select version_num from alembic_version").fetchone() if "alembic_version" in tables else None
         (users,) = opened.execute("select count(*) from users").fetchone() if "users" in tables else (0,)
     return (schema[0] if schema else ""), users

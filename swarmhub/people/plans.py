@@ -35,11 +35,12 @@ def sync(run: Run) -> tuple[Plan, list[str]]:
 def before_service(run: Run) -> Plan:
     """Plan the same for a hub that is about to be replaced, if the image brings it another userlist: it alone stops servers.
 
-    One that does not answer does not stand in the way: the next starts with the list, and shuts out whom it names no more.
+    One that does not answer, or has been removed, is sent nothing: the next finds the list on its volume, and shuts out whom it
+    names no more.
     """
     text, nothing = build.userlist(run.settings), Plan(users.STEP, "the hub starts with the userlist")
-    service = run.look.service().service
-    if service is None or service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == run.look.builds[0].tag:
+    service, image = run.look.service().service, run.look.builds[0].tag
+    if run.look.volume() is None or (service and service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == image):
         return nothing
     try:
         place = _place(run)
@@ -47,7 +48,8 @@ def before_service(run: Run) -> Plan:
         # As the hub itself has it at its start: a list that was sent stays until the image brings a newer one.
         plan = nothing if kept.image == text else _sync(run, place, kept)[0]
     except StepError:
-        return nothing
+        of_volume = users.send_to_volume(run.settings, image, text, run.manager)
+        return replace(nothing, changes=(of_volume,))
     # The next hub adds them itself, thousands at once; this one would be busy for a minute.
     return replace(plan, changes=tuple(change for change in plan.changes if change.verb != "add"))
 

@@ -18,6 +18,7 @@ from swarmhub.host import EngineError, Host, Json
 from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.plan.shown import age, named
+from swarmhub.settings import Settings
 from swarmhub.settings.schema.access import Access
 from swarmhub.status.shell import ContainerLocation
 from swarmhub.wait import until
@@ -87,6 +88,12 @@ def plan(userlist: str, found: HubPeople, access: Access, api: HubApi, place: Co
         record = partial(_send, place.container, {listed.LET_IN: render(wanted)})
         changes.append(Change("record", "that the hub has this userlist", place.host, record))
     return Plan(STEP, summary(wanted), tuple(changes))
+
+
+def send_to_volume(settings: Settings, image: str, userlist: str, manager: str) -> Change:
+    """Return what puts a userlist into force where no hub answers: the next one, of this image, finds it on its volume."""
+    apply = partial(_send_to_volume, settings, image, userlist)
+    return Change("send", f"the userlist to the volume {settings.volume.name}", manager, apply)
 
 
 def summary(wanted: Users) -> str:
@@ -197,6 +204,22 @@ def _send(container: str, files: Mapping[str, str], host: Host, progress: Progre
         done = containers.execute(host, container, "mv", "-f", f"{FOLDER}/{name}.new", f"{FOLDER}/{name}")
         if done.code:
             raise StepError(host.name, f"the userlist cannot be kept: {done.err.strip()}", "Run this again")
+
+
+def _send_to_volume(settings: Settings, image: str, userlist: str, host: Host, progress: Progress) -> None:
+    provider = settings.access.provider
+    body = {"Image": image, "HostConfig": {"Binds": [f"{settings.volume.name}:/data"]}, "Labels": {containers.LABEL: STEP}}
+    with containers.made(host, body) as container:  # it is not started: the engine reads and writes the volume all the same
+        try:
+            kept = read(host, ContainerLocation(host.name, container), provider)
+        except StepError:
+            return  # there has been no hub yet, and the first goes by its image's list
+        if kept.image == userlist:
+            return
+        wanted, before = parse(userlist, provider)[0], kept.let_in
+        both = Users(before.allowed | wanted.allowed, before.admins | wanted.admins)
+        files = {listed.LET_IN: render(both).encode(), listed.CURRENT: userlist.encode()}
+        host.engine.put(f"/containers/{container}/archive", context.archive(files), path=FOLDER)
 
 
 def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: Progress) -> None:

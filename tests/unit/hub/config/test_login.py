@@ -34,7 +34,7 @@ class Provider(Authenticator):  # type: ignore[misc]  # it has no types
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return where the list is kept, which names Ada and Grace."""
-    listed.adopt(tmp_path / "access", LIST, tmp_path / "none.sqlite")
+    listed.enforce(tmp_path / "access", LIST, tmp_path / "none.sqlite")
     return tmp_path / "access"
 
 
@@ -133,7 +133,7 @@ def test_who_is_listed_is_no_member(folder: Path) -> None:
 
 def test_who_was_deleted_can_be_added_again(folder: Path, tmp_path: Path) -> None:
     """Whom a newer image's list has removed, an admin lets in again by deleting and adding."""
-    listed.adopt(folder, "ada admin\n", tmp_path / "none.sqlite")
+    listed.enforce(folder, "ada admin\n", tmp_path / "none.sqlite")
     kind = authenticator(folder)
     kind.add_user(SimpleNamespace(name="grace"))
     assert not enter(kind, "grace")

@@ -57,7 +57,7 @@ def send(folder: Path, text: str) -> None:
 
 def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: Path) -> None:
     """Nobody has been let in before, so nobody is removed."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     both = Users(frozenset({"ada", "grace"}), frozenset({"ada"}))
     assert (listed.load(folder).current, listed.load(folder).let_in) == (both, both)
     assert not listed.load(folder).removed
@@ -66,38 +66,38 @@ def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: P
 @pytest.mark.usefixtures("shared")
 def test_the_lists_are_the_hubs_groups_alone(folder: Path, database: Path) -> None:
     """Another hub may have another user; nobody else has a look at them."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     assert [path.stat().st_mode & 0o777 for path in (folder, folder / listed.CURRENT)] == [0o770, 0o660]
 
 
 def test_a_list_that_was_sent_outlives_a_restart(folder: Path, database: Path) -> None:
     """The image's is the same as at the last start: it is the older one."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     send(folder, "ada admin\nlinus\n")
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     assert listed.load(folder).current.allowed == {"ada", "linus"}
 
 
 def test_another_image_brings_a_newer_list(folder: Path, database: Path) -> None:
     """It takes the place of what was sent; whom that had let in is out."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     send(folder, "ada admin\nlinus\n")
-    listed.adopt(folder, "ada admin\nturing\n", database)
+    listed.enforce(folder, "ada admin\nturing\n", database)
     assert listed.load(folder).current.allowed == {"ada", "turing"}
     assert listed.load(folder).removed == {"linus"}
 
 
 def test_who_is_no_admin_any_more_loses_bit_and_role(folder: Path, database: Path) -> None:
     """Grace was one by the list; JupyterHub by itself would leave it to her."""
-    listed.adopt(folder, "ada admin\ngrace admin\n", database)
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, "ada admin\ngrace admin\n", database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     assert admins(database) == [("ada", 1, 1), ("grace", 0, 0)]
 
 
 def test_who_was_made_an_admin_in_the_console_stays_one(folder: Path, database: Path) -> None:
     """No list has ever said that Grace is one."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
-    listed.adopt(folder, "ada admin\ngrace\nlinus\n", database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, "ada admin\ngrace\nlinus\n", database)
     assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
 
 
@@ -107,29 +107,29 @@ def test_a_list_is_taken_without_a_database(folder: Path, tmp_path: Path, conten
     path = tmp_path / "none.sqlite"
     if content is not None:
         path.write_bytes(content)
-    listed.adopt(folder, "ada admin\ngrace admin\n", path)
-    listed.adopt(folder, ADA_AND_GRACE, path)
+    listed.enforce(folder, "ada admin\ngrace admin\n", path)
+    listed.enforce(folder, ADA_AND_GRACE, path)
     assert (path.read_bytes() if path.exists() else None) == content
 
 
 def test_who_was_deleted_is_not_counted_as_removed(folder: Path, database: Path) -> None:
     """An admin may let them in again, in the console."""
-    listed.adopt(folder, "ada admin\ngrace\n", database)
-    listed.adopt(folder, "ada admin\n", database)
+    listed.enforce(folder, "ada admin\ngrace\n", database)
+    listed.enforce(folder, "ada admin\n", database)
     listed.forget(folder, "grace")
     assert listed.load(folder).removed == set()
 
 
 def test_who_is_listed_stays_so_when_deleted(folder: Path, database: Path) -> None:
     """A later list without them has to remove them."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     listed.forget(folder, "grace")
     assert listed.load(folder).let_in.allowed == {"ada", "grace"}
 
 
 def test_who_got_in_by_the_provider_is_known_until_deleted(folder: Path, database: Path) -> None:
     """Whatever the provider calls them."""
-    listed.adopt(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, database)
     for name in ("linus", "alan turing", "linus"):
         listed.remember(folder, name)
     assert listed.load(folder).by_provider == {"linus", "alan turing"}
@@ -139,5 +139,5 @@ def test_who_got_in_by_the_provider_is_known_until_deleted(folder: Path, databas
 
 def test_other_providers_names_are_read(folder: Path, database: Path) -> None:
     """Mail addresses, for one."""
-    listed.adopt(folder, "ada@example.org admin\n", database, "google")
+    listed.enforce(folder, "ada@example.org admin\n", database, "google")
     assert listed.load(folder, "google").current.admins == {"ada@example.org"}
