@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +39,7 @@ FOLDER = 0o700
 
 
 def main(action: str, database: str, copy: str = "") -> None:
-    """Do one of: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder, `hold` the userlist."""
+    """Do: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder, `hold` its userlist."""
     here = Path(database)
     if here.is_symlink() or (here.exists() and not here.is_file()):
         sys.exit(f"{here} is no plain file: look at what the hub has done there")

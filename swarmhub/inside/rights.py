@@ -15,8 +15,9 @@ RIGHTS = {
     " join roles r on r.id = m.role_id where r.name != 'user'",
     "user_group_map": "select m.rowid, u.name, g.name from user_group_map m join users u on u.id = m.user_id"
     " join groups g on g.id = m.group_id",
-    "shares": "select s.rowid, o.name, p.name, u.name, g.name from shares s join users o on o.id = s.owner_id"
-    " left join spawners p on p.id = s.spawner_id left join users u on u.id = s.user_id left join groups g on g.id = s.group_id",
+    "shares": "select s.rowid, o.name, p.name, u.name, g.name from shares s"
+    " join users o on o.id = s.owner_id left join spawners p on p.id = s.spawner_id"
+    " left join users u on u.id = s.user_id left join groups g on g.id = s.group_id",
     "share_codes": "select c.rowid, o.name, c.hashed from share_codes c join users o on o.id = c.owner_id",
 }
 # Of a database that cannot be read nobody knows what was taken: then all log in again, and only the userlist's admins are some.

@@ -40,7 +40,7 @@ def before_service(run: Run) -> Plan:
     """
     text, nothing = build.userlist(run.settings), Plan(users.STEP, "the hub starts with the userlist")
     service, image = run.look.service().service, run.look.builds[0].tag
-    if run.look.volume() is None or (service and service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == image):
+    if service and service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == image:
         return nothing
     try:
         place = _place(run)

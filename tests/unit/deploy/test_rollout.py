@@ -41,6 +41,7 @@ def test_the_parts_stand_in_their_order(run: Run) -> None:
         "update service jupyterhub",
         "create service jupyterhub-proxy",
         "create service jupyterhub-renewal",
+        "send the userlist to the volume jupyterhub-data",
         "copy the hub's database to jupyterhub_backups",
         "open jupyterhub-data to the hub's user",
         "update service jupyterhub",

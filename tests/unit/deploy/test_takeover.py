@@ -87,10 +87,11 @@ def change(run: Run, verb: str, what: str) -> Change:
 def test_it_is_taken_over_after_all_checks_and_before_anything_else(run: Run) -> None:
     """Its database, too, is tried first; what runs is stopped last."""
     done = [f"{one.verb} {one.what.partition(',')[0].partition(' in ')[0]}" for one in rollout(run).changes]
-    assert done[-6:] == [
+    assert done[-7:] == [
         "check the hub's configuration",
         "check the hub's database",
         "take over service jupyterhub",
+        "send the userlist to the volume jupyterhub-data",
         "stop service jupyter-ada",
         "copy the hub's database to jupyterhub_backups: jupyterhub-before-2.sqlite",
         "update service jupyterhub",
@@ -204,10 +205,11 @@ def test_a_container_stops_after_all_checks_and_before_the_new_hub(composed: Run
     """Both must never have the database open; its servers stop, too, and their users are named."""
     plan = rollout(composed)
     done = [f"{one.verb} {one.what.partition(',')[0].partition(' in ')[0]}" for one in plan.changes]
-    assert done[-7:] == [
+    assert done[-8:] == [
         "check the hub's configuration",
         "check the hub's database",
         "take over container jupyterhub",
+        "send the userlist to the volume jupyterhub-data",
         "stop the servers of DockerSpawner",
         "copy the hub's database to jupyterhub_backups: jupyterhub-before-2.sqlite",
         "open jupyterhub-data to the hub's user",

@@ -43,14 +43,13 @@ def test_how_the_database_is_comes_from_the_script(host: FakeHost) -> None:
     assert database.observe(host, WHERE) == DatabaseState(4096, "4621fec11365", 2)
 
 
-def test_the_script_is_put_into_the_container(host: FakeHost) -> None:
-    """The image need not hold it: it is the file that stands in this version."""
+def test_the_scripts_are_put_into_the_container(host: FakeHost) -> None:
+    """The image need not hold it: they are the files of this version."""
     database.observe(host, WHERE)
     sent = host.engine.sent("PUT /containers/once/archive")
     with tarfile.open(fileobj=io.BytesIO(sent.body)) as tar:
-        script = tar.extractfile(database.IN_CONTAINER)
-        assert script is not None
-        assert (sent.params["path"], script.read()) == ("/", database.SCRIPT.read_bytes())
+        scripts = {name: opened.read() for name in tar.getnames() if (opened := tar.extractfile(name))}
+    assert (sent.params["path"], scripts) == ("/", {name: file.read_bytes() for name, file in database.SENT.items()})
 
 
 def test_the_container_has_the_volume_and_no_network(host: FakeHost) -> None:

@@ -176,6 +176,7 @@ def test_the_way_back_copies_updates_and_records() -> None:
     assert words(made) == [
         "check the hub's configuration in jupyterhub:2",
         f"copy the hub's database to jupyterhub_backups: {NAME}-before-4.sqlite",
+        "keep the userlist in force",
         f"update service {NAME}",
         "record release 4",
     ]
@@ -242,7 +243,7 @@ def test_a_hub_of_another_user_finds_the_data_open(then: str | None, now: str | 
     for one, user in ((target, then), (there, now)):
         one["TaskTemplate"]["ContainerSpec"] |= {"User": user} if user else {}
     made = plan(release(2, spec=target), found(running(there)), with_database=True)
-    assert [one.verb for one in made.changes] == ["check", "copy", "open", "stop", "restore", "update", "record"]
+    assert [one.verb for one in made.changes] == ["check", "copy", "open", "keep", "stop", "restore", "update", "record"]
 
 
 def test_a_release_that_differs_only_in_what_is_of_now_is_what_runs() -> None:
@@ -320,6 +321,7 @@ def test_with_the_database_the_copy_of_its_time_is_put_back() -> None:
     assert words(plan(1, known=moved(*KNOWN[1:]), with_database=True)) == [
         "check the hub's configuration in jupyterhub:1",
         f"copy the hub's database to jupyterhub_backups: {NAME}-before-4.sqlite",
+        "keep the userlist in force",
         f"stop service {NAME}",
         f"restore the hub's database from jupyterhub_backups: {NAME}-before-2.sqlite",
         f"update service {NAME}",
@@ -330,19 +332,19 @@ def test_with_the_database_the_copy_of_its_time_is_put_back() -> None:
 def test_the_copy_of_its_time_is_the_first_one_after_it() -> None:
     """A release that changed a label only has none: the next one's was made of the same database."""
     known = (release(1), release(2, copy=""), release(3))
-    assert words(plan(1, known=known, with_database=True))[3].endswith("before-3.sqlite")
+    assert words(plan(1, known=known, with_database=True))[4].endswith("before-3.sqlite")
 
 
 def test_its_own_copy_is_not_of_its_time() -> None:
     """That one was made before it ran."""
-    assert words(plan(2, with_database=True))[3].endswith("before-3.sqlite")
+    assert words(plan(2, with_database=True))[4].endswith("before-3.sqlite")
 
 
 def test_the_database_is_put_back_without_a_change_of_the_service_too() -> None:
     """Who asks for the database has it, and the hub is started again."""
     known = (release(1), release(2, spec=spec(1)))
     made = plan(1, found(running(spec(1))), known, with_database=True)
-    assert [one.verb for one in made.changes] == ["check", "copy", "stop", "restore", "update", "record"]
+    assert [one.verb for one in made.changes] == ["check", "copy", "keep", "stop", "restore", "update", "record"]
 
 
 @pytest.mark.parametrize(

@@ -335,18 +335,27 @@ def test_copies_in_a_folder_that_is_open_are_not_taken(do: Do, live: Path, copy:
     assert [one.name for one in copy.parent.iterdir()] == ["before-2.sqlite"]
 
 
-def test_the_script_needs_nothing_but_python(live: Path, copy: Path) -> None:
+@pytest.fixture
+def alone(tmp_path: Path) -> list[str]:
+    """Return the command that runs the script as in a container: with what is sent with it, and no package."""
+    for name, file in database_room.SENT.items():
+        (sent := tmp_path / "sent" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, sent)
+    return [sys.executable, "-S", "-E", str(tmp_path / "sent" / database_room.IN_CONTAINER)]
+
+
+def test_the_script_needs_nothing_but_python(alone: list[str], live: Path, copy: Path) -> None:
     """It runs alone in a container: a file, its arguments, and a line of JSON at the end."""
-    command = [sys.executable, "-I", str(database_room.SCRIPT), "copy", str(live), str(copy)]
+    command = [*alone, "copy", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (json.loads(done.stdout)["users"], users(copy)) == (2, ["ada", "grace"])
 
 
-def test_the_last_line_of_an_error_says_what_is_wrong(live: Path, copy: Path) -> None:
+def test_the_last_line_of_an_error_says_what_is_wrong(alone: list[str], live: Path, copy: Path) -> None:
     """The operator reads it; the lines above it are Python's."""
     copy.touch(0o600)
     copy.write_bytes(b"nothing that SQLite reads" * 100)
-    command = [sys.executable, "-I", str(database_room.SCRIPT), "restore", str(live), str(copy)]
+    command = [*alone, "restore", str(live), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "sqlite3.DatabaseError: file is not a database")
 

@@ -80,12 +80,14 @@ def test_nothing_is_asked_where_the_hub_stays(run: Run, hosts: Hosts, monkeypatc
 
 
 def test_a_hub_that_does_not_answer_does_not_stand_in_the_way(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deploy is to bring one that does; before the first there is none."""
+    """The deploy is to bring one that does, and that finds the list on its volume; one that was removed has left its volume."""
 
     def refuse(_: Run) -> Any:
         raise StepError(MANAGER, "the hub does not answer", "Does it run?")
 
     monkeypatch.setattr(api, "connect", refuse)
-    assert plans.before_service(run).changes == ()
+    expected = [f"send the userlist to the volume jupyterhub-data on {MANAGER}"]
+    assert [change.sentence for change in plans.before_service(run).changes] == expected
     del hosts[MANAGER].engine.answers["GET /services/jupyterhub"]
-    assert plans.before_service(run).changes == ()
+    run.look.forget()
+    assert [change.sentence for change in plans.before_service(run).changes] == expected

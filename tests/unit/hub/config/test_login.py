@@ -131,15 +131,17 @@ def test_who_is_listed_is_no_member(folder: Path) -> None:
     assert listed.load(folder).by_provider == {"linus"}
 
 
-def test_who_was_deleted_can_be_added_again(folder: Path, tmp_path: Path) -> None:
-    """Whom a newer image's list has removed, an admin lets in again by deleting and adding."""
-    listed.enforce(folder, "ada admin\n", tmp_path / "none.sqlite")
+def test_who_was_deleted_can_be_added_again(folder: Path) -> None:
+    """Whom a list that was sent has removed, an admin lets in again by deleting and adding: nothing removes them any more."""
+    (folder / listed.CURRENT).write_text("ada admin\n")
     kind = authenticator(folder)
     kind.add_user(SimpleNamespace(name="grace"))
     assert not enter(kind, "grace")
     kind.delete_user(SimpleNamespace(name="grace"))
+    assert listed.load(folder).out == {"grace"}
     kind.add_user(SimpleNamespace(name="grace"))
     assert enter(kind, "grace")
+    assert listed.load(folder).out == set()
 
 
 def test_organisations_and_teams_are_asked_for_with_their_scope(folder: Path) -> None:

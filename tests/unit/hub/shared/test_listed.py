@@ -14,6 +14,7 @@ from hub.shared import listed
 from hub.shared.userlist import Users
 
 ADA_AND_GRACE = "ada admin\ngrace\n"
+TABLES = ("users", "user_role_map", "user_group_map", "spawners", "api_tokens")
 
 
 @pytest.fixture
@@ -49,6 +50,12 @@ def shared() -> Iterator[None]:
     os.umask(before)
 
 
+def add(database: Path, name: str) -> None:
+    """Add somebody to the database, as an older copy that is put back does."""
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("insert into users (name, admin, cookie_id) values (?, 1, ?)", (name, name))
+
+
 def send(folder: Path, text: str) -> None:
     """Do what `fab users-sync` does with a list, when all of it is done."""
     for name in (listed.CURRENT, listed.LET_IN):
@@ -78,18 +85,70 @@ def test_a_list_that_was_sent_outlives_a_restart(folder: Path, database: Path) -
     assert listed.load(folder).current.allowed == {"ada", "linus"}
 
 
-def test_another_image_brings_a_newer_list(folder: Path, database: Path) -> None:
-    """It takes the place of what was sent; whom that had let in is out."""
+@pytest.mark.parametrize("image", [ADA_AND_GRACE, "ada admin\ngrace admin\nturing\n"], ids=["the same image", "another one"])
+def test_who_was_removed_is_out_whatever_image_starts(folder: Path, database: Path, image: str) -> None:
+    """A deploy sends its list first: that of an image is an older one, as after a rollback, and so may the database be."""
+    listed.enforce(folder, "ada admin\ngrace admin\n", database)
+    (folder / listed.CURRENT).write_text("ada admin\n")
+    for _ in range(2):
+        listed.enforce(folder, image, database)
+        assert admins(database) == [("ada", 1, 1)]
+        assert listed.load(folder).current.allowed == {"ada"}
+        add(database, "grace")
+    listed.enforce(folder, image, database)
+    assert listed.load(folder).out == {"grace"}
+
+
+def test_all_of_who_is_out_goes(folder: Path, database: Path) -> None:
+    """Tokens, sessions, servers, groups and shares; all of the others stays."""
     listed.enforce(folder, ADA_AND_GRACE, database)
-    send(folder, "ada admin\nlinus\n")
-    listed.enforce(folder, "ada admin\nturing\n", database)
-    assert listed.load(folder).current.allowed == {"ada", "turing"}
-    assert listed.load(folder).removed == {"linus"}
+    db = orm.new_session_factory(f"sqlite:///{database}")()
+    for user in db.query(orm.User):
+        token = orm.APIToken(user=user, hashed=user.name, prefix="")
+        db.add_all([token, orm.Spawner(user=user, name=""), orm.Group(name=f"of-{user.name}", users=[user])])
+    db.commit()
+    db.close()
+    (folder / listed.CURRENT).write_text("ada admin\n")
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    with closing(sqlite3.connect(database)) as opened:
+        counted = [opened.execute(f"select count(*) from {table}").fetchone()[0] for table in TABLES]  # noqa: S608
+    assert counted == [1] * len(TABLES)
+
+
+def test_who_is_listed_again_is_not_out(folder: Path, database: Path) -> None:
+    """The list in force says so, whatever was before."""
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.forget(folder, "grace")
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    assert not listed.load(folder).out
+    assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
+
+
+def test_who_was_deleted_is_out_until_they_are_welcome(folder: Path, database: Path) -> None:
+    """Somebody whom no list has ever named: an older database would bring them back."""
+    listed.enforce(folder, "ada admin\n", database)
+    listed.forget(folder, "grace")
+    listed.enforce(folder, "ada admin\n", database)
+    assert admins(database) == [("ada", 1, 1)]
+    listed.welcome(folder, "grace")
+    add(database, "grace")
+    listed.enforce(folder, "ada admin\n", database)
+    assert [name for name, *_ in admins(database)] == ["ada", "grace"]
+
+
+def test_what_an_earlier_release_kept_is_read(folder: Path) -> None:
+    """A deploy asks which list the hub has started with."""
+    folder.mkdir()
+    (folder / listed.IMAGE_BEFORE).write_text(ADA_AND_GRACE)
+    assert listed.load(folder).image == ADA_AND_GRACE
+    (folder / listed.IMAGE).write_text("ada admin\n")
+    assert listed.load(folder).image == "ada admin\n"
 
 
 def test_who_is_no_admin_any_more_loses_bit_and_role(folder: Path, database: Path) -> None:
     """Grace was one by the list; JupyterHub by itself would leave it to her."""
     listed.enforce(folder, "ada admin\ngrace admin\n", database)
+    (folder / listed.CURRENT).write_text(ADA_AND_GRACE)
     listed.enforce(folder, ADA_AND_GRACE, database)
     assert admins(database) == [("ada", 1, 1), ("grace", 0, 0)]
 
@@ -97,7 +156,8 @@ def test_who_is_no_admin_any_more_loses_bit_and_role(folder: Path, database: Pat
 def test_who_was_made_an_admin_in_the_console_stays_one(folder: Path, database: Path) -> None:
     """No list has ever said that Grace is one."""
     listed.enforce(folder, ADA_AND_GRACE, database)
-    listed.enforce(folder, "ada admin\ngrace\nlinus\n", database)
+    (folder / listed.CURRENT).write_text("ada admin\ngrace\nlinus\n")
+    listed.enforce(folder, ADA_AND_GRACE, database)
     assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
 
 
@@ -115,7 +175,7 @@ def test_a_list_is_taken_without_a_database(folder: Path, tmp_path: Path, conten
 def test_who_was_deleted_is_not_counted_as_removed(folder: Path, database: Path) -> None:
     """An admin may let them in again, in the console."""
     listed.enforce(folder, "ada admin\ngrace\n", database)
-    listed.enforce(folder, "ada admin\n", database)
+    (folder / listed.CURRENT).write_text("ada admin\n")
     listed.forget(folder, "grace")
     assert listed.load(folder).removed == set()
 
