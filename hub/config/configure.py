@@ -20,7 +20,7 @@ USERLIST = Path("/srv/jupyterhub/userlist")
 CONF = Path("/srv/jupyterhub/conf.d")
 LOGO = Path("/srv/jupyterhub/logo")
 DATABASE = "jupyterhub.sqlite"
-COOKIES = "jupyterhub_cookie_secret"
+COOKIES = login.COOKIES
 
 
 def configure(

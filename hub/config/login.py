@@ -1,12 +1,18 @@
 """Who may log in, and by which provider: an authenticator of JupyterHub's that goes by the userlist in force."""
 
 import difflib
+import hashlib
+import logging
+import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from jupyterhub.utils import maybe_future
+from tornado.httpclient import HTTPClientError
+from tornado.web import HTTPError
 from traitlets.utils.importstring import import_item
 
 from hub.config import extra
@@ -19,6 +25,16 @@ GROUP = "jupyterhub.authenticators"
 MEMBERSHIPS = "read:org"
 # What somebody reads whom the provider knows and no list names; the error page has a way on for just these words.
 REFUSED = "You are not among the people who may use this hub. Ask whoever runs it to let you in."
+# Who has a name now that somebody else had before: a name at the provider can be given up, and taken again.
+ANOTHER = "Your name belongs to another account at this hub. If you have a new account, ask whoever runs the hub to let you in."
+# Where a provider says which account it is: OpenID Connect's name for it, then that of most others.
+NUMBERS = ("sub", "id")
+# The secret of the cookies, on the hub's volume; what is encrypted by it is lost with all sessions when it is replaced.
+COOKIES = "jupyterhub_cookie_secret"
+# Who was refused as a member is not asked about again at once, however often they come.
+REFUSED_SECONDS = 30.0
+# A cookie's, by JupyterHub's default.
+SESSION_SECONDS = 14 * 24 * 3600
 
 
 def configure(
@@ -45,6 +61,8 @@ def configure(
     c[section].allow_existing_users = access["console"]
     if provider == GITHUB:
         _github(c.GitHubOAuthenticator, access, environ, secrets)
+    if access["organizations"] or access["teams"]:
+        _ask_again(c, c[section], folder.parent / COOKIES)
     extra.apply(c, {section: access["options"]}, secrets)
 
 
@@ -81,11 +99,14 @@ class _GoesByUserlist:
     allowed_users: set[str]
     admin_users: set[str]
     blocked_users: set[str]
+    auth_refresh_strict: bool
+    log: logging.Logger
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         kept = listed.load(self.folder, self.provider)
         self._users, self._deleted = kept.current, set(kept.deleted)
+        self._refused: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
         """Log somebody in, by the userlist as it is now."""
@@ -93,22 +114,53 @@ class _GoesByUserlist:
         return await maybe_future(super().authenticate(handler, data, **more))  # type: ignore[misc]
 
     async def refresh_user(self, user: Any, handler: Any = None, **more: Any) -> Any:
-        """Ask the provider again, if that is wanted, by the userlist as it is now."""
+        """Ask the provider again, if that is wanted, by the userlist as it is now; a member is one no more if it says so.
+
+        JupyterHub does this before it answers anything to somebody whom the provider was not asked about for five minutes.
+        """
         self._look()
-        return await maybe_future(super().refresh_user(user, handler, **more))  # type: ignore[misc]
+        if user.name not in listed.by_provider(self.folder):
+            # Whoever the userlist or the console lets in is asked for nothing but what they log in with.
+            return True if self.auth_refresh_strict else await maybe_future(super().refresh_user(user, handler, **more))  # type: ignore[misc]
+        if time.monotonic() < self._refused.get(user.name, 0):
+            return False
+        try:
+            found = await maybe_future(super().refresh_user(user, handler, **more))  # type: ignore[misc]
+            is_in = await self._is_still_in(user.name, found) if isinstance(found, dict) else bool(found)
+        except (OSError, HTTPClientError) as error:
+            self.log.warning("The provider does not say whether %s is still a member, who stays in: %s", user.name, error)
+            return True
+        if not is_in:
+            self.log.warning("%s has to log in again: the provider does not vouch for them any more", user.name)
+            self._refused[user.name] = time.monotonic() + REFUSED_SECONDS
+        return found if is_in else False
+
+    async def _is_still_in(self, name: str, model: Any) -> bool:
+        number = self._number(model)
+        if model["name"] != name or (number and not listed.is_same(self.folder, self.provider, name, number)):
+            return False
+        return bool(await maybe_future(self.check_allowed(name, model)))  # type: ignore[attr-defined]
 
     async def run_post_auth_hook(self, handler: Any, auth_model: Any) -> Any:
-        """Keep who got in by neither the userlist nor the console: a membership that ends has to count."""
+        """Keep who got in by neither the userlist nor the console: a membership that ends has to count.
+
+        Raises:
+            HTTPError: it is another account than the one that had the name before.
+
+        """
+        number = self._number(auth_model)  # a hook may take it away
         allowed = await super().run_post_auth_hook(handler, auth_model)  # type: ignore[misc]
+        if allowed:
+            self._refused.pop(allowed["name"], None)
+        if allowed and number:
+            self._require_same(allowed["name"], number)
         if allowed and allowed["name"] not in self.allowed_users:
             listed.remember(self.folder, allowed["name"])
         return allowed
 
     def add_user(self, user: Any) -> Any:
         """Let somebody in from now on, who is in the database; not whom the provider vouches for: it is asked each time."""
-        if user.name in self._deleted:
-            listed.welcome(self.folder, user.name)
-            self._deleted.discard(user.name)
+        self._welcome(user.name, anybody=True)
         if user.name not in listed.by_provider(self.folder):
             return super().add_user(user)  # type: ignore[misc]
         return None
@@ -120,12 +172,39 @@ class _GoesByUserlist:
         self.blocked_users.discard(user.name)
         return super().delete_user(user)  # type: ignore[misc]
 
+    def _require_same(self, name: str, number: str) -> None:
+        if not listed.is_same(self.folder, self.provider, name, number):
+            self.log.error("%s is refused: the account %s of %s is another one than before", name, number, self.provider)
+            raise HTTPError(HTTPStatus.FORBIDDEN, ANOTHER)
+        self._welcome(name, anybody=False)
+
+    def _welcome(self, name: str, *, anybody: bool) -> None:
+        if name in self._deleted:
+            listed.welcome(self.folder, name, anybody=anybody)
+            self._deleted.discard(name)
+
+    def _number(self, auth_model: Any) -> str:
+        """Return the provider's number of the account, if it says one."""
+        state = auth_model.get("auth_state") or {}
+        about = state.get(getattr(self, "user_auth_state_key", "")) or {}
+        return str(next((about[key] for key in NUMBERS if about.get(key)), ""))
+
     def _look(self) -> None:
         """Take over what has changed in the userlist since the last look; what others have added to the traits stays."""
         before, now = self._users, listed.load(self.folder, self.provider).current
         self.allowed_users = self.allowed_users - (before.allowed - now.allowed) | now.allowed
         self.admin_users = self.admin_users - (before.admins - now.admins) | now.admins
         self._users = now
+
+
+def _ask_again(c: Any, section: Any, cookies: Path) -> None:
+    """Let JupyterHub ask about members again, with the access that each has given it at the login, kept encrypted."""
+    secret = cookies.read_bytes() if cookies.exists() else b""
+    c.CryptKeeper.keys = [hashlib.sha256(b"auth state" + secret).digest()]
+    section.enable_auth_state = True
+    # Else a token would go on where a cookie does not.
+    section.auth_refresh_strict = True
+    c.JupyterHub.token_expires_in_max_seconds = SESSION_SECONDS
 
 
 def _github(section: Any, access: Mapping[str, Any], environ: Mapping[str, str], secrets: Path) -> None:

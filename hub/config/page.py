@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hub import TEMPLATES
-from hub.config.login import REFUSED
+from hub.config.login import ANOTHER, REFUSED
 
 # An address ends before what closes the sentence or the parenthesis around it.
 ADDRESS = re.compile(r"""(https://(?:[^\s<>"'()]|\([^\s<>"'()]*\))+(?<![.,:;!?]))""")
@@ -25,7 +25,7 @@ def configure(c: Any, page: Mapping[str, str], folder: Path) -> None:
         "page_name": page["name"],
         "page_about": html(page["about"]),
         "page_has_logo": logo is not None,
-        "page_refused": REFUSED,
+        "page_refused": (REFUSED, ANOTHER),
     }
 
 

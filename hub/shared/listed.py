@@ -1,8 +1,9 @@
 """The userlist in force, kept beside the database: the image's, or the one that `fab users-sync` has sent since."""
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,11 @@ LET_IN = "userlist.let-in"
 BY_PROVIDER = "by-provider"
 # Whose account was deleted, and who has not been let in again: no older database or configuration brings them back.
 DELETED = "deleted"
-FILES = (CURRENT, LET_IN, BY_PROVIDER, IMAGE, IMAGE_BEFORE, DELETED)
+# The provider's number of each one's account, by provider: a name can be given up, and taken by somebody else.
+ACCOUNTS = "accounts"
+# Who was refused, because their account has another number than that of their name.
+OTHERS = "accounts.refused"
+FILES = (CURRENT, LET_IN, BY_PROVIDER, IMAGE, IMAGE_BEFORE, DELETED, OTHERS)
 
 NO_ADMINS = "update users set admin = 0 where name = ?"
 NO_ROLE = """
@@ -38,7 +43,8 @@ where tables.type = 'table' and keys."table" = 'users'
 class Listed:
     """Who stands in the userlist in force, who was let in by one at all, and who by the provider's rules.
 
-    `image` is the text of the image's list at the hub's last start.
+    `image` is the text of the image's list at the hub's last start; `others` are names that somebody else has tried to log in
+    by, whose account at the provider is another one.
     """
 
     current: Users
@@ -46,6 +52,7 @@ class Listed:
     by_provider: frozenset[str] = frozenset()
     image: str = ""
     deleted: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
 
     @property
     def removed(self) -> frozenset[str]:
@@ -61,8 +68,8 @@ class Listed:
 def read(files: Mapping[str, str], provider: str = GITHUB) -> Listed:
     """Read the files of the folder, by name; what is not there is empty."""
     current, let_in = (parse(files.get(name, ""), provider)[0] for name in (CURRENT, LET_IN))
-    by_provider, deleted = (frozenset(files.get(name, "").splitlines()) for name in (BY_PROVIDER, DELETED))
-    return Listed(current, let_in, by_provider, files.get(IMAGE) or files.get(IMAGE_BEFORE, ""), deleted)
+    by_provider, deleted, others = (frozenset(files.get(name, "").splitlines()) for name in (BY_PROVIDER, DELETED, OTHERS))
+    return Listed(current, let_in, by_provider, files.get(IMAGE) or files.get(IMAGE_BEFORE, ""), deleted, others)
 
 
 def load(folder: Path, provider: str = GITHUB) -> Listed:
@@ -82,6 +89,7 @@ def enforce(folder: Path, image: str, database: Path, provider: str = GITHUB) ->
     if not kept.current.allowed:
         _write(folder / CURRENT, image)
         kept = replace(kept, current=parse(image, provider)[0])
+    _forget_accounts(folder, kept.deleted & kept.current.allowed)
     _withdraw(database, kept.let_in.admins - kept.current.admins, kept.out)
     _write(folder / DELETED, _lines(kept.out))
     _write(folder / LET_IN, render(kept.current))
@@ -100,9 +108,23 @@ def remember(folder: Path, name: str) -> None:
         _write(folder / BY_PROVIDER, _lines(known | {name}))
 
 
-def welcome(folder: Path, name: str) -> None:
-    """Keep that somebody has an account again, whose account was deleted."""
+def is_same(folder: Path, provider: str, name: str, number: str) -> bool:
+    """Tell whether it is the account that the name had at its first login; that of a first login is kept."""
+    file = folder / ACCOUNTS
+    known = json.loads(file.read_text()) if file.exists() else {}
+    kept = known.setdefault(provider, {}).setdefault(name, number)
+    if kept != number:
+        _write(folder / OTHERS, _lines(_names(folder / OTHERS) | {name}))
+        return False
+    _write(file, json.dumps(known))
+    return True
+
+
+def welcome(folder: Path, name: str, *, anybody: bool) -> None:
+    """Keep that somebody is in again, whose account was deleted; `anybody` may have the name, whatever account had it."""
     _write(folder / DELETED, _lines(_names(folder / DELETED) - {name}))
+    if anybody:
+        _forget_accounts(folder, {name})
 
 
 def forget(folder: Path, name: str, provider: str = GITHUB) -> None:
@@ -114,6 +136,15 @@ def forget(folder: Path, name: str, provider: str = GITHUB) -> None:
     if name in known.removed:
         left = Users(known.let_in.allowed - {name}, known.let_in.admins - {name})
         _write(folder / LET_IN, render(left))
+
+
+def _forget_accounts(folder: Path, names: Set[str]) -> None:
+    file = folder / ACCOUNTS
+    if names and file.exists():
+        known = json.loads(file.read_text())
+        left = {provider: {one: known[provider][one] for one in known[provider].keys() - names} for provider in known}
+        _write(file, json.dumps(left))
+        _write(folder / OTHERS, _lines(_names(folder / OTHERS) - names))
 
 
 def _names(file: Path) -> frozenset[str]:

@@ -96,6 +96,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
             *[f"create secret on {MANAGER}"] * 2,
             f"create config on {MANAGER}",
             *[f"check the on {MANAGER}"] * 2,
+            f"send the on {MANAGER}",
             f"open jupyterhub-data on {MANAGER}",
             f"create service on {MANAGER}",
             f"record release on {MANAGER}",
@@ -114,7 +115,7 @@ def test_the_hub_comes_back_when_the_homes_are_known(run: Run, hosts: Hosts) -> 
     """On a swarm that was made anew they are recorded before it: a hub that did not know of one would make an empty one."""
     hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
     done = words(every(run)["service"])
-    assert (done[5], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
+    assert (done[6], done[-2]) == (f"record the on {MANAGER}", f"create service on {MANAGER}")
 
 
 def test_homes_made_by_hand_on_several_nodes_are_refused(run: Run, hosts: Hosts) -> None:

@@ -8,7 +8,7 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from hub.config import page
-from hub.config.login import REFUSED
+from hub.config.login import ANOTHER, REFUSED
 
 PAGE = {"name": "Physics", "about": "For <physicists>.", "announcement": "Closed on Friday."}
 
@@ -50,7 +50,7 @@ def test_the_texts_reach_the_templates_as_html(tmp_path: Path) -> None:
         "page_name": "<i>",
         "page_about": "For &lt;physicists&gt;.",
         "page_has_logo": False,
-        "page_refused": REFUSED,
+        "page_refused": (REFUSED, ANOTHER),
     }
 
 

@@ -130,7 +130,7 @@ def test_who_was_deleted_is_out_until_they_are_welcome(folder: Path, database: P
     listed.forget(folder, "grace")
     listed.enforce(folder, "ada admin\n", database)
     assert admins(database) == [("ada", 1, 1)]
-    listed.welcome(folder, "grace")
+    listed.welcome(folder, "grace", anybody=True)
     add(database, "grace")
     listed.enforce(folder, "ada admin\n", database)
     assert [name for name, *_ in admins(database)] == ["ada", "grace"]
