@@ -1,7 +1,5 @@
 """Open Fabric connections that verify host keys, at most one a host and a run."""
 
-import base64
-import hashlib
 import logging
 import random
 import shlex
@@ -20,9 +18,9 @@ from invoke.exceptions import ThreadException
 from paramiko import PKey, SSHClient, SSHConfig
 from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
 
-from swarmhub import settings
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
+from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name
 from swarmhub.ssh.streams import MOST, Bounded, TooMuch
 
 CONNECT_SECONDS = 10
@@ -37,7 +35,6 @@ SILENT = f"it accepts the connection, and says nothing within {CONNECT_SECONDS} 
 ATTEMPTS = 4
 # sshd's MaxSessions is 10: a host's commands take so many channels at a time; its engine's take the others.
 COMMANDS = 2
-SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
 
 
 class UnknownHostKey(SSHException):
@@ -212,28 +209,10 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
 
 
 def _verify(connection: Connection) -> None:
-    client = connection.client
-    for file in known_hosts_files(connection):
-        with suppress(OSError):
-            client.load_system_host_keys(str(file))
+    client, name = connection.client, known_name(connection)
+    for kind, key in known_keys(connection).trusted.items():
+        client.get_host_keys().add(name, kind, key)
     client.set_missing_host_key_policy(_Refuse())
-
-
-def known_hosts_files(connection: Connection) -> list[Path]:
-    """Return the files whose keys are trusted; of two keys for a host the first one counts."""
-    return [project_known_hosts(), *_users_files(connection), *SYSTEM_KNOWN_HOSTS]
-
-
-def project_known_hosts() -> Path:
-    """Return the project's own file, beside hosts.toml: `fab trust` writes it."""
-    return settings.path().resolve().parent / "known_hosts"
-
-
-def _users_files(connection: Connection) -> list[Path]:
-    """Return the user's files: those of the ssh_config if it names any, as ssh does."""
-    named = connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts")
-    whole = Path(named.strip('"')).expanduser()
-    return [whole] if whole.exists() else [Path(name).expanduser() for name in shlex.split(named)]
 
 
 def _with_retries(connect: Callable[[], object]) -> None:
@@ -273,26 +252,25 @@ def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadH
     while error.hostname not in (known_name(hop), hop.host) and isinstance(hop.gateway, Connection):
         hop = hop.gateway
     whose = f"jump host {hop.host}: " if hop is not connection else ""
-    trust = f"fab trust {host}"
+    trust, known = f"fab trust {host}", known_keys(hop)
+    if error.key in known.revoked:
+        return revoked(host, f"{whose}the", error.key)
     if isinstance(error, UnknownHostKey):
         cause = f"{whose}unknown host key {error.key.get_name()} {fingerprint(error.key)}"
+        if known.authority:
+            cause += f"; {known.authority} names an authority for it, whose certificates swarmhub does not check"
         return StepError(host, cause, f"If that is the host's own key, trust it: {trust}")
     cause = f"{whose}the host key has CHANGED: it shows {fingerprint(error.key)}, known is {fingerprint(error.expected_key)}"
     return StepError(host, cause, f"Somebody may be listening. If the host was reinstalled: {trust}")
+
+
+def revoked(host: str, whose: str, key: PKey) -> StepError:
+    """Return what an operator reads when a host shows a key that is marked as revoked."""
+    cause = f"{whose} host key {key.get_name()} {fingerprint(key)} is REVOKED in known_hosts"
+    return StepError(host, cause, "Give the host a new key; if the mark is wrong, remove the line with @revoked")
 
 
 def _reason(error: OSError) -> str:
     if isinstance(error, NoValidConnectionsError):
         error = next(cause for cause in error.errors.values() if isinstance(cause, OSError))
     return (error.strerror or str(error)).lower()
-
-
-def known_name(connection: Connection) -> str:
-    """Return the name under which known_hosts has a host."""
-    return connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
-
-
-def fingerprint(key: PKey) -> str:
-    """Return a key's fingerprint as ssh-keygen -l shows it."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

@@ -1,24 +1,16 @@
 """See which key a host shows, before anything is logged in to, and keep it in the project's own known_hosts."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from fabric import Connection
-from paramiko import HostKeys, PKey, Transport
+from paramiko import PKey, Transport
 from paramiko.ssh_exception import SSHException
 
-from swarmhub.ssh.connection import (
-    CONNECT_SECONDS,
-    Connections,
-    explain,
-    fingerprint,
-    known_hosts_files,
-    known_name,
-    project_known_hosts,
-)
+from swarmhub.ssh.connection import CONNECT_SECONDS, Connections, explain, revoked
+from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name, project_known_hosts
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def keys(connections: Connections, host: str) -> Iterator[Shown]:
     To reach the next one, the one before has to be trusted: record it before going on.
 
     Raises:
-        StepError: one cannot be reached, or a jump host cannot be logged in to.
+        StepError: one cannot be reached, or shows a revoked key, or a jump host cannot be logged in to.
 
     """
     for index in range(len(_way(connections.made(host)))):
@@ -63,9 +55,12 @@ def keys(connections: Connections, host: str) -> Iterator[Shown]:
         connection = connections.made(host)
         hop = _way(connection)[index]
         where = host if hop is connection else f"{host}'s jump host {hop.host}"
-        known = _known(hop)
+        known = known_keys(hop)
         try:
-            yield Shown(where, known_name(hop), key := _ask(hop, known), _same_kind(known, key))
+            key = _ask(hop, known.trusted)
+            if key in known.revoked:
+                raise revoked(host, f"{where}: the" if hop is not connection else "the", key)
+            yield Shown(where, known_name(hop), key, _same_kind(known.trusted, key))
         except (OSError, SSHException, EOFError) as error:
             raise explain(host, connection, error) from error
 
@@ -98,21 +93,11 @@ def _way(connection: Connection) -> list[Connection]:
     return found
 
 
-def _known(connection: Connection) -> dict[str, PKey]:
-    """Return the trusted keys of a host by type; the one that a login would ask for comes first."""
-    known = HostKeys()
-    for file in known_hosts_files(connection):
-        with suppress(OSError):
-            known.load(str(file))
-    found: Any = known.lookup(known_name(connection)) or {}
-    return {kind: found[kind] for kind in found.keys()}  # noqa: SIM118 - Paramiko's is no dict, and keeps their order here
-
-
-def _same_kind(known: dict[str, PKey], key: PKey) -> PKey | None:
+def _same_kind(known: Mapping[str, PKey], key: PKey) -> PKey | None:
     return known.get(key.get_name()) or next(iter(known.values()), None)
 
 
-def _ask(connection: Connection, known: dict[str, PKey]) -> PKey:
+def _ask(connection: Connection, known: Mapping[str, PKey]) -> PKey:
     """Exchange keys with a host and hang up: nobody logs in."""
     address = (connection.host, connection.port)
     sock = connection.open_gateway() if connection.gateway else socket.create_connection(address, CONNECT_SECONDS)

@@ -59,7 +59,7 @@ def test_a_start_that_fails_at_once_looks_the_same() -> None:
 
 def test_who_may_not_log_in_reads_so_once_and_can_try_as_somebody_else() -> None:
     """The provider goes on taking them for who they were: that is said, too."""
-    refused = {"message": REFUSED, "page_refused": REFUSED, "exception": ValueError(REFUSED)}
+    refused = {"message": REFUSED, "page_refused": (REFUSED,), "exception": ValueError(REFUSED)}
     shown = page("error.html", status_code=403, login_url="/hub/login", login_service="GitHub", **refused)
     assert (shown.count(REFUSED), "403" in shown) == (1, False)
     assert 'href="/hub/login"' in shown

@@ -83,7 +83,7 @@ def test_a_known_host_key_is_trusted(home: Path, ssh_config: str, files: dict[st
     for file, host in files.items():
         (home / file).write_text(entry(host, KEY))
     with pytest.raises(AuthenticationException):
-        shake_hands(VerifiedConnection(HOST, config=config(ssh_config)).client, name, KEY, port)
+        shake_hands(VerifiedConnection(HOST, port=port, config=config(ssh_config)).client, name, KEY, port)
 
 
 def test_a_changed_host_key_is_refused(home: Path) -> None:
