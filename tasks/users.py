@@ -20,6 +20,8 @@ def users(c: Context, json: bool = False) -> None:
             run.report.json(room.as_json(people))
             return
         run.report.table(room.HEADS, room.rows(people, datetime.now(UTC)), room.styles(people))
+        for line in room.strangers(found):
+            run.report.line(room.SHOW, line, style="red")
         if plans.wanted(run) != found.listed.current:
             run.report.line(room.SHOW, "the userlist here is another than the hub's. Next: fab users-sync", style="yellow")
 

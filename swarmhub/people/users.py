@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hub.shared import listed
 from hub.shared.listed import Listed
@@ -137,6 +137,15 @@ def styles(found: Sequence[Person]) -> list[str]:
     return ["green" if one.servers else "" if one.last_seen else "dim" for one in found]
 
 
+def strangers(found: HubPeople) -> list[str]:
+    """Return a line for each name that somebody else has tried to log in by: it changed hands at the provider."""
+    return [
+        f"somebody else has tried to log in as {name}: that account at the provider is another one than before. To let it in,"
+        f" remove {name} and add them again"
+        for name in sorted(found.listed.others)
+    ]
+
+
 def as_json(found: Sequence[Person]) -> Json:
     """Return the same facts for machines: times in ISO 8601, the default server's name empty."""
     return [
@@ -228,15 +237,32 @@ def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: P
 
 
 def _set_admin(api: HubApi, name: str, admin: bool, host: Host, progress: Progress) -> None:
+    if not admin:
+        _tell_of_visits(api, name, host, progress)
     api.patch(f"users/{quote(name)}", {"admin": admin})
 
 
 def _remove(api: HubApi, name: str, host: Host, progress: Progress) -> None:
     """Stop somebody's servers and delete them: with the user go all tokens and sessions. Homes are not the hub's, they stay."""
+    _tell_of_visits(api, name, host, progress)
     cause = f"{name} is still in after {REMOVE_SECONDS} s: a server of theirs does not stop"
     until(
         lambda: _is_out(api, name), REMOVE_SECONDS, lambda: StepError(host.name, cause, "See: fab status; then run this again")
     )
+
+
+def _tell_of_visits(api: HubApi, name: str, host: Host, progress: Progress) -> None:
+    """Say in whose servers somebody was: a server asks the hub when a page is opened, and not while its connection lasts."""
+    if visited := _visited(api, name):
+        where = ", ".join(visited)
+        progress.log(host.name, f"{name} was in servers of others: {where}. What is open there ends when they are stopped")
+
+
+def _visited(api: HubApi, name: str) -> list[str]:
+    """Return the servers of others for which somebody has a token."""
+    tokens = (api.find(f"users/{quote(name)}/tokens") or {}).get("api_tokens", ())
+    places = {str(one.get("oauth_client")).partition("/user/")[2].strip("/") for one in tokens}
+    return sorted(place for place in map(unquote, places) if place and place.partition("/")[0] != name)
 
 
 def _is_out(api: HubApi, name: str) -> bool:

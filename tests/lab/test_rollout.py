@@ -11,6 +11,7 @@ from swarmhub.people.api import HubApi
 from tests.lab.configured import SECRETS
 from tests.lab.counting import counting
 from tests.lab.support import FILTER, HUB, PROXY, Lab, Settings
+from tests.lab.tokens import status_of, token_of
 
 MANAGER = topology.MANAGER.name
 NAMED = ("[secrets]", f"[secrets]\nnames = {[*SECRETS]}")
@@ -34,20 +35,27 @@ def test_a_new_secret_leaves_the_proxy_alone(deployed: Lab, server: HubApi, sett
 
 @pytest.fixture
 def broken(settings: Settings, tmp_path: Path) -> Path:
-    """Return a hosts.toml with a hub that does not start, and with an image less than before."""
+    """Return a hosts.toml with a hub that does not start, an image less than before, and a userlist without Grace."""
+    (tmp_path / "users").write_text("ada admin\n")
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "10-breaks.py").write_text(BREAKS)
-    return settings((EXTRA, ""), ("[hub]", f'[hub]\nconf = "{tmp_path / "conf.d"}"'))
+    users = ('"userlist"', f'"{tmp_path / "users"}"')
+    return settings((EXTRA, ""), users, ("[hub]", f'[hub]\nconf = "{tmp_path / "conf.d"}"'))
 
 
 def test_a_hub_that_does_not_start_leaves_the_one_before_all_that_it_needs(deployed: Lab, server: HubApi, broken: Path) -> None:
-    """Swarm goes back to it, and so does the filter: it starts servers from the image that the other had none of."""
+    """Swarm goes back to it, and so does the filter: it starts servers from the image that the other had none of. Grace, whom
+    the deploy has removed, is not let in by the hub before, whose image names her: she is, once the userlist does so again.
+    """
+    token = token_of(deployed, "grace")
     with counting(deployed, server):
-        done = deployed.fab("deploy", hosts=broken)
+        done = deployed.fab("deploy", "--yes", hosts=broken)
         assert (done.code, "broken on purpose" in done.out) == (1, True), done.text
         assert f"undo: update service {FILTER}" in done.out
         assert f"undo: create config {HUB}-settings-" in done.out
         deployed.wait(deployed.hub_answers, 30, "the hub before does not answer")
+    assert (status_of(deployed, token), '"grace"' in deployed.hub_api("GET", "users")) == (403, False)
+    assert deployed.fab("users-sync").code == 0
     deployed.start_server("grace", profile="Extra tools")
     deployed.stop_server("grace")
     assert deployed.left_to_change() == ""

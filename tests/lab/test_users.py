@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from lab import topology
+from lab import containers, topology
 from tests.lab.browsing import log_in, picture, refused, start_server
 from tests.lab.support import HUB, Lab, Settings, typed
 from tests.lab.tokens import status_of, token_of
@@ -132,7 +132,11 @@ def test_members_of_organisations_and_teams_get_in_by_a_deploy(
     users = tmp_path / "users"
     users.write_text("ada admin\n")
     hosts = settings(
-        ('"userlist"', f'"{users}"'), ("[certs]", '[access]\norganizations = ["physics"]\nteams = ["lab:course"]\n\n[certs]')
+        ('"userlist"', f'"{users}"'),
+        (
+            "[certs]",
+            '[access]\norganizations = ["physics"]\nteams = ["lab:course"]\noptions = {auth_refresh_age = 1}\n\n[certs]',
+        ),
     )
     try:
         done = deployed.fab("deploy", "--yes", hosts=hosts)
@@ -146,6 +150,12 @@ def test_members_of_organisations_and_teams_get_in_by_a_deploy(
         assert (now["grace"]["from"], now["barbara"]["from"], "mallory" in now) == ("organisation", "organisation", False)
         assert deployed.fab("users-sync", hosts=hosts).code == 0
         assert "grace" in shown(deployed, hosts)
+        # The stand-in forgets what it has given to whom: as if each had withdrawn it, or were somebody else now.
+        of_ada, of_barbara = token_of(deployed, "ada"), token_of(deployed, "barbara")
+        assert (status_of(deployed, of_ada), status_of(deployed, of_barbara)) == (200, 200)
+        deployed.client.restart(containers.container_name("github"), timeout=1)
+        deployed.wait(lambda: status_of(deployed, of_barbara) == 403, 30, "a member is not asked about again")
+        assert status_of(deployed, of_ada) == 200
     finally:
         deployed.hub_api("DELETE", "users/barbara")
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from lab import topology
+from tests.lab.browsing import log_in
 from tests.lab.support import HUB, Done, Lab, Settings, variant
 from tests.lab.test_rollback import releases
 from tests.lab.tokens import revoke, status_of, token_of
@@ -158,15 +160,14 @@ def test_who_has_a_token_from_before(settled: Lab, way_back: WayBack, name: str)
 
 
 @pytest.mark.parametrize(
-    "path", ["users/grace", "users/mallory", "groups/staff/users/hopper"], ids=["grace", "mallory", "hopper in a group"]
+    ("path", "name"), [("users", "grace"), ("users", "mallory"), ("groups/staff", "hopper")], ids=["list", "console", "group"]
 )
-def test_who_was_there_before(settled: Lab, way_back: WayBack, path: str) -> None:
+def test_who_was_there_before(settled: Lab, way_back: WayBack, path: str, name: str) -> None:
     """Their account, or their place in a group, is in the database that is put back, and the userlist of the older image
     names Grace: neither brings them back.
     """
-    parent, _, name = path.rpartition("/")
-    answer = json.loads(settled.hub_api("GET", parent))
-    there = answer["users"] if parent.startswith("groups") else [one["name"] for one in answer]
+    answer = json.loads(settled.hub_api("GET", path))
+    there = answer["users"] if path.startswith("groups") else [one["name"] for one in answer]
     assert way_back.back.code == 0
     assert name not in there
 
@@ -185,3 +186,32 @@ def test_who_is_put_back_gets_in_again(settled: Lab, way_back: WayBack) -> None:
     settled.docker("rm", "--force", settled.container())
     settled.wait(settled.hub_answers, 60, "the hub does not come back")
     assert (status_of(settled, token), status_of(settled, way_back.tokens["grace"])) == (200, 403)
+
+
+ANOTHER_NUMBER = """
+import json, pathlib
+file = pathlib.Path("/data/access/accounts")
+known = json.loads(file.read_text())
+known["github"]["grace"] = "4711"
+file.write_text(json.dumps(known))
+"""
+
+
+def test_who_has_taken_the_name_of_somebody_else(
+    deployed: Lab, without_grace: Path, browser: Browser, context: BrowserContext
+) -> None:
+    """Grace's name at GitHub has another number than at her first login: it is refused, and the operator reads so. Once she
+    has been removed and added, whoever has the name now gets in.
+    """
+    expect(log_in(context, "grace").locator("#start")).to_be_visible()
+    deployed.execute(HUB, "python3", "-c", ANOTHER_NUMBER)
+    with browser.new_context(ignore_https_errors=True) as elsewhere:
+        page = log_in(elsewhere, "grace")
+        expect(page.get_by_role("alert")).to_contain_text("Your name belongs to another account at this hub")
+    told = deployed.fab("users")
+    assert "somebody else has tried to log in as grace" in told.out, told.text
+    assert deployed.fab("users-sync", "--yes", hosts=without_grace).code == 0
+    assert deployed.fab("users-sync").code == 0
+    with browser.new_context(ignore_https_errors=True) as again:
+        expect(log_in(again, "grace").locator("#start")).to_be_visible()
+    assert "somebody else" not in deployed.fab("users").out
