@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -260,7 +261,9 @@ def _tell_of_visits(api: HubApi, name: str, host: Host, progress: Progress) -> N
 
 def _visited(api: HubApi, name: str) -> list[str]:
     """Return the servers of others for which somebody has a token."""
-    tokens = (api.find(f"users/{quote(name)}/tokens") or {}).get("api_tokens", ())
+    tokens: Sequence[Json] = ()
+    with suppress(ApiError):  # they are removed, whether this is known or not
+        tokens = (api.find(f"users/{quote(name)}/tokens") or {}).get("api_tokens", ())
     places = {str(one.get("oauth_client")).partition("/user/")[2].strip("/") for one in tokens}
     return sorted(place for place in map(unquote, places) if place and place.partition("/")[0] != name)
 

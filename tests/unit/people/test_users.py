@@ -11,6 +11,7 @@ import pytest
 
 from hub.shared import listed
 from hub.shared.userlist import Users
+from swarmhub.engine import context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.people import users
@@ -208,6 +209,65 @@ def test_who_does_not_go_is_told(host: FakeHost, clock: Clock) -> None:
     hub = Hub({"grace": user("grace", servers=("",))}, busy=9999)
     with pytest.raises(StepError, match="grace is still in after 60 s: a server of theirs does not stop"):
         applied(planned("ada admin\n", found(user("ada", admin=True), hub.known["grace"]), hub), host)
+
+
+def token(client: str) -> dict[str, Any]:
+    """Return a token as the hub's API gives it."""
+    return {"kind": "api_token", "oauth_client": client, "note": ""}
+
+
+@pytest.mark.parametrize("wanted", ["ada admin\n", "ada admin\ngrace\n"], ids=["removed", "no admin any more"])
+def test_in_whose_servers_somebody_was_is_told(host: FakeHost, clock: Clock, wanted: str) -> None:
+    """What is open there stays open; their own servers are no matter."""
+    grace = user("grace", admin=True)
+    clients = ["JupyterHub", "Server at /user/ada/", "Server at /user/grace/", "Server at /user/a%20b/gpu/"]
+    hub = Hub({"grace": grace, "grace/tokens": {"api_tokens": [token(one) for one in clients]}})
+    progress = FakeProgress()
+    for change in planned(wanted, found(user("ada", admin=True), grace, current="ada admin\ngrace admin\n"), hub).changes:
+        if change.verb in ("remove", "withdraw"):
+            change.apply(host, progress)
+    told = "grace was in servers of others: a b/gpu, ada. What is open there ends when they are stopped"
+    assert [line for _, line in progress.lines] == [told]
+
+
+def test_a_name_that_somebody_else_has_is_told() -> None:
+    """With the way to let them in."""
+    seen = HubPeople(listed.read({listed.CURRENT: LIST, listed.OTHERS: "grace\n"}), {})
+    (line,) = users.strangers(seen)
+    assert line.startswith("somebody else has tried to log in as grace: ")
+    assert line.endswith("To let it in, remove grace and add them again")
+
+
+def volume(**files: str) -> FakeHost:
+    """Return a manager whose hub's volume keeps these files; no hub runs."""
+    packed = context.archive({f"access/{name}": text.encode() for name, text in files.items()})
+    answers = {"POST /containers/create": {"Id": "c1"}, "DELETE /containers/c1": None, "PUT /containers/c1/archive": None}
+    missing = EngineError(MANAGER, 404, "no such path")
+    return FakeHost(MANAGER, {**answers, "GET /containers/c1/archive": [packed] if files else missing})
+
+
+def sent_to(host: FakeHost) -> dict[str, str]:
+    """Put a list of Ada alone into force on a volume, and return the files that are sent."""
+    users.send_to_volume(settings(), "jupyterhub:new", "ada admin\n", MANAGER).apply(host, FakeProgress())
+    bodies = [one.body for one in host.engine.requests if one.method == "PUT"]
+    if not bodies:
+        return {}
+    with tarfile.open(fileobj=io.BytesIO(bodies[0])) as tar:
+        return {name: opened.read().decode() for name in tar.getnames() if (opened := tar.extractfile(name))}
+
+
+def test_where_no_hub_answers_the_list_goes_to_its_volume() -> None:
+    """The next hub shuts out Grace, whom an earlier list has let in."""
+    kept = {listed.CURRENT: LIST, listed.LET_IN: LIST, listed.IMAGE: LIST}
+    assert sent_to(volume(**kept)) == {listed.CURRENT: "ada admin\n", listed.LET_IN: LIST}
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {listed.CURRENT: LIST, listed.IMAGE: "ada admin\n"}], ids=["no hub yet", "an older list"]
+)
+def test_a_list_that_is_no_newer_is_not_sent_to_the_volume(files: dict[str, str]) -> None:
+    """The first hub goes by its image's; one that was sent after a deploy of this list stays."""
+    assert sent_to(volume(**files)) == {}
 
 
 def test_what_the_hub_keeps_is_read_from_its_container() -> None:

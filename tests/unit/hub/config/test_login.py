@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from jupyterhub.auth import Authenticator
+from oauthenticator.github import GitHubOAuthenticator
+from tornado.httpclient import HTTPClientError
+from tornado.web import HTTPError
 from traitlets import Set
 from traitlets.config import Config
 
@@ -190,3 +193,149 @@ def test_who_is_refused_reads_what_to_do(folder: Path) -> None:
     """Where the provider has words for it; one that has none is not given an option that it does not know."""
     assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == login.REFUSED
     assert "custom_403_message" not in configured(folder, "dummy").DummyAuthenticator
+
+
+class Github(GitHubOAuthenticator):  # type: ignore[misc]  # it has no types
+    """GitHub, where Grace's account has a number, and the organisation lab has members."""
+
+    number, members = 1, frozenset[str]()
+    fails: Exception | None = None
+
+    async def httpfetch(self, url: str, *_: Any, **__: Any) -> Any:
+        if self.fails:
+            raise self.fails
+        if url.endswith("/user"):
+            return {"login": "Grace", "id": self.number, "email": "grace@example.org"}
+        return SimpleNamespace(code=204 if url.rpartition("/")[2] in self.members else 404, body=b"")
+
+
+def github(folder: Path, *members: str) -> Any:
+    """Return the authenticator for GitHub's organisation lab."""
+    (folder / listed.CURRENT).write_text("ada admin\n")
+    users = listed.load(folder).current
+    kind = login.going_by_userlist(Github, folder, "github")
+    made = kind(
+        allowed_organizations={"lab"}, allowed_users=set(users.allowed), enable_auth_state=True, auth_refresh_strict=True
+    )
+    made.members = set(members)
+    return made
+
+
+def entered(kind: Any, **given: Any) -> Any:
+    """Log Grace in, with what GitHub gives her for it."""
+    answer = {"access_token": "t", "token_type": "bearer", **given}
+    kind.get_token_info = lambda *_: asyncio.sleep(0, answer)
+    kind.build_access_tokens_request_params = lambda *_: {}
+    return asyncio.run(kind.get_authenticated_user(None, None))
+
+
+def asked_again(kind: Any, name: str = "grace", state: Any = None) -> Any:
+    """Ask about somebody again, as JupyterHub does before it answers them; return what it is told."""
+
+    async def get_auth_state() -> Any:
+        return state or {"token_response": {"access_token": "t", "token_type": "bearer"}}
+
+    return asyncio.run(kind.refresh_user(SimpleNamespace(name=name, get_auth_state=get_auth_state)))
+
+
+def test_a_member_is_asked_about_again(folder: Path) -> None:
+    """And stays in while the provider says so."""
+    kind = github(folder, "grace")
+    assert entered(kind)["name"] == "grace"
+    assert asked_again(kind)["name"] == "grace"
+
+
+def test_who_is_no_member_any_more_has_to_log_in_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they come, GitHub is not asked at once; once they are a member again, a login counts."""
+    kind = github(folder, "grace")
+    entered(kind)
+    kind.members = frozenset()
+    assert asked_again(kind) is False
+    kind.members = frozenset({"grace"})
+    assert asked_again(kind) is False
+    entered(kind)
+    assert asked_again(kind)["name"] == "grace"
+
+
+def test_who_has_another_account_now_is_no_member(folder: Path) -> None:
+    """The name has changed hands since the login."""
+    kind = github(folder, "grace")
+    entered(kind)
+    kind.number = 2
+    assert asked_again(kind) is False
+
+
+def test_who_has_withdrawn_what_was_given_has_to_log_in_again(folder: Path) -> None:
+    """GitHub refuses the hub."""
+    kind = github(folder, "grace")
+    entered(kind)
+    kind.fails = HTTPClientError(401)
+    assert asked_again(kind) is False
+
+
+@pytest.mark.parametrize("error", [HTTPClientError(599), HTTPClientError(502), OSError("no route")])
+def test_a_provider_that_does_not_answer_takes_nobody_out(folder: Path, error: Exception) -> None:
+    """People work on."""
+    kind = github(folder, "grace")
+    entered(kind)
+    kind.fails = error
+    assert asked_again(kind) is True
+
+
+def test_who_is_listed_is_not_asked_about_again(folder: Path) -> None:
+    """The userlist alone decides, and GitHub may be away."""
+    kind = github(folder)
+    kind.fails = OSError("no route")
+    assert asked_again(kind, "ada") is True
+
+
+def test_another_account_of_that_name_is_refused(folder: Path) -> None:
+    """Before anything is given to it; the page has words for it, and the operator reads of it."""
+    kind = github(folder, "grace")
+    entered(kind)
+    kind.number = 2
+    with pytest.raises(HTTPError, match="Your name belongs to another account"):
+        entered(kind)
+    assert listed.load(folder).others == {"grace"}
+
+
+def test_who_comes_back_by_a_membership_keeps_the_name_for_that_account(folder: Path) -> None:
+    """The login itself adds the user to the hub, as an admin would."""
+    kind = github(folder, "grace")
+    grace = SimpleNamespace(name="grace")
+    entered(kind)
+    kind.delete_user(grace)
+    entered(kind)
+    kind.add_user(grace)
+    kind.number = 2
+    with pytest.raises(HTTPError):
+        entered(kind)
+
+
+def test_who_is_added_again_may_have_another_account(folder: Path) -> None:
+    """That is how the operator lets it in."""
+    kind = github(folder, "grace")
+    grace = SimpleNamespace(name="grace")
+    entered(kind)
+    kind.delete_user(grace)
+    kind.add_user(grace)
+    kind.number = 2
+    assert entered(kind)["name"] == "grace"
+
+
+def test_a_provider_without_numbers_is_believed(folder: Path) -> None:
+    """There is nothing to go by but the name."""
+    kind = authenticator(folder)
+    assert enter(kind, "grace")
+    assert not (folder / listed.ACCOUNTS).exists()
+
+
+def test_members_are_asked_about_only_where_there_are_some(folder: Path) -> None:
+    """With a key of the hub's own; tokens end no later than cookies."""
+    (folder.parent / login.COOKIES).write_text("secret")
+    c = configured(folder, "github", organizations=["lab"])
+    section = c.GitHubOAuthenticator
+    assert (section.enable_auth_state, section.auth_refresh_strict) == (True, True)
+    assert (len(c.CryptKeeper["keys"][0]), c.JupyterHub.token_expires_in_max_seconds) == (32, 14 * 24 * 3600)
+    without = configured(folder, "github")
+    assert not {"CryptKeeper", "enable_auth_state"} & {*without, *without.GitHubOAuthenticator}

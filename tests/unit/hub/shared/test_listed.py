@@ -201,3 +201,33 @@ def test_other_providers_names_are_read(folder: Path, database: Path) -> None:
     """Mail addresses, for one."""
     listed.enforce(folder, "ada@example.org admin\n", database, "google")
     assert listed.load(folder, "google").current.admins == {"ada@example.org"}
+
+
+def test_an_account_is_told_by_the_number_of_its_first_login(folder: Path, database: Path) -> None:
+    """Each provider has its own numbers, and two people at one have two names."""
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    logins = [("github", "grace", "1"), ("github", "grace", "1"), ("github", "grace", "2"), ("google", "grace", "2")]
+    assert [listed.is_same(folder, *one) for one in logins] == [True, True, False, True]
+    assert listed.load(folder).others == {"grace"}
+
+
+@pytest.mark.parametrize("anybody", [True, False])
+def test_another_account_counts_only_once_the_name_is_given_anew(folder: Path, database: Path, anybody: bool) -> None:
+    """Who was deleted may come back by a membership; the name stays theirs until the operator or an admin adds it."""
+    listed.enforce(folder, "ada admin\n", database)
+    listed.is_same(folder, "github", "grace", "1")
+    listed.is_same(folder, "github", "grace", "2")
+    listed.forget(folder, "grace")
+    listed.welcome(folder, "grace", anybody=anybody)
+    assert bool(listed.load(folder).others) is not anybody
+    assert listed.is_same(folder, "github", "grace", "2") is anybody
+
+
+def test_who_is_listed_again_may_have_another_account(folder: Path, database: Path) -> None:
+    """A deploy adds them by a restart."""
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    for name in ("ada", "grace"):
+        listed.is_same(folder, "github", name, "1")
+    listed.forget(folder, "grace")
+    listed.enforce(folder, ADA_AND_GRACE, database)
+    assert [listed.is_same(folder, "github", name, "2") for name in ("ada", "grace")] == [False, True]
