@@ -57,6 +57,7 @@ def configure(
     servers.configure(c, tables, environ, mounted)
     extra.apply(c, tables["jupyterhub"], secrets)
     extra.load(c, conf)
+    login.end_tokens(c, tables["access"])
 
 
 def _users(folder: Path, userlist: Path, provider: str) -> Listed:

@@ -33,8 +33,9 @@ NUMBERS = ("sub", "id")
 COOKIES = "jupyterhub_cookie_secret"
 # Who was refused as a member is not asked about again at once, however often they come.
 REFUSED_SECONDS = 30.0
-# A cookie's, by JupyterHub's default.
-SESSION_SECONDS = 14 * 24 * 3600
+# A cookie's life, by JupyterHub's default.
+SESSION_DAYS = 14
+DAY_SECONDS = 24 * 3600
 
 
 def configure(
@@ -61,9 +62,16 @@ def configure(
     c[section].allow_existing_users = access["console"]
     if provider == GITHUB:
         _github(c.GitHubOAuthenticator, access, environ, secrets)
-    if access["organizations"] or access["teams"]:
+    if _has_members(access):
         _ask_again(c, c[section], folder.parent / COOKIES)
     extra.apply(c, {section: access["options"]}, secrets)
+
+
+def end_tokens(c: Any, access: Mapping[str, Any]) -> None:
+    """Let members' tokens end no later than their sessions do, by what all else has set."""
+    if _has_members(access) and "token_expires_in_max_seconds" not in c.JupyterHub:
+        days = c.JupyterHub.get("cookie_max_age_days", SESSION_DAYS)
+        c.JupyterHub.token_expires_in_max_seconds = int(days * DAY_SECONDS)
 
 
 def provider_class(name: str) -> type[Any]:
@@ -197,6 +205,10 @@ class _GoesByUserlist:
         self._users = now
 
 
+def _has_members(access: Mapping[str, Any]) -> bool:
+    return bool(access["organizations"] or access["teams"])
+
+
 def _ask_again(c: Any, section: Any, cookies: Path) -> None:
     """Let JupyterHub ask about members again, with the access that each has given it at the login, kept encrypted."""
     secret = cookies.read_bytes() if cookies.exists() else b""
@@ -204,7 +216,6 @@ def _ask_again(c: Any, section: Any, cookies: Path) -> None:
     section.enable_auth_state = True
     # Else a token would go on where a cookie does not.
     section.auth_refresh_strict = True
-    c.JupyterHub.token_expires_in_max_seconds = SESSION_SECONDS
 
 
 def _github(section: Any, access: Mapping[str, Any], environ: Mapping[str, str], secrets: Path) -> None:

@@ -157,7 +157,10 @@ def _withdraw(database: Path, admins: Iterable[str], accounts: Iterable[str]) ->
         return
     with closing(sqlite3.connect(database)) as db, db:
         db.execute("pragma foreign_keys = on")
-        known = {name for (name,) in db.execute("select name from users")}
+        of_hub = db.execute("select 1 from sqlite_master where name = 'users'").fetchone()
+        known = {name for (name,) in db.execute("select name from users")} if of_hub else set()
+        if not known:
+            return
         for statement in (NO_ADMINS, NO_ROLE):
             db.executemany(statement, [(name,) for name in known.intersection(admins)])
         names = [(name,) for name in known.intersection(accounts)]

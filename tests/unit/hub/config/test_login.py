@@ -331,11 +331,25 @@ def test_a_provider_without_numbers_is_believed(folder: Path) -> None:
 
 
 def test_members_are_asked_about_only_where_there_are_some(folder: Path) -> None:
-    """With a key of the hub's own; tokens end no later than cookies."""
+    """With a key of the hub's own."""
     (folder.parent / login.COOKIES).write_text("secret")
     c = configured(folder, "github", organizations=["lab"])
     section = c.GitHubOAuthenticator
     assert (section.enable_auth_state, section.auth_refresh_strict) == (True, True)
-    assert (len(c.CryptKeeper["keys"][0]), c.JupyterHub.token_expires_in_max_seconds) == (32, 14 * 24 * 3600)
+    assert len(c.CryptKeeper["keys"][0]) == 32
     without = configured(folder, "github")
     assert not {"CryptKeeper", "enable_auth_state"} & {*without, *without.GitHubOAuthenticator}
+
+
+@pytest.mark.parametrize(
+    ("set_", "days"),
+    [({}, 14), ({"cookie_max_age_days": 0.5}, 0.5), ({"token_expires_in_max_seconds": 3600}, 1 / 24)],
+    ids=["the default", "shorter cookies", "the operator's own"],
+)
+def test_members_tokens_end_no_later_than_their_sessions(set_: dict[str, Any], days: float) -> None:
+    """Where all are on a list, they last until they are revoked."""
+    c = Config(JupyterHub=set_)
+    login.end_tokens(c, {"organizations": [], "teams": []})
+    assert c.JupyterHub == set_
+    login.end_tokens(c, {"organizations": [], "teams": ["lab:course"]})
+    assert c.JupyterHub.token_expires_in_max_seconds == days * 86400

@@ -161,7 +161,14 @@ def test_who_was_made_an_admin_in_the_console_stays_one(folder: Path, database: 
     assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
 
 
-@pytest.mark.parametrize("content", [None, b""], ids=["none", "empty"])
+def begun() -> bytes:
+    """Return a database that a hub has not filled yet."""
+    with closing(sqlite3.connect(":memory:")) as opened:
+        opened.execute("create table alembic_version (version_num)")
+        return opened.serialize()
+
+
+@pytest.mark.parametrize("content", [None, b"", begun()], ids=["none", "empty", "begun"])
 def test_a_list_is_taken_without_a_database(folder: Path, tmp_path: Path, content: bytes | None) -> None:
     """It may have been lost, or be yet to be filled: there is nobody to take the admin bit from, and none is made."""
     path = tmp_path / "none.sqlite"
