@@ -218,7 +218,12 @@ def _send(container: str, files: Mapping[str, str], host: Host, progress: Progre
 
 def _send_to_volume(settings: Settings, image: str, userlist: str, host: Host, progress: Progress) -> None:
     provider = settings.access.provider
-    body = {"Image": image, "HostConfig": {"Binds": [f"{settings.volume.name}:/data"]}, "Labels": {containers.LABEL: STEP}}
+    body = {
+        "Image": image,
+        "Cmd": ["true"],
+        "HostConfig": {"Binds": [f"{settings.volume.name}:/data"]},
+        "Labels": {containers.LABEL: STEP},
+    }
     with containers.made(host, body) as container:  # it is not started: the engine reads and writes the volume all the same
         try:
             kept = read(host, ContainerLocation(host.name, container), provider)

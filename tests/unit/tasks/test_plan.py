@@ -178,7 +178,7 @@ def test_what_a_deploy_will_do_is_shown_first(type_: Type, empty: Hosts, capsys:
 
     empty[MANAGER].engine.answers["POST /networks/create"] = create
     type_("deploy")
-    assert ("plan       22 changes" in seen[0], "  service" in seen[0]) == (True, True)
+    assert ("plan       23 changes" in seen[0], "  service" in seen[0]) == (True, True)
 
 
 def test_a_deploy_that_is_not_agreed_to_changes_nothing(
