@@ -1,4 +1,4 @@
-"""The userlist in force, kept beside the database: the image's, or the one that `fab users-sync` has sent since."""
+"""The userlist in force, kept beside the database: that of the first image, then the one that was sent last."""
 
 import json
 import os
