@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from docker.types import ConfigReference
+from jupyterhub.crypto import CryptKeeper
 from traitlets import TraitError
 from traitlets.config import Config
 
@@ -64,6 +65,9 @@ async def _start(config: Any, folder: Path, said: "_Said") -> Any:
     """Return JupyterHub, initialised on a new database, with each class that it would make made once."""
     config.JupyterHub.db_url = "sqlite:///:memory:"
     config.JupyterHub.cookie_secret_file = str(folder / "cookie_secret")
+    # By itself it has the configuration of JupyterHub's only instance, which this one is not.
+    CryptKeeper.clear_instance()
+    CryptKeeper.instance(config=config)
     app = JupyterHub(config=config)
     app.log.addHandler(said)
     await app.initialize([])

@@ -49,6 +49,11 @@ def test_a_configuration_with_subdomains_has_no_problems(problems: Any) -> None:
     assert problems(variables={"SUBDOMAIN_HOST": "https://hub.example.org"}, JupyterHub={"services": [service]}) == []
 
 
+def test_a_configuration_with_members_has_no_problems(problems: Any) -> None:
+    """The hub can keep, encrypted, what each member has given it to ask about them again."""
+    assert problems(access={"organizations": ["lab"], "options": {"auth_refresh_age": 1}}) == []
+
+
 BAD_FILES = {
     "syntax": ("c = get_config()\nc.Spawner.args = [\n", "conf.d/10-x.py:2: '[' was never closed"),
     "name": ("c = get_config()\n\nc.Spawner.args = fooo\n", "conf.d/10-x.py:3: NameError: name 'fooo' is not defined"),
