@@ -71,6 +71,7 @@ def rollback(c: Context, release: str = "", with_database: bool = False, yes: bo
         known = run.look.releases()
         target = room.choose(known, release)
         run.report.line(room.STEP, f"to release {target.number}, made {target.made} by {target.who}")
+        run.report.way_there(target, known[-1])
         run.show([way_back.plan(run, target, with_database=with_database)])
         run.apply(way_back.plan(run, target, with_database=with_database))
-        run.report.way_back(target, known[-1], run.seconds)
+        run.report.way_back(target, run.seconds)

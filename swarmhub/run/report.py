@@ -185,13 +185,16 @@ class Report:
         if not entries:
             self.say("Nothing has been done to this cluster yet.")
 
-    def way_back(self, to: "Release", last: "Release", seconds: float) -> None:
-        """Say what hosts.toml and the release that runs now differ in."""
+    def way_there(self, to: "Release", last: "Release") -> None:
+        """Say which settings apply again: whom they let in is let in again."""
         from swarmhub.history.releases import settings_between
 
         for item in settings_between(to, last):
             for text in lines(item):
                 self.say(f"{'':<10}   {text}", style="yellow")
+
+    def way_back(self, to: "Release", seconds: float) -> None:
+        """Say that the release runs."""
         self.line("rollback", f"release {to.number} runs again, {duration(seconds)}", style="bold green")
         self.line("rollback", "hosts.toml, hub/ and the userlist are as they were: the next deploy goes forward again")
 

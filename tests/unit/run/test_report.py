@@ -486,7 +486,8 @@ def test_a_way_back_says_what_it_did_not_change() -> None:
     """The files on the operator's machine lead forward again: what differs in the settings is named."""
     old = Release(1, "hub", "hub:1", ("x",), {}, {"hub": {"port": 443}}, "")
     said = Said()
-    said.report.way_back(old, replace(old, number=2, settings={"hub": {"port": 8443}}), 4.2)
+    said.report.way_there(old, replace(old, number=2, settings={"hub": {"port": 8443}}))
+    said.report.way_back(old, 4.2)
     assert said.lines == [
         f"{'':<10}   hub.port: 443 → 8443",
         "rollback   release 1 runs again, 4.2 s",
