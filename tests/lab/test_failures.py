@@ -90,6 +90,23 @@ def test_unknown_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Pat
     assert f"trust it: fab trust {MANAGER}" in done.err
 
 
+@pytest.mark.parametrize("trusted", [True, False], ids=["and trusted", "alone"])
+def test_revoked_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Path, trusted: bool) -> None:
+    """Somebody has stolen a host's key, and known_hosts says so: the host is not talked to, whatever other lines say, and to
+    trust it is no remedy. Half a second.
+    """
+    key = (topology.STATE / f"{MANAGER}.ssh_host_key.pub").read_text()
+    known = tmp_path / "known_hosts"
+    own = f"[127.0.0.1]:{topology.MANAGER.ssh_port} {key}\n" if trusted else ""
+    known.write_text(f"@cert-authority * {key}\n{own}@revoked * {key}\n")
+    hosts = settings(ssh=lambda config: config.replace(str(topology.STATE / "known_hosts"), str(known)))
+    for task in (("network",), ("trust", MANAGER)):
+        done = lab.fab(*task, hosts=hosts)
+        assert (done.code, done.err.count("\n")) == (1, 1), done.text
+        assert "is REVOKED in known_hosts" in done.err
+        assert "fab trust" not in done.err
+
+
 def test_changed_host_key_is_refused(lab: Lab, settings: Settings, tmp_path: Path) -> None:
     """A host that shows another key than the known one is not talked to; the line shows both fingerprints."""
     other = (topology.STATE / f"{WORKER}.ssh_host_key.pub").read_text()
