@@ -30,7 +30,7 @@ CALLS: Tries = {
         f"secrets/{SECRET} swarm swarm/unlockkey volumes volumes/{HUB}-data networks plugins info events system/df images/json "
         f"images/alpine/json images/get?names=x tasks/x tasks/x/logs services/{HUB} services/{PROXY} services/{FILTER} "
         f"services/{DATABASE} services/{FOREIGN} services/{FOREIGN}/logs configs/{RECORD} configs distribution/alpine/json "
-        f"networks/ingress networks/host networks/{HUB}-proxy services/{HUB}/logs _ping",
+        f"networks/ingress networks/host networks/jupyter-proxy services/{HUB}/logs _ping",
         "DELETE": f"services/{HUB} services/{PROXY} services/{FILTER} services/{DATABASE} services/{FOREIGN} configs/{RECORD} "
         f"secrets/{SECRET} volumes/{HUB}-data nodes/x?force=true networks/jupyter images/alpine containers/x",
         "PUT": "containers/x/archive?path=/ services/create",

@@ -8,7 +8,7 @@ from tests.lab.support import FILTER, HUB, PROXY
 # Another hub whose name begins alike, with a server, a home's record and a secret; and a service of nobody's.
 OTHER, FOREIGN, DATABASE = f"{HUB}-two", f"{HUB}-two-eve", "attacked-database"
 # "ID-OF-" and one of these is the network's id when it is sent.
-NETWORKS = (f"{HUB}-proxy", "jupyter", "ingress", "docker_gwbridge", "host")
+NETWORKS = ("jupyter-proxy", "jupyter", "ingress", "docker_gwbridge", "host")
 RECORD, SECRET = f"{HUB}-home-eve", "attacked-secret"
 
 Tries = dict[str, dict[str, Any]]
@@ -64,7 +64,7 @@ FOREIGN_VALUES: list[tuple[list[Any], list[Any]]] = [
     (["Labels", "com.docker.stack.namespace"], ["other"]),
     (["Labels", "swarmhub.service"], [HUB, OTHER]),
     (["Mode"], [{"Global": {}}, {"Replicated": {"Replicas": 9}}, {"GlobalJob": {}}]),
-    (["Networks"], [[{"Target": "ingress"}], [{"Target": f"{HUB}-proxy"}]]),
+    (["Networks"], [[{"Target": "ingress"}], [{"Target": "jupyter-proxy"}]]),
     (["UpdateConfig"], [{"Parallelism": 1}]),
     (["EndpointSpec", "Mode"], ["host", "ingress", "VIP"]),
     (["EndpointSpec", "Ports"], [[{"TargetPort": 22, "PublishedPort": 2222, "PublishMode": "host"}], []]),
@@ -72,7 +72,7 @@ FOREIGN_VALUES: list[tuple[list[Any], list[Any]]] = [
         [*TASK, "Networks"],
         [
             [],
-            *([{"Target": name}] for name in ("ingress", "host", "bridge", "docker_gwbridge", "none", f"{HUB}-proxy", OTHER)),
+            *([{"Target": name}] for name in ("ingress", "host", "bridge", "docker_gwbridge", "none", "jupyter-proxy", OTHER)),
             [{"Target": "jupyter"}, {"Target": "host"}],
             [{"Target": "jupyter"}, {"Target": "jupyter"}],
             [{"Target": "jupyter", "Aliases": [HUB]}],
