@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from hub.shared import nodes
 from hub.shared.settings import Tables
 
 # A Swarm config is mounted there.
@@ -72,6 +73,8 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
     """Return what a hub needs that is handed these tables; `reserved` are the volumes of its own."""
     servers = (tables["notebook"], *tables["profiles"], *tables["overrides"])
     spawner = tables["jupyterhub"].get("SwarmSpawner", {})
+    placed = nodes.placement(spawner.get("extra_placement_spec", {}), tables["notebook"])
+    spawner = {**spawner, "extra_placement_spec": placed}
     return Policy(
         service=service,
         networks=(network,),

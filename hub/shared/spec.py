@@ -8,7 +8,7 @@ from typing import Any
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
 from hub import FOLDER
-from hub.shared import mounts
+from hub.shared import mounts, nodes
 
 Arguments = Mapping[str, Any]
 
@@ -96,7 +96,7 @@ def environment(server: Arguments) -> dict[str, str]:
 
 def constraints(server: Arguments) -> list[str]:
     """Return on which nodes it may run: those that hold its image and have the labels that it asks for."""
-    labels = [f"node.labels.{name}=={value}" for name, value in server["node_labels"].items()]
+    labels = nodes.labelled(server["node_labels"])
     digest = DIGEST.search(server["image"])
     return [f"node.labels.{IMAGE_LABEL}.{digest[1]}==held", *labels] if digest else labels
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.shared import mounts, spec
+from hub.shared import mounts, nodes, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
 from hub.spawner import homes, profiles
@@ -44,7 +44,7 @@ async def gather(spawner: Any) -> Given:
     home = mounts.home(tables, spawner.prefix, names)
     if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
-    node = await homes.reach(spawner.docker, home, tables["home"]["owner"]) if home else None
+    node = await homes.reach(spawner.docker, home, tables["home"]["owner"], nodes.everywhere(tables)) if home else None
     mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record

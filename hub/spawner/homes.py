@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from pathlib import Path
 from docker.errors import APIError
 
 from hub.shared.mounts import HOME, HOMES, NODE, USER, Home
-from hub.shared.nodes import hostname
+from hub.shared.nodes import barred, hostname
 from hub.spawner.news import ASK
 from hub.spawner.service import Docker
 
@@ -27,8 +28,10 @@ class NotHere(Exception):  # noqa: N818 - it is a message for people
         self.words, self.reason, self.detail = words, reason, detail
 
 
-async def reach(docker: Docker, home: Home, owner: str) -> str | None:
+async def reach(docker: Docker, home: Home, owner: str, everywhere: Iterable[str] = ()) -> str | None:
     """Make a home's folder where one is needed; return the id of the node that has the home, if one has.
+
+    `everywhere` are the constraints that every server has.
 
     Raises:
         NotHere: its file server or its node does not answer.
@@ -38,7 +41,7 @@ async def reach(docker: Docker, home: Home, owner: str) -> str | None:
         await have_folder(home.folder, owner)
     node = await find(docker, home.record) if home.record else None
     if node:
-        await node_up(docker, node, home.record)
+        await node_up(docker, node, home.record, everywhere)
     return node
 
 
@@ -51,7 +54,7 @@ async def find(docker: Docker, volume: str, user: str | None = None) -> str | No
     return None
 
 
-async def node_up(docker: Docker, node: str, volume: str) -> None:
+async def node_up(docker: Docker, node: str, volume: str, everywhere: Iterable[str] = ()) -> None:
     """Make sure that the node that has a home takes servers.
 
     Raises:
@@ -73,6 +76,9 @@ async def node_up(docker: Docker, node: str, volume: str) -> None:
     if availability != "active":
         words = f"Your files are on {name}, which is being serviced. They are kept; try again when it is back."
         raise NotHere(words, "home-drained", f"{volume} is on {name}, which is set to {availability}: fab undrain {name}")
+    if constraint := barred(found, everywhere):
+        words = f"Your files are on {name}, where servers no longer run. They are kept. Ask your administrator for them."
+        raise NotHere(words, "home-barred", f"{volume} is on {name}, and hosts.toml keeps servers off it ({constraint}); {how}")
 
 
 async def remember(docker: Docker, volume: str, service: str, user: str, node: str) -> None:

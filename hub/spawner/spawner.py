@@ -17,7 +17,7 @@ from docker.types import EndpointSpec
 from jupyterhub.spawner import SpawnException
 from traitlets import Dict, List, default
 
-from hub.shared import listed, mounts, services, spec
+from hub.shared import listed, mounts, nodes, services, spec
 from hub.shared.spec import Extra
 from hub.spawner import homes
 from hub.spawner import news as reading
@@ -183,7 +183,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             "mounts": self._given.mounts,
             "configs": list(self.configs),
         }
-        extra = Extra(self.extra_container_spec, self.extra_resources_spec, self.extra_placement_spec, self.extra_task_spec)
+        where = nodes.placement(self.extra_placement_spec, self.tables["notebook"])
+        extra = Extra(self.extra_container_spec, self.extra_resources_spec, where, self.extra_task_spec)
         values = (self.prefix, self.user.name, self._given.profile, self.name)
         placed = [*self._given.placed, *(f"node.id!={node}" for node in avoided)]
         created: dict[str, Any] = await self.docker(

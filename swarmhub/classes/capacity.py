@@ -9,6 +9,8 @@ from swarmhub.engine.converge import HOLDING
 from swarmhub.host import Json
 
 NANO = 1_000_000_000
+# Why a node is closed that every server's constraints leave out.
+BARRED = "takes no servers"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _lack(server: ServerNeed, node: NodeRoom) -> str:
     if server.home not in ("", node.id) or any(node.labels.get(name) != value for name, value in server.labels):
         return "elsewhere"
     if node.closed:
-        return node.closed
+        return node.closed if node.closed != BARRED or server.home else "elsewhere"
     if server.memory > node.memory:
         return "memory"
     if server.cpus > node.cpus:
@@ -124,7 +126,7 @@ def _told(server: ServerNeed, lacking: Mapping[str, str], nodes: Mapping[str, No
         return {"a node that is gone": "the home"}
     told = {nodes[id_].name: lack for id_, lack in lacking.items() if lack != "elsewhere"}
     labels = ", ".join(f"{name}={value}" for name, value in server.labels)
-    return told or {"every node": f"label {labels}"}
+    return told or {"every node": f"label {labels}" if labels else BARRED}
 
 
 def _with(node: NodeRoom, server: ServerNeed) -> NodeRoom:

@@ -1,9 +1,10 @@
 """Before nine o'clock: what a class will need of the nodes, and whether they have it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from hub.shared import nodes as placing
 from swarmhub.classes import capacity, people
 from swarmhub.classes.capacity import Misfit, NodeRoom, Packing, ServerNeed
 from swarmhub.classes.people import Known
@@ -24,6 +25,7 @@ HEADS = ("NODE", "SERVERS", "MEMORY FREE", "THEN", "CPUS FREE", "THEN", "HOMES",
 STRANGER = "not in hosts.toml"
 REMEDIES = {
     STRANGER: "Add it to hosts.toml, then: fab deploy",
+    capacity.BARRED: "notebook.nodes or extra_placement_spec of hosts.toml leaves it out; to use it again, change that",
     "memory": "Add a node, or lower memory_guarantee (or memory_limit, where there is no guarantee) in hosts.toml",
     "CPUs": "Add a node, or lower cpu_guarantee in hosts.toml",
     "disk": "Give it a larger disk, or lower home.quota for homes that are made from now on",
@@ -62,11 +64,12 @@ def observe(
     names = {person.name for person in roster}
     asked = every([partial(machine.observe, host, member.root) for member, host in hosts])
     disk = {member.node: one.disk - one.disk_used for (member, _), one in zip(hosts, asked, strict=True)}
-    nodes = capacity.read(manager.engine.get("/nodes"), manager.engine.get("/tasks"))
+    listed, everywhere = manager.engine.get("/nodes"), placing.everywhere(handed.tables(settings))
+    barred = {one["ID"] for one in listed if placing.barred(one, everywhere)}
+    nodes = capacity.read(listed, manager.engine.get("/tasks"))
     places = homes.places(manager, hub) if _stay_on_nodes(settings) else ()
     return ClusterSupply(
-        # The images are on the hosts of hosts.toml only.
-        nodes=tuple(node if node.closed or node.id in disk else replace(node, closed=STRANGER) for node in nodes),
+        nodes=tuple(_closed(node, barred, disk) for node in nodes),
         disk=disk,
         use=addresses.observe(manager, settings, hub),
         homes={place.user: place.node for place in places if place.user in names},
@@ -102,6 +105,13 @@ def verdict(outlook: Outlook) -> str:
     return f"enough: {_servers(fit)} fit{'s' if fit == 1 else ''}" + (
         f", {run} run{'s' if run == 1 else ''} already" if run else ""
     )
+
+
+def _closed(node: NodeRoom, barred: Collection[str], disk: Collection[str]) -> NodeRoom:
+    """Return a node, closed if no server may go there; the images are on the hosts of hosts.toml only."""
+    if node.id in barred:
+        return replace(node, closed=capacity.BARRED)
+    return node if node.closed or node.id in disk else replace(node, closed=STRANGER)
 
 
 def _server(person: RosterEntry, wants: Json, home: str) -> ServerNeed:

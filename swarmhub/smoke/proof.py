@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from hub.shared import nodes as placing
+from hub.shared.choice import server_for
 from swarmhub.cluster.nodes import Member
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.parallel import at_once
@@ -12,7 +14,7 @@ from swarmhub.people import api as hub_api
 from swarmhub.people.api import HubApi
 from swarmhub.run.report import Report
 from swarmhub.run.run import Run
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 from swarmhub.settings.schema.notebook import Profile
 from swarmhub.smoke import traces
 from swarmhub.smoke.trial import Trial
@@ -36,6 +38,10 @@ def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
     run.journal.open(run.look.holder())
     run.journal.lock()
     api = hub_api.connect(run)
+    barred = _barred(run, chosen)
+    for host in (left_out := [host for host in targets if host in barred]):
+        run.report.line(STEP, f"{host} is left out: its node takes no such server ({barred[host]})")
+    targets = [host for host in targets if host not in left_out]
     members = {host: member for host, member in run.look.members().items() if host in targets}
     reached = {host: member.node for host, member in members.items() if isinstance(member, Member)}
     errors = [member for member in members.values() if isinstance(member, StepError)]
@@ -70,6 +76,20 @@ def choose(settings: Settings, name: str) -> Profile | None:
             return profile
     known = ", ".join(repr(one.name) for one in settings.profiles) or "none"
     raise UsageError(f"--profile {name}: there is no such profile; hosts.toml has {known}")
+
+
+def _barred(run: Run, profile: Profile | None) -> dict[str, str]:
+    """Return the hosts on whose nodes the settings place no server of a profile, each with the constraint that says so."""
+    tables = handed.tables(run.settings)
+    chosen = next((one for one in tables["profiles"] if profile and one["name"] == profile.name), None)
+    groups = profile.groups[:1] if profile else ()
+    labels = server_for(tables, traces.PREFIX, groups, chosen)["node_labels"]
+    constraints = [*placing.everywhere(tables), *placing.labelled(labels)]
+    members = run.look.members()
+    hosts = {member.node: host for host, member in members.items() if isinstance(member, Member)}
+    listed = run.hosts[run.manager].engine.get("/nodes")
+    found = {hosts[one["ID"]]: placing.barred(one, constraints) for one in listed if one["ID"] in hosts}
+    return {host: constraint for host, constraint in found.items() if constraint}
 
 
 def _trials(run: Run, api: HubApi, reached: Mapping[str, str], profile: str) -> list[Trial]:

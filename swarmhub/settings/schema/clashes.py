@@ -21,6 +21,10 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish") == "ingress" and network.get("endpoint_mode", "dnsrr") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
+    notebook = table if isinstance(table := data.get("notebook"), dict) else {}
+    if notebook.get("nodes") == "workers" and not hosts.get("workers"):
+        wrong = "'workers' leaves no node for a server: hosts.workers names none; add one, or set nodes = 'all'"
+        found.append((("notebook", "nodes"), wrong))
     certs = table if isinstance(table := data.get("certs"), dict) else {}
     if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
         wrong = (

@@ -73,6 +73,9 @@ class Notebook(Server):
     image: TaggedImage = Field(
         description="The image. It holds JupyterLab and a single-user server of the hub's major version."
     )
+    nodes: Literal["all", "workers"] = Field(
+        "all", description="On which nodes servers run: on all, or on workers only. For other choices: `node_labels`."
+    )
     drop_capabilities: StrictBool = Field(
         True, description="`false`: they keep the capabilities that images take which start as root, and `sudo`."
     )

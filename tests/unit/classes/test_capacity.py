@@ -99,3 +99,14 @@ def test_a_node_may_be_closed(state: str, availability: str, closed: str) -> Non
     """By its operator, or because it does not answer."""
     (node,) = capacity.read([listed("n2", WORKER1, state, availability)], [])
     assert node.closed == closed
+
+
+def test_a_node_that_no_server_may_use_is_left_out() -> None:
+    """It is named only to those whose files are there; where all nodes are, that is what each lacks."""
+    barred = NodeRoom("a", "node-a", 4 * GB, 4, closed=capacity.BARRED)
+    servers = [ServerNeed("ada"), ServerNeed("grace", home="a"), ServerNeed("hopper", memory=8 * GB)]
+    packing = capacity.pack([barred, B], servers)
+    assert users(packing, "b") == ["ada"]
+    assert [one.lacks for one in packing.left] == [{"node-a": "takes no servers"}, {"node-b": "memory"}]
+    (nowhere,) = capacity.pack([barred], [ServerNeed("ada")]).left
+    assert nowhere.lacks == {"every node": "takes no servers"}

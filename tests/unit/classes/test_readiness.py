@@ -123,6 +123,8 @@ def test_the_cluster_is_asked(hosts: Hosts, given: Settings) -> None:
         members.append((Member(id_, "active", id_ == "n1", "29"), host))
     seen = readiness.observe(given, CLASS, manager, members)
     assert {node.id: node.closed for node in seen.nodes} == {"n1": "", "n2": "", "n3": "not in hosts.toml"}
+    workers = given.model_copy(update={"notebook": given.notebook.model_copy(update={"nodes": "workers"})})
+    assert readiness.observe(workers, CLASS, manager, members).nodes[0].closed == "takes no servers"
     assert (seen.disk, seen.homes, seen.running) == ({"n1": 61440, "n2": 61440}, {"ada": "n2"}, frozenset({"grace"}))
 
 

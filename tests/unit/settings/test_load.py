@@ -11,6 +11,7 @@ from swarmhub.settings import Settings, load, read_text
 from swarmhub.settings.schema.model import Network
 from tests.unit.settings.written import edited, good, in_hub, problems
 from tests.unit.support.cluster import HOSTS_TOML
+from tests.unit.support.fakes import WORKER1, WORKER2
 
 NEEDS_VIP = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
 IS_EMPTY = "is empty; it names at least the hosts: '[hosts]\\nmanagers = [\"swarm-manager1\"]'"
@@ -159,6 +160,16 @@ def test_ingress_and_dnsrr_clash(file: Path) -> None:
     """The routing mesh needs a virtual address: told with both ways out, also where the mode is the default."""
     for network in ("", '[network]\nendpoint_mode = "dnsrr"\n'):
         assert problems(file, in_hub('publish = "ingress"') + network) == [f"hosts.toml:6: hub.publish: {NEEDS_VIP}"]
+
+
+def test_servers_on_workers_only_need_a_worker(file: Path) -> None:
+    """Without one no server would ever start; that is told before anything is connected to."""
+    wanted = edited('nodes = "workers"')
+    assert good(file, wanted).notebook.nodes == "workers"
+    assert problems(file, wanted.replace(f'workers = ["{WORKER1}", "{WORKER2}"]', "")) == [
+        "hosts.toml:15: notebook.nodes: 'workers' leaves no node for a server: hosts.workers names none; "
+        "add one, or set nodes = 'all'"
+    ]
 
 
 @pytest.mark.parametrize(("publish", "mode"), [("host", "dnsrr"), ("host", "vip"), ("ingress", "vip")])

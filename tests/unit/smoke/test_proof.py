@@ -178,6 +178,21 @@ def test_a_profile_of_a_group_is_tried_by_a_member(run: Run, hub: FakeHub, chang
     assert hub.options[0] == {"node": "n2", "profile": "GPU"}
 
 
+@pytest.mark.parametrize("how", [{"nodes": "workers"}, {"node_labels": {"rack": "3"}}], ids=["workers", "a label"])
+def test_a_node_that_takes_no_servers_is_left_out(
+    run: Run, hub: FakeHub, hosts: Hosts, change: Callable[..., None], how: dict[str, Any]
+) -> None:
+    """By notebook.nodes, or by a label that the profile asks for: the line says why, and the others are tried."""
+    listed = hosts[MANAGER].engine.answers["GET /nodes"]
+    for one in listed[1:]:
+        one["Spec"]["Labels"] = {**(one["Spec"].get("Labels") or {}), "rack": "3"}
+    change(notebook=run.settings.notebook.model_copy(update=how))
+    proof.prove(run, ALL)
+    assert {options["node"] for options in hub.options} == {"n2", "n3"}
+    assert f"{MANAGER} is left out: its node takes no such server (node." in said(run)
+    assert "2 of 2 nodes" in said(run)
+
+
 @pytest.fixture
 def change(run: Run) -> Callable[..., None]:
     """Return what changes the run's settings."""

@@ -113,3 +113,10 @@ def test_the_policy_of_an_earlier_release_is_read() -> None:
     """It stands alone, and in no list."""
     alone = json.dumps(json.loads(policy.document(allowed()))[0])
     assert policy.load(alone) == (allowed(),)
+
+
+def test_workers_only_is_asked_of_every_server() -> None:
+    """As a constraint that the hub has to send; the filter of a hub that is replaced by such a one is widened before."""
+    made = allowed(notebook={"nodes": "workers"})
+    assert made.constraints == ("node.role==worker",)
+    assert not policy.covers(allowed(), made)

@@ -24,7 +24,7 @@ def node(state: str = "ready", availability: str = "active") -> dict[str, Any]:
     return {
         "Description": {"Hostname": "worker1"},
         "Status": {"State": state},
-        "Spec": {"Availability": availability},
+        "Spec": {"Availability": availability, "Role": "manager"},
     }
 
 
@@ -60,6 +60,14 @@ def test_a_home_that_cannot_be_had_is_told(answer: object, words: str, reason: s
     with pytest.raises(homes.NotHere) as told:
         asyncio.run(homes.node_up(Docker({"inspect_node": answer}), "n1", VOLUME))
     assert (words in told.value.words, told.value.reason, VOLUME in told.value.detail) == (True, reason, True)
+
+
+def test_a_home_on_a_node_that_takes_no_servers_any_more_is_told() -> None:
+    """The person reads where the files are, the administrator which setting keeps servers off that node."""
+    with pytest.raises(homes.NotHere) as told:
+        asyncio.run(homes.node_up(Docker({"inspect_node": {"ID": "n1", **node()}}), "n1", VOLUME, ["node.role==worker"]))
+    assert told.value.words.startswith("Your files are on worker1, where servers no longer run.")
+    assert "hosts.toml keeps servers off it (node.role==worker)" in told.value.detail
 
 
 def test_an_engine_that_fails_is_no_lost_home() -> None:
