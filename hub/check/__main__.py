@@ -18,12 +18,14 @@ from typing import Any
 
 from docker.types import ConfigReference
 from jupyterhub.crypto import CryptKeeper
+from jupyterhub.proxy import Proxy
+from jupyterhub.spawner import Spawner
 from traitlets import TraitError
 from traitlets.config import Config
 
 from hub import app as hub_app
 from hub.check.origins import Origins
-from hub.check.unknown import shadowed, unknown
+from hub.check.unknown import shadowed, unknown, unused
 from hub.config.configure import CONF, SECRETS, configure
 from hub.shared import settings
 from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
@@ -58,7 +60,10 @@ def check(origins: Origins, **given: Any) -> list[str]:
         except (Exception, SystemExit) as error:
             return [_told(error, said, origins)]
     kinds = (app.authenticator_class, app.spawner_class, app.proxy_class)
-    return [*_repeated_services(app, origins), *unknown(app.config, origins), *shadowed(app.config, kinds, origins)]
+    # Not so of authenticators: one may hand their options to others.
+    used = {Spawner: app.spawner_class, Proxy: app.proxy_class}
+    found = [*unknown(app.config, origins), *unused(app.config, used, origins), *shadowed(app.config, kinds, origins)]
+    return [*_repeated_services(app, origins), *found]
 
 
 async def _start(config: Any, folder: Path, said: "_Said") -> Any:

@@ -1,7 +1,7 @@
 """Options without effect: traitlets warns of some, and is silent on others."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from traitlets.config import Config, Configurable
@@ -37,15 +37,31 @@ def shadowed(config: Any, kinds: Iterable[type[Any]], origins: Origins) -> Itera
                     yield f"{where}: has no effect, swarmhub sets {above}.{trait}; set that instead"
 
 
+def unused(config: Any, kinds: Mapping[type[Any], type[Any]], origins: Origins) -> Iterator[str]:
+    """Yield each option of a class that the hub does not use; `kinds` has the one that it uses by the class of all such."""
+    for base, kind in kinds.items():
+        used = {one.__name__ for one in kind.__mro__}
+        for section in sorted({*config} & ({one.__name__ for one in _below(base)} - used)):
+            for trait in sorted(config[section]):
+                where = origins.of(section, trait) or f"{section}.{trait}"
+                yield f"{where}: has no effect, the hub uses {kind.__name__} and not {section}"
+
+
 def _known() -> dict[str, set[str]]:
     """Return the options of every class that can be configured, by its name."""
     found: dict[str, set[str]] = {}
-    left: list[type[Any]] = [Configurable]
+    for kind in _below(Configurable):
+        found.setdefault(kind.__name__, set()).update(kind.class_traits(config=True))
+    return found
+
+
+def _below(base: type[Any]) -> Iterator[type[Any]]:
+    """Yield a class and all that inherit from it."""
+    left = [base]
     while left:
         kind = left.pop()
         left += kind.__subclasses__()
-        found.setdefault(kind.__name__, set()).update(kind.class_traits(config=True))
-    return found
+        yield kind
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

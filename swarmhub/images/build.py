@@ -57,6 +57,17 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
     return HubImage(tag, files, settings.hub.base_image)
 
 
+def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]:
+    """Return the folder of conf.d, as an operator types it, and its files.
+
+    Raises:
+        SettingsError: there is no such folder.
+
+    """
+    own = settings.hub.conf or folder / "conf.d"
+    return _shown(own), {name.removeprefix("conf.d/"): content for name, content in _conf(own).items()}
+
+
 def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
     """Read what goes into a separate proxy's image: none of what changes with the hub, for a new one cuts people off.
 

@@ -1,7 +1,7 @@
 """What is checked before the first connection: all that hosts.toml names, and the hosts that are named on the command line."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from swarmhub import settings as settings_file
@@ -25,6 +25,7 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
         secrets,
         lambda: members.check(settings, settings_file.path(), build.desired(settings).files["userlist"]),
         lambda: handed.check(settings, settings_file.path()),
+        lambda: _own_options(settings, *build.conf(settings)),
         lambda: certs.desired(settings),
         lambda: own.desired(settings, datetime.now(UTC)),
     )
@@ -35,6 +36,13 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
             problems += error.problems
     if problems:
         raise SettingsError(*problems)
+
+
+def _own_options(settings: Settings, folder: str, conf: Mapping[str, bytes]) -> None:
+    if settings.jupyterhub or any(name.endswith(".py") for name in conf):  # most hubs have none, and need not load this
+        from swarmhub.settings import without_effect
+
+        without_effect.check(settings, settings_file.path(), folder, conf)
 
 
 def one_manager(named: Sequence[str], managers: Sequence[str]) -> None:

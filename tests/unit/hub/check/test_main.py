@@ -82,6 +82,10 @@ BAD_TABLES = {
         {"Authenticator": {"admin_users": ["grace"]}},
         "jupyterhub.Authenticator.admin_users: has no effect, swarmhub sets GitHubOAuthenticator.admin_users; set that instead",
     ),
+    "another spawner's": (
+        {"SystemUserSpawner": {"host_homedir_format_string": "/home/{username}"}},
+        "jupyterhub.SystemUserSpawner.host_homedir_format_string: has no effect, the hub uses SwarmSpawner and not SystemUserS",
+    ),
     "spawner class": ({"JupyterHub": {"spawner_class": "nobody"}}, "jupyterhub.JupyterHub.spawner_class: "),
     "scope": (
         {"JupyterHub": {"load_roles": [{"name": "report", "scopes": ["list:userz"]}]}},

@@ -1,0 +1,140 @@
+"""Options of JupyterHub that have no effect on a hub like this, such as those of an earlier configuration.
+
+JupyterHub takes them without a word. They are looked for in [jupyterhub] and, by reading its source, in conf.d.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.settings import Settings, read_text
+
+SPAWNERS = {"Spawner", "DockerSpawner", "SwarmSpawner"}
+PROXIES = {"ConfigurableHTTPProxy", "SeparateProxy"}
+IMAGE, FILES = "notebook.image, or the image of a profile", "[home] and [[folders]]"
+NETWORK = "network.name: the hub reaches servers by their addresses on it"
+# What to set instead.
+INSTEAD = {
+    "image": IMAGE,
+    "container_image": IMAGE,
+    "allowed_images": "[[profiles]]",
+    "image_whitelist": "[[profiles]]",
+    "pull_policy": "no option: fab deploy and fab prepull-all pull the images of hosts.toml on every node",
+    "volumes": FILES,
+    "read_only_volumes": FILES,
+    "format_volume_name": "home.name",
+    "volume_driver": "home.driver and home.options",
+    "volume_driver_options": "home.options",
+    "extra_host_config": "memory_limit, cpu_limit, shared_memory, processes or generic_resources of [notebook]; for mounts, "
+    f"{FILES}",
+    "extra_create_kwargs": "extra_container_spec, extra_resources_spec, extra_placement_spec or extra_task_spec",
+    "links": NETWORK,
+    "host_ip": NETWORK,
+    "container_ip": NETWORK,
+    "hub_ip_connect": NETWORK,
+    "use_internal_ip": NETWORK,
+    "use_internal_hostname": NETWORK,
+    "post_start_cmd": "command of [notebook] or of a profile",
+    "remove": "no option: a server's service is always removed when it stops, and its home stays",
+    "remove_containers": "no option: a server's service is always removed when it stops, and its home stays",
+    "default_url": "notebook.default_url",
+    "start_timeout": "notebook.start_timeout",
+}
+# These count where [notebook] says nothing.
+YIELDS = {
+    "mem_limit": "memory_limit",
+    "mem_guarantee": "memory_guarantee",
+    "cpu_limit": "cpu_limit",
+    "cpu_guarantee": "cpu_guarantee",
+    "cmd": "command",
+}
+OF_PROXY = {"command", "should_start", "pid_file"}
+# What changes a table or a list in place.
+CHANGES = {"update", "append", "extend", "insert", "setdefault"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Somebody sets an option of a class, or a hook sets it on a spawner, which is no class."""
+
+    section: str
+    option: str
+    line: int
+
+
+def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]) -> None:
+    """Make sure that no option is set that would have no effect; `conf` has the files of conf.d, which is shown as `folder`.
+
+    Raises:
+        SettingsError: with each of them, and what to set instead.
+
+    """
+    problems = [
+        Problem(f"{folder}/{name}", one.line, "", f"{_shown(one)} has no effect: {wrong}")
+        for name, source in conf.items()
+        if name.endswith(".py")
+        for one in found(source)
+        if (wrong := _wrong(settings, one.section, one.option))
+    ]
+    tables = {
+        (section, option): wrong
+        for section, options in settings.jupyterhub.items()
+        for option in options
+        if (wrong := _wrong(settings, section, option))
+    }
+    if tables:
+        from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
+
+        lines = positions(read_text(file, ""))
+        problems += [
+            Problem(str(file), line_of(("jupyterhub", *key), lines), f"jupyterhub.{'.'.join(key)}", f"has no effect: {wrong}")
+            for key, wrong in tables.items()
+        ]
+    if problems:
+        raise SettingsError(*problems)
+
+
+def found(source: bytes) -> Iterator[Setting]:
+    """Yield what a file of conf.d sets; nothing of one that is no Python, which the check in the hub's image tells."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        for target in _targets(node):
+            if isinstance(target, ast.Attribute) and (section := _section(target.value)) is not None:
+                yield Setting(section, target.attr, target.lineno)
+
+
+def _targets(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a statement assigns to, or a call changes: `a.b` of `a.b = 1`, `a.b["c"] = 1` and `a.b.update(c=1)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
+        yield node.func.value
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    for target in targets:
+        yield target.value if isinstance(target, ast.Subscript) else target
+
+
+def _section(value: ast.expr) -> str | None:
+    """Return the class of `c.CLASS`, nothing for a hook's `spawner`, None for all else."""
+    if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
+        return value.attr
+    return "" if isinstance(value, ast.Name) and value.id == "spawner" else None
+
+
+def _shown(one: Setting) -> str:
+    return f"{one.section or 'spawner'}.{one.option}"
+
+
+def _wrong(settings: Settings, section: str, option: str) -> str:
+    """Return what to set instead of an option that has no effect; nothing for one that has."""
+    if section in PROXIES and option in OF_PROXY and settings.proxy.separate:
+        return "the proxy is a service of its own, with settings in [proxy]"
+    if section and section not in SPAWNERS:
+        return ""
+    if option in INSTEAD:
+        return f"use {INSTEAD[option]}"
+    key = YIELDS.get(option, "")
+    return f"notebook.{key} is set, which wins; keep one of the two" if key and getattr(settings.notebook, key) else ""

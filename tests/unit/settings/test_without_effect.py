@@ -1,0 +1,86 @@
+"""Options that JupyterHub takes and that have no effect on a hub like this are told with what to use."""
+
+from pathlib import Path
+
+import pytest
+
+from swarmhub import settings
+from swarmhub.errors import SettingsError
+from swarmhub.settings import without_effect
+
+
+def told(folder: Path, conf: str = "", tables: str = "", notebook: str = "", proxy: tuple[str, str] | None = None) -> list[str]:
+    """Return what is said of a folder's settings, with these tables and this file of conf.d."""
+    file = folder / "hosts.toml"
+    file.write_text(f"{file.read_text()}{notebook}\n{tables}".replace(*(proxy or ("", ""))))
+    loaded = settings.load(file)
+    try:
+        without_effect.check(loaded, Path("hosts.toml"), "conf.d", {"10-old.py": conf.encode(), ".keep": b"\0"})
+    except SettingsError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+OLD = {
+    "image": ('c.DockerSpawner.image = "x"', "DockerSpawner.image has no effect: use notebook.image"),
+    "choices": ('c.DockerSpawner.allowed_images = ["x"]', "DockerSpawner.allowed_images has no effect: use [[profiles]]"),
+    "volumes": ('c.SwarmSpawner.volumes = {"a": "/b"}', "SwarmSpawner.volumes has no effect: use [home] and [[folders]]"),
+    "an entry": ('c.DockerSpawner.volumes["a"] = "/b"', "DockerSpawner.volumes has no effect: use [home] and [[folders]]"),
+    "a merge": (
+        "c.DockerSpawner.extra_host_config.update(x=1)",
+        "DockerSpawner.extra_host_config has no effect: use memory_li",
+    ),
+    "more": ("c.DockerSpawner.links |= {}", "DockerSpawner.links has no effect: use network.name"),
+    "a hook": (
+        "def hook(spawner):\n    spawner.volumes['a'] = '/b'",
+        "spawner.volumes has no effect: use [home] and [[folders]]",
+    ),
+    "its image": ("async def hook(spawner):\n    spawner.image = 'x'", "spawner.image has no effect: use notebook.image"),
+    "the page": ('c.Spawner.default_url = "/tree"', "Spawner.default_url has no effect: use notebook.default_url"),
+    "the proxy": ('c.ConfigurableHTTPProxy.command = ["x"]', "ConfigurableHTTPProxy.command has no effect: the proxy is a"),
+}
+
+
+@pytest.mark.parametrize(("conf", "wrong"), OLD.values(), ids=OLD)
+def test_an_option_of_an_old_configuration_is_told_with_its_line(folder: Path, conf: str, wrong: str) -> None:
+    """However it is set, by the configuration or by a hook of it."""
+    (problem,) = told(folder, f"c = get_config()\n\n{conf}\n", proxy=("separate = false", "separate = true"))
+    assert problem.startswith(f"conf.d/10-old.py:{2 + len(conf.splitlines())}: {wrong}")
+
+
+def test_one_in_hosts_toml_is_told_with_its_key(folder: Path) -> None:
+    """All of them at once."""
+    lines = told(folder, tables='[jupyterhub.DockerSpawner]\nimage = "x"\n\n[jupyterhub.Spawner]\nstart_timeout = 600\n')
+    assert [line.partition(": ")[2] for line in lines] == [
+        "jupyterhub.DockerSpawner.image: has no effect: use notebook.image, or the image of a profile",
+        "jupyterhub.Spawner.start_timeout: has no effect: use notebook.start_timeout",
+    ]
+
+
+def test_a_size_counts_where_hosts_toml_has_none(folder: Path) -> None:
+    """The two together would hide one of them."""
+    assert told(folder, "c.DockerSpawner.mem_limit = '8G'\n") == []
+    (line,) = told(folder, "def hook(spawner):\n    spawner.mem_limit = '8G'\n", notebook='memory_limit = "1G"')
+    assert line == (
+        "conf.d/10-old.py:2: spawner.mem_limit has no effect: notebook.memory_limit is set, which wins; keep one of the two"
+    )
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        "c.Spawner.pre_spawn_hook = print\nc.SwarmSpawner.extra_container_spec = {}\nc.Spawner.args = ['--debug']",
+        "def hook(spawner):\n    spawner.environment['A'] = spawner.image\n    print(spawner.volumes)",
+        "c.JupyterHub.image = 1\nother.volumes = 2\nc.KubeSpawner.image = 3",
+        "c.Spawner.image = [",
+    ],
+    ids=["what has an effect", "what is read", "other classes", "no Python"],
+)
+def test_what_has_an_effect_is_no_problem(folder: Path, conf: str) -> None:
+    """Unknown classes and mistakes are told by the check that loads the configuration."""
+    assert told(folder, conf) == []
+
+
+def test_a_proxy_in_the_hub_has_its_options(folder: Path) -> None:
+    """JupyterHub starts it then."""
+    assert told(folder, 'c.ConfigurableHTTPProxy.command = ["x"]') == []
