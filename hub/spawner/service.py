@@ -21,6 +21,8 @@ LOG_LINES = 10
 LOG_SECONDS = 5
 ANSWER_SECONDS = 0.1
 ANSWERS_A_LOOK = 10
+# In each answer of a single-user server.
+VERSION = "X-JupyterHub-Version"
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,36 @@ class Service:
         return None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a server answers at a path of its own: a status, and whether it says that it is one of a JupyterHub."""
+
+    code: int
+    is_of_hub: bool
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether something answers that is no single-user server: it does not know the path under which users come."""
+        return not self.is_of_hub and not 200 <= self.code < 300
+
+
 async def answers(where: Where, path: str) -> bool:
-    """Ask a server for a second whether it answers; so JupyterHub's own first question is answered at once."""
+    """Tell whether a server answers, whatever it says."""
+    return await answer(where, path) is not None
+
+
+async def answer(where: Where, path: str) -> Answer | None:
+    """Ask a server for a second for an answer; so JupyterHub's own first question is answered at once."""
     for _ in range(ANSWERS_A_LOOK):
         with contextlib.suppress(HTTPError, OSError):
             url = f"http://{where[0]}:{where[1]}{path}"
-            answer = await AsyncHTTPClient().fetch(
+            found = await AsyncHTTPClient().fetch(
                 url, raise_error=False, follow_redirects=False, connect_timeout=2, request_timeout=10
             )
-            if answer.code < 500:
-                return True
+            if found.code < 500:
+                return Answer(found.code, VERSION in found.headers)
         await asyncio.sleep(ANSWER_SECONDS)
-    return False
+    return None
 
 
 async def has_addresses(docker: Docker, network: str) -> bool:

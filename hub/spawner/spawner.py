@@ -175,10 +175,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def create_object(self, avoided: Iterable[str] = ()) -> dict[str, Any]:
         """Create the service, for any node but those that are `avoided`, and return the engine's answer."""
-        args = await self.get_command() if self.cmd or self.get_args() else None
         container = {
-            # Without arguments of ours the image's own command runs: nobody has to ask for it.
-            "args": args,
+            "args": await self._arguments(),
             "env": self.get_env() | spec.environment(self._given.server),
             "mounts": self._given.mounts,
             "configs": list(self.configs),
@@ -195,6 +193,13 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             labels={**self._given.server["labels"], **dict(zip(spec.LABELS, values, strict=True))},
         )
         return created
+
+    async def _arguments(self) -> list[str] | None:
+        """Return what the container runs; None for the image's own command, for which nobody has to be asked."""
+        if command := self._given.server.get("command"):
+            return [*command, *self.get_args()]
+        found: list[str] | None = await self.get_command() if self.cmd or self.get_args() else None
+        return found
 
     async def _start(self) -> tuple[str, int]:
         # They may ask on with a token until the hub has deleted them, which it does not do while a server starts.

@@ -18,7 +18,7 @@ from hub.shared.nodes import hostname
 from hub.spawner import homes
 from hub.spawner import news as reading
 from hub.spawner.news import News
-from hub.spawner.service import Docker, Service, answers, has_addresses
+from hub.spawner.service import Answer, Docker, Service, answer, has_addresses
 
 TASK_SECONDS = 0.2
 # A task that gets no address stays "new" without a word.
@@ -27,6 +27,9 @@ ADDRESS_SECONDS = 6.0
 ENGINE_SECONDS = 15.0
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
 NOTEBOOKS = spec.LABELS[0]
+# So long something else may answer in a server's place while that starts.
+STRANGE_SECONDS = 5.0
+COMMAND = 'does the image run jupyterhub-singleuser? If not: command = ["jupyterhub-singleuser"] in [notebook] or its profile'
 # So long no server is sent to a node that has refused one: it stays the emptiest, so Swarm would send it each new one.
 AVOID_SECONDS = 300.0
 
@@ -130,6 +133,7 @@ class Start:
 
         """
         began = answered = time.monotonic()
+        strange = 0.0
         while True:
             try:
                 address = await self._look(time.monotonic() - began)
@@ -139,8 +143,24 @@ class Start:
                 self.log.warning("The engine does not say how far %s is; asking again: %s", self.service.id, error)
                 continue
             answered = time.monotonic()
-            if address and await answers((address, port), path):
+            found = await answer((address, port), path) if address else None
+            if address and found and not found.is_foreign:
                 return address, port
+            if found:
+                strange = strange or answered
+                await self._make_sure_of(found, path, answered - strange)
+
+    async def _make_sure_of(self, found: Answer, path: str, seconds: float) -> None:
+        """Give up a server that has not answered as a single-user server for some seconds: it will not become one.
+
+        Raises:
+            Ended: it is none.
+
+        """
+        if seconds > STRANGE_SECONDS:
+            words = f"Your server runs, but it is no single-user server of JupyterHub. {reading.ASK}"
+            detail = f"it answers {found.code} to {path}: {COMMAND}"
+            raise await self._ended(News(0, "", "running", failed=words, reason="foreign", detail=detail, ran=True))
 
     async def _look(self, seconds: float) -> str | None:
         """Look once how far the server is, so many seconds after it was asked for; return its address when it runs."""
@@ -171,7 +191,8 @@ class Start:
             return replace(news, failed=words, reason="addresses", detail=f"network {self.network} is full")
         if time.monotonic() - self.since > self.limit:
             words = f"Your server did not answer within {self.limit} seconds. The last that was heard: {news.message}."
-            return replace(news, failed=words, reason="timeout", detail=f"the task is {news.state}")
+            detail = f"the task is {news.state}" + (f"; {COMMAND}" if news.is_running else "")
+            return replace(news, failed=words, reason="timeout", detail=detail)
         return news
 
     async def _ended(self, news: News) -> Ended:

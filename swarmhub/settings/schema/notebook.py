@@ -65,6 +65,12 @@ class Server(Table):
     environment: dict[Variable, Text] = Field({}, description="Environment variables.")
     labels: dict[Name, Text] = Field({}, description="More labels of its service, for monitoring and the like.")
     default_url: ServerPath | None = Field(None, description="The page to open.")
+    command: tuple[Text, ...] | None = Field(
+        None,
+        min_length=1,
+        description='What the container runs behind the image\'s entry point: `["jupyterhub-singleuser"]`. Default: the '
+        "image's own command.",
+    )
 
 
 class Notebook(Server):

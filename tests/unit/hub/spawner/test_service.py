@@ -9,7 +9,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from hub.spawner import service
-from hub.spawner.service import Service
+from hub.spawner.service import Answer, Service
 from tests.unit.hub.asked import Docker, refused, task
 
 VIP = {"NetworkID": "u1k9xd2mzbq1", "Addr": "10.0.1.7/24"}
@@ -88,6 +88,16 @@ def test_any_answer_but_a_failure_is_one(status: int, answers: bool, monkeypatch
             server.stop()
 
     assert asyncio.run(asked()) is answers
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_foreign"),
+    [(Answer(200, True), False), (Answer(403, True), False), (Answer(200, False), False), (Answer(302, False), True)],
+    ids=["a single-user server", "one that refuses", "an application of one's own", "another web server"],
+)
+def test_what_does_not_know_the_users_path_is_no_single_user_server(answer: Answer, is_foreign: bool) -> None:
+    """What says that it is one of a JupyterHub is one, and so is what serves that path."""
+    assert answer.is_foreign is is_foreign
 
 
 def test_nobody_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from hub.config.servers import configure
 from hub.shared import listed
 from hub.spawner import spawner as module
 from hub.spawner import starts
+from hub.spawner.service import Answer
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.starts import Nodes, Tasks
 from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
@@ -55,10 +56,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def yes(where: tuple[str, int], path: str) -> bool:
         return (where, path) == (("10.0.1.9", 8888), "/user/ada/api")
 
+    async def found(where: tuple[str, int], path: str) -> Answer | None:
+        return Answer(200, is_of_hub=True) if await yes(where, path) else None
+
     monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
     monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
     monkeypatch.setattr(module, "answers", yes)
-    monkeypatch.setattr(starts, "answers", yes)
+    monkeypatch.setattr(starts, "answer", found)
 
 
 def made(docker: Docker, monkeypatch: pytest.MonkeyPatch, asker: Any = None, wish: str = "", **given: Any) -> SwarmSpawner:
@@ -183,6 +187,42 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
     error = failed(engine(task("starting")), monkeypatch, notebook={"start_timeout": "1s"})
     assert "did not answer within 1 seconds. The last that was heard: Starting on worker1" in error.jupyterhub_message
+
+
+@pytest.mark.parametrize("code", [302, 404])
+def test_what_is_no_single_user_server_is_told_so(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some other web server, such as a plain JupyterLab, answers elsewhere than below the user's address for some seconds."""
+
+    async def strange(*_: Any) -> Answer:
+        return Answer(code, is_of_hub=False)
+
+    monkeypatch.setattr(starts, "answer", strange)
+    monkeypatch.setattr(starts, "STRANGE_SECONDS", -1.0)
+    error = failed(engine(), monkeypatch)
+    assert error.jupyterhub_message.startswith("Your server runs, but it is no single-user server of JupyterHub.")
+    assert f"it answers {code} to /user/ada/api: does the image run jupyterhub-singleuser?" in error.log_message
+
+
+def test_a_server_that_becomes_one_in_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something in front of it may answer first."""
+    turns = [Answer(404, is_of_hub=False), Answer(404, is_of_hub=True)]
+
+    async def late(*_: Any) -> Answer:
+        return turns.pop(0)
+
+    monkeypatch.setattr(starts, "answer", late)
+    assert asyncio.run(made(engine(), monkeypatch).start()) == ("10.0.1.9", 8888)
+
+
+def test_a_command_of_the_settings_runs_in_place_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile's wins over [notebook]'s, and arguments of JupyterHub's own options come behind it."""
+    profiles = [{"name": "Own", "command": ["start.sh", "jupyterhub-singleuser"]}]
+    docker = engine()
+    spawner = made(docker, monkeypatch, notebook={"command": ["other"]}, profiles=profiles)
+    spawner.args = ["--debug"]
+    asyncio.run(spawner.start())
+    container = sent(docker)["task_template"]["ContainerSpec"]
+    assert container["Args"] == ["start.sh", "jupyterhub-singleuser", "--debug"]
 
 
 def test_an_engine_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
