@@ -45,10 +45,11 @@ def prove(run: Run, targets: Sequence[str], profile: str = "") -> None:
     members = {host: member for host, member in run.look.members().items() if host in targets}
     reached = {host: member.node for host, member in members.items() if isinstance(member, Member)}
     errors = [member for member in members.values() if isinstance(member, StepError)]
-    trials = _trials(run, api, reached, chosen.name if chosen else "")
+    trials = _trials(run, api, reached, chosen)
     try:
         errors += _clear(run, api, reached)
-        _introduce(api, [one.user for one in trials], chosen)
+        if trials:
+            api.post("users", {"usernames": [one.user for one in trials]})
         with run.report.working(STEP, f"starting servers on {len(trials)} nodes and working with them"):
             errors += _try(trials, run.report)
     finally:
@@ -92,7 +93,7 @@ def _barred(run: Run, profile: Profile | None) -> dict[str, str]:
     return {host: constraint for host, constraint in found.items() if constraint}
 
 
-def _trials(run: Run, api: HubApi, reached: Mapping[str, str], profile: str) -> list[Trial]:
+def _trials(run: Run, api: HubApi, reached: Mapping[str, str], profile: Profile | None) -> list[Trial]:
     is_over = threading.Event()
     users = {host: f"{traces.PREFIX}{number}" for number, host in enumerate(run.settings.hosts.all, 1)}
     return [
@@ -103,21 +104,13 @@ def _trials(run: Run, api: HubApi, reached: Mapping[str, str], profile: str) -> 
             user=users[host],
             host=host,
             node=node,
-            profile=profile,
+            options={"profile": profile.name, "groups": list(profile.groups[:1])} if profile else {},
             keeps_files=run.settings.home.keep,
             progress=run.report,
             is_over=is_over,
         )
         for host, node in reached.items()
     ]
-
-
-def _introduce(api: HubApi, users: Sequence[str], profile: Profile | None) -> None:
-    """Make the users known to the hub, as members of a group that may choose the profile."""
-    if users:
-        api.post("users", {"usernames": users})
-    if users and profile and profile.groups:
-        api.post(f"groups/{profile.groups[0]}/users", {"users": users})
 
 
 def _try(trials: Sequence[Trial], report: Report) -> list[StepError]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Host
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.people import starts
 from swarmhub.people.api import HubApi
@@ -37,7 +37,7 @@ class Trial:
     user: str
     host: str
     node: str
-    profile: str
+    options: Json
     keeps_files: bool
     progress: Progress
     is_over: threading.Event
@@ -88,8 +88,7 @@ class Trial:
         self.progress.log(self.host, f"{name}: {time.monotonic() - started:.1f} s")
 
     def _start(self) -> None:
-        options = {"node": self.node} | ({"profile": self.profile} if self.profile else {})
-        if not starts.start(self.api, self.user, self.is_over, options):
+        if not starts.start(self.api, self.user, self.is_over, {**self.options, "node": self.node}):
             raise Interrupted
         where = notebooks.named(notebooks.observe(self.manager, self.hub), self.user, self.host)
         if where.node != self.node:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.shared.choice import slug
+from swarmhub.settings.schema.rules import broken
 from swarmhub.settings.schema.volumes import Key, taken
 
 # Not `token_url`, nor `username_key`.
@@ -21,17 +22,13 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if hub.get("publish") == "ingress" and network.get("endpoint_mode", "dnsrr") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
-    notebook = table if isinstance(table := data.get("notebook"), dict) else {}
-    if notebook.get("nodes") == "workers" and not hosts.get("workers"):
-        wrong = "'workers' leaves no node for a server: hosts.workers names none; add one, or set nodes = 'all'"
-        found.append((("notebook", "nodes"), wrong))
     certs = table if isinstance(table := data.get("certs"), dict) else {}
     if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
         wrong = (
             "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
         )
         found.append((("hub", "subdomains"), wrong))
-    return [*found, *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
+    return [*found, *broken(data), *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:

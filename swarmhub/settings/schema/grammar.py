@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from hub.shared.userlist import LONGEST, is_name, normal, wrong_name
+
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE | re.ASCII)
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
@@ -29,7 +31,6 @@ URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
 TEXT = re.compile(r"[^\0-\x1f\x7f]*")
 LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
-USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
 # A path in a container or on a host, without what would lead out of it.
@@ -129,7 +130,22 @@ Count = Annotated[StrictInt, Field(ge=1)]
 Template = Annotated[str, AfterValidator(_template)]
 Text = Annotated[str, AfterValidator(word(TEXT, "a line of text"))]
 Lines = Annotated[str, AfterValidator(word(LINES, "text without control characters")), AfterValidator(str.strip)]
-User = Annotated[str, AfterValidator(word(USER, "a user's name")), AfterValidator(str.lower)]
+
+
+def _user(value: str) -> str:
+    if wrong := wrong_name(value, ""):
+        raise ValueError(wrong)
+    return normal(value)
+
+
+def _group(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(f"{value!r} is no name of a group: no control characters, no space at an end, at most {LONGEST}")
+    return value
+
+
+User = Annotated[str, AfterValidator(_user)]
+Group = Annotated[str, AfterValidator(_group)]
 Variable = Annotated[str, AfterValidator(word(VARIABLE, "a variable's name: letters, digits and '_'"))]
 Owner = Annotated[str, AfterValidator(word(OWNER, "a user's and a group's number, such as 1000:100"))]
 ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /home/jovyan"))]

@@ -12,6 +12,7 @@ from swarmhub.settings.schema.grammar import (
     SERVICE,
     Domain,
     FilePath,
+    Group,
     Host,
     HttpsUrl,
     Interface,
@@ -205,7 +206,7 @@ class Settings(Table):
     overrides: tuple[Override, ...] = Field((), description="What differs for some people.")
     home: Home = Home()
     folders: tuple[Folder, ...] = Field((), description="Folders that many share.")
-    groups: dict[Name, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
+    groups: dict[Group, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
     culling: Culling = Culling()
     limits: Limits = Limits()
     firewall: Firewall = Firewall()

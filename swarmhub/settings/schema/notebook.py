@@ -12,6 +12,7 @@ from swarmhub.settings.schema.grammar import (
     Cpus,
     Domain,
     Duration,
+    Group,
     Image,
     Name,
     Option,
@@ -94,14 +95,14 @@ class Profile(Server):
 
     name: Text = Field(description="What people read.")
     description: Text = Field("", description="A line below it.")
-    groups: tuple[Name, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
+    groups: tuple[Group, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
 
 
 class Override(Server):
     """What differs for some users, groups or profiles; later ones win."""
 
     users: tuple[User, ...] = Field((), description="For these users …")
-    groups: tuple[Name, ...] = Field((), description="… and members of these groups …")
+    groups: tuple[Group, ...] = Field((), description="… and members of these groups …")
     profiles: tuple[Text, ...] = Field((), description="… of those, only where one of these profiles was chosen.")
 
     @model_validator(mode="after")
@@ -186,7 +187,7 @@ class Folder(Storage):
     name: Template = Field("", description="The folder below `path`, or the volume's name; templates as in [home].")
     mount: ContainerPath = Field(description="Where it is in the container.")
     read_only: StrictBool = Field(True, description="`false`: people may write there.")
-    groups: tuple[Name, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
+    groups: tuple[Group, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
     profiles: tuple[Text, ...] = Field((), description="Only where one of these profiles was chosen.")
 
     @model_validator(mode="after")
@@ -205,7 +206,7 @@ class Culling(Table):
     every: Duration = Field("10m", description="How often to look.")  # type: ignore[assignment]
     remove_named: StrictBool = Field(False, description="Forget named servers that were culled.")
     except_users: tuple[User, ...] = Field((), description="Never the servers of these users,")
-    except_groups: tuple[Name, ...] = Field((), description="nor those of members of these groups.")
+    except_groups: tuple[Group, ...] = Field((), description="nor those of members of these groups.")
 
 
 class Limits(Table):

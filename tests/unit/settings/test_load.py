@@ -172,6 +172,13 @@ def test_servers_on_workers_only_need_a_worker(file: Path) -> None:
     ]
 
 
+def test_groups_have_one_source(file: Path) -> None:
+    """JupyterHub does not start with groups of its own where the provider manages them."""
+    tables = "[access]\nprovider = 'generic-oauth'\n[access.options]\nmanage_groups = true\n[groups]\nstaff = ['ada']\n"
+    (problem,) = problems(file, edited(tables))
+    assert problem.startswith("hosts.toml:19: groups: clashes with access.options.manage_groups: the provider says who")
+
+
 @pytest.mark.parametrize(("publish", "mode"), [("host", "dnsrr"), ("host", "vip"), ("ingress", "vip")])
 def test_other_modes_go_together(file: Path, publish: str, mode: str) -> None:
     """Only ingress with dnsrr does not work."""

@@ -31,7 +31,7 @@ def trial(hub: FakeHub, progress: FakeProgress) -> Trial:
         user=USER,
         host=WORKER1,
         node="n2",
-        profile="",
+        options={},
         keeps_files=True,
         progress=progress,
         is_over=threading.Event(),
@@ -49,7 +49,7 @@ def test_the_server_is_started_twice_on_the_node_and_stopped_in_the_end(trial: T
     """The hub is told the node and the profile; no server and no file stays."""
     running: list[int] = []
     hub.on_start = lambda _: running.append(len(hub.running))
-    replace(trial, profile="small").run()
+    replace(trial, options={"profile": "small"}).run()
     assert hub.options == [{"node": "n2", "profile": "small"}] * 2
     assert (running, hub.running, hub.files) == ([0, 0], {}, {})
 

@@ -18,7 +18,6 @@ class FakeHub:
     users: set[str] = field(default_factory=set)
     running: dict[str, dict[str, str]] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)
-    members: dict[str, list[str]] = field(default_factory=dict)
     options: list[dict[str, str]] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     elsewhere: bool = False
@@ -80,11 +79,9 @@ class FakeApi:
         return {"servers": {"": {}} if name in self.hub.running else {}} if name in self.hub.users else None
 
     def post(self, path: str, body: Any = None) -> Any:
-        kind, _, rest = path.partition("/")
+        _, _, rest = path.partition("/")
         if path == "users":
             self.hub.users |= set(body["usernames"])
-        elif kind == "groups":
-            self.hub.members[rest.partition("/")[0]] = body["users"]
         else:
             name = rest.partition("/")[0]
             self.hub.on_start(name)

@@ -307,6 +307,29 @@ def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
+    ("asker", "is_granted"),
+    [
+        (orm.Service(name="swarmhub"), True),
+        (orm.Service(name="report"), False),
+        (SimpleNamespace(admin=True), False),
+        (None, False),
+    ],
+    ids=["the smoke test", "another service", "an admin", "nobody"],
+)
+def test_only_the_smoke_test_acts_as_a_member(asker: object, is_granted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's own options name no group: a profile that is for others is refused."""
+    profiles = [{"name": "All"}, {"name": "GPU", "groups": ["/gpu users"]}]
+    docker = engine()
+    spawner = made(docker, monkeypatch, asker, profiles=profiles)
+    spawner.user_options = {"profile": "gpu", "groups": ["/gpu users"]}
+    if is_granted:
+        asyncio.run(spawner.start())
+    else:
+        with pytest.raises(SpawnException, match="GPU is for members of /gpu users"):
+            asyncio.run(spawner.start())
+
+
+@pytest.mark.parametrize(
     ("asker", "wish", "is_granted"),
     [
         (orm.Service(name="swarmhub"), "n7", True),
