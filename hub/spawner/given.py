@@ -11,12 +11,16 @@ from hub.shared.choice import server_for
 from hub.shared.names import Names
 from hub.spawner import homes, profiles
 
+# Packages of `pip install --user` and the settings below ~/.jupyter: either can keep a server from starting.
+BARE = {"PYTHONNOUSERSITE": "1", "JUPYTERHUB_DISABLE_USER_CONFIG": "1"}
+
 
 @dataclass(frozen=True)
 class Given:
     """What a start is made of: [notebook]'s keys, the profile's name, mounts and constraints.
 
-    `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node.
+    `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node,
+    `is_bare` whether it goes without the packages and settings in the home.
     """
 
     server: Mapping[str, Any]
@@ -25,6 +29,7 @@ class Given:
     placed: list[str]
     volume: str
     is_free: bool
+    is_bare: bool = False
 
 
 async def gather(spawner: Any) -> Given:
@@ -48,7 +53,33 @@ async def gather(spawner: Any) -> Given:
     mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record
-    return Given(server, names.profile, mounted, [*spec.constraints(server), *at], volume, not at)
+    placed = [*spec.constraints(server), *at]
+    return Given(server, names.profile, mounted, placed, volume, is_free=not at, is_bare=_is_bare(spawner))
+
+
+def environment(spawner: Any, given: Given) -> dict[str, str]:
+    """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
+    found: dict[str, str] = spawner.get_env() | spec.environment(given.server)
+    return found | BARE if given.is_bare else found
+
+
+async def command(spawner: Any, server: Mapping[str, Any]) -> list[str] | None:
+    """Return what the container runs; None for the image's own command, for which nobody has to be asked."""
+    if chosen := server.get("command"):
+        return [*chosen, *spawner.get_args()]
+    found: list[str] | None = await spawner.get_command() if spawner.cmd or spawner.get_args() else None
+    return found
+
+
+def _is_bare(spawner: Any) -> bool:
+    """Tell whether this one start is to go without what is in the home; the next one, by the same options, is not."""
+    said = dict(spawner.user_options)
+    if said.pop(profiles.BARE, None) is None:
+        return False
+    spawner.user_options = said
+    if spawner.orm_spawner is not None:
+        spawner.orm_spawner.user_options = said
+    return True
 
 
 async def _is_there(spawner: Any, home: mounts.Home) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader
 from jupyterhub.spawner import SpawnException
@@ -14,6 +15,8 @@ from hub.shared.spec import amount
 PAGES = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 Profile = Mapping[str, Any]
+# The option of a start without the packages and settings in the home.
+BARE = "bare"
 
 
 class NotOffered(SpawnException):  # type: ignore[misc]
@@ -79,8 +82,13 @@ def options_form(spawner: Any) -> str:
 
 def options_from_form(formdata: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the user's options; from the page, and from the query of a link such as `/hub/spawn?opt-profile=small`."""
-    said = formdata.get("profile")
-    return {"profile": said[0]} if said else {}
+    return {name: said[0] for name in ("profile", BARE) if (said := formdata.get(name))}
+
+
+def bare(user_options: Mapping[str, Any]) -> str:
+    """Return the query of a link that starts the same once without the packages and settings in the home."""
+    said = user_options.get("profile")
+    return urlencode({f"opt-{BARE}": 1, **({"opt-profile": said} if isinstance(said, str) else {})})
 
 
 def apply_user_options(spawner: Any, user_options: Mapping[str, Any]) -> None:

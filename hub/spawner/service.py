@@ -17,7 +17,8 @@ from hub.spawner import news
 Docker = Callable[..., Awaitable[Any]]
 Where = tuple[str, int]
 
-LOG_LINES = 10
+# Of a traceback, enough to see whose file it was that broke.
+LOG_LINES = 20
 LOG_SECONDS = 5
 ANSWER_SECONDS = 0.1
 ANSWERS_A_LOOK = 10

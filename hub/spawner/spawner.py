@@ -19,9 +19,8 @@ from traitlets import Dict, List, default
 
 from hub.shared import listed, mounts, nodes, services, spec
 from hub.shared.spec import Extra
-from hub.spawner import homes
+from hub.spawner import given, homes, profiles
 from hub.spawner import news as reading
-from hub.spawner.given import gather
 from hub.spawner.news import News
 from hub.spawner.service import Service, answers
 from hub.spawner.starts import ENGINE_ERRORS, Ended, Nodes, Start, Tasks
@@ -30,6 +29,8 @@ THREADS = 8
 LISTS = Path("/data") / listed.FOLDER
 TOLD_SECONDS = 0.2
 NOTEBOOKS, OWNER, _PROFILE, SERVER = spec.LABELS
+# Ends of a start that a package or a setting in the home may have caused.
+MAY_BE_IN_HOME = ("exit", "timeout")
 # Why Swarm may find no node for a server.
 NO_NODE = ("placement", "resources")
 
@@ -176,8 +177,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     async def create_object(self, avoided: Iterable[str] = ()) -> dict[str, Any]:
         """Create the service, for any node but those that are `avoided`, and return the engine's answer."""
         container = {
-            "args": await self._arguments(),
-            "env": self.get_env() | spec.environment(self._given.server),
+            "args": await given.command(self, self._given.server),
+            "env": given.environment(self, self._given),
             "mounts": self._given.mounts,
             "configs": list(self.configs),
         }
@@ -194,21 +195,14 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         )
         return created
 
-    async def _arguments(self) -> list[str] | None:
-        """Return what the container runs; None for the image's own command, for which nobody has to be asked."""
-        if command := self._given.server.get("command"):
-            return [*command, *self.get_args()]
-        found: list[str] | None = await self.get_command() if self.cmd or self.get_args() else None
-        return found
-
     async def _start(self) -> tuple[str, int]:
         # They may ask on with a token until the hub has deleted them, which it does not do while a server starts.
         if self.user.name in listed.load(LISTS).removed:
             words = f"You may no longer use this hub. {reading.ASK}"
             raise self._failure(words, "removed", f"the userlist in force no longer names {self.user.name}")
-        self._given = given = await gather(self)
+        self._given = await given.gather(self)
         self._netloc = self._own_netloc
-        self.image, self.default_url = given.server["image"], given.server["default_url"]
+        self.image, self.default_url = self._given.server["image"], self._given.server["default_url"]
         # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
         self.object_name = self._object_name_default()
         await self._make_way()
@@ -232,7 +226,6 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _once(self, since: float, avoided: Iterable[str]) -> tuple[str, int]:
         """Start the server on a node that is not avoided; what refuses it is avoided from then on."""
-        given = self._given
         self.object_id = (await self.create_object(avoided))[self.object_id_key]
         self.log.info("Created service %s (%s)", self.object_name, self.object_id)
         start = Start(
@@ -241,8 +234,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             hub=self.prefix,
             user=self.user.name,
             network=self.network_name,
-            needs=spec.needs(given.server),
-            volume=given.volume,
+            needs=spec.needs(self._given.server),
+            volume=self._given.volume,
             limit=self.tables["notebook"]["start_timeout"],
             since=since,
             log=self.log,
@@ -288,6 +281,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         log = f"{self.object_name} does not start ({reason}): {detail}"
         failure = SpawnException(words, reason=reason, log_message=log)
         failure.jupyterhub_message = words
+        failure.bare = profiles.bare(self.user_options) if reason in MAY_BE_IN_HOME else ""
         return failure
 
     async def _clear_away(self, tasks: Sequence[Mapping[str, Any]]) -> None:

@@ -5,6 +5,7 @@ They share one look at the engine, and what is known of nodes that have refused 
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ ADDRESS_SECONDS = 6.0
 ENGINE_SECONDS = 15.0
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
 NOTEBOOKS = spec.LABELS[0]
+# A package of `pip install --user`, or a file of Jupyter's or IPython's settings, in a line of a traceback.
+IN_HOME = re.compile(r"/(\.local/lib/python[\d.]+/site-packages/[\w.-]+|\.(?:jupyter|ipython)/[\w./-]+)")
 # So long something else may answer in a server's place while that starts.
 STRANGE_SECONDS = 5.0
 COMMAND = 'does the image run jupyterhub-singleuser? If not: command = ["jupyterhub-singleuser"] in [notebook] or its profile'
@@ -96,8 +99,11 @@ class Ended(Exception):  # noqa: N818 - it is what became of a start
     @property
     def words(self) -> str:
         """Return why, for the person who waits."""
-        is_own = self.lines and self.news.reason == "exit"
-        return f"{self.news.failed} It said: {self.lines[-1]}" if is_own else self.news.failed
+        if not self.lines or self.news.reason != "exit":
+            return self.news.failed
+        found = [one for line in self.lines for one in IN_HOME.findall(line)]
+        where = f" What broke is in your home: ~/{found[-1]}." if found else ""
+        return f"{self.news.failed}{where} It said: {self.lines[-1]}"
 
 
 @dataclass

@@ -40,6 +40,15 @@ def test_the_reason_of_a_failed_start_is_on_the_page_with_a_way_back() -> None:
     assert 'href="/hub/home"' in shown
 
 
+def test_a_start_that_the_home_may_have_broken_has_a_way_in() -> None:
+    """A link to a start without the packages and settings in the home; not where something else kept it from starting."""
+    assert "start-bare" not in not_running(failed=True, failed_message=WORDS, exception=NotOffered(WORDS, status_code=400))
+    broken = NotOffered(WORDS, status_code=400)
+    broken.bare = "opt-bare=1&opt-profile=small"
+    shown = not_running(failed=True, failed_message=WORDS, exception=broken)
+    assert 'href="/hub/spawn/ada/?opt-bare=1&amp;opt-profile=small"' in shown
+
+
 @pytest.mark.parametrize(
     ("exception", "words"),
     [(SimpleNamespace(reason="timeout"), "It did not answer in time."), (ValueError("x"), "The hub&#39;s log has the cause.")],

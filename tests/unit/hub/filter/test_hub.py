@@ -22,6 +22,7 @@ from hub.shared import mounts
 from hub.shared.names import of_docker
 from hub.spawner import engine as start
 from hub.spawner import homes, starts
+from hub.spawner.service import Answer
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.starts import Nodes, Tasks
 from hub.spawner.sweep import Sweep
@@ -88,6 +89,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
             }
         }
     },
+    "workers only, and a command": {"notebook": {"nodes": "workers", "command": ["jupyterhub-singleuser"]}},
     "arguments": {"jupyterhub": {"Spawner": {"args": ["--debug"]}}},
     "JupyterHub's own sizes": {"jupyterhub": {"SwarmSpawner": {"mem_limit": "1G", "cpu_guarantee": 0.1}}},
 }
@@ -98,11 +100,11 @@ PEOPLE = ["ada", "{{.Node.Hostname}}", "a{{{", "Ada.Lovelace@example.org", "grö
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait, every server answer, and no folder be made."""
 
-    async def yes(where: tuple[str, int], path: str) -> bool:
-        return True
+    async def found(where: tuple[str, int], path: str) -> Answer:
+        return Answer(200, is_of_hub=True)
 
     monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
-    monkeypatch.setattr(starts, "answers", yes)
+    monkeypatch.setattr(starts, "answer", found)
     monkeypatch.setattr(homes, "make_folder", lambda *_: None)
 
 

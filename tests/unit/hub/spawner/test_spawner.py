@@ -225,6 +225,44 @@ def test_a_command_of_the_settings_runs_in_place_of_the_images(monkeypatch: pyte
     assert container["Args"] == ["start.sh", "jupyterhub-singleuser", "--debug"]
 
 
+IN_HOME = {
+    "a package": (
+        b'  File "/home/jovyan/.local/lib/python3.13/site-packages/traitlets/config.py", line 3',
+        "~/.local/lib/python3.13/",
+    ),
+    "settings": (b'  File "/home/jovyan/.jupyter/jupyter_server_config.py", line 1', "~/.jupyter/jupyter_server_config.py."),
+}
+
+
+@pytest.mark.parametrize(("line", "where"), IN_HOME.values(), ids=IN_HOME)
+def test_what_broke_in_the_home_is_told(line: bytes, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the server's last words; the page offers a start without it, by the same profile."""
+    docker = engine(task("failed", code=1), service_logs=[line + b"\n", b"    import x\n", b"ImportError: no x\n"])
+    with pytest.raises(SpawnException) as failure:
+        asyncio.run(chosen(docker, monkeypatch, "small").start())
+    assert f"What broke is in your home: {where}" in failure.value.jupyterhub_message
+    assert failure.value.jupyterhub_message.endswith("It said: ImportError: no x")
+    assert failure.value.bare == "opt-bare=1&opt-profile=small"
+
+
+def chosen(docker: Docker, monkeypatch: pytest.MonkeyPatch, profile: str, **options: str) -> SwarmSpawner:
+    """Return ada's spawner, with the choices that she made."""
+    spawner = made(docker, monkeypatch, profiles=[{"name": "Small"}])
+    spawner.user_options = {"profile": profile, **options}
+    spawner.orm_spawner = orm.Spawner(name="", user_options=spawner.user_options)
+    return spawner
+
+
+def test_a_start_without_what_is_in_the_home_is_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the settings say of its variables; the options that JupyterHub keeps for the next start are without it."""
+    docker = engine()
+    spawner = chosen(docker, monkeypatch, "small", bare="1")
+    asyncio.run(spawner.start())
+    container = sent(docker)["task_template"]["ContainerSpec"]
+    assert {"PYTHONNOUSERSITE=1", "JUPYTERHUB_DISABLE_USER_CONFIG=1"} <= {*container["Env"]}
+    assert spawner.orm_spawner.user_options == {"profile": "small"}
+
+
 def test_an_engine_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not as a traceback."""
     error = failed(engine(create_service=refused(503, "no quorum")), monkeypatch)
