@@ -91,7 +91,9 @@ def resources(server: Arguments, extra: Arguments) -> Resources:
 def environment(server: Arguments) -> dict[str, str]:
     """Return the variables that a server gets besides JupyterHub's own: its sizes, for what shows them, and the settings'."""
     sizes = {trait.upper(): str(server[key]) for key, trait in SIZES.items() if server.get(key)}
-    return {**sizes, **server["environment"]}
+    # Where NVIDIA's runtime is the default one, images whose own value is "all" see every card, reserved or not.
+    cards = {} if server["generic_resources"] else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    return {**sizes, **cards, **server["environment"]}
 
 
 def constraints(server: Arguments) -> list[str]:

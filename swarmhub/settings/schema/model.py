@@ -35,6 +35,7 @@ from swarmhub.settings.schema.notebook import (
     Override,
     Profile,
     TaggedImage,
+    broken,
     differences_of,
 )
 from swarmhub.settings.schema.page import Page

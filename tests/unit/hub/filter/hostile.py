@@ -144,8 +144,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("TaskTemplate.Placement.Constraints", ["node.id==n1 || true"], "Constraints is not as the settings make it"),
     ("TaskTemplate.Placement.Constraints", "node.id==n1", "Constraints is not as the settings make it"),
     ("TaskTemplate.Resources.Limits.Pids", -1, "TaskTemplate.Resources.Limits.Pids' is not allowed"),
-    ("TaskTemplate.Resources.Limits.MemoryBytes", True, "TaskTemplate.Resources.Limits' is not allowed"),
-    ("TaskTemplate.Resources.Limits.MemoryBytes", 2**63, "TaskTemplate.Resources.Limits' is not allowed"),
+    ("TaskTemplate.Resources.Limits.MemoryBytes", True, "TaskTemplate.Resources.Limits.MemoryBytes' is not allowed"),
+    ("TaskTemplate.Resources.Limits.MemoryBytes", 2**63, "TaskTemplate.Resources.Limits.MemoryBytes' is not allowed"),
     (
         "TaskTemplate.Resources.Reservations.GenericResources",
         [{"DiscreteResourceSpec": {"Kind": "SSD", "Value": 1}}],

@@ -49,8 +49,8 @@ def test_an_override_for_a_user_is_for_nobody_else(user: str, cpus: float | None
     assert given(user, [], None, "cpu_limit") == cpus
 
 
-@pytest.mark.parametrize(("profile", "processes"), [(BIG, 99), (SMALL, None), (None, None)])
-def test_an_override_for_a_profile_is_for_all_who_chose_it(profile: dict[str, Any] | None, processes: int | None) -> None:
+@pytest.mark.parametrize(("profile", "processes"), [(BIG, 99), (SMALL, 4096), (None, 4096)])
+def test_an_override_for_a_profile_is_for_all_who_chose_it(profile: dict[str, Any] | None, processes: int) -> None:
     """Without users and groups the profile alone decides."""
     assert given("grace", [], profile, "processes") == processes
 

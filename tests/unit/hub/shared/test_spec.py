@@ -25,12 +25,12 @@ def template(extra: Extra | None = None, **table: Any) -> dict[str, Any]:
 
 
 def test_a_server_is_not_started_again_and_not_killed_while_it_starts() -> None:
-    """Restart policy none and no health check of the image's, which is pinned and runs its own command; nothing is limited."""
+    """Restart policy none and no health check of the image's, which is pinned, with its own command; only processes are limited."""
     made = template()
     container = made["ContainerSpec"]
     assert (made["RestartPolicy"], container["Healthcheck"]) == ({"Condition": "none"}, {"Test": ["NONE"]})
     assert (container["Image"], container["Args"], container["Env"]) == (IMAGE, None, ["A=b"])
-    assert "Resources" not in made
+    assert made["Resources"] == {"Limits": {"Pids": 4096}}
 
 
 def test_it_has_no_right_over_its_host() -> None:
@@ -97,7 +97,7 @@ def test_other_options_of_the_spawner_win() -> None:
     )
     made = template(extra, memory_limit="1G")
     assert made["ContainerSpec"]["User"] == "root"
-    assert made["Resources"]["Limits"] == {"MemoryBytes": 5}
+    assert made["Resources"]["Limits"]["MemoryBytes"] == 5
     assert made["Placement"]["Constraints"] == ["node.id==n1", "node.role==worker"]
     assert made["RestartPolicy"] == {"Condition": "on-failure"}
 
@@ -118,3 +118,10 @@ def test_other_options_of_the_spawner_win() -> None:
 def test_what_a_node_must_have_free_is_said_in_words(table: dict[str, Any], words: str) -> None:
     """For the person whose server fits nowhere."""
     assert spec.needs(server(**table)) == words
+
+
+def test_a_server_without_a_reserved_card_sees_none() -> None:
+    """Unless the settings share the cards; with a reservation, Swarm's own variable names the card."""
+    assert spec.environment(server())["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert spec.environment(server(environment={"NVIDIA_VISIBLE_DEVICES": "all"}))["NVIDIA_VISIBLE_DEVICES"] == "all"
+    assert "NVIDIA_VISIBLE_DEVICES" not in spec.environment(server(generic_resources={"NVIDIA-GPU": 1}))

@@ -419,7 +419,7 @@ def test_hosts_toml_wins_over_jupyterhubs_own_options(
     spawner = made(docker, monkeypatch, notebook=table)
     spawner.mem_limit = "1G"
     asyncio.run(spawner.start())
-    assert sent(docker)["task_template"]["Resources"]["Limits"] == {"MemoryBytes": limit}
+    assert sent(docker)["task_template"]["Resources"]["Limits"]["MemoryBytes"] == limit
 
 
 def polled(docker: Docker, monkeypatch: pytest.MonkeyPatch, object_id: str = "s1") -> int | None:
