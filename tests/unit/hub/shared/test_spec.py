@@ -25,7 +25,7 @@ def template(extra: Extra | None = None, **table: Any) -> dict[str, Any]:
 
 
 def test_a_server_is_not_started_again_and_not_killed_while_it_starts() -> None:
-    """Restart policy none and no health check of the image's, which is pinned, with its own command; only processes are limited."""
+    """Restart policy none and no health check of the image's, which is pinned and has its own command."""
     made = template()
     container = made["ContainerSpec"]
     assert (made["RestartPolicy"], container["Healthcheck"]) == ({"Condition": "none"}, {"Test": ["NONE"]})
