@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from swarmhub.people.starts import Stopper
     from swarmhub.run.run import Run
 
-HELP = {"roster": "CSV with the header name,group; the group may be empty.", "yes": "Do not ask."}
+HELP = {"roster": "CSV with the header name,group, or the export of a learning platform.", "yes": "Do not ask."}
 
 
 @step_task(
@@ -31,10 +31,13 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
     from swarmhub.classes import roster as rosters
 
     with step(c, readiness.PREPARE) as run:
-        class_ = rosters.load(Path(roster), run.settings.access.provider)
+        read = rosters.load(Path(roster), run.settings.access.provider)
+        class_ = read.people
         if at_once < 1:
             raise UsageError("--at-once says how many servers start at a time: at least 1")
         run.check()
+        if read.said:
+            run.report.line(readiness.STEP, read.said)
         prepull_all(c)
         api, known = _hub(run, is_needed=start)
         for line in people.warnings(run.settings, class_, known if api else None):
@@ -62,7 +65,7 @@ def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = Fa
     from swarmhub.classes import roster as rosters
 
     with step(c, archive.STEP) as run:
-        names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider)]
+        names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider).people]
         manager = run.hosts[run.manager]
         nodes = {node: host for node, (_, host) in _members(run).items()}
         found = archive.observe(run.settings, names, manager, nodes)

@@ -48,8 +48,9 @@ def _misgrouped(tables: Json, people: Sequence[RosterEntry], known: Known) -> di
     found: dict[str, list[str]] = {}
     for one in people:
         has = {*known.get(one.name, {}).get("groups", ())}
-        if one.group in deciding - has and one.name not in tables["groups"].get(one.group, ()):
-            found.setdefault(one.group, []).append(one.name)
+        for group in one.groups:
+            if group in deciding - has and one.name not in tables["groups"].get(group, ()):
+                found.setdefault(group, []).append(one.name)
     return found
 
 
@@ -65,4 +66,4 @@ def _offered(tables: Json, groups: set[str]) -> Iterator[Json]:
 def _groups(tables: Json, person: RosterEntry, known: Known) -> set[str]:
     """Return the groups that somebody is in: the roster's, those of hosts.toml, and the hub's."""
     named = {group for group, members in tables["groups"].items() if person.name in members}
-    return named | {*known.get(person.name, {}).get("groups", ())} | ({person.group} if person.group else set())
+    return named | {*known.get(person.name, {}).get("groups", ())} | {*person.groups}

@@ -1,29 +1,73 @@
-"""A class as a teacher has it: a CSV file with a name and, perhaps, a group a line."""
+"""A class as a teacher has it: a CSV file of one's own, or the export of a learning platform."""
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.shared.userlist import GITHUB, wrong_name
+from hub.shared.userlist import GITHUB, is_name, normal, wrong_name
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.settings.schema.grammar import NAME
 
-COLUMNS = ("name", "group")
+NAME, GROUP = "name", "group"
 # What spreadsheets write: Excel a semicolon, where the comma is the decimal point.
 DELIMITERS = ";\t,"
+# What learning platforms call the column of the name by which somebody logs in; the first one that is there counts.
+LOGINS = (
+    *("username", "user name", "sis login id", "login id", "login", "user", "benutzername", "anmeldename", "nutzername"),
+    *("nom d'utilisateur", "identifiant", "nombre de usuario", "usuario", "gebruikersnaam", "nome utente"),
+)
+MAILS = (
+    *("email", "e-mail", "email address", "e-mail address", "mail", "e-mail-adresse", "emailadresse", "e-mail adresse"),
+    *("adresse de courriel", "courriel", "correo", "dirección de correo", "e-mailadres", "indirizzo email"),
+)
+GROUPS = (
+    *("group", "groups", "group name", "gruppe", "gruppen", "section", "sections", "section name", "sektion"),
+    *("groupe", "groupes", "grupo", "grupos", "groep", "groepen", "gruppo", "gruppi"),
+)
+SEVERAL = re.compile(r"group\d+")  # Moodle's group1, group2
+BETWEEN = re.compile(r"[,;|\n]")
+# A line of Canvas's gradebook that is nobody's.
+NOBODY = "points possible"
+MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+TURN = "in Excel, save it as CSV UTF-8; elsewhere: iconv -f WINDOWS-1252 -t UTF-8 FILE"
 
 
 @dataclass(frozen=True)
 class RosterEntry:
-    """Somebody on the roster; the name is in lower case as JupyterHub writes it, the group may be empty."""
+    """Somebody on the roster; the name is in lower case as JupyterHub writes it."""
 
     name: str
-    group: str = ""
+    groups: tuple[str, ...] = ()
 
 
-def load(file: Path, provider: str = GITHUB) -> tuple[RosterEntry, ...]:
+@dataclass(frozen=True)
+class Columns:
+    """Where a file has names and groups, by the heads of its columns; `is_own` if it is none of a learning platform's."""
+
+    name: str
+    groups: tuple[str, ...]
+    others: tuple[str, ...]
+    is_own: bool
+
+    @property
+    def said(self) -> str:
+        """Return what was read of an export, for whoever knows what it should be."""
+        groups = f", groups from {_named(self.groups)}" if self.groups else ""
+        others = f"; not used: {_named(self.others)}" if self.others else ""
+        return f"names are read from {self.name!r}{groups}{others}"
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The people of a file, and what to say of how it was read; nothing of one in the form that the docs have."""
+
+    people: tuple[RosterEntry, ...]
+    said: str = ""
+
+
+def load(file: Path, provider: str = GITHUB) -> Roster:
     """Read a roster; `provider` is access.provider, whose names they are.
 
     Raises:
@@ -31,62 +75,110 @@ def load(file: Path, provider: str = GITHUB) -> tuple[RosterEntry, ...]:
 
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")  # with or without a byte order mark
+        raw = file.read_bytes()
     except OSError as error:
         wrong = f"{(error.strerror or str(error)).lower()}; a roster is a CSV file with the header name,group"
         raise SettingsError(Problem(str(file), 1, "", wrong)) from None
+    if raw.startswith(b"PK\x03\x04"):
+        raise SettingsError(Problem(str(file), 1, "", "is a workbook; in Excel or LibreOffice, save it as CSV UTF-8"))
+    try:
+        text = _decoded(raw)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise SettingsError(Problem(str(file), line, "", "is not UTF-8; in Excel, save it as CSV UTF-8")) from None
-    people, mistakes = parse(text, provider)
+        raise SettingsError(Problem(str(file), line, "", f"is not UTF-8; {TURN}")) from None
+    roster, mistakes = parse(text, provider)
     if mistakes:
         raise SettingsError(*(Problem(str(file), line, "", wrong) for line, wrong in mistakes))
-    return people
+    return roster
 
 
-def parse(text: str, provider: str = GITHUB) -> tuple[tuple[RosterEntry, ...], list[tuple[int, str]]]:
-    """Return the people and every mistake with its line; with a mistake, the people are not to be used."""
-    header = text.partition("\n")[0]
-    delimiter = next((one for one in DELIMITERS if one in header), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+def parse(text: str, provider: str = GITHUB) -> tuple[Roster, list[tuple[int, str]]]:
+    """Return the roster and every mistake with its line; with a mistake, the roster is not to be used."""
     try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        rows = list(_rows(text))
     except csv.Error as error:
-        return (), [(reader.line_num, f"is no CSV: {error}")]
+        return Roster(()), [(1, f"is no CSV: {error}")]
     heads = [cell.lower() for cell in rows[0][1]] if rows else []
-    if wrong := _wrong_heads(heads):
-        return (), [(1, wrong)]
-    seen: dict[str, int] = {}
+    columns = _columns(heads)
+    if isinstance(columns, str):
+        return Roster(()), [(rows[0][0] if rows else 1, columns)]
+    found: dict[str, RosterEntry] = {}
+    lines: dict[str, int] = {}
     mistakes: list[tuple[int, str]] = []
-    people = []
     for line, row in rows[1:]:
-        if not any(row):
+        if not any(row) or (not columns.is_own and row[0].lower() == NOBODY):
             continue
-        person = RosterEntry(*(dict(zip(heads, row, strict=False)).get(column, "") for column in COLUMNS))
-        mistakes += [(line, wrong) for wrong in _wrongs(person, row, heads, seen, provider)]
-        seen.setdefault(person.name.lower(), line)
-        people.append(RosterEntry(person.name.lower(), person.group))
-    if not people:
+        person = _person(dict(zip(heads, row, strict=False)), columns)
+        name, before = normal(person.name), found.get(normal(person.name))
+        wrongs = [*_wrongs(person, row, heads, provider), *_again(person, before, lines.get(name, 0))]
+        mistakes += [(line, f"{wrong}{_hint(columns, provider)}") for wrong in wrongs]
+        groups = (*(before.groups if before else ()), *person.groups)
+        found[name] = RosterEntry(name, tuple(dict.fromkeys(groups)))
+        lines.setdefault(name, line)
+    if not found:
         mistakes.append((1, "has no names; below the header, write one name on each line"))
-    return tuple(people), mistakes
+    return Roster(tuple(found.values()), "" if columns.is_own else columns.said), mistakes
 
 
-def _wrong_heads(heads: Sequence[str]) -> str:
-    if "name" not in heads:
-        return "has no column 'name'; the first line is the header: name,group"
-    if unknown := [head for head in heads if head and head not in COLUMNS]:
-        return f"has a column {unknown[0]!r}; a roster has name and group, the others are to be removed"
-    return "" if len(set(heads)) == len(heads) else "has a column twice; the header is: name,group"
+def _decoded(raw: bytes) -> str:
+    """Return the text of a file, with or without a byte order mark; Excel's Unicode text is UTF-16, and not always marked."""
+    if encoding := MARKS.get(raw[:2]):
+        return raw.decode(encoding)
+    if b"\0" in raw[:2]:
+        return raw.decode("utf-16-be" if raw[:1] == b"\0" else "utf-16-le")
+    return raw.decode("utf-8-sig")
 
 
-def _wrongs(
-    person: RosterEntry, row: Sequence[str], heads: Sequence[str], seen: dict[str, int], provider: str
-) -> Iterator[str]:
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with their lines, the header first; Excel may say above it what separates the cells."""
+    said = re.match(r"sep=(.)\r?\n", text)
+    body, skipped = (text[said.end() :], 1) if said else (text, 0)
+    header = re.sub(r'"[^"]*"', "", body.partition("\n")[0])
+    delimiter = said[1] if said else max(DELIMITERS, key=header.count)
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True)
+    yield from ((reader.line_num + skipped, [cell.strip() for cell in row]) for row in reader)
+
+
+def _columns(heads: Sequence[str]) -> Columns | str:
+    """Return where names and groups are, or what is wrong with the header."""
+    groups = tuple(head for head in heads if head in GROUPS or SEVERAL.fullmatch(head))
+    login = next((one for one in (*LOGINS, NAME, *MAILS) if one in heads), "")
+    if not login:
+        return "has no column 'name'; the first line is the header: name,group. An export needs a column such as 'username'"
+    others = tuple(head for head in heads if head and head != login and head not in groups)
+    if login == NAME and others:
+        return f"has a column {others[0]!r}; a roster has name and group, the others are to be removed"
+    if heads.count(login) > 1 or len(set(groups)) < len(groups):
+        return f"has a column twice: {next(one for one in heads if heads.count(one) > 1)!r}"
+    return Columns(login, groups, others, is_own=login == NAME)
+
+
+def _person(row: Mapping[str, str], columns: Columns) -> RosterEntry:
+    cells = (part.strip() for head in columns.groups for part in BETWEEN.split(row.get(head, "")))
+    return RosterEntry(row.get(columns.name, ""), tuple(cell for cell in cells if cell))
+
+
+def _wrongs(person: RosterEntry, row: Sequence[str], heads: Sequence[str], provider: str) -> Iterator[str]:
     if len(row) > len(heads) and any(row[len(heads) :]):
         yield f"has {len(row)} cells, and the header {len(heads)}"
     if wrong := wrong_name(person.name, provider):
         yield wrong
-    elif person.name.lower() in seen:
-        yield f"{person.name!r} is on line {seen[person.name.lower()]} already; keep one"
-    if person.group and not NAME.fullmatch(person.group):
-        yield f"{person.group!r} is no group: letters, digits, '_', '.', '-', at most 63"
+    for group in person.groups:
+        if not is_name(group):
+            yield f"{group!r} is no group: no control characters, at most 255"
+
+
+def _again(person: RosterEntry, before: RosterEntry | None, line: int) -> Iterator[str]:
+    """Yield that somebody is there twice, unless the second time is for another group."""
+    if person.name and before and {*person.groups} <= {*before.groups}:
+        yield f"{person.name!r} is on line {line} already; keep one"
+
+
+def _hint(columns: Columns, provider: str) -> str:
+    if columns.name in MAILS and provider == GITHUB:
+        return ". The file has mail addresses; add a column 'username' with what people log in by"
+    return ""
+
+
+def _named(heads: Sequence[str]) -> str:
+    return ", ".join(map(repr, heads))

@@ -33,7 +33,7 @@ PROFILED = {
 @pytest.mark.parametrize(
     ("person", "gigabytes"),
     [
-        (RosterEntry("ada", "ml"), 4),
+        (RosterEntry("ada", ("x", "ml")), 4),
         (RosterEntry("grace"), 1),
         (RosterEntry("knuth"), 4),
         (RosterEntry("hopper"), 4),
@@ -65,7 +65,7 @@ def test_who_may_not_log_in_is_named(class_of: Settings) -> None:
 @pytest.mark.parametrize(("group", "has", "warns"), [("ml", [], True), ("ml", ["ml"], False), ("3b", [], False)])
 def test_a_group_that_only_the_roster_knows_is_told(class_of: Settings, group: str, has: list[str], warns: bool) -> None:
     """Where it decides on what somebody gets."""
-    lines = people.warnings(class_of, [RosterEntry("ada", group)], {"ada": {"groups": has}})
+    lines = people.warnings(class_of, [RosterEntry("ada", (group,))], {"ada": {"groups": has}})
     assert lines == (
         ["in group ml on the roster only: ada. Add them in hosts.toml, below [groups], or at the hub"] if warns else []
     )
