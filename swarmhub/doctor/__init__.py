@@ -17,7 +17,7 @@ STEP = "doctor"
 OF_THIS_MACHINE = ("settings", "secrets", "callback")
 OF_EACH_HOST = ("ssh", "docker", "clock", "disk", "kernel", "mtu", "homes")
 OF_THE_CLUSTER = (
-    *("swarm", "quorum", "ports", "overlay", "firewall", "addresses"),
+    *("swarm", "quorum", "ports", "overlay", "firewall", "addresses", "servers"),
     *("published", "dns", "certificate", "image", "jupyterhub"),
 )
 ORDER = (*OF_THIS_MACHINE, *OF_EACH_HOST, *OF_THE_CLUSTER)

@@ -14,7 +14,7 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, certificate, notebook, others
+from swarmhub.doctor.hub import age, certificate, notebook, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
@@ -25,6 +25,7 @@ from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
 from swarmhub.images import build, pull
+from swarmhub.notebooks import homes
 from swarmhub.parallel import at_once
 from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
@@ -177,9 +178,12 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
         is_there = any(one["Spec"]["Name"] == settings.hub.service for one in listed)
         return others.judge(settings.hub.service, hub_service.too_near(listed, settings.hub.service), manager, is_there)
 
-    rules = partial(_firewall, cluster, nodes)
+    def people() -> list[Finding]:
+        return servers.judge(settings, head.engine.get("/nodes"), homes.places(head, settings.hub.service), manager)
+
     of_network = (("addresses", room), ("addresses", overlaps))
-    return _one_by_one(cluster, *of_network, ("secrets", secrets), (others.CHECK, names), (firewall_there.CHECK, rules))
+    of_servers = ((others.CHECK, names), (servers.CHECK, people), (firewall_there.CHECK, partial(_firewall, cluster, nodes)))
+    return _one_by_one(cluster, *of_network, ("secrets", secrets), *of_servers)
 
 
 def _firewall(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:

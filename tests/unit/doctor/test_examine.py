@@ -29,7 +29,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "users").write_text("ada admin\n")
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
-    return alone(hub={"domain": DOMAIN, "userlist": str(tmp_path / "users")})
+    return alone(hub={"domain": DOMAIN, "userlist": str(tmp_path / "users")}, notebook={"memory_limit": "1G"})
 
 
 @pytest.fixture
