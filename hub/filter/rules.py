@@ -25,7 +25,12 @@ Shape = Mapping[str, Any]
 
 ALL: Shape = {}
 VERSION: Shape = {"ApiVersion": ALL, "MinAPIVersion": ALL, "Version": ALL}
-NODE: Shape = {"ID": ALL, "Description": {"Hostname": ALL}, "Status": {"State": ALL}, "Spec": {"Availability": ALL}}
+NODE: Shape = {
+    "ID": ALL,
+    "Description": {"Hostname": ALL},
+    "Status": {"State": ALL},
+    "Spec": {"Availability": ALL, "Role": ALL},
+}
 NETWORK: Shape = {"Id": ALL, "Name": ALL, "IPAM": {"Config": ALL}}
 IMAGE: Shape = {"Id": ALL, "Config": {"Cmd": ALL}}
 SERVER: Shape = {"ID": ALL, "Spec": {"Name": ALL, "Labels": ALL}}

@@ -57,18 +57,18 @@ def _meets(node: Mapping[str, Any], constraint: str) -> bool:
 
 
 def _facts(node: Mapping[str, Any], key: str) -> str | None:
-    """Return what a node has for the key of a constraint; None where the key is none of those known here."""
+    """Return what a node has for the key of a constraint; None where that is not known: the filter shows the hub no labels."""
     spec, described = node["Spec"], node.get("Description") or {}
     kind, _, name = key.partition(".labels.")
     if name:
-        labels = spec.get("Labels") if kind == "node" else (described.get("Engine") or {}).get("Labels")
-        return str((labels or {}).get(name, "")) if kind in ("node", "engine") else None
+        labels = {"node": spec.get("Labels"), "engine": (described.get("Engine") or {}).get("Labels")}.get(kind)
+        return None if labels is None else str(labels.get(name, ""))
     platform = described.get("Platform") or {}
-    known = {
+    known: dict[str, str | None] = {
         "node.id": node["ID"],
-        "node.hostname": described.get("Hostname", ""),
-        "node.role": spec.get("Role", ""),
-        "node.platform.os": platform.get("OS", ""),
-        "node.platform.arch": platform.get("Architecture", ""),
+        "node.hostname": described.get("Hostname"),
+        "node.role": spec.get("Role"),
+        "node.platform.os": platform.get("OS"),
+        "node.platform.arch": platform.get("Architecture"),
     }
     return known.get(key.lower())

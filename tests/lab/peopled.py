@@ -9,7 +9,6 @@ from tests.lab.support import variant
 COURSE, DOMAIN = "/ml-course", "Domain Users"
 PERSON, OTHER = "miles o'brien", "伊藤"
 USERLIST = f'ada admin\ngrace\n"Miles O\'Brien"\n{OTHER}\n'
-STUB = "/opt/stub/bin:/opt/venv/bin:/usr/bin:/bin"
 # A stub whose Python finds the packages of the home first, as that of a conda image does.
 FRAGILE = (
     "import runpy, site, sys; site.ENABLE_USER_SITE and sys.path.insert(0, site.getusersitepackages()); "
@@ -19,7 +18,6 @@ TABLES = f"""
 [[profiles]]
 name = "Course"
 groups = ["{COURSE}"]
-environment = {{PATH = "{STUB}"}}
 
 [[profiles]]
 name = "Own command"

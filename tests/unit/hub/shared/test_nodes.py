@@ -43,6 +43,12 @@ def test_the_constraint_that_bars_a_node_is_named(constraint: str) -> None:
     assert nodes.barred(NODE, ["node.id==n1", constraint, "node.role==worker"]) == constraint
 
 
+def test_what_is_not_known_of_a_node_does_not_bar_it() -> None:
+    """The filter shows the hub neither labels nor platforms; the engine places the server."""
+    seen = {"ID": "n1", "Spec": {"Availability": "active"}, "Description": {"Hostname": "head"}}
+    assert nodes.barred(seen, ["node.labels.gpu==true", "node.platform.os==linux", "node.role==worker"]) == ""
+
+
 def test_workers_only_is_a_constraint_of_every_server() -> None:
     """It comes behind the operator's own, and changes nothing where servers run on all nodes."""
     own = {"SwarmSpawner": {"extra_placement_spec": {"constraints": ["node.labels.rack==3"]}}}
