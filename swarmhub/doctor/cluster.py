@@ -173,17 +173,24 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
     def overlaps() -> list[Finding]:
         return overlap.judge(overlap.observe(head, settings), cluster.seen, settings, manager)
 
-    def names() -> list[Finding]:
-        listed = head.engine.get("/services", filters={"label": [LABEL]})
-        is_there = any(one["Spec"]["Name"] == settings.hub.service for one in listed)
-        return others.judge(settings.hub.service, hub_service.too_near(listed, settings.hub.service), manager, is_there)
-
     def people() -> list[Finding]:
         return servers.judge(settings, head.engine.get("/nodes"), homes.places(head, settings.hub.service), manager)
 
     of_network = (("addresses", room), ("addresses", overlaps))
-    of_servers = ((others.CHECK, names), (servers.CHECK, people), (firewall_there.CHECK, partial(_firewall, cluster, nodes)))
+    of_servers = (
+        (others.CHECK, partial(_names, cluster)),
+        (servers.CHECK, people),
+        (firewall_there.CHECK, partial(_firewall, cluster, nodes)),
+    )
     return _one_by_one(cluster, *of_network, ("secrets", secrets), *of_servers)
+
+
+def _names(cluster: Cluster) -> list[Finding]:
+    """Compare the hub's name with those of other hubs on the swarm."""
+    hub = cluster.settings.hub.service
+    listed = cluster.manager_host.engine.get("/services", filters={"label": [LABEL]})
+    is_there = any(one["Spec"]["Name"] == hub for one in listed)
+    return others.judge(hub, hub_service.too_near(listed, hub), cluster.manager, is_there)
 
 
 def _firewall(cluster: Cluster, nodes: Sequence[Peer]) -> list[Finding]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.shared.choice import slug
-from swarmhub.settings.schema.rules import broken
 from swarmhub.settings.schema.volumes import Key, taken
 
 # Not `token_url`, nor `username_key`.
@@ -17,27 +16,30 @@ PROFILED = ("profiles", "overrides", "folders")
 
 def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return the key and the sentence of each value that another one rules out, whatever else is wrong."""
-    hosts, hub, network = (table if isinstance(table := data.get(name), dict) else {} for name in ("hosts", "hub", "network"))
+    hosts, hub, network = (_table(data, name) for name in ("hosts", "hub", "network"))
     found = _repeated(hosts)
     if hub.get("publish") == "ingress" and network.get("endpoint_mode", "dnsrr") == "dnsrr":
         wrong = "'ingress' needs network.endpoint_mode = 'vip'; set publish = 'host', or the mode to 'vip'"
         found.append((("hub", "publish"), wrong))
-    certs = table if isinstance(table := data.get("certs"), dict) else {}
+    notebook, access, certs = (_table(data, name) for name in ("notebook", "access", "certs"))
+    if notebook.get("nodes") == "workers" and not hosts.get("workers"):
+        wrong = "'workers' leaves no node for a server: hosts.workers names none; add one, or set nodes = 'all'"
+        found.append((("notebook", "nodes"), wrong))
+    if _table(access, "options").get("manage_groups") is True and data.get("groups"):
+        wrong = "clashes with access.options.manage_groups: the provider says who is in which group; remove this table"
+        found.append((("groups",), wrong))
     if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
         wrong = (
             "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
         )
         found.append((("hub", "subdomains"), wrong))
-    return [*found, *broken(data), *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
+    return [*found, *taken(data), *_unknown_profiles(data), *_unknown_secrets(data)]
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return each secret in plain text in [jupyterhub] or [access.options], and each that is not among secrets.names."""
-    table = data.get("secrets")
-    names = table.get("names", []) if isinstance(table, dict) else []
-    access = data.get("access")
-    options = access.get("options") if isinstance(access, dict) else None
-    places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): options}
+    names = _table(data, "secrets").get("names", [])
+    places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): _table(data, "access").get("options")}
     unknown = [
         (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
         for place, value in places.items()
@@ -106,3 +108,8 @@ def _repeated(hosts: Mapping[str, Any]) -> list[tuple[Key, str]]:
             found.append((("hosts", kind, index), wrong))
         seen.add(name.lower())
     return found
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}

@@ -35,7 +35,6 @@ from swarmhub.settings.schema.notebook import (
     Override,
     Profile,
     TaggedImage,
-    broken,
     differences_of,
 )
 from swarmhub.settings.schema.page import Page

@@ -1,7 +1,7 @@
 """What people run: images and sizes to choose from, homes, shared folders, groups, limits, culling."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
@@ -29,7 +29,6 @@ from swarmhub.settings.schema.grammar import (
 )
 
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
-Problem = tuple[tuple[str | int, ...], str]
 StorageType = Literal["volume", "path", "nfs", "cifs"]
 NEEDS: Mapping[StorageType, tuple[str, ...]] = {
     "volume": (),
@@ -223,26 +222,3 @@ def differences_of(profiles: tuple[Profile, ...], overrides: tuple[Override, ...
     """Yield what differs from [notebook], in the order in which it is applied."""
     yield from profiles
     yield from overrides
-
-
-def broken(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the key and the sentence of each value about people and servers that another one rules out."""
-    yield from _nowhere(_table(data, "notebook"), _table(data, "hosts"))
-    yield from _two_sources(_table(_table(data, "access"), "options"), data)
-
-
-def _nowhere(notebook: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[Problem]:
-    if notebook.get("nodes") == "workers" and not hosts.get("workers"):
-        wrong = "'workers' leaves no node for a server: hosts.workers names none; add one, or set nodes = 'all'"
-        yield ("notebook", "nodes"), wrong
-
-
-def _two_sources(options: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Problem]:
-    if options.get("manage_groups") is True and data.get("groups"):
-        wrong = "clashes with access.options.manage_groups: the provider says who is in which group; remove this table"
-        yield ("groups",), wrong
-
-
-def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
