@@ -9,6 +9,7 @@ from functools import partial
 
 from swarmhub.certificate import certbot, dns_challenge
 from swarmhub.certificate.certbot import Certbot, CertificateRequest
+from swarmhub.engine import as_root
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.parallel import both
@@ -106,26 +107,32 @@ def observe(manager: Host, settings: Settings) -> Certificate | None:
     """Read the certificate, and certbot's renewal file, on the manager; there is no API for them.
 
     Raises:
-        StepError: the user may not read them, or the certificate is damaged.
+        StepError: they cannot be read, or the certificate is damaged.
 
     """
     where, domain, is_own = place(settings, CHAIN), settings.hub.domain, settings.certs.is_own
-    beside = ("test", "-s", place(settings, KEY)) if is_own else ("cat", f"{certbot.FOLDER}/renewal/{domain}.conf")
-    chain, other = both(partial(manager.run, "cat", where), partial(manager.run, *beside))
-    if chain.code:
-        if "Permission denied" in chain.err:
-            raise StepError(
-                manager.name, f"may not read {certbot.FOLDER}", "Log in as root, or set ssh.sudo = true in hosts.toml"
-            )
-        return None
-    if is_own and other.code:
+    chain, renewal = _read_own(manager, settings) if is_own else _read_certbots(manager, settings)
+    if chain is None:
         return None
     try:
-        return parse_own(chain.out) if is_own else parse(chain.out, _directory(other.out))
+        return parse_own(chain) if is_own else parse(chain, _directory(renewal or ""))
     except ValueError as error:
         folder = own_folder(domain) if is_own else certbot.FOLDER
         remedy = f"Was the disk full? Remove {folder} there, and get another one: fab certs"
         raise StepError(manager.name, f"{where} is damaged: {error}", remedy) from error
+
+
+def _read_certbots(manager: Host, settings: Settings) -> tuple[str | None, str | None]:
+    renewal = f"{certbot.FOLDER}/renewal/{settings.hub.domain}.conf"
+    chain, how = as_root.read(manager, place(settings, CHAIN), renewal, folder=certbot.FOLDER)
+    return chain, how
+
+
+def _read_own(manager: Host, settings: Settings) -> tuple[str | None, None]:
+    """Read the chain; without its key it counts for nothing."""
+    read = partial(as_root.read, manager, place(settings, CHAIN), folder=certbot.FOLDER)
+    (chain,), key = both(read, partial(as_root.size, manager, place(settings, KEY), folder=certbot.FOLDER))
+    return chain if key else None, None
 
 
 def _directory(renewal: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from swarmhub.certificate.certs import CHAIN, KEY, OWN, STEP, Certificate, own_folder, parse_own
+from swarmhub.engine import as_root
 from swarmhub.errors import Problem, SettingsError, StepError
-from swarmhub.host import Host, Output
+from swarmhub.host import Host
 from swarmhub.plan.differences import differences, flat
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings
@@ -81,10 +82,10 @@ class _Installer:
         """Put both files into a folder of their own, then turn the link to it: nobody reads one without the other."""
         above, name = own_folder(self.domain), self.own.certificate.fingerprint
         folder, link = f"{above}/{name}", f"{above}/current"
-        before = host.run("ls", above).out.split()
+        before = as_root.run(host, "ls", above).out.split()
         _do(host, "mkdir", "-p", "-m", "700", OWN, above, folder)
         for file, content in ((CHAIN, self.own.certificate.chain), (KEY, self.own.key.get_secret_value())):
-            _require(host, host.send(content.encode(), "dd", f"of={folder}/{file}", "conv=fsync", "status=none"))
+            _do(host, "dd", f"of={folder}/{file}", "conv=fsync", "status=none", content=content.encode())
             _do(host, "chmod", "600", f"{folder}/{file}")
         _do(host, "ln", "-sfn", name, f"{link}.part")
         _do(host, "mv", "-T", f"{link}.part", link)
@@ -92,15 +93,10 @@ class _Installer:
             _do(host, "rm", "-rf", *stale)
 
 
-def _do(host: Host, *argv: str) -> None:
-    _require(host, host.run(*argv))
-
-
-def _require(host: Host, done: Output) -> None:
+def _do(host: Host, *argv: str, content: bytes | None = None) -> None:
+    done = as_root.run(host, *argv, content=content)
     if done.code:
-        is_refused = "Permission denied" in done.last
-        remedy = "Log in as root, or set ssh.sudo = true in hosts.toml" if is_refused else "Mend that there, and run this again"
-        raise StepError(host.name, f"cannot install the certificate: {done.last}", remedy)
+        raise StepError(host.name, f"cannot install the certificate: {done.last}", "Mend that there, and run this again")
 
 
 def _chain(file: Path) -> "list[x509.Certificate]":

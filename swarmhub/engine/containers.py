@@ -1,11 +1,11 @@
 """Run a container to its end, for what no API of the engine does; and ask what a running one takes."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from swarmhub.engine import context
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json, Output
+from swarmhub.host import STREAM_SECONDS, Host, Json, Output
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
 # On every container that is run to its end; its value says what for.
@@ -38,18 +38,33 @@ def once(
         StepError: it prints more than anybody would read.
 
     """
+    said: list[str] = []
+    left = MOST
+    with closing(lines(host, body, files=files, mode=mode)) as running:
+        while left > 0:
+            try:
+                said.append(next(running))
+            except StopIteration as end:
+                return Output(end.value, "\n".join(said), "")
+            left -= len(said[-1]) + 1
+            say(said[-1])
+    cause = f"a container of {body['Image']} prints more than {MOST >> 20} MB"
+    raise StepError(host.name, cause, "Look at what it reads: a database or a home that somebody has made for this")
+
+
+def lines(
+    host: Host,
+    body: Json,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    mode: int = 0o644,
+    patience: float | None = STREAM_SECONDS,
+) -> Generator[str, None, int]:
+    """Do the same, yield the lines as they come, and return the exit code; when nobody reads on, the container is removed."""
     with made(host, body, files, mode) as container:
         host.engine.post(f"/containers/{container}/start")
-        lines, left = [], MOST
-        for line in host.engine.logs(f"/containers/{container}/logs", follow=True):
-            left -= len(line) + 1
-            if left < 0:
-                cause = f"a container of {body['Image']} prints more than {MOST >> 20} MB"
-                raise StepError(host.name, cause, "Look at what it reads: a database or a home that somebody has made for this")
-            lines.append(line)
-            say(line)
-        code = host.engine.post(f"/containers/{container}/wait")["StatusCode"]
-    return Output(code, "\n".join(lines), "")
+        yield from host.engine.logs(f"/containers/{container}/logs", follow=True, patience=patience)
+        return int(host.engine.post(f"/containers/{container}/wait")["StatusCode"])
 
 
 @contextmanager

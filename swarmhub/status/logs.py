@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from swarmhub.engine import as_root
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host
 from swarmhub.settings import Settings
@@ -104,17 +105,17 @@ def of_engine(host: Host, wanted: LogSelection) -> Iterator[str]:
     """Yield the lines of a host's engine, from the journal or from the file that its init script writes.
 
     Raises:
-        StepError: there is neither, or this user may not read it.
+        StepError: there is neither.
 
     """
     start = str(int(wanted.since.timestamp())) if wanted.since else ""
-    follow = "--follow" if wanted.follow else ""
-    code = yield from _since(host.lines("sh", "-c", ENGINE_LOG, "sh", wanted.tail, start, follow), wanted.since)
+    command = ("sh", "-c", ENGINE_LOG, "sh", wanted.tail, start, "--follow" if wanted.follow else "")
+    code = yield from _since(host.lines(*command), wanted.since)
     if code == NO_LOG:
-        cause = "no log of its engine that this user may read: not in the journal, not /var/log/docker.log or dockerd.log"
-        raise StepError(
-            host.name, cause, "Log in as root, set ssh.sudo = true in hosts.toml, or look how dockerd is started there"
-        )
+        code = yield from _since(as_root.lines(host, *command, patience=None), wanted.since)
+    if code == NO_LOG:
+        cause = "no log of its engine: not in the journal, not /var/log/docker.log or dockerd.log"
+        raise StepError(host.name, cause, "Look there how dockerd is started")
     if code:
         raise StepError(host.name, f"its engine's log broke off (exit code {code})", "Its last lines are above")
 

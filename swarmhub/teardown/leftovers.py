@@ -8,7 +8,7 @@ from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
-from swarmhub.engine import configs, specs
+from swarmhub.engine import as_root, configs, specs
 from swarmhub.engine.configs import StoredFile
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
@@ -235,7 +235,7 @@ def _certificate(host: Host, settings: Settings, others: Others) -> tuple[str, .
     domain = settings.hub.domain
     if others.serve(domain):
         return ()
-    renewals, own = (host.run("ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
+    renewals, own = (as_root.run(host, "ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
     if {*renewals} - {f"{domain}.conf"} or {*own} - {domain}:
         paths = (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")
         of_certbot = [*(f"{certbot.FOLDER}/{path}" for path in paths), renewal.state(settings)]

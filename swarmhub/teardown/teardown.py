@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmhub.cluster.update import Update
+from swarmhub.engine import as_root
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, UsageError
 from swarmhub.firewall import firewall
@@ -121,7 +122,6 @@ class _FolderRemover:
     path: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        done = host.run("rm", "-rf", self.path)
+        done = as_root.run(host, "rm", "-rf", self.path)
         if done.code:
-            remedy = "Log in as root, or set ssh.sudo = true in hosts.toml"
-            raise StepError(host.name, f"cannot remove {self.path}: {done.err.strip()}", remedy)
+            raise StepError(host.name, f"cannot remove {self.path}: {done.last}", "Mend that there, and run this again")

@@ -288,10 +288,6 @@ def test_a_damaged_one_is_an_error_of_the_step(machine: Machine, pair: Settings)
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
-        (
-            "mkdir: cannot create directory '/etc/letsencrypt/own': Permission denied\n",
-            "Log in as root, or set ssh.sudo = true",
-        ),
         ("mkdir: cannot create directory '/etc/letsencrypt/own': No space left on device\n", "Mend that there"),
         ("", "Mend that there"),
     ],

@@ -166,11 +166,11 @@ def test_node_labels_of_ours_go_and_others_stay(progress: FakeProgress) -> None:
 
 
 def test_a_folder_is_removed_by_a_command(progress: FakeProgress) -> None:
-    """There is no API for it; where it may not be removed the error has the way out."""
+    """There is no API for it; where it cannot be removed the error says why."""
     host, call = FakeHost(), "rm -rf /etc/letsencrypt"
     host.commands[call] = Output(0, "", "")
     change("/etc/letsencrypt", with_data=True).apply(host, progress)
     assert host.ran == [("rm", "-rf", "/etc/letsencrypt")]
-    host.commands[call] = Output(1, "", "Permission denied\n")
-    with pytest.raises(StepError, match=r"Permission denied\. .*ssh\.sudo = true"):
+    host.commands[call] = Output(1, "", "Device or resource busy\n")
+    with pytest.raises(StepError, match=r"cannot remove /etc/letsencrypt: Device or resource busy\. Mend that there"):
         change("/etc/letsencrypt", with_data=True).apply(host, progress)
