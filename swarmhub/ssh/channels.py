@@ -8,8 +8,11 @@ from typing import Any
 
 import requests
 from docker.transport.sshconn import SSHConnection, SSHConnectionPool, SSHHTTPAdapter
-from paramiko import SSHException, Transport
+from paramiko import Channel as SshChannel
+from paramiko import SSHException
 from urllib3.exceptions import HTTPError
+
+from swarmhub.ssh.sessions import Sessions
 
 TIMEOUT_SECONDS = 60
 # So many questions go to an engine at once, each on a channel of its own: a process on the host, which is dearer than the
@@ -23,11 +26,11 @@ BROKEN = (requests.RequestException, HTTPError, SSHException, OSError, EOFError)
 
 
 class Adapter(SSHHTTPAdapter):
-    """docker-py's SSH adapter on a transport that is open already."""
+    """docker-py's SSH adapter on a connection that is open already."""
 
-    def __init__(self, transport: Transport, command: str) -> None:
+    def __init__(self, sessions: Sessions, command: str) -> None:
         super().__init__("ssh://", timeout=TIMEOUT_SECONDS, shell_out=True)
-        self._pool = Pool(transport, command)
+        self._pool = Pool(sessions, command)
 
     def send(self, request: Any, stream: bool = False, *args: Any, **options: Any) -> requests.Response:
         """Send a request when a channel is free; what is read as it comes may take long, and is not counted."""
@@ -50,14 +53,14 @@ class Adapter(SSHHTTPAdapter):
 class Pool(SSHConnectionPool):
     """The channels to one engine; it learns from the first one how far the host is."""
 
-    def __init__(self, transport: Transport, command: str) -> None:
+    def __init__(self, sessions: Sessions, command: str) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
-        self._transport, self._command = transport, command
+        self._sessions, self._command = sessions, command
         self.at_most = threading.Semaphore(NEAR)
         self._is_known = False
 
     def _new_conn(self) -> Any:
-        return Channel(self._transport, self._command, self._found)
+        return Channel(self._sessions, self._command, self._found)
 
     def _found(self, seconds: float) -> None:
         """Learn from the first channel, by the time it took to open, how far the host is; open more while it is asked."""
@@ -69,25 +72,36 @@ class Pool(SSHConnectionPool):
                 threading.Thread(target=self._open, args=(channel,), daemon=True).start()
 
     def _open(self, channel: Any) -> None:
+        is_open = False
         with suppress(*BROKEN):  # whoever needs it finds out
-            if channel.sock is None:
-                channel.connect()
+            is_open = channel.sock is not None or channel.connect_if_free()
         self._put_conn(channel)
-        self.at_most.release()
+        if is_open:
+            self.at_most.release()
 
 
 class Channel(SSHConnection):
     """A channel in which `docker system dial-stdio` runs; `opened` is told how long it took to open."""
 
-    def __init__(self, transport: Transport, command: str, opened: Callable[[float], None]) -> None:
-        super().__init__(transport, TIMEOUT_SECONDS)
-        self._transport, self._command, self._opened = transport, command, opened
+    def __init__(self, sessions: Sessions, command: str, opened: Callable[[float], None]) -> None:
+        super().__init__(None, TIMEOUT_SECONDS)
+        self._sessions, self._command, self._opened = sessions, command, opened
 
     def connect(self) -> None:
         """Open it, and start the command."""
         started = time.monotonic()
-        channel = self._transport.open_session()
+        channel = self._sessions.open()
         self._opened(time.monotonic() - started)
+        self._start(channel)
+
+    def connect_if_free(self) -> bool:
+        """Do the same where no further connection is needed for it; tell whether it is open."""
+        channel = self._sessions.open_if_free()
+        if channel:
+            self._start(channel)
+        return channel is not None
+
+    def _start(self, channel: SshChannel) -> None:
         channel.settimeout(self.timeout)
         channel.exec_command(self._command)
         self.sock = channel  # type: ignore[assignment]  # the stubs know docker-py's own socket only

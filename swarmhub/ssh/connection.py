@@ -21,6 +21,7 @@ from paramiko.ssh_exception import AuthenticationException, BadHostKeyException,
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
 from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name
+from swarmhub.ssh.sessions import Sessions
 from swarmhub.ssh.streams import MOST, Bounded, TooMuch
 
 CONNECT_SECONDS = 10
@@ -56,7 +57,12 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         limits = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
-        self._set(commands=threading.BoundedSemaphore(COMMANDS), connect_kwargs={**limits, **dict(self.connect_kwargs)})
+        self._set(
+            commands=threading.BoundedSemaphore(COMMANDS),
+            connect_kwargs={**limits, **dict(self.connect_kwargs)},
+            sessions=Sessions(self.original_host, lambda: self.transport, self._another),
+            others=[],
+        )
         _verify(self)
 
     def get_gateway(self) -> Any:
@@ -86,6 +92,24 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
             with suppress(AttributeError, OSError):  # through a jump host the socket is a channel
                 transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return result
+
+    def create_session(self) -> Any:
+        """Return a new session; Fabric runs commands on it."""
+        return self.sessions.open()
+
+    def close(self) -> None:
+        """Close it, and what was opened where its sshd permits few sessions a connection."""
+        for other in self.others:
+            other.close()
+        super().close()
+
+    def _another(self) -> Any:
+        other = VerifiedConnection(
+            self.original_host, self.user, self.port, config=self.config.clone(), connect_timeout=CONNECT_SECONDS
+        )
+        _with_retries(other.open)
+        self.others.append(other)
+        return other.transport
 
 
 class Connections:
@@ -166,14 +190,16 @@ class Connections:
     def run(self, host: str, *argv: str) -> Output:
         """Run a command on `host`, with sudo if the settings say so; every word is quoted here, once."""
         connection = self.opened(host)
-        with connection.commands:
-            try:
+        try:
+            with connection.commands:
                 done = connection.run(self.command(*argv), hide=True, warn=True, in_stream=False)
-            except ThreadException as error:
-                if not any(isinstance(one.value, TooMuch) for one in error.exceptions):
-                    raise
-                cause = f"{' '.join(argv[:4])} prints more than {MOST >> 20} MB"
-                raise StepError(host, cause, "Look at what runs there: nothing that swarmhub asks for is so much") from None
+        except ThreadException as error:
+            if not any(isinstance(one.value, TooMuch) for one in error.exceptions):
+                raise
+            cause = f"{' '.join(argv[:4])} prints more than {MOST >> 20} MB"
+            raise StepError(host, cause, "Look at what runs there: nothing that swarmhub asks for is so much") from None
+        except (OSError, SSHException, EOFError) as error:
+            raise StepError(host, f"the connection broke: {error}", "Run the same command again") from error
         return Output(done.exited, done.stdout, done.stderr)
 
     def command(self, *argv: str) -> str:

@@ -24,6 +24,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Json
 from swarmhub.ssh.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 from swarmhub.ssh.connection import Connections
+from swarmhub.ssh.sessions import Sessions
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
@@ -130,13 +131,13 @@ class SshEngine:
             lost = self._transport is not None and not self._transport.is_active()
             # Again when the connection was lost: a live screen shows the host again when it is back.
             if self._client is None or lost:
-                transport = self._connections.opened(self.host).transport
-                self._client, self._transport = self._negotiated(transport), transport
+                connection = self._connections.opened(self.host)
+                self._client, self._transport = self._negotiated(connection.sessions), connection.transport
             return self._client
 
-    def _negotiated(self, transport: Transport) -> "_Client":
+    def _negotiated(self, sessions: Sessions) -> "_Client":
         """Return a client that speaks the older of what the engine speaks and what docker-py was written for."""
-        adapter = Adapter(transport, self._connections.command("docker", "system", "dial-stdio"))
+        adapter = Adapter(sessions, self._connections.command("docker", "system", "dial-stdio"))
         try:
             client = _Client(adapter, DEFAULT_DOCKER_API_VERSION)
             newest = client.version(api_version=False)["ApiVersion"]

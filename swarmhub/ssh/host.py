@@ -39,8 +39,8 @@ class SshHost:
             StepError: the connection broke before it ended.
 
         """
-        transport = self.connections.opened(self.name).transport
-        return self._whole(streams.send(transport, self.connections.command(*argv), content))
+        sessions = self.connections.opened(self.name).sessions
+        return self._whole(streams.send(sessions, self.connections.command(*argv), content))
 
     def _whole(self, done: Output) -> Output:
         # So Paramiko says that a channel was closed without an exit code.
@@ -50,7 +50,7 @@ class SshHost:
 
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
-        return streams.lines(self.connections.opened(self.name).transport, self.connections.command(*argv))
+        return streams.lines(self.connections.opened(self.name).sessions, self.connections.command(*argv))
 
     def attach(self, *argv: str, terminal: bool) -> int:
         """Run a command with this process's own streams, on a terminal if wanted; return its exit code.
@@ -59,8 +59,8 @@ class SshHost:
             StepError: the connection broke before it ended.
 
         """
-        transport = self.connections.opened(self.name).transport
-        code = streams.attach(transport, self.connections.command(*argv), terminal=terminal)
+        sessions = self.connections.opened(self.name).sessions
+        code = streams.attach(sessions, self.connections.command(*argv), terminal=terminal)
         if code < 0:
             raise StepError(self.name, "the connection broke", "Run the same command again")
         return code

@@ -10,9 +10,10 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any
 
 from fabric.runners import Remote
-from paramiko import Channel, Transport
+from paramiko import Channel
 
 from swarmhub.host import Output
+from swarmhub.ssh.sessions import Sessions
 
 SIZE = 65536
 # No command that swarmhub runs prints as much; a container that somebody has broken into may.
@@ -43,13 +44,13 @@ class Bounded(Remote):  # type: ignore[misc]  # Fabric has no types
             yield part
 
 
-def lines(transport: Transport, command: str) -> Generator[str, None, int]:
+def lines(sessions: Sessions, command: str) -> Generator[str, None, int]:
     """Yield the lines of a command as they come, and return its exit code.
 
     It gets a terminal, though nobody types on it: when nobody reads on, sshd hangs
     it up, and that ends the command. One that writes to a pipe would stay behind.
     """
-    with closing(transport.open_session()) as channel:
+    with closing(sessions.open()) as channel:
         channel.get_pty(width=WIDE)
         channel.exec_command(command)
         with channel.makefile("r") as output:
@@ -58,12 +59,12 @@ def lines(transport: Transport, command: str) -> Generator[str, None, int]:
         return channel.recv_exit_status()
 
 
-def send(transport: Transport, command: str, content: bytes) -> Output:
+def send(sessions: Sessions, command: str, content: bytes) -> Output:
     """Run a command with `content` as its standard input, and return what it says in the end (code -1: the connection broke).
 
     It says little: what it prints is read when it has taken everything. Fabric's own input goes byte by byte.
     """
-    with closing(transport.open_session()) as channel:
+    with closing(sessions.open()) as channel:
         channel.exec_command(command)
         with suppress(OSError):  # it has ended already, and says why
             channel.sendall(content)
@@ -73,9 +74,9 @@ def send(transport: Transport, command: str, content: bytes) -> Output:
         return Output(channel.recv_exit_status(), *said)
 
 
-def attach(transport: Transport, command: str, *, terminal: bool) -> int:
+def attach(sessions: Sessions, command: str, *, terminal: bool) -> int:
     """Run a command with this process's standard streams, and return its exit code (-1: the connection broke)."""
-    with closing(transport.open_session()) as channel:
+    with closing(sessions.open()) as channel:
         if terminal:
             columns, rows = os.get_terminal_size(0)
             channel.get_pty(os.environ.get("TERM", "vt100"), columns, rows)

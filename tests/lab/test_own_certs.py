@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,11 +29,11 @@ class Files:
     hosts: Path
 
     @classmethod
-    def make(cls, folder: Path, *replaced: tuple[str, str]) -> "Files":
+    def make(cls, folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] | None = None) -> "Files":
         """Make an authority and a first certificate."""
         names = {"certificate": "chain.pem", "key": "key.pem", "ca": "ca.pem"}
         own = "".join(f'{setting} = "{folder / name}"\n' for setting, name in names.items())
-        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own), *replaced))
+        files = cls(folder, Authority.make("Operator's CA"), variant(folder, (OF_CERTBOT, own), *replaced, ssh=ssh))
         (folder / "ca.pem").write_text(files.authority.pem)
         files.issue()
         return files

@@ -101,7 +101,9 @@ def test_a_manager_without_a_certificate_holds_none() -> None:
 def test_a_folder_that_may_not_be_read_is_an_error_and_not_a_missing_certificate() -> None:
     """Where neither the user nor a container may read certbot's folder, that is said; no second certificate is asked for."""
     host = FakeHost(commands={CHAIN: Output(1, "", f"{CHAIN[:3]}: {CHAIN[4:]}: Permission denied\n")})
-    with pytest.raises(StepError, match=r"may not read /etc/letsencrypt, nor may a container: .*\. Log in as root, or set ssh\.sudo = true"):
+    with pytest.raises(
+        StepError, match=r"may not read /etc/letsencrypt, nor may a container: .*\. Log in as root, or set ssh\.sudo = true"
+    ):
         certs.observe(host, settings())
 
 

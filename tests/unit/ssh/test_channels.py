@@ -11,14 +11,19 @@ from swarmhub.parallel import at_once
 from swarmhub.ssh import channels
 
 
-class FakeTransport:
-    """Opens channels, and counts those that were given a program."""
+class FakeSessions:
+    """Opens sessions, as many as there are, and counts those that were given a program."""
 
-    def __init__(self) -> None:
+    def __init__(self, free: int = channels.FAR) -> None:
         self.programs: list[str] = []
+        self._free = threading.Semaphore(free)
 
-    def open_session(self) -> "FakeTransport":
+    def open(self) -> "FakeSessions":
+        self._free.acquire()
         return self
+
+    def open_if_free(self) -> "FakeSessions | None":
+        return self if self._free.acquire(blocking=False) else None
 
     def settimeout(self, _: float) -> None:
         """Take any."""
@@ -30,18 +35,34 @@ class FakeTransport:
         """Close nothing."""
 
 
+def opening_ends() -> None:
+    """Return when no channel is being opened any more."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.endswith("(_open)"):
+            thread.join(10)
+
+
 @pytest.mark.parametrize(("near", "opened"), [(60, 1), (0, channels.FAR)])
 def test_a_far_host_is_asked_on_more_channels(monkeypatch: pytest.MonkeyPatch, near: float, opened: int) -> None:
     """They are opened while the first one is asked for the version; on a near host they would cost more than they give."""
     monkeypatch.setattr(channels, "NEAR_SECONDS", near)
-    transport: Any = FakeTransport()
-    pool = channels.Pool(transport, "dial")
+    sessions: Any = FakeSessions()
+    pool = channels.Pool(sessions, "dial")
     first = pool._new_conn()
     first.connect()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.endswith("(_open)"):
-            thread.join(10)
-    assert transport.programs == ["dial"] * opened
+    opening_ends()
+    assert sessions.programs == ["dial"] * opened
+
+
+def test_a_far_host_that_permits_few_sessions_is_connected_to_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that was refused is not counted: no question is sent to it."""
+    monkeypatch.setattr(channels, "NEAR_SECONDS", 0)
+    sessions: Any = FakeSessions(free=2)
+    pool = channels.Pool(sessions, "dial")
+    pool._new_conn().connect()
+    opening_ends()
+    free = iter(lambda: pool.at_most.acquire(blocking=False), False)
+    assert (len(sessions.programs), len([*free])) == (2, 2)
 
 
 def test_no_more_is_asked_at_once_than_there_are_channels_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ class FakeConnections:
 
     def opened(self, host: str) -> Any:
         self.opened_hosts.append(host)
-        return SimpleNamespace(transport=self.transport)
+        return SimpleNamespace(transport=self.transport, sessions=None)
 
     def command(self, *argv: str) -> str:
         return " ".join(argv)
@@ -131,7 +131,7 @@ class FakeConnections:
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     """Return what is at the other end of the engine's connection."""
     made = Wire()
-    monkeypatch.setattr(module, "Adapter", lambda transport, command: made)
+    monkeypatch.setattr(module, "Adapter", lambda sessions, command: made)
     return made
 
 
@@ -611,8 +611,10 @@ def test_requests_travel_through_one_channel_to_the_docker_command(monkeypatch: 
     """The API is spoken with `docker system dial-stdio` on the host, and its channel is used again."""
     commands: list[str] = []
     connections: Any = FakeConnections()
-    transport = SimpleNamespace(open_session=lambda: Channel(commands), is_active=lambda: True)
-    monkeypatch.setattr(connections, "opened", lambda host: SimpleNamespace(transport=transport))
+    opened = SimpleNamespace(
+        transport=SimpleNamespace(is_active=lambda: True), sessions=SimpleNamespace(open=lambda: Channel(commands))
+    )
+    monkeypatch.setattr(connections, "opened", lambda host: opened)
     engine = SshEngine(HOST, connections)
     paths = [engine.get(path)["Path"] for path in ("/info", "/nodes")]
     engine._client.close()  # type: ignore[union-attr]

@@ -65,31 +65,31 @@ class FakeChannel:
         self.asked.append("close")
 
 
-class FakeTransport:
-    """A transport with one channel to open."""
+class FakeSessions:
+    """A host with one session to open."""
 
     def __init__(self, channel: FakeChannel) -> None:
         self.channel = channel
 
-    def open_session(self) -> FakeChannel:
+    def open(self) -> FakeChannel:
         return self.channel
 
 
-def transport(channel: FakeChannel) -> Any:
-    """Return a transport whose next channel is this."""
-    return FakeTransport(channel)
+def sessions(channel: FakeChannel) -> Any:
+    """Return a host's sessions, the next of which is this."""
+    return FakeSessions(channel)
 
 
 def test_lines_come_without_their_ends_and_the_code_is_returned() -> None:
     """A terminal ends its lines with two characters, and sshd hangs it up when the channel is closed and nobody reads on."""
     channel = FakeChannel(b"a\r\nb c\r\n", code=3)
-    lines = streams.lines(transport(channel), "tail")
+    lines = streams.lines(sessions(channel), "tail")
     said = [next(lines), next(lines)]
     with pytest.raises(StopIteration) as ended:
         next(lines)
     assert (said, ended.value.value, channel.asked[-1]) == (["a", "b c"], 3, "close")
     channel = FakeChannel(b"a\r\nb\r\n")
-    lines = streams.lines(transport(channel), "tail -f")
+    lines = streams.lines(sessions(channel), "tail -f")
     next(lines)
     lines.close()
     assert channel.asked == [("pty", ("width", streams.WIDE)), "tail -f", "close"]
@@ -98,7 +98,7 @@ def test_lines_come_without_their_ends_and_the_code_is_returned() -> None:
 def test_what_is_sent_is_a_commands_input_and_its_end() -> None:
     """It waits for the end of it; what it says and its code come back."""
     channel = FakeChannel(b"out", b"err", code=5, waits=True)
-    done = streams.send(transport(channel), "dd", b"hush")
+    done = streams.send(sessions(channel), "dd", b"hush")
     assert (done, channel.sent, channel.is_over.is_set()) == (Output(5, "out", "err"), b"hush", True)
     assert channel.asked == ["dd", "close"]
 
@@ -111,7 +111,7 @@ def test_a_command_that_ends_before_it_has_read_all_says_why() -> None:
             raise OSError("Socket is closed")
 
     assert (
-        streams.send(transport(Ended(b"", b"a password is required", code=1)), "sudo", b"hush").err == "a password is required"
+        streams.send(sessions(Ended(b"", b"a password is required", code=1)), "sudo", b"hush").err == "a password is required"
     )
 
 
@@ -138,7 +138,7 @@ def test_what_is_piped_in_arrives_whole_and_both_outputs_come_out(piped: int, ca
     channel = FakeChannel(b"out\n", b"err\n", code=5, waits=True)
     os.write(piped, b"id\nexit 5\n")
     os.close(piped)
-    code = streams.attach(transport(channel), "docker exec", terminal=False)
+    code = streams.attach(sessions(channel), "docker exec", terminal=False)
     assert (code, channel.sent, channel.asked) == (5, b"id\nexit 5\n", ["docker exec", "close"])
     assert capfd.readouterr() == ("out\n", "err\n")
 
@@ -166,16 +166,16 @@ def test_a_terminal_is_raw_while_the_command_runs_and_as_before_in_the_end(
     before = termios.tcgetattr(0)
     channel = FakeChannel(waits=True)
     threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGWINCH)).start()
-    code = streams.attach(transport(channel), "docker exec -it", terminal=True)
+    code = streams.attach(sessions(channel), "docker exec -it", terminal=True)
     assert (code, termios.tcgetattr(0)) == (0, before)
     assert [one[:2] for one in channel.asked if isinstance(one, tuple)] == [("pty", "xterm"), ("resize", 0)]
 
 
 class FakeConnections:
-    """Connections whose transport has one channel."""
+    """Connections to a host with one session."""
 
     def __init__(self, channel: FakeChannel) -> None:
-        self.transport = transport(channel)
+        self.sessions = sessions(channel)
 
     def opened(self, _: str) -> Any:
         return self
