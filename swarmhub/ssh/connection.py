@@ -16,10 +16,18 @@ import paramiko
 from fabric import Config, Connection
 from invoke.exceptions import ThreadException
 from paramiko import PKey, SSHClient, SSHConfig
-from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadHostKeyException,
+    ConfigParseError,
+    NoValidConnectionsError,
+    SSHException,
+)
 
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
+from swarmhub.ssh import options
+from swarmhub.ssh.identities import ChosenAgent, is_private
 from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name
 from swarmhub.ssh.sessions import Sessions
 from swarmhub.ssh.streams import MOST, Bounded, TooMuch
@@ -29,6 +37,8 @@ QUICK_SECONDS = 3
 # A try may take all of the above: a host that could not be reached is tried again so much later, and nobody waits for that.
 AGAIN_SECONDS = 5
 KEEPALIVE_SECONDS = 20
+# What sshd says after MaxAuthTries, six as shipped.
+TOO_MANY = "Too many authentication failures"
 # What Paramiko says of a host that accepts a connection and then is silent, as a paused one is.
 SILENCE = ("No existing session", "Error reading SSH protocol banner")
 SILENT = f"it accepts the connection, and says nothing within {CONNECT_SECONDS} s"
@@ -57,9 +67,17 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         limits = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
+        identities = tuple(self.connect_kwargs.get("key_filename") or ())
+        named = self.ssh_config.get("identityfile", [])
+        # As with ssh, the usual files are not tried where others are named, and those that are not there are passed over.
+        files = {
+            "key_filename": [file for file in identities if file not in named or is_private(file)],
+            "look_for_keys": not named,
+        }
         self._set(
+            identities=identities,
             commands=threading.BoundedSemaphore(COMMANDS),
-            connect_kwargs={**limits, **dict(self.connect_kwargs)},
+            connect_kwargs={**limits, **dict(self.connect_kwargs), **files},
             sessions=Sessions(self.original_host, lambda: self.transport, self._another),
             others=[],
         )
@@ -74,7 +92,7 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
         if not hops:
             return super().get_gateway()
         gateway = None  # the first hop asks for a jump host of its own
-        for hop in hops.split(",") if hops.lower() != "none" else []:
+        for hop in hops.replace("ssh://", "").split(",") if hops.lower() != "none" else []:
             if self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
                 return None  # a jump host that the same pattern of the ssh_config matches
             gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
@@ -85,6 +103,8 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
 
     def open(self) -> Any:
         """Connect, without Nagle's delay: it costs a command 36 ms of 48."""
+        # Paramiko asks the agent by itself where it has been given none.
+        self.client._agent = ChosenAgent(self.ssh_config, self.identities)
         result = super().open()
         transport = self.client.get_transport()
         if transport is not None:
@@ -217,21 +237,21 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
     """Return Fabric's configuration, with the ssh_config of the settings unless -S names another.
 
     Raises:
-        SettingsError: there is no such ssh_config.
+        SettingsError: there is no such ssh_config, or it is no ssh_config.
 
     """
     from_fab = base if isinstance(base, Config) else Config()
     if ssh_config is None or from_fab._runtime_ssh_path:
-        return from_fab
+        return options.with_ssh(from_fab, from_fab.base_ssh_config, from_fab._runtime_ssh_path)
     try:
         parsed = SSHConfig.from_path(str(ssh_config))
     except OSError as error:
         wrong = f"{(error.strerror or str(error)).lower()}; ssh.config names it"
         raise SettingsError(Problem(str(ssh_config), 1, "", wrong)) from None
-    # A clone keeps what the command line gave: -i, a prompted password, -H.
-    config = from_fab.clone()
-    config._set(base_ssh_config=parsed)
-    return config
+    except ConfigParseError as error:
+        raise SettingsError(Problem(str(ssh_config), 1, "", f"ssh would not read it: {error}".lower())) from None
+    # That is a clone, which keeps what the command line gave: -i, a prompted password, -H.
+    return options.with_ssh(from_fab, parsed, str(ssh_config))
 
 
 def _verify(connection: Connection) -> None:
@@ -258,10 +278,20 @@ def _with_retries(connect: Callable[[], object]) -> None:
 
 def explain(host: str, connection: Connection, error: Exception) -> StepError:
     """Return what an operator reads when a connection ends with this error."""
+    explained = _explain(host, connection, error)
+    if left := options.not_honoured(connection.ssh_config, connection.config._runtime_ssh_path):
+        explained.remedy += f". swarmhub does not follow {', '.join(left)} of your ssh_config"
+    return explained
+
+
+def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     where = f"{connection.user}@{connection.host}:{connection.port}"
     login = f"ssh {host}"
     if isinstance(error, UnknownHostKey | BadHostKeyException):
         return _explain_key(host, connection, error)
+    if TOO_MANY in str(error):
+        remedy = f"Name the key for {host} in your ssh_config: IdentityFile, and IdentitiesOnly yes"
+        return StepError(host, f"{where} refuses the first of your agent's keys, and listens to no more", remedy)
     if isinstance(error, AuthenticationException):
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
     if isinstance(error, socket.gaierror):

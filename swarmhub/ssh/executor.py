@@ -11,7 +11,7 @@ from fabric.tasks import ConnectionCall
 from invoke.exceptions import Exit
 from invoke.tasks import Call, Task
 
-from swarmhub.errors import SettingsError
+from swarmhub.errors import FAILED, WRONG, SettingsError, StepError
 
 
 class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
@@ -23,10 +23,11 @@ class VerifiedCall(ConnectionCall):  # type: ignore[misc]  # Fabric has no types
         from swarmhub.ssh.session import connections
 
         try:
-            ssh = settings.current().ssh
+            return connections(config, settings.current().ssh).to(self.init_kwargs["host"])
         except SettingsError as error:
-            raise Exit(str(error), 2) from error
-        return connections(config, ssh).to(self.init_kwargs["host"])
+            raise Exit(str(error), WRONG) from error
+        except StepError as error:
+            raise Exit(str(error), FAILED) from error
 
 
 class HostExecutor(fabric.Executor):  # type: ignore[misc]

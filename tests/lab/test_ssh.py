@@ -1,14 +1,17 @@
 """Servers and machines that are not as ours: few sessions, greetings, other languages. About 3 s each, and no update."""
 
+import os
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from lab import topology
-from tests.lab.support import Lab
+from lab import machine, topology
+from tests.lab.support import Lab, Settings
 
 MANAGER = topology.MANAGER.name
 CONFIG = "/etc/ssh/sshd_config.d/test.conf"
@@ -50,3 +53,57 @@ def test_an_sshd_that_permits_no_session_is_told_in_a_line(deployed: Lab) -> Non
         done = deployed.fab("status")
     assert done.code == 1
     assert f"{MANAGER}: status: its sshd permits no session at all. Permit some there: MaxSessions 10" in done.err
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Iterator[Path]:
+    """Start an agent with eight keys, of which the lab's is the last; return its socket."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+        machine.wait_for(socket.exists, 10, "the agent does not start")
+        for number in range(7):
+            other = tmp_path / f"key{number}"
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+        added = [*sorted(tmp_path.glob("key?")), topology.STATE / "ssh_key"]
+        subprocess.run(["ssh-add", "-q", *map(str, added)], env={**os.environ, "SSH_AUTH_SOCK": str(socket)}, check=True)
+        yield socket
+        agent.terminate()
+
+
+def by_agent(socket: Path, *lines: str) -> Callable[[str], str]:
+    """Return the change of an ssh_config that takes the key from an agent and says this of identities."""
+
+    def change(config: str) -> str:
+        with_agent = re.sub(r"  (IdentityFile|IdentitiesOnly) .*\n", "", config)
+        return "".join((with_agent, f"\nHost *\n  IdentityAgent {socket}\n", *(f"  {line}\n" for line in lines)))
+
+    return change
+
+
+PUBLIC = f"IdentityFile {topology.STATE / 'ssh_key.pub'}"
+
+
+@pytest.mark.parametrize("lines", [(PUBLIC,), (PUBLIC, "IdentitiesOnly yes")], ids=["first", "only"])
+def test_of_many_keys_in_an_agent_the_named_one_is_offered(
+    deployed: Lab, settings: Settings, keys: Path, lines: tuple[str, ...]
+) -> None:
+    """IdentityAgent says which agent, IdentityFile which of its keys comes first: sshd listens to six."""
+    done = deployed.fab("status", hosts=settings(ssh=by_agent(keys, *lines)), SSH_AUTH_SOCK="")
+    assert done.code == 0, done.text
+
+
+def test_too_many_keys_are_told(deployed: Lab, settings: Settings, keys: Path) -> None:
+    """With the lines that help."""
+    done = deployed.fab("status", hosts=settings(ssh=by_agent(keys)), SSH_AUTH_SOCK="")
+    assert done.code == 1
+    assert "refuses the first of your agent's keys, and listens to no more. Name the key for" in done.err
+
+
+def test_included_files_and_matches_are_read(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
+    """As ssh reads them; what Paramiko takes for a match is none."""
+    (tmp_path / "included").write_text((topology.STATE / "ssh_config").read_text())
+    config = f"Match tagged elsewhere\n  User nobody\n  Port 9\n\nInclude {tmp_path}/inc*\n"
+    done = deployed.fab("status", hosts=settings(ssh=lambda _: config))
+    assert done.code == 0, done.text
+    done = deployed.fab("status", hosts=settings(ssh=lambda _: config.replace("Include", "Includes")))
+    assert (done.code, "ssh cannot use its configuration" in done.err, "Traceback" in done.err) == (1, True, False)

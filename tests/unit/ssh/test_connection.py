@@ -33,6 +33,7 @@ KEY, OTHER_KEY = ECDSAKey.generate(), ECDSAKey.generate()
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the home folder, with an empty .ssh."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("swarmhub.ssh.options.SYSTEM", tmp_path / "none")
     (tmp_path / ".ssh").mkdir()
     return tmp_path
 
@@ -473,8 +474,9 @@ def test_paramikos_own_tracebacks_are_not_shown() -> None:
 def test_under_invoke_there_is_a_configuration_too() -> None:
     """`invoke` knows nothing of SSH: Fabric's own is made, with one's own ssh_config; what fab was given is kept."""
     assert isinstance(make_config(InvokeConfig(), None), Config)
-    given = config(connect_kwargs={"key_filename": ["mine"]})
-    assert make_config(given, None) is given
+    given = config("Host a\n  User ada", connect_kwargs={"key_filename": ["mine"]})
+    made = make_config(given, None)
+    assert (made.connect_kwargs.key_filename, made.clone().base_ssh_config.lookup("a")["user"]) == (["mine"], "ada")
 
 
 def test_the_settings_ssh_config_is_used(tmp_path: Path) -> None:

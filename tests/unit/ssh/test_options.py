@@ -1,0 +1,99 @@
+"""A host's options as ssh reads them: by Paramiko where it can, and else by ssh itself."""
+
+from pathlib import Path
+
+import pytest
+from fabric import Config
+
+from swarmhub.errors import StepError
+from swarmhub.ssh import options
+from swarmhub.ssh.connection import make_config
+
+# It prints what it is asked, as ssh does of what it has read.
+PRINTS = """#!/bin/sh
+for last in "$@"; do :; done
+printf '%s\\n' "hostname $last.example.org" "user ada" "port 2222" "proxyjump none" "identityagent none"
+printf '%s\\n' "forwardagent ~/other" "identityfile ~/.ssh/%r" "identityfile none" "bindaddress 10.0.0.1"
+printf '%s\\n' "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2"
+"""
+FAILS = "#!/bin/sh\necho 'config line 3: Bad configuration option: hots' >&2\nexit 255\n"
+
+
+@pytest.fixture(autouse=True)
+def _afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start with an empty home, no system's file, and nothing that was asked before."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(options, "SYSTEM", tmp_path / "system")
+    (tmp_path / ".ssh").mkdir()
+    options._is_for_ssh.cache_clear()
+    options._by_ssh.cache_clear()
+
+
+def given(tmp_path: Path, text: str, ssh: str | None, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """Return the configuration for an ssh_config on a machine with this ssh."""
+    if ssh:
+        (tmp_path / "ssh").write_text(ssh)
+        (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin" if ssh else str(tmp_path))
+    (tmp_path / "config").write_text(text)
+    return make_config(Config(), tmp_path / "config")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_asked"),
+    [
+        ("Host a\n  User bob\n", False),
+        ("Include nothing*\nHost a\n  User bob\n", False),
+        ("Include more*\nHost a\n  User bob\n", True),
+        ("  include  none more1\nHost a\n  User bob\n", True),
+        ("Include=~/.ssh/more1\n", True),
+        ("Match localnetwork 10.0.0.0/8\n  User bob\n", True),
+        ("Host a\n  Tag work\n  User bob\n", True),
+        ("CanonicalizeHostname yes\n", True),
+        ("# Include more1\nHost match\nHost a\n  User bob\n", False),
+    ],
+)
+def test_ssh_is_asked_what_paramiko_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_asked: bool
+) -> None:
+    """Such as Include, where it names a file that is there: shipped files include a folder that is empty."""
+    (tmp_path / ".ssh/more1").write_text("")
+    found = given(tmp_path, text, PRINTS, monkeypatch).base_ssh_config.lookup("a")
+    assert found["user"] == ("ada" if is_asked else "bob")
+
+
+def test_what_ssh_prints_is_taken_as_fabric_takes_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Identity files are a list with their paths whole, "none" is nothing, and a clone of the configuration knows it too."""
+    made = given(tmp_path, "Match all\n", PRINTS, monkeypatch)
+    found = made.clone().base_ssh_config.lookup("node")
+    assert found == {
+        "hostname": "node.example.org",
+        "user": "ada",
+        "port": "2222",
+        "identityagent": "none",
+        "identityfile": [f"{tmp_path}/.ssh/ada"],
+        "bindaddress": "10.0.0.1",
+        "userknownhostsfile": "~/.ssh/known_hosts ~/.ssh/known_hosts2",
+    }
+
+
+def test_without_an_ssh_paramiko_reads_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may have none."""
+    assert given(tmp_path, "Match all\n  User bob\n", None, monkeypatch).base_ssh_config.lookup("a")["user"] == "bob"
+
+
+def test_a_file_that_ssh_refuses_is_told_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that shows it."""
+    made = given(tmp_path, "Match all\n", FAILS, monkeypatch)
+    with pytest.raises(StepError, match=rf"line 3: Bad configuration option: hots\. .*ssh -G -F {tmp_path}/config -- a"):
+        made.base_ssh_config.lookup("a")
+
+
+def test_what_is_not_followed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ssh prints every option there is, the usual ones are left out."""
+    assert options.not_honoured({"user": "ada", "hostkeyalias": "one", "bindaddress": "10.0.0.1"}, None) == [
+        "bindaddress",
+        "hostkeyalias",
+    ]
+    made = given(tmp_path, "Match all\n", PRINTS, monkeypatch)
+    assert options.not_honoured(made.base_ssh_config.lookup("a"), str(tmp_path / "config")) == []
