@@ -4,18 +4,45 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 
 Files = Mapping[str, bytes]
 
 
-def read(folder: Path, skip: tuple[str, ...] = ("__pycache__",)) -> dict[str, bytes]:
-    """Read every file below `folder`, keyed by its path there with forward slashes."""
+# What Macs, Windows, editors and Python leave in folders; an image made of it would be another one on each machine.
+LEFT = (".*", "*~", "#*#", "*.sw[a-p]", "*.orig", "*.rej", "Thumbs.db", "desktop.ini", "Icon\r", "__pycache__", "*.pyc")
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """Read every file below `folder`, keyed by its path there with forward slashes; the same on every machine."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     relative = ((path.relative_to(folder), path) for path in paths)
-    return {part.as_posix(): path.read_bytes() for part, path in relative if not set(part.parts) & set(skip)}
+    return {part.as_posix(): lines(path) for part, path in relative if not any(map(_is_left, part.parts))}
+
+
+def lines(file: Path) -> bytes:
+    """Return a file's content; a text's lines end as containers need them, however a checkout on Windows has them."""
+    content = file.read_bytes()
+    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
+
+
+def copied(files: Files) -> dict[str, bytes]:
+    """Return the files that a Dockerfile among them copies, and itself: a note beside them makes no other image."""
+    rows = [line.split() for line in files["Dockerfile"].decode().splitlines()]
+    sources = [source for row in rows if row[:1] == ["COPY"] for source in row[1:-1]]
+    return {name: content for name, content in files.items() if name == "Dockerfile" or _is_of(name, sources)}
+
+
+def _is_of(name: str, sources: Sequence[str]) -> bool:
+    # A pattern's * stands for no slash there.
+    return any(name.startswith(one) if one.endswith("/") else "/" not in name and fnmatchcase(name, one) for one in sources)
+
+
+def _is_left(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in LEFT)
 
 
 def digest(files: Files, *more: str) -> str:

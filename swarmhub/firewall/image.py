@@ -38,7 +38,7 @@ def load(host: str, hub: str) -> Change:
 
 def layer() -> bytes:
     """Return the image's files."""
-    return context.archive({IN_CONTAINER.lstrip("/"): SCRIPT.read_bytes()}, LINKS)
+    return context.archive({IN_CONTAINER.lstrip("/"): context.lines(SCRIPT)}, LINKS)
 
 
 @cache

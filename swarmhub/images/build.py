@@ -52,7 +52,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         files |= _logo(settings.page.logo)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
-    files |= {f"{name}/.keep": b"" for name in FOLDERS}
+    files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return HubImage(tag, files, settings.hub.base_image)
 
@@ -75,10 +75,11 @@ def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
         SettingsError: a file is missing.
 
     """
-    shared = {name: (folder / name).read_bytes() for name in SHARED}
+    shared = {name: context.lines(folder / name) for name in SHARED}
     files = {**context.read(folder / "proxy"), **shared, "ca/.keep": b""}
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    files = context.copied(files)
     tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
     return HubImage(tag, files, settings.hub.base_image)
 

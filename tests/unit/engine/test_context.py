@@ -22,6 +22,49 @@ def test_files_are_keyed_by_their_path_below_the_folder(tmp_path: Path) -> None:
     assert context.read(tmp_path) == {"Dockerfile": b"Dockerfile", "ca/deep/one.crt": b"ca/deep/one.crt"}
 
 
+@pytest.mark.parametrize(
+    "left",
+    [
+        ".DS_Store",
+        "._app.py",
+        ".app.py.swp",
+        "app.py~",
+        "#app.py#",
+        "app.swo",
+        "app.py.orig",
+        "Thumbs.db",
+        "desktop.ini",
+        ".idea/x.xml",
+    ],
+)
+def test_what_machines_and_editors_leave_is_left_out(tmp_path: Path, left: str) -> None:
+    """At any depth: an image made of it would be built again on the next machine, and the proxy would restart."""
+    for name in ("app.py", left, f"deep/{left}"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert context.read(tmp_path) == {"app.py": b"app.py"}
+
+
+def test_lines_end_alike_on_every_machine(tmp_path: Path) -> None:
+    """A checkout on Windows may have carriage returns, with which no script runs; other files are left as they are."""
+    (tmp_path / "run.sh").write_bytes(b"#!/bin/sh\r\ntrue\r\n")
+    (tmp_path / "logo.png").write_bytes(b"\0\r\n")
+    assert context.read(tmp_path) == {"run.sh": b"#!/bin/sh\ntrue\n", "logo.png": b"\0\r\n"}
+
+
+def test_what_no_dockerfile_copies_makes_no_other_image() -> None:
+    """Its patterns are for the folder itself, those with a slash at the end for all below."""
+    dockerfile = b"FROM scratch\n  COPY a.lock ./\nCOPY *.py hub/\nCOPY ca/ /ca/\nRUN COPY notes /\n"
+    there = dict.fromkeys(("a.lock", "app.py", "ca/one", "ca/two/three", "notes", "a.in", "old/app.py"), b"")
+    assert set(context.copied({"Dockerfile": dockerfile, **there})) == {
+        "Dockerfile",
+        "a.lock",
+        "app.py",
+        "ca/one",
+        "ca/two/three",
+    }
+
+
 def test_the_digest_is_twelve_hexadecimal_digits() -> None:
     """It can stand in an image's tag, and is the same in whatever order a file system lists the files."""
     digest = context.digest(FILES)

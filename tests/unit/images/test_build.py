@@ -12,12 +12,15 @@ from swarmhub.images import build as hub_image
 from swarmhub.images.build import HubImage
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
 
+DOCKERFILE = "FROM scratch\nCOPY *.py userlist ./\nCOPY ca/ ca/\nCOPY conf.d/ conf.d/\nCOPY logo/ logo/\n"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with what goes into an image, and a userlist beside it."""
     (tmp_path / "hub").mkdir()
-    for name in ("Dockerfile", "config.py", "userlist"):
+    (tmp_path / "hub" / "Dockerfile").write_text(DOCKERFILE)
+    for name in ("config.py", "userlist"):
         (tmp_path / "hub" / name).write_text(f"the project's {name}\n")
     (tmp_path / "users").write_text("ada admin\ngrace\n")
     return tmp_path
@@ -32,7 +35,7 @@ def test_the_image_holds_the_folder_and_the_operators_userlist(folder: Path) -> 
     """The userlist and the CA of hosts.toml; ca/, conf.d/ and logo/ are there, even empty."""
     (folder / "company.pem").write_text("the CA")
     assert desired(folder, ca=str(folder / "company.pem")).files == {
-        "Dockerfile": b"the project's Dockerfile\n",
+        "Dockerfile": DOCKERFILE.encode(),
         "config.py": b"the project's config.py\n",
         "userlist": b"ada admin\ngrace\n",
         "ca/.keep": b"",
@@ -72,7 +75,7 @@ def test_a_logo_that_is_none_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
         with_logo(folder, b"GIF89a")
 
 
-@pytest.mark.parametrize("change", ["Dockerfile", "a new file", "userlist", "ca", "base"])
+@pytest.mark.parametrize("change", ["Dockerfile", "a_new_file.py", "userlist", "ca", "base"])
 def test_the_tag_changes_with_whatever_goes_in(folder: Path, change: str) -> None:
     """Another file, userlist, CA or base image is another image."""
     before, table = desired(folder).tag, {}
@@ -86,6 +89,15 @@ def test_the_tag_changes_with_whatever_goes_in(folder: Path, change: str) -> Non
     else:
         (folder / "hub" / change).write_text("another")
     assert desired(folder, **table).tag != before
+
+
+@pytest.mark.parametrize("left", [".DS_Store", "conf.d/._10-mine.py", "conf.d/10-mine.py~", "notes.md"])
+def test_what_a_machine_leaves_in_the_folder_makes_no_other_image(folder: Path, left: str) -> None:
+    """Nor does a file that is not copied: both images would be built again, and the proxy would restart."""
+    (folder / "hub/conf.d").mkdir()
+    before = desired(folder).tag
+    (folder / "hub" / left).write_text("another")
+    assert desired(folder).tag == before
 
 
 def test_the_tag_does_not_depend_on_where_the_userlist_is(folder: Path) -> None:
