@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from swarmhub.certificate import https
 from swarmhub.errors import StepError
 from swarmhub.people.api import HubApi
 
@@ -91,7 +90,7 @@ class Count:
     async def _listen(self, code: str) -> None:
         """Hear the kernel until the websocket breaks, or this is cancelled."""
         server = self._server
-        plain = https.connect(server.host, server.port, server.proxy, SECONDS)
+        plain = server.route.connect(server.proxy or server.host, server.port, SECONDS)
         plain.setblocking(False)
         url = f"wss://{urlsplit(server.address).netloc}{server.path}kernels/{self._kernel}/channels"
         with suppress(WebSocketException, OSError):

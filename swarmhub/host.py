@@ -3,6 +3,7 @@
 `swarmhub.ssh` does it over SSH; the unit tests do it in memory.
 """
 
+import socket
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -92,6 +93,9 @@ class Host(Protocol):
 
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
+
+    def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
+        """Return a connection that it makes to an address; an OSError says that it cannot."""
 
     def attach(self, *argv: str, terminal: bool) -> int:
         """Run a command with this process's own streams, on a terminal if wanted; return its exit code."""

@@ -103,13 +103,16 @@ def deploy(
     """Show the plan, ask, run every step, and check that the hub answers."""
     from swarmhub.certificate import certs as certificates
     from swarmhub.certificate import health
+    from swarmhub.certificate.https import Route
 
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
         certificate = certificates.require(run.look.certificate(), run.manager)
         with run.report.working(health.STEP, f"waiting for {address}"):
-            health.check(address, health.trust(run.look.authorities(), certificates.desired(run.settings), certificate))
-        run.report.done(address, run.changed, run.seconds)
+            way = Route(run.hosts[run.manager], run.settings.hub.port)
+            trust = health.trust(run.look.authorities(), certificates.desired(run.settings), certificate)
+            health.check(address, trust, way)
+        run.report.done(address, run.changed, run.seconds, by=run.manager if way.is_by_manager else "")
     if smoke:
         from swarmhub.smoke import proof
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from swarmhub.certificate import https
 from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.certs import Certificate
+from swarmhub.certificate.https import Route
 from swarmhub.errors import StepError
 from swarmhub.settings.secrets import CALLBACK_PATH
 from swarmhub.wait import until
@@ -31,7 +32,7 @@ def trust(context: ssl.SSLContext, wanted: CertificateRequest, certificate: Cert
     return context
 
 
-def check(address: str, context: ssl.SSLContext) -> None:
+def check(address: str, context: ssl.SSLContext, route: Route | None = None) -> None:
     """Return when `address`/hub/health answers 200; a proxy that has just started may take a moment.
 
     Raises:
@@ -45,7 +46,7 @@ def check(address: str, context: ssl.SSLContext) -> None:
     def healthy() -> bool:
         nonlocal last
         try:
-            status, _ = https.get(host, port, "/hub/health", context)
+            status, _ = https.get(host, port, "/hub/health", context, route=route)
         except ssl.SSLCertVerificationError as error:
             remedy = (
                 "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service. "
@@ -61,7 +62,9 @@ def check(address: str, context: ssl.SSLContext) -> None:
         return status == 200
 
     def silent() -> StepError:
-        remedy = f"Does {host} lead to the manager, and is port {port} open from here?"
+        remedy = (
+            f"Does {host} lead to the manager, and is port {port} open from here, or from there by SSH (AllowTcpForwarding)?"
+        )
         return StepError(host, f"{address}/hub/health does not answer: {last}", remedy)
 
     until(healthy, SECONDS, silent, pause=0.5)

@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from hub.shared.operator_token import FILE
 from swarmhub.certificate import certs, health, https
+from swarmhub.certificate.https import Route
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
@@ -51,6 +52,7 @@ class HubApi:
     path: str = "/hub/api/"
     who: str = "the hub"
     proxy: str = ""
+    route: Route = field(default_factory=Route)
 
     @property
     def host(self) -> str:
@@ -81,6 +83,7 @@ class HubApi:
             path=f"{place.path}api/",
             who=f"the server of {user}",
             proxy=self.host,
+            route=self.route,
         )
 
     def users(self) -> Iterator[Json]:
@@ -154,6 +157,7 @@ class HubApi:
                 body=content,
                 headers=headers,
                 address=self.proxy,
+                route=self.route,
                 timeout=TIMEOUT_SECONDS,
             ) as answer:
                 if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # an API leads nowhere else; a page might
@@ -193,7 +197,8 @@ def connect(run: "Run") -> HubApi:
     certificate = certs.require(run.look.certificate(), run.manager)
     place = shell.of_hub(run.look, run.hosts[run.manager], run.settings.hub.service)
     token = fetch_token(run.hosts[place.host], place.container)
-    return HubApi(address, health.trust(run.look.authorities(), certs.desired(run.settings), certificate), token)
+    trust = health.trust(run.look.authorities(), certs.desired(run.settings), certificate)
+    return HubApi(address, trust, token, route=Route(run.hosts[run.manager], run.settings.hub.port))
 
 
 def fetch_token(host: Host, container: str) -> SecretStr:

@@ -203,9 +203,13 @@ class Report:
         for line in lines:
             self.line("keep", line)
 
-    def done(self, address: str, changed: Mapping[str, int], seconds: float) -> None:
-        """Say that the hub is well, what was changed in which step, how long it took, and where the hub is."""
-        self.line("health", f"{address} answers over verified TLS", style="green")
+    def done(self, address: str, changed: Mapping[str, int], seconds: float, by: str = "") -> None:
+        """Say that the hub is well, what was changed in which step, how long it took, and where the hub is.
+
+        `by` is the manager that has asked it, where this machine cannot reach it.
+        """
+        way = f", asked from {by}: this machine cannot reach it" if by else ""
+        self.line("health", f"{address} answers over verified TLS{way}", style="green")
         where = f" ({', '.join(f'{step} {number}' for step, number in changed.items())})" if changed else ""
         self.line("done", f"{count(sum(changed.values()))}{where}, {duration(seconds)}", style="bold green")
         self.line("", address, style="bold green")

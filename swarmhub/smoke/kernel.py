@@ -6,7 +6,6 @@ import logging
 import uuid
 from urllib.parse import urlsplit
 
-from swarmhub.certificate import https
 from swarmhub.errors import StepError
 from swarmhub.host import Json
 from swarmhub.people.api import HubApi
@@ -52,7 +51,7 @@ async def _answer(server: HubApi, path: str, request: Json) -> "Answer":
     from websockets.asyncio.client import connect
 
     answer = Answer(request["header"]["msg_id"])
-    plain = https.connect(server.host, server.port, server.proxy, SECONDS)
+    plain = server.route.connect(server.proxy or server.host, server.port, SECONDS)
     plain.setblocking(False)
     async with asyncio.timeout(SECONDS):
         url = f"wss://{urlsplit(server.address).netloc}{path}"

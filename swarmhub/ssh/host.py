@@ -1,12 +1,13 @@
 """A host over SSH: its engine, and commands for what the engine has no API for."""
 
+import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 
 from swarmhub.errors import StepError
 from swarmhub.host import Output
-from swarmhub.ssh import streams
+from swarmhub.ssh import streams, tunnel
 from swarmhub.ssh.connection import Connections
 from swarmhub.ssh.engine import SshEngine
 
@@ -51,6 +52,10 @@ class SshHost:
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
         return streams.lines(self.connections.opened(self.name).sessions, self.connections.command(*argv))
+
+    def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
+        """Return a connection that it makes."""
+        return tunnel.connect(self.connections.opened(self.name).transport, address, port, seconds)
 
     def attach(self, *argv: str, terminal: bool) -> int:
         """Run a command with this process's own streams, on a terminal if wanted; return its exit code.

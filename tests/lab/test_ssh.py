@@ -107,3 +107,13 @@ def test_included_files_and_matches_are_read(deployed: Lab, settings: Settings, 
     assert done.code == 0, done.text
     done = deployed.fab("status", hosts=settings(ssh=lambda _: config.replace("Include", "Includes")))
     assert (done.code, "ssh cannot use its configuration" in done.err, "Traceback" in done.err) == (1, True, False)
+
+
+def test_a_hub_that_only_its_manager_reaches_is_asked_by_it(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
+    """As from a laptop that comes in through a jump host: health, and the hub's API."""
+    secrets = (topology.STATE / "oauth.env").read_text().replace(f":{topology.MANAGER.ports[443]}/", ":9/")
+    (tmp_path / "oauth.env").write_text(secrets)
+    hosts = settings()
+    hosts.write_text(hosts.read_text().replace(str(topology.STATE / "oauth.env"), str(tmp_path / "oauth.env")))
+    done = deployed.fab("users", hosts=hosts)
+    assert (done.code, "ada" in done.out) == (0, True), done.text

@@ -75,7 +75,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *turns: int | Exception) -> list[tu
     """Let HTTPS requests answer in turn, the last one from then on; return what is asked."""
     left, asked = list(turns), []
 
-    def get(*question: Any) -> tuple[int, str]:
+    def get(*question: Any, route: Any) -> tuple[int, str]:
         asked.append(question)
         turn = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(turn, Exception):
@@ -118,7 +118,7 @@ def test_a_hub_that_stays_silent_is_an_error_that_says_the_last_answer(
         health.check("https://hub.example.org:8443", ANY_TRUST)
     assert str(failed.value) == (
         f"hub.example.org: https://hub.example.org:8443/hub/health does not answer: {last}. "
-        "Does hub.example.org lead to the manager, and is port 8443 open from here?"
+        "Does hub.example.org lead to the manager, and is port 8443 open from here, or from there by SSH (AllowTcpForwarding)?"
     )
     assert sum(clock.slept) == pytest.approx(health.SECONDS, abs=1)
 

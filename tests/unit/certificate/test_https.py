@@ -1,12 +1,15 @@
 """One HTTPS request, with a choice of whom to trust."""
 
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from swarmhub.certificate import https
+from swarmhub.certificate.https import Route
 from tests.unit.support.authority import Authority, serving
+from tests.unit.support.fakes import FakeHost
 
 HUB = "hub.localhost"
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -48,3 +51,45 @@ def test_what_is_connected_to_may_be_a_name(authority: Authority) -> None:
     """One below "localhost" is this machine, whatever the resolver knows."""
     with serving(*authority.issue("ada.hub.example.org", start=YESTERDAY)) as port:
         assert https.get("ada.hub.example.org", port, "/", trusting(authority), address=HUB)[0] == 200
+
+
+class Manager(FakeHost):
+    """A manager from which some addresses are reached."""
+
+    def __init__(self, *reached: tuple[str, int], at: int = 0) -> None:
+        super().__init__()
+        self.reached, self.at = reached, at
+        self.asked: list[tuple[str, int]] = []
+
+    def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
+        self.asked.append((address, port))
+        if (address, port) not in self.reached:
+            return super().tunnel(address, port, seconds)
+        return socket.create_connection(("127.0.0.1", self.at), seconds)
+
+
+@pytest.mark.parametrize("reached", [("hub.invalid", 443), ("127.0.0.1", 8443)], ids=["by name", "by its own port"])
+def test_a_hub_out_of_reach_is_asked_by_its_manager(authority: Authority, reached: tuple[str, int]) -> None:
+    """With the same check of its certificate; from then on at once, since a wait for this machine may be long."""
+    with serving(*authority.issue("hub.invalid", start=YESTERDAY)) as port:
+        manager = Manager(reached, at=port)
+        route = Route(manager, 8443)
+        for _ in range(2):
+            assert https.get("hub.invalid", 443, "/", trusting(authority), route=route)[0] == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            https.get("hub.invalid", 443, "/", trusting(Authority.make("Another CA")), route=route)
+    assert route.is_by_manager
+
+
+def test_a_hub_in_reach_is_asked_from_here(authority: Authority) -> None:
+    """That is how people reach it."""
+    manager = Manager()
+    with serving(*authority.issue(HUB, start=YESTERDAY)) as port:
+        assert https.get(HUB, port, "/", trusting(authority), route=(route := Route(manager, 443)))[0] == 200
+    assert (manager.asked, route.is_by_manager) == ([], False)
+
+
+def test_where_no_way_is_open_this_machines_own_error_is_told(authority: Authority) -> None:
+    """The manager's would lead away from the cause."""
+    with pytest.raises(socket.gaierror):
+        https.get("hub.invalid", 443, "/", trusting(authority), route=Route(Manager(), 443))

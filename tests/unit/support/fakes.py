@@ -1,6 +1,7 @@
 """Hosts in memory: they record what they are asked, and answer with canned JSON of the Engine API."""
 
 import copy
+import socket
 import threading
 import tomllib
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -202,6 +203,9 @@ class FakeHost:
         done = self.run(*argv)
         yield from done.out.splitlines()
         return done.code
+
+    def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
+        raise ConnectionRefusedError(111, f"{self.name} does not reach {address}:{port}")
 
     def attach(self, *argv: str, terminal: bool) -> int:
         return self.run(*argv).code

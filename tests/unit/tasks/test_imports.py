@@ -27,7 +27,7 @@ from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
 
 certs.Certificate.is_due = lambda *_: False
-https.get = lambda *_: (200, "{}")
+https.get = lambda *_, **__: (200, "{}")
 context = Context(Config())
 run = Run(context)
 run.connect = lambda: None

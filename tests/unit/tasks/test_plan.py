@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 def empty(hosts: Hosts, given: Settings, monkeypatch: pytest.MonkeyPatch) -> Hosts:
     """Return the cluster with nothing on it, and a hub that will be well."""
     cluster.wipe(hosts, given)
-    monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
+    monkeypatch.setattr(https, "get", lambda *_, **__: (200, "{}"))
     return hosts
 
 

@@ -79,7 +79,7 @@ def trips(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Trips:
     monkeypatch.setattr(Look, "_once", remembered)
     monkeypatch.setattr(parallel, "at_once", made.at_once)
     monkeypatch.setattr(look, "at_once", made.at_once)
-    monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
+    monkeypatch.setattr(https, "get", lambda *_, **__: (200, "{}"))
     return made
 
 

@@ -32,7 +32,7 @@ def test_a_deploy_with_nothing_to_do_says_so(
     type_: Type, hosts: Hosts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A second deploy asks, changes nothing, and ends with the hub's own word that it is well."""
-    monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
+    monkeypatch.setattr(https, "get", lambda *_, **__: (200, "{}"))
     type_("deploy")
     said = capsys.readouterr().out.splitlines()
     assert (cluster.changes(hosts), said[-3]) == ([], f"health     https://{DOMAIN} answers over verified TLS")
@@ -42,7 +42,7 @@ def test_a_deploy_with_nothing_to_do_says_so(
 
 def test_a_deploy_fails_if_the_hub_does_not_answer(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that runs is not enough: the public address has to answer."""
-    monkeypatch.setattr(https, "get", lambda *_: (503, ""))
+    monkeypatch.setattr(https, "get", lambda *_, **__: (503, ""))
     with pytest.raises(Exit) as ended:
         type_("deploy")
     assert (f"https://{DOMAIN}/hub/health does not answer: HTTP status 503" in str(ended.value.message), ended.value.code) == (
@@ -291,7 +291,7 @@ def test_no_secret_is_printed_by_a_deploy(
 ) -> None:
     """What a first deploy prints holds no secret's value."""
     monkeypatch.setenv("GITHUB_CLIENT_SECRET", "a-value-that-nobody-may-see")
-    monkeypatch.setattr(https, "get", lambda *_: (200, "{}"))
+    monkeypatch.setattr(https, "get", lambda *_, **__: (200, "{}"))
     monkeypatch.setattr(health, "SECONDS", 0)
     manager = hosts[MANAGER].engine
     known = manager.answers["GET /secrets"]
