@@ -5,6 +5,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from http import HTTPStatus
@@ -15,7 +16,7 @@ import requests
 from docker import APIClient
 from docker.auth import AuthConfig
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.credentials import StoreError
+from docker.credentials import CredentialsNotFound, StoreError
 from docker.errors import DockerException, InvalidConfigFile, StreamParseError
 from docker.utils import convert_filters, version_lt
 from paramiko import Transport
@@ -28,6 +29,9 @@ from swarmhub.ssh.sessions import Sessions
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
+# One that asks in a window or a terminal waits for ever where nobody is.
+HELPER_SECONDS = 20
+WITHOUT = "note: registries are asked without the logins that a credential helper keeps"
 
 
 class SshEngine:
@@ -144,7 +148,7 @@ class SshEngine:
             return _Client(adapter, newest) if version_lt(newest, client.api_version) else client
         except (*BROKEN, KeyError) as error:
             raise self._explain(error) from error
-        except (InvalidConfigFile, ValueError) as error:
+        except (InvalidConfigFile, ValueError, AttributeError, TypeError) as error:
             cause = f"the logins in this machine's Docker configuration cannot be read: {error}"
             raise StepError(self.host, cause, "Log in to the registry on this machine again: docker login") from error
 
@@ -213,12 +217,33 @@ class _Logins(AuthConfig):
 warnings.filterwarnings("ignore", module="docker.credentials")
 
 
+_has_hung = threading.Event()
+
+
 def _unless_broken(ask: Callable[..., Any], *arguments: str | None) -> Any:
-    try:
-        return ask(*arguments)
-    except (DockerException, StoreError) as error:
-        _note(f"note: registries are asked without the logins that a credential helper keeps: {error}")
+    """Ask a credential helper; one that is not there, fails, prints something else or waits for somebody has no logins."""
+    if _has_hung.is_set():
         return None
+    answer: Future[Any] = Future()
+    threading.Thread(target=_answer, args=(answer, ask, *arguments), daemon=True).start()
+    try:
+        return answer.result(HELPER_SECONDS)
+    except TimeoutError:
+        _has_hung.set()
+        _note(f"{WITHOUT}: it does not answer within {HELPER_SECONDS} s")
+    except (DockerException, StoreError, ValueError, OSError) as error:
+        # docker-py wraps what its store raises in another.
+        cause = error.__context__ if type(error) is DockerException and error.__context__ else error
+        if not isinstance(cause, CredentialsNotFound):
+            _note(f"{WITHOUT}: {' '.join(str(cause).split())}")
+    return None
+
+
+def _answer(answer: "Future[Any]", ask: Callable[..., Any], *arguments: str | None) -> None:
+    try:
+        answer.set_result(ask(*arguments))
+    except BaseException as error:
+        answer.set_exception(error)
 
 
 @cache

@@ -499,6 +499,45 @@ def test_without_its_helper_a_registry_is_asked_without_a_login(
     assert (login(wire), "docker-credential-test not installed" in note) == (None, True)
 
 
+BROKEN_HELPERS = {
+    "fails": "echo 'no display'; exit 1",
+    "answers something else": "echo hello",
+    "answers with bytes": r"printf '\377'",
+    "waits for somebody": "sleep 20",
+}
+
+
+@pytest.mark.parametrize("script", BROKEN_HELPERS.values(), ids=BROKEN_HELPERS)
+def test_a_helper_that_does_not_work_is_done_without(
+    engine: SshEngine,
+    wire: Wire,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    script: str,
+) -> None:
+    """As in a cron job, over SSH on a Mac, or in WSL; one that waits is asked once only."""
+    module._note.cache_clear()
+    monkeypatch.setattr(module, "HELPER_SECONDS", 2)
+    monkeypatch.setattr(module, "_has_hung", threading.Event())
+    with_helper(tmp_path, monkeypatch, script)
+    wire.answers = [answer(200)] * 2
+    for _ in range(2):
+        list(engine.pull("quay.io/lab/notebook", "1"))
+    assert (login(wire), len(caplog.messages)) == (None, 1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_empty_keychain_is_no_news(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Most people who have Docker Desktop are logged in nowhere."""
+    with_helper(tmp_path, monkeypatch, "echo 'credentials not found in native keychain'; exit 1")
+    wire.answers = [answer(200)]
+    list(engine.pull("quay.io/lab/notebook", "1"))
+    assert (login(wire), caplog.messages) == (None, [])
+
+
 def test_logins_that_cannot_be_read_are_an_error_of_one_line(
     engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
