@@ -12,11 +12,12 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from lab import machine, up
 from swarmhub.people.api import HubApi
-from tests.lab import configured, empty, furnished
+from tests.lab import configured, empty, furnished, going_back
 from tests.lab.browsing import FLAGS
 from tests.lab.counting import server_of_ada
 from tests.lab.empty import Listing
 from tests.lab.forks import Forks
+from tests.lab.going_back import WayBack
 from tests.lab.ledger import LEDGER
 from tests.lab.support import BIN, ROOT, Done, Lab, Settings, variant
 
@@ -127,6 +128,13 @@ def _furnished(used: Lab, furnished_hosts: Path) -> Lab:
     """Give a module's tests the lab with a name, a logo, texts, and profiles: two for all, one for staff."""
     used.let_stand(furnished_hosts)
     return used
+
+
+@pytest.fixture(scope="session")
+def way_back(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> WayBack:
+    """Deploy something else, and go back with the database; the lab is as it was then."""
+    used.let_stand()
+    return going_back.go(used, tmp_path_factory.mktemp("way"))
 
 
 @pytest.fixture

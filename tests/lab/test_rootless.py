@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab import machine, topology
+from tests.lab.going_back import USERS, in_hub, releases
 from tests.lab.support import HUB, PROXY, Lab
-from tests.lab.test_rollback import USERS, in_hub, releases
 
 MANAGER = topology.MANAGER.name
 DATA = "/var/lib/docker/volumes/jupyterhub-data/_data"
