@@ -48,7 +48,7 @@ def gone(lab: Lab, user: str) -> bool:
     return '"status": 404' in lab.hub_api("GET", f"users/{quote(user)}")
 
 
-def start(lab: Lab, user: str, profile: str, **options: str) -> str:
+def start(lab: Lab, user: str, profile: str, **options: object) -> str:
     """Start a user's server; return nothing when it is ready, else what the user reads."""
     path = f"users/{quote(user)}/server"
     refused = lab.hub_api("POST", path, json.dumps({"user_options": {"profile": profile, **options}}))
@@ -83,7 +83,9 @@ def test_a_group_decides_by_the_name_that_the_provider_sends(hub: Lab) -> None:
     members = json.loads(hub.hub_api("GET", f"groups/{quote(COURSE, safe='')}"))["users"]
     assert {*members} == {"ada", PERSON}
     assert start(hub, PERSON, "course") == ""
-    assert start(hub, OTHER, "course").startswith(f"Course is for members of {COURSE}. You can choose ")
+    # Only the smoke test may say as whose member it acts.
+    for options in ({}, {"groups": [COURSE]}):
+        assert start(hub, OTHER, "course", **options).startswith(f"Course is for members of {COURSE}. You can choose ")
 
 
 def test_a_command_of_a_profile_runs_on_workers_only(hub: Lab) -> None:

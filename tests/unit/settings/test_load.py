@@ -172,6 +172,26 @@ def test_servers_on_workers_only_need_a_worker(file: Path) -> None:
     ]
 
 
+def test_groups_have_any_name_that_a_provider_sends(file: Path) -> None:
+    """In profiles, overrides, folders, culling and [groups], whose members are named as JupyterHub compares them."""
+    names = ["/ml-course", "Domain Users", "cn=staff,ou=groups,dc=example,dc=org", "Übung 1"]
+    tables = "".join(f'"{name}" = ["Miles O\'Brien", "ada"]\n' for name in names)
+    uses = (
+        f"[[profiles]]\nname = 'P'\ngroups = {names}\n[[overrides]]\ngroups = {names}\ncpu_limit = 1\n"
+        f"[[folders]]\ntype = 'path'\npath = '/srv/f'\nmount = '/f'\ngroups = {names}\n[culling]\nexcept_groups = {names}\n"
+    )
+    settings = good(file, edited(f"{uses}[groups]\n{tables}"))
+    assert settings.groups == dict.fromkeys(names, ("miles o'brien", "ada"))
+    assert settings.culling.except_groups == settings.profiles[0].groups == tuple(names)
+
+
+@pytest.mark.parametrize("name", ["", " staff", "a\\u0007b", "x" * 256], ids=["empty", "a space", "a bell", "long"])
+def test_what_is_no_name_of_a_group_is_told(file: Path, name: str) -> None:
+    """JupyterHub would keep it, and nobody could type it."""
+    (problem,) = problems(file, edited(f'[culling]\nexcept_groups = ["{name}"]\n'))
+    assert "is no name of a group: no control characters, no space at an end, at most 255" in problem
+
+
 def test_groups_have_one_source(file: Path) -> None:
     """JupyterHub does not start with groups of its own where the provider manages them."""
     tables = "[access]\nprovider = 'generic-oauth'\n[access.options]\nmanage_groups = true\n[groups]\nstaff = ['ada']\n"
