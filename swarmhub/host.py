@@ -37,6 +37,15 @@ class Output:
         return lines[-1] if lines else "it says nothing"
 
 
+NO_GREETING = "Let only interactive shells print there, first of all in ~/.bashrc: case $- in *i*) ;; *) return ;; esac"
+
+
+def greeting(said: Output) -> str:
+    """Tell whether a login shell prints something of its own, by what a command prints that prints nothing."""
+    lines = said.out.strip().splitlines()
+    return f"its login shell prints something where commands run: {lines[0]!r}" if lines else ""
+
+
 class Engine(Protocol):
     """A Docker Engine. Paths, parameters, bodies and answers are those of its API."""
 

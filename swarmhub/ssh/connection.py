@@ -223,8 +223,8 @@ class Connections:
         return Output(done.exited, done.stdout, done.stderr)
 
     def command(self, *argv: str) -> str:
-        """Return the shell line for a command."""
-        return shlex.join((*(("sudo", "-n") if self._sudo else ()), *argv))
+        """Return the shell line for a command; what it says, it says in English, whatever the host's language is."""
+        return shlex.join(("env", "LC_ALL=C", *(("sudo", "-n") if self._sudo else ()), *argv))
 
     def close(self) -> None:
         """Close every connection."""

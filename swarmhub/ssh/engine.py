@@ -22,7 +22,7 @@ from docker.utils import convert_filters, version_lt
 from paramiko import Transport
 
 from swarmhub.errors import StepError
-from swarmhub.host import STREAM_SECONDS, EngineError, Json
+from swarmhub.host import NO_GREETING, STREAM_SECONDS, EngineError, Json, greeting
 from swarmhub.ssh.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 from swarmhub.ssh.connection import Connections
 from swarmhub.ssh.sessions import Sessions
@@ -31,6 +31,10 @@ CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
 # One that asks in a window or a terminal waits for ever where nobody is.
 HELPER_SECONDS = 20
+FIND_DOCKER = (
+    'for one in /usr/local/bin /usr/bin /bin /snap/bin /opt/bin /opt/docker/bin "$HOME/bin" "$HOME/.local/bin"; do '
+    '[ -x "$one/docker" ] && echo "$one/docker" && break; done; :'
+)
 WITHOUT = "note: registries are asked without the logins that a credential helper keeps"
 
 
@@ -154,10 +158,12 @@ class SshEngine:
 
     def _explain(self, error: Exception) -> StepError:
         """Ask the host why its engine does not answer: the tunnel says nothing but that it closed."""
+        if greets := greeting(self._connections.run(self.host, "true")):
+            return StepError(self.host, greets, NO_GREETING)
         said = self._connections.run(self.host, "docker", "version", "--format", "{{.Server.Version}}")
         text = said.last if said.err.strip() else str(error)
         if said.code == 127 or "command not found" in text:
-            return StepError(self.host, "Docker is not installed", "Install Docker Engine there, then run this again")
+            return self._explain_missing()
         if "permission denied" in text.lower():
             remedy = (
                 "Add the user to the docker group there (sudo usermod -aG docker USER), or set ssh.sudo = true in hosts.toml"
@@ -170,6 +176,13 @@ class SshEngine:
         if "Cannot connect to the Docker daemon" in text or "Is the docker daemon running" in text:
             return StepError(self.host, "the Docker Engine does not run", "Start it there: sudo systemctl start docker")
         return StepError(self.host, f"the Docker Engine does not answer: {text}", "Try there: docker info")
+
+    def _explain_missing(self) -> StepError:
+        """Look where docker may be: commands over SSH have a shorter path than a login's shell."""
+        if place := self._connections.run(self.host, "sh", "-c", FIND_DOCKER).out.strip():
+            cause = f"docker is {place}, which is not on the path (PATH) of commands over SSH"
+            return StepError(self.host, cause, f"Make it known there: sudo ln -s {place} /usr/bin/docker")
+        return StepError(self.host, "Docker is not installed", "Install Docker Engine there, then run this again")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

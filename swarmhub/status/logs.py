@@ -17,7 +17,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 NO_LOG = 3
 # The engine's log has no API: it is in the journal, or in the file of an init script.
 ENGINE_LOG = """
-export SYSTEMD_COLORS=0
+export SYSTEMD_COLORS=0 LC_ALL=C.UTF-8
 lines=$1 since=$2 follow=$3
 if [ -n "$(journalctl --quiet --no-pager --unit docker --lines 1 2>/dev/null)" ]; then
     exec journalctl --quiet --no-pager --unit docker --output short-iso --lines "$lines" ${since:+--since "@$since"} $follow

@@ -12,6 +12,7 @@ import pytest
 
 from lab import machine, topology
 from tests.lab.support import Lab, Settings
+from tests.lab.test_docker_group import KNOWN, USER, logged_in
 
 MANAGER = topology.MANAGER.name
 CONFIG = "/etc/ssh/sshd_config.d/test.conf"
@@ -117,3 +118,30 @@ def test_a_hub_that_only_its_manager_reaches_is_asked_by_it(deployed: Lab, setti
     hosts.write_text(hosts.read_text().replace(str(topology.STATE / "oauth.env"), str(tmp_path / "oauth.env")))
     done = deployed.fab("users", hosts=hosts)
     assert (done.code, "ada" in done.out) == (0, True), done.text
+
+
+@pytest.fixture
+def bashrc(deployed: Lab) -> Iterator[Callable[[str], None]]:
+    """Give what writes the first lines of a user's ~/.bashrc on the manager, which sshd's bash reads for each command."""
+    file = f"/home/{USER}/.bashrc"
+    deployed.on(MANAGER, "sh", "-c", f"{KNOWN}; cp {file} {file}.before")
+
+    def write(lines: str) -> None:
+        deployed.on(MANAGER, "sh", "-c", f"printf '%s\\n' '{lines}' | cat - {file}.before > {file}")
+
+    yield write
+    deployed.on(MANAGER, "mv", f"{file}.before", file)
+
+
+def test_a_greeting_and_a_short_path_are_told(deployed: Lab, settings: Settings, bashrc: Callable[[str], None]) -> None:
+    """Both in one line with the cause, and no answer that nobody can read."""
+    hosts = settings(ssh=logged_in)
+    bashrc("echo Welcome to the lab")
+    done = deployed.fab("network", hosts=hosts)
+    assert (done.code, done.err.count("\n")) == (1, 1), done.text
+    assert f"{MANAGER}: network: its login shell prints something where commands run: 'Welcome to the lab'" in done.err
+    assert "'Welcome to the lab'" in deployed.fab("doctor", hosts=hosts).text
+    bashrc("mkdir -p ~/few; ln -sf /usr/bin/env /usr/bin/sh /usr/bin/true ~/few/; PATH=~/few")
+    done = deployed.fab("network", hosts=hosts)
+    assert (done.code, done.err.count("\n")) == (1, 1), done.text
+    assert f"{MANAGER}: network: docker is /usr/bin/docker, which is not on the path (PATH) of commands over SSH" in done.err

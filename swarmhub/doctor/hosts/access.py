@@ -7,7 +7,7 @@ from swarmhub.doctor import probe as probing
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.probe import Probe
 from swarmhub.errors import StepError
-from swarmhub.host import EngineError, Host, Json
+from swarmhub.host import NO_GREETING, EngineError, Host, Json, greeting
 
 ROOT = "/var/lib/docker"
 CONTAINERD = "/var/lib/containerd"
@@ -57,6 +57,8 @@ def observe(host: Host) -> HostAnswers:
             host.name, trouble=(failure("ssh", host.name, f"cannot run commands there: {reached.last}", remedy),)
         )
     trouble: list[Finding] = []
+    if greets := greeting(reached):
+        trouble.append(failure("ssh", host.name, greets, NO_GREETING))
     info = version = probe = None
     try:
         info, version = host.engine.get("/info"), host.engine.get("/version")

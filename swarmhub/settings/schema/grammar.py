@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,11 @@ from pydantic_core import PydanticCustomError
 from hub.shared.userlist import LONGEST, is_name, normal, wrong_name
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE | re.ASCII)
+# What ssh takes: underscores, which DNS would not, and the dot at the end of a whole name.
+HOST_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST = re.compile(rf"{HOST_LABEL}(?:\.{HOST_LABEL})*\.?", re.IGNORECASE | re.ASCII)
+# With the interface that such an address may need: fe80::1%eth0.
+IPV6 = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9_.-]{1,15})?", re.IGNORECASE | re.ASCII)
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 # distribution/reference: [registry[:port]/]path[:tag][@digest]
@@ -56,10 +61,14 @@ def word(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
     return check
 
 
-Host = Annotated[
-    str,
-    AfterValidator(word(HOST, "a host name: letters, digits, hyphens and dots; user, port and key belong in the ssh_config")),
-]
+def _host(value: str) -> str:
+    with suppress(ValueError):
+        if IPV6.fullmatch(value) and IPv6Address(value):
+            return value
+    return word(HOST, "a host name or address: user, port and key belong in the ssh_config")(value)
+
+
+Host = Annotated[str, AfterValidator(_host)]
 Domain = Annotated[str, AfterValidator(word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
 ServiceName = Annotated[
     str, AfterValidator(word(SERVICE, "a service's name: lower case, digits, and single '-' or '_' between them, at most 30"))

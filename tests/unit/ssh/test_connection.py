@@ -201,9 +201,12 @@ ARGV = [
 
 @pytest.mark.parametrize("argv", ARGV)
 def test_a_commands_words_arrive_as_they_are(argv: tuple[str, ...]) -> None:
-    """A shell on the host makes the same words of the line again; sudo, if it is set, comes first and never asks back."""
-    assert tuple(shlex.split(Connections(config()).command(*argv))) == argv
-    assert tuple(shlex.split(Connections(config(), sudo=True).command(*argv))) == ("sudo", "-n", *argv)
+    """A shell on the host makes the same words of the line again; sudo, if it is set, never asks back.
+
+    What is said is matched by its English words.
+    """
+    assert tuple(shlex.split(Connections(config()).command(*argv))) == ("env", "LC_ALL=C", *argv)
+    assert tuple(shlex.split(Connections(config(), sudo=True).command(*argv))) == ("env", "LC_ALL=C", "sudo", "-n", *argv)
 
 
 def opening(monkeypatch: pytest.MonkeyPatch, *turns: Exception | None) -> tuple[Clock, list[str]]:
@@ -451,7 +454,7 @@ def test_a_commands_output_and_code_are_returned(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(VerifiedConnection, "run", run)
     assert Connections(config()).run(HOST, "cat", "a b") == Output(3, "out", "err")
     # Neither shown, nor raised, nor waiting for what the operator types.
-    assert ran == [("cat 'a b'", {"hide": True, "warn": True, "in_stream": False})]
+    assert ran == [("env LC_ALL=C cat 'a b'", {"hide": True, "warn": True, "in_stream": False})]
 
 
 def test_closing_closes_every_connection(monkeypatch: pytest.MonkeyPatch) -> None:

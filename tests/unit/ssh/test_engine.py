@@ -115,6 +115,7 @@ class FakeConnections:
         self.opened_hosts: list[str] = []
         self.transport: Any = None
         self.output = Output(0, "29.0.1", "")
+        self.greeting, self.place = "", ""
 
     def opened(self, host: str) -> Any:
         self.opened_hosts.append(host)
@@ -124,7 +125,8 @@ class FakeConnections:
         return " ".join(argv)
 
     def run(self, host: str, *argv: str) -> Output:
-        return self.output
+        aside = {"true": self.greeting, "sh": self.place}
+        return Output(0, aside[argv[0]], "") if argv[0] in aside else self.output
 
 
 @pytest.fixture
@@ -337,6 +339,21 @@ def test_an_engine_that_does_not_answer_is_explained(
     with pytest.raises(StepError) as error:
         engine.get("/info")
     assert (error.value.host, error.value.cause, remedy in error.value.remedy) == (HOST, cause, True)
+
+
+def test_a_login_shell_that_prints_is_told(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
+    """What it prints comes before the engine's answer; the line has its words, and how to keep them for people."""
+    wire.version, connections.greeting = requests.ConnectionError("BadStatusLine"), "Welcome to the lab!\nHave fun\n"
+    with pytest.raises(StepError, match=r"login shell prints something where commands run: 'Welcome to the lab!'\. .*bashrc"):
+        engine.get("/info")
+
+
+def test_a_docker_off_the_path_is_told_with_its_place(engine: SshEngine, wire: Wire, connections: FakeConnections) -> None:
+    """A login's shell has a longer path than a command over SSH."""
+    wire.version, connections.place = requests.ConnectionError("closed"), "/snap/bin/docker\n"
+    connections.output = Output(127, "", "env: 'docker': No such file or directory\n")
+    with pytest.raises(StepError, match=r"docker is /snap/bin/docker, which is not on the path .*ln -s /snap/bin/docker"):
+        engine.get("/info")
 
 
 @pytest.mark.parametrize(

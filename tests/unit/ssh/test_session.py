@@ -30,4 +30,4 @@ def test_other_ssh_settings_are_other_connections(tmp_path: Path) -> None:
 def test_sudo_is_the_settings_matter() -> None:
     """With ssh.sudo, commands on the hosts begin with it."""
     made = session.connections(Config(), Ssh.model_validate({"sudo": True}))
-    assert made.command("docker", "info") == "sudo -n docker info"
+    assert made.command("docker", "info") == "env LC_ALL=C sudo -n docker info"

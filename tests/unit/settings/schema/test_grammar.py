@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from swarmhub import settings as settings_file
 from tests.unit.settings.written import edited, good, in_hub, problems
 
 SHELL = [
@@ -28,9 +29,9 @@ A_PATH = "is not a file's path; "
 # What is said of them, and the words that are refused beside those that a shell would act on.
 REFUSED = {
     "hosts.workers[1]": (
-        "is not a host name: ",
-        "-oProxyCommand=id root@swarm-manager1 swarm-manager1:22 swarm_manager1 swarm-manager1. .swarm-manager1 a..b swarm- "
-        f"{'a' * 64} ſwarm-manager1 swärm-manager1 [::1] a,b",
+        "is not a host name or address: ",
+        "-oProxyCommand=id root@swarm-manager1 swarm-manager1:22 .swarm-manager1 a..b swarm- a.. . : 1: ::1::2 fe80::1%;id "
+        f"{'a' * 64} ſwarm-manager1 swärm-manager1 [::1] a,b ::1%-a/b",
     ),
     "hub.domain": (
         "is not a domain name in lower case, such as hub.example.org",
@@ -57,6 +58,15 @@ REFUSED = {
     ),
     **dict.fromkeys(("secrets.file", "ssh.config", "certs.ca"), (A_PATH, "")),
 }
+
+HOSTS = ["swarm_worker", "_w", "worker.example.org.", "WORKER", "10.0.0.21", "fe80::1%eth0", "2001:db8::21", "::ffff:10.0.0.21"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_may_be_named_as_ssh_takes_it(file: Path, host: str) -> None:
+    """An underscore, the dot of a whole name, an IPv6 address with its interface."""
+    file.write_text(edited(workers=f'["{host}"]'))
+    assert settings_file.load(file).hosts.workers == (host,)
 
 
 def written(key: str, value: str) -> str:
