@@ -37,10 +37,11 @@ QUICK_SECONDS = 3
 # A try may take all of the above: a host that could not be reached is tried again so much later, and nobody waits for that.
 AGAIN_SECONDS = 5
 KEEPALIVE_SECONDS = 20
-# What sshd says after MaxAuthTries, six as shipped.
-TOO_MANY = "Too many authentication failures"
+# sshd's MaxAuthTries, as shipped.
+MOST_TRIES = 6
+HUNG_UP = "No existing session"
 # What Paramiko says of a host that accepts a connection and then is silent, as a paused one is.
-SILENCE = ("No existing session", "Error reading SSH protocol banner")
+SILENCE = (HUNG_UP, "Error reading SSH protocol banner")
 SILENT = f"it accepts the connection, and says nothing within {CONNECT_SECONDS} s"
 # sshd turns connections away at random above MaxStartups (10:30:100); a moment later it takes them.
 ATTEMPTS = 4
@@ -75,7 +76,7 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
             "look_for_keys": not named,
         }
         self._set(
-            identities=identities,
+            agent=ChosenAgent(self.ssh_config, identities),
             commands=threading.BoundedSemaphore(COMMANDS),
             connect_kwargs={**limits, **dict(self.connect_kwargs), **files},
             sessions=Sessions(self.original_host, lambda: self.transport, self._another),
@@ -104,7 +105,7 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
     def open(self) -> Any:
         """Connect, without Nagle's delay: it costs a command 36 ms of 48."""
         # Paramiko asks the agent by itself where it has been given none.
-        self.client._agent = ChosenAgent(self.ssh_config, self.identities)
+        self.client._agent = self.agent
         result = super().open()
         transport = self.client.get_transport()
         if transport is not None:
@@ -289,7 +290,8 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     login = f"ssh {host}"
     if isinstance(error, UnknownHostKey | BadHostKeyException):
         return _explain_key(host, connection, error)
-    if TOO_MANY in str(error):
+    # It hangs up, and Paramiko goes on to offer keys.
+    if str(error) == HUNG_UP and len(connection.agent.offered) >= MOST_TRIES:
         remedy = f"Name the key for {host} in your ssh_config: IdentityFile, and IdentitiesOnly yes"
         return StepError(host, f"{where} refuses the first of your agent's keys, and listens to no more", remedy)
     if isinstance(error, AuthenticationException):

@@ -24,6 +24,7 @@ class ChosenAgent:
     def __init__(self, options: Mapping[str, Any], identities: Sequence[str]) -> None:
         self._options, self._identities = options, identities
         self._agent: AgentSSH | None = None
+        self.offered: tuple[Any, ...] = ()
 
     def get_keys(self) -> tuple[Any, ...]:
         """Return the keys, in their order. Paramiko asks for them when no file has let it in."""
@@ -32,7 +33,9 @@ class ChosenAgent:
         files = self._identities or USUAL
         named = {public: place for place, file in enumerate(files) if (public := public_key(Path(file)))}
         first = sorted((key for key in keys if key.asbytes() in named), key=lambda key: named[key.asbytes()])
-        return (*first, *([] if is_only(self._options) else (key for key in keys if key.asbytes() not in named)))
+        others = () if is_only(self._options) else (key for key in keys if key.asbytes() not in named)
+        self.offered = (*first, *others)
+        return self.offered
 
     def close(self) -> None:
         """Hang up."""
