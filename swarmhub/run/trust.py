@@ -14,7 +14,7 @@ def ask(run: Run, host: str, *, new_only: bool = False) -> None:
         StepError: the host cannot be reached, or with `new_only` shows another key than the known one.
 
     """
-    from swarmhub.ssh.trust import (
+    from swarmhub.ssh.keys.trust import (
         keys,
         record,  # imports Fabric: `fab --list` does not wait for it
     )

@@ -12,7 +12,7 @@ from paramiko import Channel as SshChannel
 from paramiko import SSHException
 from urllib3.exceptions import HTTPError
 
-from swarmhub.ssh.sessions import Sessions
+from swarmhub.ssh.capacity import Sessions
 
 TIMEOUT_SECONDS = 60
 # So many questions go to an engine at once, each on a channel of its own: a process on the host, which is dearer than the

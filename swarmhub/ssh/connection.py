@@ -27,9 +27,9 @@ from paramiko.ssh_exception import (
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
 from swarmhub.ssh import options
-from swarmhub.ssh.identities import ChosenAgent, is_private
-from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name
-from swarmhub.ssh.sessions import Sessions
+from swarmhub.ssh.capacity import Sessions
+from swarmhub.ssh.keys.identities import ChosenAgent, is_private
+from swarmhub.ssh.keys.known_hosts import fingerprint, known_keys, known_name
 from swarmhub.ssh.streams import MOST, Bounded, TooMuch
 
 CONNECT_SECONDS = 10

@@ -23,9 +23,9 @@ from paramiko import Transport
 
 from swarmhub.errors import StepError
 from swarmhub.host import NO_GREETING, STREAM_SECONDS, EngineError, Json, greeting
+from swarmhub.ssh.capacity import Sessions
 from swarmhub.ssh.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 from swarmhub.ssh.connection import Connections
-from swarmhub.ssh.sessions import Sessions
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"

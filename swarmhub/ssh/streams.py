@@ -13,7 +13,7 @@ from fabric.runners import Remote
 from paramiko import Channel
 
 from swarmhub.host import Output
-from swarmhub.ssh.sessions import Sessions
+from swarmhub.ssh.capacity import Sessions
 
 SIZE = 65536
 # No command that swarmhub runs prints as much; a container that somebody has broken into may.

@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from swarmhub.ssh import identities
-from swarmhub.ssh.identities import ChosenAgent
+from swarmhub.ssh.keys import identities
+from swarmhub.ssh.keys.identities import ChosenAgent
 
 FORM = serialization.PrivateFormat.OpenSSH
 PASSWORD = serialization.BestAvailableEncryption(b"hush")

@@ -12,9 +12,9 @@ from fabric import Config
 from paramiko import ECDSAKey, RSAKey, SSHConfig
 
 from swarmhub.errors import StepError
-from swarmhub.ssh import trust
 from swarmhub.ssh.connection import Connections
-from swarmhub.ssh.trust import Shown
+from swarmhub.ssh.keys import trust
+from swarmhub.ssh.keys.trust import Shown
 
 HOST = "swarm-worker1"
 ELLIPTIC, OTHER, RSA = ECDSAKey.generate(), ECDSAKey.generate(), RSAKey.generate(2048)

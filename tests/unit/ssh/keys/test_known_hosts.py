@@ -9,7 +9,7 @@ from fabric import Config
 from paramiko import ECDSAKey, HostKeys, RSAKey, SSHConfig
 
 from swarmhub.ssh.connection import UnknownHostKey, VerifiedConnection, explain
-from swarmhub.ssh.known_hosts import HostKeysKnown, fingerprint, read
+from swarmhub.ssh.keys.known_hosts import HostKeysKnown, fingerprint, read
 
 HOST = "node1.example.org"
 SALT = base64.b64encode(b"s" * 20).decode()

@@ -10,7 +10,7 @@ from paramiko import PKey, Transport
 from paramiko.ssh_exception import SSHException
 
 from swarmhub.ssh.connection import CONNECT_SECONDS, Connections, explain, revoked
-from swarmhub.ssh.known_hosts import fingerprint, known_keys, known_name, project_known_hosts
+from swarmhub.ssh.keys.known_hosts import fingerprint, known_keys, known_name, project_known_hosts
 
 
 @dataclass(frozen=True)

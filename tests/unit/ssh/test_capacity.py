@@ -7,8 +7,8 @@ from paramiko import ChannelException, SSHException
 
 from swarmhub.errors import StepError
 from swarmhub.parallel import at_once
-from swarmhub.ssh import sessions as module
-from swarmhub.ssh.sessions import Sessions
+from swarmhub.ssh import capacity as module
+from swarmhub.ssh.capacity import Sessions
 from tests.unit.support.fakes import Clock
 
 HOST = "swarm-worker1"
