@@ -144,8 +144,7 @@ class _GoesByUserlist:
         return found if is_in else False
 
     async def _is_still_in(self, name: str, model: Any) -> bool:
-        number = self._number(model)
-        if model["name"] != name or (number and not listed.is_same(self.folder, self.provider, name, number)):
+        if model["name"] != name or not self._is_same(name, self._account(model)):
             return False
         return bool(await maybe_future(self.check_allowed(name, model)))  # type: ignore[attr-defined]
 
@@ -156,12 +155,11 @@ class _GoesByUserlist:
             HTTPError: it is another account than the one that had the name before.
 
         """
-        number = self._number(auth_model)  # a hook may take it away
+        account = self._account(auth_model)  # a hook may take it away
         allowed = await super().run_post_auth_hook(handler, auth_model)  # type: ignore[misc]
         if allowed:
             self._refused.pop(allowed["name"], None)
-        if allowed and number:
-            self._require_same(allowed["name"], number)
+            self._require_same(allowed["name"], account)
         if allowed and allowed["name"] not in self.allowed_users:
             listed.remember(self.folder, allowed["name"])
         return allowed
@@ -180,22 +178,25 @@ class _GoesByUserlist:
         self.blocked_users.discard(user.name)
         return super().delete_user(user)  # type: ignore[misc]
 
-    def _require_same(self, name: str, number: str) -> None:
-        if not listed.is_same(self.folder, self.provider, name, number):
-            self.log.error("%s is refused: the account %s of %s is another one than before", name, number, self.provider)
+    def _require_same(self, name: str, account: tuple[str, str] | None) -> None:
+        if not self._is_same(name, account):
+            self.log.error("%s is refused: their account at %s is another one than before, %s", name, self.provider, account)
             raise HTTPError(HTTPStatus.FORBIDDEN, ANOTHER)
         self._welcome(name, anybody=False)
+
+    def _is_same(self, name: str, account: tuple[str, str] | None) -> bool:
+        return account is None or listed.is_same(self.folder, f"{self.provider} {account[0]}", name, account[1])
 
     def _welcome(self, name: str, *, anybody: bool) -> None:
         if name in self._deleted:
             listed.welcome(self.folder, name, anybody=anybody)
             self._deleted.discard(name)
 
-    def _number(self, auth_model: Any) -> str:
-        """Return the provider's number of the account, if it says one."""
+    def _account(self, auth_model: Any) -> tuple[str, str] | None:
+        """Return what the provider calls the account's number, and the number, if it says one."""
         state = auth_model.get("auth_state") or {}
         about = state.get(getattr(self, "user_auth_state_key", "")) or {}
-        return str(next((about[key] for key in NUMBERS if about.get(key)), ""))
+        return next(((key, str(about[key])) for key in NUMBERS if about.get(key)), None)
 
     def _look(self) -> None:
         """Take over what has changed in the userlist since the last look; what others have added to the traits stays."""

@@ -22,7 +22,7 @@ LET_IN = "userlist.let-in"
 BY_PROVIDER = "by-provider"
 # Whose account was deleted, and who has not been let in again: no older database or configuration brings them back.
 DELETED = "deleted"
-# The provider's number of each one's account, by provider: a name can be given up, and taken by somebody else.
+# The numbers of people's accounts, by kind: a name can be given up at the provider, and taken by somebody else.
 ACCOUNTS = "accounts"
 # Who was refused, because their account has another number than that of their name.
 OTHERS = "accounts.refused"
@@ -108,11 +108,11 @@ def remember(folder: Path, name: str) -> None:
         _write(folder / BY_PROVIDER, _lines(known | {name}))
 
 
-def is_same(folder: Path, provider: str, name: str, number: str) -> bool:
-    """Tell whether it is the account that the name had at its first login; that of a first login is kept."""
+def is_same(folder: Path, kind: str, name: str, number: str) -> bool:
+    """Tell whether an account is that of the name's first login, by its number of this kind; that of a first login is kept."""
     file = folder / ACCOUNTS
     known = json.loads(file.read_text()) if file.exists() else {}
-    kept = known.setdefault(provider, {}).setdefault(name, number)
+    kept = known.setdefault(kind, {}).setdefault(name, number)
     if kept != number:
         _write(folder / OTHERS, _lines(_names(folder / OTHERS) | {name}))
         return False
@@ -142,7 +142,7 @@ def _forget_accounts(folder: Path, names: Set[str]) -> None:
     file = folder / ACCOUNTS
     if names and file.exists():
         known = json.loads(file.read_text())
-        left = {provider: {one: known[provider][one] for one in known[provider].keys() - names} for provider in known}
+        left = {kind: {one: known[kind][one] for one in known[kind].keys() - names} for kind in known}
         _write(file, json.dumps(left))
         _write(folder / OTHERS, _lines(_names(folder / OTHERS) - names))
 

@@ -95,7 +95,7 @@ ANOTHER_NUMBER = """
 import json, pathlib
 file = pathlib.Path("/data/access/accounts")
 known = json.loads(file.read_text())
-known["github"]["grace"] = "4711"
+known["github id"]["grace"] = "4711"
 file.write_text(json.dumps(known))
 """
 
