@@ -112,8 +112,8 @@ class _GoesByUserlist:
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        kept = listed.load(self.folder, self.provider)
-        self._users, self._deleted = kept.current, set(kept.deleted)
+        self._users = listed.load(self.folder, self.provider).current
+        self._deleted: tuple[int, frozenset[str]] = (0, frozenset())
         self._refused: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
@@ -174,7 +174,6 @@ class _GoesByUserlist:
     def delete_user(self, user: Any) -> Any:
         """Keep that somebody was deleted, who may be added again."""
         listed.forget(self.folder, user.name, self.provider)
-        self._deleted.add(user.name)
         self.blocked_users.discard(user.name)
         return super().delete_user(user)  # type: ignore[misc]
 
@@ -188,9 +187,13 @@ class _GoesByUserlist:
         return account is None or listed.is_same(self.folder, f"{self.provider} {account[0]}", name, account[1])
 
     def _welcome(self, name: str, *, anybody: bool) -> None:
-        if name in self._deleted:
+        file = self.folder / listed.DELETED
+        changed = file.stat().st_ctime_ns if file.exists() else 0
+        # A hub that starts asks for each user.
+        if changed != self._deleted[0]:
+            self._deleted = changed, listed.deleted(self.folder)
+        if name in self._deleted[1]:
             listed.welcome(self.folder, name, anybody=anybody)
-            self._deleted.discard(name)
 
     def _account(self, auth_model: Any) -> tuple[str, str] | None:
         """Return what the provider calls the account's number, and the number, if it says one."""

@@ -78,6 +78,14 @@ def load(folder: Path, provider: str = GITHUB) -> Listed:
     return read({file.name: file.read_text() for file in files if file.exists()}, provider)
 
 
+def newer(kept: Listed, userlist: str, provider: str = GITHUB) -> dict[str, str]:
+    """Return the files that put a newer userlist into force, with whom it removes: earlier hubs do not keep this."""
+    wanted, before = parse(userlist, provider)[0], kept.let_in
+    both = Users(before.allowed | wanted.allowed, before.admins | wanted.admins)
+    removed = (both.allowed | kept.current.allowed) - wanted.allowed
+    return {LET_IN: render(both), DELETED: _lines(kept.deleted | removed), CURRENT: userlist}
+
+
 def enforce(folder: Path, image: str, database: Path, provider: str = GITHUB) -> None:
     """Shut out, before the hub answers anybody, who is out by the userlist in force; the image's is, where there is none yet.
 
@@ -94,6 +102,11 @@ def enforce(folder: Path, image: str, database: Path, provider: str = GITHUB) ->
     _write(folder / DELETED, _lines(kept.out))
     _write(folder / LET_IN, render(kept.current))
     _write(folder / IMAGE, image)
+
+
+def deleted(folder: Path) -> frozenset[str]:
+    """Return whose accounts were deleted."""
+    return _names(folder / DELETED)
 
 
 def by_provider(folder: Path) -> frozenset[str]:
@@ -122,7 +135,7 @@ def is_same(folder: Path, kind: str, name: str, number: str) -> bool:
 
 def welcome(folder: Path, name: str, *, anybody: bool) -> None:
     """Keep that somebody is in again, whose account was deleted; `anybody` may have the name, whatever account had it."""
-    _write(folder / DELETED, _lines(_names(folder / DELETED) - {name}))
+    _write(folder / DELETED, _lines(deleted(folder) - {name}))
     if anybody:
         _forget_accounts(folder, {name})
 

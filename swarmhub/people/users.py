@@ -78,11 +78,10 @@ def plan(userlist: str, found: HubPeople, access: Access, api: HubApi, place: Co
     """
     wanted, _ = parse(userlist, access.provider)
     before = found.listed.let_in
-    both = Users(before.allowed | wanted.allowed, before.admins | wanted.admins)
     changes: list[Change] = []
     if found.listed.current != wanted:
-        files = {listed.LET_IN: render(both), listed.CURRENT: userlist}
-        changes.append(Change("send", "the userlist to the hub", place.host, partial(_send, place.container, files)))
+        send = partial(_put_into_force, place, userlist, access.provider)
+        changes.append(Change("send", "the userlist to the hub", place.host, send))
     changes += [*_in(wanted, found, api, place), *_admins(wanted, found, api, place)]
     changes += [_removal(name, found.known[name], api, place) for name in gone(wanted, found)]
     if before != wanted:
@@ -206,6 +205,11 @@ def _removal(name: str, user: Json, api: HubApi, place: ContainerLocation) -> Ch
     return Change("remove", what, place.host, apply, cost=cost, people=(name,), independent=True)
 
 
+def _put_into_force(place: ContainerLocation, userlist: str, provider: str, host: Host, progress: Progress) -> None:
+    # By what the hub keeps now: somebody may have been deleted in the console since the plan.
+    _send(place.container, listed.newer(read(host, place, provider), userlist, provider), host, progress)
+
+
 def _send(container: str, files: Mapping[str, str], host: Host, progress: Progress) -> None:
     """Put files into the hub's folder, each whole before it takes the place of the one before."""
     new = {f"{name}.new": text.encode() for name, text in files.items()}
@@ -231,9 +235,7 @@ def _send_to_volume(settings: Settings, image: str, userlist: str, host: Host, p
             return  # there has been no hub yet, and the first goes by its image's list
         if kept.image == userlist:
             return
-        wanted, before = parse(userlist, provider)[0], kept.let_in
-        both = Users(before.allowed | wanted.allowed, before.admins | wanted.admins)
-        files = {listed.LET_IN: render(both).encode(), listed.CURRENT: userlist.encode()}
+        files = {name: text.encode() for name, text in listed.newer(kept, userlist, provider).items()}
         host.engine.put(f"/containers/{container}/archive", context.archive(files), path=FOLDER)
 
 

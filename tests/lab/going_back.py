@@ -90,10 +90,11 @@ def releases(lab: Lab) -> Any:
 
 
 def go(lab: Lab, folder: Path) -> WayBack:
-    """Deploy a list without Grace and no second image; take from people what they have, and let somebody come and the schema
-    move on; go back, with the database; bring the lab in line with its own userlist.
+    """Deploy another list and no second image; take from people what they have, and let somebody come and the schema move on;
+    go back, with the database; bring the lab in line with its own userlist.
     """
-    (folder / "users").write_text((ROOT / "lab" / "userlist").read_text().replace("grace", "lovelace"))
+    users = (ROOT / "lab" / "userlist").read_text() + "lovelace\n"
+    (folder / "users").write_text(users)
     without = ('image = "registry.lab:5000/notebook-extra:lab"', 'memory_limit = "2G"')
     hosts = variant(folder, ('"userlist"', f'"{folder / "users"}"'), without)
     tokens = _give(lab)
@@ -105,7 +106,8 @@ def go(lab: Lab, folder: Path) -> WayBack:
     assert deployed.code == 0, deployed.text
     assert _status(of_hopper, AT_ADAS) == HTTPStatus.OK
     asked = time.monotonic()
-    _take(lab)
+    (folder / "users").write_text(users.replace("grace\n", ""))
+    _take(lab, hosts)
     there = _seen(lab)
     *_, release, release_there = releases(lab)
     access = lab.on(MANAGER, "stat", "-c", "%a", f"{BACKUPS}/{release_there['copy']}")
@@ -156,13 +158,15 @@ def _give(lab: Lab) -> dict[str, str]:
     return {name: token_of(lab, name) for name in TAKEN}
 
 
-def _take(lab: Lab) -> None:
+def _take(lab: Lab, hosts: Path) -> None:
     for name in ("mallory", "eve"):
         lab.hub_api("DELETE", f"users/{name}")
     lab.hub_api("POST", "users/eve")
     lab.hub_api("PATCH", "users/hopper", '{"admin": false}')
     lab.hub_api("DELETE", "groups/staff/users", '{"users": ["hopper"]}')
     revoke(lab, "ada")
+    done = lab.fab("users-sync", "--yes", hosts=hosts)
+    assert (done.code, "remove grace" in done.out) == (0, True), done.text
 
 
 def _put_back(lab: Lab, old: str) -> tuple[int, int]:

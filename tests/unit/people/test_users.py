@@ -153,9 +153,11 @@ def test_admin_rights_follow_the_list() -> None:
 
 @pytest.fixture
 def host() -> FakeHost:
-    """Return the host of the hub's container."""
-    moves = [f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}" for name in ("userlist.let-in", "userlist")]
-    return FakeHost(MANAGER, commands=dict.fromkeys(moves, Output(0, "", "")))
+    """Return the host of the hub's container, which keeps that Ada and Grace are listed."""
+    files = ("userlist.let-in", "deleted", "userlist")
+    moves = [f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}" for name in files]
+    packed = context.archive({f"access/{name}": LIST.encode() for name in (listed.CURRENT, listed.LET_IN)})
+    return FakeHost(MANAGER, {"GET /containers/hub-1/archive": [packed]}, dict.fromkeys(moves, Output(0, "", "")))
 
 
 def applied(plan: Plan, host: FakeHost) -> None:
@@ -171,13 +173,19 @@ def sent(content: bytes) -> dict[str, str]:
 
 
 def test_a_list_is_put_whole_into_the_place_of_the_one_before(host: FakeHost) -> None:
-    """First who has been let in by either, then the list: a hub that restarts in between knows whom to shut out."""
+    """First who has been let in by either and who is removed, then the list: a hub that restarts in between knows whom to shut
+    out.
+    """
     applied(planned("ada admin\nlinus\n", found(*BOTH, user("linus")), Hub({"grace": user("grace")})), host)
     first, last = (request for request in host.engine.requests if request.method == "PUT")
     assert (first.path, first.params) == ("/containers/hub-1/archive", {"path": "/data/access"})
-    assert sent(first.body) == {"userlist.let-in.new": "ada admin\ngrace\nlinus\n", "userlist.new": "ada admin\nlinus\n"}
+    assert sent(first.body) == {
+        "userlist.let-in.new": "ada admin\ngrace\nlinus\n",
+        "deleted.new": "grace\n",
+        "userlist.new": "ada admin\nlinus\n",
+    }
     assert sent(last.body) == {"userlist.let-in.new": "ada admin\nlinus\n"}
-    assert [argv[-1].rpartition("/")[2] for argv in host.ran] == ["userlist.let-in", "userlist", "userlist.let-in"]
+    assert [argv[-1].rpartition("/")[2] for argv in host.ran] == ["userlist.let-in", "deleted", "userlist", "userlist.let-in"]
 
 
 def test_a_list_that_cannot_be_kept_is_told(host: FakeHost) -> None:
@@ -185,7 +193,7 @@ def test_a_list_that_cannot_be_kept_is_told(host: FakeHost) -> None:
     plan = planned("ada admin\nlinus\n", found(user("ada", admin=True), user("linus")))
     full = dict.fromkeys(host.commands, Output(1, "", "mv: cannot stat\n"))
     with pytest.raises(StepError, match="the userlist cannot be kept: mv: cannot stat"):
-        applied(plan, FakeHost(MANAGER, commands=full))
+        applied(plan, FakeHost(MANAGER, host.engine.answers, full))
 
 
 def test_people_and_bits_are_the_hubs_api(host: FakeHost) -> None:
@@ -259,7 +267,11 @@ def sent_to(host: FakeHost) -> dict[str, str]:
 def test_where_no_hub_answers_the_list_goes_to_its_volume() -> None:
     """The next hub shuts out Grace, whom an earlier list has let in."""
     kept = {listed.CURRENT: LIST, listed.LET_IN: LIST, listed.IMAGE: LIST}
-    assert sent_to(volume(**kept)) == {listed.CURRENT: "ada admin\n", listed.LET_IN: LIST}
+    assert sent_to(volume(**kept)) == {
+        listed.CURRENT: "ada admin\n",
+        listed.LET_IN: LIST,
+        listed.DELETED: "grace\n",
+    }
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def hub(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Hub:
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text))
     manager.engine.answers["GET /containers/hub-1/archive"] = [packed.getvalue()]
-    for name in (listed.CURRENT, listed.LET_IN):
+    for name in (listed.CURRENT, listed.LET_IN, listed.DELETED):
         manager.commands[f"docker exec hub-1 mv -f /data/access/{name}.new /data/access/{name}"] = Output(0, "", "")
     made = Hub()
     monkeypatch.setattr(api, "connect", lambda _: made)

@@ -147,6 +147,14 @@ def test_who_was_deleted_can_be_added_again(folder: Path) -> None:
     assert listed.load(folder).out == set()
 
 
+def test_whom_a_list_has_removed_can_be_added_again(folder: Path) -> None:
+    """The hub learns of it by the file: else its next start would delete them again."""
+    kind = authenticator(folder)
+    (folder / listed.DELETED).write_text("linus\n")
+    kind.add_user(SimpleNamespace(name="linus"))
+    assert listed.load(folder).out == set()
+
+
 def test_organisations_and_teams_are_asked_for_with_their_scope(folder: Path) -> None:
     """GitHub tells of private memberships only with it, behind which options go; else nobody is asked for more than a name."""
     options = {"scope": ["user:email"]}

@@ -136,6 +136,16 @@ def test_who_was_deleted_is_out_until_they_are_welcome(folder: Path, database: P
     assert [name for name, *_ in admins(database)] == ["ada", "grace"]
 
 
+def test_a_newer_list_keeps_whom_it_removes() -> None:
+    """Who was deleted before stays among them until the hub has added them again; who is to be removed may be in still."""
+    files = {listed.CURRENT: ADA_AND_GRACE, listed.LET_IN: "ada admin\nhopper\n", listed.DELETED: "linus\nturing\n"}
+    assert listed.newer(listed.read(files), "ada admin\nturing admin\n") == {
+        listed.LET_IN: "ada admin\nhopper\nturing admin\n",
+        listed.DELETED: "grace\nhopper\nlinus\nturing\n",
+        listed.CURRENT: "ada admin\nturing admin\n",
+    }
+
+
 def test_what_an_earlier_release_kept_is_read(folder: Path) -> None:
     """A deploy asks which list the hub has started with."""
     folder.mkdir()
