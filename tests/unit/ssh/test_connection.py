@@ -434,6 +434,21 @@ def test_each_kind_of_failure_says_why_and_what_helps(monkeypatch: pytest.Monkey
     assert explained(monkeypatch, error) == line
 
 
+@pytest.mark.parametrize(("offered", "is_told"), [(5, False), (6, True), (8, True)])
+def test_more_keys_than_sshd_listens_to_are_told(monkeypatch: pytest.MonkeyPatch, offered: int, is_told: bool) -> None:
+    """It hangs up after six; the line has what names the right one."""
+    monkeypatch.setattr(module.ChosenAgent, "offered", (KEY,) * offered, raising=False)
+    monkeypatch.setattr(module.ChosenAgent, "__init__", lambda *_: None)
+    line = explained(monkeypatch, SSHException("No existing session"))
+    assert ("IdentityFile, and IdentitiesOnly yes" in line) is is_told
+
+
+def test_what_of_the_ssh_config_is_not_followed_is_told_with_the_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be why."""
+    line = explained(monkeypatch, REFUSED, f"{TO_HOST}  BindAddress 10.0.0.1\n  HostKeyAlias one\n  Compression yes\n")
+    assert line.endswith(f"Try: ssh {HOST}. swarmhub does not follow bindaddress, hostkeyalias of your ssh_config")
+
+
 @pytest.mark.parametrize(
     "error", [UnknownHostKey("bastion", KEY), BadHostKeyException("bastion", OTHER_KEY, KEY)], ids=["unknown", "changed"]
 )

@@ -38,6 +38,12 @@ def test_unreachable_host_is_asked_nothing_more(said: Output | Exception, text: 
     assert (host.ran, host.engine.requests) == ([("true",)], [])
 
 
+def test_a_shell_that_greets_is_told() -> None:
+    """Whatever else its words break; the line has the first of them."""
+    trouble = access.observe(SpeakingHost(true="\nWelcome!\nHave fun\n", answers=ANSWERS)).trouble
+    assert ("'Welcome!'" in trouble[0].text, "bashrc" in trouble[0].remedy) == (True, True)
+
+
 def test_stopped_engine_does_not_hide_the_host() -> None:
     """Clock, disk and the rest are seen without it."""
     found = access.observe(SpeakingHost(answers={"GET /info": StepError(MANAGER, "does not run", "Start it")}))

@@ -10,11 +10,11 @@ import pytest
 from swarmhub.doctor.hosts import homes
 from swarmhub.doctor.hosts.homes import Places
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import Host, Output
 from swarmhub.settings.schema.notebook import Folder
 from swarmhub.settings.schema.volumes import areas
 from tests.unit.doctor.answers import SpeakingHost, seen
-from tests.unit.support.fakes import MANAGER, WORKER1, settings
+from tests.unit.support.fakes import MANAGER, WORKER1, once, settings
 
 SHARED = "/mnt/shared/homes"
 COURSE = Folder(type="path", path="/mnt/course", mount="/home/jovyan/course")
@@ -109,10 +109,22 @@ def test_hosts_that_answer_are_asked() -> None:
     assert [(one.host, one.level) for one in found] == [(WORKER1, "failure"), (MANAGER, "ok"), (MANAGER, "ok")]
 
 
+@pytest.mark.parametrize(("code", "asks_again"), [(0, False), (homes.PLAIN_USER, True)])
+def test_what_a_plain_user_may_not_see_is_asked_as_root(code: int, asks_again: bool) -> None:
+    """A folder below one that only root may enter seems to be missing; so does Docker's own, and its quotas."""
+    host = SpeakingHost(
+        answers={"GET /images/json": [{"Id": "any"}], **once("volumes xfs rw,prjquota", "mounted /mnt/course")},
+        sh=Output(code, "missing /mnt/course\n", ""),
+    )
+    found = homes.observe(host, "/var/lib/docker", ["/mnt/course"])
+    expected = Places({"/mnt/course": "mounted"}, takes_quota=True) if asks_again else Places({"/mnt/course": "missing"}, None)
+    assert found == expected
+
+
 def test_script_runs_in_a_real_shell(tmp_path: Path) -> None:
     """On this machine it tells a folder, a mount and nothing there from each other, and the file system of a folder."""
     where = ("/", "/etc", "/proc", f"{tmp_path}/a b")
-    done = subprocess.run(["sh", "-c", homes.SCRIPT, "sh", *where], capture_output=True, text=True, check=True)
+    done = subprocess.run(["sh", "-c", homes.SCRIPT, "sh", *where], capture_output=True, text=True, check=False)
     found = homes.parse(done.stdout)
     assert found.folders == {"/etc": "own", "/proc": "mounted", f"{tmp_path}/a b": "missing"}
     assert found.takes_quota is False
