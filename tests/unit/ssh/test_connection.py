@@ -23,6 +23,7 @@ from swarmhub.host import Output
 from swarmhub.parallel import at_once
 from swarmhub.ssh import connection as module
 from swarmhub.ssh.connection import Connections, UnknownHostKey, VerifiedConnection, make_config
+from swarmhub.ssh.identities import ChosenAgent
 from tests.unit.support.fakes import Clock
 
 HOST = "swarm-worker1"
@@ -437,8 +438,8 @@ def test_each_kind_of_failure_says_why_and_what_helps(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("offered", "is_told"), [(5, False), (6, True), (8, True)])
 def test_more_keys_than_sshd_listens_to_are_told(monkeypatch: pytest.MonkeyPatch, offered: int, is_told: bool) -> None:
     """It hangs up after six; the line has what names the right one."""
-    monkeypatch.setattr(module.ChosenAgent, "offered", (KEY,) * offered, raising=False)
-    monkeypatch.setattr(module.ChosenAgent, "__init__", lambda *_: None)
+    monkeypatch.setattr(ChosenAgent, "offered", (KEY,) * offered, raising=False)
+    monkeypatch.setattr(ChosenAgent, "__init__", lambda *_: None)
     line = explained(monkeypatch, SSHException("No existing session"))
     assert ("IdentityFile, and IdentitiesOnly yes" in line) is is_told
 
