@@ -10,6 +10,8 @@ LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15}
 # A word of the list: in quotation marks, where one doubled is one, or without; then a comment.
 WORD = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"(?=[ \t#]|\Z)|([^ \t"#][^ \t#]*)|(#.*)|\Z)')
 LONGEST = 255
+# So the users of the smoke test begin, who are removed with their homes. GitHub has no such names.
+SMOKE = "smoke--"
 QUOTED = (
     '. A name with spaces is quoted: "Ada Lovelace" admin. For shorter names, such as logins or mail addresses, set '
     "username_claim in [access.options]"
@@ -73,6 +75,8 @@ def wrong_name(name: str, provider: str) -> str | None:
         return f"{name!r} is no GitHub user name: letters, digits and single hyphens between them, at most 39"
     if any(mark in name for mark in TYPESET):
         return f'{name!r} has typographic quotation marks; write them straight: "'
+    if normal(name).startswith(SMOKE):
+        return f"{name!r} begins as the users of the smoke test do, who are removed with their files"
     if not is_name(name) or "/" in name or not name.strip("."):
         return f"{name!r} is no user name of JupyterHub: no slash, not only dots, no space at an end, at most {LONGEST}"
     return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from hub.shared.mounts import HOME, HOMES, USER
+from hub.shared.userlist import SMOKE
 from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError
@@ -17,8 +18,8 @@ from swarmhub.settings import Settings
 from swarmhub.smoke import trial
 from swarmhub.status import shell
 
-# GitHub has no names with two hyphens, and the userlist takes none: nobody can log in as one of these.
-PREFIX = "smoke--"
+# The userlist takes nobody who is called so.
+PREFIX = SMOKE
 # As the hub writes it in the names of volumes, configs and services.
 ESCAPED = PREFIX.replace("-", "-2d")
 

@@ -144,6 +144,7 @@ def test_what_jupyterhub_does_not_take_is_told(name: str) -> None:
         ("Ada Lovelace admin", 'A name with spaces is quoted: "Ada Lovelace" admin. For shorter names, such as logins or mail'),
         ('"Ada Lovelace admin', 'a quotation mark is not closed; a name with spaces is written "Ada Lovelace"'),
         ('"Ada"Lovelace', "a quotation mark is not closed"),
+        ("Smoke--1", "begins as the users of the smoke test do"),
         ("\u201cAda\u201d", "has typographic quotation marks; write them straight"),
     ],
 )
