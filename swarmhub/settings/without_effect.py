@@ -50,6 +50,8 @@ YIELDS = {
     "cpu_guarantee": "cpu_guarantee",
     "cmd": "command",
 }
+# JupyterHub goes by hub_bind_url and hub_connect_url, which are set.
+OF_HUB = {"hub_ip", "hub_port", "hub_connect_ip", "hub_connect_port"}
 OF_PROXY = {"command", "should_start", "pid_file"}
 # What changes a table or a list in place.
 CHANGES = {"update", "append", "extend", "insert", "setdefault"}
@@ -132,6 +134,8 @@ def _wrong(settings: Settings, section: str, option: str) -> str:
     """Return what to set instead of an option that has no effect; nothing for one that has."""
     if section in PROXIES and option in OF_PROXY and settings.proxy.separate:
         return "the proxy is a service of its own, with settings in [proxy]"
+    if section == "JupyterHub" and option in OF_HUB:
+        return "remove it: the hub is reached by its service's name on network.name"
     if section and section not in SPAWNERS:
         return ""
     if option in INSTEAD:

@@ -37,6 +37,7 @@ OLD = {
     ),
     "its image": ("async def hook(spawner):\n    spawner.image = 'x'", "spawner.image has no effect: use notebook.image"),
     "the page": ('c.Spawner.default_url = "/tree"', "Spawner.default_url has no effect: use notebook.default_url"),
+    "the hub's address": ('c.JupyterHub.hub_ip = "0.0.0.0"', "JupyterHub.hub_ip has no effect: remove it"),
     "the proxy": ('c.ConfigurableHTTPProxy.command = ["x"]', "ConfigurableHTTPProxy.command has no effect: the proxy is a"),
 }
 
