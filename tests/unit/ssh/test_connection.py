@@ -23,7 +23,7 @@ from swarmhub.host import Output
 from swarmhub.parallel import at_once
 from swarmhub.ssh import connection as module
 from swarmhub.ssh.connection import Connections, UnknownHostKey, VerifiedConnection, make_config
-from swarmhub.ssh.identities import ChosenAgent
+from swarmhub.ssh.keys.identities import ChosenAgent
 from tests.unit.support.fakes import Clock
 
 HOST = "swarm-worker1"
