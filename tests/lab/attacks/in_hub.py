@@ -34,10 +34,12 @@ def service() -> dict[str, Any]:
     assert home
     container = {"args": None, "env": {"TOKEN": "none"}, "mounts": [home.mount], "configs": [ensure_config(SERVICE)]}
     constraints = [*spec.constraints(server), "node.id==none"]
+    # How a server's log is kept.
+    extra = spec.Extra(task=TABLES["jupyterhub"].get("SwarmSpawner", {}).get("extra_task_spec", {}))
     made = {
         "Name": f"{SERVICE}-{USER}",
         "Labels": dict(zip(spec.LABELS, (SERVICE, USER, profile["name"], ""), strict=True)),
-        "TaskTemplate": spec.task_template(server, container, constraints, os.environ["DOCKER_NETWORK_NAME"], spec.Extra()),
+        "TaskTemplate": spec.task_template(server, container, constraints, os.environ["DOCKER_NETWORK_NAME"], extra),
         "EndpointSpec": EndpointSpec(mode=os.environ["DOCKER_ENDPOINT_MODE"]),
     }
     return dict(json.loads(json.dumps(made)))

@@ -14,6 +14,9 @@ from tests.lab.support import HUB, Lab
 
 MANAGER = topology.MANAGER.name
 COPIES = f"{HUB}_backups"
+# What swarmhub sends into its container, and the script of it that is run.
+SENT = "/root/attacked"
+SCRIPT = f"{SENT}/{database.IN_CONTAINER}"
 # What the hub's user does to its own volume, each before root makes, moves or puts back a copy.
 FORGE = """
 rm -rf /data/* && cd /data && python3 -c "
@@ -48,11 +51,17 @@ class Bench:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.image = lab.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
-        lab.on(MANAGER, "sh", "-c", 'cat > /root/database.py <<"END"\n' + database.SCRIPT.read_text() + "\nEND")
+        for name, file in database.SENT.items():
+            lab.on(
+                MANAGER,
+                "sh",
+                "-c",
+                f'mkdir -p "$(dirname {SENT}/{name})"; cat > {SENT}/{name} <<"END"\n{file.read_text()}\nEND',
+            )
 
     def sh(self, script: str) -> str:
         """Run a shell script as root on both volumes, and return what it printed."""
-        binds = ("-v", "attacked-data:/data", "-v", "attacked_backups:/backups", "-v", "/root/database.py:/database.py:ro")
+        binds = ("-v", "attacked-data:/data", "-v", "attacked_backups:/backups", "-v", f"{SENT}:{SENT}:ro")
         run = ("run", "--rm", "--network", "none", "--user", "0", *binds, "--entrypoint", "sh", self.image, "-c", script)
         return self.lab.docker(*run)
 
@@ -62,7 +71,7 @@ def bench(settled: Lab) -> Iterator[Bench]:
     """Return the bench; its volumes go in the end."""
     yield Bench(settled)
     settled.docker("volume", "rm", "--force", "attacked-data", "attacked_backups")
-    settled.on(MANAGER, "rm", "-f", "/root/database.py")
+    settled.on(MANAGER, "rm", "-rf", SENT)
 
 
 def attempt(prepare: str, action: str) -> str:
@@ -70,7 +79,7 @@ def attempt(prepare: str, action: str) -> str:
     return f"""
 rm -rf /backups/* && {HUBS} || exit 9
 {prepare}
-said=$(timeout 20 python3 /database.py {action} /data/jupyterhub.sqlite /backups/before-1.sqlite 2>&1); code=$?
+said=$(timeout 20 python3 {SCRIPT} {action} /data/jupyterhub.sqlite /backups/before-1.sqlite 2>&1); code=$?
 python3 - "$code" "$said" <<'END'
 import json, os, sys
 def names(path):
@@ -128,7 +137,7 @@ def test_the_copies_are_roots_alone(bench: Bench) -> None:
     """A user of the manager reads no copy: the folder is root's, 0700, and so is each file, 0600."""
     bench.sh(
         f"{HUBS} && mv /data/forged.sqlite /data/jupyterhub.sqlite && rm -rf /backups/* && chmod 755 /backups && "
-        "python3 /database.py copy /data/jupyterhub.sqlite /backups/before-1.sqlite"
+        f"python3 {SCRIPT} copy /data/jupyterhub.sqlite /backups/before-1.sqlite"
     )
     folder = "/var/lib/docker/volumes/attacked_backups/_data"
     listed = bench.lab.on(MANAGER, "find", folder, "-printf", "%y %m %u %f\\n").splitlines()
