@@ -9,7 +9,8 @@ from fabric import Connection
 from paramiko import PKey, Transport
 from paramiko.ssh_exception import SSHException
 
-from swarmhub.ssh.connection import CONNECT_SECONDS, Connections, explain, revoked
+from swarmhub.ssh.connection import Connections
+from swarmhub.ssh.failures import CONNECT_SECONDS, explain, revoked
 from swarmhub.ssh.keys.known_hosts import fingerprint, known_keys, known_name, project_known_hosts
 
 

@@ -22,7 +22,8 @@ from swarmhub.errors import SettingsError, StepError
 from swarmhub.host import Output
 from swarmhub.parallel import at_once
 from swarmhub.ssh import connection as module
-from swarmhub.ssh.connection import Connections, UnknownHostKey, VerifiedConnection, make_config
+from swarmhub.ssh.connection import Connections, VerifiedConnection, make_config
+from swarmhub.ssh.failures import UnknownHostKey
 from swarmhub.ssh.keys.identities import ChosenAgent
 from tests.unit.support.fakes import Clock
 

@@ -8,7 +8,8 @@ import pytest
 from fabric import Config
 from paramiko import ECDSAKey, HostKeys, RSAKey, SSHConfig
 
-from swarmhub.ssh.connection import UnknownHostKey, VerifiedConnection, explain
+from swarmhub.ssh.connection import VerifiedConnection
+from swarmhub.ssh.failures import UnknownHostKey, explain
 from swarmhub.ssh.keys.known_hosts import HostKeysKnown, fingerprint, read
 
 HOST = "node1.example.org"
