@@ -105,7 +105,7 @@ def test_too_many_keys_are_told(deployed: Lab, settings: Settings, keys: Path) -
 def test_included_files_and_matches_are_read(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
     """As ssh reads them; what ssh refuses is told in its words."""
     (tmp_path / "included").write_text((topology.STATE / "ssh_config").read_text())
-    config = f"Match originalhost elsewhere\n  User nobody\n  Port 9\n\nInclude {tmp_path}/inc*\n"
+    config = f"Include {tmp_path}/inc*\n\nMatch originalhost elsewhere\n  User nobody\n  Port 9\n"
     done = deployed.fab("status", hosts=settings(ssh=lambda _: config))
     assert done.code == 0, done.text
     done = deployed.fab("status", hosts=settings(ssh=lambda _: config.replace("Include", "Includes")))
