@@ -148,6 +148,8 @@ class Connections:
 
     def _begin(self, host: str) -> None:
         with suppress(StepError):
+            # Where ssh is asked for a host's options, it is asked for all hosts at once: a connection is made by one at a time.
+            self._config.base_ssh_config.lookup(host)
             self.opened(host)
 
     def opened(self, host: str) -> VerifiedConnection:

@@ -106,13 +106,17 @@ def _by_ssh(hostname: str, file: str | None) -> Mapping[str, Any]:
 
     """
     command = ["ssh", "-G", *(["-F", file] if file else []), "--", hostname]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        said = (done.stderr.strip() or "it says nothing").splitlines()
-        raise StepError(
-            hostname, f"ssh cannot use its configuration: {said[0]}", f"Make this work first: {shlex.join(command)}"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=True, timeout=SECONDS, stdin=subprocess.DEVNULL
         )
-    return read(done.stdout)
+        return read(done.stdout)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip() or "it says nothing").splitlines()[0]
+    except subprocess.TimeoutExpired:
+        said = f"it takes more than {SECONDS} s; does a command of Match exec wait for something?"
+    remedy = f"Make this work first: {shlex.join(command)}"
+    raise StepError(hostname, f"ssh cannot use its configuration: {said}", remedy)
 
 
 def read(printed: str) -> dict[str, Any]:

@@ -89,6 +89,14 @@ def test_a_file_that_ssh_refuses_is_told_in_its_words(tmp_path: Path, monkeypatc
         made.base_ssh_config.lookup("a")
 
 
+def test_an_ssh_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of Match exec may wait for ever."""
+    monkeypatch.setattr(options, "SECONDS", 0.2)
+    made = given(tmp_path, "Match all\n", "#!/bin/sh\nexec sleep 5\n", monkeypatch)
+    with pytest.raises(StepError, match=r"takes more than 0\.2 s; does a command of Match exec wait"):
+        made.base_ssh_config.lookup("a")
+
+
 def test_what_is_not_followed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where ssh prints every option there is, the usual ones are left out."""
     assert options.not_honoured({"user": "ada", "hostkeyalias": "one", "bindaddress": "10.0.0.1"}, None) == [
