@@ -2,6 +2,7 @@
 
 import getpass
 import glob
+import logging
 import re
 import shlex
 import shutil
@@ -81,7 +82,14 @@ def not_honoured(options: Mapping[str, Any], file: str | None) -> list[str]:
 
 @cache
 def _is_for_ssh(file: str | None) -> bool:
-    return any(_is_beyond_paramiko(one) for one in files(file) if one.is_file()) and shutil.which("ssh") is not None
+    beyond = [str(one) for one in files(file) if one.is_file() and _is_beyond_paramiko(one)]
+    if beyond and not shutil.which("ssh"):
+        note = (
+            f"note: Include, Match and Tag in {', '.join(beyond)} are not followed as ssh does: there is no ssh on this machine"
+        )
+        logging.getLogger(__name__).warning(note)
+        return False
+    return bool(beyond)
 
 
 def _is_beyond_paramiko(file: Path) -> bool:

@@ -77,9 +77,14 @@ def test_what_ssh_prints_is_taken_as_fabric_takes_options(tmp_path: Path, monkey
     }
 
 
-def test_without_an_ssh_paramiko_reads_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine may have none."""
+def test_without_an_ssh_paramiko_reads_what_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A machine may have none; that it is not read as ssh would is told."""
     assert given(tmp_path, "Match all\n  User bob\n", None, monkeypatch).base_ssh_config.lookup("a")["user"] == "bob"
+    assert caplog.messages == [
+        f"note: Include, Match and Tag in {tmp_path}/config are not followed as ssh does: there is no ssh on this machine"
+    ]
 
 
 def test_a_file_that_ssh_refuses_is_told_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
