@@ -46,19 +46,24 @@ def observe(host: Host, settings: Settings) -> Volumes:
     others = [one for one in listed if owners[one["Name"]] is None and one["Name"] != services.engine(settings.hub.service)]
     # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.
     begins = f"{settings.hub.service}-"
-    ours = {one["Name"] for one in others if one["Name"].startswith(begins) or is_ours(one, settings)}
+    ours = {one["Name"] for one in others if one["Name"].startswith(begins) or _owners(one) or is_ours(one, settings)}
     names = ours | {one["Name"] for one in others if one["Name"] in mounted}
     return Volumes(tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name))), tuple(sorted(users)))
 
 
 def is_ours(volume: Json, settings: Settings) -> bool:
-    """Tell whether a volume is the hub's or its users', by its name or by its labels; another hub's homes are not."""
+    """Tell whether a volume is the hub's or its users', by its name or by its labels; another hub's are not."""
     if homes.is_one(volume):
         return bool(volume["Labels"][homes.LABEL] == settings.hub.service)
     # By whole names: another hub's may begin like this one's.
     hub = settings.hub.service
     by_name = volume["Name"] in (settings.volume.name, services.engine(hub), services.backups(hub))
-    return by_name or any(label.startswith("swarmhub.") for label in volume.get("Labels") or {})
+    return by_name or hub in _owners(volume)
+
+
+def _owners(volume: Json) -> set[str]:
+    """Return what our labels on a volume say: whose it is."""
+    return {value for label, value in (volume.get("Labels") or {}).items() if label.startswith("swarmhub.")}
 
 
 def plan(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Volumes, *, manager: str, inside: bool) -> Plan:

@@ -79,11 +79,12 @@ def answers(furnished_swarm: Lab) -> Answers:
     """Send all requests from the hub's container; the cluster is afterwards as it was before."""
     before = cluster(furnished_swarm)
     tries = REFUSED | {f"allowed: {name}": one | {"is_allowed": True} for name, one in ALLOWED.items()}
-    asked = json.dumps(tries)
     ids = furnished_swarm.docker("network", "inspect", *NETWORKS, "--format", "{{.ID}}").split()
+    asked = json.dumps([*tries.values()])
     for name, id_ in zip(NETWORKS, ids, strict=True):
         asked = asked.replace(f"ID-OF-{name}", id_)
-    packed = base64.b64encode(zlib.compress(asked.encode())).decode()  # an argument has 128 KiB
+    named = json.dumps(dict(zip(tries, json.loads(asked), strict=True)))
+    packed = base64.b64encode(zlib.compress(named.encode())).decode()  # an argument has 128 KiB
     found: Answers = json.loads(furnished_swarm.execute(HUB, "python3", "-c", PROGRAM, packed))
     found["the cluster"] = (before, cluster(furnished_swarm))
     return found

@@ -230,6 +230,13 @@ def test_volumes_of_the_hub_are_ours() -> None:
     assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
 
 
+@pytest.mark.parametrize(("hub", "is_found"), [(HUB, True), (f"{HUB}2", False)])
+def test_a_volume_with_the_label_of_another_hub_is_that_hubs(hub: str, is_found: bool) -> None:
+    """The copies of its database, of which nothing is in use."""
+    found = on_node(WORKER1, volumes=[{"Name": "kept", "Labels": {"swarmhub.backups": hub}}])
+    assert bool(found.volumes) is is_found
+
+
 def test_homes_are_told_from_other_volumes() -> None:
     """By their label, which says whose hub's they are, too; a name alone does not make one."""
     homes = [{"Name": f"jupyterhub-home-{hub}", "Labels": {"swarmhub.home": hub}} for hub in (HUB, "another")]
