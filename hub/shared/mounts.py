@@ -11,7 +11,7 @@ from hub.shared.choice import is_for
 from hub.shared.settings import Tables
 
 if TYPE_CHECKING:
-    from hub.shared.names import Names  # it needs escapism, which swarmhub does without
+    from hub.shared.names import Names  # most runs of swarmhub do without
 
 Json = dict[str, Any]
 T = TypeVar("T")

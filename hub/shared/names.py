@@ -4,11 +4,9 @@ import hashlib
 import json
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-
-from escapism import escape
 
 LETTERS = {*string.ascii_lowercase, *string.digits}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -90,9 +88,14 @@ def _letter(text: str, at: int) -> int:
 
 def of_docker(text: str) -> str:
     """Escape a text as dockerspawner does: lower case, digits, and "-" before what is neither."""
-    return str(escape(text, safe=LETTERS, escape_char="-")).lower()
+    return _escaped(text, LETTERS, "-").lower()
 
 
 def _of_folder(text: str) -> str:
-    escaped = str(escape(text, safe=LETTERS | {*string.ascii_uppercase, *"-_."}, escape_char="%"))
+    escaped = _escaped(text, LETTERS | {*string.ascii_uppercase, *"-_."}, "%")
     return f"%2E{escaped[1:]}" if escaped.startswith(".") else escaped
+
+
+def _escaped(text: str, safe: Collection[str], mark: str) -> str:
+    """Escape a text as escapism does, which swarmhub has not."""
+    return "".join(one if one in safe else "".join(f"{mark}{byte:X}" for byte in one.encode()) for one in text)

@@ -1,5 +1,6 @@
 """After the term: people's homes saved on the operator's machine and, once they are whole there, freed on the cluster."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from hub.shared.mounts import HOMES, above_homes, beginning, formerly
+from hub.shared.names import Names
 from hub.shared.nodes import hostname
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, StepErrors
@@ -24,6 +26,8 @@ from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings, handed
 
 STEP = "class-archive"
+# Of a file's name, in bytes: file systems take 255, with a number and the ending.
+LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,15 @@ def files(found: Sequence[ArchivedHome], to: Path) -> list[tuple[ArchivedHome, P
     """Return a file for each home, which does not exist yet: nothing that was saved before is written over."""
     chosen: list[Path] = []
     for home in found:
-        paths = (to / f"{home.user}{f'-{number}' if number > 1 else ''}.tar.gz" for number in numbers(1))
+        paths = (to / f"{_stem(home.user)}{f'-{number}' if number > 1 else ''}.tar.gz" for number in numbers(1))
         chosen.append(next(path for path in paths if path not in chosen and not path.exists()))
     return list(zip(found, chosen, strict=True))
+
+
+def _stem(user: str) -> str:
+    """Return the name of somebody's file: theirs, cut where a file system would not take it."""
+    long = len(user.encode()) > LONGEST
+    return f"{user[:40]}-{hashlib.sha256(user.encode()).hexdigest()[:10]}" if long else user
 
 
 def question(found: RosterHomes, *, keep: bool) -> str:
@@ -143,7 +153,7 @@ def _in_folders(settings: Settings, names: Sequence[str], manager: Host) -> tupl
     if home.name.replace("{username}", "").count("{"):
         cause = f"home.name = {home.name!r}: whose folders these are cannot be told by their names"
         raise StepError(manager.name, cause, "Archive them on the file server")
-    folders = {home.name.replace("{username}", name): name for name in names}
+    folders = {Names(name).path(home.name): name for name in names}
     found = home_files.count(manager, settings.notebook.image, [mount], [*folders])
     return tuple(ArchivedHome(folders[name], name, manager.name, mount, content) for name, content in found.items() if content)
 

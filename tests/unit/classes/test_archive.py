@@ -104,10 +104,10 @@ def test_a_home_that_cannot_be_asked_for_is_no_lost_one() -> None:
 
 @pytest.mark.parametrize("home", [{"type": "path", "path": "/srv/homes"}, {"type": "nfs", "server": "nas", "path": "/export"}])
 def test_homes_in_folders_are_found_through_a_manager(home: dict[str, Any], counted: list[tuple[str, list[str]]]) -> None:
-    """They are on no node of their own."""
-    (found,) = Cluster({}, {}).observe("ada", "nobody", given=settings(home=home)).homes
-    assert (found.user, found.host, found.volume, found.mount["Target"]) == ("ada", MANAGER, "", "/srv/homes")
-    assert counted == [(MANAGER, ["ada", "nobody"])]
+    """They are on no node of their own; a folder is named as the hub names it."""
+    (found,) = Cluster({}, {}).observe("o'neil@example.org", "nobody", given=settings(home=home)).homes
+    assert (found.user, found.host, found.volume, found.mount["Target"]) == ("o'neil@example.org", MANAGER, "", "/srv/homes")
+    assert counted == [(MANAGER, ["o%27neil%40example.org", "nobody"])]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,13 @@ def test_no_archive_is_written_over(tmp_path: Path) -> None:
         f"{tmp_path}/ada-2.tar.gz on {WORKER1}",
         f"{tmp_path}/ada-3.tar.gz on {WORKER2}",
     ]
+
+
+def test_a_file_has_a_name_that_file_systems_take(tmp_path: Path) -> None:
+    """JupyterHub's names may be longer, and each letter of some scripts is three bytes."""
+    (home, file), (_, other) = archive.files([replace(ADA, user="伊" * 250), replace(ADA, user="伊" * 251)], tmp_path)
+    assert (home.user, file != other) == ("伊" * 250, True)
+    file.touch()
 
 
 def test_the_question_names_what_is_lost() -> None:

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from escapism import escape
 
-from hub.shared.names import Names, of_docker
+from hub.shared.names import LETTERS, Names, of_docker
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,12 @@ def test_a_name_leads_nowhere_else(user: str, folder: str, volume: str) -> None:
     """In a path it stays as it is, as far as that is harmless; in a volume's name it is escaped as dockerspawner does."""
     names = Names(user)
     assert (names.folder["username"], names.docker["username"]) == (folder, volume)
+
+
+@pytest.mark.parametrize("user", ["miles o'brien", "伊藤", "größe_1", "a-b.c", "{{.Node}}", "A"])
+def test_a_name_is_escaped_as_dockerspawner_does(user: str) -> None:
+    """Homes of a hub that was made by hand keep their names."""
+    assert of_docker(user) == escape(user, safe=LETTERS, escape_char="-").lower()
 
 
 @pytest.mark.parametrize("escaped", [lambda text: Names(text).folder["username"], of_docker])

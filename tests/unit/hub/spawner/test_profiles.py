@@ -145,7 +145,8 @@ def test_sizes_are_said_in_words(server: dict[str, Any], words: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    ("formdata", "options"), [({"profile": ["small"]}, {"profile": "small"}), ({}, {}), ({"x": ["y"]}, {})]
+    ("formdata", "options"),
+    [({"profile": ["small"]}, {"profile": "small"}), ({}, {}), ({"x": ["y"]}, {}), ({"bare": ["1"]}, {"bare": "1"})],
 )
 def test_the_form_becomes_the_users_options(formdata: dict[str, list[str]], options: dict[str, str]) -> None:
     """Only the choice is taken; JupyterHub calls this with one argument when a link carries the choice."""
