@@ -253,7 +253,7 @@ def test_every_check_is_made_on_a_healthy_cluster(healthy: Examined) -> None:
     words = (
         "settings secrets callback ssh docker clock disk kernel mtu swarm quorum ports overlay addresses published dns firewall"
     )
-    assert made == {*words.split(), "certificate", "image", "jupyterhub"}
+    assert made == {*words.split(), "certificate", "image", "jupyterhub", "servers"}
 
 
 def test_the_firewall_rules_of_each_host_are_listed(healthy: Examined) -> None:
