@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from lab import topology
 from tests.lab import peopled
-from tests.lab.browsing import log_in, picture
+from tests.lab.browsing import SPAWN_MS, log_in, picture
 from tests.lab.peopled import COURSE, DOMAIN, OTHER, PERSON
 from tests.lab.support import HUB, Lab
 
@@ -118,10 +118,11 @@ def test_a_home_that_breaks_the_server_is_told_and_has_a_way_in(hub: Lab, contex
     hub.stop_server("ada")
     page = log_in(context, "ada", at="the University")
     page.goto(f"{topology.HUB_URL}/hub/spawn/ada?opt-profile={FRAGILE}")
-    expect(page.get_by_role("alert")).to_contain_text(f"{BROKEN} It said: ImportError: no frobnicate in wheel 2.0")
+    said = f"{BROKEN} It said: ImportError: no frobnicate in wheel 2.0"
+    expect(page.get_by_role("alert")).to_contain_text(said, timeout=SPAWN_MS)
     picture(page, "broken-home")
     page.get_by_role("button", name="Start without my packages and settings").click()
-    page.wait_for_url("**/user/ada/**")
+    page.wait_for_url("**/user/ada/**", timeout=SPAWN_MS)
     hub.stop_server("ada")
     assert BROKEN in start(hub, "ada", FRAGILE)
 
