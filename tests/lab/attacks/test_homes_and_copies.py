@@ -146,7 +146,7 @@ def test_the_copies_are_roots_alone(bench: Bench) -> None:
 
 NAMES = "/run/swarmhub/servers.json"
 TOLD = {
-    "more than there can be": f"head -c 200000000 /dev/zero > {NAMES}",
+    "more than there can be": f"head -c 20000000 /dev/zero > {NAMES}",
     "no JSON": f"echo '{{{{{{' > {NAMES}",
     "what a terminal acts on": (
         """printf '{"unknown": [], "avoided": [{"host": "\\\\u001b[2J\\\\u202eadmin", "why": "x", "until": 4e9}]}'"""
