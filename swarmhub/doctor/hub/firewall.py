@@ -61,9 +61,17 @@ def _of(host: str, done: Output) -> Finding:
         remedy = "They are put back within seconds; if not, see there: sudo iptables -S"
         return failure(CHECK, host, f"the firewall rules are not active: {said}", remedy)
     if CLOSED in done.out:
-        text = "ip6tables does not work there: servers that start there lose their IPv6 addresses on the servers' network"
-        return warning(CHECK, host, text, "To see why: sudo ip6tables -S; or make the network without IPv6")
+        return _without_ipv6(host, is_closed=APART in done.out)
     return ok(CHECK, host, f"notebooks reach neither {listed(done.out)}")
+
+
+def _without_ipv6(host: str, *, is_closed: bool) -> Finding:
+    remedy = "To see why: sudo ip6tables -S; or make the network without IPv6"
+    if is_closed:
+        text = "ip6tables does not work there: servers that start there lose their IPv6 addresses on the servers' network"
+        return warning(CHECK, host, text, remedy)
+    text = "ip6tables does not work there: a server with an IPv6 address reaches by it what the rules refuse"
+    return failure(CHECK, host, text, f"{remedy}, or set isolate_servers = true in [firewall]: it takes these addresses")
 
 
 def listed(rules: str) -> str:

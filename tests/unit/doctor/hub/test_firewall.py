@@ -1,5 +1,7 @@
 """What the doctor says of the rules in a host's firewall."""
 
+import pytest
+
 from swarmhub.doctor.finding import Level
 from swarmhub.doctor.hub import firewall
 from swarmhub.firewall import rules as firewall_rules
@@ -48,12 +50,18 @@ def test_rules_that_do_not_stand_are_a_failure_with_what_the_host_says() -> None
     ]
 
 
-def test_a_host_that_cannot_filter_ipv6_is_to_be_looked_at() -> None:
-    """Servers lose their IPv6 addresses there."""
-    (finding,) = firewall.judge(
-        {MANAGER: Output(0, "-A X -d 10.0.0.1/32 -j REJECT\nisolated on jupyter\nwithout ip6tables\n", "")}
-    )
-    assert (finding.level, "lose their IPv6 addresses" in finding.text) == (Level.WARNING, True)
+@pytest.mark.parametrize(
+    ("isolated", "level", "told"),
+    [
+        ("isolated on jupyter\n", Level.WARNING, "lose their IPv6 addresses"),
+        ("", Level.FAILURE, "reaches by it what the rules refuse"),
+    ],
+)
+def test_a_host_that_cannot_filter_ipv6_is_to_be_looked_at(isolated: str, level: Level, told: str) -> None:
+    """Servers lose their IPv6 addresses there, where they are kept apart; else nothing closes that way."""
+    rules = f"-A X -d 10.0.0.1/32 -j REJECT\n{isolated}without ip6tables\n"
+    (finding,) = firewall.judge({MANAGER: Output(0, rules, "")})
+    assert (finding.level, told in finding.text) == (level, True)
 
 
 def test_a_host_without_its_container_is_a_failure() -> None:
