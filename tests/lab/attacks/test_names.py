@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -38,22 +37,15 @@ def services(lab: Lab) -> dict[str, str]:
 def named(settled: Lab) -> Iterator[dict[str, str]]:
     """Start a server for each name, and return the services by their users."""
     body = json.dumps({"user_options": {"profile": STUB}})
-
-    def come(name: str) -> None:
+    for name in NAMES.values():
         settled.hub_api("POST", f"users/{quote(name, safe='')}")
         settled.hub_api("POST", f"users/{quote(name, safe='')}/server", body)
-
-    def go(name: str) -> None:
-        settled.hub_api("DELETE", f"users/{quote(name, safe='')}")
-
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(come, NAMES.values()))
     try:
         settled.wait(lambda: {*services(settled)} >= {*NAMES.values()}, 60, "not everybody gets a server")
         yield services(settled)
     finally:
-        with ThreadPoolExecutor(6) as pool:
-            list(pool.map(go, NAMES.values()))
+        for name in NAMES.values():
+            settled.hub_api("DELETE", f"users/{quote(name, safe='')}")
         settled.wait(lambda: not {*services(settled)} & {*NAMES.values()}, 60, "servers stay")
         settled.forget_homes()
 
