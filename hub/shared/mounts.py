@@ -144,7 +144,7 @@ def is_former(name: str) -> bool:
 
 
 def _cut(name: str, digits: int) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - digits - 1]}-{_hash(name)[:digits]}"
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - digits - 1]}-{digest(name)[:digits]}"
 
 
 def _shared(table: Mapping[str, Any], service: str, names: "Names") -> Json:
@@ -168,7 +168,7 @@ def _below(table: Mapping[str, Any], folder: str, volume: str) -> Json:
     where = f":{path}" if table["type"] == "nfs" else f"//{table['server']}{path}"
     options = {"type": table["type"], "device": where, "o": ",".join([f"addr={table['server']}", *given])}
     # An engine that has a volume of that name takes it, whatever options it was made with: other options, another name.
-    name = short(f"{volume.rstrip('-')}-{_hash(json.dumps(options, sort_keys=True))}")
+    name = short(f"{volume.rstrip('-')}-{digest(json.dumps(options, sort_keys=True))}")
     # Without NoCopy the engine would copy the image's files over those that are there.
     return {
         "Type": "volume",
@@ -177,5 +177,6 @@ def _below(table: Mapping[str, Any], folder: str, volume: str) -> Json:
     }
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """Return the hash of a text, as it may end a name."""
     return hashlib.sha256(text.encode()).hexdigest()[:HASH]

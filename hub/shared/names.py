@@ -1,6 +1,5 @@
 """Whose server it is, by names that Docker and file systems take."""
 
-import hashlib
 import json
 import re
 import string
@@ -8,9 +7,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from hub.shared.mounts import digest
+
 LETTERS = {*string.ascii_lowercase, *string.digits}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-HASH = 20
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Names:
         if _ways(template, name) == 1:
             return name
         used = {part: getattr(self, FIELDS[part]) for part in PLACEHOLDER.findall(template)}
-        digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
-        return f"{name}_{digest[:HASH]}"
+        return f"{name}_{digest(json.dumps(used, sort_keys=True))}"
 
     def path(self, template: str) -> str:
         """Fill in the name of a folder; what stands between the template's parts stands in none of them."""

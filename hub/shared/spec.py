@@ -26,7 +26,7 @@ DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
 ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETPCAP", "SETUID")
 UNLOCKED = {"cap_drop": ["ALL"], "cap_add": [f"CAP_{name}" for name in ROOT]}
 # Of a content's hash, in the name of a Swarm config; an earlier release wrote fewer.
-DIGITS, FORMER_DIGITS = 20, 12
+DIGITS, FORMER_DIGITS = mounts.HASH, mounts.FORMER_HASH
 CPU = 1_000_000_000
 UNITS = (("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 # JupyterHub's option for each of our keys; its name in capitals is the variable by which a server learns of it.

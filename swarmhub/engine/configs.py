@@ -14,6 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from hub.shared.mounts import FORMER_HASH, HASH
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import shown
 from swarmhub.plan.plans import Change, Progress
@@ -24,7 +25,7 @@ CONTENT = "Data"
 # The file is the hub's user's to read, which has root's group; or everybody's.
 GROUPS, EVERYBODYS = 0o440, 0o444
 # Of a content's hash, in a config's name; an earlier release wrote fewer.
-DIGITS, FORMER_DIGITS = 20, 12
+DIGITS, FORMER_DIGITS = HASH, FORMER_HASH
 
 
 @dataclass(frozen=True)

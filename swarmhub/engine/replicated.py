@@ -33,7 +33,7 @@ def privileges(*kept: str) -> dict[str, Any]:
 
 
 def limits(memory: int) -> dict[str, Any]:
-    """Return what ends a service of ours that takes more memory than it ever needs: else Docker may be what ends."""
+    """Return the limit that ends a service which takes more memory than it ever needs, before Docker itself ends."""
     return {"Resources": {"Limits": {"MemoryBytes": memory}}}
 
 

@@ -186,7 +186,7 @@ class Report:
             self.say("Nothing has been done to this cluster yet.")
 
     def way_there(self, to: "Release", last: "Release") -> None:
-        """Say which settings apply again: whom they let in is let in again."""
+        """Say which settings apply again: people they let in are let in again."""
         from swarmhub.history.releases import settings_between
 
         for item in settings_between(to, last):

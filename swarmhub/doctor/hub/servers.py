@@ -10,10 +10,9 @@ from swarmhub.host import Json
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.homes import HomeRecord
 from swarmhub.settings import Settings, handed
+from swarmhub.settings.without_effect import SPAWNERS
 
 CHECK = "servers"
-# The classes by which JupyterHub's own option may set a limit.
-SPAWNERS = ("Spawner", "DockerSpawner", "SwarmSpawner")
 
 
 def judge(settings: Settings, nodes: Sequence[Json], places: Sequence[HomeRecord], manager: str) -> list[Finding]:
@@ -42,6 +41,7 @@ def _memory(tables: Json, nodes: Sequence[Json], barred: Mapping[str, str]) -> l
 def _unlimited(tables: Json) -> str:
     """Return which servers have no memory limit, as the beginning of a sentence; nothing if all have one."""
     options = tables["jupyterhub"]
+    # JupyterHub's own option may set the limit.
     if any("mem_limit" in options.get(name, {}) for name in SPAWNERS):
         return ""
     profiles = tables["profiles"]

@@ -78,7 +78,7 @@ def test_an_operator_reads(settled: Lab, command: str) -> None:
 
 @pytest.mark.usefixtures("named")
 def test_no_name_is_a_command(settled: Lab) -> None:
-    """Nothing ran that a name says, on no node and in no service of ours."""
+    """Nothing ran that a name says, neither on a node nor in the hub."""
     assert settled.execute(HUB, "sh", "-c", "ls /tmp/canary 2>&1 || true").startswith("ls: cannot access")
     for node in ("swarm-manager1", "swarm-worker1", "swarm-worker2"):
         assert settled.on(node, "sh", "-c", "ls /tmp/canary 2>&1 || true").startswith("ls: cannot access")
