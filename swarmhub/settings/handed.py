@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hub.filter import policy
 from hub.shared.settings import FILE
-from swarmhub.errors import Problem, SettingsError
+from swarmhub.errors import SettingsError
 from swarmhub.host import Json
 from swarmhub.settings import Settings
 
@@ -59,7 +59,9 @@ def check(settings: Settings, file: Path) -> None:
     if size > LARGEST:
         longest = max(WHOLE | PARTS, key=lambda table: len(str(getattr(settings, table))))
         wrong = f"is too long: the settings take {size // 1024} KiB, at most {LARGEST // 1024} fit; list fewer people or tables"
-        raise SettingsError(Problem(str(file), 1, longest, wrong))
+        from swarmhub.settings.lines import problem  # only a broken file pays for the parser
+
+        raise SettingsError(problem(file, (longest,), wrong))
 
 
 def images(text: str) -> list[str]:

@@ -1,7 +1,11 @@
 """Find the line of a key in a TOML text. Asked only when there is a problem to report."""
 
+from pathlib import Path
+
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
+
+from swarmhub.errors import Problem
 
 Key = tuple[str | int, ...]
 
@@ -29,6 +33,12 @@ def positions(text: str) -> dict[Key, int]:
 def line_of(key: Key, found: dict[Key, int]) -> int:
     """Return the line of `key`, or of the nearest table around it."""
     return next(found[key[:end]] for end in range(len(key), -1, -1) if key[:end] in found)
+
+
+def problem(file: Path, key: Key, wrong: str) -> Problem:
+    """Say what is wrong with a key, at its line or at that of the nearest table around it."""
+    text = file.read_text() if file.is_file() else ""
+    return Problem(str(file), line_of(key, positions(text)), ".".join(map(str, key)), wrong)
 
 
 def _pair(node: Node, prefix: Key, found: dict[Key, int]) -> None:

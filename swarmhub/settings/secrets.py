@@ -12,7 +12,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from swarmhub.errors import Problem, SettingsError
+from swarmhub.errors import SettingsError
 from swarmhub.host import Output
 from swarmhub.settings import Settings
 
@@ -35,13 +35,13 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
     names = dict.fromkeys([*needed(settings), *settings.secrets.names])
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
     missing = [name for name in names if not values[name]]
-    problems = [Problem(str(file), 1, f"secrets.{name}", _missing(name, settings, name == missing[0])) for name in missing]
+    problems = [(name, _missing(name, settings, name == missing[0])) for name in missing]
     callback = values[CALLBACK]
     if callback and not _fits(callback, settings.hub.domain):
         wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
-        problems.append(Problem(str(file), 1, "secrets.OAUTH_CALLBACK_URL", wrong))
+        problems.append((CALLBACK, wrong))
     if problems:
-        raise SettingsError(*problems)
+        raise _wrong(file, *problems)
     return {name: SecretStr(value) for name, value in values.items()}
 
 
@@ -65,8 +65,9 @@ def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
         try:
             return dotenv_values(stream=io.StringIO(source.file.read_text()), interpolate=False)
         except (OSError, UnicodeDecodeError) as error:
-            wrong = f"cannot read {source.file}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
-            raise SettingsError(Problem(str(file), 1, "secrets.file", wrong)) from None
+            names = ", ".join(dict.fromkeys([*needed(settings), *source.names]))
+            wrong = f"cannot read {source.file}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}. "
+            raise _wrong(file, ("file", f"{wrong}It has NAME=value lines, one for each of {names}")) from None
     if source.command:
         return dotenv_values(stream=io.StringIO(_run(source.command, file)), interpolate=False)
     return {}
@@ -76,15 +77,21 @@ def _run(command: tuple[str, ...], file: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
     except UnicodeDecodeError:
-        raise SettingsError(Problem(str(file), 1, "secrets.command", f"{command[0]!r} prints what is not UTF-8")) from None
+        raise _wrong(file, ("command", f"{command[0]!r} prints what is not UTF-8")) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         wrong = f"{command[0]!r} does not run: {getattr(error, 'strerror', None) or 'no answer within a minute'}"
-        raise SettingsError(Problem(str(file), 1, "secrets.command", wrong)) from None
+        raise _wrong(file, ("command", wrong)) from None
     if done.returncode:
         # Its standard output may hold secrets and is not shown.
         said = Output(done.returncode, "", done.stderr).last
-        raise SettingsError(Problem(str(file), 1, "secrets.command", f"{command[0]!r} failed: {said}"))
+        raise _wrong(file, ("command", f"{command[0]!r} failed: {said}"))
     return done.stdout
+
+
+def _wrong(file: Path, *problems: tuple[str, str]) -> SettingsError:
+    from swarmhub.settings.lines import problem  # only a broken file pays for the parser
+
+    return SettingsError(*(problem(file, ("secrets", key), wrong) for key, wrong in problems))
 
 
 def _missing(name: str, settings: Settings, is_first: bool) -> str:

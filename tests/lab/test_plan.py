@@ -1,12 +1,14 @@
 """A plan shows what a deploy would do, by whose hand ever it became necessary, and does none of it."""
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.lab import examples
 from tests.lab.support import HUB, PROXY, ROOT, Done, Lab, Settings, typed
 
 
@@ -86,3 +88,13 @@ def edited(settings: Settings, folder: Path) -> Path:
     shutil.copy(ROOT / "lab" / "userlist", userlist)
     userlist.write_text(userlist.read_text() + "lovelace\n")
     return settings(('"userlist"', f'"{userlist}"'))
+
+
+@pytest.mark.parametrize("name", examples.NAMES)
+def test_a_project_of_the_examples_is_checked_and_planned(deployed: Lab, tmp_path: Path, name: str) -> None:
+    """Each project in docs/examples is in order, and has a plan on a real cluster; three seconds each."""
+    hosts, environment = examples.make(name, tmp_path)
+    checked, plan = (deployed.fab(task, hosts=hosts, **environment) for task in ("check", "plan"))
+    assert (checked.code, plan.code) == (0, 0), checked.text + plan.text
+    assert "settings, userlist and secrets are in order" in checked.out
+    assert re.search(r"^plan +\d+ changes", plan.out, re.MULTILINE), plan.out

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swarmhub.settings import load
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
@@ -14,10 +15,12 @@ from swarmhub.settings.schema.grammar import Table
 from swarmhub.settings.schema.model import Settings
 from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.schema.page import Page
+from tests.lab import examples
 from tests.unit.support.fakes import NOTEBOOK, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PROJECTS = sorted((ROOT / "docs" / "examples").glob("*/hosts.toml"))
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = [example for page in PAGES for example in BLOCK.findall(page.read_text())]
 TABLES: dict[str, type[Table]] = {
@@ -47,6 +50,15 @@ def test_an_example_loads(example: str) -> None:
     tables = tomllib.loads(example)
     tables["notebook"] = {"image": NOTEBOOK} | tables.get("notebook", {})
     assert isinstance(settings(**tables), Settings)
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in PROJECTS])
+def test_a_project_of_the_examples_loads(name: str, tmp_path: Path) -> None:
+    """Each project of docs/examples has settings, a userlist with an admin, and files that only its operator has."""
+    hosts, _ = examples.make(name, tmp_path)
+    loaded = load(hosts)
+    assert any(line.endswith(" admin") for line in loaded.hub.userlist.read_text().splitlines())
+    assert f"({name}/hosts.toml)" in (ROOT / "docs" / "examples" / "README.md").read_text()
 
 
 def shown(table: str) -> set[str]:

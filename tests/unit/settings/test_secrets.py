@@ -134,14 +134,30 @@ def test_a_dollar_in_the_file_is_a_dollar(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """The problem is at the key that names the file."""
-    assert problems({}, file=str(tmp_path / "no")) == {"secrets.file": f"cannot read {tmp_path}/no: No such file or directory"}
+    """The problem is at the key that names the file, and says what belongs into it."""
+    assert problems({}, file=str(tmp_path / "no")) == {
+        "secrets.file": f"cannot read {tmp_path}/no: No such file or directory. It has NAME=value lines, one for each of "
+        "GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, OAUTH_CALLBACK_URL"
+    }
+
+
+def test_a_problem_is_at_the_line_of_its_key(tmp_path: Path) -> None:
+    """What is wrong with a key is told with the line on which hosts.toml has it, or its table."""
+    hosts = tmp_path / "hosts.toml"
+    hosts.write_text('[hosts]\nmanagers = ["a"]\n\n[secrets]\n# where\nfile = "no"\n')
+    with pytest.raises(SettingsError, match=r"hosts\.toml:6: secrets\.file: "):
+        secrets.load(settings(secrets={"file": str(tmp_path / "no")}), hosts, {})
+    with pytest.raises(SettingsError, match=r"hosts\.toml:4: secrets\.OAUTH_CALLBACK_URL: "):
+        secrets.load(settings(), hosts, {"GITHUB_CLIENT_ID": "a", "GITHUB_CLIENT_SECRET": "b"})
 
 
 def test_a_file_that_is_not_text_shows_nothing_of_itself(tmp_path: Path) -> None:
     """A file that is not UTF-8 is a problem, and its content is not in the message."""
     (tmp_path / ".env").write_bytes(b"GITHUB_CLIENT_SECRET=hush\xff\n")
-    assert problems({}, file=str(tmp_path / ".env")) == {"secrets.file": f"cannot read {tmp_path}/.env: it is not UTF-8"}
+    assert problems({}, file=str(tmp_path / ".env")) == {
+        "secrets.file": f"cannot read {tmp_path}/.env: it is not UTF-8. It has NAME=value lines, one for each of "
+        "GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, OAUTH_CALLBACK_URL"
+    }
 
 
 def test_a_command_gives_what_the_environment_does_not(tmp_path: Path) -> None:
