@@ -44,3 +44,17 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)
+
+
+@step_task(help={"yes": "Do not ask."})
+def prune(c: Context, yes: bool = False) -> None:
+    """Remove old images, configs and left containers that neither the settings nor a kept release needs, on every node."""
+    from swarmhub.deploy import membership
+    from swarmhub.teardown import prune as room
+
+    with step(c, room.STEP) as run:
+        plan = membership.prune_plan(run)
+        if plan.changes:
+            run.confirm(plan, "Remove all this?")
+        run.journal.leaves_entry = False
+        run.apply(plan)

@@ -5,14 +5,16 @@ from functools import partial
 
 from swarmhub.cluster import availability, drain, removal, swarm
 from swarmhub.cluster.nodes import Member, SwarmNode
+from swarmhub.engine import configs
 from swarmhub.errors import StepError
+from swarmhub.history import releases
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers, work
 from swarmhub.notebooks.work import Work
 from swarmhub.parallel import every
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
-from swarmhub.teardown import leftovers, teardown
+from swarmhub.teardown import leftovers, prune, teardown
 
 
 def joins_plan(run: Run) -> Plan:
@@ -87,3 +89,16 @@ def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
     people = servers.running(servers.observe(manager, settings.hub.service))
     plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)
     return plan, teardown.kept(settings, cluster, nodes, with_data=with_data)
+
+
+def prune_plan(run: Run) -> Plan:
+    """Plan the removal of what neither the settings nor a kept release needs, on the nodes that answer."""
+    settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
+    hosts = run.look.present()
+    ask = [partial(prune.observe, run.hosts[host]) for host in hosts]
+    nodes = dict(zip(hosts, every(ask), strict=True))
+    listed, services = manager.engine.get("/configs"), manager.engine.get("/services")
+    files = configs.read_files(listed)
+    filled = [one | {"Spec": configs.filled(one["Spec"], files)} for one in services]
+    wanted = prune.needed(settings, releases.of_every_hub(manager), filled)
+    return prune.plan(settings, wanted, nodes, listed, run.manager)

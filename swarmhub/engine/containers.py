@@ -1,6 +1,6 @@
 """Run a container to its end, for what no API of the engine does; and ask what a running one takes."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from swarmhub.engine import context
@@ -79,11 +79,15 @@ def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode:
         host.engine.delete(f"/containers/{container}", force=True, v=True)
 
 
+def left(listed: Iterable[Json], now: float) -> list[Json]:
+    """Return those of the listed containers that killed runs have left; `now` is in seconds since 1970."""
+    return [one for one in listed if LABEL in (one.get("Labels") or {}) and now - one["Created"] > LEFT_SECONDS]
+
+
 def sweep(host: Host, now: float) -> None:
     """Remove the containers that killed runs have left; `now` is in seconds since 1970."""
-    for one in host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}):
-        if now - one["Created"] > LEFT_SECONDS:
-            host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
+    for one in left(host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}), now):
+        host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
 
 
 def execute(host: Host, container: str, *argv: str) -> Output:

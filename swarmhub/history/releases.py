@@ -53,6 +53,11 @@ def observe(manager: Host, service: str) -> tuple[Release, ...]:
     return tuple(sorted(releases, key=lambda release: release.number))
 
 
+def of_every_hub(manager: Host) -> tuple[Release, ...]:
+    """Ask for the releases of all hubs on the swarm."""
+    return tuple(_read(record.data | {"id": record.id}) for record in configs.listed(manager, LABEL))
+
+
 def _read(data: Json) -> Release:
     # A release from before profiles has one image.
     images = tuple(data["notebook_images"] if "notebook_images" in data else [data["notebook_image"]])

@@ -45,7 +45,7 @@ def observe(host: Host, image: str) -> Held | None:
     if found is None:
         return None
     digests = (digest.partition("@") for digest in found.get("RepoDigests") or [])
-    names = _same_names(split(image)[0])
+    names = same_names(split(image)[0])
     return Held(found["Id"], frozenset(digest for name, _, digest in digests if name in names), found.get("Size") or 0)
 
 
@@ -187,6 +187,6 @@ class _Puller:
             host.engine.post(f"/images/{name}@{self.wanted}/tag", repo=name, tag=tag)
 
 
-def _same_names(name: str) -> set[str]:
+def same_names(name: str) -> set[str]:
     """Return the spellings of a Docker Hub name that engines use for one another."""
     return {name, name.removeprefix("docker.io/"), name.removeprefix("docker.io/library/"), name.removeprefix("library/")}

@@ -166,12 +166,12 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
             if _is_our_tool(one.get("Labels") or {})
         ),
         images=tuple(
-            Thing(f"image {_short(name)}", f"/images/{name}", one["Size"])
+            Thing(f"image {named(name)}", f"/images/{name}", one["Size"])
             for one, name, is_used in images
             if not is_used or _is_one_of_more_names(one, name, settings)
         ),
         in_use=tuple(
-            _short(name) for one, name, is_used in images if is_used and not _is_one_of_more_names(one, name, settings)
+            named(name) for one, name, is_used in images if is_used and not _is_one_of_more_names(one, name, settings)
         ),
         sockets=tuple(_volume(one) for one in volumes if one["Name"] == socket),
         volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
@@ -208,11 +208,12 @@ def _is_of(image: Json, theirs: Collection[str]) -> bool:
 
 def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
     """Tell whether a name that we have built can go though the image is used: two hubs may have built the same one."""
-    others = [tag for tag in image.get("RepoTags") or [] if not _built(settings).fullmatch(tag)]
-    return bool(others) and bool(_built(settings).fullmatch(name))
+    others = [tag for tag in image.get("RepoTags") or [] if not built(settings).fullmatch(tag)]
+    return bool(others) and bool(built(settings).fullmatch(name))
 
 
-def _built(settings: Settings) -> re.Pattern[str]:
+def built(settings: Settings) -> re.Pattern[str]:
+    """Return what fits the tags of the images that this hub builds and loads."""
     return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
 
 
@@ -223,7 +224,7 @@ def _references(image: Json, host: str, settings: Settings, others: Others) -> l
         named += [settings.certs.certbot, settings.hub.base_image]
     tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
     if tags:
-        return [tag for tag in tags if tag in named or _built(settings).fullmatch(tag)]
+        return [tag for tag in tags if tag in named or built(settings).fullmatch(tag)]
     is_built = build.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
@@ -243,5 +244,6 @@ def _certificate(host: Host, settings: Settings, others: Others) -> tuple[str, .
     return (certbot.FOLDER,) if not host.run("test", "-d", certbot.FOLDER).code else ()
 
 
-def _short(reference: str) -> str:
+def named(reference: str) -> str:
+    """Return an image's tag, or the beginning of its id, as people read it."""
     return reference.removeprefix("sha256:")[:12] if reference.startswith("sha256:") else reference

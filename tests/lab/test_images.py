@@ -4,7 +4,7 @@ import json
 
 from lab import topology
 from swarmhub import settings as settings_file
-from tests.lab.support import ROOT, Lab
+from tests.lab.support import HUB, ROOT, Lab
 
 IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
 NODES = tuple(node.name for node in topology.NODES)
@@ -46,3 +46,32 @@ def test_a_missing_image_is_told_and_brought_back_where_it_is_missing(deployed: 
     assert done.code == 0, done.text
     assert (deployed.fingerprint(), labels(deployed, WORKER)) == (before, known)
     assert deployed.fab("plan", "--exit-code").code == 0
+
+
+def test_prune_removes_what_nothing_needs_and_leaves_the_rest(deployed: Lab) -> None:
+    """Old images and an old config go, told with their sizes; others' stay, and so does all that runs; six seconds."""
+    before = deployed.fingerprint()
+    repository = IMAGES[0].rpartition(":")[0]
+    gone, stay = (f"{HUB}:{'0' * 12}", f"{repository}:old"), ("theirs:1",)
+    for name in (*gone, *stay):
+        deployed.on(WORKER, "sh", "-c", f"tar c /etc/hostname | docker import - {name}")
+    deployed.on(
+        topology.MANAGER.name,
+        "sh",
+        "-c",
+        f"echo old | docker config create --label swarmhub.service={HUB} --label swarmhub.file=/x {HUB}-old -",
+    )
+    refused = deployed.fab("prune")
+    assert refused.code == 2, refused.text
+    done = deployed.fab("prune", "--yes")
+    assert done.code == 0, done.text
+    for told in (
+        *(f"remove image {name} (0 MB) on {WORKER}" for name in gone),
+        f"remove config {HUB}-old on {topology.MANAGER.name}",
+    ):
+        assert told in done.out
+    listed = deployed.docker("images", "--format", "{{.Repository}}:{{.Tag}}", node=WORKER).split()
+    assert ({*gone} & {*listed}, {*stay} <= {*listed}) == (set(), True)
+    assert deployed.fingerprint() == before
+    assert "nothing on 3 nodes" in deployed.fab("prune").out
+    deployed.docker("image", "rm", *stay, node=WORKER)

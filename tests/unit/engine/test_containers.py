@@ -80,7 +80,9 @@ def test_memory_is_counted_as_docker_stats_counts_it(stats: dict[str, Any], used
 
 def test_what_killed_runs_have_left_is_removed(host: FakeHost) -> None:
     """By its label and its age: one of a run that goes on stays."""
-    host.engine.answers["GET /containers/json"] = [{"Id": "old", "Created": 1000}, {"Id": "new", "Created": 9000}]
+    host.engine.answers["GET /containers/json"] = [
+        {"Id": id_, "Created": made, "Labels": {"swarmhub": "certs"}} for id_, made in (("old", 1000), ("new", 9000))
+    ]
     containers.sweep(host, 10_000)
     assert host.engine.sent("GET /containers/json").params == {"all": True, "filters": {"label": ["swarmhub"]}}
     assert host.engine.asked("DELETE") == ["DELETE /containers/old"]

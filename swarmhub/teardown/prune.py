@@ -1,0 +1,153 @@
+"""Remove the images, configs and left containers that neither the settings nor a kept release needs, on every node."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+
+from swarmhub.engine import configs, containers
+from swarmhub.engine.removal import Thing
+from swarmhub.firewall import image as firewall_image
+from swarmhub.history.releases import Release
+from swarmhub.host import EngineError, Host, Json
+from swarmhub.images import build
+from swarmhub.images.pull import digest_of, same_names, short, split
+from swarmhub.parallel import together
+from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.services.hub import images_of
+from swarmhub.settings import Settings
+from swarmhub.teardown import leftovers
+
+STEP = "prune"
+UNTAGGED = "<none>:<none>"
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What stays: images by tag, and by the beginning of a digest or id; files of services by their configs' names.
+
+    `repositories` are those of the notebook images, now and in the kept releases: other versions of them may go.
+    """
+
+    tags: frozenset[str]
+    digests: frozenset[str]
+    repositories: frozenset[str]
+    files: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a node's engine lists of images and containers, and when, in seconds since 1970."""
+
+    images: tuple[Json, ...]
+    containers: tuple[Json, ...]
+    now: float
+
+
+def observe(host: Host) -> Stored:
+    """Ask a node what it stores."""
+    ask = [partial(host.engine.get, "/images/json"), partial(host.engine.get, "/containers/json", all=True)]
+    images, listed = together(ask)
+    return Stored(tuple(images), tuple(listed), time.time())
+
+
+def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json]) -> Needed:
+    """Return what the settings, the kept releases and all services of the swarm need; these have their files' content."""
+    specs = [one["Spec"] for one in services if "ContainerSpec" in one["Spec"]["TaskTemplate"]]
+    run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
+    pinned = [image for release in releases for image in release.notebook_images]
+    ours = [*(image.tag for image in build.wanted(settings)), firewall_image.tag(settings.hub.service)]
+    named = [
+        *settings.images,
+        settings.certs.certbot,
+        settings.hub.base_image,
+        *ours,
+        *(one.hub_image for one in releases),
+        *run,
+    ]
+    handed_out = [digest for spec in specs for digest in images_of(spec)]
+    notebooks = [split(image)[0] for image in (*settings.images, *pinned) if not image.startswith("sha256:")]
+    kept = (*specs, *(release.spec for release in releases))
+    return Needed(
+        tags=frozenset(spelling for image in named for spelling in _spellings(image)),
+        digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if "sha256:" in image), *handed_out]),
+        repositories=frozenset(spelling for name in notebooks for spelling in same_names(name)),
+        files=frozenset(one["ConfigName"] for spec in kept for one in configs.references(spec)),
+    )
+
+
+def plan(settings: Settings, wanted: Needed, nodes: Mapping[str, Stored], listed: Sequence[Json], manager: str) -> Plan:
+    """Return what removes the rest: containers, then images, and of `listed` configs those that are files of our services."""
+    changes = [change for host, stored in nodes.items() for change in _on_node(settings, wanted, host, stored)]
+    files = [one for one in listed if _is_old_file(one, settings.hub.service, wanted)]
+    changes += [_change(Thing(f"config {one['Spec']['Name']}", f"/configs/{one['ID']}"), manager) for one in files]
+    nothing = f"nothing on {len(nodes)} nodes that neither the settings nor a kept release needs"
+    return Plan(STEP, nothing, tuple(changes))
+
+
+def _on_node(settings: Settings, wanted: Needed, host: str, stored: Stored) -> Iterator[Change]:
+    left = containers.left(stored.containers, stored.now)
+    for one in left:
+        yield _change(Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}"), host)
+    used = {one["ImageID"] for one in stored.containers if one not in left}
+    for image in stored.images:
+        if image["Id"] not in used and _is_unneeded(image, settings, wanted):
+            yield from (_change(thing, host) for thing in _things(image))
+
+
+def _is_unneeded(image: Json, settings: Settings, wanted: Needed) -> bool:
+    """Tell whether an image is a version of ours that nothing needs: all of its names have to be of our kind."""
+    tags, digests = _tags(image), _digests(image)
+    if wanted.digests & {short(image["Id"]), *map(short, digests.values())} or wanted.tags & {*tags}:
+        return False
+    if tags:
+        return all(leftovers.built(settings).fullmatch(tag) or split(tag)[0] in wanted.repositories for tag in tags)
+    return build.LABEL in (image.get("Labels") or {}) or bool(wanted.repositories & digests.keys())
+
+
+def _is_old_file(config: Json, hub: str, wanted: Needed) -> bool:
+    labels = config["Spec"].get("Labels") or {}
+    return configs.FILE in labels and leftovers.is_ours(labels, hub) and config["Spec"]["Name"] not in wanted.files
+
+
+def _tags(image: Json) -> list[str]:
+    return [tag for tag in image.get("RepoTags") or [] if tag != UNTAGGED]
+
+
+def _digests(image: Json) -> dict[str, str]:
+    """Return the digest under which each repository knows an image."""
+    parted = (one.partition("@") for one in image.get("RepoDigests") or [])
+    return {name: digest for name, _, digest in parted}
+
+
+def _spellings(image: str) -> Iterable[str]:
+    """Return the tags that engines list for a reference, however its name is spelled."""
+    name, tag = split(image.partition("@")[0])
+    return (f"{spelling}:{tag}" for spelling in same_names(name))
+
+
+def _things(image: Json) -> list[Thing]:
+    """Return what to remove for an image to go: each tag, or the image itself; the last one frees its bytes."""
+    *first, last = _tags(image) or [image["Id"]]
+    freed = Thing(f"image {leftovers.named(last)}", f"/images/{last}", image["Size"])
+    return [*(Thing(f"image {tag}", f"/images/{tag}") for tag in first), freed]
+
+
+def _change(thing: Thing, host: str) -> Change:
+    size = f" ({thing.size / 1e6:.0f} MB)" if thing.size else ""
+    return Change("remove", f"{thing.name}{size}", host, _Remover(thing))
+
+
+@dataclass(frozen=True)
+class _Remover:
+    thing: Thing
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        try:
+            host.engine.delete(self.thing.path)
+        except EngineError as error:
+            # A container or service has begun to use it since it was planned: a config is then a bad request.
+            if error.status not in (HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST):
+                raise
+            progress.log(host.name, f"{self.thing.name} stays: {error.message}")
