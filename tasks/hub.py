@@ -54,13 +54,20 @@ def proxy(c: Context) -> None:
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
 def service(c: Context, yes: bool = False) -> None:
     """Roll out the hub: check its configuration, update proxy, people and hub where they differ, and record the release."""
-    from swarmhub.deploy import prerequisites, rollout
     from swarmhub.services import hub as room
 
     with step(c, room.STEP) as run:
         run.check()
-        run.apply(rollout.plan(run, prerequisites.require(run.settings, run.look, run.manager)))
-        _ensure(run, room.STEP, *_of_front(run), run.settings.hub.service)
+        roll_out(run)
+
+
+def roll_out(run: "Run") -> None:
+    """Bring the hub in line with the settings and with the images that the nodes hold."""
+    from swarmhub.deploy import prerequisites, rollout
+    from swarmhub.services import hub as room
+
+    run.apply(rollout.plan(run, prerequisites.require(run.settings, run.look, run.manager)))
+    _ensure(run, room.STEP, *_of_front(run), run.settings.hub.service)
 
 
 def _of_front(run: "Run") -> list[str]:

@@ -18,11 +18,17 @@ def prepull(c: Context) -> None:
         _pull(run, run.nodes)
 
 
-@step_task()
-def prepull_all(c: Context) -> None:
+@step_task(help={"newer": "Ask the registries whether tags have moved, pull what is newer, and give it to the hub."})
+def prepull_all(c: Context, newer: bool = False) -> None:
     """Pull the notebook images on every node, and allow servers there."""
     with step(c, "prepull-all") as run:
+        if newer:
+            _find_newer(run)
         _pull(run, run.settings.hosts.all)
+        if newer:
+            from tasks.hub import roll_out
+
+            roll_out(run)
 
 
 @step_task()
@@ -32,6 +38,18 @@ def all_images(c: Context) -> None:
 
     with step(c, "images") as run:
         _pull(run, run.look.present(), steps.hub_image_plan(run))
+
+
+def _find_newer(run: "Run") -> None:
+    from swarmhub.deploy import newer
+    from swarmhub.images import pull as room
+
+    run.check()
+    with run.report.working(room.STEP, "asking the registries"):
+        found = newer.ask(run)
+    for line in newer.told(run, found):
+        run.report.line(room.STEP, line)
+    run.look.newest = {image: digest for image, digest in found.items() if isinstance(digest, str)}
 
 
 def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:

@@ -101,9 +101,9 @@ def images_plan(run: Run, targets: Sequence[str]) -> Plan:
 
 
 def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
-    """Map each notebook image to the digest or id that all nodes shall hold."""
+    """Map each notebook image to the digest or id that all nodes shall hold: the newest one where the run asks for it."""
     held = pull.reached(run.look.images(on_nodes.asked_for_images(run, targets)), targets)
-    found = {image: pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
+    found = {image: run.look.newest.get(image) or pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
     return {image: digest or asked[image] for image, digest in found.items()}

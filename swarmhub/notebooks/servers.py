@@ -16,7 +16,7 @@ USER = "JUPYTERHUB_USER"
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A user's server: its service, and the node (by id) and the state of its newest task."""
+    """A user's server: its service and image, and the node (by id) and the state of its newest task."""
 
     user: str
     service: str
@@ -24,6 +24,7 @@ class RunningServer:
     state: str
     since: datetime
     container: str
+    image: str = ""
 
 
 def observe(manager: Host, hub: str = "") -> tuple[RunningServer, ...]:
@@ -79,4 +80,5 @@ def _notebook(service: Json, task: Json | None) -> RunningServer:
         state=status["State"],
         since=datetime.fromisoformat(status["Timestamp"]),
         container=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
+        image=spec["TaskTemplate"]["ContainerSpec"].get("Image", ""),
     )

@@ -46,6 +46,8 @@ class Look:
         """`asked` are the hosts that the run does not leave out."""
         self._settings, self._hosts, self._manager = settings, hosts, hosts[manager]
         self._asked = settings.hosts.all if asked is None else asked
+        # Of notebook images, where the run has asked the registries what is newer: by tag, the digest.
+        self.newest: Mapping[str, str] = {}
         # A run goes on without them to its end, though they may answer again: its steps are to be about the same hosts.
         self._left_out: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}

@@ -75,3 +75,31 @@ def test_prune_removes_what_nothing_needs_and_leaves_the_rest(deployed: Lab) -> 
     assert deployed.fingerprint() == before
     assert "nothing on 3 nodes" in deployed.fab("prune").out
     deployed.docker("image", "rm", *stay, node=WORKER)
+
+
+def test_a_tag_that_has_moved_is_found_pulled_and_given_to_the_hub(deployed: Lab) -> None:
+    """`prepull-all --newer` says what has moved, and makes a release; and back. Two hub updates, 45 seconds."""
+    image, manager = IMAGES[-1], topology.MANAGER.name
+    before = digest(deployed, image, WORKER)
+    deployed.docker("image", "tag", image, "kept:1", node=manager)
+    deployed.on(manager, "sh", "-c", f"printf 'FROM {image}\\nLABEL newer=1\\n' | docker build -q -t newer:1 -")
+    now = moved(deployed, image, "newer:1")
+    assert now != before
+    # The other way round, from what is the newest now.
+    assert moved(deployed, image, "kept:1") == before
+    deployed.docker("image", "rm", "kept:1", "newer:1", node=manager)
+    assert deployed.fab("plan", "--exit-code").code == 0
+
+
+def moved(lab: Lab, image: str, other: str) -> str:
+    """Move an image's tag in its registry to another image, bring it to all nodes, and return its digest's first digits."""
+    manager, before = topology.MANAGER.name, digest(lab, image, WORKER)
+    lab.docker("image", "tag", other, image, node=manager)
+    lab.docker("push", "--quiet", image, node=manager)
+    done = lab.fab("prepull-all", "--newer")
+    assert done.code == 0, done.text
+    now = digest(lab, image, WORKER)
+    assert f"{image} has moved: {before} → {now}" in done.out
+    assert f"{IMAGES[0]} is the newest" in done.out
+    assert {digest(lab, image, node) for node in NODES} == {now}
+    return now

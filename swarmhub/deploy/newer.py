@@ -1,0 +1,50 @@
+"""Tags that have moved in their registries: what they are now, and who goes on with the image from before."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.images import pull
+from swarmhub.images.pull import Held
+from swarmhub.notebooks import servers
+from swarmhub.notebooks.servers import RunningServer
+from swarmhub.parallel import gather
+from swarmhub.plan.shown import named
+from swarmhub.run.run import Run
+
+
+def ask(run: Run) -> dict[str, str | StepError]:
+    """Map each notebook image that is named by a tag to its digest in the registry now, or to why nobody knows.
+
+    Raises:
+        StepErrors: no registry gives any of them.
+
+    """
+    tagged = [image for image in run.settings.images if "@" not in image]
+    found = dict(zip(tagged, gather([partial(run.look.registry_digest, image) for image in tagged]), strict=True))
+    errors = [one for one in found.values() if isinstance(one, StepError)]
+    if found and len(errors) == len(found):
+        raise StepErrors(*errors)
+    return found
+
+
+def told(run: Run, found: Mapping[str, str | StepError]) -> list[str]:
+    """Say of each image whether its tag has moved, and who works on the one from before until the next start."""
+    held = pull.reached(run.look.images(run.look.present()), run.settings.hosts.all)
+    people = servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
+    return [line for image, now in found.items() for line in _told(image, now, pull.of(image, held), people)]
+
+
+def _told(
+    image: str, now: str | StepError, held: Mapping[str, Held | None], people: tuple[RunningServer, ...]
+) -> Iterator[str]:
+    if isinstance(now, StepError):
+        yield f"{image} stays as it is: {now.cause}"
+        return
+    if all(pull.holds(one, now) for one in held.values()):
+        yield f"{image} is the newest"
+        return
+    before = pull.chosen(image, held)
+    yield f"{image} has moved: {f'{pull.short(before)} → ' if before else ''}{pull.short(now)}"
+    if users := [one.user for one in people if before and pull.digest_of(one.image) == before]:
+        yield f"until their servers start again, these work on {pull.short(before or '')}: {named(users)}"
