@@ -186,8 +186,10 @@ def _files(what: Node | Service, state: State) -> dict[str, bytes]:
             "etc/ssh/ssh_host_ed25519_key": state.bytes(key),
             "etc/ssh/ssh_host_ed25519_key.pub": state.bytes(f"{key}.pub"),
             "etc/ssh/lab_authorized_keys": state.bytes("ssh_key.pub"),
+            f"etc/docker/certs.d/{topology.PRIVATE}/ca.crt": state.bytes("ca.crt"),
         }
     files = {"srv/lab/hosts": topology.hosts_file().encode()} | _of_dns(what, state)
+    files |= {f"srv/lab/{keys.HTPASSWD}": state.bytes(keys.HTPASSWD)} if what.name == "private" else {}
     name = "acme" if what.name.startswith("acme") else what.name
     return files | {
         f"srv/lab/{name}.crt": state.bytes(f"{what.name}.crt"),

@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import bcrypt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -19,6 +20,8 @@ PEM = serialization.Encoding.PEM
 VALID = datetime.timedelta(days=3650)
 # What the lab's name server takes updates with: as its configuration has it, and as certbot's plugin does.
 ZONE_KEY, DNS_CREDENTIALS = "zone-key.conf", "rfc2136.ini"
+# What the registry with a login knows of its one user, and that user's name and password.
+HTPASSWD, LOGIN = "htpasswd", "registry-login"
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,9 @@ def _secrets(state: State) -> None:
         "OAUTH_CALLBACK_URL": f"{topology.HUB_URL}/hub/oauth_callback",
     }
     _write(state / "oauth.env", "".join(f"{name}={value}\n" for name, value in lines.items()).encode())
+    password = secrets.token_urlsafe(20)
+    _write(state / HTPASSWD, b"puller:" + bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)))
+    _write(state / LOGIN, f"puller:{password}".encode())
 
 
 def _zone_key(state: State) -> None:

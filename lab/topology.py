@@ -13,6 +13,9 @@ DOMAIN = "hub.localhost"
 GITHUB = "github.localhost"
 REGISTRY = "registry.lab:5000"
 REGISTRY_PORT = 5443
+# One that asks for a login, by TLS.
+PRIVATE = "private.lab:5000"
+PRIVATE_PORT = 5444
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ SERVICES = (
     Service(
         "registry", "10.213.0.3", ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"
     ),
+    Service("private", "10.213.0.8", ("docker-registry", "serve", "/srv/lab/private.yml"), {5000: PRIVATE_PORT}, "private.lab"),
     Service(
         "acme",
         "10.213.0.4",

@@ -233,6 +233,9 @@ def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journa
         raise
 
 
+LOG_IN = "Log in to the registry on this machine: docker login"
+
+
 def remedy(error: EngineError) -> str:
     """Return what helps against an error that the engine answers."""
     known = {
@@ -242,7 +245,9 @@ def remedy(error: EngineError) -> str:
         "no such host": "Check the name, and that the host's DNS resolves it",
         "not found": "Check the name and the tag",
         "manifest unknown": "Check the name and the tag",
-        "unauthorized": "Log in to the registry on this machine: docker login",
+        "no basic auth credentials": LOG_IN,
+        "authentication required": LOG_IN,
+        "unauthorized": LOG_IN,
         "denied": "Check the name; if it is private, log in on this machine: docker login",
     }
     return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")

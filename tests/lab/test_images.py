@@ -1,10 +1,13 @@
 """Every image that servers may run is on every node, and the swarm knows where."""
 
 import json
+import re
+from base64 import b64encode
+from pathlib import Path
 
-from lab import topology
+from lab import keys, topology
 from swarmhub import settings as settings_file
-from tests.lab.support import HUB, ROOT, Lab
+from tests.lab.support import HUB, ROOT, Lab, Settings
 
 IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
 NODES = tuple(node.name for node in topology.NODES)
@@ -89,6 +92,37 @@ def test_a_tag_that_has_moved_is_found_pulled_and_given_to_the_hub(deployed: Lab
     assert moved(deployed, image, "kept:1") == before
     deployed.docker("image", "rm", "kept:1", "newer:1", node=manager)
     assert deployed.fab("plan", "--exit-code").code == 0
+
+
+def test_a_registry_with_a_password_is_asked_with_the_operators_login(
+    deployed: Lab, settings: Settings, tmp_path: Path
+) -> None:
+    """Without it, one line says what helps; with it, the image comes, and the node keeps nothing of the login. Ten seconds."""
+    image, state = f"{topology.PRIVATE}/notebook:1", topology.STATE
+    user, _, password = (state / keys.LOGIN).read_text().partition(":")
+    here = f"127.0.0.1:{topology.PRIVATE_PORT}/notebook"
+    deployed.client.tag(f"127.0.0.1:{topology.REGISTRY_PORT}/notebook:lab", here, "1")
+    pushed = deployed.client.push(here, "1", auth_config={"username": user, "password": password})
+    assert "errorDetail" not in pushed, pushed
+    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
+    without, known = tmp_path / "without", tmp_path / "known"
+    for folder, logins in (
+        (without, {}),
+        (known, {topology.PRIVATE: {"auth": b64encode(f"{user}:{password}".encode()).decode()}}),
+    ):
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"auths": logins}))
+    refused = deployed.fab("-H", WORKER, "prepull", hosts=hosts, DOCKER_CONFIG=str(without))
+    assert refused.code == 1, refused.text
+    assert re.search(rf"no node holds {image}, and its registry does not give it: .*Log in to the registry", refused.err), (
+        refused.err
+    )
+    done = deployed.fab("-H", WORKER, "prepull", hosts=hosts, DOCKER_CONFIG=str(known))
+    assert done.code == 0, done.text
+    assert f"pull {image} on {WORKER}" in done.out
+    assert password not in done.text
+    assert deployed.on(WORKER, "sh", "-c", "ls /root/.docker 2>/dev/null || :") == ""
+    deployed.docker("image", "rm", image, node=WORKER)
 
 
 def moved(lab: Lab, image: str, other: str) -> str:
