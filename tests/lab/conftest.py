@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from lab import machine, up
 from swarmhub.people.api import HubApi
-from tests.lab import configured, empty, furnished, going_back
+from tests.lab import configured, empty, furnished, going_back, grouped
 from tests.lab.browsing import FLAGS
 from tests.lab.counting import server_of_ada
 from tests.lab.empty import Listing
@@ -73,15 +73,21 @@ def first_listing(lab: Lab) -> Listing:
 
 
 @pytest.fixture(scope="session")
-def first_plan(lab: Lab, first_listing: Listing) -> Done:
-    """Plan a deploy on a lab that holds nothing of ours."""
-    return lab.fab("plan", "--json")
+def group_hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a hosts.toml that logs in as a user of the docker group: whoever is root may do more than is to be needed."""
+    return grouped.make(lab, tmp_path_factory.mktemp("group"))
 
 
 @pytest.fixture(scope="session")
-def first_deploy(lab: Lab, first_plan: Done) -> Done:
+def first_plan(lab: Lab, first_listing: Listing, group_hosts: Path) -> Done:
+    """Plan a deploy on a lab that holds nothing of ours."""
+    return lab.fab("plan", "--json", hosts=group_hosts)
+
+
+@pytest.fixture(scope="session")
+def first_deploy(lab: Lab, first_plan: Done, group_hosts: Path) -> Done:
     """Deploy on a lab that holds nothing of ours, after a plan, which leaves it so."""
-    return lab.fab("-H", "swarm-manager1", "deploy")
+    return lab.fab("-H", "swarm-manager1", "deploy", hosts=group_hosts)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""An operator in the docker group of each node, who is neither root nor in sudo. All of it takes about 20 s, and no update."""
+"""An operator in the docker group of each node, who is neither root nor in sudo. All of it takes about 20 s, and no update.
+
+The first deploy of a run, with its plan, and the teardown at its end are that operator's, too.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,27 +10,19 @@ from pathlib import Path
 import pytest
 
 from lab import topology
-from tests.lab.support import Lab, variant
+from tests.lab.grouped import USER, logged_in
+from tests.lab.support import Lab
 from tests.lab.test_own_certs import CURRENT, Files
 
 MANAGER = topology.MANAGER.name
-USER = "dana"
-KNOWN = f"id {USER} > /dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups docker {USER}"
-
-
-def logged_in(config: str) -> str:
-    """Return the ssh_config that logs in as that user."""
-    return config.replace("User root", f"User {USER}")
 
 
 @pytest.fixture(scope="module")
-def hosts(settled: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a hosts.toml of the deployed hub for that user, who is on every node and may not read certbot's folder."""
-    for node in topology.NODES:
-        settled.on(node.name, "sh", "-c", KNOWN)
+def hosts(settled: Lab, group_hosts: Path) -> Path:
+    """Give the deployed hub's hosts.toml for that user, who may not read certbot's folder."""
     may = f"su {USER} -c 'cat /etc/letsencrypt/live/{topology.DOMAIN}/fullchain.pem || sudo -n true' 2>&1 || echo refused"
     assert settled.on(MANAGER, "sh", "-c", may).endswith("refused")
-    return variant(tmp_path_factory.mktemp("group"), ssh=logged_in)
+    return group_hosts
 
 
 def test_a_deploy_finds_nothing_to_change(settled: Lab, hosts: Path) -> None:

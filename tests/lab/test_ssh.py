@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab import machine, topology
+from tests.lab.grouped import KNOWN, USER, logged_in
 from tests.lab.support import Lab, Settings
-from tests.lab.test_docker_group import KNOWN, USER, logged_in
 
 MANAGER = topology.MANAGER.name
 CONFIG = "/etc/ssh/sshd_config.d/test.conf"

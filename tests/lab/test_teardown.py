@@ -1,5 +1,7 @@
 """A teardown leaves every node as it was before the first deploy."""
 
+from pathlib import Path
+
 from lab import topology
 from tests.lab import empty
 from tests.lab.empty import Listing
@@ -22,18 +24,21 @@ def test_a_teardown_asks_first(used: Lab) -> None:
     assert used.fingerprint() == before
 
 
-def test_nothing_of_ours_is_left_on_any_node(used: Lab, first_listing: Listing) -> None:
-    """After a teardown, stopped in the middle and run again, all nodes hold what they held before the run's first deploy."""
+def test_nothing_of_ours_is_left_on_any_node(used: Lab, first_listing: Listing, group_hosts: Path) -> None:
+    """After a teardown, stopped in the middle and run again, all nodes hold what they held before the run's first deploy.
+
+    A user of the docker group, who is not root, goes on with it, and removes what is root's.
+    """
     assert first_listing["services"] == first_listing["secrets"] == first_listing["configs"] == []
     used.forget_homes()
     kept_by_others = _foreign(empty.listing(used))
     stopped = interrupt("teardown", "--yes", when="remove image")
     assert stopped.code == 130, stopped.text
-    kept = used.fab("teardown", "--yes")
+    kept = used.fab("teardown", "--yes", hosts=group_hosts)
     assert kept.code == 0, kept.text
     assert "keep       volume jupyterhub-data, volume jupyterhub_backups, /etc/letsencrypt on swarm-manager1" in kept.out
     assert used.docker("volume", "ls", "--quiet").split() == ["jupyterhub-data", "jupyterhub_backups"]
-    done = used.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes")
+    done = used.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes", hosts=group_hosts)
     assert done.code == 0, done.text
     # Swarm lets go of the containers of tasks that ended long ago in its own time.
     used.wait(lambda: not used.docker("ps", "--all", "--quiet"), 30, "containers stay")
