@@ -25,6 +25,9 @@ FORMER_HASH = 12
 BRACES, LITERAL = "{{", '{{"{{"}}'
 # Where the hub has the folder above the homes, to make the ones that are missing.
 HOMES = "/srv/homes"
+# In a folder of the nodes from which homes or shared folders are mounted. A server mounts it too: on a node that has lost the
+# mount it is not there, and the engine starts nothing.
+MARKER, MARKED = ".swarmhub", "/run/swarmhub/mounted"
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,19 @@ class Home:
     `record` is the name under which the swarm keeps the node, where the files are on one only, to which the user returns;
     `folder` is the one to make below the folder above all homes, where a server keeps them; `former` is the same home under
     the name that an earlier release has given it, if that was another one. A record tells that it is there, on whatever driver.
+    `marker` is what is mounted with it, so that no node without the folder above starts a server.
     """
 
     mount: Json
     record: str = ""
     folder: str = ""
     former: "Home | None" = None
+    marker: tuple[Json, ...] = ()
 
     @property
     def mounts(self) -> tuple[Json, ...]:
         """Return how it may be mounted: under its name, or under the one that an earlier release has given it."""
-        return (self.mount, *((self.former.mount,) if self.former else ()))
+        return (*self.marker, self.mount, *((self.former.mount,) if self.former else ()))
 
 
 def home(tables: Tables, service: str, names: "Names") -> Home | None:
@@ -61,7 +66,8 @@ def home(tables: Tables, service: str, names: "Names") -> Home | None:
         home = _of_volume(table, service, names, whole, short(whole))
         return home if former == home else replace(home, former=former)
     folder, of_volume = names.path(table["name"]), f"{service}-home-{names.volume(table['name'])}"
-    return Home(literal(_below(table, folder, of_volume) | {"Target": table["mount"]}), folder=folder)
+    mount = literal(_below(table, folder, of_volume) | {"Target": table["mount"]})
+    return Home(mount, folder=folder, marker=_marker(table))
 
 
 def _of_volume(table: Mapping[str, Any], service: str, names: "Names", whole: str, cut: str) -> Home:
@@ -115,12 +121,30 @@ def above_homes(home: Mapping[str, Any], service: str) -> Json | None:
 
 
 def folders(tables: Tables, service: str, names: "Names", groups: Collection[str]) -> list[Json]:
-    """Return the shared folders that a member of `groups` gets."""
+    """Return the shared folders that a member of `groups` gets, each behind its marker."""
     return [
-        literal(_shared(one, service, names) | {"Target": one["mount"], "ReadOnly": one["read_only"]})
+        mount
         for one in tables["folders"]
         if is_for(one, groups, names.profile)
+        for mount in (
+            *_marker(one),
+            literal(_shared(one, service, names) | {"Target": one["mount"], "ReadOnly": one["read_only"]}),
+        )
     ]
+
+
+def is_marked_itself(table: Mapping[str, Any]) -> bool:
+    """Tell whether people may write to the very folder that a marker would be in: they could put a link in its place."""
+    return table["type"] == "path" and not table["name"] and not table["read_only"]
+
+
+def _marker(table: Mapping[str, Any]) -> tuple[Json, ...]:
+    """Return the mount of a folder's marker, if swarmhub has made it."""
+    if not table.get("marked"):
+        return ()
+    path = table["path"].rstrip("/")
+    target = f"{MARKED}/{digest(path)[:FORMER_HASH]}"
+    return (literal({"Type": "bind", "Source": f"{path}/{MARKER}", "Target": target, "ReadOnly": True}),)
 
 
 def memory(size: int) -> Json:

@@ -50,7 +50,8 @@ async def gather(spawner: Any) -> Given:
     if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
     node = await homes.reach(spawner.docker, home, tables["home"]["owner"], nodes.everywhere(tables)) if home else None
-    mounted = [*([home.mount] if home else []), *mounts.folders(tables, spawner.prefix, names, groups)]
+    shared = mounts.folders(tables, spawner.prefix, names, groups)
+    mounted = _once([*((*home.marker, home.mount) if home else ()), *shared])
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record
     placed = [*spec.constraints(server), *at]
@@ -80,6 +81,11 @@ def _is_bare(spawner: Any) -> bool:
     if spawner.orm_spawner is not None:
         spawner.orm_spawner.user_options = said
     return True
+
+
+def _once(mounted: list[Any]) -> list[Any]:
+    """Return mounts without the markers that are there before: folders of one path have the same one."""
+    return [one for place, one in enumerate(mounted) if one not in mounted[:place]]
 
 
 async def _is_there(spawner: Any, home: mounts.Home) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from docker.errors import APIError
 
-from hub.shared.mounts import HOME, HOMES, NODE, USER, Home
+from hub.shared.mounts import HOME, HOMES, MARKER, NODE, USER, Home
 from hub.shared.nodes import barred, hostname
 from hub.spawner.news import ASK
 from hub.spawner.service import Docker
@@ -18,6 +19,7 @@ from hub.spawner.service import Docker
 # A file server that hangs holds its caller for ever.
 FILE_SECONDS = 20.0
 FILE_THREADS = 8
+AGAIN = "If the node has it, the mount came after the hub's container: end that container, and the next one sees it"
 
 
 class NotHere(Exception):  # noqa: N818 - it is a message for people
@@ -38,7 +40,7 @@ async def reach(docker: Docker, home: Home, owner: str, everywhere: Iterable[str
 
     """
     if home.folder:
-        await have_folder(home.folder, owner)
+        await have_folder(home.folder, owner, is_marked=bool(home.marker))
     node = await find(docker, home.record) if home.record else None
     if node:
         await node_up(docker, node, home.record, everywhere)
@@ -99,14 +101,17 @@ async def forget(docker: Docker, volume: str) -> None:
             raise
 
 
-async def have_folder(name: str, owner: str) -> None:
-    """Make a user's folder on the file server, unless it is there.
+async def have_folder(name: str, owner: str, *, is_marked: bool = False) -> None:
+    """Make a user's folder on the file server, unless it is there; none where there should be a marker and is none.
+
+    That is so where the mount came, or was renewed, after the hub's container. The nodes then decide: they need the marker,
+    and the folder that is there already.
 
     Raises:
         NotHere: the server refuses, or does not answer.
 
     """
-    made = asyncio.wrap_future(_threads().submit(make_folder, name, owner))
+    made = asyncio.wrap_future(_threads().submit(make_folder, name, owner, is_marked=is_marked))
     try:
         await asyncio.wait_for(made, FILE_SECONDS)
     except TimeoutError:
@@ -123,13 +128,16 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(FILE_THREADS)
 
 
-def make_folder(name: str, owner: str, above: Path = Path(HOMES)) -> None:
+def make_folder(name: str, owner: str, above: Path = Path(HOMES), *, is_marked: bool = False) -> None:
     """Make a user's folder on the file server, unless it is there; `owner` is UID:GID.
 
     Raises:
         OSError: it cannot be made.
 
     """
+    if is_marked and not _is_folder(above / MARKER):
+        print(f"{above / name} is not made: the hub does not see the mount. {AGAIN}", file=sys.stderr, flush=True)
+        return
     folder = above / name
     if folder.is_dir():
         return
@@ -139,3 +147,10 @@ def make_folder(name: str, owner: str, above: Path = Path(HOMES)) -> None:
     part.mkdir(mode=0o700, exist_ok=True)
     os.chown(part, int(user), int(group))
     part.rename(folder)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a mount that is stale
+        return False

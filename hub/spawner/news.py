@@ -14,6 +14,8 @@ WANTED = frozenset({"running", "ready"})
 # Why a node does not start a server that another one may start.
 REFUSALS = frozenset({"image", "home", "disk", "network", "rejected", "failed"})
 ASK = "Tell your administrator if it stays so."
+# A mount whose file server is gone, or has forgotten it, as kernels say it.
+STALE = ("stale nfs file handle", "stale file handle", "transport endpoint is not connected", "host is down")
 NO_ADDRESS = "The cluster has no network address left for your server."
 
 
@@ -109,6 +111,7 @@ def _why(task: Json, host: str) -> tuple[str, str]:
             "home",
         ),
         "failed to mount local volume": (f"{host} cannot reach the file server with your files.", "home"),
+        **dict.fromkeys(STALE, (f"{host} has lost the connection to the file server with your files.", "home")),
         "no quota support": (f"{host} cannot limit the size of your home, as the settings ask.", "home"),
         "no space left on device": (f"{host} has no disk space left.", "disk"),
         "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
@@ -116,7 +119,7 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "error creating vxlan interface": (f"{host} cannot join the network of the servers.", "network"),
     }
     for part, (words, reason) in known.items():
-        if part in error:
+        if part.lower() in error.lower():
             return f"{words} {ASK}", reason
     if state == "running":  # wanted no more, and its node has not said that it is over
         return f"{host} does not answer any more.", "node"

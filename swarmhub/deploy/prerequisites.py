@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Member
 from swarmhub.errors import StepError
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
+from swarmhub.notebooks import places
+from swarmhub.notebooks.places import Places
+from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
-from swarmhub.plan.plans import Plan
+from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.look import Look
+from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy
 from swarmhub.services.hub import Parts
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 
 PULL = "First: fab prepull-all"
 
@@ -57,7 +62,28 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
     of_proxy = (tags[1], inner.id, inner.subnet, _token(settings, look)) if inner else ()
     of_hub = (member.node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster)
-    return replace(Parts(*of_hub, *of_proxy), logs=member.logs)
+    if unmarked := next((folder for folder, changes in marking(settings, look, manager).items() if changes), ""):
+        raise StepError(manager, f"{unmarked} has no marker yet", "Make it first: fab volume")
+    return replace(Parts(*of_hub, *of_proxy), logs=member.logs, marked=places.marked(_folders(look)))
+
+
+def marking(settings: Settings, look: Look, manager: str) -> dict[str, list[Change]]:
+    """Return by folder what marks those from which homes and shared folders are mounted.
+
+    Raises:
+        StepError: one is not mounted, or is not what it was.
+
+    """
+    if not (wants := places.wanted(settings)):
+        return {}
+    service = look.service().service
+    required = handed.marked(hub_service.settings_of(service["Spec"])) if service else ()
+    return places.marking(wants, _folders(look), required, manager)
+
+
+def _folders(look: Look) -> dict[str, Places]:
+    hosts = look.present()
+    return dict(zip(hosts, every([partial(look.folders, host) for host in hosts]), strict=True))
 
 
 def _token(settings: Settings, look: Look) -> str:
@@ -104,4 +130,5 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
         look.swarm().cluster,
         *((tags[1], *of_proxy, _token(settings, look)) if settings.proxy.separate else ()),
     )
-    return replace(parts, logs=member.logs)
+    made = {folder for folder, changes in marking(settings, look, manager).items() if changes}
+    return replace(parts, logs=member.logs, marked=places.marked(_folders(look)) | made)

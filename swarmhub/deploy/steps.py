@@ -66,22 +66,23 @@ def _room(run: Run) -> str:
 
 
 def volume_plan(run: Run) -> Plan:
-    """Plan the step `volume`.
+    """Plan the step `volume`: the hub's own, and the markers of the folders that are mounted from the nodes.
 
     Raises:
-        StepError: another hub has it.
+        StepError: another hub has it; a folder is not mounted.
 
     """
     if holder := run.look.volume_holder():
         cause = f"the volume {run.settings.volume.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: volume.name")
     plan = volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
+    shared = [one for some in prerequisites.marking(run.settings, run.look, run.manager).values() for one in some]
     if run.look.volume():
-        return plan
+        return replace(plan, changes=(*plan.changes, *shared))
     # A hub that is not taken over would go on next to the new one, which knows none of its users.
     told = "; ".join(f"{name}, which {hub} has" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
     hint = f"; to take over a hub made by hand, set volume.name in hosts.toml to its volume: {told}" if told else ""
-    return replace(plan, changes=tuple(replace(one, gist=one.gist + hint) for one in plan.changes))
+    return replace(plan, changes=(*(replace(one, gist=one.gist + hint) for one in plan.changes), *shared))
 
 
 def certs_plan(run: Run) -> Plan:

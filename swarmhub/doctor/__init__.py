@@ -31,7 +31,7 @@ def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manag
     probes = {host: one.probe for host, one in seen.items() if one.probe}
     findings = access.judge(seen, settings.ssh.sudo)
     findings += clock.judge(probes) + kernel.judge(probes, settings) + mtu.judge(seen, settings)
-    findings += homes.examine(settings, all_hosts, seen)
+    findings += homes.examine(settings, all_hosts, seen, manager)
     findings += cluster.examine(cluster.Cluster(settings, file, all_hosts, manager, seen))
     findings += local.observe(settings, file)
     place = {name: number for number, name in enumerate((HERE, *names))}

@@ -24,8 +24,9 @@ from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
 from swarmhub.images.build import HubImage
 from swarmhub.images.pull import Held, Holding
-from swarmhub.notebooks import homes, servers
+from swarmhub.notebooks import homes, places, servers
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
+from swarmhub.notebooks.places import Places
 from swarmhub.parallel import at_once, both, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
@@ -71,7 +72,14 @@ class Look:
             self.places,
             self._hub_images,
         ]
-        of_host: list[Callable[[str], object]] = [self.member, self.endpoints, self.held, self.homes, self.cut_homes]
+        of_host: list[Callable[[str], object]] = [
+            self.member,
+            self.endpoints,
+            self.held,
+            self.homes,
+            self.cut_homes,
+            self.folders,
+        ]
         of_hosts = [partial(ask, host) for ask in of_host for host in self._asked]
         # The hosts' first: the swarm's nodes are asked for when the manager has said that it is one.
         jobs: list[Callable[[], object]] = [*of_hosts, *of_manager, self.authorities]
@@ -141,6 +149,11 @@ class Look:
     def places(self) -> tuple[HomeRecord, ...]:
         """Return on which nodes the homes are, by the swarm's records."""
         return self._once("places", partial(homes.places, self._manager, self._settings.hub.service))
+
+    def folders(self, host: str) -> Places:
+        """Return how a host has the folders from which homes and shared folders are mounted."""
+        wanted = tuple(places.wanted(self._settings))
+        return self._once(("folders", host), partial(places.observe, self._hosts[host], wanted)) if wanted else Places({}, None)
 
     def registry_digest(self, image: str) -> str:
         """Return the digest that a notebook image's tag has in its registry now."""

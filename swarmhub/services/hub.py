@@ -45,7 +45,8 @@ class Parts:
     """What the service stands on, as the steps before it left it.
 
     `images` maps each image of the settings to the reference that names exactly it on every node; `proxy_token` is the name
-    that the token's secret has, or will have, in the swarm; `logs` is the driver by which the manager's engine keeps logs.
+    that the token's secret has, or will have, in the swarm; `logs` is the driver by which the manager's engine keeps logs;
+    `marked` are the folders of the nodes that have a marker, or will have.
     """
 
     node: str
@@ -59,6 +60,7 @@ class Parts:
     proxy_subnet: str = ""
     proxy_token: str = ""
     logs: str = ""
+    marked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str 
 
 def handed_to(settings: Settings, parts: Parts) -> str:
     """Return the document that the hub is handed; servers' logs are kept as its own is."""
-    return handed.document(settings, parts.images, replicated.log_driver(parts.logs))
+    return handed.document(settings, parts.images, replicated.log_driver(parts.logs), parts.marked)
 
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:

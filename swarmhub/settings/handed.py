@@ -1,10 +1,11 @@
 """What the hub is handed of the settings: a file of JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hub.filter import policy
+from hub.shared.mounts import is_marked_itself
 from hub.shared.settings import FILE
 from swarmhub.errors import SettingsError
 from swarmhub.host import Json
@@ -22,10 +23,11 @@ PARTS = {"profiles", "overrides"}
 ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."
 
 
-def document(settings: Settings, images: Mapping[str, str], log_driver: Json = None) -> str:
+def document(settings: Settings, images: Mapping[str, str], log_driver: Json = None, marked: Collection[str] = ()) -> str:
     """Return the document; `images` maps each image of the settings to the reference that the nodes hold.
 
-    `log_driver` is how servers' logs are kept, unless [jupyterhub.SwarmSpawner] says it. All but profiles and overrides is
+    `log_driver` is how servers' logs are kept, unless [jupyterhub.SwarmSpawner] says it; `marked` are the folders of the nodes
+    that have a marker, without which no server is to start. All but profiles and overrides is
     spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
     """
     tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
@@ -36,6 +38,9 @@ def document(settings: Settings, images: Mapping[str, str], log_driver: Json = N
     for server in servers:
         if "image" in server:
             server["image"] = images[server["image"]]
+    for table in (tables["home"], *tables["folders"]):
+        if table["type"] == "path" and table["path"] in marked and not is_marked_itself(table):
+            table["marked"] = True
     if log_driver:
         spawner = tables["jupyterhub"].setdefault("SwarmSpawner", {})
         spawner["extra_task_spec"] = {"log_driver": log_driver, **spawner.get("extra_task_spec", {})}
@@ -77,6 +82,13 @@ def home(text: str) -> Json:
     """Return the table [home] of a document, an empty one where it is none."""
     found = read(text)
     return found.get("home", {}) if isinstance(found, dict) else {}
+
+
+def marked(text: str) -> frozenset[str]:
+    """Return the folders of the nodes that a hub which is handed this document takes for marked."""
+    found = read(text)
+    tables = [found.get("home", {}), *found.get("folders", [])] if isinstance(found, dict) else []
+    return frozenset(str(table["path"]) for table in tables if table.get("marked"))
 
 
 def tables(settings: Settings) -> Json:

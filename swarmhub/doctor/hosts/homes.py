@@ -1,151 +1,99 @@
 """Where files stay: a folder that every node mounts, and quotas that each node's engine can give."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
+from hub.shared.mounts import MARKER
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.engine import as_root
-from swarmhub.host import Host
+from swarmhub.errors import StepError
+from swarmhub.host import EngineError, Host
+from swarmhub.notebooks import places
+from swarmhub.notebooks.places import Places, Wanted
 from swarmhub.parallel import at_once
-from swarmhub.settings import Settings
+from swarmhub.services import hub as hub_service
+from swarmhub.settings import Settings, handed
 from swarmhub.settings.schema.volumes import Area, areas, nested
 
 CHECK = "homes"
-# The first argument is the engine's folder of volumes, the others are those that should be mounted.
-# Another device than that of / means a mount: a host may be without findmnt.
-SCRIPT = r"""
-mounted=$(df -P "$1" 2>/dev/null | awk 'NR == 2 { print $NF }')
-awk -v mounted="$mounted" '$2 == mounted { line = "volumes " $3 " " $4 } END { if (line) print line }' /proc/mounts
-shift
-own=$(stat -c %d /)
-for folder in "$@"; do
-  # On a mount whose file server hangs, only KILL ends what waits for it.
-  said=$(timeout -s KILL 5 stat -L -c '%d %F' "$folder" 2>/dev/null)
-  case "$? $said" in
-    "0 $own directory") echo "own $folder" ;;
-    "0 "*" directory") echo "mounted $folder" ;;
-    13[0-9]*) echo "silent $folder" ; continue ;;
-    *) echo "missing $folder" ; continue ;;
-  esac
-  # Which file system it is on and where there, whatever links and mounts of folders lead to it.
-  timeout -s KILL 5 readlink -f "$folder" | awk '
-    NR == FNR { path = $0; next }
-    { at = $5 == "/" ? "" : $5 }
-    index(path "/", at "/") == 1 && length(at) >= length(best) { best = at; there = $3 " " $4 }
-    END { if (there) print "real " there "/" substr(path, length(best) + 1) }' - /proc/self/mountinfo
-done
-[ "$(id -u)" = 0 ] || exit 3
-"""
-PLAIN_USER = 3
 
 
-@dataclass(frozen=True)
-class Places:
-    """What a host says: whether its volumes take quotas (None: unknown), and how it has each folder.
-
-    That is "missing", "own" (on its own disk), "mounted", or "silent" (its file server hangs). `real` has the parts of the
-    folder's real path, the number of its file system first.
-    """
-
-    folders: Mapping[str, str]
-    takes_quota: bool | None
-    real: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, HostAnswers]) -> list[Finding]:
+def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str, HostAnswers], manager: str) -> list[Finding]:
     """Ask the hosts that answer, where the settings need something of them."""
-    wants = needed(settings)
+    wants = places.wanted(settings)
     if not (wants or settings.home.quota):
         return []
     asked = [host for host, one in seen.items() if one.probe]
-    answers = at_once([partial(observe, all_hosts[host], seen[host].folders[0], asked_of(settings, wants)) for host in asked])
+    folders = asked_of(settings, wants)
+    answers = at_once([partial(places.observe, all_hosts[host], folders, seen[host].folders[0]) for host in asked])
     told = dict(zip(asked, answers, strict=True))
-    places = areas(settings.model_dump(mode="json"))
+    mounted = areas(settings.model_dump(mode="json"))
     broken = [from_error(CHECK, host, one) for host, one in told.items() if isinstance(one, BaseException)]
     found = {host: one for host, one in told.items() if isinstance(one, Places)}
-    return (
-        broken + judge_folders(wants, found) + judge_links(places, found) + (judge_quota(found) if settings.home.quota else [])
-    )
+    required = _required(settings, all_hosts[manager]) if wants and seen[manager].probe else frozenset[str]()
+    quota = judge_quota(found) if settings.home.quota else []
+    return broken + judge_folders(wants, found, required) + judge_links(mounted, found) + quota
 
 
-def needed(settings: Settings) -> dict[str, bool]:
-    """Return the folders that every node mounts, and whether people write there."""
-    wants: dict[str, bool] = {}
-    if settings.home.keep and settings.home.type == "path" and settings.home.path:
-        wants[settings.home.path] = True
-    for folder in settings.folders:
-        if folder.type == "path" and folder.path:
-            wants[folder.path] = wants.get(folder.path, False) or not folder.read_only
-    return wants
-
-
-def asked_of(settings: Settings, wants: Mapping[str, bool]) -> tuple[str, ...]:
+def asked_of(settings: Settings, wants: Mapping[str, Wanted]) -> tuple[str, ...]:
     """Return every path of the nodes that is asked for: the folders that are needed, and what is mounted from below them."""
     below = [one.path for one in areas(settings.model_dump(mode="json")) if one.where[0] == "path"]
     return tuple(dict.fromkeys([*wants, *below]))
 
 
-def observe(host: Host, engine_folder: str, folders: Sequence[str]) -> Places:
-    """Ask a host; as root, where this user cannot see all of it."""
-    command = ("sh", "-c", SCRIPT, "sh", f"{engine_folder}/volumes", *folders)
-    done = host.run(*command)
-    seen = parse(done.out)
-    is_sure = seen.takes_quota is not None and "missing" not in seen.folders.values()
-    return seen if is_sure or done.code != PLAIN_USER else parse(as_root.in_container(host, *command).out)
+def _required(settings: Settings, manager: Host) -> frozenset[str]:
+    """Return the folders that the hub takes for marked; of one that does not answer, other checks tell."""
+    try:
+        service = hub_service.observe(manager, settings.hub.service).service
+    except (StepError, EngineError):
+        return frozenset()
+    return handed.marked(hub_service.settings_of(service["Spec"])) if service else frozenset()
 
 
-def parse(text: str) -> Places:
-    """Read what the script printed."""
-    folders: dict[str, str] = {}
-    real: dict[str, tuple[str, ...]] = {}
-    takes_quota, last = None, ""
-    for line in text.splitlines():
-        state, _, rest = line.partition(" ")
-        if state == "real":
-            device, _, path = rest.partition(" ")
-            real[last] = (device, *filter(None, path.split("/")))
-        elif state == "volumes":
-            kind, _, options = rest.partition(" ")
-            takes_quota = kind == "xfs" and "prjquota" in options.split(",")
-        else:
-            folders[last := rest] = state
-    return Places(folders, takes_quota, real)
-
-
-def judge_folders(wants: Mapping[str, bool], found: Mapping[str, Places]) -> list[Finding]:
+def judge_folders(
+    wants: Mapping[str, Wanted], found: Mapping[str, Places], required: frozenset[str] = frozenset()
+) -> list[Finding]:
     """Return a line for each host and folder; one that is on a host's own disk is not what the others see there."""
-    findings = []
-    for folder, is_written in wants.items():
-        states = {host: places.folders.get(folder, "missing") for host, places in found.items()}
-        is_shared = len(found) > 1 and (is_written or "mounted" in states.values())
-        findings += [_folder(host, folder, state, is_shared) for host, state in states.items()]
+    marked, findings = places.marked(found) | required, []
+    for folder, want in wants.items():
+        states = {host: one.folders.get(folder, "missing") for host, one in found.items()}
+        is_shared = len(found) > 1 and (want.is_written or "mounted" in states.values())
+        for host, state in states.items():
+            wrong = _wrong(folder, state, is_shared) or _unlike(folder, want, found[host], is_marked=folder in marked)
+            findings.append(failure(CHECK, host, *wrong) if wrong else ok(CHECK, host, f"{folder} is there"))
     return findings
 
 
-def _folder(host: str, folder: str, state: str, is_shared: bool) -> Finding:
-    if state == "missing":
-        return failure(CHECK, host, f"has no {folder}", "Mount it there, as on the other nodes (/etc/fstab)")
-    if state == "silent":
-        remedy = (
-            f"Its file server hangs, or cannot be reached. When it is back, there: sudo umount -l {folder}; sudo mount {folder}"
-        )
-        return failure(CHECK, host, f"{folder} does not answer within 5 s", remedy)
-    if state == "own" and is_shared:
-        return failure(
-            CHECK, host, f"{folder} is on this host's own disk", "Mount it there, as on the other nodes (/etc/fstab)"
-        )
-    return ok(CHECK, host, f"{folder} is there")
+def _wrong(folder: str, state: str, is_shared: bool) -> tuple[str, str] | None:
+    """Return what is wrong with a folder as a host has it, and what helps."""
+    again = f"When it is back, there: sudo umount -l {folder}; sudo mount {folder}"
+    wrong = {
+        "missing": (f"has no {folder}", places.MOUNT),
+        "silent": (f"{folder} does not answer within 5 s", f"Its file server hangs, or cannot be reached. {again}"),
+        "stale": (f"{folder} is a mount that is broken: its file server is gone, or has forgotten it", again),
+    }
+    own = (f"{folder} is on this host's own disk", places.MOUNT) if state == "own" and is_shared else None
+    return wrong.get(state, own)
 
 
-def judge_links(places: Sequence[Area], found: Mapping[str, Places]) -> list[Finding]:
+def _unlike(folder: str, want: Wanted, here: Places, *, is_marked: bool) -> tuple[str, str] | None:
+    """Return what is wrong with what is mounted on a folder, and what helps."""
+    if is_marked and folder not in here.marked:
+        cause = f"{folder} is not mounted, or another file system is: {MARKER} is not in it, so no server starts here"
+        return cause, f"{places.MOUNT}; if it is mounted, compare: findmnt -T {folder}"
+    if want.is_written and folder in here.readonly:
+        return f"{folder} is mounted read-only", f"See why (dmesg), then there: sudo mount -o remount,rw {folder}"
+    return None
+
+
+def judge_links(mounted: Sequence[Area], found: Mapping[str, Places]) -> list[Finding]:
     """Return a line for each folder that on a host is really below one that people write to."""
-    apart = {(one.key, other.key) for one, other in nested(places)}
+    apart = {(one.key, other.key) for one, other in nested(mounted)}
     findings = []
     for host, there in found.items():
-        real = [replace(one, parts=there.real[one.path]) for one in places if one.path in there.real]
-        by_key = {one.key: one.path for one in places}
+        real = [replace(one, parts=there.real[one.path]) for one in mounted if one.path in there.real]
+        by_key = {one.key: one.path for one in mounted}
         for one, other in nested(real):
             if (one.key, other.key) not in apart:
                 cause = f"{by_key[one.key]} is really in {by_key[other.key]}, where people write"
@@ -158,7 +106,7 @@ def judge_links(places: Sequence[Area], found: Mapping[str, Places]) -> list[Fin
 
 def judge_quota(found: Mapping[str, Places]) -> list[Finding]:
     """Return a line for each host."""
-    return [_quota(host, places.takes_quota) for host, places in found.items()]
+    return [_quota(host, one.takes_quota) for host, one in found.items()]
 
 
 def _quota(host: str, takes_quota: bool | None) -> Finding:

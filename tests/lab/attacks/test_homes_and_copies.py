@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from hub.shared import mounts
 from lab import topology
 from swarmhub.doctor.hosts import homes
 from swarmhub.history import database
+from swarmhub.notebooks import places
 from swarmhub.settings.schema.volumes import areas
 from tests.lab.support import HUB, Lab
 
@@ -199,7 +201,8 @@ def test_a_folder_is_really_in_what_users_write(settled: Lab) -> None:
     settled.on(
         MANAGER, "sh", "-c", "mkdir -p /srv/attacked/open/inner && ln -sfn /srv/attacked/open/inner /srv/attacked/course"
     )
-    found = homes.parse(settled.on(MANAGER, "sh", "-c", homes.SCRIPT, "sh", "/", "/srv/attacked/open", "/srv/attacked/course"))
+    script = ("sh", "-c", places.SCRIPT, "sh", "/", mounts.MARKER)
+    found = places.parse(settled.on(MANAGER, *script, "/srv/attacked/open", "/srv/attacked/course"))
     settled.on(MANAGER, "rm", "-rf", "/srv/attacked")
     tables = [{"type": "path", "path": f"/srv/attacked/{one}", "read_only": one != "open"} for one in ("open", "course")]
     (finding,) = homes.judge_links(areas({"folders": tables}), {MANAGER: found})

@@ -72,3 +72,15 @@ def test_settings_that_no_config_holds_are_refused(tables: dict[str, Any], refus
     """Swarm would not take them, nor the release that keeps them; the table that is too long is named."""
     with pytest.raises(SettingsError, match=rf"hosts\.toml:1: {refused}") if refused else nullcontext():
         handed.check(settings(**tables), Path("hosts.toml"))
+
+
+def test_the_hub_is_told_which_folders_are_marked() -> None:
+    """Not of one that people write to itself; and the settings that a hub has say which ones it takes for marked."""
+    folders = [
+        {"type": "path", "path": "/mnt/a", "mount": "/a"},
+        {"type": "path", "path": "/mnt/b", "mount": "/b", "read_only": False},
+        {"type": "path", "path": "/mnt/c", "mount": "/c"},
+    ]
+    text = handed.document(settings(folders=folders), {NOTEBOOK: NOTEBOOK}, marked={"/mnt/a", "/mnt/b"})
+    assert handed.marked(text) == {"/mnt/a"}
+    assert handed.marked("") == frozenset()

@@ -105,7 +105,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(starts, "TASK_SECONDS", 0.0)
     monkeypatch.setattr(starts, "answer", found)
-    monkeypatch.setattr(homes, "make_folder", lambda *_: None)
+    monkeypatch.setattr(homes, "make_folder", lambda *_, **__: None)
 
 
 async def configs(request: web.BaseRequest) -> web.Response:

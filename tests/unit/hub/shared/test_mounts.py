@@ -196,3 +196,14 @@ def test_what_swarm_would_expand_stays_as_it_is(text: str, sent: str) -> None:
     """Go writes out the text that a template quotes; in tables it is the same."""
     assert (mounts.literal(text), mounts.literal({"a": {"b": text}, "c": 1})) == (sent, {"a": {"b": sent}, "c": 1})
     assert (mounts.is_literal(sent), mounts.is_literal("{{.Node.Hostname}}")) == (True, False)
+
+
+def test_what_is_mounted_from_a_marked_folder_comes_with_the_marker() -> None:
+    """An engine that does not find it starts nothing; nothing of a volume or of a file server that engines mount has one."""
+    one = {"name": "x", "mount": "/a", "type": "path", "path": "/mnt/x/", "read_only": True}
+    found = mounts.home({"home": {**one, "keep": True, "marked": True, "name": "{username}"}}, "jupyterhub", ADA)
+    (marker, folder), (bare,) = (mounts.folders({"folders": [one | more]}, "hub", ADA, ()) for more in ({"marked": True}, {}))
+    assert (marker["Type"], marker["Source"], marker["ReadOnly"]) == ("bind", "/mnt/x/.swarmhub", True)
+    assert folder == bare
+    assert found is not None
+    assert found.mounts == (marker, found.mount)

@@ -111,10 +111,21 @@ def test_a_folder_is_made_whole_and_for_nobody_else(tmp_path: Path) -> None:
         homes.make_folder("ada", "1000:100", tmp_path / "not-mounted")
 
 
+def test_a_folder_is_made_only_where_the_marker_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the hub sees another file system, or a broken one, it makes nothing: the node decides, and the log says why."""
+    owner = f"{os.getuid()}:{os.getgid()}"
+    homes.make_folder("ada", owner, tmp_path, is_marked=True)
+    homes.make_folder("ada", owner, tmp_path / "not-mounted", is_marked=True)
+    assert (list(tmp_path.iterdir()), "the hub does not see the mount" in capsys.readouterr().err) == ([], True)
+    (tmp_path / ".swarmhub").mkdir()
+    homes.make_folder("ada", owner, tmp_path, is_marked=True)
+    assert (tmp_path / "ada").is_dir()
+
+
 def test_a_file_server_that_hangs_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start ends with words; the threads that it may hold are those for files alone."""
     hangs = threading.Event()
-    monkeypatch.setattr(homes, "make_folder", lambda *_: hangs.wait(10))
+    monkeypatch.setattr(homes, "make_folder", lambda *_, **__: hangs.wait(10))
     monkeypatch.setattr(homes, "FILE_SECONDS", 0.05)
     homes._threads.cache_clear()
     try:
