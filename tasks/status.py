@@ -76,15 +76,29 @@ def _lines(run: "Run", wanted: "LogSelection", user: str, engine: bool, node: st
     return log_room.of_service(manager, name, wanted)
 
 
-@step_task(help={"user": "In this user's container instead of the hub's."})
-def shell(c: Context, user: str = "") -> None:
-    """Open a shell in the hub's container or a user's; what is piped in is run there."""
+@step_task(
+    help={
+        "user": "In this user's container instead of the hub's.",
+        "home": "In this user's home, with no server running: by the user's name, or the volume's.",
+    }
+)
+def shell(c: Context, user: str = "", home: str = "") -> None:
+    """Open a shell in the hub's container, a user's, or a user's home; what is piped in is run there."""
+    from swarmhub.status import home_shell
     from swarmhub.status import shell as shell_room
 
+    if user and home:
+        raise UsageError("--user is a server that runs, --home does without: choose one of the two")
     with step(c, shell_room.STEP) as run:
         manager, hub = run.hosts[run.manager], run.settings.hub.service
-        place = shell_room.of_user(run.look, manager, hub, user) if user else shell_room.of_hub(run.look, manager, hub)
         terminal = run.report.is_terminal
-        code = run.hosts[place.host].attach(*shell_room.command(place, terminal=terminal), terminal=terminal)
+        if home:
+            there = home_shell.of(run.settings, run.look, run.manager, home)
+            host = run.hosts[there.host]
+            with home_shell.opened(host, run.settings, there, terminal=terminal) as command:
+                code = host.attach(*command, terminal=terminal)
+        else:
+            place = shell_room.of_user(run.look, manager, hub, user) if user else shell_room.of_hub(run.look, manager, hub)
+            code = run.hosts[place.host].attach(*shell_room.command(place, terminal=terminal), terminal=terminal)
     if code:
         raise Exit(code=code)

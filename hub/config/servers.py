@@ -8,6 +8,7 @@ from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner import profiles
 
 ENGINE_SECONDS = 30
+RUNTIME = "/tmp/jupyter-runtime"  # noqa: S108 - in the person's own container
 # JupyterHub's own patience ends later than ours, which knows more.
 MARGIN_SECONDS = 30
 
@@ -24,9 +25,11 @@ def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any =
     c.SwarmSpawner.prefix = environ["DOCKER_SERVICE_NAME"]
     c.SwarmSpawner.extra_endpoint_spec = {"mode": environ["DOCKER_ENDPOINT_MODE"]}
     c.SwarmSpawner.client_kwargs = {"timeout": ENGINE_SECONDS}
+    # In a home that is full, a server could not write what it needs to start.
+    c.Spawner.environment = {"JUPYTER_RUNTIME_DIR": RUNTIME}
     if mounted:
         c.SwarmSpawner.configs = [mounted]
-        c.Spawner.environment = {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
+        c.Spawner.environment |= {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
     c.Spawner.start_timeout = tables["notebook"]["start_timeout"] + MARGIN_SECONDS
     c.Spawner.http_timeout = 60
     c.Spawner.options_form = profiles.options_form

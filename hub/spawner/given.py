@@ -10,9 +10,15 @@ from hub.shared import mounts, nodes, operator_token, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
 from hub.spawner import homes, profiles
+from hub.spawner.news import News
 
 # Packages of `pip install --user` and the settings below ~/.jupyter: either can keep a server from starting.
-BARE = {"PYTHONNOUSERSITE": "1", "JUPYTERHUB_DISABLE_USER_CONFIG": "1"}
+BARE = {
+    **{"PYTHONNOUSERSITE": "1", "JUPYTERHUB_DISABLE_USER_CONFIG": "1"},
+    **{"JUPYTER_CONFIG_DIR": "/tmp/jupyter", "JUPYTER_DATA_DIR": "/tmp/jupyter/data", "IPYTHONDIR": "/tmp/ipython"},  # noqa: S108
+}
+# Where a server's home is, for what looks at it as it starts: hub/notebook/jupyter_server_config.py.
+HOME = "SWARMHUB_HOME"
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,12 @@ class Given:
     volume: str
     is_free: bool
     is_bare: bool = False
+    home: str = ""
+
+    def is_of_node(self, news: News) -> bool:
+        """Tell whether a refusal is the node's matter, and not that of a folder which is nowhere: the node has the mount."""
+        is_marked = any(one["Target"].startswith(mounts.MARKED) for one in self.mounts)
+        return news.reason != "home" or not is_marked or mounts.MARKER in news.detail
 
 
 async def gather(spawner: Any) -> Given:
@@ -55,12 +67,14 @@ async def gather(spawner: Any) -> Given:
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record
     placed = [*spec.constraints(server), *at]
-    return Given(server, names.profile, mounted, placed, volume, is_free=not at, is_bare=_is_bare(spawner))
+    where = home.mount["Target"] if home else ""
+    return Given(server, names.profile, mounted, placed, volume, is_free=not at, is_bare=_is_bare(spawner), home=where)
 
 
 def environment(spawner: Any, given: Given) -> dict[str, str]:
     """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
     found: dict[str, str] = spawner.get_env() | spec.environment(given.server)
+    found |= {HOME: given.home} if given.home else {}
     return found | BARE if given.is_bare else found
 
 

@@ -246,7 +246,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         except Ended as end:
             if end.news.is_refusal:
                 self.log.warning("%s refuses %s: %s", end.news.host, self.object_name, end.news.detail)
-                self.nodes.avoid(end.news.node, self.image, end.news.host, end.news.detail)
+                if self._given.is_of_node(end.news):
+                    self.nodes.avoid(end.news.node, self.image, end.news.host, end.news.detail)
             # JupyterHub stops only what runs; the service of a task that has ended would stay.
             await self.remove_object()
             raise

@@ -30,6 +30,9 @@ ENGINE_ERRORS = (DockerException, RequestException, OSError)
 NOTEBOOKS = spec.LABELS[0]
 # A package of `pip install --user`, or a file of Jupyter's or IPython's settings, in a line of a traceback.
 IN_HOME = re.compile(r"/(\.local/lib/python[\d.]+/site-packages/[\w.-]+|\.(?:jupyter|ipython)/[\w./-]+)")
+# How a server says what ended it, for the person who waits: hub/notebook/jupyter_server_config.py.
+TOLD = "swarmhub: "
+FULL = re.compile("No space left on device|Disk quota exceeded")
 # So long something else may answer in a server's place while that starts.
 STRANGE_SECONDS = 5.0
 COMMAND = 'does the image run jupyterhub-singleuser? If not: command = ["jupyterhub-singleuser"] in [notebook] or its profile'
@@ -101,6 +104,10 @@ class Ended(Exception):  # noqa: N818 - it is what became of a start
         """Return why, for the person who waits."""
         if not self.lines or self.news.reason != "exit":
             return self.news.failed
+        if told := [line.removeprefix(TOLD) for line in self.lines if line.startswith(TOLD)]:
+            return told[-1]
+        if any(FULL.search(line) for line in self.lines):
+            return f"{self.news.failed} Your home is full, or the disk of its node. {reading.ASK} It said: {self.lines[-1]}"
         found = [one for line in self.lines for one in IN_HOME.findall(line)]
         where = f" What broke is in your home: ~/{found[-1]}." if found else ""
         return f"{self.news.failed}{where} It said: {self.lines[-1]}"

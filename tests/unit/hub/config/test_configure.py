@@ -125,7 +125,12 @@ def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) 
     mounted = ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
     c = configured(inside, mounted=mounted)
     assert c.SwarmSpawner.configs == [mounted]
-    assert c.Spawner.environment == {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
+    assert c.Spawner.environment["JUPYTER_CONFIG_PATH"] == CONFIG_FOLDER
+
+
+def test_what_a_server_writes_as_it_starts_is_outside_the_home(inside: Path) -> None:
+    """Whoever has a home that is full gets in, and can delete."""
+    assert configured(inside).Spawner.environment["JUPYTER_RUNTIME_DIR"].startswith("/tmp/")
 
 
 def test_named_servers_are_allowed_where_there_may_be_some(inside: Path) -> None:

@@ -245,6 +245,20 @@ def test_what_broke_in_the_home_is_told(line: bytes, where: str, monkeypatch: py
     assert failure.value.bare == "opt-bare=1&opt-profile=small"
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"swarmhub: Your home is mounted read-only on this node.\n", "Your home is mounted read-only on this node."),
+        (b"OSError: [Errno 28] No space left on device\n", "Your home is full, or the disk of its node."),
+        (b"OSError: [Errno 122] Disk quota exceeded\n", "Your home is full, or the disk of its node."),
+    ],
+)
+def test_what_a_server_says_of_its_home_is_told(line: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own words where it has some for people."""
+    error = failed(engine(task("failed", code=1), service_logs=[line]), monkeypatch)
+    assert words in error.jupyterhub_message
+
+
 def chosen(docker: Docker, monkeypatch: pytest.MonkeyPatch, profile: str, **options: str) -> SwarmSpawner:
     """Return ada's spawner, with the choices that she made."""
     spawner = made(docker, monkeypatch, profiles=[{"name": "Small"}])
