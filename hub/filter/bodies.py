@@ -109,8 +109,8 @@ def read(policy: Policy, body: Any) -> Server:
         mode=_one(part(endpoint, "Mode"), ("dnsrr", "vip")),
         args=texts(part(container, "Args")),
         environment=_environment(policy, part(container, "Env")),
-        mounts=tuple(_mounts(policy, whose, part(container, "Mounts"))),
-        configs=tuple(_configs(policy, part(container, "Configs"))),
+        mounts=tuple(_mounts(policy, whose, _without(policy, "mounts", part(container, "Mounts")))),
+        configs=tuple(_configs(policy, _without(policy, "configs", part(container, "Configs")))),
         amounts={name: found for name, place in AMOUNTS.items() if (found := whole(part(resources, *place))) is not None},
         processes=whole(part(resources, "Limits", "Pids")) or 0,
         generic_resources=dict(_generic(policy, part(resources, "Reservations", "GenericResources"))),
@@ -227,13 +227,19 @@ def _name(policy: Policy, whose: Names, asked: Any) -> str:
     return str(_one(asked, (mounts.short(name), mounts.formerly(name))))
 
 
+def _without(policy: Policy, key: str, value: Any) -> Any:
+    """Return a list without what the operator's own options add at its end, always."""
+    count = len(policy.extra.get("container", {}).get(key) or ())
+    return value[:-count] if count and isinstance(value, list) else value
+
+
 def _environment(policy: Policy, value: Any) -> tuple[str, ...]:
-    if "env" in policy.extra.get("container", {}):
-        return ()  # the operator's own
+    own = len(policy.extra.get("container", {}).get("env") or ())
     found = texts(value)
     if found is None:
         raise Refused("TaskTemplate.ContainerSpec.Env is no list of texts")
-    for number, one in enumerate(found):
+    found = found[own:]  # the operator's own come first
+    for number, one in enumerate(found, own):
         if not mounts.is_literal(one):
             raise Refused(f"TaskTemplate.ContainerSpec.Env[{number}] is a Go template, which Swarm expands on the manager")
     return found

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from hub.shared import nodes
+from hub.shared import extras, nodes
 from hub.shared.settings import Tables
 
 # A Swarm config is mounted there.
@@ -15,8 +15,6 @@ FILE = Path("/srv/jupyterhub/policies.json")
 # The socket that is offered, in a volume that the hub mounts without writing to it.
 FOLDER = "/run/engine"
 SOCKET = f"{FOLDER}/docker.sock"
-# What [jupyterhub.SwarmSpawner] may add to a server's spec, by the part of hub.spec.Extra (or the endpoint) that it goes to.
-EXTRAS = {part: f"extra_{part}_spec" for part in ("container", "resources", "placement", "task", "endpoint")}
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
         folders=tuple(tables["folders"]),
         reserved=reserved,
         locked=all(server.get("drop_capabilities", True) for server in servers),
-        extra={part: spawner[trait] for part, trait in EXTRAS.items() if spawner.get(trait)},
+        extra={part: spawner[trait] for part, trait in extras.PARTS.items() if spawner.get(trait)},
         own_names=any({"name_template", "escape"} & {*options} for options in tables["jupyterhub"].values()),
     )
 

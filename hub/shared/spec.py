@@ -8,7 +8,7 @@ from typing import Any
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
 from hub import FOLDER
-from hub.shared import mounts, nodes
+from hub.shared import extras, mounts, nodes
 
 Arguments = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Extra:
-    """What [jupyterhub.SwarmSpawner] says besides: keyword arguments of docker-py's types, which win."""
+    """What [jupyterhub.SwarmSpawner] says besides: keyword arguments of docker-py's types; `hub.shared.extras` has how."""
 
     container: Arguments = field(default_factory=dict)
     resources: Arguments = field(default_factory=dict)
@@ -63,7 +63,7 @@ def task_template(server: Arguments, container: Arguments, placed: list[str], ne
         "healthcheck": {"Test": ["NONE"]},
     }
     task = {
-        "container_spec": ContainerSpec(**{**inside, **extra.container}),
+        "container_spec": ContainerSpec(**extras.merged(inside, extra.container)),
         "resources": resources(server, extra.resources),
         "placement": Placement(**{**extra.placement, "constraints": [*placed, *extra.placement.get("constraints", ())]}),
         "networks": [network],

@@ -17,7 +17,7 @@ from docker.types import EndpointSpec
 from jupyterhub.spawner import SpawnException
 from traitlets import Dict, List, default
 
-from hub.shared import listed, mounts, nodes, services, spec
+from hub.shared import extras, listed, mounts, nodes, services, spec
 from hub.shared.spec import Extra
 from hub.spawner import given, homes, profiles
 from hub.spawner import news as reading
@@ -184,6 +184,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         }
         where = nodes.placement(self.extra_placement_spec, self.tables["notebook"])
         extra = Extra(self.extra_container_spec, self.extra_resources_spec, where, self.extra_task_spec)
+        if wrong := [*extras.replacing(vars(extra))]:  # a hook has set it, which no check has seen
+            raise self._failure(f"Your server's settings contradict each other. {reading.ASK}", "settings", "; ".join(wrong))
         values = (self.prefix, self.user.name, self._given.profile, self.name)
         placed = [*self._given.placed, *(f"node.id!={node}" for node in avoided)]
         created: dict[str, Any] = await self.docker(

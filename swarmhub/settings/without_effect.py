@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.shared import extras
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings, read_text
 
@@ -50,6 +51,15 @@ YIELDS = {
     "cpu_guarantee": "cpu_guarantee",
     "cmd": "command",
 }
+# What [notebook] calls docker-py's arguments.
+SIZES = {
+    "mem_limit": "memory_limit",
+    "mem_reservation": "memory_guarantee",
+    "cpu_limit": "cpu_limit",
+    "cpu_reservation": "cpu_guarantee",
+    "generic_resources": "generic_resources",
+}
+PARTS = {trait: part for part, trait in extras.PARTS.items()}
 # JupyterHub goes by hub_bind_url and hub_connect_url, which are set.
 OF_HUB = {"hub_ip", "hub_port", "hub_connect_ip", "hub_connect_port"}
 OF_PROXY = {"command", "should_start", "pid_file"}
@@ -59,11 +69,12 @@ CHANGES = {"update", "append", "extend", "insert", "setdefault"}
 
 @dataclass(frozen=True)
 class Setting:
-    """Somebody sets an option of a class, or a hook sets it on a spawner, which is no class."""
+    """Somebody sets an option of a class, or a hook sets it on a spawner, which is no class; of a table, with these keys."""
 
     section: str
     option: str
     line: int
+    keys: tuple[str, ...] = ()
 
 
 def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]) -> None:
@@ -74,25 +85,25 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
 
     """
     problems = [
-        Problem(f"{folder}/{name}", one.line, "", f"{_shown(one)} has no effect: {wrong}")
+        Problem(f"{folder}/{name}", one.line, "", f"{_shown(one)} {wrong}")
         for name, source in conf.items()
         if name.endswith(".py")
         for one in found(source)
-        if (wrong := _wrong(settings, one.section, one.option))
+        for wrong in _wrongs(settings, one)
     ]
-    tables = {
-        (section, option): wrong
+    tables = [
+        ((section, option), wrong)
         for section, options in settings.jupyterhub.items()
-        for option in options
-        if (wrong := _wrong(settings, section, option))
-    }
+        for option, value in options.items()
+        for wrong in _wrongs(settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else ()))
+    ]
     if tables:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
 
         lines = positions(read_text(file, ""))
         problems += [
-            Problem(str(file), line_of(("jupyterhub", *key), lines), f"jupyterhub.{'.'.join(key)}", f"has no effect: {wrong}")
-            for key, wrong in tables.items()
+            Problem(str(file), line_of(("jupyterhub", *key), lines), f"jupyterhub.{'.'.join(key)}", wrong)
+            for key, wrong in tables
         ]
     if problems:
         raise SettingsError(*problems)
@@ -107,7 +118,7 @@ def found(source: bytes) -> Iterator[Setting]:
     for node in ast.walk(tree):
         for target in _targets(node):
             if isinstance(target, ast.Attribute) and (section := _section(target.value)) is not None:
-                yield Setting(section, target.attr, target.lineno)
+                yield Setting(section, target.attr, target.lineno, (*_keys(node),))
 
 
 def _targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -119,6 +130,22 @@ def _targets(node: ast.AST) -> Iterator[ast.expr]:
         yield target.value if isinstance(target, ast.Subscript) else target
 
 
+def _keys(node: ast.AST) -> Iterator[str]:
+    """Yield the keys of a table that a statement or a call sets, as far as they are written there."""
+    if isinstance(node, ast.Call):  # .update({"a": 1}, b=2), .setdefault("c", 3)
+        values = node.args
+        yield from (one.arg for one in node.keywords if one.arg)
+    else:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        of_entries = [one.slice for one in targets if isinstance(one, ast.Subscript)]
+        values = of_entries or ([node.value] if isinstance(node, ast.Assign | ast.AugAssign) else [])
+    for value in values:
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+            yield from (one.arg for one in value.keywords if one.arg)
+        keys = value.keys if isinstance(value, ast.Dict) else [value]
+        yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+
+
 def _section(value: ast.expr) -> str | None:
     """Return the class of `c.CLASS`, nothing for a hook's `spawner`, None for all else."""
     if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
@@ -128,6 +155,26 @@ def _section(value: ast.expr) -> str | None:
 
 def _shown(one: Setting) -> str:
     return f"{one.section or 'spawner'}.{one.option}"
+
+
+def _wrongs(settings: Settings, one: Setting) -> Iterator[str]:
+    """Yield what is wrong with an option: that it has no effect, or that it would replace what the hub itself sets."""
+    if wrong := _wrong(settings, one.section, one.option):
+        yield f"has no effect: {wrong}"
+    # A hook gives one user something else on purpose; what it may not replace is refused as a server starts.
+    if one.section in SPAWNERS and (part := PARTS.get(one.option)):
+        for key in one.keys:
+            if wrong := extras.wrong(part, key) or _twice(settings, part, key):
+                yield f"may not have {key}: {wrong}"
+
+
+def _twice(settings: Settings, part: str, key: str) -> str:
+    """Return that a size is set in hosts.toml, too."""
+    size = SIZES.get(key, "") if part == "resources" else ""
+    servers = (settings.notebook, *settings.profiles, *settings.overrides)
+    return f"{size} is set in [notebook], a profile or an override, too; keep it there" * any(
+        size and getattr(one, size) for one in servers
+    )
 
 
 def _wrong(settings: Settings, section: str, option: str) -> str:

@@ -49,6 +49,33 @@ def test_an_option_of_an_old_configuration_is_told_with_its_line(folder: Path, c
     assert problem.startswith(f"conf.d/10-old.py:{2 + len(conf.splitlines())}: {wrong}")
 
 
+EXTRAS = {
+    "an image": ('container_spec = {"image": "x"}', "image: use notebook.image"),
+    "a command": ('container_spec["args"] = ["x"]', "args: use command of [notebook]"),
+    "a health check": ("container_spec.update(healthcheck={})", "healthcheck: no option"),
+    "another container": ("task_spec = dict(container_spec=1)", "container_spec: use extra_container_spec"),
+    "another place": ("task_spec |= {'placement': 1}", "placement: use extra_placement_spec"),
+    "a mode": ('endpoint_spec = {"mode": "vip"}', "mode: use network.endpoint_mode"),
+    "none": ('container_spec = {"ulimits": 1}', "ulimits: there is no such key; there are mounts, env,"),
+    "a size": ('resources_spec = {"mem_limit": 1}', "mem_limit: memory_limit is set in [notebook]"),
+}
+
+
+@pytest.mark.parametrize(("conf", "wrong"), EXTRAS.values(), ids=EXTRAS)
+def test_what_would_replace_what_the_hub_sets_is_told(folder: Path, conf: str, wrong: str) -> None:
+    """In conf.d with its line, in hosts.toml with its key; what is added is no problem."""
+    (problem,) = told(folder, f"c = get_config()\nc.SwarmSpawner.extra_{conf}\n", notebook='memory_limit = "1G"')
+    assert problem.startswith("conf.d/10-old.py:2: SwarmSpawner.extra_")
+    assert f"_spec may not have {wrong}" in problem
+
+
+def test_what_hosts_toml_adds_is_no_problem(folder: Path) -> None:
+    """Mounts, variables and capabilities are added to what every server gets; what replaces is told with its key."""
+    spec = '{mounts = ["a:/b"], env = {A = "b"}, cap_add = ["SYS_PTRACE"], image = "x"}'
+    (line,) = told(folder, tables=f"[jupyterhub.SwarmSpawner]\nextra_container_spec = {spec}\n")
+    assert line.partition(": ")[2].startswith("jupyterhub.SwarmSpawner.extra_container_spec: may not have image: use notebook.")
+
+
 def test_one_in_hosts_toml_is_told_with_its_key(folder: Path) -> None:
     """All of them at once."""
     lines = told(folder, tables='[jupyterhub.DockerSpawner]\nimage = "x"\n\n[jupyterhub.Spawner]\nstart_timeout = 600\n')

@@ -81,7 +81,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "the spawner's options": {
         "jupyterhub": {
             "SwarmSpawner": {
-                "extra_container_spec": {"user": "root", "cap_drop": ["NET_RAW"], "labels": {"a": "b"}, "env": {"A": "b"}},
+                "extra_container_spec": {
+                    **{"user": "root", "cap_drop": ["NET_RAW"], "labels": {"a": "b"}, "env": {"A": "{{.Node.Hostname}}"}},
+                    "mounts": ["scratch:/scratch", {"Type": "tmpfs", "Target": "/tmp"}],
+                },
                 "extra_resources_spec": {"mem_limit": 2**30, "generic_resources": {"NVIDIA-GPU": 1}},
                 "extra_placement_spec": {"constraints": ["node.role==worker"], "maxreplicas": 1},
                 "extra_task_spec": {"restart_policy": {"Condition": "on-failure"}, "log_driver": {"Name": "local"}},

@@ -165,6 +165,19 @@ def test_what_the_operator_adds_is_allowed_as_it_is() -> None:
     assert "User is not as the settings make it" in refused("POST", CREATE, changed(service(), user, "root"), rules)
 
 
+def test_what_the_operator_adds_to_lists_comes_in_its_place() -> None:
+    """More mounts behind those of the settings, more variables before the hub's own: nothing else, and not less."""
+    own: dict[str, Any] = {"mounts": [{"Type": "tmpfs", "Target": "/scratch"}], "env": {"A": "{{.Node.Hostname}}"}}
+    rules = ruled(**SETTINGS, jupyterhub={"SwarmSpawner": {"extra_container_spec": own}})
+    body = service()
+    container = body["TaskTemplate"]["ContainerSpec"]
+    container["Mounts"] += own["mounts"]
+    container["Env"] = ["A={{.Node.Hostname}}", *container["Env"]]
+    assert judged("POST", CREATE, body, rules).body == body | ONCE
+    assert "Mounts" in refused("POST", CREATE, changed(body, "TaskTemplate.ContainerSpec.Mounts", own["mounts"] * 2), rules)
+    assert "Go template" in refused("POST", CREATE, changed(body, "TaskTemplate.ContainerSpec.Env", ["A=b", "B={{.X}}"]), rules)
+
+
 def test_the_engine_is_asked_in_the_filters_words() -> None:
     """No parameter goes on as it came."""
     call = judged("GET", f'{VERSION}/tasks?filters={{ "service": ["{ADA}"] }}')
