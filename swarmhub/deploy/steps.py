@@ -16,6 +16,7 @@ from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
 from swarmhub.images import build, pull
+from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
@@ -66,7 +67,7 @@ def _room(run: Run) -> str:
 
 
 def volume_plan(run: Run) -> Plan:
-    """Plan the step `volume`: the hub's own, and the markers of the folders that are mounted from the nodes.
+    """Plan the step `volume`: the hub's own, and what shared folders need on the nodes: markers, and volumes to write to.
 
     Raises:
         StepError: another hub has it; a folder is not mounted.
@@ -76,13 +77,14 @@ def volume_plan(run: Run) -> Plan:
         cause = f"the volume {run.settings.volume.name} belongs to another hub, {holder}"
         raise StepError(run.manager, cause, "Name another one in hosts.toml: volume.name")
     plan = volume.plan(volume.desired(run.settings), run.look.volume(), run.manager)
-    shared = [one for some in prerequisites.marking(run.settings, run.look, run.manager).values() for one in some]
+    folders = [one for some in prerequisites.marking(run.settings, run.look, run.manager).values() for one in some]
+    folders += [one for host in run.look.present() for one in shared.plan(run.settings, host, run.look.shared(host))]
     if run.look.volume():
-        return replace(plan, changes=(*plan.changes, *shared))
+        return replace(plan, changes=(*plan.changes, *folders))
     # A hub that is not taken over would go on next to the new one, which knows none of its users.
     told = "; ".join(f"{name}, which {hub} has" for hub, name in standalone.elsewhere(run.hosts[run.manager]))
     hint = f"; to take over a hub made by hand, set volume.name in hosts.toml to its volume: {told}" if told else ""
-    return replace(plan, changes=(*(replace(one, gist=one.gist + hint) for one in plan.changes), *shared))
+    return replace(plan, changes=(*(replace(one, gist=one.gist + hint) for one in plan.changes), *folders))
 
 
 def certs_plan(run: Run) -> Plan:

@@ -24,9 +24,10 @@ from swarmhub.host import Host, Json
 from swarmhub.images import build, pull
 from swarmhub.images.build import HubImage
 from swarmhub.images.pull import Held, Holding
-from swarmhub.notebooks import homes, places, servers
+from swarmhub.notebooks import homes, places, servers, shared
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
 from swarmhub.notebooks.places import Places
+from swarmhub.notebooks.shared import SharedVolume
 from swarmhub.parallel import at_once, both, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
 from swarmhub.services import hub as hub_service
@@ -154,6 +155,11 @@ class Look:
         """Return how a host has the folders from which homes and shared folders are mounted."""
         wanted = tuple(places.wanted(self._settings))
         return self._once(("folders", host), partial(places.observe, self._hosts[host], wanted)) if wanted else Places({}, None)
+
+    def shared(self, host: str) -> tuple[SharedVolume, ...]:
+        """Return how a host has the volumes of shared folders that people write to."""
+        names = tuple(shared.wanted(self._settings))
+        return self._once(("shared", host), partial(shared.observe, self._hosts[host], names)) if names else ()
 
     def registry_digest(self, image: str) -> str:
         """Return the digest that a notebook image's tag has in its registry now."""

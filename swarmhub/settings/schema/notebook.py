@@ -188,8 +188,17 @@ class Folder(Storage):
     name: Template = Field("", description="The folder below `path`, or the volume's name; templates as in [home].")
     mount: ContainerPath = Field(description="Where it is in the container.")
     read_only: StrictBool = Field(True, description="`false`: people may write there.")
+    per_node: StrictBool = Field(
+        False, description="`true`, for a `volume` of the driver `local`: each node has its own, with other files in it."
+    )
     groups: tuple[Group, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
     profiles: tuple[Text, ...] = Field((), description="Only where one of these profiles was chosen.")
+
+    @model_validator(mode="after")
+    def _on_nodes(self) -> Self:
+        if self.per_node and not self.is_on_one_node:
+            raise misplaced("every node has the same files there; remove this", "per_node")
+        return self
 
     @model_validator(mode="after")
     def _named(self) -> Self:
