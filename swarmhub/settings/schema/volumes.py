@@ -41,8 +41,9 @@ def apart(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     nodes = sum(len(found) for kind in kinds if isinstance(found := hosts.get(kind), list | tuple))
     for key, one in _folders(data) if nodes > 1 else ():
         if _is_volume(one) and _is_local(one) and not one.get("per_node") and not _follows_home(data, one):
-            wrong = f"a volume of the driver 'local' is another, empty one on each of the {nodes} nodes; use type = 'path', 'nfs' or "
-            yield (*key, "name"), f"{wrong}'cifs', another driver, or, if each node is to have its own, per_node = true"
+            wrong = f"a volume of the driver 'local' is another, empty one on each of the {nodes} nodes"
+            use = "use type = 'path', 'nfs' or 'cifs', another driver, or, if each node is to have its own, per_node = true"
+            yield (*key, "name"), f"{wrong}; {use}"
 
 
 def _is_local(table: Mapping[str, Any]) -> bool:

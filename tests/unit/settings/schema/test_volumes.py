@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.settings.schema.volumes import taken
+from swarmhub.settings.schema.volumes import apart, taken
 
 
 def folder(name: str, **more: str) -> dict[str, object]:
@@ -167,3 +167,29 @@ def test_the_nodes_own_folders_are_no_ones(path: str, read: bool, written: bool)
         data = {"folders": [{"type": "path", "path": path, "mount": "/x", **more}]}
         assert keys(data) == ({"folders.0.path"} if is_refused else set())
     assert ("home.path" in keys(home(path=path))) == written
+
+
+def on(workers: int, **tables: Any) -> list[str]:
+    """Return what is wrong with a shared folder on a local volume, on so many workers and a manager."""
+    hosts = {"managers": ["m"], "workers": [f"w{number}" for number in range(workers)]}
+    return [wrong for _, wrong in apart({"hosts": hosts, **folder("team"), **tables})]
+
+
+def test_a_folder_that_each_node_has_for_itself_is_refused() -> None:
+    """Unless somebody has said that it is meant so, servers run on one node only, or all nodes reach it."""
+    (wrong,) = on(2)
+    assert wrong.startswith("a volume of the driver 'local' is another, empty one on each of the 3 nodes; use type = 'path'")
+    assert on(0) == []
+    assert on(1, notebook={"nodes": "workers"}) == []
+    assert on(2, folders=[{"name": "team", "mount": "/x", "per_node": True}]) == []
+    assert on(2, folders=[{"name": "team", "mount": "/x", "driver": "glusterfs"}]) == []
+    assert on(2, folders=[{"name": "team", "mount": "/x", "options": {"type": "nfs", "device": ":/x"}}]) == []
+    assert on(2, folders=[{"type": "path", "path": "/x", "mount": "/x"}]) == []
+
+
+def test_a_folder_of_ones_own_may_be_where_the_home_is() -> None:
+    """Who has a home on a node returns to it; with homes that are everywhere, they come to any."""
+    own = folder("work-{username}")
+    assert on(2, **own) == []
+    assert len(on(2, **own, home={"type": "path", "path": "/mnt/homes"})) == 1
+    assert len(on(2, **own, home={"keep": False})) == 1
