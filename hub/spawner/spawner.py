@@ -208,7 +208,15 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         # It may have kept the name that it ran by under an older hub, which one of the hub's own services may have now.
         self.object_name = self._object_name_default()
         await self._make_way()
-        return await self._somewhere(time.monotonic())
+        since = time.monotonic()
+        try:
+            return await self._somewhere(since)
+        except Ended as end:
+            if self._given.is_bare or not end.is_for_room:
+                raise
+            self._tell(replace(end.news, message="Your home is full: starting once more, without what is in it", failed=""))
+            self._given = replace(self._given, is_bare=True)
+            return await self._somewhere(since)
 
     async def _somewhere(self, since: float) -> tuple[str, int]:
         """Start the server; once more elsewhere, if a node has refused it, or everywhere, if too many nodes are avoided."""

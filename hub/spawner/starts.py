@@ -100,13 +100,18 @@ class Ended(Exception):  # noqa: N818 - it is what became of a start
         self.news, self.lines = news, lines
 
     @property
+    def is_for_room(self) -> bool:
+        """Tell whether the server itself has ended because it could write nothing."""
+        return self.news.reason == "exit" and any(FULL.search(line) for line in self.lines)
+
+    @property
     def words(self) -> str:
         """Return why, for the person who waits."""
         if not self.lines or self.news.reason != "exit":
             return self.news.failed
         if told := [line.removeprefix(TOLD) for line in self.lines if line.startswith(TOLD)]:
             return told[-1]
-        if any(FULL.search(line) for line in self.lines):
+        if self.is_for_room:
             return f"{self.news.failed} Your home is full, or the disk of its node. {reading.ASK} It said: {self.lines[-1]}"
         found = [one for line in self.lines for one in IN_HOME.findall(line)]
         where = f" What broke is in your home: ~/{found[-1]}." if found else ""

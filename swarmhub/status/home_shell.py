@@ -86,7 +86,9 @@ def opened(host: Host, settings: Settings, place: HomeLocation, *, terminal: boo
             yield ("docker", "start", "--attach", "--interactive", container)
     except EngineError as error:
         raise StepError(
-            host.name, f"cannot open {place.mounts[-1]['Source']}: {error}", "Is it mounted there? fab doctor"
+            host.name,
+            f"cannot open {place.mounts[-1]['Source']}: {error}",
+            "Is that a user with a home, and is it mounted there? fab doctor",
         ) from error
 
 

@@ -293,6 +293,16 @@ def interrupt(*arguments: str, when: str, seconds: float = END_SECONDS) -> Done:
     return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(seconds, signal.SIGINT)
 
 
+def piped(what: str, *arguments: str, hosts: Path | str = "lab/hosts.toml") -> Done:
+    """Run `fab` with something piped in."""
+    environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts)}
+    command = [str(BIN / "fab"), *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, input=what, capture_output=True, text=True, check=False, timeout=60
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "lab/hosts.toml") -> Done:
     """Run `fab` on a terminal; type `keys`, or send a signal, as soon as it has said `when`."""
     child, terminal = pty.fork()

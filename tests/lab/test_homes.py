@@ -1,13 +1,17 @@
-"""Files that stay: through stops, other images and a hub's restart, on one node or on all; never an empty home instead."""
+"""Files that stay: through stops, other images and a hub's restart, on one node or on all; never an empty home instead.
+
+The home that is full or read-only costs some 25 seconds.
+"""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from lab import topology
-from tests.lab.support import HUB, Lab, variant
+from tests.lab.support import HUB, REAL, Lab, piped, variant
 
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
 NODES = tuple(node.name for node in topology.NODES)
@@ -33,9 +37,37 @@ mount = "/srv/team"
 read_only = false
 groups = ["team"]
 
+[[folders]]
+name = "scratch"
+mount = "/srv/scratch"
+read_only = false
+per_node = true
+
 [groups]
 team = ["grace"]
 
+[jupyterhub.SwarmSpawner]
+extra_container_spec = {mounts = [{Type = "tmpfs", Target = "/more"}], env = {AT = "{{.Node.Hostname}}"}}
+
+"""
+# On a node, the user's home is a file system of its own, with room for nothing.
+SMALL = f"/mnt/shared/homes/{USER}"
+# As JupyterLab asks its server.
+ASKED = """
+import json, os, urllib.error, urllib.request
+def ask(method, path, **body):
+    url = "http://127.0.0.1:8888" + os.environ["JUPYTERHUB_SERVICE_PREFIX"] + path
+    headers = {"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
+    try:
+        return urllib.request.urlopen(request).read().decode()
+    except urllib.error.HTTPError as error:
+        return str(error.code)
+new = {"type": "file", "format": "text", "content": "x" * 9999}
+print(ask("GET", "lab/api/update"))
+print(ask("PUT", "api/contents/new", **new))
+print(ask("DELETE", "api/contents/big"))
+print(json.loads(ask("PUT", "api/contents/new", **new))["size"])
 """
 LIMITED = """
 [home]
@@ -52,7 +84,9 @@ def tidy(used: Lab) -> Iterator[Lab]:
     for user in (USER, FOREIGNER):
         used.stop_server(user)
     used.forget_homes()
-    used.on(LAST, "sh", "-c", f"rm -rf {FOLDERS}")
+    used.on(LAST, "sh", "-c", f"rm -rf {FOLDERS} /mnt/shared/.swarmhub")
+    for node in NODES:
+        used.docker("volume", "rm", "--force", "scratch", node=node)
 
 
 @pytest.fixture(scope="module")
@@ -65,23 +99,29 @@ def volumes(tidy: Lab, furnished: Lab) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def shared(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def shared_hosts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the settings with homes and folders on a path that every node mounts."""
+    return variant(tmp_path_factory.mktemp("homes"), ("[github]", f"{SHARED}[github]"))
+
+
+@pytest.fixture(scope="module")
+def shared(tidy: Lab, shared_hosts: Path) -> Lab:
     """Deploy homes and folders on a path that every node mounts."""
     tidy.on(LAST, "sh", "-c", f"mkdir {FOLDERS}; echo lesson > /mnt/shared/course/one; chown 1000 /mnt/shared/team")
-    deploy(tidy, tmp_path_factory, SHARED)
+    deploy(tidy, shared_hosts)
     return tidy
 
 
 @pytest.fixture(scope="module")
 def limited(tidy: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Deploy homes of 20 MB."""
-    deploy(tidy, tmp_path_factory, LIMITED)
+    deploy(tidy, variant(tmp_path_factory.mktemp("homes"), ("[github]", f"{LIMITED}[github]")))
     return tidy
 
 
-def deploy(lab: Lab, folders: pytest.TempPathFactory, tables: str) -> None:
+def deploy(lab: Lab, hosts: Path) -> None:
     """Deploy lab/hosts.toml with more tables."""
-    done = lab.fab("deploy", hosts=variant(folders.mktemp("homes"), ("[github]", f"{tables}[github]")))
+    done = lab.fab("deploy", hosts=hosts)
     assert done.code == 0, done.text
 
 
@@ -195,6 +235,9 @@ def test_shared_folders_are_read_by_all_and_written_by_a_group(shared: Lab) -> N
     assert found.splitlines()[0] == "lesson"
     assert "Read-only file system" in found
     assert shared.on(LAST, "cat", "/mnt/shared/team/plan") == "ours"
+    assert shared.in_server(
+        USER, "touch /srv/scratch/mine; stat -c %U /srv/scratch; df --output=fstype /more | tail -1; echo $AT"
+    ) == (f"jovyan\ntmpfs\n{WORKER}")
     shared.start_server(FOREIGNER, on=LAST)
     assert shared.in_server(FOREIGNER, "cat course/one; ls /srv") == "lesson"
     for user in (USER, FOREIGNER):
@@ -202,14 +245,55 @@ def test_shared_folders_are_read_by_all_and_written_by_a_group(shared: Lab) -> N
 
 
 def test_a_node_that_lost_the_shared_folder_makes_no_empty_home(shared: Lab) -> None:
-    """The user is told which node does not have the files; nothing is made there; with the mount back, it works again."""
+    """The user is told which node does not have the files, also where a folder of that name is on the node's own disk."""
     with unmounted(shared, LAST):
+        shared.on(LAST, "mkdir", "-p", SMALL)
         said = shared.ask_for_server(USER, on=LAST)
-        made = shared.on(LAST, "ls", "/mnt/shared")
+        made = shared.on(LAST, "sh", "-c", "find /mnt/shared -type f; rm -r /mnt/shared/homes")
     assert said.startswith(f"{LAST} does not have the folder with your files: it is not mounted there.")
     assert made == ""
     shared.start_server(USER, on=LAST)
     shared.stop_server(USER)
+
+
+@pytest.fixture
+def full(shared: Lab) -> Iterator[Lab]:
+    """Let the user's home be full, as a node has it."""
+    shared.on(WORKER, "mount", "-t", "tmpfs", "-o", "size=1m,uid=1000", "tmpfs", SMALL)
+    shared.on(WORKER, "sh", "-c", f"head -c 2M /dev/zero > {SMALL}/big || chown 1000 {SMALL}/big")
+    try:
+        yield shared
+    finally:
+        shared.stop_server(USER)
+        shared.on(WORKER, "umount", SMALL)
+
+
+def test_who_has_a_full_home_gets_in_and_can_delete(full: Lab) -> None:
+    """JupyterLab says that it is full; a file that is deleted makes room."""
+    full.start_server(USER, on=WORKER, profile=REAL)
+    told, refused, _, size = full.in_server(USER, f"python3 - <<'END'\n{ASKED}\nEND").splitlines()
+    assert "Your home, /home/jovyan, is full" in told
+    assert (refused, size) == ("500", "9999")
+
+
+def test_who_has_a_read_only_home_is_told(full: Lab) -> None:
+    """The server ends, in words; nothing would be kept."""
+    full.on(WORKER, "mount", "-o", "remount,ro", SMALL)
+    full.ask_for_server(USER, on=WORKER, profile=REAL)
+    full.wait(lambda: "Your home is mounted read-only" in log(full), 60, "the log does not tell it")
+
+
+def log(lab: Lab) -> str:
+    """Return the end of the hub's log."""
+    return lab.docker("service", "logs", "--raw", "--tail", "60", HUB)
+
+
+def test_a_home_is_opened_without_a_server(shared: Lab, shared_hosts: Path) -> None:
+    """In a shell, as the owner of the files; its container does not stay."""
+    shared.on(LAST, "sh", "-c", f"echo mine > {SMALL}/kept; chown 1000 {SMALL}/kept")
+    done = piped("cat kept; id -u; rm kept\n", "shell", "--home", USER, hosts=shared_hosts)
+    assert (done.code, done.out) == (0, "mine\n1000\n"), done.err
+    assert shared.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub.shell") == ""
 
 
 def test_a_home_with_a_quota_takes_no_more(limited: Lab) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab import machine, topology
-from tests.lab.support import BIN, COLUMNS, HUB, REAL, ROOT, ROWS, Done, Lab, Settings, interrupt, typed
+from tests.lab.support import BIN, COLUMNS, HUB, REAL, ROOT, ROWS, Done, Lab, Settings, interrupt, piped, typed
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
@@ -28,16 +28,6 @@ def node(settled: Lab) -> Iterator[str]:
     service = settled.start_server(USER, profile=REAL)
     yield settled.docker("service", "ps", service, "--format", "{{.Node}}")
     settled.stop_server(USER)
-
-
-def piped(what: str, *arguments: str) -> Done:
-    """Run `fab` with something piped in."""
-    environment = {**os.environ, "SWARMHUB_HOSTS": "lab/hosts.toml"}
-    command = [str(BIN / "fab"), *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, input=what, capture_output=True, text=True, check=False, timeout=60
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def status(lab: Lab) -> Any:

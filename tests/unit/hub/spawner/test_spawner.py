@@ -259,6 +259,22 @@ def test_what_a_server_says_of_its_home_is_told(line: bytes, words: str, monkeyp
     assert words in error.jupyterhub_message
 
 
+def test_a_server_that_finds_no_room_starts_without_what_is_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jupyter's folders are then in the container: its user gets in, and can delete."""
+    full = b"OSError: [Errno 28] No space left on device\n"
+    docker = engine(task("failed", code=1), RUNNING, service_logs=[full])
+    spawner = made(docker, monkeypatch)
+    asyncio.run(spawner.start())
+    first, second = (call for call in docker.calls if call[0] == "create_service")
+    assert ["JUPYTER_CONFIG_DIR=/tmp/jupyter" in made_of(one) for one in (first, second)] == [False, True]
+
+
+def made_of(call: Any) -> list[str]:
+    """Return the variables of a server that was made."""
+    found: list[str] = call[2]["task_template"]["ContainerSpec"]["Env"]
+    return found
+
+
 def chosen(docker: Docker, monkeypatch: pytest.MonkeyPatch, profile: str, **options: str) -> SwarmSpawner:
     """Return ada's spawner, with the choices that she made."""
     spawner = made(docker, monkeypatch, profiles=[{"name": "Small"}])
