@@ -1,9 +1,11 @@
 """Read off a service's tasks how far a server is, for the person who waits, and why it does not come, in plain words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hub.shared.mounts import MARKER
 from hub.shared.nodes import usable
 
 Json = Mapping[str, Any]
@@ -14,6 +16,7 @@ WANTED = frozenset({"running", "ready"})
 # Why a node does not start a server that another one may start.
 REFUSALS = frozenset({"image", "home", "disk", "network", "rejected", "failed"})
 ASK = "Tell your administrator if it stays so."
+UNMARKED = re.compile(rf"bind source path does not exist: (/.*)/{re.escape(MARKER)}$")
 # A mount whose file server is gone, or has forgotten it, as kernels say it.
 STALE = ("stale nfs file handle", "stale file handle", "transport endpoint is not connected", "host is down")
 NO_ADDRESS = "The cluster has no network address left for your server."
@@ -64,7 +67,7 @@ def read(tasks: Sequence[Json], hosts: Mapping[str, str], needs: str = "") -> Ne
     if state not in ALIVE or task["DesiredState"] not in WANTED:
         failed, reason = _why(task, host)
         ran = state in ("failed", "complete", "running") and "starting container failed" not in error
-        return News(0, "", state, node, failed, reason, error or status.get("Message", ""), ran, host)
+        return News(0, "", state, node, failed, reason, _plain(error) or status.get("Message", ""), ran, host)
     if state == "pending" and "no suitable node" in error:
         failed, reason = _no_node(error, needs)
         return News(0, "", state, node, failed, reason, error)
@@ -128,6 +131,12 @@ def _why(task: Json, host: str) -> tuple[str, str]:
     if state in ("failed", "complete") and "starting container failed" not in error:
         return f"Your server ended while it started (exit code {code}).", "exit"
     return f"{host} refuses to start your server. {ASK}", state
+
+
+def _plain(error: str) -> str:
+    """Return the engine's word, with what it means where that is not in it: it speaks of a marker, which nobody knows."""
+    found = UNMARKED.search(error)
+    return f"{found[1]} is not mounted there, or another file system is ({error})" if found else error
 
 
 def _no_node(error: str, needs: str) -> tuple[str, str]:

@@ -35,6 +35,7 @@ for folder in "$@"; do
   esac
   timeout -s KILL 5 stat -L "$folder/$marker" > /dev/null 2>&1 && echo "marked $folder"
   timeout -s KILL 5 test -w "$folder" && echo "writable $folder"
+  timeout -s KILL 5 stat -L -c 'owner %u %g %a' "$folder"
   # Which file system it is on and where there, whatever links and mounts of folders lead to it.
   timeout -s KILL 5 readlink -f "$folder" | awk '
     NR == FNR { path = $0; next }
@@ -57,7 +58,7 @@ class Places:
 
     That is "missing", "own" (on its own disk), "mounted", "silent" (its file server hangs), or "stale" (it is gone). `real` has
     the parts of the folder's real path, the number of its file system first. `marked` have the marker, to `writable` root may
-    write, `themselves` are mount points, and `readonly` are mounted so.
+    write, `themselves` are mount points, and `readonly` are mounted so. `owners` has numbers of user and group, and the mode.
     """
 
     folders: Mapping[str, str]
@@ -67,6 +68,7 @@ class Places:
     writable: frozenset[str] = frozenset()
     themselves: frozenset[str] = frozenset()
     readonly: frozenset[str] = frozenset()
+    owners: Mapping[str, tuple[int, int, int]] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def parse(text: str) -> Places:
     folders: dict[str, str] = {}
     real: dict[str, tuple[str, ...]] = {}
     said: dict[str, set[str]] = {"marked": set(), "writable": set(), "itself": set(), "readonly": set()}
+    owners: dict[str, tuple[int, int, int]] = {}
     takes_quota, last = None, ""
     for line in text.splitlines():
         state, _, rest = line.partition(" ")
@@ -113,11 +116,14 @@ def parse(text: str) -> Places:
         elif state == "volumes":
             kind, _, options = rest.partition(" ")
             takes_quota = kind == "xfs" and "prjquota" in options.split(",")
+        elif state == "owner":
+            user, group, mode = rest.split()
+            owners[last] = (int(user), int(group), int(mode, 8))
         elif state in said:
             said[state].add(last)
         else:
             folders[last := rest] = state
-    return Places(folders, takes_quota, real, *map(frozenset, said.values()))
+    return Places(folders, takes_quota, real, *map(frozenset, said.values()), owners=owners)
 
 
 def marked(found: Mapping[str, Places]) -> frozenset[str]:

@@ -33,7 +33,8 @@ def examine(settings: Settings, all_hosts: Mapping[str, Host], seen: Mapping[str
     found = {host: one for host, one in told.items() if isinstance(one, Places)}
     required = _required(settings, all_hosts[manager]) if wants and seen[manager].probe else frozenset[str]()
     quota = judge_quota(found) if settings.home.quota else []
-    return broken + judge_folders(wants, found, required) + judge_links(mounted, found) + quota
+    rights = judge_rights(settings, found)
+    return broken + judge_folders(wants, found, required) + judge_links(mounted, found) + rights + quota
 
 
 def asked_of(settings: Settings, wants: Mapping[str, Wanted]) -> tuple[str, ...]:
@@ -85,6 +86,28 @@ def _unlike(folder: str, want: Wanted, here: Places, *, is_marked: bool) -> tupl
     if want.is_written and folder in here.readonly:
         return f"{folder} is mounted read-only", f"See why (dmesg), then there: sudo mount -o remount,rw {folder}"
     return None
+
+
+def judge_rights(settings: Settings, found: Mapping[str, Places]) -> list[Finding]:
+    """Return a line for each host and shared folder that people are to write to, and may not."""
+    user, group = map(int, settings.home.owner.split(":"))
+    written = {f"{one.path}/{one.name}".rstrip("/") for one in settings.folders if one.type == "path" and not one.read_only}
+    return [
+        warning(
+            CHECK,
+            host,
+            f"people may not write to {folder}: it belongs to {owner[0]}:{owner[1]}, with mode {owner[2]:o}",
+            f"Give it to them, if they run as {settings.home.owner}: sudo chown {settings.home.owner} {folder}",
+        )
+        for host, there in found.items()
+        for folder, owner in there.owners.items()
+        if folder in written and not _may_write(owner, user, group)
+    ]
+
+
+def _may_write(owner: tuple[int, int, int], user: int, group: int) -> bool:
+    of_user, of_group, mode = owner
+    return bool(mode & (0o200 if of_user == user else 0o020 if of_group == group else 0o002))
 
 
 def judge_links(mounted: Sequence[Area], found: Mapping[str, Places]) -> list[Finding]:

@@ -69,6 +69,23 @@ def test_what_keeps_servers_from_a_host_is_told(here: Places, said: str) -> None
     assert (finding.level, said in finding.text, bool(finding.remedy)) == ("failure", True, True)
 
 
+@pytest.mark.parametrize(
+    ("owner", "is_told"),
+    [
+        ((1000, 0, 0o755), False),
+        ((0, 100, 0o775), False),
+        ((0, 0, 0o1777), False),
+        ((0, 0, 0o755), True),
+        ((1000, 0, 0o555), True),
+    ],
+)
+def test_a_shared_folder_that_people_may_not_write_to_warns(owner: tuple[int, int, int], is_told: bool) -> None:
+    """Though the settings say that they do."""
+    given = settings().model_copy(update={"folders": (WRITTEN, COURSE)})
+    found = homes.judge_rights(given, {MANAGER: Places({}, None, owners={"/mnt/course": owner, "/elsewhere": (0, 0, 0)})})
+    assert [one.text.partition(":")[0] for one in found] == ["people may not write to /mnt/course"] * is_told
+
+
 def test_nothing_is_asked_where_nothing_is_needed() -> None:
     """Homes on volumes without a quota need no look."""
     host = SpeakingHost()

@@ -39,6 +39,8 @@ def test_the_bar_only_moves_on() -> None:
     ("found", "words", "reason"),
     [
         (task("rejected", "No such image: registry.lab:5000/x:y"), "worker1 does not have the image of your server", "image"),
+        (task("rejected", "stat /mnt/homes/x: stale NFS file handle"), "worker1 has lost the connection to the file", "home"),
+        (task("rejected", "stat /mnt/x: Transport endpoint is not connected"), "worker1 has lost the connection", "home"),
         (
             task("rejected", 'invalid mount config for type "bind": bind source path does not exist: /mnt/homes/ada'),
             "worker1 does not have the folder with your files: it is not mounted there",
@@ -147,3 +149,11 @@ def test_a_service_with_an_address_of_its_own_takes_one_more() -> None:
         {"Endpoint": {}},
     ]
     assert news.addresses_left(network, [], services, 3) == 1
+
+
+def test_a_marker_that_is_not_there_is_told_as_what_it_means() -> None:
+    """For the administrator, who has never heard of it; the person reads what any folder that is missing gives."""
+    error = 'invalid mount config for type "bind": bind source path does not exist: /mnt/homes/.swarmhub'
+    found = news.read([task("rejected", error)], HOSTS)
+    assert found.detail.startswith("/mnt/homes is not mounted there, or another file system is (invalid mount config")
+    assert found.failed.startswith("worker1 does not have the folder with your files")
