@@ -50,6 +50,8 @@ def configure(
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
     login.configure(c, tables["access"], environ, secrets, data / listed.FOLDER, users)
+    if tables["owners"].get("claims"):
+        login.keep_claims(c, tables["access"], data)
     _limits(c, tables["limits"])
     page.configure(c, tables["page"], logo)
     groups.configure(c, _of_listed(tables["groups"], users))

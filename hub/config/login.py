@@ -63,8 +63,15 @@ def configure(
     if provider == GITHUB:
         _github(c.GitHubOAuthenticator, access, environ, secrets)
     if _has_members(access):
-        _ask_again(c, c[section], folder.parent / COOKIES)
+        _keep_state(c, c[section], folder.parent / COOKIES)
+        # Else a token would go on where a cookie does not.
+        c[section].auth_refresh_strict = True
     extra.apply(c, {section: access["options"]}, secrets)
+
+
+def keep_claims(c: Any, access: Mapping[str, Any], data: Path) -> None:
+    """Keep what the provider says of people, of which a claim is the UID that a server runs as."""
+    _keep_state(c, c[provider_class(access["provider"]).__name__], data / COOKIES)
 
 
 def end_tokens(c: Any, access: Mapping[str, Any]) -> None:
@@ -213,13 +220,11 @@ def _has_members(access: Mapping[str, Any]) -> bool:
     return bool(access["organizations"] or access["teams"])
 
 
-def _ask_again(c: Any, section: Any, cookies: Path) -> None:
-    """Let JupyterHub ask about members again, with the access that each has given it at the login, kept encrypted."""
+def _keep_state(c: Any, section: Any, cookies: Path) -> None:
+    """Let JupyterHub keep, encrypted, what the provider says at the login, and the access that each has given it there."""
     secret = cookies.read_bytes() if cookies.exists() else b""
     c.CryptKeeper.keys = [hashlib.sha256(b"auth state" + secret).digest()]
     section.enable_auth_state = True
-    # Else a token would go on where a cookie does not.
-    section.auth_refresh_strict = True
 
 
 def _github(section: Any, access: Mapping[str, Any], environ: Mapping[str, str], secrets: Path) -> None:

@@ -15,9 +15,10 @@ from docker.types import ConfigReference, EndpointSpec
 
 from hub.filter.fields import Refused, difference, part, same, shown, texts, whole
 from hub.filter.policy import Policy
-from hub.shared import mounts, services, spec
+from hub.shared import mounts, owners, services, spec
 from hub.shared.mounts import HOME, LONGEST, NODE, USER
 from hub.shared.names import Names, of_docker
+from hub.shared.owners import Owner
 from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER, Extra
 
 Json = dict[str, Any]
@@ -55,6 +56,7 @@ class Server:
     generic_resources: Mapping[str, int]
     placed: tuple[str, ...]
     locked: bool
+    owner: Owner | None = None
 
 
 EXAMPLE = Server(
@@ -116,6 +118,7 @@ def read(policy: Policy, body: Any) -> Server:
         generic_resources=dict(_generic(policy, part(resources, "Reservations", "GenericResources"))),
         placed=tuple(_placed(policy, part(template, "Placement", "Constraints"))),
         locked=policy.locked or part(container, "Privileges") is not None,
+        owner=_owner(policy, user, part(container, "User"), part(container, "Groups")),
     )
 
 
@@ -130,6 +133,7 @@ def written(policy: Policy, chosen: Server) -> Json:
         "args": None if chosen.args is None else list(chosen.args),
         "env": list(chosen.environment),
         "mounts": list(chosen.mounts),
+        **(chosen.owner.container if chosen.owner else {}),
         "configs": [ConfigReference(id_, name, filename=f"{CONFIG_FOLDER}/{CONFIG_FILE.name}") for id_, name in chosen.configs],
     }
     given = {**chosen.amounts, **({"generic_resources": chosen.generic_resources} if chosen.generic_resources else {})}
@@ -243,6 +247,26 @@ def _environment(policy: Policy, value: Any) -> tuple[str, ...]:
         if not mounts.is_literal(one):
             raise Refused(f"TaskTemplate.ContainerSpec.Env[{number}] is a Go template, which Swarm expands on the manager")
     return found
+
+
+def _owner(policy: Policy, user: str, asked: Any, groups: Any) -> Owner | None:
+    """Return as whom a user's server runs: as the list says, or of what the hub says as from the provider, what is in range."""
+    table = policy.owners
+    if not table:
+        return None
+    if not table["claims"]:
+        try:
+            return owners.listed(table, user)
+        except owners.Unknown as error:
+            raise Refused(str(error)) from None
+    numbers = [*(asked.split(":") if isinstance(asked, str) else ()), *(texts(groups) or ())]
+    if len(numbers) < 2 or not all(_fits("[1-9][0-9]{0,9}", one) for one in numbers):
+        raise Refused("TaskTemplate.ContainerSpec.User is no UID:GID, or its Groups are no numbers")
+    uid, gid, *more = map(int, numbers)
+    default = int(policy.home["owner"].partition(":")[2])
+    if not all(owners.is_within(table, one) for one in (uid, *more, *([] if gid == default else [gid]))):
+        raise Refused(f"TaskTemplate.ContainerSpec.User: {shown(asked)} is not of the numbers {owners.between(table)}")
+    return Owner(uid, gid, tuple(more))
 
 
 def _mounts(policy: Policy, whose: Names, value: Any) -> Iterator[Json]:

@@ -1,7 +1,7 @@
 """What the hub may ask of the engine, as values: made from the settings, handed over as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +41,8 @@ class Policy:
       server must have: `node.role==worker` keeps servers off the managers.
     - `own_names`: whether the operator names the servers' services (`name_template`, `escape`). Then any name that begins
       with the hub's is allowed; else just the one that belongs to the user and the server.
+    - `owners`: as which UID and GID servers run, as the hub is handed it. From a list it is each user's own; what the provider
+      says the filter does not see, so that any of the range is allowed then.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -58,8 +60,9 @@ class Policy:
     reserved: tuple[str, ...]
     locked: bool
     extra: Mapping[str, Mapping[str, Any]]
-    # The policies of earlier releases have no such key.
+    # The policies of earlier releases have no such keys.
     own_names: bool = False
+    owners: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -87,13 +90,14 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
         reserved=reserved,
         locked=all(server.get("drop_capabilities", True) for server in servers),
         extra={part: spawner[trait] for part, trait in extras.PARTS.items() if spawner.get(trait)},
+        owners=tables.get("owners", {}),
         own_names=any({"name_template", "escape"} & {*options} for options in tables["jupyterhub"].values()),
     )
 
 
 def covers(policy: Policy, other: Policy) -> bool:
     """Tell whether a policy allows all that another one does; where that is not plain, it does not."""
-    same = ("service", "home", "folders", "extra")
+    same = ("service", "home", "folders", "owners", "extra")
     grown = ("networks", "images", "profiles", "generic_resources", "shared_memory")
     return (
         all(getattr(policy, name) == getattr(other, name) for name in same)

@@ -6,11 +6,12 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.shared import mounts, nodes, operator_token, spec
+from hub.shared import mounts, nodes, operator_token, owners, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
+from hub.shared.owners import Owner
 from hub.spawner import homes, profiles
-from hub.spawner.news import News
+from hub.spawner.news import ASK, News
 
 # Packages of `pip install --user` and the settings below ~/.jupyter: either can keep a server from starting.
 BARE = {
@@ -26,7 +27,7 @@ class Given:
     """What a start is made of: [notebook]'s keys, the profile's name, mounts and constraints.
 
     `volume` is the home that it makes, if it makes one; `is_free` tells whether it may go to any node,
-    `is_bare` whether it goes without the packages and settings in the home.
+    `is_bare` whether it goes without the packages and settings in the home; `owner` is as whom it runs.
     """
 
     server: Mapping[str, Any]
@@ -42,6 +43,7 @@ class Given:
         """Tell whether a refusal is the node's matter, and not that of a folder which is nowhere: the node has the mount."""
         is_marked = any(one["Target"].startswith(mounts.MARKED) for one in self.mounts)
         return news.reason != "home" or not is_marked or mounts.MARKER in news.detail
+    owner: Owner | None = None
 
 
 async def gather(spawner: Any) -> Given:
@@ -49,7 +51,7 @@ async def gather(spawner: Any) -> Given:
 
     Raises:
         NotOffered: the profile is none for this user.
-        NotHere: the home cannot be had now.
+        NotHere: the home cannot be had now, or its owner is not known.
 
     """
     tables, groups = spawner.tables, [*(group.name for group in spawner.user.groups), *_acted(spawner)]
@@ -61,19 +63,24 @@ async def gather(spawner: Any) -> Given:
     home = mounts.home(tables, spawner.prefix, names)
     if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
-    node = await homes.reach(spawner.docker, home, tables["home"]["owner"], nodes.everywhere(tables)) if home else None
+    owner = await _owner(spawner)
+    owned = str(owner or tables["home"]["owner"])
+    node = await homes.reach(spawner.docker, home, owned, nodes.everywhere(tables)) if home else None
     shared = mounts.folders(tables, spawner.prefix, names, groups)
     mounted = _once([*((*home.marker, home.mount) if home else ()), *shared])
     at = [*_wish(spawner), *([f"node.id=={node}"] if node else [])]
     volume = "" if node or not home else home.record
     placed = [*spec.constraints(server), *at]
     where = home.mount["Target"] if home else ""
-    return Given(server, names.profile, mounted, placed, volume, is_free=not at, is_bare=_is_bare(spawner), home=where)
+    bare = _is_bare(spawner)
+    return Given(server, names.profile, mounted, placed, volume, is_free=not at, is_bare=bare, home=where, owner=owner)
 
 
 def environment(spawner: Any, given: Given) -> dict[str, str]:
     """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
-    found: dict[str, str] = spawner.get_env() | spec.environment(given.server)
+    # The image's /etc/passwd does not know a user's own UID.
+    whose = {"HOME": spawner.tables["home"]["mount"], "USER": spawner.user.name, "LOGNAME": spawner.user.name}
+    found: dict[str, str] = (whose if given.owner else {}) | spawner.get_env() | spec.environment(given.server)
     found |= {HOME: given.home} if given.home else {}
     return found | BARE if given.is_bare else found
 
@@ -100,6 +107,35 @@ def _is_bare(spawner: Any) -> bool:
 def _once(mounted: list[Any]) -> list[Any]:
     """Return mounts without the markers that are there before: folders of one path have the same one."""
     return [one for place, one in enumerate(mounted) if one not in mounted[:place]]
+
+
+async def _owner(spawner: Any) -> Owner | None:
+    """Return as whom a server runs; None where the image says it.
+
+    Raises:
+        NotHere: the user has no UID, or none that the settings allow.
+
+    """
+    table = spawner.tables["owners"]
+    if not table:
+        return None
+    try:
+        if not table["claims"]:
+            return owners.listed(table, spawner.user.name)
+        group = int(spawner.tables["home"]["owner"].partition(":")[2])
+        return owners.claimed(table, await _said(spawner), group)
+    except owners.Unknown as error:
+        words = f"Your account has no number (UID) that this hub may use, so your files cannot be opened. {ASK}"
+        raise homes.NotHere(words, "owner", f"{spawner.user.name} has no UID: {error}") from None
+
+
+async def _said(spawner: Any) -> Mapping[str, Any]:
+    """Return what the provider has said of a user at the login: of the account, and around that."""
+    state = await spawner.user.get_auth_state()
+    if not state:
+        raise owners.Unknown("the provider has said nothing of them since claims are kept: they have to log in once more")
+    about = state.get(getattr(spawner.authenticator, "user_auth_state_key", ""))
+    return {**state, **(about if isinstance(about, Mapping) else {})}
 
 
 async def _is_there(spawner: Any, home: mounts.Home) -> bool:

@@ -26,6 +26,13 @@ ANSWERS_A_LOOK = 10
 VERSION = "X-JupyterHub-Version"
 
 
+def refusal(error: Exception) -> str:
+    """Return why the engine, or the filter before it, refuses what was asked; nothing where it only fails to answer."""
+    if not isinstance(error, APIError) or not error.is_client_error():
+        return ""
+    return str(error.explanation or error)
+
+
 @dataclass(frozen=True)
 class Service:
     """A service, by its id."""

@@ -22,7 +22,7 @@ from hub.shared.spec import Extra
 from hub.spawner import given, homes, profiles
 from hub.spawner import news as reading
 from hub.spawner.news import News
-from hub.spawner.service import Service, answers
+from hub.spawner.service import Service, answers, refusal
 from hub.spawner.starts import ENGINE_ERRORS, Ended, Nodes, Start, Tasks
 
 THREADS = 8
@@ -89,6 +89,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         except homes.NotHere as error:
             raise self._failure(error.words, error.reason, error.detail) from None
         except ENGINE_ERRORS as error:
+            if why := refusal(error):
+                raise self._failure(f"The cluster refuses to start your server. {reading.ASK}", "refused", why) from None
             words = "The cluster does not answer as it should at the moment. Try again in a minute."
             raise self._failure(words, "engine", str(error)) from error
 
@@ -180,6 +182,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
             "args": await given.command(self, self._given.server),
             "env": given.environment(self, self._given),
             "mounts": self._given.mounts,
+            **(self._given.owner.container if self._given.owner else {}),
             "configs": list(self.configs),
         }
         where = nodes.placement(self.extra_placement_spec, self.tables["notebook"])

@@ -19,7 +19,7 @@ from hub.shared.nodes import hostname
 from hub.spawner import homes
 from hub.spawner import news as reading
 from hub.spawner.news import News
-from hub.spawner.service import Answer, Docker, Service, answer, has_addresses
+from hub.spawner.service import Answer, Docker, Service, answer, has_addresses, refusal
 
 TASK_SECONDS = 0.2
 # A task that gets no address stays "new" without a word.
@@ -156,7 +156,7 @@ class Start:
             try:
                 address = await self._look(time.monotonic() - began)
             except ENGINE_ERRORS as error:
-                if time.monotonic() - answered > ENGINE_SECONDS:
+                if refusal(error) or time.monotonic() - answered > ENGINE_SECONDS:
                     raise
                 self.log.warning("The engine does not say how far %s is; asking again: %s", self.service.id, error)
                 continue

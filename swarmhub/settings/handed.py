@@ -33,6 +33,7 @@ def document(settings: Settings, images: Mapping[str, str], log_driver: Json = N
     tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
     tables["page"].pop("logo", None)  # it is in the image
     tables["page"].setdefault("about", ABOUT.format(domain=settings.hub.domain))
+    tables["owners"] = settings.owners.handed
     tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
     servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]
     for server in servers:

@@ -11,6 +11,11 @@ from swarmhub.settings.schema.volumes import Key, apart, taken
 SECRET = re.compile(
     r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
 )
+# Types of homes whose files all have one owner.
+BELONGS = {
+    "volume": "'volume' gives a new home the owner of the image's files",
+    "cifs": "'cifs' gives all files the owner that mount_options name",
+}
 PROFILED = ("profiles", "overrides", "folders")
 
 
@@ -25,6 +30,7 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if notebook.get("nodes") == "workers" and not hosts.get("workers"):
         wrong = "'workers' leaves no node for a server: hosts.workers names none; add one, or set nodes = 'all'"
         found.append((("notebook", "nodes"), wrong))
+    found += _owned_by_others(data)
     if _table(access, "options").get("manage_groups") is True and data.get("groups"):
         wrong = "clashes with access.options.manage_groups: the provider says who is in which group; remove this table"
         found.append((("groups",), wrong))
@@ -34,6 +40,15 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
         )
         found.append((("hub", "subdomains"), wrong))
     return [*found, *taken(data), *apart(data), *_unknown_profiles(data), *_unknown_secrets(data)]
+
+
+def _owned_by_others(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return the type of homes whose files cannot be their users' own, where these have their own UID."""
+    owners, home = _table(data, "owners"), _table(data, "home")
+    kind = home.get("type", "volume")
+    if not {"passwd", "uid_claim"} & {*owners} or home.get("keep", True) is False or kind not in BELONGS:
+        return []
+    return [(("home", "type"), f"{BELONGS[kind]}, and [owners] lets each server run as its user's; set 'path' or 'nfs'")]
 
 
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:

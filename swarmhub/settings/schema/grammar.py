@@ -161,7 +161,8 @@ ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, 
 ServerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /srv/homes"))]
 
 
-def _file(value: object, info: ValidationInfo) -> Path:
+def file_path(value: object, info: ValidationInfo) -> Path:
+    """Return the path of a file that a value names, from the folder of `hosts.toml`."""
     if not isinstance(value, str | Path) or not PATH.fullmatch(str(value)):
         raise ValueError(f"{value!r} is not a file's path; a shell's metacharacters are not allowed in it")
     folder = Path((info.context or {}).get("folder", ""))
@@ -171,7 +172,7 @@ def _file(value: object, info: ValidationInfo) -> Path:
         raise ValueError(f"{value!r} begins with the home of somebody who has none here") from None
 
 
-FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
+FilePath = Annotated[Path, BeforeValidator(file_path, json_schema_input_type=str)]
 
 
 def misplaced(wrong: str, *at: str | int) -> PydanticCustomError:

@@ -37,6 +37,7 @@ from swarmhub.settings.schema.notebook import (
     TaggedImage,
     differences_of,
 )
+from swarmhub.settings.schema.owners import Owners
 from swarmhub.settings.schema.page import Page
 
 EndpointMode = Literal["vip", "dnsrr"]
@@ -205,6 +206,7 @@ class Settings(Table):
     profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
     overrides: tuple[Override, ...] = Field((), description="What differs for some people.")
     home: Home = Home()
+    owners: Owners = Owners()
     folders: tuple[Folder, ...] = Field((), description="Folders that many share.")
     groups: dict[Group, tuple[User, ...]] = Field({}, description="Groups and who is in them; the admin console has more.")
     culling: Culling = Culling()
