@@ -51,12 +51,9 @@ def claimed(table: Table, about: Mapping[str, Any], group: int) -> Owner:
 
     """
     claims = table["claims"]
-    uid = _numbers(table, about, claims["uid"])
-    gid = _numbers(table, about, claims["gid"])[:1] if claims.get("gid") else [group]
-    groups = _numbers(table, about, claims["gids"]) if claims.get("gids") else []
-    if len(uid) != 1 or not gid:
-        raise Unknown(f"the provider names no number in the claim {claims['gid'] if uid else claims['uid']}")
-    return Owner(uid[0], gid[0], tuple(one for one in dict.fromkeys(groups) if one != gid[0]))
+    gid = _number(table, about, claims["gid"]) if "gid" in claims else group
+    groups = _numbers(table, about, claims["gids"]) if "gids" in claims else []
+    return Owner(_number(table, about, claims["uid"]), gid, tuple(one for one in dict.fromkeys(groups) if one != gid))
 
 
 def is_within(table: Table, number: int) -> bool:
@@ -68,6 +65,13 @@ def is_within(table: Table, number: int) -> bool:
 def between(table: Table) -> str:
     """Return the numbers that are allowed, as people read them."""
     return "{} to {}".format(*table["range"])
+
+
+def _number(table: Table, about: Mapping[str, Any], claim: str) -> int:
+    found = _numbers(table, about, claim)
+    if len(found) != 1:
+        raise Unknown(f"the provider names no number in the claim {claim}, or several")
+    return found[0]
 
 
 def _numbers(table: Table, about: Mapping[str, Any], claim: str) -> list[int]:

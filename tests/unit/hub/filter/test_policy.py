@@ -100,7 +100,7 @@ def test_a_volume_that_is_reserved_covers_less() -> None:
     assert (policy.covers(free, reserved), policy.covers(reserved, free)) == (True, False)
 
 
-@pytest.mark.parametrize("field", ["service", "home", "folders", "extra"])
+@pytest.mark.parametrize("field", ["service", "home", "folders", "owners", "extra"])
 def test_what_cannot_be_compared_covers_nothing_else(field: str) -> None:
     """Tables of hosts.toml are the same, or they are not."""
     one = allowed(**GIVEN)

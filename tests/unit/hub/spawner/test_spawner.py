@@ -293,6 +293,74 @@ def test_a_start_without_what_is_in_the_home_is_for_once(monkeypatch: pytest.Mon
     assert spawner.orm_spawner.user_options == {"profile": "small"}
 
 
+LISTED = {"users": {"ada": [20001, 20100, [20300]]}, "claims": {}, "range": [1000, 59999]}
+CLAIMED = {"users": {}, "claims": {"uid": "uidNumber"}, "range": [1000, 59999]}
+REFUSED = "swarmhub's filter refuses POST /services/create: 'TaskTemplate.ContainerSpec.User' is not allowed"
+
+
+def owned(
+    docker: Docker, monkeypatch: pytest.MonkeyPatch, owners: dict[str, Any], state: dict[str, Any] | None = None
+) -> SwarmSpawner:
+    """Return ada's spawner where people have their own UID; `state` is what the provider has said of her."""
+
+    async def said() -> dict[str, Any] | None:
+        return state
+
+    spawner = made(docker, monkeypatch)
+    spawner.tables = {**spawner.tables, "owners": owners}
+    spawner.user.get_auth_state = said
+    spawner.authenticator = SimpleNamespace(user_auth_state_key="oauth_user")
+    return spawner
+
+
+def test_a_server_runs_as_its_users_own_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the groups, and with what /etc/passwd would tell programs of a user that it has."""
+    docker = engine()
+    asyncio.run(owned(docker, monkeypatch, LISTED).start())
+    container = sent(docker)["task_template"]["ContainerSpec"]
+    assert (container["User"], container["Groups"]) == ("20001:20100", ["20300"])
+    assert {"HOME=/home/jovyan", "USER=ada", "LOGNAME=ada"} <= {*container["Env"]}
+
+
+@pytest.mark.parametrize("state", [{"oauth_user": {"uidNumber": "20001"}}, {"uidNumber": 20001}])
+def test_a_server_runs_as_the_number_that_the_provider_says(monkeypatch: pytest.MonkeyPatch, state: dict[str, Any]) -> None:
+    """Of the account, or around it."""
+    docker = engine()
+    asyncio.run(owned(docker, monkeypatch, CLAIMED, state).start())
+    assert sent(docker)["task_template"]["ContainerSpec"]["User"] == "20001:100"
+
+
+@pytest.mark.parametrize(
+    ("owners", "state", "why"),
+    [
+        ({**LISTED, "users": {}}, None, "no line for ada"),
+        (CLAIMED, None, "log in once more"),
+        (CLAIMED, {"oauth_user": {"uidNumber": 0}}, "says '0'"),
+    ],
+)
+def test_who_has_no_number_has_no_server(
+    monkeypatch: pytest.MonkeyPatch, owners: dict[str, Any], state: dict[str, Any] | None, why: str
+) -> None:
+    """Another one may be somebody else's; the hub's log says what is missing."""
+    docker = engine()
+    with pytest.raises(SpawnException) as error:
+        asyncio.run(owned(docker, monkeypatch, owners, state).start())
+    assert error.value.jupyterhub_message.startswith("Your account has no number (UID) that this hub may use")
+    assert why in error.value.log_message
+    assert "create_service" not in docker.methods
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "why"),
+    [("create_service", 403, REFUSED), ("create_service", 400, "Duplicate mount point: /x"), ("create_config", 403, REFUSED)],
+)
+def test_a_refusal_is_told_as_that(monkeypatch: pytest.MonkeyPatch, asked: str, status: int, why: str) -> None:
+    """At once, and not as a cluster that does not answer; the hub's log has the reason."""
+    error = failed(engine(**{asked: refused(status, why)}), monkeypatch)
+    assert error.jupyterhub_message.startswith("The cluster refuses to start your server.")
+    assert error.log_message.endswith(f"(refused): {why}")
+
+
 def test_an_engine_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not as a traceback."""
     error = failed(engine(create_service=refused(503, "no quorum")), monkeypatch)
