@@ -271,9 +271,10 @@ def _owner(policy: Policy, user: str, asked: Any, groups: Any) -> Owner | None:
 
 def _mounts(policy: Policy, whose: Names, value: Any) -> Iterator[Json]:
     """Yield those mounts of a list that the settings give to the user and the profile."""
-    home = mounts.home({"home": policy.home}, policy.service, whose)
+    places = policy.home_mounts or ("",)
+    homes = [home for at in places if (home := mounts.home({"home": policy.home}, policy.service, whose, at))]
     shared = mounts.folders({"folders": [{**one, "groups": []} for one in policy.folders]}, policy.service, whose, ())
-    makes = [*(home.mounts if home else ()), *shared, *map(mounts.memory, policy.shared_memory)]
+    makes = [*(one for home in homes for one in home.mounts), *shared, *map(mounts.memory, policy.shared_memory)]
     allowed = [one for one in makes if one.get("Source") not in policy.reserved]
     for number, asked in enumerate(value if isinstance(value, list) else ()):
         found = next((one for one in allowed if same(one, asked)), None)

@@ -43,6 +43,7 @@ class Policy:
       with the hub's is allowed; else just the one that belongs to the user and the server.
     - `owners`: as which UID and GID servers run, as the hub is handed it. From a list it is each user's own; what the provider
       says the filter does not see, so that any of the range is allowed then.
+    - `home_mounts`: where the user's home may be in the container, if not only where `home` says it.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -63,6 +64,7 @@ class Policy:
     # The policies of earlier releases have no such keys.
     own_names: bool = False
     owners: Mapping[str, Any] = field(default_factory=dict)
+    home_mounts: tuple[str, ...] = ()
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
         locked=all(server.get("drop_capabilities", True) for server in servers),
         extra={part: spawner[trait] for part, trait in extras.PARTS.items() if spawner.get(trait)},
         owners=tables.get("owners", {}),
+        home_mounts=_unlike([tables["home"]["mount"], *others]) if (others := _places(servers)) else (),
         own_names=any({"name_template", "escape"} & {*options} for options in tables["jupyterhub"].values()),
     )
 
@@ -98,7 +101,7 @@ def of(tables: Tables, service: str, network: str, reserved: tuple[str, ...] = (
 def covers(policy: Policy, other: Policy) -> bool:
     """Tell whether a policy allows all that another one does; where that is not plain, it does not."""
     same = ("service", "home", "folders", "owners", "extra")
-    grown = ("networks", "images", "profiles", "generic_resources", "shared_memory")
+    grown = ("networks", "images", "profiles", "generic_resources", "shared_memory", "home_mounts")
     return (
         all(getattr(policy, name) == getattr(other, name) for name in same)
         and all({*getattr(policy, name)} >= {*getattr(other, name)} for name in grown)
@@ -135,6 +138,10 @@ def load(text: str) -> tuple[Policy, ...]:
 
 
 _JSON = TypeAdapter(Annotated[tuple[Policy, ...], Field(min_length=1)])
+
+
+def _places(servers: Any) -> list[str]:
+    return [server["home_mount"] for server in servers if server.get("home_mount")]
 
 
 def _unlike(values: Any) -> tuple[Any, ...]:

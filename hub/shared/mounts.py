@@ -52,9 +52,9 @@ class Home:
         return (*self.marker, self.mount, *((self.former.mount,) if self.former else ()))
 
 
-def home(tables: Tables, service: str, names: "Names") -> Home | None:
-    """Return a user's home, or None where none is kept."""
-    table = tables["home"]
+def home(tables: Tables, service: str, names: "Names", mount: str = "") -> Home | None:
+    """Return a user's home, or None where none is kept; `mount` is its place in the container, if not that of all."""
+    table = {**tables["home"], **({"mount": mount} if mount else {})}
     if not table["keep"]:
         return None
     if table["type"] == "volume":

@@ -38,12 +38,12 @@ class Given:
     is_free: bool
     is_bare: bool = False
     home: str = ""
+    owner: Owner | None = None
 
     def is_of_node(self, news: News) -> bool:
         """Tell whether a refusal is the node's matter, and not that of a folder which is nowhere: the node has the mount."""
         is_marked = any(one["Target"].startswith(mounts.MARKED) for one in self.mounts)
         return news.reason != "home" or not is_marked or mounts.MARKER in news.detail
-    owner: Owner | None = None
 
 
 async def gather(spawner: Any) -> Given:
@@ -58,9 +58,9 @@ async def gather(spawner: Any) -> Given:
     chosen = profiles.chosen(tables, groups, spawner.user_options)
     # What JupyterHub's own options, its group overrides or a hook of conf.d say holds where hosts.toml is silent.
     own = {key: value for key, trait in spec.SIZES.items() if (value := getattr(spawner, trait))}
-    server = own | server_for(tables, spawner.user.name, groups, chosen)
+    server = {"home_mount": tables["home"]["mount"]} | own | server_for(tables, spawner.user.name, groups, chosen)
     names = Names(spawner.user.name, spawner.name, chosen["name"] if chosen else "")
-    home = mounts.home(tables, spawner.prefix, names)
+    home = mounts.home(tables, spawner.prefix, names, server["home_mount"])
     if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
     owner = await _owner(spawner)
@@ -79,7 +79,7 @@ async def gather(spawner: Any) -> Given:
 def environment(spawner: Any, given: Given) -> dict[str, str]:
     """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
     # The image's /etc/passwd does not know a user's own UID.
-    whose = {"HOME": spawner.tables["home"]["mount"], "USER": spawner.user.name, "LOGNAME": spawner.user.name}
+    whose = {"HOME": given.server["home_mount"], "USER": spawner.user.name, "LOGNAME": spawner.user.name}
     found: dict[str, str] = (whose if given.owner else {}) | spawner.get_env() | spec.environment(given.server)
     found |= {HOME: given.home} if given.home else {}
     return found | BARE if given.is_bare else found

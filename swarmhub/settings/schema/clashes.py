@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.shared.choice import slug
+from swarmhub.settings.schema.targets import covering
 from swarmhub.settings.schema.volumes import Key, apart, taken
 
 # Not `token_url`, nor `username_key`.
@@ -39,7 +40,7 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
             "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
         )
         found.append((("hub", "subdomains"), wrong))
-    return [*found, *taken(data), *apart(data), *_unknown_profiles(data), *_unknown_secrets(data)]
+    return [*found, *taken(data), *apart(data), *covering(data), *_unknown_profiles(data), *_unknown_secrets(data)]
 
 
 def _owned_by_others(data: Mapping[str, Any]) -> list[tuple[Key, str]]:

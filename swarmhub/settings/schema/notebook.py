@@ -91,7 +91,15 @@ class Notebook(Server):
     start_timeout: Duration = Field("3m", description="How long a server may take until it answers, such as `3m`.")  # type: ignore[assignment]
 
 
-class Profile(Server):
+class Otherwise(Server):
+    """What differs from [notebook] and [home] for some servers."""
+
+    home_mount: ContainerPath | None = Field(
+        None, description="Where the home is in the container, for an image with another home directory. Default: `home.mount`."
+    )
+
+
+class Profile(Otherwise):
     """A choice on the page before a server starts; the first is preselected."""
 
     name: Text = Field(description="What people read.")
@@ -99,7 +107,7 @@ class Profile(Server):
     groups: tuple[Group, ...] = Field((), description="Only for members of one of these groups. Default: for all.")
 
 
-class Override(Server):
+class Override(Otherwise):
     """What differs for some users, groups or profiles; later ones win."""
 
     users: tuple[User, ...] = Field((), description="For these users …")
@@ -227,7 +235,7 @@ class Limits(Table):
     named_servers: StrictInt = Field(0, ge=0, description="Servers that a user may have besides the first, each with a name.")
 
 
-def differences_of(profiles: tuple[Profile, ...], overrides: tuple[Override, ...]) -> Iterator[Server]:
+def differences_of(profiles: tuple[Profile, ...], overrides: tuple[Override, ...]) -> Iterator[Profile | Override]:
     """Yield what differs from [notebook], in the order in which it is applied."""
     yield from profiles
     yield from overrides

@@ -32,6 +32,10 @@ def taken(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     for one, other in nested(places):
         wrong = f"{one.path!r} is in {other.named}, where people write: a link there would lead to any folder of a node; "
         yield one.key, f"{wrong}choose a path outside it"
+    for one, other in permutations(places, 2):
+        if one.key[0] == "home" and not (other.is_written or other.is_each or other.is_for_some) and _has(other, one):
+            wrong = f"{other.path!r} has the homes in it, and everybody gets it: all could read everybody's files"
+            yield other.key, f"{wrong}; name the groups that may, or choose a path outside it"
 
 
 def apart(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
@@ -62,7 +66,7 @@ def _hubs_own(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     hub = _text(data, "hub", "service", "jupyterhub")
     own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub), services.backups(hub))
     home = mounts.template(_text(data, "home", "name", "{username}"), hub)
-    named: dict[Key, str] = {(*key, "name"): one["name"] for key, one in _folders(data) if _is_volume(one)}
+    named: dict[Key, str] = {(*key, "name"): one["name"] for key, one in folders(data) if _is_volume(one)}
     for key, template in [(("home", "name"), home), *named.items()]:
         for name in own:
             if _pattern(template).fullmatch(name):
@@ -74,7 +78,7 @@ def _hubs_own(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
                 key,
                 f"{template!r} begins with somebody's name, so it can be any volume; begin it with text: 'work-{template}'",
             )
-        elif _keeps(data) and _may_meet(template, home):
+        elif keeps(data) and _may_meet(template, home):
             yield key, f"{template!r} can be somebody's home ({home}); choose another name"
 
 
@@ -94,7 +98,7 @@ def _ambiguous(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     """Yield the templates by which two people could have the same name."""
     home = data.get("home")
     table = home if isinstance(home, dict) else {}
-    tables: list[tuple[Key, Mapping[str, Any]]] = [*([(("home",), table)] if _keeps(data) else []), *_folders(data)]
+    tables: list[tuple[Key, Mapping[str, Any]]] = [*([(("home",), table)] if keeps(data) else []), *folders(data)]
     for key, one in tables:
         template = one.get("name", "{username}" if key == ("home",) else "")
         if not isinstance(template, str):
@@ -124,6 +128,7 @@ class Area:
     parts: tuple[str, ...]
     is_written: bool
     is_each: bool
+    is_for_some: bool = False
 
     @property
     def path(self) -> str:
@@ -134,31 +139,46 @@ class Area:
 def areas(data: Mapping[str, Any]) -> list[Area]:
     """Return what homes and shared folders mount by a path."""
     home = data.get("home")
-    found = (
-        [_area(("home", "path"), "the homes' folder", home, "{username}")] if isinstance(home, dict) and _keeps(data) else []
-    )
-    found += [_area((*key, "path"), f"folders[{key[1]}]", one, "") for key, one in _folders(data)]
+    found = [_area(("home", "path"), "the homes' folder", home, "{username}")] if isinstance(home, dict) and keeps(data) else []
+    found += [_area((*key, "path"), f"folders[{key[1]}]", one, "") for key, one in folders(data)]
     return [one for one in found if one]
 
 
+def _device(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the table as if it named the path or the file server that the options of its local volume name."""
+    options = table.get("options")
+    if table.get("type", "volume") != "volume" or table.get("driver", "local") != "local" or not isinstance(options, dict):
+        return table
+    kind, device, given = (str(options.get(key, "")) for key in ("type", "device", "o"))
+    words = dict(word.partition("=")[::2] for word in given.split(","))
+    if {"bind", "rbind"} & {*words}:
+        return {**table, "type": "path", "path": device, "name": ""}
+    server, _, path = device.removeprefix("//").partition("/" if kind == "cifs" else ":")
+    if kind not in ("nfs", "nfs4", "cifs") or not path:
+        return table
+    return {**table, "type": kind.rstrip("4"), "server": words.get("addr") or server, "path": path, "name": ""}
+
+
 def _area(key: Key, named: str, table: Mapping[str, Any], otherwise: str) -> Area | None:
+    table = _device(table)
     kind, path, name = table.get("type", "volume"), table.get("path"), table.get("name", otherwise)
     if kind == "volume" or not isinstance(path, str) or not isinstance(name, str):
         return None
     is_each = "{" in name
-    parts = (*_parts(path), *([name] if name and not is_each else []))
+    parts = (*parts_of(path), *([name] if name and not is_each else []))
     is_written = key[0] == "home" or table.get("read_only", True) is False
-    return Area(key, named, (str(kind), str(table.get("server") or "")), parts, is_written, is_each)
+    return Area(key, named, (str(kind), str(table.get("server") or "")), parts, is_written, is_each, bool(table.get("groups")))
 
 
-def _parts(path: str) -> tuple[str, ...]:
+def parts_of(path: str) -> tuple[str, ...]:
+    """Return the parts of a path, however many slashes are between them."""
     return tuple(part for part in path.split("/") if part)
 
 
 def _systems(places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
     for one in (place for place in places if place.where[0] == "path"):
         for system in SYSTEMS if one.is_written else ENGINES:
-            parts = _parts(system)
+            parts = parts_of(system)
             short = min(len(parts), len(one.parts))
             # Below it, or above it: then it is in reach, too. A folder for each name is below the path only.
             if parts[:short] == one.parts[:short]:
@@ -173,9 +193,14 @@ def nested(places: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
             yield one, other
 
 
+def _has(one: Area, other: Area) -> bool:
+    """Tell whether a mount's source has another one in it, or is it."""
+    return one.where == other.where and other.parts[: len(one.parts)] == one.parts
+
+
 def _is_below(one: Area, other: Area) -> bool:
     """Tell whether a mount's source can be in what is written to, and not be that folder itself."""
-    if one.parts[: len(other.parts)] != other.parts:
+    if not _has(other, one):
         return False
     deeper = len(one.parts) - len(other.parts)
     if one.is_each and other.is_each:
@@ -183,12 +208,14 @@ def _is_below(one: Area, other: Area) -> bool:
     return deeper > 0 or one.is_each
 
 
-def _keeps(data: Mapping[str, Any]) -> bool:
+def keeps(data: Mapping[str, Any]) -> bool:
+    """Tell whether people have a home."""
     home = data.get("home")
     return not isinstance(home, dict) or home.get("keep", True) is not False
 
 
-def _folders(data: Mapping[str, Any]) -> list[tuple[Key, Mapping[str, Any]]]:
+def folders(data: Mapping[str, Any]) -> list[tuple[Key, Mapping[str, Any]]]:
+    """Return the shared folders, each with its key."""
     found = data.get("folders")
     listed = found if isinstance(found, list | tuple) else ()
     return [(("folders", place), one) for place, one in enumerate(listed) if isinstance(one, dict)]

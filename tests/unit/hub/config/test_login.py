@@ -56,7 +56,7 @@ def test_what_the_provider_says_of_people_is_kept_for_claims(folder: Path) -> No
     """Encrypted, by a key that is lost with all sessions; nobody is asked about more often for it."""
     c = configured(folder)
     login.keep_claims(c, {"provider": f"{__name__}.Provider"}, folder.parent)
-    assert (c.Provider.enable_auth_state, len(c.CryptKeeper.keys), "auth_refresh_strict" in c.Provider) == (True, 1, False)
+    assert (c.Provider.enable_auth_state, len(c.CryptKeeper["keys"]), "auth_refresh_strict" in c.Provider) == (True, 1, False)
 
 
 def authenticator(folder: Path, *, members: tuple[str, ...] = (), console: bool = True) -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from hub.filter import bodies, policy
 from hub.filter.fields import Refused
+from tests.unit.hub.asked import tables
 from tests.unit.hub.filter import sent
 from tests.unit.hub.filter.engines import allowed
 
@@ -29,7 +30,7 @@ def judged(owners: dict[str, Any], user: Any, groups: Any = None) -> str:
 
 
 def _tables(owners: dict[str, Any]) -> dict[str, Any]:
-    return {**sent.tables(**sent.SETTINGS), "owners": owners}
+    return {**tables(**sent.SETTINGS), "owners": owners}
 
 
 @pytest.mark.parametrize(

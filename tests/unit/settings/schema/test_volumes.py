@@ -124,7 +124,10 @@ OPEN: dict[str, Any] = {"read_only": False}
         (paths({"path": "/srv", **OPEN}), {"home.path"}),
         (paths({"path": "/srv//homes/", **OPEN}), {"home.path"}),
         (paths({"path": "/srv", "name": "homes", **OPEN}), {"home.path"}),
-        (paths({"path": "/srv/homes"}), set()),
+        (paths({"path": "/srv/homes"}), {"folders.0.path"}),
+        (paths({"path": "/srv"}), {"folders.0.path"}),
+        (paths({"path": "/srv/homes", "groups": ["staff"]}), set()),
+        (paths({"path": "/srv/homes", "name": "{username}", "groups": ["staff"]}), {"folders.0.path"}),
         (paths({"path": "/srv/homes/ada"}), {"folders.0.path"}),
         (paths({"path": "//srv/homes", "name": "shared"}), {"folders.0.path"}),
         (paths({"path": "/srv/homes/ada/course"}), {"folders.0.path"}),
@@ -145,6 +148,36 @@ def test_nothing_is_mounted_from_below_what_people_write(data: dict[str, Any], r
     found = keys(data)
     assert refused <= found <= refused | {"home.path"}
     assert bool(found) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({"type": "none", "o": "bind", "device": "/srv/homes/ada"}, {"folders.0.path"}),
+        ({"o": "rw,rbind", "device": "/srv/other"}, set()),
+        ({"type": "none", "o": "bind", "device": "/etc"}, {"folders.0.path"}),
+        ({"type": "tmpfs", "device": "tmpfs"}, set()),
+    ],
+)
+def test_a_volume_that_is_a_path_counts_as_one(options: dict[str, str], refused: set[str]) -> None:
+    """A driver's options may name a folder of the node."""
+    folder = {"name": "x", "options": options, "mount": "/x", **OPEN}
+    assert keys({**home(), "folders": [folder]}) == refused
+
+
+@pytest.mark.parametrize(
+    ("options", "at"),
+    [
+        ({"type": "nfs", "o": "addr=files,rw", "device": ":/srv"}, {"type": "nfs", "server": "files"}),
+        ({"type": "nfs4", "o": "rw", "device": "files:/srv"}, {"type": "nfs", "server": "files"}),
+        ({"type": "cifs", "o": "guest", "device": "//files/srv"}, {"type": "cifs", "server": "files"}),
+    ],
+)
+def test_a_volume_of_a_file_server_counts_as_that(options: dict[str, str], at: dict[str, str]) -> None:
+    """By the options of its driver; another server's folder is another one."""
+    folder = {"name": "x", "options": options, "mount": "/x", **OPEN}
+    assert keys({**home(**at), "folders": [folder]}) == {"home.path"}
+    assert keys({**home(**at | {"server": "others"}), "folders": [folder]}) == set()
 
 
 @pytest.mark.parametrize(
