@@ -54,11 +54,16 @@ def _find_newer(run: "Run") -> None:
 
 def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     from swarmhub.deploy import on_nodes, steps
+    from swarmhub.images import declared
     from swarmhub.images import pull as room
 
     wanted = steps.wanted_images(run, nodes)
     run.apply(steps.images_plan(run, nodes), *builds)
     room.verify(wanted, run.look.images(nodes))
+    said = declared.judged(run.settings, room.declarations(run.look.images(nodes).values()))
+    for image, told in said.items():
+        for cause, remedy in told:
+            run.report.line(room.STEP, f"{image} {cause}. {remedy}", style="yellow")
     opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)

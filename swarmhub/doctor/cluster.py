@@ -226,7 +226,8 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     findings += disk.judge(free, notebook.coming(free, held))
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
     judged = [notebook.judge(image, pull.of(image, held), known, cluster.manager) for image in wanted if held]
-    return findings + [finding for of_one in judged for finding in of_one]
+    findings += [finding for of_one in judged for finding in of_one]
+    return findings + notebook.losses(cluster.settings, pull.declarations(held.values()), cluster.manager)
 
 
 def _ages(cluster: Cluster) -> list[Finding]:

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
+from swarmhub.images import declared
+from swarmhub.images.declared import Declared
 from swarmhub.parallel import together
 from swarmhub.plan import commands
 from swarmhub.plan.differences import Difference
@@ -20,11 +22,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Held:
-    """An image that a node holds: its id there, the digests under which registries know it, and its bytes."""
+    """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says."""
 
     id: str
     digests: frozenset[str]
     size: int = field(default=0, compare=False)
+    declared: Declared = field(default=Declared(), compare=False)
 
 
 # What a node holds of each image that servers may run.
@@ -46,7 +49,8 @@ def observe(host: Host, image: str) -> Held | None:
         return None
     digests = (digest.partition("@") for digest in found.get("RepoDigests") or [])
     names = same_names(split(image)[0])
-    return Held(found["Id"], frozenset(digest for name, _, digest in digests if name in names), found.get("Size") or 0)
+    known = frozenset(digest for name, _, digest in digests if name in names)
+    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found))
 
 
 def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
@@ -120,6 +124,12 @@ def verify(wanted: Mapping[str, str], seen: Mapping[str, Holding | StepError]) -
 def _not_held(host: str, image: str, wanted: str, held: Held | None) -> StepError:
     has = f"no {image}" if held is None else f"another {image}: {short(held.id)}"
     return StepError(host, f"holds {has}, wanted {short(wanted)}", f"Try there: docker pull {image}")
+
+
+def declarations(seen: Iterable[Holding | StepError]) -> dict[str, Declared]:
+    """Return what the images say of their files, as the nodes hold them."""
+    held = {image: one for there in seen if not isinstance(there, StepError) for image, one in there.items() if one}
+    return {image: one.declared for image, one in held.items()}
 
 
 def lacking(wanted: Mapping[str, str], holding: Holding) -> list[str]:

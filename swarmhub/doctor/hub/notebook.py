@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.images import pull
+from swarmhub.images import declared, pull
+from swarmhub.images.declared import Declared
 from swarmhub.images.pull import Held, Holding
+from swarmhub.settings import Settings
 
 CHECK = "image"
 
@@ -28,6 +30,12 @@ def _of(image: str, host: str, held: Held | None, wanted: str, labels: frozenset
         text = f"holds {image}, and its node has no label that says so: no server is placed there"
         return warning(CHECK, host, text, remedy)
     return ok(CHECK, host, f"{image}, {pull.short(wanted)}")
+
+
+def losses(settings: Settings, said: Mapping[str, Declared], manager: str) -> list[Finding]:
+    """Return what people would lose of what they write in servers of each image."""
+    judged = declared.judged(settings, said)
+    return [failure("image", manager, f"{image} {cause}", remedy) for image, told in judged.items() for cause, remedy in told]
 
 
 def coming(hosts: Iterable[str], held: Mapping[str, Holding]) -> dict[str, int | None]:

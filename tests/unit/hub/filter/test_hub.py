@@ -42,6 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "a volume driver": {"home": {"driver": "glusterfs", "options": {"volname": "homes"}, "mount": "/home/jovyan/work"}},
     "a home for each profile": {"home": {"name": "{username}-{profile}"}, "profiles": [{"name": "Größer"}, {"name": "Small"}]},
     "homes that were there before": {"home": {"name": "jupyterhub-user-{username}", "mount": "/home/jovyan/work"}},
+    "another place for the home": {"profiles": [{"name": "RStudio", "home_mount": "/home/rstudio"}]},
     "a home for each server": {"home": {"name": "{username}-{servername}"}, "limits": {"named_servers": 1}},
     "a path": {"home": {"type": "path", "path": "/mnt/homes"}},
     "nfs": {"home": {"type": "nfs", "server": "files.example.org", "path": "/export/homes", "mount_options": "nfsvers=4.2"}},
