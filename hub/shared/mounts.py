@@ -52,9 +52,9 @@ class Home:
         return (*self.marker, self.mount, *((self.former.mount,) if self.former else ()))
 
 
-def home(tables: Tables, service: str, names: "Names", mount: str = "") -> Home | None:
-    """Return a user's home, or None where none is kept; `mount` is its place in the container, if not that of all."""
-    table = {**tables["home"], **({"mount": mount} if mount else {})}
+def home(tables: Tables, service: str, names: "Names", at: str = "") -> Home | None:
+    """Return a user's home, or None where none is kept; `at` is its place in the container, if not that of all."""
+    table = {**tables["home"], **({"mount": at} if at else {})}
     if not table["keep"]:
         return None
     if table["type"] == "volume":

@@ -12,8 +12,8 @@ NEEDED = (
     *("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt/conda", "/proc", "/run", "/sbin", "/sys", "/tmp", "/var/run"),  # noqa: S108
     *("/usr/bin", "/usr/lib", "/usr/sbin", "/usr/local/bin", "/usr/local/lib"),
 )
-# What is below them is the kernel's, Docker's or the hub's own.
-OTHERS = ("/dev", "/proc", "/sys", "/run/secrets", CONFIG_FOLDER)
+# What is below them is the kernel's, Docker's, the hub's, or each server's own.
+OTHERS = ("/dev", "/proc", "/sys", "/tmp", "/run/secrets", CONFIG_FOLDER)  # noqa: S108
 DEFAULT = "/home/jovyan"
 
 Place = tuple[Key, tuple[str, ...], Mapping[str, Any]]

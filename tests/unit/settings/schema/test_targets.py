@@ -38,6 +38,7 @@ def refused(*folders: dict[str, Any], **more: Any) -> dict[str, str]:
         "/etc/swarmhub",
         "/etc/swarmhub/x",
         "/tmp",
+        "/tmp/jupyter-runtime",
     ],
 )
 def test_a_folder_hides_nothing_that_a_server_needs(mount: str) -> None:
