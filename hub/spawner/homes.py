@@ -119,7 +119,9 @@ async def have_folder(name: str, owner: str, *, is_marked: bool = False) -> None
         raise NotHere(words, "home", f"{name}: no answer within {FILE_SECONDS:.0f} s") from None
     except OSError as error:
         words = f"Your home cannot be made on the file server. {ASK}"
-        raise NotHere(words, "home", f"{name}: {error}") from None
+        how = f"; does it take root's rights away (root_squash)? Then make it there, for {owner}"
+        hint = how if isinstance(error, PermissionError) else ""
+        raise NotHere(words, "home", f"{name}: {error}{hint}") from None
 
 
 @cache

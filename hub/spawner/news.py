@@ -15,6 +15,10 @@ ALIVE = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready
 WANTED = frozenset({"running", "ready"})
 # Why a node does not start a server that another one may start.
 REFUSALS = frozenset({"image", "home", "disk", "network", "rejected", "failed"})
+# Docker as root makes the place for a mount: below a home where the file server lets root write nothing, it cannot.
+UNMOUNTABLE = re.compile(
+    r"""error mounting .* to rootfs at "([^"]+)".*(?:not permitted|denied|read-only file system)""", re.DOTALL
+)
 ASK = "Tell your administrator if it stays so."
 UNMARKED = re.compile(rf"bind source path does not exist: (/.*)/{re.escape(MARKER)}$")
 # A mount whose file server is gone, or has forgotten it, as kernels say it.
@@ -124,6 +128,9 @@ def _why(task: Json, host: str) -> tuple[str, str]:
     for part, (words, reason) in known.items():
         if part.lower() in error.lower():
             return f"{words} {ASK}", reason
+    if found := UNMOUNTABLE.search(error):
+        words = f"The folder {found[1]} has no place in your files yet, and the cluster may not make one there."
+        return f"{words} {ASK}", "place"
     if state == "running":  # wanted no more, and its node has not said that it is over
         return f"{host} does not answer any more.", "node"
     if code == 137:
