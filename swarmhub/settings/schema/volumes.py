@@ -43,7 +43,7 @@ def apart(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     hosts, notebook = (found if isinstance(found := data.get(key), dict) else {} for key in ("hosts", "notebook"))
     kinds = ("workers",) if notebook.get("nodes") == "workers" else ("managers", "workers")
     nodes = sum(len(found) for kind in kinds if isinstance(found := hosts.get(kind), list | tuple))
-    for key, one in _folders(data) if nodes > 1 else ():
+    for key, one in folders(data) if nodes > 1 else ():
         if _is_volume(one) and _is_local(one) and not one.get("per_node") and not _follows_home(data, one):
             wrong = f"a volume of the driver 'local' is another, empty one on each of the {nodes} nodes"
             use = "use type = 'path', 'nfs' or 'cifs', another driver, or, if each node is to have its own, per_node = true"
@@ -59,7 +59,7 @@ def _follows_home(data: Mapping[str, Any], folder: Mapping[str, Any]) -> bool:
     """Tell whether a folder is one person's, and that person always returns to the node of the home."""
     home = data.get("home")
     table = home if isinstance(home, dict) else {}
-    return "{username}" in folder["name"] and _keeps(data) and table.get("type", "volume") == "volume" and _is_local(table)
+    return "{username}" in folder["name"] and keeps(data) and table.get("type", "volume") == "volume" and _is_local(table)
 
 
 def _hubs_own(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
