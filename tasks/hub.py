@@ -114,7 +114,7 @@ def deploy(
 
     with step(c, health.STEP) as run:
         address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
-        certificate = certificates.require(run.look.certificate(), run.manager)
+        certificate = certificates.require(run.look.certificate(), run.settings, run.manager)
         with run.report.working(health.STEP, f"waiting for {address}"):
             way = Route(run.hosts[run.manager], run.settings.hub.port)
             trust = health.trust(run.look.authorities(), certificates.desired(run.settings), certificate)

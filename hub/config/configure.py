@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub.config import culling, extra, groups, login, page, servers
+from hub.config import culling, extra, groups, http_client, login, page, servers
 from hub.config.separate_proxy import SeparateProxy
 from hub.shared import listed, settings
 from hub.shared.listed import Listed
@@ -49,6 +49,7 @@ def configure(
     users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
+    http_client.configure(tables.get("http_proxy") or {}, secrets)
     login.configure(c, tables["access"], environ, secrets, data / listed.FOLDER, users)
     if tables["owners"].get("claims"):
         login.keep_claims(c, tables["access"], data)
@@ -95,12 +96,14 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
 
 
 def _proxy(c: Any, environ: Mapping[str, str], secrets: Path) -> None:
+    # JupyterHub takes its base_url from here, and warns where both are set.
+    base_url = environ.get("BASE_URL", "/").removesuffix("/")
     if "PROXY_API_URL" not in environ:
-        c.JupyterHub.bind_url = "https://:443"
+        c.JupyterHub.bind_url = f"https://:443{base_url}"
         c.JupyterHub.ssl_key = environ["SSL_KEY"]
         c.JupyterHub.ssl_cert = environ["SSL_CERT"]
         return
-    c.JupyterHub.bind_url = "http://:8000"
+    c.JupyterHub.bind_url = f"http://:8000{base_url}"
     c.JupyterHub.cleanup_proxy = False
     c.JupyterHub.proxy_class = SeparateProxy
     c.SeparateProxy.check_running_interval = 1

@@ -14,7 +14,7 @@ NAME = "idle-culler"
 FILE = FOLDER / "idle_culler_config.py"
 SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 DATABASE = "HUB_DATABASE"
-HUB = f"http://127.0.0.1:{settings.API_PORT}/hub/api"
+HUB = f"http://127.0.0.1:{settings.API_PORT}"
 
 Arbiter = Callable[..., bool]
 
@@ -37,7 +37,7 @@ def configure_culler(c: Any, environ: Mapping[str, str], file: Path = settings.F
     """Set on `c` what the culler is to do: in its own process, with what `configure` hands to it, and the hub's `file`."""
     culling = settings.load(file)["culling"]
     # The hub is in the same container; its name has no address before Swarm takes it for healthy.
-    c.IdleCuller.url = HUB
+    c.IdleCuller.url = f"{HUB}{environ.get('JUPYTERHUB_BASE_URL', '/')}hub/api"
     c.IdleCuller.timeout = culling["idle"]
     c.IdleCuller.cull_every = culling["every"]
     c.IdleCuller.remove_named_servers = culling["remove_named"]

@@ -13,7 +13,7 @@ def apply(c: Any, classes: Mapping[str, Mapping[str, Any]], secrets: Path) -> No
     """Set the options of `hosts.toml` on `c`: a list goes behind ours, a table is merged into ours, else it replaces ours."""
     for name, options in classes.items():
         for trait, value in options.items():
-            c[name][trait] = _joined(c[name].get(trait), _revealed(value, secrets), trait in SEARCHED)
+            c[name][trait] = _joined(c[name].get(trait), revealed(value, secrets), trait in SEARCHED)
 
 
 def load(c: Any, folder: Path) -> None:
@@ -38,12 +38,12 @@ def _joined(ours: Any, value: Any, is_searched: bool) -> Any:
     return value
 
 
-def _revealed(value: Any, secrets: Path) -> Any:
+def revealed(value: Any, secrets: Path) -> Any:
     """Return a value with each `{secret = "NAME"}` in it replaced by what the secret holds."""
     if isinstance(value, list):
-        return [_revealed(one, secrets) for one in value]
+        return [revealed(one, secrets) for one in value]
     if not isinstance(value, dict):
         return value
     if set(value) == {SECRET}:
         return (secrets / value[SECRET]).read_text()
-    return {key: _revealed(one, secrets) for key, one in value.items()}
+    return {key: revealed(one, secrets) for key, one in value.items()}

@@ -1,7 +1,7 @@
 """The spec of a server's service; `server` has the keys of [notebook]."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,11 +66,16 @@ def task_template(server: Arguments, container: Arguments, placed: list[str], ne
         "container_spec": ContainerSpec(**extras.merged(inside, extra.container)),
         "resources": resources(server, extra.resources),
         "placement": Placement(**{**extra.placement, "constraints": [*placed, *extra.placement.get("constraints", ())]}),
-        "networks": [network],
+        "networks": _networks(network, extra.task.get("networks") or ()),
         # Swarm's default is to start a server again that its user has shut down.
         "restart_policy": {"Condition": "none"},
     }
-    return TaskTemplate(**{**task, **extra.task})
+    return TaskTemplate(**{**task, **{name: one for name, one in extra.task.items() if name != "networks"}})
+
+
+def _networks(network: str, more: Iterable[Any]) -> list[Any]:
+    """Return the networks that a server is on: the hub's, by which alone it is reached, and those that an operator adds."""
+    return [network, *(one for one in more if (one.get("Target") if isinstance(one, dict) else one) != network)]
 
 
 def resources(server: Arguments, extra: Arguments) -> Resources:

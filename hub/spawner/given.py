@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.shared import mounts, nodes, operator_token, owners, spec
+from hub.shared import http_proxy, mounts, nodes, operator_token, owners, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
 from hub.shared.owners import Owner
@@ -80,7 +80,8 @@ def environment(spawner: Any, given: Given) -> dict[str, str]:
     """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
     # The image's /etc/passwd does not know a user's own UID.
     whose = {"HOME": given.server["home_mount"], "USER": spawner.user.name, "LOGNAME": spawner.user.name}
-    found: dict[str, str] = (whose if given.owner else {}) | spawner.get_env() | spec.environment(given.server)
+    own: dict[str, str] = (whose if given.owner else {}) | spawner.get_env()
+    found = own | http_proxy.of_servers(spawner.tables) | spec.environment(given.server)
     found |= {HOME: given.home} if given.home else {}
     return found | BARE if given.is_bare else found
 

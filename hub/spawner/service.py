@@ -60,14 +60,19 @@ class Service:
         text = b"".join(output).decode(errors="replace")
         return [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
 
-    async def address(self, tasks: Sequence[Mapping[str, Any]]) -> str | None:
-        """Return its address on the overlay network: its own, or its newest task's; None while there is none."""
+    async def address(self, tasks: Sequence[Mapping[str, Any]], network: str) -> str | None:
+        """Return its address on the hub's network: its own, or its newest task's; None while there is none.
+
+        A server may be on more networks, and the engine names them in an order of its own.
+        """
+        attached = (news.newest(tasks) or {}).get("NetworksAttachments") or []
+        found = next((one for one in attached if network in (one["Network"]["Spec"]["Name"], one["Network"]["ID"])), None)
+        if found is None:
+            return None
         endpoint = (await self.docker("inspect_service", self.id))["Endpoint"]
-        task = news.newest(tasks) or {}
-        for one in (endpoint.get("VirtualIPs"), task.get("NetworksAttachments")):
-            if one:
-                return str(one[0].get("Addr") or one[0]["Addresses"][0]).partition("/")[0]
-        return None
+        own = [one.get("Addr") for one in endpoint.get("VirtualIPs") or [] if one["NetworkID"] == found["Network"]["ID"]]
+        address = next(filter(None, [*own, *(found.get("Addresses") or [])]), "")
+        return address.partition("/")[0] or None
 
 
 @dataclass(frozen=True)

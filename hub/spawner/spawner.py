@@ -51,7 +51,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     _news: tuple[News, ...] = ()
     _tasks = Tasks()
     nodes = Nodes()
-    # The domain and port that the server was started for; nothing where servers have no domains of their own.
+    # The domain and port, and the path, that the server was started for; nothing where the hub has its whole domain for all.
     _netloc = ""
 
     @property
@@ -72,7 +72,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     @property
     def _own_netloc(self) -> str:
-        return str(urlsplit(self.user.url).netloc)
+        return f"{urlsplit(self.user.url).netloc}{self.user.settings.get('base_url', '/').rstrip('/')}"
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address when it answers.

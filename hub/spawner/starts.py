@@ -198,7 +198,7 @@ class Start:
             self.tell(news)
         if news.is_running:
             # It is the only task: a server that ends is not started again, so its address stays.
-            self._address = self._address or await self.service.address(tasks)
+            self._address = self._address or await self.service.address(tasks, self.network)
         return self._address
 
     async def _out_of_time(self, news: News, seconds: float) -> News:

@@ -1,8 +1,13 @@
 """Certbot: a container on the manager that asks an ACME server for a certificate, and keeps it in /etc/letsencrypt."""
 
 import re
+import shlex
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
 
 from swarmhub.certificate import dns_challenge
 from swarmhub.certificate.dns_challenge import Dns
@@ -16,6 +21,9 @@ LABEL = "certs"
 FOLDER = "/etc/letsencrypt"
 HTTP = 80
 CA_IN_CONTAINER = "/swarmhub-ca.pem"
+VARIABLES = "/swarmhub-variables"
+# What the image starts by itself is certbot; only root reads the file.
+WITH_VARIABLES = ["sh", "-c", f'set -a; . {VARIABLES}; exec certbot "$@"', "certbot"]
 # RFC 8555, 6.5: a server may refuse a nonce at any time, and the client asks again. certbot does so once a request.
 STALE_NONCE = "invalid anti-replay nonce"
 ATTEMPTS = 3
@@ -32,7 +40,8 @@ class CertificateRequest:
     """A certificate to have, and how to get it; `by_proxy`: the proxy that runs answers the authority on port 80.
 
     `cost` is what another certificate than the one that is served means for the people working; `given` are the files of
-    this machine that are put into the container: where, and which.
+    this machine that are put into the container: where, and which. `variables` are those by which it learns of an HTTP proxy,
+    whose password is in none that the engine shows.
     """
 
     domain: str
@@ -47,6 +56,7 @@ class CertificateRequest:
     by_proxy: bool = False
     cost: Cost = Cost.HUB_RESTART
     given: tuple[tuple[str, str], ...] = ()
+    variables: Mapping[str, SecretStr] = field(default_factory=dict)
 
     @property
     def is_by_http(self) -> bool:
@@ -99,8 +109,10 @@ def _challenge(wanted: CertificateRequest) -> list[str]:
 def container(wanted: CertificateRequest, directory: str, *, force: bool) -> Json:
     """Return the body of the request that makes certbot's container."""
     published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
+    entry: dict[str, Any] = {"Entrypoint": WITH_VARIABLES} if wanted.variables else {}
     return {
         "Image": wanted.image,
+        **entry,
         "Cmd": arguments(wanted, directory, force=force),
         "Env": [f"{name}={value}" for name, value in wanted.environment.items()],
         "ExposedPorts": {"80/tcp": {}} if wanted.is_by_http else {},
@@ -174,7 +186,8 @@ def _files(wanted: CertificateRequest) -> dict[str, bytes]:
     """Return what is put into certbot's container, past its arguments and its environment."""
     ca = {CA_IN_CONTAINER[1:]: wanted.ca.encode()} if wanted.ca else {}
     dns = {dns_challenge.CREDENTIALS[1:]: wanted.dns.credentials.get_secret_value().encode()} if wanted.dns else {}
-    return ca | dns
+    lines = [f"{name}={shlex.quote(value.get_secret_value())}\n" for name, value in wanted.variables.items()]
+    return ca | dns | ({VARIABLES[1:]: "".join(lines).encode()} if lines else {})
 
 
 def _is_noise(said: list[str]) -> bool:

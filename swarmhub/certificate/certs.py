@@ -104,12 +104,14 @@ def desired(settings: Settings) -> CertificateRequest:
 
 
 def observe(manager: Host, settings: Settings) -> Certificate | None:
-    """Read the certificate, and certbot's renewal file, on the manager; there is no API for them.
+    """Read the certificate, and certbot's renewal file, on the manager; there is no API for them. None where none is needed.
 
     Raises:
         StepError: they cannot be read, or the certificate is damaged.
 
     """
+    if not settings.proxy.takes_tls:
+        return None
     where, domain, is_own = place(settings, CHAIN), settings.hub.domain, settings.certs.is_own
     chain, renewal = _read_own(manager, settings) if is_own else _read_certbots(manager, settings)
     if chain is None:
@@ -141,14 +143,14 @@ def _directory(renewal: str) -> str:
     return found[1] if found else ""
 
 
-def require(found: Certificate | None, manager: str) -> Certificate:
-    """Return the certificate.
+def require(found: Certificate | None, settings: Settings, manager: str) -> Certificate | None:
+    """Return the certificate; None where TLS ends at a reverse proxy in front.
 
     Raises:
         StepError: there is none.
 
     """
-    if found is None:
+    if found is None and settings.proxy.takes_tls:
         raise StepError(manager, "there is no certificate yet", "Get it first: fab certs")
     return found
 

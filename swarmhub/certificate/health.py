@@ -17,15 +17,15 @@ SECONDS = 30
 
 
 def url(callback: str) -> str:
-    """Return the hub's public address: the callback's, which may name a port."""
+    """Return the hub's public address, without a slash at the end: the callback's, which may name a port and a path."""
     return callback.removesuffix(CALLBACK_PATH)
 
 
-def trust(context: ssl.SSLContext, wanted: CertificateRequest, certificate: Certificate) -> ssl.SSLContext:
+def trust(context: ssl.SSLContext, wanted: CertificateRequest, certificate: Certificate | None) -> ssl.SSLContext:
     """Add to this machine's authorities whom else to trust: the settings'; while staging, the chain on the manager."""
     if wanted.ca:
         context.load_verify_locations(cadata=wanted.ca)
-    if certificate.directory == wanted.staging_server:
+    if certificate and certificate.directory == wanted.staging_server:
         # No authority that anybody trusts signs it; that it is the one on the manager can be verified all the same.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=certificate.chain)
@@ -46,7 +46,7 @@ def check(address: str, context: ssl.SSLContext, route: Route | None = None) -> 
     def healthy() -> bool:
         nonlocal last
         try:
-            status, _ = https.get(host, port, "/hub/health", context, route=route)
+            status, _ = https.get(host, port, f"{parts.path}/hub/health", context, route=route)
         except ssl.SSLCertVerificationError as error:
             remedy = (
                 "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service. "

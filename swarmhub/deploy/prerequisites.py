@@ -48,7 +48,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         raise StepError(manager, f"there is no network {settings.network.name}", "Create it first: fab network")
     if look.volume() is None:
         raise StepError(manager, f"there is no volume {settings.volume.name}", "Create it first: fab volume")
-    certificate = certs.require(look.certificate(), manager)
+    certificate = certs.require(look.certificate(), settings, manager)
     tags = [one.tag for one in look.builds]
     if lacking := [tag for tag in tags if not look.hub_image(tag)]:
         raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
@@ -61,7 +61,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         name = network.of_proxy(settings)["Name"]
         raise StepError(manager, f"there is no network {name}", "Create it first: fab network")
     of_proxy = (tags[1], inner.id, inner.subnet, _token(settings, look)) if inner else ()
-    of_hub = (member.node, found.id, tags[0], pinned, certificate.fingerprint, swarm.cluster)
+    of_hub = (member.node, found.id, tags[0], pinned, certificate.fingerprint if certificate else "", swarm.cluster)
     if unmarked := next((folder for folder, changes in marking(settings, look, manager).items() if changes), ""):
         raise StepError(manager, f"{unmarked} has no marker yet", "Make it first: fab volume")
     return replace(Parts(*of_hub, *of_proxy), logs=member.logs, marked=places.marked(_folders(look)))

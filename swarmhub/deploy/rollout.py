@@ -34,7 +34,7 @@ from swarmhub.run.run import Run
 from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub, Parts
-from swarmhub.settings.schema.model import PROXY_TOKEN
+from swarmhub.settings import outbound
 
 
 def plan(run: Run, parts: Parts) -> Plan:
@@ -87,8 +87,9 @@ def proxy_plan(run: Run, parts: Parts | None) -> Plan:
     settings, found = run.settings, _found(run)
     if parts is None:
         return Plan(proxy.STEP, "it runs in the hub's container", tuple(_front(run, None)))
-    token = {PROXY_TOKEN: parts.proxy_token}
-    changes = [*hub_service.missing(found, {}, token, settings.hub.service, run.manager), *_front(run, parts)]
+    needed = {name: run.secrets[name] for name in (settings.http_proxy.secret,) if name}
+    names = hub_service.secret_names(settings, needed, parts.cluster, parts.proxy_token)
+    changes = [*hub_service.missing(found, needed, names, settings.hub.service, run.manager), *_front(run, parts)]
     return Plan(proxy.STEP, f"{proxy.name(settings)}: as wanted", tuple(changes))
 
 
@@ -113,7 +114,7 @@ def _front(run: Run, parts: Parts | None) -> list[Change]:
     changes = proxy.changes(wanted, run.look.proxy(), run.look.service().service, manager, network.names(settings))
     if not renewal.is_wanted(settings):
         return [*changes, *renewal.removal(settings, there, manager)]
-    request = replace(certs.desired(settings), by_proxy=True)
+    request = replace(certs.desired(settings), by_proxy=True, variables=outbound.variables(settings, run.secrets))
     of_renewal = run.look.kept(renewal.desired(settings, request, parts))
     return [*changes, *renewal.changes(settings, request, of_renewal, there, manager)]
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from pydantic import SecretStr
+
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
@@ -24,6 +26,7 @@ from swarmhub.run.run import Run
 from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import Parts
+from swarmhub.settings import outbound
 
 
 def nodes_plan(run: Run) -> Plan:
@@ -89,12 +92,14 @@ def volume_plan(run: Run) -> Plan:
 
 def certs_plan(run: Run) -> Plan:
     """Plan the step `certs`."""
+    if not run.settings.proxy.takes_tls:
+        return Plan(certs.STEP, "none is needed: TLS ends at the reverse proxy in front")
     now, front, found = datetime.now(UTC), run.look.proxy(), run.look.certificate()
     # A proxy of its own takes another certificate as it runs; the hub's own takes it when the hub restarts.
     cost = Cost.NOTHING if front else Cost.HUB_RESTART
     if own := own_certs.desired(run.settings, now):
         return own_certs.plan(own, run.settings.hub.domain, found, run.manager, now, cost)
-    wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(front), cost=cost)
+    wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(front), cost=cost, variables=_outbound(run))
     return certs.plan(wanted, found, run.manager, now)
 
 
@@ -115,7 +120,13 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
 def hub_image_plan(run: Run) -> Plan:
     """Plan the step `build-hub`."""
     wanted = run.look.builds
-    return build.plan(wanted, [one.tag for one in wanted if run.look.hub_image(one.tag)], run.manager)
+    return build.plan(wanted, [one.tag for one in wanted if run.look.hub_image(one.tag)], run.manager, _outbound(run))
+
+
+def _outbound(run: Run) -> Mapping[str, SecretStr]:
+    """Return the variables by which a program learns of the HTTP proxy; a build alone asks for no secrets without need."""
+    settings = run.settings
+    return outbound.variables(settings, run.secrets if settings.http_proxy.secret else {})
 
 
 def firewall_plan(run: Run, *, foresee: bool = False) -> Plan:

@@ -21,6 +21,9 @@ GIB = 2**30
 # Until a task is found to be well, Docker asks as often as this: an update waits for it. Docker before 25 goes by the interval.
 FIRST = {"StartInterval": SECOND // 5}
 STOP_SECONDS = 60
+# On some hosts the default is 1024, and each of people's connections takes two of every process on its way. An engine that is
+# itself confined may not give more than it has.
+FILES = 16_384
 
 
 def privileges(*kept: str) -> dict[str, Any]:
@@ -35,6 +38,11 @@ def privileges(*kept: str) -> dict[str, Any]:
 def limits(memory: int) -> dict[str, Any]:
     """Return the limit that ends a service which takes more memory than it ever needs, before Docker itself ends."""
     return {"Resources": {"Limits": {"MemoryBytes": memory}}}
+
+
+def files() -> list[dict[str, Any]]:
+    """Return how many files each process of a service may have open, whatever the engine's own default is."""
+    return [{"Name": "nofile", "Soft": FILES, "Hard": FILES}]
 
 
 def log_driver(driver: str) -> dict[str, Any]:

@@ -118,8 +118,9 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
 
 
 def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
-    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers on other domains."""
-    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), ("hub.subdomains", subdomains.host))
+    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers at other addresses."""
+    of_addresses = (("hub.subdomains", subdomains.host), ("hub.base_url", subdomains.path))
+    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), *of_addresses)
     for setting, stands in arrangements:
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"

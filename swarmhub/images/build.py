@@ -1,8 +1,10 @@
 """The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from hub import FOLDER
 from hub.shared.userlist import parse
@@ -99,24 +101,30 @@ def observe(manager: Host, tag: str) -> bool:
     return manager.engine.find(f"/images/{tag}/json") is not None
 
 
-def plan(images: Sequence[HubImage], held: Collection[str], manager: str) -> Plan:
-    """Return the builds of what is not in `held`, by its tag: its inputs have changed."""
-    changes = tuple(_build(image, manager) for image in images if image.tag not in held)
+def plan(images: Sequence[HubImage], held: Collection[str], manager: str, variables: Mapping[str, SecretStr]) -> Plan:
+    """Return the builds of what is not in `held`, by its tag: its inputs have changed.
+
+    `variables` are those of an HTTP proxy: the builder gives them to what it runs, and keeps them in no image.
+    """
+    changes = tuple(_build(image, manager, variables) for image in images if image.tag not in held)
     return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes, at_once=True)
 
 
-def _build(image: HubImage, manager: str) -> Change:
+def _build(image: HubImage, manager: str, variables: Mapping[str, SecretStr]) -> Change:
     differs = flat({"tag": image.tag, "base": image.base})
-    return Change("build", image.tag, manager, _Builder(image), differs, gist=f"on {image.base}", lane=image.name)
+    return Change("build", image.tag, manager, _Builder(image, variables), differs, gist=f"on {image.base}", lane=image.name)
 
 
 @dataclass(frozen=True)
 class _Builder:
     image: HubImage
+    variables: Mapping[str, SecretStr]
 
     def __call__(self, host: Host, progress: Progress) -> None:
         # The engine's built-in builder: BuildKit would need a session that only its own client speaks.
-        for event in host.engine.build(context.archive(self.image.files), self.image.tag, {"BASE": self.image.base}):
+        given = {name: value.get_secret_value() for name, value in self.variables.items()}
+        files = context.archive(self.image.files)
+        for event in host.engine.build(files, self.image.tag, {**given, "BASE": self.image.base}):
             for line in event.get("stream", "").splitlines():
                 if line.strip():
                     progress.output(f"{host.name} {self.image.name}", line.rstrip())

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -130,6 +131,12 @@ def read(file: Path) -> Attempts:
     return Attempts(state.certificate, state.failures + 1, CUT_OFF, state.next) if state.is_running else state
 
 
+def learn(environ: MutableMapping[str, str]) -> None:
+    """Take an HTTP proxy's address from its file: it may have a password, and certbot reads its environment only."""
+    if file := environ.get("HTTP_PROXY_FILE"):
+        environ.update(dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), Path(file).read_text().strip()))
+
+
 def main(certbot: list[str], ending: threading.Event) -> None:
     """Run certbot whenever it is time, and at once for another certificate; end between two runs."""
     chain, file, limit = Path(os.environ["CHAIN"]), Path(os.environ["STATE"]), float(os.environ["LIMIT"])
@@ -153,6 +160,7 @@ def _after(seconds: float) -> str:
 
 
 if __name__ == "__main__":
+    learn(os.environ)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())  # the container's first process has no default handler
     main(sys.argv[1:], stopped)

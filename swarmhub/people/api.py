@@ -194,11 +194,12 @@ def connect(run: "Run") -> HubApi:
 
     """
     address = health.url(run.secrets["OAUTH_CALLBACK_URL"].get_secret_value())
-    certificate = certs.require(run.look.certificate(), run.manager)
+    certificate = certs.require(run.look.certificate(), run.settings, run.manager)
     place = shell.of_hub(run.look, run.hosts[run.manager], run.settings.hub.service)
     token = fetch_token(run.hosts[place.host], place.container)
     trust = health.trust(run.look.authorities(), certs.desired(run.settings), certificate)
-    return HubApi(address, trust, token, route=Route(run.hosts[run.manager], run.settings.hub.port))
+    path = f"{run.settings.hub.base_url}hub/api/"
+    return HubApi(address, trust, token, path, route=Route(run.hosts[run.manager], run.settings.hub.port))
 
 
 def fetch_token(host: Host, container: str) -> SecretStr:

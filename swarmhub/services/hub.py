@@ -37,7 +37,7 @@ DATA, NETWORK = "/data", "DOCKER_NETWORK_NAME"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"
 # It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
-HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081/hub/health; do sleep 0.1; done"
+HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081{}hub/health; do sleep 0.1; done"
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,7 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "GITHUB_API": settings.github.api_url,
         "OAUTH_CALLBACK_URL": callback,
         **subdomains.environment(settings, health.url(callback)),
+        **({subdomains.PATH: hub.base_url} if hub.base_url != "/" else {}),
     }
     container = {
         "Image": parts.hub_image,
@@ -176,7 +177,8 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         ],
         "Configs": [configs.reference(str(FILE), f"{hub.service}-settings", handed_to(settings, parts))],
         **replicated.privileges(*(("CHOWN", "DAC_OVERRIDE", "FOWNER") if above else ())),
-        "Healthcheck": replicated.healthcheck(HEALTHY),
+        "Ulimits": replicated.files(),
+        "Healthcheck": replicated.healthcheck(HEALTHY.format(hub.base_url)),
         "StopGracePeriod": 20 * SECOND,
     }
     return {

@@ -19,7 +19,7 @@ from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets
 
 STEP = "proxy"
-# 50 MiB with nobody, 250 with 600 websockets, and 17 kB for each of the 32,768 connections that nginx has at most.
+# 50 MiB with nobody, 250 with 600 websockets, and 30 kB for each of the 32,768 connections that nginx has at most.
 MEMORY = 2 * replicated.GIB
 # By HTTP: without a certificate the proxy still answers the authority that is to give one.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1/_chp_healthz; do sleep 0.1; done"
@@ -58,8 +58,11 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
         "ACME_FOLDER": certbot.FOLDER,
         "PUBLIC_URL": f"https://{callback.netloc}",
         # Who has been told once to come by HTTPS only cannot get past a staging certificate any more.
-        "HSTS": "0" if settings.certs.is_staging else "1",
+        "HSTS": "0" if settings.certs.is_staging and settings.proxy.takes_tls else "1",
         "SUBDOMAINS": "1" if hub.subdomains else "0",
+        "BASE_URL": hub.base_url,
+        "BEHIND": " ".join(settings.proxy.behind),
+        "SPEAKS": settings.proxy.speaks,
         "HUB_URL": f"http://{hub.service}:8081",
         "PROXY_SUBNET": parts.proxy_subnet,
         # The routing mesh puts its own address in the place of the client's.
@@ -69,14 +72,18 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
     container = {
         "Image": parts.proxy_image,
         "Env": [f"{key}={value}" for key, value in environment.items()],
-        "Mounts": [{"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}],
+        "Mounts": _mounts(settings),
+        "Ulimits": replicated.files(),
         "Secrets": [swarm_secrets.reference(PROXY_TOKEN, parts.proxy_token)],
         # nginx gives its folders to the user that its workers become. JupyterHub's proxy has another one, and is told to stop.
         **replicated.privileges("CHOWN", "KILL", "SETGID", "SETUID"),
         "Healthcheck": replicated.healthcheck(HEALTHY),
         "StopGracePeriod": 10 * SECOND,
     }
-    ports = [(443, hub.port), *([(80, settings.proxy.http_port)] if settings.proxy.http_port else [])]
+    ports = [
+        *([(443, hub.port)] if settings.proxy.takes_tls else []),
+        *([(80, settings.proxy.http_port)] if settings.proxy.http_port else []),
+    ]
     return {
         "Name": name(settings),
         "Labels": {LABEL: hub.service},
@@ -97,6 +104,12 @@ def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any
             "Ports": [replicated.port(inside, outside, hub.publish) for inside, outside in ports],
         },
     }
+
+
+def _mounts(settings: Settings) -> list[Json]:
+    """Return the mount of the certificates; where TLS ends at a reverse proxy in front, the node may have no such folder."""
+    folder = {"Type": "bind", "Source": certbot.FOLDER, "Target": certbot.FOLDER, "ReadOnly": True}
+    return [folder] if settings.proxy.takes_tls else []
 
 
 def _forms(settings: Settings, netloc: str) -> list[str]:

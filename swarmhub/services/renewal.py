@@ -19,12 +19,13 @@ from swarmhub.plan import commands
 from swarmhub.plan.plans import Change, Cost
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, outbound
 from swarmhub.settings.secrets import swarm_name
 
 SCRIPT = SCRIPTS / "renew.py"
 IN_CONTAINER = "/swarmhub-renew.py"
 CREDENTIALS = "dns-credentials"
+PROXY_FILE = "HTTP_PROXY_FILE"
 LIMIT_SECONDS = 600  # of one run of certbot; by DNS it also waits until the record has spread
 # certbot has up to 100 MiB.
 MEMORY = replicated.GIB // 2
@@ -67,7 +68,7 @@ def state(settings: Settings) -> str:
 def is_wanted(settings: Settings) -> bool:
     """Tell whether certbot can renew at any time, and a proxy of its own takes the new certificate as it runs."""
     is_answered = settings.certs.dns is not None or settings.proxy.http_port == certbot.HTTP
-    return settings.proxy.separate and is_answered and not settings.certs.is_own
+    return settings.proxy.separate and settings.proxy.takes_tls and is_answered and not settings.certs.is_own
 
 
 def observe(manager: Host, settings: Settings) -> RenewalState | None:
@@ -118,6 +119,7 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
         "STATE": state(settings),
         "LIMIT": str(limit),
         **wanted.environment,
+        **_of_proxy(settings, wanted),
     }
     container = {
         "Image": wanted.image,
@@ -126,7 +128,7 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
         "Mounts": [{"Type": "bind", "Source": FOLDER, "Target": FOLDER}],
         "Configs": _files(settings, wanted),
         **replicated.privileges(),
-        "Secrets": of_dns,
+        "Secrets": [*of_dns, *_proxys_secret(settings, wanted, parts)],
         "StopGracePeriod": 60 * SECOND,
     }
     return {
@@ -143,12 +145,32 @@ def desired(settings: Settings, wanted: CertificateRequest, parts: Parts) -> dic
     }
 
 
+def _of_proxy(settings: Settings, wanted: CertificateRequest) -> dict[str, str]:
+    """Return the variables by which certbot learns of an HTTP proxy; of a secret's address, where it is."""
+    if wanted.variables and settings.http_proxy.secret:
+        return {PROXY_FILE: f"/run/secrets/{settings.http_proxy.secret}", "NO_PROXY": ",".join(outbound.past(settings))}
+    return {name: value.get_secret_value() for name, value in wanted.variables.items()}
+
+
+def _proxys_secret(settings: Settings, wanted: CertificateRequest, parts: Parts) -> list[Json]:
+    """Return how the secret with an HTTP proxy's address is mounted; the hub has the same."""
+    name = settings.http_proxy.secret
+    if not (wanted.variables and name):
+        return []
+    in_swarm = swarm_name(settings.hub.service, name, wanted.variables["HTTPS_PROXY"], parts.cluster)
+    return [swarm_secrets.reference(name, in_swarm)]
+
+
 def changes(
     settings: Settings, wanted: CertificateRequest, spec: dict[str, Any], found: ExistingRenewal, manager: str
 ) -> list[Change]:
     """Return what makes the service as wanted, with its files and its secret before it, and takes an older secret away."""
     names = [one["SecretName"] for one in spec["TaskTemplate"]["ContainerSpec"]["Secrets"]]
-    made = [_secret(settings, one, wanted.dns, manager) for one in names if wanted.dns and one not in found.secrets]
+    made = [
+        _secret(settings, one, wanted.dns, manager)
+        for one in names
+        if wanted.dns and _is_its_own(settings, one) and one not in found.secrets
+    ]
     return [*made, *_sending(spec, found.service, manager), *_forgetting(settings, found, names, manager)]
 
 

@@ -1,4 +1,4 @@
-"""Each user's servers on a domain of their own: what the hub is told of it, and what a change of that costs."""
+"""Where people's servers are found, by a domain of their own or below a path: what the hub is told, and what a change costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +10,8 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.settings import Settings
 
 VARIABLE = "SUBDOMAIN_HOST"
+# Below which path, where that is not the whole domain.
+PATH = "BASE_URL"
 
 
 def environment(settings: Settings, public_url: str) -> dict[str, str]:
@@ -22,12 +24,17 @@ def host(spec: Mapping[str, Json]) -> str:
     return specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(VARIABLE, "")
 
 
+def path(spec: Mapping[str, Json]) -> str:
+    """Return below which path a hub and its servers are."""
+    return specs.environment(spec["TaskTemplate"]["ContainerSpec"]).get(PATH, "/")
+
+
 def priced(plan: Plan, wanted: Json, found: Json | None, running: Callable[[], Sequence[RunningServer]]) -> Plan:
     """Return the service's plan with whose servers stop: each sends people to the address that it was started for.
 
     `running` is asked only if the address becomes another one.
     """
-    if found is None or host(wanted) == host(found["Spec"]):
+    if found is None or (host(wanted), path(wanted)) == (host(found["Spec"]), path(found["Spec"])):
         return plan
     people = tuple(dict.fromkeys(one.user for one in running()))
 

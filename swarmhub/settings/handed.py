@@ -9,7 +9,7 @@ from hub.shared.mounts import is_marked_itself
 from hub.shared.settings import FILE
 from swarmhub.errors import SettingsError
 from swarmhub.host import Json
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, outbound
 
 # The variables in which earlier releases had it and the filter's policies, and the files in which they are now.
 VARIABLE = "SWARMHUB_SETTINGS"
@@ -17,7 +17,7 @@ POLICY_VARIABLE = "SWARMHUB_FILTER"
 BEFORE = {VARIABLE: str(FILE), POLICY_VARIABLE: str(policy.FILE)}
 # Swarm's limit for a config (MaxConfigSize, since Engine 23), with room for what a release keeps besides the settings.
 LARGEST = 960 * 1024
-WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "page", "jupyterhub"}
+WHOLE = {"access", "notebook", "home", "folders", "groups", "culling", "limits", "page", "http_proxy", "jupyterhub"}
 # Of these the hub takes what they set, over what stands in [notebook].
 PARTS = {"profiles", "overrides"}
 ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."
@@ -34,6 +34,9 @@ def document(settings: Settings, images: Mapping[str, str], log_driver: Json = N
     tables["page"].pop("logo", None)  # it is in the image
     tables["page"].setdefault("about", ABOUT.format(domain=settings.hub.domain))
     tables["owners"] = settings.owners.handed
+    if settings.http_proxy.url:
+        asked = {"no_proxy": outbound.past(settings), "notebooks": settings.http_proxy.is_for_notebooks}
+        tables["http_proxy"] |= asked
     tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
     servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]
     for server in servers:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from swarmhub.errors import SettingsError
 from swarmhub.host import Output
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.http_proxy import address
 
 CALLBACK = "OAUTH_CALLBACK_URL"
 OF_GITHUB = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
@@ -37,12 +38,22 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
     missing = [name for name in names if not values[name]]
     problems = [(name, _missing(name, settings, name == missing[0])) for name in missing]
     callback = values[CALLBACK]
-    if callback and not _fits(callback, settings.hub.domain):
-        wrong = f"{callback!r} does not lead to this hub; it would be https://{settings.hub.domain}{CALLBACK_PATH}"
+    if callback and not _fits(callback, settings):
+        wrong = f"{callback!r} does not lead to this hub; it would be {usual_callback(settings)}"
         problems.append((CALLBACK, wrong))
+    problems += _of_proxy(values, settings)
     if problems:
         raise _wrong(file, *problems)
     return {name: SecretStr(value) for name, value in values.items()}
+
+
+def _of_proxy(values: Mapping[str, str], settings: Settings) -> list[tuple[str, str]]:
+    name = settings.http_proxy.secret
+    try:
+        address(values.get(name) or "http://none")
+    except ValueError as error:
+        return [(name, str(error))]
+    return []
 
 
 def needed(settings: Settings) -> tuple[str, ...]:
@@ -95,13 +106,23 @@ def _wrong(file: Path, *problems: tuple[str, str]) -> SettingsError:
 
 
 def _missing(name: str, settings: Settings, is_first: bool) -> str:
-    callback = f"https://{settings.hub.domain}{CALLBACK_PATH}"
+    callback = usual_callback(settings)
     value = callback if name == CALLBACK else "…"
     where = f"{settings.github.web_url}/settings/applications/new" if settings.access.is_github else "your provider"
     register = f"register the hub at {where} with the callback {callback}, then: "
     return f"is not set; {register if is_first and name in needed(settings) else ''}export {name}={value}"
 
 
-def _fits(callback: str, domain: str) -> bool:
-    found = re.fullmatch(rf"https://{re.escape(domain)}(?::(\d{{1,5}}))?{CALLBACK_PATH}", callback, re.ASCII)
+def usual_callback(settings: Settings) -> str:
+    """Return the OAuth callback of a hub on HTTPS's own port."""
+    return f"https://{settings.hub.domain}{_path(settings)}"
+
+
+def _path(settings: Settings) -> str:
+    return f"{settings.hub.base_url.rstrip('/')}{CALLBACK_PATH}"
+
+
+def _fits(callback: str, settings: Settings) -> bool:
+    domain, path = re.escape(settings.hub.domain), re.escape(_path(settings))
+    found = re.fullmatch(rf"https://{domain}(?::(\d{{1,5}}))?{path}", callback, re.ASCII)
     return bool(found) and 0 < int((found and found[1]) or 443) < 65536

@@ -70,7 +70,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     names = {node.id: node.hostname for node in running.swarm.nodes} | named
     return Status(
         at=datetime.now(UTC),
-        domain=settings.hub.domain,
+        domain=f"{settings.hub.domain}{settings.hub.base_url.rstrip('/')}",
         manager=manager,
         nodes=tuple(
             # What hosts.toml does not name may bear the name of a host that was in the swarm before.

@@ -16,6 +16,8 @@ def judge(
 ) -> list[Finding]:
     """Return how it stands; each of what is wrong with it is a line."""
     domain = settings.hub.domain
+    if not settings.proxy.takes_tls:
+        return [ok(CHECK, manager, "none is needed: TLS ends at the reverse proxy in front")]
     if found is None:
         return [warning(CHECK, manager, f"no certificate for {domain} yet", "Get it: fab certs")]
     findings = []

@@ -35,11 +35,14 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     if _table(access, "options").get("manage_groups") is True and data.get("groups"):
         wrong = "clashes with access.options.manage_groups: the provider says who is in which group; remove this table"
         found.append((("groups",), wrong))
-    if hub.get("subdomains") is True and not {"dns", "certificate"} & set(certs):
+    proxy = _table(data, "proxy")
+    takes_tls = proxy.get("speaks") != "http"
+    if hub.get("subdomains") is True and takes_tls and not {"dns", "certificate"} & set(certs):
         wrong = (
             "needs a certificate for *.DOMAIN, which no authority gives by HTTP; set certs.dns, or certs.certificate and key"
         )
         found.append((("hub", "subdomains"), wrong))
+    found += _of_front(hub, proxy, certs)
     return [*found, *taken(data), *apart(data), *covering(data), *_unknown_profiles(data), *_unknown_secrets(data)]
 
 
@@ -52,10 +55,26 @@ def _owned_by_others(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     return [(("home", "type"), f"{BELONGS[kind]}, and [owners] lets each server run as its user's; set 'path' or 'nfs'")]
 
 
+def _of_front(hub: Mapping[str, Any], proxy: Mapping[str, Any], certs: Mapping[str, Any]) -> list[tuple[Key, str]]:
+    """Return what does not go with a reverse proxy in front, or with a path of the hub's own."""
+    found: list[tuple[Key, str]] = []
+    if proxy.get("behind") and hub.get("publish") == "ingress":
+        wrong = "needs hub.publish = 'host': the routing mesh hides which address asks, so nobody's could be believed"
+        found.append((("proxy", "behind"), wrong))
+    if proxy.get("speaks") == "http":
+        wrong = "is of no use with proxy.speaks = 'http': TLS ends at the reverse proxy in front; remove it"
+        found += [(("certs", key), wrong) for key in certs if key != "ca"]
+    if hub.get("subdomains") is True and hub.get("base_url", "/") != "/":
+        wrong = "does not go with hub.subdomains: each server has a domain, and no path besides; remove one of the two"
+        found.append((("hub", "base_url"), wrong))
+    return found
+
+
 def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return each secret in plain text in [jupyterhub] or [access.options], and each that is not among secrets.names."""
     names = _table(data, "secrets").get("names", [])
     places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): _table(data, "access").get("options")}
+    places |= {("http_proxy", "url"): _table(data, "http_proxy").get("url")}
     unknown = [
         (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
         for place, value in places.items()

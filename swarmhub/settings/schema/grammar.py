@@ -33,10 +33,13 @@ IMAGE = re.compile(
 INTERFACE = re.compile(r"(?=.{1,15}\Z)[a-zA-Z][a-zA-Z0-9_.-]*")
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
+# Who trusts half of the internet trusts anybody.
+SHORTEST_PREFIX = 8
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
 TEXT = re.compile(r"[^\0-\x1f\x7f]*")
 LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
 # A path in a container or on a host, without what would lead out of it.
 ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
@@ -88,7 +91,24 @@ def _subnet(value: str) -> str:
         raise ValueError(f"{value!r} is not a subnet, such as 10.20.0.0/16: {error}") from None
 
 
+def _peer(value: str) -> str:
+    found = IPv4Network(_subnet(value))
+    if found.prefixlen < SHORTEST_PREFIX or found.is_loopback:
+        raise ValueError(
+            f"{value!r} is no reverse proxy's address, such as 10.1.2.3 or 10.1.2.0/28: what it says of clients counts"
+        )
+    return str(found)
+
+
+def _base_path(value: str) -> str:
+    if "//" in value or not BASE_PATH.fullmatch(value):
+        raise ValueError(f"{value!r} is no path, such as /jupyter/")
+    return f"{value.rstrip('/')}/"
+
+
 Subnet = Annotated[str, AfterValidator(_subnet)]
+Peer = Annotated[str, AfterValidator(_peer)]
+BasePath = Annotated[str, AfterValidator(_base_path)]
 
 
 # Docker's and JupyterHub's units: powers of 1024.

@@ -10,6 +10,7 @@ from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
     SERVICE,
+    BasePath,
     Domain,
     FilePath,
     Group,
@@ -18,6 +19,7 @@ from swarmhub.settings.schema.grammar import (
     Interface,
     Name,
     Option,
+    Peer,
     ServiceName,
     Size,
     Subnet,
@@ -26,6 +28,7 @@ from swarmhub.settings.schema.grammar import (
     Variable,
     misplaced,
 )
+from swarmhub.settings.schema.http_proxy import HttpProxy
 from swarmhub.settings.schema.notebook import (
     Culling,
     Folder,
@@ -150,6 +153,9 @@ class Hub(Table):
 
     domain: Domain = Field(description="The name that people type. Its address is the manager's.")
     service: ServiceName = Field("jupyterhub", description="The name of the service and of its image.")
+    base_url: BasePath = Field(
+        "/", description="The path below which the hub is, such as `/jupyter/`, where the domain has other pages, too."
+    )
     port: StrictInt = Field(443, ge=1, le=65535, description="The port published on the manager.")
     publish: Literal["ingress", "host"] = Field(
         "host", description="`host`: on the manager only. `ingress`: on every node, hides clients' addresses, needs IPVS."
@@ -186,6 +192,31 @@ class Proxy(Table):
     http_port: StrictInt = Field(
         80, ge=0, le=65535, description="Where a separate proxy answers plain HTTP: it leads to HTTPS. 0: nowhere."
     )
+    behind: tuple[Peer, ...] = Field(
+        (),
+        description="The addresses of a reverse proxy of yours in front of it, such as `10.1.2.3`. Of it, and of no other, it "
+        "believes what `X-Forwarded-For` says of clients.",
+    )
+    speaks: Literal["https", "http", "proxy-protocol"] = Field(
+        "https",
+        description="How the one in front asks: by `https`; by plain `http` at `http_port`, where nobody else is answered and "
+        "no certificate is needed; or by `proxy-protocol`, which passes TLS on and tells the client's address before it.",
+    )
+
+    @property
+    def takes_tls(self) -> bool:
+        """Tell whether browsers' TLS ends here, and not at a reverse proxy in front that asks by plain HTTP."""
+        return self.speaks != "http"
+
+    @model_validator(mode="after")
+    def _fits_what_is_in_front(self) -> Self:
+        if self.speaks != "https" and not self.behind:
+            raise misplaced(f"is missing: speaks = {self.speaks!r} is for the addresses of a reverse proxy in front", "behind")
+        if self.behind and not self.separate:
+            raise misplaced("needs proxy.separate = true: the hub's own proxy believes what anybody says of clients", "behind")
+        if not (self.takes_tls or self.http_port):
+            raise misplaced("may not be 0 with speaks = 'http': the one in front asks there", "http_port")
+        return self
 
 
 class Settings(Table):
@@ -201,6 +232,7 @@ class Settings(Table):
     volume: Volume = Volume()
     hub: Hub
     proxy: Proxy = Proxy()
+    http_proxy: HttpProxy = HttpProxy()
     page: Page = Page()
     notebook: Notebook
     profiles: tuple[Profile, ...] = Field((), description="What people choose from before a server starts.")
