@@ -27,8 +27,9 @@ from hub import app as hub_app
 from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown, unused
 from hub.config.configure import CONF, SECRETS, configure
-from hub.shared import settings
+from hub.shared import own, settings
 from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
+from hub.spawner.spawner import SwarmSpawner
 
 # Which option a part of JupyterHub's start reads.
 STAGES = {
@@ -63,7 +64,7 @@ def check(origins: Origins, **given: Any) -> list[str]:
     # Not so of authenticators: one may hand their options to others.
     used = {Spawner: app.spawner_class, Proxy: app.proxy_class}
     found = [*unknown(app.config, origins), *unused(app.config, used, origins), *shadowed(app.config, kinds, origins)]
-    return [*_repeated_services(app, origins), *found]
+    return [*_repeated_services(app, origins), *_other_spawner(app, origins), *found]
 
 
 async def _start(config: Any, folder: Path, said: "_Said") -> Any:
@@ -121,6 +122,12 @@ def _repeated_services(app: Any, origins: Origins) -> Iterator[str]:
     names = [service["name"] for service in app.services]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{origins.of('JupyterHub', 'services')}: two services are named {name!r}; give each its own name"
+
+
+def _other_spawner(app: Any, origins: Origins) -> Iterator[str]:
+    """Yield that servers would be started by another spawner, which knows nothing of hosts.toml."""
+    if not issubclass(app.spawner_class, SwarmSpawner):
+        yield f"{origins.of('JupyterHub', 'spawner_class')}: {own.SPAWNER}"
 
 
 def _without_secrets(text: str, folder: Path) -> str:

@@ -58,8 +58,9 @@ def configure(
     groups.configure(c, _of_listed(tables["groups"], users))
     culling.configure(c, tables["culling"], data / DATABASE)
     servers.configure(c, tables, environ, mounted)
-    extra.apply(c, tables["jupyterhub"], secrets)
-    extra.load(c, conf)
+    with extra.guarded(c.JupyterHub):
+        extra.apply(c, tables["jupyterhub"], secrets)
+        extra.load(c, conf)
     login.end_tokens(c, tables["access"])
 
 

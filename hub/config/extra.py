@@ -1,12 +1,39 @@
 """Options of JupyterHub beyond ours: [jupyterhub] of `hosts.toml`, then the files in conf.d."""
 
-from collections.abc import Mapping
+import contextlib
+import copy
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from hub.shared import own
 
 SECRET = "secret"  # noqa: S105 - the key of a reference to one
 # Searched from the front: behind ours, an operator's own page would never be found.
 SEARCHED = {"template_paths"}
+
+
+@contextlib.contextmanager
+def guarded(hub: Any) -> Iterator[None]:
+    """Keep what is ours of JupyterHub's own options while others set theirs: lists and tables are added to ours.
+
+    Raises:
+        ValueError: one was set that only hosts.toml decides.
+
+    """
+    before = {name: copy.copy(hub[name]) for name in (*own.HUB, *own.KEPT) if name in hub}
+    yield
+    if changed := [name for name in own.HUB if (name in hub) != (name in before) or hub.get(name) != before.get(name)]:
+        raise ValueError("; ".join(f"JupyterHub.{name} is swarmhub's own: {own.HUB[name]}" for name in changed))
+    for name in own.KEPT:
+        hub[name] = _with(before.get(name), hub[name]) if name in before else hub[name]
+
+
+def _with(ours: Any, theirs: Any) -> Any:
+    """Return what somebody has set, with what is missing of ours."""
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return [*theirs, *(one for one in ours if one not in theirs)]
+    return {**ours, **theirs} if isinstance(ours, dict) and isinstance(theirs, dict) else theirs
 
 
 def apply(c: Any, classes: Mapping[str, Mapping[str, Any]], secrets: Path) -> None:

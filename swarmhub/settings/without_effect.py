@@ -1,4 +1,4 @@
-"""Options of JupyterHub that have no effect on a hub like this, such as those of an earlier configuration.
+"""Options of JupyterHub that have no effect on a hub like this, such as those of an earlier configuration, or that are its own.
 
 JupyterHub takes them without a word. They are looked for in [jupyterhub] and, by reading its source, in conf.d.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.shared import extras
+from hub.shared import extras, own
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings, read_text
 
@@ -62,19 +62,25 @@ SIZES = {
 PARTS = {trait: part for part, trait in extras.PARTS.items()}
 # JupyterHub goes by hub_bind_url and hub_connect_url, which are set.
 OF_HUB = {"hub_ip", "hub_port", "hub_connect_ip", "hub_connect_port"}
-OF_PROXY = {"command", "should_start", "pid_file"}
+OF_PROXY = {"command", "should_start", "pid_file", "api_url", "auth_token"}
+# Of SwarmSpawner's, swarmhub sets these; a hook may set them for one server.
+OF_SPAWNER = {"network_name": "use network.name", **dict.fromkeys(("tables", "configs", "prefix"), "remove it")}
 # What changes a table or a list in place.
 CHANGES = {"update", "append", "extend", "insert", "setdefault"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Somebody sets an option of a class, or a hook sets it on a spawner, which is no class; of a table, with these keys."""
+    """Somebody sets an option of a class, or a hook sets it on a spawner, which is no class.
+
+    `keys` are those of a table, `is_text` tells of a plain text.
+    """
 
     section: str
     option: str
     line: int
     keys: tuple[str, ...] = ()
+    is_text: bool = False
 
 
 def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]) -> None:
@@ -95,7 +101,7 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         ((section, option), wrong)
         for section, options in settings.jupyterhub.items()
         for option, value in options.items()
-        for wrong in _wrongs(settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else ()))
+        for wrong in _wrongs(settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else (), is_text=True))
     ]
     if tables:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
@@ -118,7 +124,8 @@ def found(source: bytes) -> Iterator[Setting]:
     for node in ast.walk(tree):
         for target in _targets(node):
             if isinstance(target, ast.Attribute) and (section := _section(target.value)) is not None:
-                yield Setting(section, target.attr, target.lineno, (*_keys(node),))
+                is_text = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+                yield Setting(section, target.attr, target.lineno, (*_keys(node),), is_text)
 
 
 def _targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -158,9 +165,11 @@ def _shown(one: Setting) -> str:
 
 
 def _wrongs(settings: Settings, one: Setting) -> Iterator[str]:
-    """Yield what is wrong with an option: that it has no effect, or that it would replace what the hub itself sets."""
-    if wrong := _wrong(settings, one.section, one.option):
-        yield f"has no effect: {wrong}"
+    """Yield what is wrong with an option: it is swarmhub's own, has no effect, or would replace what the hub itself sets."""
+    if found := _own(one.section, one.option, one.is_text):
+        yield f"is swarmhub's own: {found}"
+    elif found := _without(settings, one.section, one.option):
+        yield f"has no effect: {found}"
     # A hook gives one user something else on purpose; what it may not replace is refused as a server starts.
     if one.section in SPAWNERS and (part := PARTS.get(one.option)):
         for key in one.keys:
@@ -177,12 +186,19 @@ def _twice(settings: Settings, part: str, key: str) -> str:
     )
 
 
-def _wrong(settings: Settings, section: str, option: str) -> str:
+def _own(section: str, option: str, is_text: bool) -> str:
+    if section == "JupyterHub":
+        # A class that conf.d makes may inherit from swarmhub's: the check in the hub's image knows.
+        return own.SPAWNER if option == "spawner_class" and is_text else own.HUB.get(option, "")
+    return OF_SPAWNER.get(option, "") if section in SPAWNERS else ""
+
+
+def _without(settings: Settings, section: str, option: str) -> str:
     """Return what to set instead of an option that has no effect; nothing for one that has."""
     if section in PROXIES and option in OF_PROXY and settings.proxy.separate:
         return "the proxy is a service of its own, with settings in [proxy]"
     if section == "JupyterHub" and option in OF_HUB:
-        return "remove it: the hub is reached by its service's name on network.name"
+        return own.NETWORK
     if section and section not in SPAWNERS:
         return ""
     if option in INSTEAD:

@@ -127,9 +127,9 @@ def test_the_fingerprint_tells_one_certificate_from_the_next(authority: Authorit
 
 def test_a_certificate_that_is_required_and_missing_names_its_step(held: Certificate) -> None:
     """Without a certificate the message says how to get one; one that is there is passed on."""
-    assert certs.require(held, MANAGER) is held
+    assert certs.require(held, settings(), MANAGER) is held
     with pytest.raises(StepError, match=r"there is no certificate yet\. Get it first: fab certs"):
-        certs.require(None, MANAGER)
+        certs.require(None, settings(), MANAGER)
 
 
 @pytest.mark.parametrize(

@@ -160,13 +160,13 @@ IMAGE = HubImage("jupyterhub:0123456789ab", {"Dockerfile": b"FROM scratch\n"}, "
 
 def test_an_image_that_is_there_is_not_built() -> None:
     """With the image on the manager there is nothing to do."""
-    plan = hub_image.plan([IMAGE], [IMAGE.tag], MANAGER)
+    plan = hub_image.plan([IMAGE], [IMAGE.tag], MANAGER, {})
     assert (plan.changes, plan.summary) == ((), "jupyterhub:0123456789ab: built already")
 
 
 def build(host: FakeHost, progress: FakeProgress) -> None:
     """Build the image on the host."""
-    (change,) = hub_image.plan([IMAGE], [], MANAGER).changes
+    (change,) = hub_image.plan([IMAGE], [], MANAGER, {}).changes
     change.apply(host, progress)
 
 
@@ -195,5 +195,5 @@ def test_the_build_shows_its_lines(progress: FakeProgress) -> None:
 def test_a_build_says_what_it_makes(folder: Path) -> None:
     """The tag and the base."""
     wanted = desired(folder)
-    (change,) = hub_image.plan([wanted], [], MANAGER).changes
+    (change,) = hub_image.plan([wanted], [], MANAGER, {}).changes
     assert [(item.path, item.wanted) for item in change.differences] == [("tag", wanted.tag), ("base", wanted.base)]

@@ -30,7 +30,9 @@ from tests.unit.hub.asked import IMAGE, tables, task
 from tests.unit.hub.filter.engines import ADA, OTHERS, OURS, Engine, allowed, filtered, frames, ruled
 
 ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
-RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
+RUNNING = task(
+    "running", NetworksAttachments=[{"Network": {"ID": "net", "Spec": {"Name": "jupyter"}}, "Addresses": ["10.0.1.9/24"]}]
+)
 NODE = {"ID": "n1", "Description": {"Hostname": "worker1"}, "Status": {"State": "ready"}, "Spec": {"Availability": "active"}}
 OF_HOME = {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada", "swarmhub.node": "n1"}
 RECORD = {"ID": "c9", "Spec": {"Name": "jupyterhub-home-ada", "Labels": OF_HOME}}

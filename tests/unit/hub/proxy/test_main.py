@@ -20,6 +20,9 @@ ENVIRON = {
     "PROXY_SUBNET": "127.0.0.0/8",
     "CLIENTS": "0",
     "FORMS": "",
+    "BASE_URL": "/",
+    "BEHIND": "",
+    "SPEAKS": "https",
 }
 
 

@@ -13,6 +13,8 @@ from hub.spawner.service import Answer, Service
 from tests.unit.hub.asked import Docker, refused, task
 
 VIP = {"NetworkID": "u1k9xd2mzbq1", "Addr": "10.0.1.7/24"}
+OTHER_VIP = {"NetworkID": "b5yq0c3nnt2v", "Addr": "10.0.7.7/24"}
+OTHER = {"Network": {"ID": "b5yq0c3nnt2v", "Spec": {"Name": "a-storage"}}, "Addresses": ["10.0.7.9/24"]}
 ATTACHMENT = {"Network": {"ID": "u1k9xd2mzbq1", "Spec": {"Name": "jupyter"}}, "Addresses": ["10.0.1.9/24"]}
 
 
@@ -23,13 +25,20 @@ ATTACHMENT = {"Network": {"ID": "u1k9xd2mzbq1", "Spec": {"Name": "jupyter"}}, "A
         ({"Spec": {"Mode": "dnsrr"}}, [ATTACHMENT], "10.0.1.9"),
         ({"Spec": {"Mode": "dnsrr"}, "VirtualIPs": None}, [ATTACHMENT], "10.0.1.9"),
         ({"Spec": {"Mode": "dnsrr"}}, [], None),
+        ({"Spec": {"Mode": "dnsrr"}}, [OTHER, ATTACHMENT], "10.0.1.9"),
+        ({"Spec": {"Mode": "dnsrr"}}, [ATTACHMENT, OTHER], "10.0.1.9"),
+        ({"Spec": {"Mode": "vip"}, "VirtualIPs": [OTHER_VIP, VIP]}, [OTHER, ATTACHMENT], "10.0.1.7"),
+        ({"Spec": {"Mode": "dnsrr"}}, [OTHER], None),
     ],
-    ids=["vip", "dnsrr", "dnsrr with a null", "none yet"],
+    ids=[
+        *("vip", "dnsrr", "dnsrr with a null", "none yet"),
+        *("another network first", "another network last", "another's vip first", "another network only"),
+    ],
 )
 def test_a_server_is_reached_by_its_address(endpoint: dict[str, Any], attached: list[Any], address: str | None) -> None:
     """The hub asks the service's own address, or its task's where the service has none; a name would be kept too long."""
     asked = Service(Docker({"inspect_service": {"Endpoint": endpoint}}), "s1")
-    assert asyncio.run(asked.address([task("running", NetworksAttachments=attached)])) == address
+    assert asyncio.run(asked.address([task("running", NetworksAttachments=attached)], "jupyter")) == address
 
 
 def test_a_service_that_is_gone_has_no_tasks() -> None:

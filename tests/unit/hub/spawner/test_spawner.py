@@ -24,7 +24,9 @@ from tests.unit.hub.asked import IMAGE, Docker, Turns, refused, tables, task
 ENVIRON = {"DOCKER_NETWORK_NAME": "jupyter", "DOCKER_SERVICE_NAME": "jupyterhub", "DOCKER_ENDPOINT_MODE": "dnsrr"}
 HOME = "jupyterhub-home-ada"
 NODES = [{"ID": f"n{number}", "Description": {"Hostname": f"worker{number}"}} for number in (1, 2)]
-RUNNING = task("running", NetworksAttachments=[{"Addresses": ["10.0.1.9/24"]}])
+RUNNING = task(
+    "running", NetworksAttachments=[{"Network": {"ID": "net", "Spec": {"Name": "jupyter"}}, "Addresses": ["10.0.1.9/24"]}]
+)
 NO_IMAGE, NO_NODE = task("rejected", "No such image: x"), task("pending", "no suitable node (1 node not available)")
 
 
