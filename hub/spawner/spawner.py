@@ -72,7 +72,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     @property
     def _own_netloc(self) -> str:
-        return f"{urlsplit(self.user.url).netloc}{self.user.settings.get('base_url', '/').rstrip('/')}"
+        url = urlsplit(self.user.url)
+        return f"{url.netloc}{url.path.partition('/user/')[0]}"
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address when it answers.

@@ -130,7 +130,12 @@ def _gate(cluster: Cluster) -> list[Finding]:
 
     def names() -> list[Finding]:
         answers = dns.observe(head, domain)
+        if settings.proxy.behind:
+            return [dns.judge_front(domain, answers, manager)]
         found = [dns.judge(domain, answers, own, manager)]
+        if dns.by_ipv6(answers):
+            is_served = dns.observe_ipv6(head, settings.hub.port)
+            found.append(dns.judge_ipv6(domain, answers, is_served, settings.hub.publish, manager))
         if settings.hub.subdomains:
             found.append(dns.judge_subdomains(domain, dns.observe(head, f"{dns.PROBE}.{domain}"), answers, manager))
         return found

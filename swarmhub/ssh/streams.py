@@ -53,9 +53,10 @@ def lines(sessions: Sessions, command: str) -> Generator[str, None, int]:
     with closing(sessions.open()) as channel:
         channel.get_pty(width=WIDE)
         channel.exec_command(command)
-        with channel.makefile("r") as output:
+        # As bytes: Paramiko itself reads UTF-8 only, and a log has whatever a program has written.
+        with channel.makefile("rb") as output:
             for line in output:
-                yield line.rstrip("\r\n")
+                yield line.decode(errors="replace").rstrip("\r\n")
         return channel.recv_exit_status()
 
 

@@ -1,5 +1,6 @@
 """The domain's addresses, as the manager resolves them, against the manager's own."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
@@ -7,7 +8,7 @@ from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host
 
 CHECK = "dns"
-SECONDS = "5"
+SECONDS, TLS_SECONDS = "5", 5
 # A name below the domain that nobody has: a wildcard answers for it.
 PROBE = "swarmhub-doctor"
 
@@ -38,6 +39,49 @@ def judge(domain: str, answers: Sequence[str], own: Mapping[str, Sequence[str]],
         text = f"{domain} leads to {named}; the manager has private addresses only"
         return warning(CHECK, manager, text, "Fine if that address forwards ports 80 and 443 to the manager")
     return failure(CHECK, manager, f"{domain} leads to {named}, which is not the manager", remedy)
+
+
+def judge_front(domain: str, answers: Sequence[str], manager: str) -> Finding:
+    """Say where the domain leads to of a hub behind a reverse proxy, whose address there may be any."""
+    if not answers:
+        return failure(CHECK, manager, f"{domain} has no address", f"Let {domain} lead to the reverse proxy in front")
+    return ok(CHECK, manager, f"{domain} leads to {', '.join(answers)}; a reverse proxy is in front")
+
+
+def by_ipv6(answers: Sequence[str]) -> list[str]:
+    """Return those of the domain's addresses that browsers try first."""
+    return [one for one in answers if ip_address(one).version == 6 and not ip_address(one).is_loopback]
+
+
+def observe_ipv6(manager: Host, port: int) -> bool | None:
+    """Tell whether the hub's port answers by IPv6 on the manager itself; None where it does not by IPv4 either.
+
+    A port of the routing mesh may take such a connection, and then says nothing: only TLS tells.
+    """
+    return _serves(manager, "::1", port) if _serves(manager, "127.0.0.1", port) else None
+
+
+def _serves(manager: Host, address: str, port: int) -> bool:
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    try:
+        with manager.tunnel(address, port, TLS_SECONDS) as plain, anybody.wrap_socket(plain):
+            return True
+    except OSError:
+        return False
+
+
+def judge_ipv6(domain: str, answers: Sequence[str], is_served: bool | None, publish: str, manager: str) -> Finding:
+    """Say whether people come in by the IPv6 addresses that the domain has."""
+    addresses = ", ".join(by_ipv6(answers))
+    if is_served:
+        return ok(CHECK, manager, f"{domain} is {addresses} by IPv6, and the hub's port answers by IPv6")
+    other = 'publish = "host" below [hub]' if publish == "ingress" else "the engine's userland proxy, which listens by IPv6, on"
+    remedy = f"Remove the AAAA record of {domain}, or set {other} (docs/network.md, IPv6)"
+    if is_served is None:
+        text = f"{domain} is {addresses} by IPv6; whether the hub's port answers there is seen once it is deployed"
+        return warning(CHECK, manager, text, remedy)
+    return failure(CHECK, manager, f"{domain} is {addresses} by IPv6, where the hub's port does not answer", remedy)
 
 
 def judge_subdomains(domain: str, answers: Sequence[str], of_domain: Sequence[str], manager: str) -> Finding:

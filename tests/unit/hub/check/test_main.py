@@ -76,8 +76,15 @@ def test_a_mistake_in_conf_d_is_told_with_file_and_line(problems: Any, text: str
 BAD_TABLES = {
     "option": ({"Spawner": {"argss": []}}, "jupyterhub.Spawner.argss: Spawner has no option argss; did you mean args?"),
     "class": ({"Spawnr": {"args": []}}, "jupyterhub.Spawnr.args: there is no class Spawnr; did you mean Spawner?"),
-    "type": ({"JupyterHub": {"port": "x"}}, "jupyterhub.JupyterHub.port: The 'port' trait of a JupyterHub instance"),
-    "value": ({"JupyterHub": {"base_url": 5}}, "jupyterhub.JupyterHub.base_url: The 'base_url' trait of a JupyterHub"),
+    "type": (
+        {"JupyterHub": {"init_spawners_timeout": "x"}},
+        "jupyterhub.JupyterHub.init_spawners_timeout: The 'init_spawners_timeout' trait of a JupyterHub instance",
+    ),
+    "ours": ({"JupyterHub": {"base_url": "/x/"}}, "JupyterHub.base_url is swarmhub's own: use hub.base_url"),
+    "another spawner": (
+        {"JupyterHub": {"spawner_class": "simple"}},
+        "jupyterhub.JupyterHub.spawner_class: remove it: servers are started by swarmhub's own",
+    ),
     "no effect": (
         {"Authenticator": {"admin_users": ["grace"]}},
         "jupyterhub.Authenticator.admin_users: has no effect, swarmhub sets GitHubOAuthenticator.admin_users; set that instead",
