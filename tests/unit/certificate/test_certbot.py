@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from swarmhub.certificate import certbot, certs
 from swarmhub.certificate.certbot import Certbot, CertificateRequest
@@ -317,3 +318,18 @@ def test_another_certbot_that_goes_on_is_told(slept: list[float]) -> None:
     with pytest.raises(StepError, match=r"already running\. That is usually the renewal on the cluster"):
         get_certificate(manager(certbot.BUSY, code=1))
     assert sum(slept) == 120
+
+
+def test_certbot_goes_by_an_http_proxy_whose_password_the_engine_does_not_show() -> None:
+    """It is in a file that only root reads; without a proxy the image's own command runs."""
+    variables = {"HTTPS_PROXY": SecretStr("http://jane:it's@proxy:3128")}
+    body = certbot.container(replace(wanted(), variables=variables), PRODUCTION, force=False)
+    assert (body["Entrypoint"][0], "jane" in str(body)) == ("sh", False)
+    answers = {"POST /containers/create": {"Id": "c1"}, "POST /containers/c1/wait": {"StatusCode": 0}}
+    host = FakeHost(answers={**answers, "GET /containers/c1/logs": []})
+    Certbot(replace(wanted(), variables=variables, by_proxy=True), PRODUCTION, force=False)(host, FakeProgress())
+    with tarfile.open(fileobj=io.BytesIO(host.engine.sent("PUT /containers/c1/archive").body)) as tar:
+        (file,) = [one for one in tar if one.name == "swarmhub-variables"]
+        content = tar.extractfile(file)
+    assert (file.mode, content and content.read()) == (0o600, b"HTTPS_PROXY='http://jane:it'\"'\"'s@proxy:3128'\n")
+    assert "Entrypoint" not in certbot.container(wanted(), PRODUCTION, force=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from swarmhub.errors import SettingsError
 from swarmhub.images import build as hub_image
@@ -164,9 +165,9 @@ def test_an_image_that_is_there_is_not_built() -> None:
     assert (plan.changes, plan.summary) == ((), "jupyterhub:0123456789ab: built already")
 
 
-def build(host: FakeHost, progress: FakeProgress) -> None:
+def build(host: FakeHost, progress: FakeProgress, **variables: str) -> None:
     """Build the image on the host."""
-    (change,) = hub_image.plan([IMAGE], [], MANAGER, {}).changes
+    (change,) = hub_image.plan([IMAGE], [], MANAGER, {name: SecretStr(one) for name, one in variables.items()}).changes
     change.apply(host, progress)
 
 
@@ -178,6 +179,13 @@ def test_the_build_is_sent_the_files_the_tag_and_the_base(progress: FakeProgress
     with tarfile.open(fileobj=io.BytesIO(sent.body)) as tar:
         names = tar.getnames()
     assert (names, sent.params["t"], sent.params["buildargs"]) == (["Dockerfile"], IMAGE.tag, {"BASE": "debian:trixie-slim"})
+
+
+def test_the_build_goes_by_the_http_proxy(progress: FakeProgress) -> None:
+    """As an argument that the builder keeps in no image."""
+    host = FakeHost()
+    build(host, progress, HTTPS_PROXY="http://proxy:3128")
+    assert host.engine.sent("POST /build").params["buildargs"] == {"BASE": IMAGE.base, "HTTPS_PROXY": "http://proxy:3128"}
 
 
 def test_the_build_shows_its_lines(progress: FakeProgress) -> None:

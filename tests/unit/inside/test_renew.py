@@ -227,3 +227,13 @@ def test_an_image_without_certbot_is_told(container: Container) -> None:
     """It is no crash: that would be repeated every ten seconds."""
     code, said = renew.run([str(container.folder / "certbot")], 1)
     assert (code, "No such file or directory" in said) == (1, True)
+
+
+def test_a_proxys_address_is_taken_from_its_file(tmp_path: Path) -> None:
+    """Certbot reads variables only."""
+    (tmp_path / "NAME").write_text("http://proxy:3128\n")
+    environ = {"HTTP_PROXY_FILE": str(tmp_path / "NAME")}
+    renew.learn(environ)
+    assert (environ["HTTPS_PROXY"], environ["HTTP_PROXY"]) == ("http://proxy:3128", "http://proxy:3128")
+    renew.learn(none := {})
+    assert none == {}

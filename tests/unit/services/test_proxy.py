@@ -171,3 +171,18 @@ def test_a_token_that_is_there_stays(mounted: str, there: list[str], name: str) 
     container = {"Secrets": [{"SecretName": mounted, "File": {"Name": PROXY_TOKEN}}] if mounted else []}
     found = {"Spec": {"TaskTemplate": {"ContainerSpec": container}}}
     assert proxy.token_name("jupyterhub", found, there) == name
+
+
+def test_behind_a_proxy_that_takes_tls_it_needs_no_certificate() -> None:
+    """It publishes plain HTTP alone, and no folder of certificates has to be on the node."""
+    given = settings(proxy={"behind": ["10.1.2.3"], "speaks": "http", "http_port": 8080}, certs={})
+    spec = proxy.desired(given, SECRETS, PARTS)
+    ports = [(one["TargetPort"], one["PublishedPort"]) for one in spec["EndpointSpec"]["Ports"]]
+    assert (ports, spec["TaskTemplate"]["ContainerSpec"]["Mounts"]) == ([(80, 8080)], [])
+    told = environment(spec)
+    assert (told["BEHIND"], told["SPEAKS"], told["HSTS"]) == ("10.1.2.3/32", "http", "1")
+
+
+def test_it_may_have_many_files_open() -> None:
+    """Whatever the engine's default is."""
+    assert desired()["TaskTemplate"]["ContainerSpec"]["Ulimits"] == [{"Name": "nofile", "Soft": 16384, "Hard": 16384}]

@@ -243,3 +243,20 @@ def test_the_renewal_has_no_capability() -> None:
     container = desired()["TaskTemplate"]["ContainerSpec"]
     assert (container["CapabilityDrop"], "CapabilityAdd" in container) == (["ALL"], False)
     assert container["Privileges"] == {"NoNewPrivileges": True}
+
+
+def test_it_goes_by_an_http_proxy() -> None:
+    """Whose address is in its variables, or in the secret that the hub has, too."""
+    variables = {"HTTPS_PROXY": SecretStr("http://jane:hush@proxy:3128")}
+    named = settings(http_proxy={"url": {"secret": "NAME"}}, secrets={"names": ["NAME"]})
+    container = renewal.desired(named, replace(wanted(), variables=variables), PARTS)["TaskTemplate"]["ContainerSpec"]
+    assert ("HTTP_PROXY_FILE=/run/secrets/NAME" in container["Env"], "hush" in str(container)) == (True, False)
+    assert [one["File"]["Name"] for one in container["Secrets"]] == ["NAME"]
+    plain = settings(http_proxy={"url": "http://proxy:3128"})
+    container = renewal.desired(plain, replace(wanted(), variables=variables), PARTS)["TaskTemplate"]["ContainerSpec"]
+    assert (container["Secrets"], "HTTPS_PROXY=http://jane:hush@proxy:3128" in container["Env"]) == ([], True)
+
+
+def test_behind_a_proxy_that_takes_tls_nothing_is_renewed() -> None:
+    """There is no certificate."""
+    assert not renewal.is_wanted(settings(proxy={"behind": ["10.1.2.3"], "speaks": "http"}, certs={}))

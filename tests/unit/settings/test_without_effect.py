@@ -38,6 +38,11 @@ OLD = {
     "its image": ("async def hook(spawner):\n    spawner.image = 'x'", "spawner.image has no effect: use notebook.image"),
     "the page": ('c.Spawner.default_url = "/tree"', "Spawner.default_url has no effect: use notebook.default_url"),
     "the hub's address": ('c.JupyterHub.hub_ip = "0.0.0.0"', "JupyterHub.hub_ip has no effect: remove it"),
+    "a path": ('c.JupyterHub.base_url = "/x/"', "JupyterHub.base_url is swarmhub's own: use hub.base_url"),
+    "an address": ('c.JupyterHub.bind_url = "http://:1"', "JupyterHub.bind_url is swarmhub's own: use hub.port, hub.base_url"),
+    "a spawner": ('c.JupyterHub.spawner_class = "simple"', "JupyterHub.spawner_class is swarmhub's own: remove it: servers"),
+    "a proxy's api": ('c.ConfigurableHTTPProxy.api_url = "x"', "ConfigurableHTTPProxy.api_url has no effect: the proxy is a"),
+    "the network": ('c.SwarmSpawner.network_name = "x"', "SwarmSpawner.network_name is swarmhub's own: use network.name"),
     "the proxy": ('c.ConfigurableHTTPProxy.command = ["x"]', "ConfigurableHTTPProxy.command has no effect: the proxy is a"),
 }
 
@@ -112,3 +117,9 @@ def test_what_has_an_effect_is_no_problem(folder: Path, conf: str) -> None:
 def test_a_proxy_in_the_hub_has_its_options(folder: Path) -> None:
     """JupyterHub starts it then."""
     assert told(folder, 'c.ConfigurableHTTPProxy.command = ["x"]') == []
+
+
+def test_a_spawner_of_ones_own_may_inherit_from_ours(folder: Path) -> None:
+    """A class that conf.d makes is for the check in the hub's image to judge, and so is a network that a hook chooses."""
+    conf = "c.JupyterHub.spawner_class = Mine\ndef hook(spawner):\n    spawner.network_name = 'x'"
+    assert told(folder, conf) == []

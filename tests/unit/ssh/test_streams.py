@@ -36,7 +36,7 @@ class FakeChannel:
         self.asked.append(command)
 
     def makefile(self, mode: str) -> Any:
-        return io.BytesIO(self.out[0]) if "b" in mode else io.StringIO(self.out[0].decode(), newline="")
+        return io.BytesIO(self.out[0]) if "b" in mode else io.StringIO(self.out[0].decode("utf-8"), newline="")
 
     def makefile_stderr(self, _: str) -> io.BytesIO:
         return io.BytesIO(self.err[0])
@@ -93,6 +93,11 @@ def test_lines_come_without_their_ends_and_the_code_is_returned() -> None:
     next(lines)
     lines.close()
     assert channel.asked == [("pty", ("width", streams.WIDE)), "tail -f", "close"]
+
+
+def test_a_line_may_have_any_bytes() -> None:
+    """A log of an engine has what programs have written, in whatever code."""
+    assert next(streams.lines(sessions(FakeChannel(b"gr\xfc\xdfe\r\n")), "tail")) == "gr\ufffd\ufffde"
 
 
 def test_what_is_sent_is_a_commands_input_and_its_end() -> None:

@@ -239,3 +239,11 @@ def test_the_list_that_is_kept_counts(inside: Path) -> None:
 def test_who_was_removed_is_in_no_group(inside: Path) -> None:
     """JupyterHub would let them in again, by making them a member."""
     assert kept(inside, "ada admin\n", "ada admin\ngrace\n").JupyterHub.load_groups == {"gpu": {"users": ["ada"]}}
+
+
+def test_a_hub_may_be_below_a_path(inside: Path) -> None:
+    """With its own proxy or a separate one."""
+    (inside / "PROXY_TOKEN").write_text("hush")
+    for more in ({}, {"PROXY_API_URL": "http://proxy:8001"}):
+        hub = JupyterHub(config=configured(inside, ENVIRON | more | {"BASE_URL": "/jupyter/"}))
+        assert (hub.base_url, hub.hub_prefix) == ("/jupyter/", "/jupyter/hub/")

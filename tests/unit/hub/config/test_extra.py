@@ -58,3 +58,27 @@ def test_a_hook_of_conf_d_finds_what_its_file_has(tmp_path: Path) -> None:
     c = Config()
     extra.load(c, tmp_path)
     assert c.Some.hook() == "/x"
+
+
+def test_what_only_hosts_toml_decides_is_refused() -> None:
+    """However it is set; a value that stays as it is, is no matter."""
+    c = Config()
+    c.JupyterHub.bind_url = "http://:8000"
+    with extra.guarded(c.JupyterHub):
+        c.JupyterHub.bind_url = "http://:8000"
+    with (
+        pytest.raises(ValueError, match=r"JupyterHub.base_url is swarmhub's own: use hub.base_url"),
+        extra.guarded(c.JupyterHub),
+    ):
+        c["JupyterHub"]["base_url"] = "/x/"
+
+
+def test_lists_and_tables_of_ours_stay_whatever_is_set() -> None:
+    """A service of one's own does not end the culler."""
+    c = Config()
+    c.JupyterHub.services, c.JupyterHub.template_vars = [{"name": "idle-culler"}], {"page_name": "ours"}
+    with extra.guarded(c.JupyterHub):
+        c.JupyterHub.services = [{"name": "report"}]
+        c.JupyterHub.template_vars = {"announcement": "theirs"}
+    assert c.JupyterHub.services == [{"name": "report"}, {"name": "idle-culler"}]
+    assert c.JupyterHub.template_vars == {"page_name": "ours", "announcement": "theirs"}

@@ -169,3 +169,12 @@ def test_the_token_is_read_and_in_no_environment(programs: Path) -> None:
     script(programs, "node", 'cd "${0%/*}"; cat > read; env > environment; exit 4')
     assert run(programs) == 4
     assert ((programs / "read").read_text(), "=token\n" in (programs / "environment").read_text()) == ("token", False)
+
+
+def test_of_nobody_but_the_one_in_front_a_clients_address_is_believed() -> None:
+    """Not of Docker's gateway either, by which anybody comes with IPv6, whatever network is trusted."""
+    alone, wide = (proxy.front(behind, "X-Forwarded-For", ROUTES) for behind in (["10.1.2.3/32"], ["172.18.0.0/30"]))
+    assert "set_real_ip_from 10.1.2.3/32;\n    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;" in alone
+    assert "172.18.0.1" not in wide
+    assert "set_real_ip_from 172.18.0.2/31;" in wide
+    assert "set_real_ip_from" not in proxy.front([], "X-Forwarded-For", ROUTES)

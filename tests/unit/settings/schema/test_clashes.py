@@ -27,3 +27,22 @@ def test_a_secret_in_plain_text_is_refused(options: dict[str, Any], refused: lis
     assert found == [f"access.options.{key}" for key in refused]
     found = [".".join(map(str, key)) for key, _ in clashes({**data, "jupyterhub": {"Class": options}})]
     assert found == [f"jupyterhub.Class.{key}" for key in refused]
+
+
+@pytest.mark.parametrize(
+    ("data", "refused"),
+    [
+        ({"proxy": {"behind": ["10.1.2.3"]}, "hub": {"publish": "host"}}, []),
+        (
+            {"proxy": {"behind": ["10.1.2.3"]}, "hub": {"publish": "ingress"}, "network": {"endpoint_mode": "vip"}},
+            ["proxy.behind"],
+        ),
+        ({"proxy": {"speaks": "http"}, "certs": {"email": "a@b.org", "ca": "x"}}, ["certs.email"]),
+        ({"proxy": {"speaks": "http"}, "hub": {"subdomains": True}}, []),
+        ({"hub": {"subdomains": True, "base_url": "/x/"}, "certs": {"dns": "route53"}}, ["hub.base_url"]),
+        ({"http_proxy": {"url": {"secret": "NONE"}}}, ["http_proxy.url"]),
+    ],
+)
+def test_what_does_not_go_with_a_proxy_in_front_or_a_path_is_refused(data: dict[str, Any], refused: list[str]) -> None:
+    """Before anything is connected to."""
+    assert [".".join(map(str, key)) for key, _ in clashes(data)] == refused

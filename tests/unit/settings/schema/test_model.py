@@ -86,3 +86,33 @@ def test_the_certificate_is_for_what_browsers_ask_for(subdomains: bool, wildcard
 
 
 NAMED = {"secret": "NAME"}
+
+
+@pytest.mark.parametrize(("given", "path"), [("/", "/"), ("/jupyter", "/jupyter/"), ("/a/b/", "/a/b/")])
+def test_a_path_begins_and_ends_with_a_slash(given: str, path: str) -> None:
+    """As JupyterHub has it."""
+    assert settings(hub={"base_url": given}).hub.base_url == path
+
+
+@pytest.mark.parametrize("given", ["jupyter", "/a b/", "//a", "/a?b", "https://x/"])
+def test_what_is_no_path_is_refused(given: str) -> None:
+    """It is in addresses, and in the proxy's configuration."""
+    with pytest.raises(ValueError, match="is no path, such as /jupyter/"):
+        settings(hub={"base_url": given})
+
+
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ({"speaks": "http"}, "is for the addresses of a reverse proxy in front"),
+        ({"behind": ["10.1.2.3"], "separate": False}, "needs proxy.separate = true"),
+        ({"behind": ["10.1.2.3"], "speaks": "http", "http_port": 0}, "may not be 0"),
+        ({"behind": ["0.0.0.0/0"]}, "is no reverse proxy's address"),
+        ({"behind": ["127.0.0.1"]}, "is no reverse proxy's address"),
+        ({"behind": ["proxy.example.org"]}, "is not a subnet"),
+    ],
+)
+def test_a_proxy_in_front_is_named_by_its_addresses(table: dict[str, Any], wrong: str) -> None:
+    """Neither everybody's nor none."""
+    with pytest.raises(ValueError, match=wrong):
+        settings(proxy=table, certs={})
