@@ -9,7 +9,8 @@ from typing import Any
 
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
-from tornado.httpclient import AsyncHTTPClient, HTTPError
+from tornado.httpclient import HTTPError
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from hub.spawner import news
 
@@ -98,7 +99,8 @@ async def answer(where: Where, path: str) -> Answer | None:
     for _ in range(ANSWERS_A_LOOK):
         with contextlib.suppress(HTTPError, OSError):
             url = f"http://{where[0]}:{where[1]}{path}"
-            found = await AsyncHTTPClient().fetch(
+            # Not what asks outside: that may go by an HTTP proxy.
+            found = await SimpleAsyncHTTPClient().fetch(
                 url, raise_error=False, follow_redirects=False, connect_timeout=2, request_timeout=10
             )
             if found.code < 500:

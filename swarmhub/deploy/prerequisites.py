@@ -64,7 +64,7 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
     of_hub = (member.node, found.id, tags[0], pinned, certificate.fingerprint if certificate else "", swarm.cluster)
     if unmarked := next((folder for folder, changes in marking(settings, look, manager).items() if changes), ""):
         raise StepError(manager, f"{unmarked} has no marker yet", "Make it first: fab volume")
-    return replace(Parts(*of_hub, *of_proxy), logs=member.logs, marked=places.marked(_folders(look)))
+    return replace(Parts(*of_hub, *of_proxy), logs=member.logs, marked=places.marked(_folders(look)), subnet=found.subnet)
 
 
 def marking(settings: Settings, look: Look, manager: str) -> dict[str, list[Change]]:
@@ -131,4 +131,5 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
         *((tags[1], *of_proxy, _token(settings, look)) if settings.proxy.separate else ()),
     )
     made = {folder for folder, changes in marking(settings, look, manager).items() if changes}
-    return replace(parts, logs=member.logs, marked=places.marked(_folders(look)) | made)
+    marked = places.marked(_folders(look)) | made
+    return replace(parts, logs=member.logs, marked=marked, subnet=found.subnet if found else "")

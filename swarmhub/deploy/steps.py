@@ -99,6 +99,9 @@ def certs_plan(run: Run) -> Plan:
     cost = Cost.NOTHING if front else Cost.HUB_RESTART
     if own := own_certs.desired(run.settings, now):
         return own_certs.plan(own, run.settings.hub.domain, found, run.manager, now, cost)
+    if front and found is None and run.settings.certs.is_by_http and not proxy.has_certificates(front):
+        cause = "the proxy has port 80, where the certificate authority asks, and ran without a certificate so far"
+        raise StepError(run.manager, cause, f"docker service rm {proxy.name(run.settings)}, then fab deploy: it is made again")
     wanted = replace(certs.desired(run.settings), by_proxy=proxy.answers_http(front), cost=cost, variables=_outbound(run))
     return certs.plan(wanted, found, run.manager, now)
 

@@ -46,7 +46,7 @@ class Parts:
 
     `images` maps each image of the settings to the reference that names exactly it on every node; `proxy_token` is the name
     that the token's secret has, or will have, in the swarm; `logs` is the driver by which the manager's engine keeps logs;
-    `marked` are the folders of the nodes that have a marker, or will have.
+    `marked` are the folders of the nodes that have a marker, or will have; `subnet` has the addresses of the servers' network.
     """
 
     node: str
@@ -61,6 +61,7 @@ class Parts:
     proxy_token: str = ""
     logs: str = ""
     marked: frozenset[str] = frozenset()
+    subnet: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def secret_names(settings: Settings, secrets: Secrets, cluster: str, token: str 
 
 def handed_to(settings: Settings, parts: Parts) -> str:
     """Return the document that the hub is handed; servers' logs are kept as its own is."""
-    return handed.document(settings, parts.images, replicated.log_driver(parts.logs), parts.marked)
+    log_driver = replicated.log_driver(parts.logs)
+    return handed.document(settings, parts.images, log_driver, marked=parts.marked, subnet=parts.subnet)
 
 
 def desired(settings: Settings, secrets: Secrets, parts: Parts) -> dict[str, Any]:

@@ -36,6 +36,12 @@ def answers_http(found: Json | None) -> bool:
     return any(one["PublishedPort"] == certbot.HTTP for one in ports)
 
 
+def has_certificates(found: Json) -> bool:
+    """Tell whether the proxy's service has the folder of certificates: not where a reverse proxy in front has taken TLS."""
+    mounts = found["Spec"]["TaskTemplate"]["ContainerSpec"].get("Mounts") or []
+    return any(one["Target"] == certbot.FOLDER for one in mounts)
+
+
 def token_name(hub: str, found: Json | None, secrets: Collection[str]) -> str:
     """Return the name that the token's secret has among a hub's `secrets`, or that it will have.
 

@@ -23,19 +23,21 @@ PARTS = {"profiles", "overrides"}
 ABOUT = "Jupyter notebooks on {domain}, in your browser. Sign in to start."
 
 
-def document(settings: Settings, images: Mapping[str, str], log_driver: Json = None, marked: Collection[str] = ()) -> str:
+def document(
+    settings: Settings, images: Mapping[str, str], log_driver: Json = None, *, marked: Collection[str] = (), subnet: str = ""
+) -> str:
     """Return the document; `images` maps each image of the settings to the reference that the nodes hold.
 
     `log_driver` is how servers' logs are kept, unless [jupyterhub.SwarmSpawner] says it; `marked` are the folders of the nodes
-    that have a marker, without which no server is to start. All but profiles and overrides is
-    spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
+    that have a marker, without which no server is to start; `subnet` has the servers' addresses. All but profiles and overrides
+    is spelt out: the hub knows no defaults. Sizes are bytes, times seconds.
     """
     tables = settings.model_dump(mode="json", include=WHOLE, exclude_none=True)
     tables["page"].pop("logo", None)  # it is in the image
     tables["page"].setdefault("about", ABOUT.format(domain=settings.hub.domain))
     tables["owners"] = settings.owners.handed
     if settings.http_proxy.url:
-        asked = {"no_proxy": outbound.past(settings), "notebooks": settings.http_proxy.is_for_notebooks}
+        asked = {"no_proxy": outbound.past(settings, subnet), "notebooks": settings.http_proxy.is_for_notebooks}
         tables["http_proxy"] |= asked
     tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
     servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]

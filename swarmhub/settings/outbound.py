@@ -10,10 +10,9 @@ from swarmhub.settings import Settings
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-def past(settings: Settings) -> list[str]:
-    """Return what is asked past the proxy: the hub's own services and networks, then what the operator names."""
-    networks = (settings.network.subnet, settings.network.proxy_subnet)
-    own = [*LOCAL, *sorted(services.names(settings.hub.service)), *filter(None, networks)]
+def past(settings: Settings, subnet: str = "") -> list[str]:
+    """Return what is asked past the proxy: this machine, the hub's own services and network, then what the operator names."""
+    own = [*LOCAL, *sorted(services.names(settings.hub.service)), *filter(None, (subnet or settings.network.subnet,))]
     return list(dict.fromkeys([*own, *settings.http_proxy.no_proxy]))
 
 
