@@ -73,7 +73,7 @@ def _lines(run: "Run", wanted: "LogSelection", user: str, engine: bool, node: st
         return log_room.of_engine(run.hosts[host], wanted)
     manager, hub = run.hosts[run.manager], run.settings.hub.service
     name = servers.named(servers.observe(manager, hub), user, run.manager).service if user else hub
-    return log_room.of_service(manager, name, wanted)
+    return log_room.of_service(manager, name, wanted, run.look.log_drivers)
 
 
 @step_task(

@@ -122,28 +122,15 @@ def _gate(cluster: Cluster) -> list[Finding]:
     """Check what stands between people's browsers and the hub."""
     settings, head, manager = cluster.settings, cluster.manager_host, cluster.manager
     own = {host: _own_addresses(one.probe) for host, one in cluster.seen.items() if one.probe}
-    domain = settings.hub.domain
 
     def judged() -> list[Finding]:
         found, renewed = certs.observe(head, settings), renewal.observe(head, settings) if renewal.is_wanted(settings) else None
         return certificate.judge(found, settings, manager, datetime.now(UTC), renewed)
 
-    def names() -> list[Finding]:
-        answers = dns.observe(head, domain)
-        if settings.proxy.behind:
-            return [dns.judge_front(domain, answers, manager)]
-        found = [dns.judge(domain, answers, own, manager)]
-        if dns.by_ipv6(answers):
-            is_served = dns.observe_ipv6(head, settings.hub.port)
-            found.append(dns.judge_ipv6(domain, answers, is_served, settings.hub.publish, manager))
-        if settings.hub.subdomains:
-            found.append(dns.judge_subdomains(domain, dns.observe(head, f"{dns.PROBE}.{domain}"), answers, manager))
-        return found
-
     return _one_by_one(
         cluster,
         ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
-        ("dns", names),
+        ("dns", lambda: dns.examine(head, settings, own, manager)),
         ("certificate", judged),
     )
 

@@ -313,6 +313,11 @@ class Look:
         """Return the releases of the hub's service, the oldest first."""
         return self._once("releases", partial(releases.observe, self._manager, self._settings.hub.service))
 
+    def log_drivers(self) -> dict[str, tuple[str, str]]:
+        """Return by each node's id its host and the driver by which its engine keeps logs."""
+        members = {host: one for host, one in self.members().items() if isinstance(one, Member)}
+        return {one.node: (host, one.logs) for host, one in members.items()}
+
     def holder(self) -> LockHolder | None:
         """Return who holds the cluster's lock."""
         return self._once("holder", partial(lock.observe, self._manager))

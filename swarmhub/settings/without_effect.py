@@ -101,7 +101,9 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         ((section, option), wrong)
         for section, options in settings.jupyterhub.items()
         for option, value in options.items()
-        for wrong in _wrongs(settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else (), is_text=True))
+        for wrong in _wrongs(
+            settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else (), is_text=True)
+        )
     ]
     if tables:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
@@ -113,6 +115,10 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         ]
     if problems:
         raise SettingsError(*problems)
+
+
+def _parts(value: object) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, dict) else ()
 
 
 def found(source: bytes) -> Iterator[Setting]:

@@ -1,13 +1,13 @@
 """The logs of the hub, of users' servers and of engines, as lines."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from swarmhub.engine import as_root
 from swarmhub.errors import StepError, UsageError
-from swarmhub.host import Host
+from swarmhub.host import Host, Json
 from swarmhub.settings import Settings
 
 STEP = "logs"
@@ -15,6 +15,10 @@ SILENT_SECONDS = 10
 TAIL = 100
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 NO_LOG = 3
+# The others are read where the engine keeps a copy for that, which is its default, and can be turned off.
+READABLE = {"json-file", "local", "journald"}
+# Of each node, by its id: the host, and how its engine keeps logs.
+Drivers = Callable[[], Mapping[str, tuple[str, str]]]
 # The engine's log has no API: it is in the journal, or in the file of an init script.
 ENGINE_LOG = """
 export SYSTEMD_COLORS=0 LC_ALL=C.UTF-8
@@ -78,11 +82,13 @@ def engine_host(asked: Sequence[str], node: str, settings: Settings, manager: st
     return named[0] if named else manager
 
 
-def of_service(manager: Host, name: str, wanted: LogSelection) -> Iterator[str]:
+def of_service(manager: Host, name: str, wanted: LogSelection, drivers: Drivers) -> Iterator[str]:
     """Yield the lines of a service's tasks, each behind its time; the manager gets them from the nodes.
 
+    `drivers` is asked only where no line comes.
+
     Raises:
-        StepError: there is no such service.
+        StepError: there is no such service, or the node's engine keeps its log where it cannot read it.
 
     """
     service = manager.engine.find(f"/services/{name}")
@@ -90,9 +96,13 @@ def of_service(manager: Host, name: str, wanted: LogSelection) -> Iterator[str]:
         raise StepError(manager.name, f"there is no service {name}", "Deploy it first: fab deploy")
     path = f"/services/{service['ID']}/logs"
     start = wanted.since.timestamp() if wanted.since else 0
-    past = by_time(
-        _come(manager.engine.logs(path, patience=SILENT_SECONDS, timestamps=True, tail=wanted.tail, since=f"{start:.6f}"))
-    )
+    lines = manager.engine.logs(path, patience=SILENT_SECONDS, timestamps=True, tail=wanted.tail, since=f"{start:.6f}")
+    try:
+        past = by_time(_come(lines))
+    except StepError as error:
+        raise _unreadable(manager, service, drivers()) or error from None
+    if not past and (unreadable := _unreadable(manager, service, drivers())):
+        raise unreadable
     past = past if wanted.since else past[-TAIL:]
     yield from past
     if wanted.follow:
@@ -118,6 +128,21 @@ def of_engine(host: Host, wanted: LogSelection) -> Iterator[str]:
         raise StepError(host.name, cause, "Look there how dockerd is started")
     if code:
         raise StepError(host.name, f"its engine's log broke off (exit code {code})", "Its last lines are above")
+
+
+def _unreadable(manager: Host, service: Json, drivers: Mapping[str, tuple[str, str]]) -> StepError | None:
+    """Return why a service's log has no lines: on the node of its newest task they go where the engine does not read."""
+    tasks = manager.engine.get("/tasks", filters={"service": [service["ID"]]}) if drivers else []
+    newest = max((one for one in tasks if one.get("NodeID")), key=lambda one: str(one["CreatedAt"]), default=None)
+    if newest is None:
+        return None
+    host, driver = drivers.get(newest["NodeID"], (newest["NodeID"], ""))
+    driver = (service["Spec"]["TaskTemplate"].get("LogDriver") or {}).get("Name") or driver
+    if not driver or driver in READABLE:
+        return None
+    what = "keeps no log" if driver == "none" else f"sends logs elsewhere (log-driver {driver}) and has none"
+    remedy = 'Look there, or set "log-driver": "local" in its daemon.json and restart the engine: it holds for new containers'
+    return StepError(host, f"its engine {what} of {service['Spec']['Name']}", remedy)
 
 
 def _come(lines: Iterable[str]) -> list[str]:

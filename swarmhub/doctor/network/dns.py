@@ -6,11 +6,27 @@ from ipaddress import ip_address
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host
+from swarmhub.settings import Settings
 
 CHECK = "dns"
 SECONDS, TLS_SECONDS = "5", 5
 # A name below the domain that nobody has: a wildcard answers for it.
 PROBE = "swarmhub-doctor"
+
+
+def examine(head: Host, settings: Settings, own: Mapping[str, Sequence[str]], manager: str) -> list[Finding]:
+    """Ask for the domain, and for what is below it where users have domains; `own` are the addresses of every host."""
+    domain = settings.hub.domain
+    answers = observe(head, domain)
+    if settings.proxy.behind:
+        return [judge_front(domain, answers, manager)]
+    found = [judge(domain, answers, own, manager)]
+    if by_ipv6(answers):
+        is_served = observe_ipv6(head, settings.hub.port)
+        found.append(judge_ipv6(domain, answers, is_served, settings.hub.publish, manager))
+    if settings.hub.subdomains:
+        found.append(judge_subdomains(domain, observe(head, f"{PROBE}.{domain}"), answers, manager))
+    return found
 
 
 def observe(manager: Host, domain: str) -> tuple[str, ...]:

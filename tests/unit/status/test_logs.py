@@ -81,7 +81,7 @@ def manager(*lines: str) -> FakeHost:
 
 def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
     """The engine gives one task's lines after the other's; those of a progress bar stay behind the one before them."""
-    found = logs.of_service(manager(line(3), "50 %", "99 %", line(1), line(4)), "jupyterhub", LAST)
+    found = logs.of_service(manager(line(3), "50 %", "99 %", line(1), line(4)), "jupyterhub", LAST, dict)
     assert list(found) == [line(1), line(3), "50 %", "99 %", line(4)]
 
 
@@ -91,22 +91,26 @@ def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
 def test_by_default_the_last_hundred_lines_are_shown(wanted: LogSelection, shown: int, params: dict[str, str]) -> None:
     """The engine counts them for each task, here they count for all; who names a time wants all that was said since."""
     host = manager(*(line(n % 60) for n in range(150)))
-    assert len(list(logs.of_service(host, "jupyterhub", wanted))) == shown
+    assert len(list(logs.of_service(host, "jupyterhub", wanted, dict))) == shown
     assert params.items() <= host.engine.sent("GET /services/s1/logs").params.items()
 
 
 def test_following_goes_on_behind_the_last_line() -> None:
     """No line is shown twice, and none is missed between the two questions."""
     host = manager(line(1), "50 %")
-    assert list(logs.of_service(host, "jupyterhub", LogSelection(None, follow=True))) == [line(1), "50 %", line(59, "later")]
+    assert list(logs.of_service(host, "jupyterhub", LogSelection(None, follow=True), dict)) == [
+        line(1),
+        "50 %",
+        line(59, "later"),
+    ]
     assert host.engine.requests[-1].params["since"] == "1794740401.000000008"
-    assert list(logs.of_service(manager(), "jupyterhub", LogSelection(None, follow=True))) == [line(59, "later")]
+    assert list(logs.of_service(manager(), "jupyterhub", LogSelection(None, follow=True), dict)) == [line(59, "later")]
 
 
 def test_a_service_that_is_not_there_is_an_error() -> None:
     """It says which step makes it."""
     with pytest.raises(StepError, match="there is no service jupyterhub"):
-        list(logs.of_service(FakeHost(), "jupyterhub", LAST))
+        list(logs.of_service(FakeHost(), "jupyterhub", LAST, dict))
 
 
 def engine(code: int = 0, out: str = "", since: str = "", tail: str = "100") -> FakeHost:
@@ -172,3 +176,29 @@ def test_where_no_journal_has_entries_the_file_is_read(tmp_path: Path, name: str
 def test_where_neither_is_the_code_says_so(tmp_path: Path) -> None:
     """No other command ends with that code."""
     assert found(tmp_path, "exit 1", "100", "", "") == "3"
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "wrong"),
+    [
+        ("", "none", "swarm-worker1: its engine keeps no log of jupyterhub. Look there, or set"),
+        ("syslog", "json-file", r"its engine sends logs elsewhere \(log-driver syslog\) and has none of jupyterhub"),
+        ("", "json-file", ""),
+        ("local", "none", ""),
+    ],
+)
+def test_a_log_that_an_engine_cannot_read_is_told(own: str, default: str, wrong: str) -> None:
+    """With the node of the newest task and what helps; a service that has said nothing has no lines."""
+    template = {"LogDriver": {"Name": own}} if own else {}
+    tasks = [{"NodeID": "n1", "CreatedAt": "1"}, {"NodeID": "n2", "CreatedAt": "2"}, {"CreatedAt": "3"}]
+    answers = {
+        "GET /services/jupyterhub": {"ID": "s1", "Spec": {"Name": "jupyterhub", "TaskTemplate": template}},
+        "GET /services/s1/logs": [],
+        "GET /tasks": tasks,
+    }
+    asked = logs.of_service(FakeHost(answers=answers), "jupyterhub", LAST, lambda: {"n2": (WORKER1, default)})
+    if not wrong:
+        assert list(asked) == []
+        return
+    with pytest.raises(StepError, match=wrong):
+        list(asked)
