@@ -6,12 +6,12 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.shared import http_proxy, mounts, nodes, operator_token, owners, spec
+from hub.shared import http_proxy, mounts, nodes, operator_token, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
 from hub.shared.owners import Owner
-from hub.spawner import homes, profiles
-from hub.spawner.news import ASK, News
+from hub.spawner import homes, numbers, profiles
+from hub.spawner.news import News
 
 # Packages of `pip install --user` and the settings below ~/.jupyter: either can keep a server from starting.
 BARE = {
@@ -63,7 +63,7 @@ async def gather(spawner: Any) -> Given:
     home = mounts.home(tables, spawner.prefix, names, server["home_mount"])
     if home and home.former and await _is_there(spawner, home.former):
         home = home.former  # made by an earlier release: it keeps its name
-    owner = await _owner(spawner)
+    owner = await numbers.of(spawner)
     owned = str(owner or tables["home"]["owner"])
     node = await homes.reach(spawner.docker, home, owned, nodes.everywhere(tables)) if home else None
     shared = mounts.folders(tables, spawner.prefix, names, groups)
@@ -78,10 +78,8 @@ async def gather(spawner: Any) -> Given:
 
 def environment(spawner: Any, given: Given) -> dict[str, str]:
     """Return the variables of a server: JupyterHub's own, the settings', and what leaves the home's packages out."""
-    # The image's /etc/passwd does not know a user's own UID.
-    whose = {"HOME": given.server["home_mount"], "USER": spawner.user.name, "LOGNAME": spawner.user.name}
-    own: dict[str, str] = (whose if given.owner else {}) | spawner.get_env()
-    found = own | http_proxy.of_servers(spawner.tables) | spec.environment(given.server)
+    found: dict[str, str] = spawner.get_env() | http_proxy.of_servers(spawner.tables) | spec.environment(given.server)
+    found |= numbers.environment(spawner.user.name, given.server["home_mount"]) if given.owner else {}
     found |= {HOME: given.home} if given.home else {}
     return found | BARE if given.is_bare else found
 
@@ -108,35 +106,6 @@ def _is_bare(spawner: Any) -> bool:
 def _once(mounted: list[Any]) -> list[Any]:
     """Return mounts without the markers that are there before: folders of one path have the same one."""
     return [one for place, one in enumerate(mounted) if one not in mounted[:place]]
-
-
-async def _owner(spawner: Any) -> Owner | None:
-    """Return as whom a server runs; None where the image says it.
-
-    Raises:
-        NotHere: the user has no UID, or none that the settings allow.
-
-    """
-    table = spawner.tables["owners"]
-    if not table:
-        return None
-    try:
-        if not table["claims"]:
-            return owners.listed(table, spawner.user.name)
-        group = int(spawner.tables["home"]["owner"].partition(":")[2])
-        return owners.claimed(table, await _said(spawner), group)
-    except owners.Unknown as error:
-        words = f"Your account has no number (UID) that this hub may use, so your files cannot be opened. {ASK}"
-        raise homes.NotHere(words, "owner", f"{spawner.user.name} has no UID: {error}") from None
-
-
-async def _said(spawner: Any) -> Mapping[str, Any]:
-    """Return what the provider has said of a user at the login: of the account, and around that."""
-    state = await spawner.user.get_auth_state()
-    if not state:
-        raise owners.Unknown("the provider has said nothing of them since claims are kept: they have to log in once more")
-    about = state.get(getattr(spawner.authenticator, "user_auth_state_key", ""))
-    return {**state, **(about if isinstance(about, Mapping) else {})}
 
 
 async def _is_there(spawner: Any, home: mounts.Home) -> bool:

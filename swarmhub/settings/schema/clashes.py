@@ -47,12 +47,21 @@ def clashes(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
 
 
 def _owned_by_others(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Return the type of homes whose files cannot be their users' own, where these have their own UID."""
+    """Return what lets files or servers be somebody else's, where people have their own UID."""
     owners, home = _table(data, "owners"), _table(data, "home")
-    kind = home.get("type", "volume")
-    if not {"passwd", "uid_claim"} & {*owners} or home.get("keep", True) is False or kind not in BELONGS:
+    if not {"passwd", "uid_claim"} & {*owners}:
         return []
-    return [(("home", "type"), f"{BELONGS[kind]}, and [owners] lets each server run as its user's; set 'path' or 'nfs'")]
+    own = _table(_table(_table(data, "jupyterhub"), "SwarmSpawner"), "extra_container_spec")
+    wrong = "would let all servers run as one user; [owners] lets each run as its own: remove one of the two"
+    key = ("jupyterhub", "SwarmSpawner", "extra_container_spec")
+    found: list[tuple[Key, str]] = [((*key, one), wrong) for one in ("user", "groups") if one in own]
+    kind = home.get("type", "volume")
+    if home.get("keep", True) is False or kind not in BELONGS:
+        return found
+    return [
+        *found,
+        (("home", "type"), f"{BELONGS[kind]}, and [owners] lets each server run as its user's; set 'path' or 'nfs'"),
+    ]
 
 
 def _of_front(hub: Mapping[str, Any], proxy: Mapping[str, Any], certs: Mapping[str, Any]) -> list[tuple[Key, str]]:

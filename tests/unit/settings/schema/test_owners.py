@@ -84,3 +84,12 @@ def test_homes_whose_files_cannot_be_ones_own_are_refused(tmp_path: Path, home: 
     """Nobody could write there."""
     (told,) = problems(tmp_path / "hosts.toml", owners('uid_claim = "uid"', home))
     assert told.partition(": ")[2].startswith(wrong)
+
+
+def test_one_user_for_all_servers_is_refused(tmp_path: Path) -> None:
+    """It would win over each one's own."""
+    more = '[jupyterhub.SwarmSpawner]\nextra_container_spec = {user = "1000:100"}\n'
+    (told,) = problems(tmp_path / "hosts.toml", owners('uid_claim = "uid"') + more)
+    assert told.partition(": ")[2].startswith(
+        "jupyterhub.SwarmSpawner.extra_container_spec.user: would let all servers run as one"
+    )
