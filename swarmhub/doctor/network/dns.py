@@ -30,9 +30,12 @@ def examine(head: Host, settings: Settings, own: Mapping[str, Sequence[str]], ma
 
 
 def observe(manager: Host, domain: str) -> tuple[str, ...]:
-    """Ask the manager's resolver for the domain."""
-    done = manager.run("timeout", SECONDS, "getent", "ahosts", domain)
-    return tuple(dict.fromkeys(line.split()[0] for line in done.out.splitlines() if line.strip()))
+    """Ask the manager's resolver for the domain.
+
+    On a host without IPv6 `ahosts` leaves out what others are told; `hosts` asks for IPv6 first, and then for nothing else.
+    """
+    asked = [manager.run("timeout", SECONDS, "getent", base, domain).out for base in ("ahosts", "hosts")]
+    return tuple(dict.fromkeys(line.split()[0] for text in asked for line in text.splitlines() if line.strip()))
 
 
 def judge(domain: str, answers: Sequence[str], own: Mapping[str, Sequence[str]], manager: str) -> Finding:
