@@ -126,8 +126,7 @@ def test_large_cookies_are_taken_both_ways(notebook: Lab) -> None:
     async def run() -> tuple[int, int, int]:
         headers = {"Host": topology.DOMAIN, "Cookie": f"other={'x' * 15000}"}
         connector = aiohttp.TCPConnector(ssl=unverified())
-        sizes = {"max_line_size": 2**16, "max_field_size": 2**16}
-        async with aiohttp.ClientSession(connector=connector, headers=headers, **sizes) as session:
+        async with aiohttp.ClientSession(connector=connector, headers=headers, max_field_size=2**16) as session:
             of_server = await session.get(f"{URL}/told")
             of_hub = await session.get(f"{URL.removesuffix('/user/eve')}/hub/login")
             return (await of_server.json())["cookies"], len(of_server.headers["Set-Cookie"]), of_hub.status
