@@ -50,14 +50,15 @@ def ensure(client: docker.APIClient, images: Images, state: State, say: Say) -> 
 
 
 def remove(client: docker.APIClient) -> list[str]:
-    """Remove every container of a lab with its volumes, the shared volume and the network; return the names."""
+    """Remove every container of a lab with its volumes, the volumes that stay and the network; return the names."""
     ours = client.containers(all=True, filters={"label": topology.LABEL})
     for container in ours:
         client.remove_container(container["Id"], force=True, v=True)
     with contextlib.suppress(NotFound):
         client.remove_network(topology.NETWORK)
-    with contextlib.suppress(NotFound):
-        client.remove_volume(topology.SHARED)
+    for volume in (topology.SHARED, topology.FILLED):
+        with contextlib.suppress(NotFound):
+            client.remove_volume(volume)
     return [container["Names"][0].lstrip("/") for container in ours]
 
 

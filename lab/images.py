@@ -40,15 +40,30 @@ class Images:
         }
 
 
+@dataclass(frozen=True)
+class MachineImages:
+    """The tags of what goes onto the disks of the machines in QEMU."""
+
+    machine: str
+    notebook: str
+
+
 def ensure(client: docker.APIClient, say: Say) -> Images:
     """Build the images that are missing, two at a time, and return their tags."""
     _ensure_base(client, say)
-    trusted = {"ca/machine.crt": keys.machine_roots()}
+    trusted = _trusted()
     folders: dict[str, dict[str, bytes]] = {"node": {}, "services": {}, "certbot": {}, "notebook": trusted}
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs = {name: pool.submit(_build, client, name, OUR_BASE, more, say) for name, more in folders.items()}
     built = {name: job.result() for name, job in jobs.items()}
     return Images(**built, extra=_build(client, "notebook-extra", built["notebook"], {}, say))
+
+
+def for_machines(client: docker.APIClient, say: Say) -> MachineImages:
+    """Build the images of the machines in QEMU that are missing: a node with a kernel, and the notebooks'."""
+    _ensure_base(client, say)
+    node = _build(client, "node", OUR_BASE, {}, say)
+    return MachineImages(_build(client, "vm/image", node, {}, say), _build(client, "notebook", OUR_BASE, _trusted(), say))
 
 
 def publish(client: docker.APIClient, images: Images, say: Say) -> None:
@@ -66,6 +81,10 @@ def remove(client: docker.APIClient) -> None:
     tags = [tag for image in client.images() for tag in image["RepoTags"] or [] if tag.startswith(prefixes)]
     for tag in tags:
         client.remove_image(tag, force=True)
+
+
+def _trusted() -> dict[str, bytes]:
+    return {"ca/machine.crt": keys.machine_roots()}
 
 
 def _ensure_base(client: docker.APIClient, say: Say) -> None:

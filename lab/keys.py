@@ -5,6 +5,7 @@ import datetime
 import os
 import secrets
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from lab import topology
+from lab.topology import Node
 
 PEM = serialization.Encoding.PEM
 VALID = datetime.timedelta(days=3650)
+CALLBACK = "OAUTH_CALLBACK_URL"
 # What the lab's name server takes updates with: as its configuration has it, and as certbot's plugin does.
 ZONE_KEY, DNS_CREDENTIALS = "zone-key.conf", "rfc2136.ini"
 # What the registry with a login knows of its one user, and that user's name and password.
@@ -65,10 +68,10 @@ def machine_roots() -> bytes:
     return found.read_bytes() if found else b""
 
 
-def write_ssh(state: State) -> None:
+def write_ssh(state: State, nodes: Sequence[Node] = topology.NODES) -> None:
     """Write the ssh_config and the known_hosts that lead to the nodes, and only to them."""
     config, known = [], []
-    for node in topology.NODES:
+    for node in nodes:
         config += [
             f"Host {node.name}",
             "  HostName 127.0.0.1",
@@ -85,17 +88,24 @@ def write_ssh(state: State) -> None:
     _write(state / "known_hosts", "".join(known).encode())
 
 
+def write_callback(state: State, hub: str) -> None:
+    """Name the hub's address among the secrets."""
+    kept = [line for line in (state / "oauth.env").read_text().splitlines() if not line.startswith(CALLBACK)]
+    _write(state / "oauth.env", "".join(f"{line}\n" for line in (*kept, f"{CALLBACK}={hub}/hub/oauth_callback")).encode())
+
+
 def _certificates(state: State) -> None:
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _sign("swarmhub lab CA", ca_key, None, None)
     _write(state / "ca.crt", ca.public_bytes(PEM))
     _write(state / "hub-ca.crt", ca.public_bytes(PEM) + machine_roots())
     _write(state / "acme-ca.crt", ca.public_bytes(PEM))
-    for service in topology.SERVICES:
+    names = {service.name: service.hostname for service in topology.SERVICES} | {"hub": topology.DOMAIN}
+    for file, name in names.items():
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _sign(service.hostname, key, ca, ca_key)
-        _write(state / f"{service.name}.crt", certificate.public_bytes(PEM))
-        _write(state / f"{service.name}.key", _private(key))
+        certificate = _sign(name, key, ca, ca_key)
+        _write(state / f"{file}.crt", certificate.public_bytes(PEM))
+        _write(state / f"{file}.key", _private(key))
 
 
 def _sign(
@@ -140,12 +150,12 @@ def _secrets(state: State) -> None:
     lines = {
         "GITHUB_CLIENT_ID": secrets.token_hex(10),
         "GITHUB_CLIENT_SECRET": secrets.token_hex(20),
-        "OAUTH_CALLBACK_URL": f"{topology.HUB_URL}/hub/oauth_callback",
     }
     _write(state / "oauth.env", "".join(f"{name}={value}\n" for name, value in lines.items()).encode())
     password = secrets.token_urlsafe(20)
     _write(state / HTPASSWD, b"puller:" + bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)))
     _write(state / LOGIN, f"puller:{password}".encode())
+    write_callback(state, topology.HUB_URL)
 
 
 def _zone_key(state: State) -> None:

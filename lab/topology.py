@@ -8,6 +8,8 @@ STATE = ROOT / "state"
 LABEL = "swarmhub.lab"
 NETWORK = "swarmhub-lab"
 SHARED = "swarmhub-lab-shared"
+# What the engines of the machines in QEMU hold.
+FILLED = "swarmhub-lab-kernel"
 SUBNET = "10.213.0.0/24"
 DOMAIN = "hub.localhost"
 GITHUB = "github.localhost"

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Write the disks of a machine into a folder, from the container that this runs in: its system, and what its engine holds.
+set -eu
+to=$1
+
+if [ ! -e "$to/root.img" ]; then
+    # What is mounted in the container, such as /etc/hosts, is not on the disk: the files below are.
+    mkdir -p /mnt/root
+    mount --bind / /mnt/root
+    cp /etc/lab/hosts /mnt/root/etc/hosts
+    cp /etc/lab/resolv.conf /mnt/root/etc/resolv.conf
+    cp /etc/lab/fstab /mnt/root/etc/fstab
+    mkdir -p /mnt/root/var/lib/docker
+    cp -L /vmlinuz "$to/vmlinuz"
+    cp -L /initrd.img "$to/initrd.img"
+    rm -f "$to/root.new"
+    mke2fs -q -t ext4 -L root -d /mnt/root "$to/root.new" 6G
+    umount /mnt/root
+    mv "$to/root.new" "$to/root.img"
+fi
+
+sv -w 60 stop docker
+umount /var/lib/docker/volumes 2> /dev/null || :
+# The lab's volumes with quotas, and what tells one engine from another.
+rm -rf /var/lib/docker/volumes /var/lib/docker/volumes.xfs /var/lib/docker/engine-id /var/lib/docker/swarm
+rm -f "$to/docker.new"
+mke2fs -q -t ext4 -L docker -d /var/lib/docker "$to/docker.new" 10G
+mv "$to/docker.new" "$to/docker.img"
