@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import NotFound
@@ -77,11 +78,12 @@ def _make(client: docker.APIClient, built: MachineImages, state: State, say: Say
 
 def _create(client: docker.APIClient, built: MachineImages, state: State) -> None:
     ssh = machines.MANAGER.node.ssh_port
+    nested: dict[str, Any] = containers.NESTED_ENGINE
     host_config = client.create_host_config(
         port_bindings={22: ("127.0.0.1", ssh)},
         # Its volume stays: with the layers of the last build, the next one takes seconds.
         binds=[f"{topology.FILLED}:/var/lib/docker", f"{SOCKET}:{OUTSIDE}", f"{state.folder}:/out"],
-        **containers.NESTED_ENGINE,
+        **nested,
     )
     client.create_container(
         built.machine,
@@ -99,7 +101,7 @@ def _create(client: docker.APIClient, built: MachineImages, state: State) -> Non
 
 def _answers(client: docker.APIClient) -> bool:
     with contextlib.suppress(LabError):
-        return bool(containers.run(client, NAME, "docker", "info", "--format", "{{.ID}}"))
+        return bool(containers.run(client, NAME, "docker", "version", "--format", "{{.Server.Version}}"))
     return False
 
 

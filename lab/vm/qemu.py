@@ -15,9 +15,10 @@ ACCELERATOR = os.environ.get("LAB_QEMU_ACCEL", "tcg,thread=multi")
 END_SECONDS = 60
 # `net.ifnames=0` keeps the names that the Docker of a physical machine would see out of it: eth0 and eth1.
 KERNEL = (
-    "root=/dev/vda rw console=ttyS0 quiet loglevel=4 net.ifnames=0 mitigations=off systemd.show_status=false "
+    "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off systemd.show_status=false "
     # A busy machine simulates clocks that come late, which a kernel takes for broken ones.
-    "no_timer_check nowatchdog tsc=reliable rcupdate.rcu_cpu_stall_suppress=1 panic=1"
+    "no_timer_check nowatchdog tsc=reliable rcupdate.rcu_cpu_stall_suppress=1 panic=1 "
+    "systemd.default_timeout_start_sec=900 systemd.default_device_timeout_sec=900"
 )
 
 
@@ -46,7 +47,7 @@ def start(folder: Path) -> Running:
 
 def _start(machine: Machine, folder: Path) -> "subprocess.Popen[bytes]":
     with (folder / f"{machine.name}.qemu").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             ["nice", "-n", "10", *command(machine, folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -54,7 +55,6 @@ def _start(machine: Machine, folder: Path) -> "subprocess.Popen[bytes]":
             cwd=folder,
             start_new_session=True,  # Ctrl-C ends the tests, which then switch them off
         )
-    return process
 
 
 def command(machine: Machine, folder: Path) -> Sequence[str]:
