@@ -1,6 +1,7 @@
 # make demo   a hub on a three-node swarm on this machine, from nothing
 # make test   every test: units, the lab, the browser
 # make quick  what breaks most often: a deploy, a server, a plan, the lock, and a failure of each kind
+# make test-kernel  what this machine's kernel may lack, on Debian's own in QEMU; half an hour, and not part of make test
 # make check  format, lint, types and unit tests
 # make audit  known weaknesses in what is pinned; make sbom: bills of materials of the images that are built
 # make clean  take everything away again
@@ -9,7 +10,7 @@ VENV := .venv
 SUPPLY := $(VENV)-supply
 LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
-.PHONY: demo test quick check audit sbom format lock docs clean
+.PHONY: demo test test-kernel quick check audit sbom format lock docs clean
 
 demo: $(VENV)/bin/pip
 	@# Debian packages and Python's do not need each other.
@@ -23,6 +24,9 @@ test: check
 
 quick: check
 	$(VENV)/bin/pytest -q -m quick tests/lab
+
+test-kernel: $(VENV)/.dev
+	KERNEL_REPORT=docs/reliability.md $(VENV)/bin/pytest -q tests/kernel
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check --quiet .
