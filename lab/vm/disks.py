@@ -47,14 +47,21 @@ def ensure(client: docker.APIClient, say: Say) -> State:
     keys.write_callback(state, machines.HUB_URL)
     built = images.for_machines(client, say)
     tags = [image.tag for image in build.wanted(settings.load(HOSTS))]
-    made_of = context.digest({"key": state.bytes("ssh_key.pub")}, built.machine, built.notebook, *tags)
-    marker = state / "disks"
-    if not marker.exists() or marker.read_text() != made_of:
-        marker.unlink(missing_ok=True)
-        (state / "root.img").unlink(missing_ok=True)
+    system = context.digest({"key": state.bytes("ssh_key.pub")}, built.machine)
+    wanted = {"root": system, "docker": context.digest({}, system, built.notebook, *tags)}
+    stale = [name for name, of in wanted.items() if not _is_made_of(state, name, of)]
+    for name in stale:
+        (state / f"{name}.img").unlink(missing_ok=True)
+    if stale:
         _make(client, built, state, say)
-        marker.write_text(made_of)
+    for name, of in wanted.items():
+        (state / f"{name}.made-of").write_text(of)
     return state
+
+
+def _is_made_of(state: State, disk: str, what: str) -> bool:
+    note = state / f"{disk}.made-of"
+    return (state / f"{disk}.img").exists() and note.exists() and note.read_text() == what
 
 
 def _make(client: docker.APIClient, built: MachineImages, state: State, say: Say) -> None:

@@ -15,12 +15,11 @@ from tests.kernel.support import HUB, MANAGER, WORKER, Cluster, Row
 
 pytestmark = pytest.mark.timeout(2400)
 
-DELAY = "tc qdisc replace dev eth1 root netem delay 40ms"
-NO_DELAY = "tc qdisc del dev eth1 root"
+DELAY = "tc qdisc replace dev between root netem delay 40ms"
+NO_DELAY = "tc qdisc del dev between root"
 ALL = (MANAGER, WORKER)
-# eth1 is what leads from one machine to the other.
-ESP = "timeout 60 tcpdump -lnni eth1 -c 4 esp 2>/dev/null | wc -l"
-OVERLAY_IN_PLAIN = "timeout 60 tcpdump -lnni eth1 -c 4 udp port 4789 2>/dev/null | wc -l"
+ESP = "timeout 60 tcpdump -lnni between -c 4 esp 2>/dev/null | wc -l"
+OVERLAY_IN_PLAIN = "timeout 60 tcpdump -lnni between -c 4 udp port 4789 2>/dev/null | wc -l"
 SAMBA = r"[global]\nmap to guest = bad user\nguest account = root\n[people]\npath = /srv/cifs\nread only = no\nguest ok = yes\n"
 CURL6 = "curl -sS -k -o /dev/null -w '%{{http_code}}' --max-time 20 'https://[{}]/hub/health'"
 
