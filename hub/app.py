@@ -13,6 +13,7 @@ from jupyterhub import app, orm
 from sqlalchemy import insert, select
 
 from hub import logs, server
+from hub.api import HANDLERS
 from hub.spawner import engine
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.sweep import Sweep
@@ -43,6 +44,11 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
         }
         await super().init_groups()
         _join(self.db, members)
+
+    def init_handlers(self) -> None:
+        """Put our own before JupyterHub's, whose last one takes every path of the API."""
+        super().init_handlers()
+        self.handlers = [*self.add_url_prefix(self.hub_prefix, HANDLERS), *self.handlers]
 
     async def start(self) -> None:
         """Start, and look after the servers from then on."""

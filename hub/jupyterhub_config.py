@@ -7,14 +7,14 @@ import os
 from hub.config import data, groups
 from hub.config.configure import COOKIES, DATA, DATABASE, USERLIST, configure
 from hub.shared import listed, operator_token, settings
-from hub.spawner.engine import ensure_config, wait_until_it_answers
+from hub.spawner.engine import ensure_configs, wait_until_it_answers
 
 # Before it ends, Python would look for garbage in all that the hub has loaded, while people wait for the next one: 0.3 s.
 atexit.register(gc.freeze)
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
 data.share()
 wait_until_it_answers()
-mounted = ensure_config(os.environ["DOCKER_SERVICE_NAME"])
+mounted = ensure_configs(os.environ["DOCKER_SERVICE_NAME"])
 data.make(DATA / DATABASE, DATA / COOKIES)
 tables = settings.load(settings.FILE)
 if not operator_token.FILE.exists():  # else a hub runs in this container, and this is a command such as `jupyterhub token`

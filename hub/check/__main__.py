@@ -28,7 +28,7 @@ from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown, unused
 from hub.config.configure import CONF, SECRETS, configure
 from hub.shared import own, settings
-from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER
+from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 
 # Which option a part of JupyterHub's start reads.
@@ -55,7 +55,7 @@ def check(origins: Origins, **given: Any) -> list[str]:
     with TemporaryDirectory() as folder:
         try:
             config = Config()
-            mounted = ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/{CONFIG_FILE.name}")
+            mounted = [ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/{file}") for file in CONFIG_FILES]
             configure(config, data=Path(folder), conf=origins.conf, handed=origins.handed, mounted=mounted, **given)
             app = asyncio.run(_start(config, Path(folder), said))
         except (Exception, SystemExit) as error:

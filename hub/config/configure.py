@@ -1,7 +1,7 @@
 """Turn the service's settings, environment and secrets into JupyterHub's configuration."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ def configure(
     conf: Path = CONF,
     logo: Path = LOGO,
     handed: Path = settings.FILE,
-    mounted: Any = None,
+    mounted: Sequence[Any] = (),
 ) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides, then what [jupyterhub] and conf.d add.
 
-    `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
+    `mounted` are the Swarm configs (docker-py's `ConfigReference`) that every server gets.
 
     Raises:
         ValueError: the userlist has a mistake, or there is no such provider.
@@ -54,7 +54,7 @@ def configure(
     if tables["owners"].get("claims"):
         login.keep_claims(c, tables["access"], data)
     _limits(c, tables["limits"])
-    page.configure(c, tables["page"], logo)
+    page.configure(c, tables["page"], logo, data)
     groups.configure(c, _of_listed(tables["groups"], users))
     culling.configure(c, tables["culling"], data / DATABASE)
     servers.configure(c, tables, environ, mounted)

@@ -1,20 +1,28 @@
 """Stop servers that nobody uses: jupyterhub-idle-culler as a service that the hub runs."""
 
+import json
+import sqlite3
 import sys
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hub import FOLDER
 from hub.config import groups
-from hub.shared import settings
+from hub.shared import idleness, settings
+from hub.shared.idleness import Use
 
 NAME = "idle-culler"
 FILE = FOLDER / "idle_culler_config.py"
 SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 DATABASE = "HUB_DATABASE"
 HUB = f"http://127.0.0.1:{settings.API_PORT}"
+
+STATE = "select state from spawners join users on users.id = user_id where users.name = ? and spawners.name = ?"
 
 Arbiter = Callable[..., bool]
 
@@ -44,18 +52,26 @@ def configure_culler(c: Any, environ: Mapping[str, str], file: Path = settings.F
     c.IdleCuller.cull_arbiter_hook = arbiter(culling, Path(environ[DATABASE]))
 
 
-def arbiter(culling: Mapping[str, Any], database: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Arbiter:
+def arbiter(culling: Mapping[str, Any], database: Path, now: Callable[[], float] = time.time) -> Arbiter:
     """Return what says of a server whether it is to stop.
 
     The culler's own `max_age` knows no exceptions: it is not set, the age is looked at here.
     """
-    users, in_groups = set(culling["except_users"]), culling["except_groups"]
 
-    def is_due(*, inactive: Any, inactive_limit: float, server: Mapping[str, Any], **_: Any) -> bool:
-        age = (now() - datetime.fromisoformat(server["started"])).total_seconds()
-        if inactive.total_seconds() < inactive_limit and age < culling.get("max_age", float("inf")):
+    def is_due(*, inactive: Any, server: Mapping[str, Any], **_: Any) -> bool:
+        user, at = server["full_name"].removesuffix(f"/{server['name']}"), now()
+        use = Use(datetime.fromisoformat(server["started"]).timestamp(), at - inactive.total_seconds())
+        # What the server itself has said does no more than to stop it sooner, or later.
+        if idleness.stop(culling, replace(use, **_said(database, user, server["name"]))).at > at:
             return False
-        user = server["full_name"].removesuffix(f"/{server['name']}")
-        return user not in users and not (in_groups and user in groups.members(database, in_groups))
+        return not idleness.is_excepted(culling, user, groups.of(database, user))
 
     return is_due
+
+
+def _said(database: Path, user: str, server: str) -> dict[str, Any]:
+    """Return what the hub keeps of how a server is used: nothing, where it does not say so."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        found = db.execute(STATE, (user, server)).fetchone()
+    state = json.loads(found[0] or "{}") if found else {}
+    return {name: value for name, value in (state.get("use") or {}).items() if value is not None}

@@ -12,10 +12,10 @@ LEAVE = """
 delete from user_group_map
 where group_id = (select id from groups where name = ?) and user_id = (select id from users where name = ?)
 """
-MEMBERS = """
-select users.name from users
-join user_group_map on users.id = user_id join groups on groups.id = group_id
-where groups.name in ({})
+OF_USER = """
+select groups.name from groups
+join user_group_map on groups.id = group_id join users on users.id = user_id
+where users.name = ?
 """
 
 Groups = Mapping[str, Iterable[str]]
@@ -44,9 +44,7 @@ def drop_members(data: Path, database: Path, groups: Groups) -> None:
     written.replace(record)
 
 
-def members(database: Path, names: Iterable[str]) -> set[str]:
-    """Return who is in one of the groups, however they got there."""
-    wanted = list(names)
-    query = MEMBERS.format(", ".join("?" * len(wanted)))
+def of(database: Path, user: str) -> set[str]:
+    """Return the groups that somebody is in, however they got there."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        return {name for (name,) in db.execute(query, wanted)}
+        return {name for (name,) in db.execute(OF_USER, (user,))}

@@ -9,19 +9,24 @@ from markupsafe import Markup
 
 from hub import TEMPLATES
 from hub.config.login import ANOTHER, REFUSED
+from hub.shared import announcement
+from hub.shared.announcement import Announced
 
 # An address ends before what closes the sentence or the parenthesis around it.
 ADDRESS = re.compile(r"""(https://(?:[^\s<>"'()]|\([^\s<>"'()]*\))+(?<![.,:;!?]))""")
 
 
-def configure(c: Any, page: Mapping[str, str], folder: Path) -> None:
+def configure(c: Any, page: Mapping[str, str], folder: Path, data: Path) -> None:
     """Set JupyterHub's templates and what they show; `folder` holds the logo, where there is one."""
+    announced = Announced(page["announcement"], data / announcement.NAME)
+    c.JupyterHub.tornado_settings = {announcement.SETTING: announced}
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     logo = next(folder.glob("logo.*"), None)
     if logo:
         c.JupyterHub.logo_file = str(logo)
     c.JupyterHub.template_vars = {
-        "announcement": html(page["announcement"]),
+        # JupyterHub asks for each page that it shows.
+        "announcement": lambda user: html(announcement.in_force(announced)),
         "page_name": page["name"],
         "page_about": html(page["about"]),
         "page_has_logo": logo is not None,

@@ -1,6 +1,6 @@
 """Turn what the deployment decides about servers into JupyterHub's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.shared.settings import Tables
@@ -13,10 +13,10 @@ RUNTIME = "/tmp/jupyter-runtime"  # noqa: S108 - in the person's own container
 MARGIN_SECONDS = 30
 
 
-def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any = None) -> None:
+def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Sequence[Any] = ()) -> None:
     """Set on `c` (a `traitlets.Config`) all that the deployment decides about servers.
 
-    `mounted` is the Swarm config (a docker-py `ConfigReference`) that every server gets.
+    `mounted` are the Swarm configs (docker-py's `ConfigReference`) that every server gets.
     """
     c.JupyterHub.spawner_class = "hub.spawner.spawner.SwarmSpawner"
     c.SwarmSpawner.tables = dict(tables)
@@ -28,7 +28,7 @@ def configure(c: Any, tables: Tables, environ: Mapping[str, str], mounted: Any =
     # In a home that is full, a server could not write what it needs to start.
     c.Spawner.environment = {"JUPYTER_RUNTIME_DIR": RUNTIME}
     if mounted:
-        c.SwarmSpawner.configs = [mounted]
+        c.SwarmSpawner.configs = [*mounted]
         c.Spawner.environment |= {"JUPYTER_CONFIG_PATH": CONFIG_FOLDER}
     c.Spawner.start_timeout = tables["notebook"]["start_timeout"] + MARGIN_SECONDS
     c.Spawner.http_timeout = 60

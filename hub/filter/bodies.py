@@ -19,7 +19,7 @@ from hub.shared import mounts, owners, services, spec
 from hub.shared.mounts import HOME, LONGEST, NODE, USER
 from hub.shared.names import Names, of_docker
 from hub.shared.owners import Owner
-from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER, Extra
+from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER, Extra
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Server:
     args: tuple[str, ...] | None
     environment: tuple[str, ...]
     mounts: tuple[Json, ...]
-    configs: tuple[tuple[str, str], ...]
+    configs: tuple[tuple[str, str, str], ...]
     amounts: Mapping[str, int]
     processes: int
     generic_resources: Mapping[str, int]
@@ -134,7 +134,7 @@ def written(policy: Policy, chosen: Server) -> Json:
         "env": list(chosen.environment),
         "mounts": list(chosen.mounts),
         **(chosen.owner.container if chosen.owner else {}),
-        "configs": [ConfigReference(id_, name, filename=f"{CONFIG_FOLDER}/{CONFIG_FILE.name}") for id_, name in chosen.configs],
+        "configs": [ConfigReference(id_, name, filename=file) for id_, name, file in chosen.configs],
     }
     given = {**chosen.amounts, **({"generic_resources": chosen.generic_resources} if chosen.generic_resources else {})}
     extra = {part: dict(arguments) for part, arguments in policy.extra.items()}
@@ -285,11 +285,12 @@ def _mounts(policy: Policy, whose: Names, value: Any) -> Iterator[Json]:
         yield found
 
 
-def _configs(policy: Policy, value: Any) -> Iterator[tuple[str, str]]:
+def _configs(policy: Policy, value: Any) -> Iterator[tuple[str, str, str]]:
+    places = [f"{CONFIG_FOLDER}/{file}" for file in CONFIG_FILES]
     for one in value if isinstance(value, list) else ():
         id_, name = part(one, "ConfigID"), part(one, "ConfigName")
         if _fits(ID, id_) and _fits(_notebook(policy), name):
-            yield id_, name
+            yield id_, name, _one(part(one, "File", "Name"), places)
 
 
 def _generic(policy: Policy, value: Any) -> Iterator[tuple[str, int]]:

@@ -16,6 +16,7 @@ import errno
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 try:
     import aiohttp.connector
@@ -72,8 +73,13 @@ def judge(config, folder: str, number: int) -> str:  # type: ignore[no-untyped-d
     )
 
 
+# The server extension next to this file, and what of it runs in the browser.
+FOLDER = str(Path(__file__).parent)
+sys.path.append(FOLDER)
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - Jupyter puts it here
 c.HubAuth.cache_max_age = 30
+c.ServerApp.jpserver_extensions.update({"swarmhub_server": True})
+c.LabServerApp.extra_labextensions_path.append(f"{FOLDER}/labextensions")
 home = os.environ.get("SWARMHUB_HOME", "")
 number = trouble(home) if home else 0
 if number:

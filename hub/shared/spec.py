@@ -14,7 +14,14 @@ Arguments = Mapping[str, Any]
 
 # Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
 CONFIG_FOLDER = "/etc/swarmhub"
-CONFIG_FILE = FOLDER / "notebook" / "jupyter_server_config.py"
+# What every server gets there, each file as a Swarm config, by where it is below that folder.
+NOTEBOOK = FOLDER / "notebook"
+CONFIG_FILES = (
+    "jupyter_server_config.py",
+    "swarmhub_server.py",
+    "labextensions/swarmhub/package.json",
+    "labextensions/swarmhub/static/swarmhub.js",
+)
 # On every server's service: the hub's service, whose server it is, its profile and its name.
 LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
 # swarmhub labels each node that holds an image so, by the first digits of its digest or id.

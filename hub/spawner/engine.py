@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException
 from docker.types import ConfigReference
 from docker.utils import kwargs_from_env
 
-from hub.shared.spec import CONFIG_FILE, CONFIG_FOLDER, DIGITS
+from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER, DIGITS, NOTEBOOK
 
 
 def wait_until_it_answers(pause: float = 1.0) -> None:
@@ -29,26 +29,32 @@ def wait_until_it_answers(pause: float = 1.0) -> None:
         time.sleep(pause)
 
 
-def ensure_config(service: str, file: Path = CONFIG_FILE) -> ConfigReference:
-    """Make the Swarm config that is mounted into the servers, if it is missing; its name changes with its content."""
-    content = file.read_bytes()
-    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
+def ensure_configs(service: str, folder: Path = NOTEBOOK) -> list[ConfigReference]:
+    """Make the Swarm configs that are mounted into the servers, where they are missing; a name changes with its content."""
     client = connect()
     try:
-        try:
-            client.create_config(name, content, labels={"swarmhub.service": service})
-        except APIError as error:
-            if error.status_code != HTTPStatus.CONFLICT:
-                raise
-        found = next(one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name)
+        return [
+            ConfigReference(*_ensured(client, service, (folder / file).read_bytes()), filename=f"{CONFIG_FOLDER}/{file}")
+            for file in CONFIG_FILES
+        ]
     finally:
         client.close()
-    return ConfigReference(found["ID"], name, filename=f"{CONFIG_FOLDER}/{file.name}")
 
 
 def connect(**options: Any) -> docker.APIClient:
     """Return a client of the engine that the spawner uses, too: DOCKER_HOST's, if that is set."""
     return docker.APIClient(version="auto", **kwargs_from_env(), **options)
+
+
+def _ensured(client: docker.APIClient, service: str, content: bytes) -> tuple[str, str]:
+    name = f"{service}-notebook-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
+    try:
+        client.create_config(name, content, labels={"swarmhub.service": service})
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+    found = next(one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name)
+    return found["ID"], name
 
 
 def _answers() -> bool:

@@ -53,6 +53,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     nodes = Nodes()
     # The domain and port, and the path, that the server was started for; nothing where the hub has its whole domain for all.
     _netloc = ""
+    # What it has said of how it is used: hub.shared.idleness.Use.state.
+    use: Mapping[str, Any] = {}
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -98,16 +100,16 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     def clear_state(self) -> None:
         """Forget the last start: JupyterHub calls this before each one, and somebody may ask for its progress at once."""
         super().clear_state()
-        self._news = ()
+        self._news, self.use = (), {}
 
     def get_state(self) -> dict[str, Any]:
         """Return what is kept of a server while the hub is away."""
-        return {**super().get_state(), "netloc": self._netloc}
+        return {**super().get_state(), "netloc": self._netloc, "use": self.use}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what was kept."""
         super().load_state(state)
-        self._netloc = state.get("netloc", "")
+        self._netloc, self.use = state.get("netloc", ""), state.get("use", {})
 
     async def poll(self) -> int | None:
         """Return None while the server runs or is being placed, else its exit code."""

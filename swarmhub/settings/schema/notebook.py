@@ -220,7 +220,17 @@ class Culling(Table):
 
     enabled: StrictBool = Field(True, description="`false`: servers run until they are stopped.")
     idle: Duration = Field("1h", description="Stop a server after so long without activity.")  # type: ignore[assignment]
+    open_page: Duration = Field(  # type: ignore[assignment]
+        "8h", description="A page that is open in a browser, with nobody at it, is activity for so long; at least for `idle`."
+    )
     max_age: Duration | None = Field(None, description="Stop a server after so long, whatever happens in it.")
+    warn: Duration = Field(  # type: ignore[assignment]
+        "10m", description="So long before the stop, JupyterLab says so; at most half of `open_page`."
+    )
+    keep: Duration = Field("1h", description="By how much *Keep it running* puts the stop off.")  # type: ignore[assignment]
+    keep_at_most: Duration = Field(  # type: ignore[assignment]
+        "8h", description="By how much in all, where nobody does anything else in between."
+    )
     every: Duration = Field("10m", description="How often to look.")  # type: ignore[assignment]
     remove_named: StrictBool = Field(False, description="Forget named servers that were culled.")
     except_users: tuple[User, ...] = Field((), description="Never the servers of these users,")

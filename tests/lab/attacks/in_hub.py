@@ -19,7 +19,7 @@ from docker.types import EndpointSpec
 from hub.shared import mounts, settings, spec
 from hub.shared.choice import server_for
 from hub.shared.names import Names
-from hub.spawner.engine import ensure_config
+from hub.spawner.engine import ensure_configs
 
 SOCKET, VERSION, SECONDS = "/run/engine/docker.sock", "/v1.44", 3
 USER, SERVICE = "mallory", os.environ["DOCKER_SERVICE_NAME"]
@@ -32,7 +32,7 @@ def service() -> dict[str, Any]:
     names = Names(USER, "", profile["name"])
     server, home = server_for(TABLES, USER, (), profile), mounts.home(TABLES, SERVICE, names)
     assert home
-    container = {"args": None, "env": {"TOKEN": "none"}, "mounts": [home.mount], "configs": [ensure_config(SERVICE)]}
+    container = {"args": None, "env": {"TOKEN": "none"}, "mounts": [home.mount], "configs": ensure_configs(SERVICE)}
     constraints = [*spec.constraints(server), "node.id==none"]
     # How a server's log is kept.
     extra = spec.Extra(task=TABLES["jupyterhub"].get("SwarmSpawner", {}).get("extra_task_spec", {}))
