@@ -48,7 +48,7 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
     def init_handlers(self) -> None:
         """Put our own before JupyterHub's, whose last one takes every path of the API."""
         super().init_handlers()
-        self.handlers = [*self.add_url_prefix(self.hub_prefix, HANDLERS), *self.handlers]
+        self.handlers: list[Any] = [*self.add_url_prefix(self.hub_prefix, HANDLERS), *self.handlers]
 
     async def start(self) -> None:
         """Start, and look after the servers from then on."""

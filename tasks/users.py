@@ -38,3 +38,21 @@ def users_sync(c: Context, yes: bool = False) -> None:
         if removed:
             run.confirm(plan, room.question(removed))
         run.apply(plan)
+
+
+@step_task(
+    positional=["text"],
+    optional=["text"],
+    help={"text": "What everybody has to know now. Without it, show what is announced.", "clear": "Withdraw the announcement."},
+)
+def announce(c: Context, text: str = "", clear: bool = False) -> None:
+    """Tell everybody something now: on the hub's pages and in every open JupyterLab, without a restart."""
+    from swarmhub.people import announcement as room
+    from swarmhub.people import api as hub_api
+
+    with step(c, room.STEP) as run:
+        api = hub_api.connect(run)
+        if text or clear:
+            run.apply(room.plan(api, "" if clear else text, run.manager))
+        else:
+            run.report.line(room.STEP, room.found(api) or "there is no announcement")

@@ -28,19 +28,24 @@ class UseHandler(APIHandler):  # type: ignore[misc]  # jupyterhub has no types
             raise HTTPError(HTTPStatus.NOT_FOUND, "No such server runs")
         spawner, said = user.spawners[server_name], self.get_json_body() or {}
         culling, now = spawner.tables["culling"], time.time()
-        use = told(_use(spawner), said, now)
+        use = told(of(spawner), said, now)
         if said.get("keep") is True:
-            use = idleness.kept(culling, use, now)
-            self.log.info("The server %s is kept until %s", spawner._log_name, _text(use.kept))
+            use = self._kept(spawner, use, now)
         self._keep(spawner, use)
-        is_culled = culling["enabled"] and not idleness.is_excepted(culling, user.name, [one.name for one in user.groups])
         self.write(
             {
                 "announcement": announcement.in_force(self.settings[announcement.SETTING]),
                 "next": idleness.told_every(culling),
-                "stop": notice(culling, use, now) if is_culled else None,
+                "stop": notice(culling, use, now) if is_culled(culling, user) else None,
             }
         )
+
+    def _kept(self, spawner: Any, use: Use, now: float) -> Use:
+        found = idleness.kept(spawner.tables["culling"], use, now)
+        if found != use:
+            until = datetime.fromtimestamp(found.kept, UTC).isoformat(timespec="seconds")
+            self.log.info("%s: its user keeps the server until %s", spawner._log_name, until)
+        return found
 
     def _keep(self, spawner: Any, use: Use) -> None:
         spawner.orm_spawner.last_activity = datetime.fromtimestamp(use.active, UTC).replace(tzinfo=None)
@@ -52,8 +57,9 @@ class UseHandler(APIHandler):  # type: ignore[misc]  # jupyterhub has no types
 
 def told(use: Use, said: Mapping[str, Any], now: float) -> Use:
     """Return how a server is used by what it says: how long ago it was used, and a page asked."""
-    used = max(use.used or 0, now - _seconds(said.get("unused")))
-    return Use(use.started, max(use.active, used, now - _seconds(said.get("unseen"))), used, use.kept)
+    ago = {name: now - _seconds(said[name]) for name in ("unused", "unseen") if name in said}
+    used = max(use.used or 0, ago["unused"]) if "unused" in ago else use.used
+    return Use(use.started, max(use.active, *ago.values()), used, use.kept)
 
 
 def notice(culling: Mapping[str, Any], use: Use, now: float) -> dict[str, Any] | None:
@@ -64,7 +70,25 @@ def notice(culling: Mapping[str, Any], use: Use, now: float) -> dict[str, Any] |
     return {"in": max(0.0, found.at - now), "why": "age" if found.is_aged else "idle", "keep": found.later > found.at}
 
 
-def _use(spawner: Any) -> Use:
+def stops(user: Any) -> list[dict[str, Any]]:
+    """Return when each server of a user stops, if nobody uses it, for the hub's own page: not all servers show notices."""
+    now, found = time.time(), list[dict[str, Any]]()
+    for spawner in user.spawners.values() if user else ():
+        culling = getattr(spawner, "tables", {}).get("culling")
+        if spawner.ready and culling and is_culled(culling, user):
+            stop = idleness.stop(culling, of(spawner))
+            may_keep = idleness.is_soon(culling, stop, now) and stop.later > stop.at
+            found.append({"name": spawner.name, "minutes": max(1, round((stop.at - now) / 60)), "keep": may_keep})
+    return found
+
+
+def is_culled(culling: Mapping[str, Any], user: Any) -> bool:
+    """Tell whether a user's servers are stopped when nobody uses them."""
+    return culling["enabled"] and not idleness.is_excepted(culling, user.name, [one.name for one in user.groups])
+
+
+def of(spawner: Any) -> Use:
+    """Return how a server is used, by what the hub knows of it."""
     started = _epoch(spawner.orm_spawner.started)
     active = _epoch(spawner.orm_spawner.last_activity) if spawner.orm_spawner.last_activity else started
     return Use(started, active, spawner.use.get("used"), spawner.use.get("kept", 0.0))
@@ -78,7 +102,3 @@ def _seconds(value: Any) -> float:
 
 def _epoch(at: datetime) -> float:
     return at.replace(tzinfo=UTC).timestamp()
-
-
-def _text(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

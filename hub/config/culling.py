@@ -22,7 +22,7 @@ SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 DATABASE = "HUB_DATABASE"
 HUB = f"http://127.0.0.1:{settings.API_PORT}"
 
-STATE = "select state from spawners join users on users.id = user_id where users.name = ? and spawners.name = ?"
+STATE = "select spawners.state from spawners join users on users.id = user_id where users.name = ? and spawners.name = ?"
 
 Arbiter = Callable[..., bool]
 

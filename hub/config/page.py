@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hub import TEMPLATES
+from hub.api.use import stops
 from hub.config.login import ANOTHER, REFUSED
 from hub.shared import announcement
 from hub.shared.announcement import Announced
@@ -27,6 +28,7 @@ def configure(c: Any, page: Mapping[str, str], folder: Path, data: Path) -> None
     c.JupyterHub.template_vars = {
         # JupyterHub asks for each page that it shows.
         "announcement": lambda user: html(announcement.in_force(announced)),
+        "page_stops": stops,
         "page_name": page["name"],
         "page_about": html(page["about"]),
         "page_has_logo": logo is not None,

@@ -1,4 +1,4 @@
-"""A server extension that every single-user server gets: it tells the hub whether the server is in use, and pages what the hub says.
+"""A server extension that every single-user server gets: it tells the hub how the server is used, and pages what the hub says.
 
 It runs with the Python and the Jupyter of the image, whichever these are. What it asks of the hub, it asks with the server's
 own token, which is good for the activity of its user. Jupyter itself counts the messages of kernels and terminals, and what
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping  # noqa: UP035 - an image's Python may be old
 from urllib.parse import quote
 
-from jupyter_server.base.handlers import APIHandler
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient
 
@@ -44,16 +43,23 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(app: Any) -> None:
     """Serve what pages ask, and look after the server from now on."""
+    from jupyter_server.base.handlers import APIHandler  # type: ignore[import-not-found]  # it is in the image only
+
     use = Use(app)
     APIHandler._track_activity = property(is_of_person)
-    route = (f"{app.web_app.settings['base_url']}{PATH}", Notices, {"use": use})
-    app.web_app.add_handlers(".*$", [route])
+    app.web_app.add_handlers(".*$", [(f"{app.web_app.settings['base_url']}{PATH}", notices(APIHandler), {"use": use})])
     app.io_loop.add_callback(use.look_after)
 
 
 def is_of_person(handler: Any) -> bool:
     """Tell whether a request counts: pages read the lists of kernels and files all the time, with nobody there."""
     return handler.request.method not in ("GET", "HEAD") and type(handler).__module__.startswith(WRITING)
+
+
+def is_visit(handler: Any) -> bool:
+    """Tell whether a browser asked for a page because somebody went there; before its scripts run, nothing else says so."""
+    is_let_in = handler.get_status() < 400 and getattr(handler, "current_user", None)
+    return bool(is_let_in) and handler.request.headers.get("Sec-Fetch-Mode") == "navigate"
 
 
 class Use:
@@ -65,7 +71,7 @@ class Use:
         self._answer: dict[str, Any] = {}
         self._asked = self._seen = 0.0
         self._times: tuple[float, Times] = (time.monotonic(), cpu_times())
-        self._working = ""
+        self._is_working = False
 
     @property
     def next(self) -> float:
@@ -74,21 +80,22 @@ class Use:
 
     async def look_after(self) -> None:
         """Tell the hub how the server is used, as long as it runs."""
+        settings = self._app.web_app.settings
+        settings["log_function"] = self._counting(settings["log_function"])
         while True:
-            with contextlib.suppress(Exception):  # a server is to go on, whatever an image's version of something lacks
-                self.look()
-                if time.monotonic() - self._asked > self.next / 2:
-                    await self.tell()
+            self.look()
+            if time.monotonic() - self._asked > self.next / 2:
+                await self.tell()
             await asyncio.sleep(self.next)
 
     def look(self) -> None:
-        """Count what works as use; say in the server's log what that is, when it changes."""
-        found = ", ".join(self._works())
+        """Count what works as use; the server's log says what begins to work, and when nothing does any more."""
+        found = [*self._works()]
         if found:
             self._count(WORK)
-        if found != self._working:
-            self._app.log.info("In use, with or without a page: %s", found or "nothing that works")
-            self._working = found
+        if bool(found) != self._is_working:
+            self._app.log.info("At work, so this server is in use: %s" if found else "%sNothing is at work", ", ".join(found))
+        self._is_working = bool(found)
 
     async def page(self, untouched: float, *, keep: bool) -> dict[str, Any]:
         """Return what the hub says to a page that is open, and was last touched some seconds ago."""
@@ -117,6 +124,17 @@ class Use:
             self._answer = {}
             self._app.log.debug("The hub is not told how this server is used: %s", error)
 
+    def _counting(self, log: Any) -> Any:
+        """Return what logs a request as before, and counts one by which somebody goes to a page."""
+
+        def logged(handler: Any) -> None:
+            if is_visit(handler):
+                self._seen = time.monotonic()
+                self._count(PERSON)
+            log(handler)
+
+        return logged
+
     def _count(self, source: str, ago: float = 0) -> None:
         at = datetime.fromtimestamp(time.time() - max(0, ago), timezone.utc)  # noqa: UP017 - as above
         times = self._app.web_app.settings["last_activity_times"]
@@ -124,28 +142,32 @@ class Use:
 
     def _works(self) -> Iterator[str]:
         settings = self._app.web_app.settings
-        yield from busy_kernels(settings["kernel_manager"])
-        yield from jobs(settings.get("terminal_manager"))
+        with contextlib.suppress(Exception):  # such as kernels behind a gateway, or an image's older Jupyter
+            yield from busy_kernels(settings["kernel_manager"])
+        with contextlib.suppress(Exception):
+            yield from jobs(settings.get("terminal_manager"))
         before, now = self._times, (time.monotonic(), cpu_times())
         self._times = now
         for pid in busy_processes(before[1], now[1], now[0] - before[0]):
             yield f"process {pid}"
 
 
-class Notices(APIHandler):
-    """What pages ask: a page says that it is open, and when somebody last touched it."""
+def notices(base: Any) -> Any:
+    """Return what answers pages: a page says that it is open, and when somebody last touched it."""
 
-    _track_activity = False
+    class Notices(base):  # type: ignore[misc]  # Jupyter's, of the image
+        _track_activity = False
 
-    def initialize(self, use: Use) -> None:
-        """Take what is known of the server."""
-        self.use = use
+        def initialize(self, use: Use) -> None:
+            self.use = use
 
-    @web.authenticated
-    async def post(self) -> None:
-        """Answer what the hub says."""
-        said = self.get_json_body() or {}
-        self.finish(json.dumps(await self.use.page(float(said.get("untouched", 0)), keep=said.get("keep") is True)))
+        @web.authenticated
+        async def post(self) -> None:
+            said = self.get_json_body() or {}
+            answer = await self.use.page(float(said.get("untouched", 0)), keep=said.get("keep") is True)
+            self.finish(json.dumps(answer))
+
+    return Notices
 
 
 def hub_url(environ: Mapping[str, str]) -> str:

@@ -51,14 +51,14 @@ def stop(culling: Mapping[str, Any], use: Use) -> Stop:
 
 
 def kept(culling: Mapping[str, Any], use: Use, now: float) -> Use:
-    """Return the use of a server that somebody asks to keep; before it is to stop soon, and behind the limit, nothing changes."""
+    """Return the use of a server that somebody asks to keep; it does not change before the stop is soon, or at the limit."""
     found = stop(culling, use)
     return replace(use, kept=found.later) if is_soon(culling, found, now) and found.later > found.at else use
 
 
 def is_soon(culling: Mapping[str, Any], found: Stop, now: float) -> bool:
     """Tell whether a server stops so soon that people are told; not before half of the time in which it is to be used."""
-    return found.at - now <= min(culling["warn"], max(culling["idle"], culling["open_page"]) / 2)
+    return bool(found.at - now <= min(culling["warn"], max(culling["idle"], culling["open_page"]) / 2))
 
 
 def is_excepted(culling: Mapping[str, Any], user: str, groups: Collection[str]) -> bool:
@@ -69,4 +69,4 @@ def is_excepted(culling: Mapping[str, Any], user: str, groups: Collection[str]) 
 def told_every(culling: Mapping[str, Any]) -> float:
     """Return how often a server is to say how it is used: some times in the shortest of what depends on it."""
     shortest = min(culling[name] for name in ("idle", "open_page", "warn"))
-    return max(SOONEST, min(LATEST, shortest / 4))
+    return float(max(SOONEST, min(LATEST, shortest / 4)))

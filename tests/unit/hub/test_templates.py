@@ -106,8 +106,9 @@ def told(**changed: str) -> dict[str, Any]:
     """Return what the templates are handed by the settings of a page."""
     c = Config()
     texts = {"name": "Physics", "about": "For physicists.", "announcement": ""} | changed
-    configure(c, texts, Path("/no-logo"))
-    return dict(c.JupyterHub.template_vars)
+    configure(c, texts, Path("/no-logo"), Path("/no-data"))
+    # As JupyterHub does for each page.
+    return {name: one(None) if callable(one) else one for name, one in c.JupyterHub.template_vars.items()}
 
 
 def test_the_login_page_says_what_this_is_above_the_button() -> None:

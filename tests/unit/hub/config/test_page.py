@@ -16,7 +16,7 @@ PAGE = {"name": "Physics", "about": "For <physicists>.", "announcement": "Closed
 def configured(folder: Path, **changed: str) -> Any:
     """Return what JupyterHub is told."""
     c = Config()
-    page.configure(c, PAGE | changed, folder)
+    page.configure(c, PAGE | changed, folder, folder)
     return c.JupyterHub
 
 
