@@ -40,19 +40,11 @@ def users_sync(c: Context, yes: bool = False) -> None:
         run.apply(plan)
 
 
-@step_task(
-    positional=["text"],
-    optional=["text"],
-    help={"text": "What everybody has to know now. Without it, show what is announced.", "clear": "Withdraw the announcement."},
-)
-def announce(c: Context, text: str = "", clear: bool = False) -> None:
+@step_task(help={"text": "What everybody has to know now; an empty one withdraws the announcement."})
+def announce(c: Context, text: str) -> None:
     """Tell everybody something now: on the hub's pages and in every open JupyterLab, without a restart."""
     from swarmhub.people import announcement as room
     from swarmhub.people import api as hub_api
 
     with step(c, room.STEP) as run:
-        api = hub_api.connect(run)
-        if text or clear:
-            run.apply(room.plan(api, "" if clear else text, run.manager))
-        else:
-            run.report.line(room.STEP, room.found(api) or "there is no announcement")
+        run.apply(room.plan(hub_api.connect(run), text, run.manager))

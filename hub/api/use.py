@@ -59,7 +59,7 @@ def told(use: Use, said: Mapping[str, Any], now: float) -> Use:
     """Return how a server is used by what it says: how long ago it was used, and a page asked."""
     ago = {name: now - _seconds(said[name]) for name in ("unused", "unseen") if name in said}
     used = max(use.used or 0, ago["unused"]) if "unused" in ago else use.used
-    return Use(use.started, max(use.active, *ago.values()), used, use.kept)
+    return Use(use.started, max([use.active, *ago.values()]), used, use.kept)
 
 
 def notice(culling: Mapping[str, Any], use: Use, now: float) -> dict[str, Any] | None:

@@ -20,7 +20,11 @@ http_timeout = 10
 staff = ["ada"]
 
 [culling]
-idle = "5s"
+idle = "15s"
+open_page = "30s"
+warn = "15s"
+keep = "10s"
+keep_at_most = "10s"
 every = "2s"
 except_groups = ["staff"]
 

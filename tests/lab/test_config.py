@@ -61,7 +61,7 @@ def test_a_service_of_ones_own_and_idle_servers(used: Lab, configured_hosts: Pat
     used.hub_api("POST", "users/grace/server")
     used.wait(lambda: f"{HUB}-grace" in servers(used), 60, "grace's server does not start")
     assert "Active user limit exceeded" in used.ask_for_server("third")
-    used.wait(lambda: f"{HUB}-grace" not in servers(used), 60, "grace's idle server is not culled")
+    used.wait(lambda: f"{HUB}-grace" not in servers(used), 90, "grace's idle server is not culled")
     assert f"{HUB}-ada" in servers(used)
     used.stop_server("ada")
     used.hub_api("DELETE", "users/third")

@@ -121,10 +121,10 @@ def test_every_user_is_one_label_below_the_domain(inside: Path) -> None:
 
 
 def test_what_is_mounted_into_every_server_is_where_jupyter_looks(inside: Path) -> None:
-    """The spawner has the Swarm config that the servers get, and its folder is in their environment."""
-    mounted = ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")
+    """The spawner has the Swarm configs that the servers get, and their folder is in their environment."""
+    mounted = [ConfigReference("id", "name", filename=f"{CONFIG_FOLDER}/jupyter_server_config.py")]
     c = configured(inside, mounted=mounted)
-    assert c.SwarmSpawner.configs == [mounted]
+    assert c.SwarmSpawner.configs == mounted
     assert c.Spawner.environment["JUPYTER_CONFIG_PATH"] == CONFIG_FOLDER
 
 

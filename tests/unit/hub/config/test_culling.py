@@ -1,6 +1,8 @@
 """Idle servers: the culler's service and role, its settings, and whom it leaves alone."""
 
+import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,16 +33,33 @@ def culler(folder: Path, **table: Any) -> Any:
     return c.IdleCuller
 
 
-def is_due(
-    tmp_path: Path, idle: float, age: float = 3600, user: str = "grace", server: str = "", **table: Any
-) -> tuple[bool, float]:
-    """Return whether a server is culled that has been idle and has run for so many seconds, and the limit given."""
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return a hub's database in which Grace has two servers that say nothing, and is a member of staff."""
+    file = tmp_path / "hub.sqlite"
+    with closing(sqlite3.connect(file)) as db, db:
+        db.executescript("""
+            create table users (id, name, state); create table groups (id, name);
+            create table user_group_map (user_id, group_id); create table spawners (user_id, name, state);
+            insert into users values (1, 'grace', null); insert into groups values (1, 'staff'), (2, 'students');
+            insert into user_group_map values (1, 1); insert into spawners values (1, '', null), (1, 'second', '{}');
+        """)
+    return file
+
+
+def says(database: Path, **use: float) -> None:
+    """Let the hub keep what Grace's server said of its use, in seconds from now."""
+    state = {"object_id": "x", "use": {"used": None, **{name: NOW.timestamp() + ago for name, ago in use.items()}}}
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("update spawners set state = ? where name = ''", (json.dumps(state),))
+
+
+def is_due(database: Path, idle: float, age: float = 3600, user: str = "grace", server: str = "", **table: Any) -> bool:
+    """Return whether a server is culled that has been idle and has run for so many seconds."""
     model = {"name": server, "full_name": f"{user}/{server}", "started": (NOW - timedelta(seconds=age)).isoformat()}
-    arbiter = culling.arbiter(
-        settings(culling=table).culling.model_dump(exclude_none=True), tmp_path / "hub.sqlite", lambda: NOW
-    )
-    limit = culler(tmp_path, **table).timeout
-    return arbiter(inactive=timedelta(seconds=idle), inactive_limit=limit, server=model), limit
+    found = settings(culling=table).culling.model_dump(exclude_none=True)
+    arbiter = culling.arbiter(found, database, NOW.timestamp)
+    return arbiter(inactive=timedelta(seconds=idle), inactive_limit=0, server=model)
 
 
 def test_the_culler_is_a_service_with_no_more_than_its_role() -> None:
@@ -77,21 +96,25 @@ def test_the_culler_does_what_hosts_toml_says(tmp_path: Path) -> None:
     ],
 )
 def test_a_server_stops_when_it_is_idle_or_old_and_nobody_is_excepted(
-    tmp_path: Path, idle: float, table: dict[str, Any], due: bool
+    database: Path, idle: float, table: dict[str, Any], due: bool
 ) -> None:
     """Exceptions hold for the age as well as for idleness, and for servers with names of their own."""
-    assert is_due(tmp_path, idle, **table)[0] is is_due(tmp_path, idle, server="second", **table)[0] is due
+    assert is_due(database, idle, **table) is is_due(database, idle, server="second", **table) is due
+
+
+def test_what_the_server_has_said_counts(database: Path) -> None:
+    """A page that is open asks all the time: nobody has used it for eight hours; and somebody has asked to keep it."""
+    says(database, used=-8 * 3600 + 1)
+    assert not is_due(database, 1)
+    says(database, used=-8 * 3600)
+    assert is_due(database, 1)
+    says(database, used=-8 * 3600, kept=1)
+    assert not is_due(database, 1)
+    assert not is_due(database, 1, server="second")
 
 
 @pytest.mark.parametrize(("group", "due"), [("staff", False), ("students", True)])
-def test_members_of_an_excepted_group_are_left_alone(tmp_path: Path, group: str, due: bool) -> None:
+def test_members_of_an_excepted_group_are_left_alone(database: Path, group: str, due: bool) -> None:
     """The hub's database says who is in a group: hosts.toml's are there, and the admin console's."""
-    with sqlite3.connect(tmp_path / "hub.sqlite") as db:
-        db.executescript("""
-            create table users (id, name); create table groups (id, name); create table user_group_map (user_id, group_id);
-            insert into users values (1, 'grace'); insert into groups values (1, 'staff'), (2, 'students');
-            insert into user_group_map values (1, 1);
-        """)
-    db.close()
-    assert groups.members(tmp_path / "hub.sqlite", ["staff"]) == {"grace"}
-    assert is_due(tmp_path, 3600, except_groups=[group])[0] is due
+    assert groups.of(database, "grace") == {"staff"}
+    assert is_due(database, 3600, except_groups=[group]) is due

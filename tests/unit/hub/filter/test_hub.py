@@ -151,7 +151,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SwarmSpaw
             socket = stack.enter_context(filtered(engine, rules.made(*policy.load(handed))))
             monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
             c = Config()
-            configure(c, tables(**given), ENVIRON, start.ensure_config("jupyterhub"))
+            configure(c, tables(**given), ENVIRON, start.ensure_configs("jupyterhub"))
             extra.apply(c, tables(**given)["jupyterhub"], Path())
             monkeypatch.setattr(SwarmSpawner, "_client", None)
             monkeypatch.setattr(SwarmSpawner, "nodes", Nodes())

@@ -9,6 +9,7 @@ import pytest
 import requests
 from docker.errors import APIError, DockerException
 
+from hub.shared.spec import CONFIG_FILES, NOTEBOOK
 from hub.spawner import engine
 from tests.unit.support.fakes import Clock
 
@@ -112,39 +113,48 @@ class Configs:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return the file that every server is given."""
-    (tmp_path / "jupyter_server_config.py").write_text("c.x = 1\n")
-    return tmp_path / "jupyter_server_config.py"
+    """Return the first of the files that every server is given."""
+    for name in CONFIG_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n")
+    return tmp_path / CONFIG_FILES[0]
 
 
-def ensured(monkeypatch: pytest.MonkeyPatch, client: Configs, file: Path) -> Any:
-    """Return the reference to the config that the engine of this client then has."""
+def ensured(monkeypatch: pytest.MonkeyPatch, client: Configs, file: Path) -> list[Any]:
+    """Return the references to the configs that the engine of this client then has."""
     monkeypatch.setattr(docker, "APIClient", lambda **_: client)
-    return engine.ensure_config("jupyterhub", file)
+    return engine.ensure_configs("jupyterhub", file.parent)
 
 
 def test_what_servers_are_given_is_kept_in_the_swarm(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    """The file becomes a Swarm config of the service, and is mounted under its own name where Jupyter looks."""
+    """Each file becomes a Swarm config of the service, and is mounted under its own name where Jupyter looks."""
     client = Configs()
-    reference = ensured(monkeypatch, client, file)
-    (name,) = client.kept
-    assert (client.kept[name], client.labels[name]) == (b"c.x = 1\n", {"swarmhub.service": "jupyterhub"})
-    assert (reference["ConfigID"], reference["ConfigName"]) == (f"id-of-{name}", name)
-    assert reference["File"]["Name"] == "/etc/swarmhub/jupyter_server_config.py"
+    references = ensured(monkeypatch, client, file)
+    assert [client.kept[one["ConfigName"]] for one in references] == [f"{name}\n".encode() for name in CONFIG_FILES]
+    assert [one["File"]["Name"] for one in references] == [f"/etc/swarmhub/{name}" for name in CONFIG_FILES]
+    name = references[0]["ConfigName"]
+    assert (references[0]["ConfigID"], client.labels[name]) == (f"id-of-{name}", {"swarmhub.service": "jupyterhub"})
+
+
+def test_every_file_that_servers_are_given_is_in_the_hubs_image() -> None:
+    """And there is no other in that folder, which no server would get."""
+    there = {str(one.relative_to(NOTEBOOK)) for one in NOTEBOOK.rglob("*") if one.is_file() and "__pycache__" not in one.parts}
+    assert there == {*CONFIG_FILES}
 
 
 def test_a_config_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     """A hub that starts again finds the config it made, and not one whose name only begins so."""
-    name = ensured(monkeypatch, Configs(), file)["ConfigName"]
-    again = ensured(monkeypatch, Configs(f"{name}-longer", name), file)
+    name = ensured(monkeypatch, Configs(), file)[0]["ConfigName"]
+    again = ensured(monkeypatch, Configs(f"{name}-longer", name), file)[0]
     assert again["ConfigID"] == f"id-of-{name}"
 
 
 def test_another_content_is_another_config(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     """Swarm configs cannot be changed: what changes is the name."""
-    before = ensured(monkeypatch, Configs(), file)["ConfigName"]
+    before = ensured(monkeypatch, Configs(), file)
     file.write_text("c.x = 2\n")
-    assert ensured(monkeypatch, Configs(), file)["ConfigName"] != before
+    after = ensured(monkeypatch, Configs(), file)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True, True]
 
 
 def test_an_engine_that_refuses_the_config_ends_the_start(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:

@@ -21,6 +21,7 @@
     const server = app.serviceManager.serverSettings;
     const shown = { announcement: {}, stop: {} };
     let touched = Date.now();
+    let next = 30; // seconds
 
     const touch = event => {
       // A click on a notice is no use of the server: it has a limit of its own.
@@ -74,14 +75,16 @@
     const show = answer => {
       announce(answer.announcement || "");
       warn(answer.stop);
-      next = answer.next || next;
+      next = Math.min(30, answer.next || 30);
     };
 
-    let next = 30;
     const loop = async () => {
-      // A server that is gone, or started by a hub without this, has nothing to say.
-      await ask(false).catch(() => warn(null));
-      setTimeout(loop, 1000 * Math.min(30, next));
+      await ask(false).catch(() => {
+        // The server has been stopped, or the network is away.
+        warn(null);
+        next = 60;
+      });
+      setTimeout(loop, 1000 * next);
     };
     void loop();
   };
