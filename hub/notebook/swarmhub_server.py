@@ -192,7 +192,7 @@ def jobs(manager: Any) -> Iterator[str]:
         with contextlib.suppress(OSError, termios.error):  # it has just ended
             end = terminal.ptyproc.fd
             is_waiting = not termios.tcgetattr(end)[3] & termios.ICANON
-            if os.tcgetpgrp(end) != os.getpgid(terminal.ptyproc.pid) and not is_waiting:
+            if os.tcgetpgrp(end) not in (0, os.getpgid(terminal.ptyproc.pid)) and not is_waiting:
                 yield f"terminal {name} runs a program"
 
 

@@ -51,8 +51,7 @@ def app(*, busy: bool = False, last: float = 600) -> Any:
     kernels = SimpleNamespace(list_kernels=lambda: [{"id": "k1", "execution_state": "busy" if busy else "idle"}])
     settings: dict[str, Any] = {"kernel_manager": kernels, "last_activity_times": {}}
     began = datetime.now(UTC) - timedelta(seconds=last)
-    web_app = SimpleNamespace(settings=settings, last_activity=lambda: max(began, *settings["last_activity_times"].values()))
-    web_app.last_activity = lambda: max([began, *settings["last_activity_times"].values()])
+    web_app = SimpleNamespace(settings=settings, last_activity=lambda: max([began, *settings["last_activity_times"].values()]))
     return SimpleNamespace(web_app=web_app, log=logging.getLogger("server"))
 
 
@@ -140,7 +139,7 @@ def terminal(command: str) -> Iterator[Any]:
     """Give a terminal in which a shell has been told a command."""
     pid, end = pty.fork()
     if not pid:
-        os.execv("/bin/bash", ["bash", "--norc", "-i"])
+        os.execv("/bin/bash", ["bash", "--norc", "-i"])  # noqa: S606 - it is the shell
     try:
         os.write(end, f"{command}\n".encode())
         yield SimpleNamespace(terminals={"1": SimpleNamespace(ptyproc=SimpleNamespace(fd=end, pid=pid))})
@@ -155,7 +154,8 @@ def until(terminals: Any, *, runs: bool, is_raw: bool) -> None:
     process, deadline = terminals.terminals["1"].ptyproc, time.monotonic() + 20
     while time.monotonic() < deadline:
         is_raw_now = not termios.tcgetattr(process.fd)[3] & termios.ICANON
-        if (os.tcgetpgrp(process.fd) != process.pid, is_raw_now) == (runs, is_raw):
+        foreground = os.tcgetpgrp(process.fd)  # 0 until the shell has the terminal
+        if foreground and (foreground != process.pid, is_raw_now) == (runs, is_raw):
             return
         time.sleep(0.02)
     raise AssertionError("the terminal is not as it is to be")
