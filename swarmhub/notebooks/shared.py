@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from hub.shared import mounts
-from hub.shared.names import Names
 from swarmhub.engine import as_root
 from swarmhub.errors import StepError
 from swarmhub.host import Host
@@ -32,7 +31,7 @@ def wanted(settings: Settings) -> dict[str, Folder]:
     One for each person is made by the engine, with the owner that the image's folder has.
     """
     found = [one for one in settings.folders if one.is_on_one_node and not one.read_only and "{" not in one.name]
-    return {mounts.short(Names("").volume(one.name)): one for one in found}
+    return {mounts.short(one.name): one for one in found}
 
 
 def observe(host: Host, names: Sequence[str]) -> tuple[SharedVolume, ...]:
