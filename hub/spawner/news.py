@@ -120,7 +120,10 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "failed to mount local volume": (f"{host} cannot reach the file server with your files.", "home"),
         **dict.fromkeys(STALE, (f"{host} has lost the connection to the file server with your files.", "home")),
         "no quota support": (f"{host} cannot limit the size of your home, as the settings ask.", "home"),
-        "no space left on device": (f"{host} has no disk space left.", "disk"),
+        "no space left on device": (f"{host} has no disk space left, or your home is full.", "disk"),
+        "disk quota exceeded": (f"{host} has no disk space left, or your home is full.", "disk"),
+        # The engine could not make the place of a shared folder in the home.
+        "read-only file system": (f"{host} has the folder with your files read-only.", "home"),
         "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
         # Docker 26: an engine that was stopped just after the node's last server has left the network behind, half removed.
         "error creating vxlan interface": (f"{host} cannot join the network of the servers.", "network"),

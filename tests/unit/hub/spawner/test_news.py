@@ -39,6 +39,7 @@ def test_the_bar_only_moves_on() -> None:
     ("found", "words", "reason"),
     [
         (task("rejected", "No such image: registry.lab:5000/x:y"), "worker1 does not have the image of your server", "image"),
+        (task("failed", "starting container failed: mkdir /x: read-only file system"), "worker1 has the folder with", "home"),
         (task("rejected", "stat /mnt/homes/x: stale NFS file handle"), "worker1 has lost the connection to the file", "home"),
         (task("rejected", "stat /mnt/x: Transport endpoint is not connected"), "worker1 has lost the connection", "home"),
         (
