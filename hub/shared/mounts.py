@@ -23,6 +23,8 @@ LONGEST, HASH = 63, 20
 FORMER_HASH = 12
 # What Swarm takes for "{{" and not for the beginning of a Go template, which it expands on the manager.
 BRACES, LITERAL = "{{", '{{"{{"}}'
+# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
+CONFIG_FOLDER = "/etc/swarmhub"
 # Where the hub has the folder above the homes, to make the ones that are missing.
 HOMES = "/srv/homes"
 # In a folder of the nodes from which homes or shared folders are mounted. A server mounts it too: on a node that has lost the

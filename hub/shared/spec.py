@@ -12,8 +12,7 @@ from hub.shared import extras, mounts, nodes
 
 Arguments = Mapping[str, Any]
 
-# Jupyter reads this folder besides the image's own: JUPYTER_CONFIG_PATH.
-CONFIG_FOLDER = "/etc/swarmhub"
+CONFIG_FOLDER = mounts.CONFIG_FOLDER
 # What every server gets there, each file as a Swarm config, by where it is below that folder.
 NOTEBOOK = FOLDER / "notebook"
 CONFIG_FILES = (
