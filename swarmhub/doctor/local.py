@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from hub.shared import userlist
 from swarmhub.certificate import certs, own
 from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.images import build
+from swarmhub.notebooks import homes
 from swarmhub.services.hub import IN_ENVIRONMENT
 from swarmhub.settings import Settings
 from swarmhub.settings import secrets as secrets_file
@@ -20,7 +22,19 @@ def observe(settings: Settings, file: Path) -> list[Finding]:
     """Read all of it, and say what is wrong."""
     reads = (build.desired, certs.desired, partial(own.desired, now=datetime.now(UTC)))
     files = [problem for read in reads for problem in _problems(partial(read, settings))]
-    return judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
+    found = judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
+    return found if files else [*found, *numbers(settings)]
+
+
+def numbers(settings: Settings) -> list[Finding]:
+    """Return who on the userlist has no number of their own, where a list says them."""
+    if settings.owners.passwd is None:
+        return []
+    users, _ = userlist.parse(settings.hub.userlist.read_text(), settings.access.provider)
+    without = sorted(users.allowed - {*settings.owners.handed["users"]})
+    remedy = "Add their lines, with the names as the userlist has them, or widen owners.range; then fab deploy"
+    cause = f"owners.passwd has no UID in the range for {homes.names(without)}: no server for them"
+    return [warning("settings", HERE, cause, remedy)] if without else []
 
 
 def judge(files: Sequence[Problem], secrets: Sequence[Problem], domain: str) -> list[Finding]:

@@ -66,3 +66,18 @@ def test_secrets_of_the_swarm_are_compared() -> None:
     """Other ones there are a warning: the next deploy would change them."""
     assert local.deployed(frozenset("a"), frozenset("ab"), MANAGER).level == "ok"
     assert local.deployed(frozenset("ac"), frozenset("ab"), MANAGER).level == "warning"
+
+
+def test_who_has_no_number_is_named(file: Path) -> None:
+    """Where a list says them; the others get no server."""
+    (file.parent / "users").write_text("ada admin\ngrace\n")
+    (file.parent / "passwd").write_text("ada:x:20001:100:\ngrace:x:500:100:\n")
+    given = {
+        "hub": {"domain": DOMAIN, "userlist": str(file.parent / "users")},
+        "home": {"type": "nfs", "server": "nas", "path": "/h"},
+    }
+    owners = {"passwd": str(file.parent / "passwd")}
+    (one,) = local.numbers(settings(**given, owners=owners))
+    assert (one.level, "for grace: no server for them" in one.text) == ("warning", True)
+    assert local.numbers(settings(**given, owners=owners | {"range": "1-30000"})) == []
+    assert local.numbers(settings(**given)) == []
