@@ -37,8 +37,9 @@ if ($http_x_forwarded_proto = http) { return 301 https://$public{{ https }}$requ
 TELLS = {"http": "X-Forwarded-For", "https": "X-Forwarded-For", "proxy-protocol": "proxy_protocol"}
 # JupyterHub's proxy closes a connection that is silent for a little longer than nginx keeps one.
 KEEP_ALIVE_SECONDS, LATER_SECONDS = 60, 10
-# Of all headers of a request: what nginx takes, and what the hub and the servers take.
+# Of all headers of a request: more than nginx takes, and what the hub and the servers take.
 HEADERS_BYTES = 64 * 1024
+MOST_FILES = 2**16
 HSTS = 'add_header Strict-Transport-Security "max-age=31536000" always;'
 # One of Debian's own: what leads people to their notebooks needs neither root nor the certificate's key.
 AS: Mapping[str, Any] = {"user": "proxy", "group": "proxy", "extra_groups": []}
@@ -128,8 +129,9 @@ def _gateways(routes: str = "") -> list[ipaddress.IPv4Address]:
 
 
 def _files() -> int:
-    """Return how many files a program here may have open."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    """Return how many files a program here may have open; where that has no end, as many as nginx has use for."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return most if most > 0 else MOST_FILES
 
 
 def unknown(are_told: bool, routes: str = "") -> str:
