@@ -28,8 +28,8 @@ WORK, PERSON = "swarmhub-work", "swarmhub-person"
 WRITING = ("jupyter_server.", "jupyter_server_terminals.", "notebook.")
 # A process that takes this part of a CPU works; a kernel or a language server that waits takes less than a hundredth.
 BUSY = 0.05
-# How often the hub is told, until it says otherwise.
-SECONDS = 60.0
+# How often the hub is told, until it says otherwise. It takes a server for one that runs some moments after that has begun.
+SECONDS, AT_FIRST = 60.0, 2.0
 HUB_SECONDS = 10
 PROC = Path("/proc")
 
@@ -71,12 +71,13 @@ class Use:
         self._answer: dict[str, Any] = {}
         self._asked = self._seen = 0.0
         self._times: tuple[float, Times] = (time.monotonic(), cpu_times())
-        self._is_working = False
+        self._is_working, self._began = False, time.monotonic()
 
     @property
     def next(self) -> float:
         """Return after how many seconds the hub is to be told again."""
-        return float(self._answer.get("next", SECONDS))
+        is_new = time.monotonic() - self._began < SECONDS
+        return float(self._answer.get("next", AT_FIRST if is_new else SECONDS))
 
     async def look_after(self) -> None:
         """Tell the hub how the server is used, as long as it runs."""

@@ -195,3 +195,17 @@ def test_the_times_of_processes_are_read_whatever_they_are_called(tmp_path: Path
         (tmp_path / str(pid) / "stat").write_text(fields)
     (tmp_path / "8").mkdir()  # it ends just now
     assert extension.cpu_times(tmp_path) == {7: 3.0}
+
+
+def test_a_new_server_says_soon_again_how_it_is_used(hub: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it starts the hub does not take it for one that runs; an older hub never does, and is not asked all the time."""
+    hub.answer = None
+    use = extension.Use(app())
+    asyncio.run(use.tell())
+    assert use.next == extension.AT_FIRST
+    later = time.monotonic() + 61
+    monkeypatch.setattr(extension, "time", SimpleNamespace(monotonic=lambda: later, time=time.time))
+    assert use.next == extension.SECONDS
+    hub.answer = {"next": 5}
+    asyncio.run(use.tell())
+    assert use.next == 5
