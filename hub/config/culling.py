@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from traitlets.log import get_logger
+
 from hub import FOLDER
 from hub.config import groups
 from hub.shared import idleness, settings
@@ -62,9 +64,13 @@ def arbiter(culling: Mapping[str, Any], database: Path, now: Callable[[], float]
         user, at = server["full_name"].removesuffix(f"/{server['name']}"), now()
         use = Use(datetime.fromisoformat(server["started"]).timestamp(), at - inactive.total_seconds())
         # What the server itself has said does no more than to stop it sooner, or later.
-        if idleness.stop(culling, replace(use, **_said(database, user, server["name"]))).at > at:
+        found = idleness.stop(culling, replace(use, **_said(database, user, server["name"])))
+        if found.at > at or idleness.is_excepted(culling, user, groups.of(database, user)):
             return False
-        return not idleness.is_excepted(culling, user, groups.of(database, user))
+        # The culler's own line does not know of either.
+        why = "it has run for max_age" if found.is_aged else "nobody uses it"
+        get_logger().info("%s stops: %s", server["full_name"].removesuffix("/"), why)
+        return True
 
     return is_due
 

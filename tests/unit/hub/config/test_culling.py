@@ -1,6 +1,7 @@
 """Idle servers: the culler's service and role, its settings, and whom it leaves alone."""
 
 import json
+import logging
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,18 @@ def test_a_server_stops_when_it_is_idle_or_old_and_nobody_is_excepted(
 ) -> None:
     """Exceptions hold for the age as well as for idleness, and for servers with names of their own."""
     assert is_due(database, idle, **table) is is_due(database, idle, server="second", **table) is due
+
+
+@pytest.mark.parametrize(
+    ("idle", "table", "why"), [(3600, {}, "nobody uses it"), (0, {"max_age": "30m"}, "it has run for max_age")]
+)
+def test_the_hubs_log_says_why_a_server_stops(
+    database: Path, idle: float, table: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The culler's own line gives the time since the last traffic, which an open page makes all the time."""
+    caplog.set_level(logging.INFO)
+    assert is_due(database, idle, **table)
+    assert caplog.messages == [f"grace stops: {why}"]
 
 
 def test_what_the_server_has_said_counts(database: Path) -> None:
