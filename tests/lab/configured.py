@@ -21,8 +21,8 @@ staff = ["ada"]
 
 [culling]
 idle = "15s"
-open_page = "30s"
-warn = "15s"
+open_page = "40s"
+warn = "20s"
 keep = "10s"
 keep_at_most = "10s"
 every = "2s"
