@@ -137,6 +137,16 @@ def test_the_announcement_is_on_every_page(name: str) -> None:
     assert not re.findall('<div class="[^"]*announcement', page(name, user=None, **more, **told()))
 
 
+def test_the_home_page_says_when_a_server_stops() -> None:
+    """With a button to keep it, where that is possible now."""
+    more = {"default_server": SimpleNamespace(active=True), **told()}
+    stops = [{"name": "", "minutes": 5, "keep": True}, {"name": "lab<", "minutes": 1, "keep": False}]
+    shown = " ".join(page("home.html", user=None, **more | {"page_stops": stops}).split())
+    assert "Your server stops in about 5 minutes, if nobody uses it. <button" in shown
+    assert "Your server lab&lt; stops in about 1 minute, if nobody uses it. </p>" in shown
+    assert "stops in about" not in page("home.html", user=None, **more)
+
+
 def test_the_logo_is_read_out_as_the_name() -> None:
     """Beside its name the picture is decoration; alone, and where conf.d has other variables, it is JupyterHub's own."""
     assert re.findall('alt="[^"]*"', login(**told())) == ['alt=""']
