@@ -48,7 +48,7 @@ def ensure(client: docker.APIClient, say: Say) -> State:
     built = images.for_machines(client, say)
     tags = [image.tag for image in build.wanted(settings.load(HOSTS))]
     system = context.digest({"key": state.bytes("ssh_key.pub")}, built.machine)
-    wanted = {"root": system, "docker": context.digest({}, system, built.notebook, *tags)}
+    wanted = {"root": system, "docker": context.digest({}, built.notebook, *tags)}
     stale = [name for name, of in wanted.items() if not _is_made_of(state, name, of)]
     for name in stale:
         (state / f"{name}.img").unlink(missing_ok=True)
@@ -65,22 +65,27 @@ def _is_made_of(state: State, disk: str, what: str) -> bool:
 
 
 def _make(client: docker.APIClient, built: MachineImages, state: State, say: Say) -> None:
-    say("filling the machines' disks")
+    say("making the machines' disks")
     with contextlib.suppress(NotFound):
         client.remove_container(containers.container_name(NAME), force=True, v=True)
     _create(client, built, state)
     client.start(containers.container_name(NAME))
     try:
         wait_for(lambda: _answers(client), 120, f"{NAME}: its dockerd did not answer within 120 s")
-        containers.run(client, NAME, "docker", "swarm", "init", "--advertise-addr", "eth0")
-        for source, name in ((images.OUR_BASE, images.BASE), (built.notebook, NOTEBOOK)):
-            copy = f"docker -H unix://{OUTSIDE} save {source} | docker load --quiet && docker tag {source} {name}"
-            containers.run(client, NAME, "sh", "-ec", copy)
-        _build_hub(say)
+        if not (state / "docker.img").exists():
+            _fill(client, built, say)
         say("writing the machines' disks")
         containers.run(client, NAME, "lab-disks", "/out")
     finally:
         client.remove_container(containers.container_name(NAME), force=True, v=True)
+
+
+def _fill(client: docker.APIClient, built: MachineImages, say: Say) -> None:
+    containers.run(client, NAME, "docker", "swarm", "init", "--advertise-addr", "eth0")
+    for source, name in ((images.OUR_BASE, images.BASE), (built.notebook, NOTEBOOK)):
+        copy = f"docker -H unix://{OUTSIDE} save {source} | docker load --quiet && docker tag {source} {name}"
+        containers.run(client, NAME, "sh", "-ec", copy)
+    _build_hub(say)
 
 
 def _create(client: docker.APIClient, built: MachineImages, state: State) -> None:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Write the disks of a machine into a folder, from the container that this runs in: its system, and what its engine holds.
+# Write the disks of a machine that are missing into a folder, from the container that this runs in: its system, and what its
+# engine holds.
 set -eu
 to=$1
 
@@ -19,10 +20,12 @@ if [ ! -e "$to/root.img" ]; then
     mv "$to/root.new" "$to/root.img"
 fi
 
-sv -w 60 stop docker
-umount /var/lib/docker/volumes 2> /dev/null || :
-# The lab's volumes with quotas, and what tells one engine from another.
-rm -rf /var/lib/docker/volumes /var/lib/docker/volumes.xfs /var/lib/docker/engine-id /var/lib/docker/swarm
-rm -f "$to/docker.new"
-mke2fs -q -t ext4 -L docker -d /var/lib/docker "$to/docker.new" 10G
-mv "$to/docker.new" "$to/docker.img"
+if [ ! -e "$to/docker.img" ]; then
+    sv -w 60 stop docker
+    umount /var/lib/docker/volumes 2> /dev/null || :
+    # The lab's volumes with quotas, and what tells one engine from another.
+    rm -rf /var/lib/docker/volumes /var/lib/docker/volumes.xfs /var/lib/docker/engine-id /var/lib/docker/swarm
+    rm -f "$to/docker.new"
+    mke2fs -q -t ext4 -L docker -d /var/lib/docker "$to/docker.new" 10G
+    mv "$to/docker.new" "$to/docker.img"
+fi
