@@ -30,7 +30,9 @@ def make(name: str, folder: Path) -> tuple[Path, dict[str, str]]:
         (project / "tls").mkdir()
         (project / "tls" / "fullchain.pem").write_text(chain)
         (project / "tls" / "privkey.pem").write_text(key)
+    (project / "plant-ca.crt").write_text(Authority.make("The plant's CA").pem)
     text = re.sub(r'"[^"]+/jupyter/[^"]+"', '"registry.lab:5000/notebook:lab"', hosts.read_text())
+    text = text.replace('"/mnt/homes"', '"/mnt/shared"')  # which the lab's nodes mount
     # No example has a table [ssh]: an operator's own ssh_config serves.
     hosts.write_text(f'{text}\n[ssh]\nconfig = "{topology.STATE / "ssh_config"}"\n')
     return hosts, {"PATH": f"{folder}:{os.environ['PATH']}"}
