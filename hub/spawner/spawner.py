@@ -75,7 +75,8 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     @property
     def _own_netloc(self) -> str:
         url = urlsplit(self.user.url)
-        return f"{url.netloc}{url.path.partition('/user/')[0]}"
+        path, below, _ = url.path.partition("/user/")
+        return f"{url.netloc}{path if below else ''}"
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address when it answers.
