@@ -92,7 +92,7 @@ def test_a_hub_without_a_firewall_is_a_failure_unless_none_are_wanted(wanted: Se
     assert bad(examine(off, hosts)) == []
 
 
-@pytest.mark.parametrize(("subdomains", "asked"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize(("subdomains", "asked"), [(False, 0), (True, 2)])
 def test_a_name_below_the_domain_is_asked_for_where_users_have_some(
     wanted: Settings, hosts: Hosts, subdomains: bool, asked: int
 ) -> None:
