@@ -11,6 +11,8 @@ if [ ! -e "$to/root.img" ]; then
     cp /etc/lab/hosts /mnt/root/etc/hosts
     cp /etc/lab/resolv.conf /mnt/root/etc/resolv.conf
     cp /etc/lab/fstab /mnt/root/etc/fstab
+    # By it, systemd takes the machine for a container, and does not read the kernel's command line.
+    rm -f /mnt/root/.dockerenv
     mkdir -p /mnt/root/var/lib/docker
     cp -L /vmlinuz "$to/vmlinuz"
     cp -L /initrd.img "$to/initrd.img"
