@@ -549,3 +549,10 @@ def test_an_upgraded_engine_gets_what_it_did_not_know(run: Run, hosts: Hosts) ->
     listed["Description"]["Engine"]["EngineVersion"] = "25.0.0"
     run.look.forget()
     assert updated(run) == {"service jupyterhub", "service jupyterhub_firewall"}
+
+
+def test_behind_a_proxy_that_takes_tls_there_is_no_certificate(own: Run) -> None:
+    """None is sought, got or installed."""
+    own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(behind=("10.1.2.3",), speaks="http")})
+    plan = steps.certs_plan(own)
+    assert (plan.changes, plan.summary) == ((), "none is needed: TLS ends at the reverse proxy in front")

@@ -55,3 +55,14 @@ def test_without_a_change_or_a_server_only_the_hub_restarts(before: str, now: st
     """As with any other update."""
     assert price(before, now, running) == [(Cost.NOTHING, ()), (Cost.HUB_RESTART, ())]
     assert subdomains.priced(PLAN, spec(HUB), None, lambda: RUNNING) is PLAN
+
+
+def test_another_path_stops_the_servers_that_run() -> None:
+    """Each was started for the path before, and answers nobody who comes by the new one."""
+    now = spec("")
+    now["TaskTemplate"]["ContainerSpec"]["Env"].append("BASE_URL=/jupyter/")
+    plan = subdomains.priced(PLAN, now, {"Spec": spec("")}, lambda: RUNNING)
+    assert [(one.cost, one.people) for one in plan.changes] == [
+        (Cost.NOTHING, ()),
+        (Cost.NOTEBOOKS_STOP, ("ada", "grace")),
+    ]

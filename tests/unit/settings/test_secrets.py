@@ -234,3 +234,12 @@ def test_another_provider_needs_no_secrets_of_githubs() -> None:
     assert set(secrets.load(given, HOSTS, environ)) == {"OAUTH_CALLBACK_URL", "GOOGLE_SECRET"}
     with pytest.raises(SettingsError, match="register the hub at your provider with the callback"):
         secrets.load(given, HOSTS, {})
+
+
+def test_the_callback_of_a_hub_below_a_path_has_the_path() -> None:
+    """The usual one of such a hub is what is told."""
+    given = settings(hub={"base_url": "/jupyter/"})
+    values = GIVEN | {"OAUTH_CALLBACK_URL": f"https://{DOMAIN}/jupyter/hub/oauth_callback"}
+    assert secrets.load(given, HOSTS, values)
+    with pytest.raises(SettingsError, match=f"it would be https://{DOMAIN}/jupyter/hub/oauth_callback"):
+        secrets.load(given, HOSTS, GIVEN | {"OAUTH_CALLBACK_URL": f"https://{DOMAIN}/hub/oauth_callback"})
