@@ -3,8 +3,9 @@
 import pytest
 
 from swarmhub.doctor.hub import notebook
+from swarmhub.images.declared import Declared
 from swarmhub.images.pull import Held, Holding
-from tests.unit.support.fakes import MANAGER, NOTEBOOK
+from tests.unit.support.fakes import MANAGER, NOTEBOOK, settings
 
 ONE, OTHER = Held("sha256:1", frozenset({"sha256:d1"}), 5), Held("sha256:2", frozenset(), 3)
 LABEL = frozenset({"d1"})
@@ -43,3 +44,11 @@ def test_what_is_still_to_come_is_counted(held: dict[str, Holding], coming: dict
 def test_a_host_whose_engine_is_silent_may_lack_all(held: Holding, coming: int | None) -> None:
     """Its disk is judged as if everything were still to come; where nobody knows how much that is, it is said so."""
     assert (notebook.coming(["b"], {"a": held}), notebook.coming(["b"], {})) == ({"b": coming}, {"b": None})
+
+
+def test_what_people_would_lose_with_an_image_is_a_failure() -> None:
+    """Nobody sees it before a server stops."""
+    (one,) = notebook.losses(settings(), {NOTEBOOK: Declared(home="/root")}, MANAGER)
+    assert (one.check, one.host, one.level) == ("image", MANAGER, "failure")
+    assert one.text.startswith(f"{NOTEBOOK} has its home directory at /root")
+    assert "home_mount" in one.remedy

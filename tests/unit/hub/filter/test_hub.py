@@ -193,6 +193,33 @@ def test_a_server_starts_whatever_the_settings_say(given: dict[str, Any], spawne
         assert made["TaskTemplate"]["ContainerSpec"]["Configs"][0]["ConfigID"] == "cfg1"
 
 
+def test_a_server_runs_as_its_users_own_number(spawned: Spawned) -> None:
+    """As the provider has said it; what the spawner sends is what the filter allows."""
+
+    async def said() -> dict[str, Any]:
+        return {"user": {"uid": 20001, "gids": ["20300"]}}
+
+    engine = swarm()
+    owners = {"uid_claim": "uid", "gids_claim": "gids", "range": "20000-29999"}
+    spawner = spawned(engine, home={"type": "path", "path": "/mnt/homes"}, owners=owners)
+    spawner.user.get_auth_state, spawner.authenticator = said, SimpleNamespace(user_auth_state_key="user")
+    container = started(engine, spawner)["TaskTemplate"]["ContainerSpec"]
+    assert (container["User"], container["Groups"]) == ("20001:100", ["20300"])
+
+
+def test_a_hook_that_lets_a_server_run_as_somebody_is_told_that_it_is_refused(spawned: Spawned) -> None:
+    """The person reads a refusal, and the hub's log has the filter's own words."""
+    engine = swarm()
+    spawner = spawned(engine)
+    spawner.extra_container_spec = {"user": "0:0"}
+    with pytest.raises(SpawnException) as error:
+        started(engine, spawner)
+    assert error.value.jupyterhub_message.startswith("The cluster refuses to start your server.")
+    assert "swarmhub's filter refuses POST" in error.value.log_message
+    assert "'TaskTemplate.ContainerSpec.User' is not allowed" in error.value.log_message
+    assert engine.bodies("POST /services/create") == []
+
+
 @pytest.mark.parametrize("home", ["volume", "path"])
 @pytest.mark.parametrize("server", ["", "My lab"])
 @pytest.mark.parametrize("user", PEOPLE)

@@ -122,6 +122,18 @@ def test_a_folder_is_made_only_where_the_marker_is(tmp_path: Path, capsys: pytes
     assert (tmp_path / "ada").is_dir()
 
 
+def test_a_home_that_root_may_not_make_is_told_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the administrator: a file server with root_squash is where to make it."""
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(homes, "make_folder", denied)
+    with pytest.raises(homes.NotHere, match="Your home cannot be made on the file server") as told:
+        asyncio.run(homes.have_folder("ada", "20001:100"))
+    assert told.value.detail.endswith("does it take root's rights away (root_squash)? Then make it there, for 20001:100")
+
+
 def test_a_file_server_that_hangs_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start ends with words; the threads that it may hold are those for files alone."""
     hangs = threading.Event()

@@ -8,6 +8,13 @@ from hub.spawner import news
 from tests.unit.hub.asked import task
 
 HOSTS = {"n1": "worker1"}
+NO_PLACE = (
+    "starting container failed: failed to create task for container: OCI runtime create failed: runc create failed: unable to "
+    'start container process: error during container init: error mounting "/mnt/shared/course" to rootfs at '
+    '"/home/jovyan/course": create mount destination for /home/jovyan/course mount: mkdirat /merged/home/jovyan/course'
+)
+NO_RIGHT = ("operation not permitted", "permission denied", "read-only file system")
+PLACE = "The folder /home/jovyan/course has no place in your files yet, and the cluster may not make one there."
 
 
 @pytest.mark.parametrize(
@@ -68,6 +75,7 @@ def test_the_bar_only_moves_on() -> None:
             "worker1 cannot join the network of the servers",
             "network",
         ),
+        *((task("failed", f"{NO_PLACE}: {why}: unknown"), PLACE, "place") for why in NO_RIGHT),
         (task("failed", "task: non-zero exit (3)", code=3), "Your server ended while it started (exit code 3)", "exit"),
         (task("failed", "task: non-zero exit (137)", code=137), "most often for want of memory (exit code 137)", "memory"),
         (task("complete"), "Your server ended while it started (exit code 0)", "exit"),
