@@ -123,7 +123,7 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "no space left on device": (f"{host} has no disk space left, or your home is full.", "disk"),
         "disk quota exceeded": (f"{host} has no disk space left, or your home is full.", "disk"),
         # The engine could not make the place of a shared folder in the home.
-        "read-only file system": (f"{host} has the folder with your files read-only.", "home"),
+        "read-only file system": (f"{host} has the folder with your files read-only, or one that another is to be in.", "home"),
         "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
         # Docker 26: an engine that was stopped just after the node's last server has left the network behind, half removed.
         "error creating vxlan interface": (f"{host} cannot join the network of the servers.", "network"),

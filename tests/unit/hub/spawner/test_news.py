@@ -13,7 +13,7 @@ NO_PLACE = (
     'start container process: error during container init: error mounting "/mnt/shared/course" to rootfs at '
     '"/home/jovyan/course": create mount destination for /home/jovyan/course mount: mkdirat /merged/home/jovyan/course'
 )
-NO_RIGHT = ("operation not permitted", "permission denied", "read-only file system")
+NO_RIGHT = ("operation not permitted", "permission denied")
 PLACE = "The folder /home/jovyan/course has no place in your files yet, and the cluster may not make one there."
 
 
