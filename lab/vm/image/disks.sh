@@ -25,8 +25,8 @@ fi
 if [ ! -e "$to/docker.img" ]; then
     sv -w 60 stop docker
     umount /var/lib/docker/volumes 2> /dev/null || :
-    # The lab's volumes with quotas, and what tells one engine from another.
-    rm -rf /var/lib/docker/volumes /var/lib/docker/volumes.xfs /var/lib/docker/engine-id /var/lib/docker/swarm
+    # The lab's volumes with quotas, what tells one engine from another, and the networks of this one.
+    (cd /var/lib/docker && rm -rf volumes volumes.xfs engine-id swarm network)
     rm -f "$to/docker.new"
     mke2fs -q -t ext4 -L docker -d /var/lib/docker "$to/docker.new" 10G
     mv "$to/docker.new" "$to/docker.img"
