@@ -1,5 +1,6 @@
 """Make the swarm on the first manager, join the hosts that are missing, and give each host its role."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ class _Initialiser:
     def __call__(self, host: Host, progress: Progress) -> None:
         pool = {"DefaultAddrPool": [self.pool], "SubnetSize": SUBNET_SIZE} if self.pool else {}
         with _choosing_an_address(host):
-            host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": self.advertise, **pool})
+            host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": _address(host, self.advertise), **pool})
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class _Joiner:
     def __call__(self, host: Host, progress: Progress) -> None:
         body = {
             "ListenAddr": LISTEN,
-            "AdvertiseAddr": self.advertise,
+            "AdvertiseAddr": _address(host, self.advertise),
             "RemoteAddrs": list(self.ticket.addresses),
             "JoinToken": self.ticket.tokens[self.role].get_secret_value(),
             # No notebook may be placed there before its image is.
@@ -198,8 +199,37 @@ class _Joiner:
             except EngineError as error:
                 if error.status != UNAVAILABLE and "deadline" not in error.message and "imeout" not in error.message:
                     raise
-                open_ = f"Is 2377/tcp open on {', '.join(self.ticket.addresses)} for this host?"
-                raise StepError(host.name, f"does not reach the managers: {error.message}", open_) from error
+                _joined_late(host, self._unreached(host, error.message))
+
+    def _unreached(self, host: Host, said: str) -> StepError:
+        remedy = f"Is 2377/tcp open on {', '.join(self.ticket.addresses)} for this host?"
+        return StepError(host.name, f"does not reach the managers: {said}", remedy)
+
+
+def _joined_late(host: Host, error: StepError) -> None:
+    """Wait for a join that takes an engine longer than its answer: it goes on in the background.
+
+    Raises:
+        StepError: `error`, if it does not join.
+
+    """
+
+    def joined() -> bool:
+        state = host.engine.get("/info")["Swarm"]["LocalNodeState"]
+        if state not in ("pending", "active"):
+            raise error
+        return bool(state == "active")
+
+    until(joined, SECONDS, lambda: error)
+
+
+def _address(host: Host, interface: str) -> str:
+    """Return the IPv4 address of an interface: an engine refuses one that has two addresses by IPv6, as most have."""
+    if not interface:
+        return ""
+    said = host.run("ip", "-4", "-o", "addr", "show", "dev", interface, "scope", "global")
+    found = re.search(r" inet ([0-9.]+)/", said.out)
+    return found[1] if found else interface
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from swarmhub.cluster import swarm
 from swarmhub.cluster.nodes import Member, Swarm
 from swarmhub.cluster.swarm import Ticket
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.host import EngineError
+from swarmhub.host import EngineError, Output
 from swarmhub.plan.plans import Plan
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, Clock, FakeHost, FakeProgress, in_turn, settings
 from tests.unit.support.swarms import MEMBERS, OUTSIDE, WHOLE, member, node, with_nodes
@@ -143,12 +143,43 @@ def test_a_host_joins_paused_with_its_roles_token_in_the_body(progress: FakeProg
     assert TOKEN not in repr(plan) + str(progress)
 
 
-def test_managers_that_do_not_answer_are_a_closed_port(progress: FakeProgress) -> None:
+def as_it_joins(*states: str) -> FakeHost:
+    """Return a host whose join takes longer than its engine waits, and what it says of itself then."""
+    slow = EngineError(
+        WORKER1, 503, "Timeout was reached before node joined. The attempt to join will continue in the background."
+    )
+    said = in_turn(*({"Swarm": {"LocalNodeState": state}} for state in states))
+    return FakeHost(WORKER1, {"POST /swarm/join": slow, "GET /info": said})
+
+
+@pytest.mark.parametrize("states", [("pending", "inactive"), ("pending",)], ids=["it gives up", "for ever"])
+def test_managers_that_do_not_answer_are_a_closed_port(progress: FakeProgress, clock: Clock, states: tuple[str, ...]) -> None:
     """A join that times out names the port and the addresses."""
     (change,) = joins({WORKER1: OUTSIDE}).changes
-    host = FakeHost(WORKER1, {"POST /swarm/join": EngineError(WORKER1, 503, "Timeout was reached before node joined.")})
     with pytest.raises(StepError, match=r"does not reach the managers: .* Is 2377/tcp open on 10\.0\.0\.11:2377"):
-        change.apply(host, progress)
+        change.apply(as_it_joins(*states), progress)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_join_that_an_engine_goes_on_with_is_waited_for(progress: FakeProgress) -> None:
+    """On a slow machine, it takes longer than the engine's answer."""
+    (change,) = joins({WORKER1: OUTSIDE}).changes
+    host = as_it_joins("pending", "pending", "active")
+    change.apply(host, progress)
+    assert host.engine.asked("GET") == ["GET /info"] * 3
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [("2: eth1    inet 10.1.2.3/24 brd 10.1.2.255 scope global eth1\n", "10.1.2.3"), ("", "eth1")],
+    ids=["its address", "no ip command"],
+)
+def test_an_interface_is_told_to_the_engine_by_its_address(progress: FakeProgress, said: str, address: str) -> None:
+    """An engine refuses an interface with two addresses by IPv6, and a link-local one is on each."""
+    (change,) = swarm.plan_init(settings(hosts={"managers": [MANAGER], "workers": [], "advertise": "eth1"}), MANAGER).changes
+    host = FakeHost(commands={"ip -4 -o addr show dev eth1 scope global": Output(0, said, "")})
+    change.apply(host, progress)
+    assert host.engine.sent("POST /swarm/init").body["AdvertiseAddr"] == address
 
 
 @pytest.mark.parametrize(
