@@ -22,8 +22,8 @@ from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.wait import until
 
 STEP = "firewall"
-# A restart of the service, and the first check of each container.
-SECONDS = 60
+# A restart of the service, and the first check of each container, which takes its time on a busy node.
+SECONDS = 180
 LOG_SECONDS = 5
 # What an engine says whose host keeps its mounts to itself, and what inside/firewall.sh says.
 REMEDIES = {
