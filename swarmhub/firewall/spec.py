@@ -40,8 +40,9 @@ def desired(hub: str, image: str, rules: ChainRules, servers: Servers | None = N
         "Healthcheck": {
             "Test": ["CMD", "/bin/sh", firewall_image.IN_CONTAINER, "check"],
             "Interval": 10 * SECOND,
-            "Timeout": 10 * SECOND,
-            "StartPeriod": 10 * SECOND,
+            # A busy node takes seconds for each program; one that is taken for ill would lose its rules for a moment.
+            "Timeout": 30 * SECOND,
+            "StartPeriod": 60 * SECOND,
             **replicated.FIRST,
             "Retries": 3,
         },

@@ -128,7 +128,7 @@ def deployed(booted: Cluster, meshed: Path) -> Cluster:
         " && systemctl start nfs-server && exportfs -ra",
     )
     made = booted.fab("swarm-init", hosts=meshed)
-    assert made.code == 0, made.err[-1500:] or made.text
+    assert made.code == 0, made.end
     done = booted.fab("-H", MANAGER, "deploy", "--yes", hosts=meshed)
-    assert done.code == 0, done.err[-1500:] or done.text[-1500:]
+    assert done.code == 0, done.end
     return booted

@@ -42,6 +42,11 @@ class Done:
     text: str
     seconds: float
 
+    @property
+    def end(self) -> str:
+        """Return the last lines of what it said: there is why it failed."""
+        return "\n".join(self.text.strip().splitlines()[-3:])
+
 
 @dataclass(frozen=True)
 class Cluster:
