@@ -41,9 +41,9 @@ FORGED = ("-H", "X-Forwarded-For: 9.9.9.9", "-H", "X-Real-IP: 9.9.9.9", "-H", "F
 
 
 @pytest.fixture(scope="module")
-def behind(deployed: Lab) -> Iterator[Lab]:
+def behind(settled: Lab) -> Iterator[Lab]:
     """Start a proxy that is told of one in front, and that one."""
-    spec = json.loads(deployed.docker("service", "inspect", PROXY))[0]["Spec"]["TaskTemplate"]
+    spec = json.loads(settled.docker("service", "inspect", PROXY))[0]["Spec"]["TaskTemplate"]
     container = spec["ContainerSpec"]
     told = dict(line.split("=", 1) for line in container["Env"])
     told |= {"BEHIND": f"{MANAGER.address}/32", "SPEAKS": "http", "HSTS": "1", "PUBLIC_URL": URL}
@@ -52,17 +52,17 @@ def behind(deployed: Lab) -> Iterator[Lab]:
     words += ["--secret", f"source={secret},target=PROXY_TOKEN", "--network", "jupyter", "--network", "jupyter-proxy"]
     words += ["--publish", f"mode=host,published={INSIDE},target=80", "--endpoint-mode", "dnsrr"]
     words += ["--constraint", "node.role==manager", "--no-resolve-image", "--quiet"]
-    deployed.on(MANAGER.name, "sh", "-c", f"cat > /tmp/front.conf <<'END'\n{CONFIG}\nEND")
+    settled.on(MANAGER.name, "sh", "-c", f"cat > /tmp/front.conf <<'END'\n{CONFIG}\nEND")
     mounts = ("-v", "/tmp/front.conf:/front.conf:ro", "-v", "/etc/letsencrypt:/etc/letsencrypt:ro")
     try:
-        deployed.docker("service", "create", "--name", NAME, *words, container["Image"])
-        deployed.docker(
+        settled.docker("service", "create", "--name", NAME, *words, container["Image"])
+        settled.docker(
             *("run", "-d", "--name", FRONT, "--network", "host", *mounts, container["Image"], "nginx", "-c", "/front.conf")
         )
-        deployed.wait(lambda: asked(deployed, "/hub/health") == "200", 30, "the proxy in front does not answer")
-        yield deployed
+        settled.wait(lambda: asked(settled, "/hub/health") == "200", 30, "the proxy in front does not answer")
+        yield settled
     finally:
-        deployed.on(MANAGER.name, "sh", "-c", f"docker rm -f {FRONT}; docker service rm {NAME}; true")
+        settled.on(MANAGER.name, "sh", "-c", f"docker rm -f {FRONT}; docker service rm {NAME}; true")
 
 
 def asked(
