@@ -20,9 +20,9 @@ http_timeout = 10
 staff = ["ada"]
 
 [culling]
-idle = "15s"
-open_page = "40s"
-warn = "20s"
+idle = "40s"
+open_page = "60s"
+warn = "30s"
 keep = "10s"
 keep_at_most = "10s"
 every = "2s"

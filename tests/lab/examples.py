@@ -33,6 +33,8 @@ def make(name: str, folder: Path) -> tuple[Path, dict[str, str]]:
     (project / "plant-ca.crt").write_text(Authority.make("The plant's CA").pem)
     text = re.sub(r'"[^"]+/jupyter/[^"]+"', '"registry.lab:5000/notebook:lab"', hosts.read_text())
     text = text.replace('"/mnt/homes"', '"/mnt/shared"')  # which the lab's nodes mount
+    # The deployed hub's network has other addresses, and those of a network in use cannot change.
+    text = text.replace("[network]\n", '[network]\nname = "elsewhere"\n')
     # No example has a table [ssh]: an operator's own ssh_config serves.
     hosts.write_text(f'{text}\n[ssh]\nconfig = "{topology.STATE / "ssh_config"}"\n')
     return hosts, {"PATH": f"{folder}:{os.environ['PATH']}"}

@@ -1,6 +1,6 @@
 """Idle servers: work keeps one, people are told before theirs is stopped, and an announcement reaches them; in a browser.
 
-It takes 60 s on what `tests/lab/configured.py` deploys: two starts, and 50 s in which nobody uses a server whose page is open.
+It takes 90 s on what `tests/lab/configured.py` deploys: two starts, and 70 s in which nobody uses a server whose page is open.
 """
 
 import json
@@ -51,7 +51,7 @@ TOLD = "Lunch is at noon."
 
 @pytest.fixture(scope="module")
 def culled(used: Lab, configured_hosts: Path) -> Lab:
-    """Give the tests the lab with servers that are stopped after 15 s without use, or 40 s with an open page."""
+    """Give the tests the lab with servers that are stopped after 40 s without use, or 60 s with an open page."""
     used.let_stand(configured_hosts, **SECRETS)
     return used
 
