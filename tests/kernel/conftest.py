@@ -33,7 +33,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if row is not None and row.done == _title(item):
         row.seconds += call.duration if call.when != "teardown" else 0
         if call.excinfo is not None and not row.failed:
-            row.failed = str(call.excinfo.value).strip().splitlines()[0][:300] or call.excinfo.typename
+            said = str(call.excinfo.value).strip().splitlines()[0][:300] or call.excinfo.typename
+            # A fixture that has failed fails all that stand on it.
+            before = [one.failed for one in item.config.stash[ROWS][:-1]]
+            row.failed = "not tried, for the same reason" if call.when == "setup" and said in before else said
     return made
 
 

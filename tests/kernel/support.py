@@ -44,8 +44,8 @@ class Done:
 
     @property
     def end(self) -> str:
-        """Return the last lines of what it said: there is why it failed."""
-        return "\n".join(self.text.strip().splitlines()[-3:])
+        """Return the last line of what it said: there is why it failed."""
+        return "".join(self.text.strip().splitlines()[-1:])
 
 
 @dataclass(frozen=True)
