@@ -67,7 +67,7 @@ def ids(manager: Host, names: Sequence[str]) -> dict[str, str]:
 def listed(manager: Host, label: str) -> tuple[Record, ...]:
     """Return the records with a label, by name."""
     found = manager.engine.get("/configs", filters={"label": [label]})
-    return tuple(sorted((_record(one) for one in found), key=lambda record: record.name))
+    return tuple(sorted((record(one) for one in found), key=lambda record: record.name))
 
 
 def relabel(manager: Host, id_: str, labels: Mapping[str, str]) -> None:
@@ -82,7 +82,8 @@ def relabel(manager: Host, id_: str, labels: Mapping[str, str]) -> None:
     manager.engine.post(f"/configs/{id_}/update", body, version=found["Version"]["Index"])
 
 
-def _record(answer: Json) -> Record:
+def record(answer: Json) -> Record:
+    """Read a record as the swarm lists it."""
     spec = answer["Spec"]
     data = json.loads(_content(spec))
     return Record(answer["ID"], spec["Name"], answer["UpdatedAt"], spec["Labels"], data)

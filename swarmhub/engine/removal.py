@@ -18,6 +18,11 @@ class Thing:
     path: str
     size: int = 0
 
+    @property
+    def shown(self) -> str:
+        """Return what it is to people, with its size if it has one."""
+        return f"{self.name} ({self.size / 1e6:.0f} MB)" if self.size else self.name
+
 
 def remove_soon(host: Host, thing: Thing) -> None:
     """Remove something, which what is ending just now may still use."""

@@ -53,9 +53,10 @@ def observe(manager: Host, service: str) -> tuple[Release, ...]:
     return tuple(sorted(releases, key=lambda release: release.number))
 
 
-def of_every_hub(manager: Host) -> tuple[Release, ...]:
-    """Ask for the releases of all hubs on the swarm."""
-    return tuple(_read(record.data | {"id": record.id}) for record in configs.listed(manager, LABEL))
+def of_every_hub(listed: Sequence[Json]) -> tuple[Release, ...]:
+    """Return the releases of all hubs on the swarm, of all configs that it lists."""
+    found = [configs.record(one) for one in listed if LABEL in (one["Spec"].get("Labels") or {})]
+    return tuple(_read(one.data | {"id": one.id}) for one in found)
 
 
 def _read(data: Json) -> Release:

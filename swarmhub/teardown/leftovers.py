@@ -26,6 +26,7 @@ from swarmhub.settings import Settings
 PREFIX = "swarmhub."
 # Their values are the hub's service.
 OF_HUB = (SERVICE, NOTEBOOKS, homes.LABEL, releases.LABEL, entries.LABEL)
+UNTAGGED = "<none>:<none>"
 SERVICE_ID = "com.docker.swarm.service.id"
 
 
@@ -212,6 +213,11 @@ def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
     return bool(others) and bool(built(settings).fullmatch(name))
 
 
+def tags(image: Json) -> list[str]:
+    """Return the tags of an image, as an engine lists it."""
+    return [tag for tag in image.get("RepoTags") or [] if tag != UNTAGGED]
+
+
 def built(settings: Settings) -> re.Pattern[str]:
     """Return what fits the tags of the images that this hub builds and loads."""
     return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
@@ -222,9 +228,8 @@ def _references(image: Json, host: str, settings: Settings, others: Others) -> l
     named = [*settings.images]
     if host in settings.hosts.managers and not others.hubs:
         named += [settings.certs.certbot, settings.hub.base_image]
-    tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
-    if tags:
-        return [tag for tag in tags if tag in named or built(settings).fullmatch(tag)]
+    if names := tags(image):
+        return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
     is_built = build.LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])

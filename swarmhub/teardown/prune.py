@@ -20,7 +20,6 @@ from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers
 
 STEP = "prune"
-UNTAGGED = "<none>:<none>"
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def _on_node(settings: Settings, wanted: Needed, host: str, stored: Stored) -> I
 
 
 def _is_unneeded(image: Json, settings: Settings, wanted: Needed) -> bool:
-    """Tell whether an image is a version of ours that nothing needs: all of its names have to be of our kind."""
-    tags, digests = _tags(image), _digests(image)
+    """Tell whether nothing needs an image, and each of its names is one that swarmhub sets or the settings name."""
+    tags, digests = leftovers.tags(image), _digests(image)
     if wanted.digests & {short(image["Id"]), *map(short, digests.values())} or wanted.tags & {*tags}:
         return False
     if tags:
@@ -109,10 +108,6 @@ def _is_unneeded(image: Json, settings: Settings, wanted: Needed) -> bool:
 def _is_old_file(config: Json, hub: str, wanted: Needed) -> bool:
     labels = config["Spec"].get("Labels") or {}
     return configs.FILE in labels and leftovers.is_ours(labels, hub) and config["Spec"]["Name"] not in wanted.files
-
-
-def _tags(image: Json) -> list[str]:
-    return [tag for tag in image.get("RepoTags") or [] if tag != UNTAGGED]
 
 
 def _digests(image: Json) -> dict[str, str]:
@@ -129,14 +124,13 @@ def _spellings(image: str) -> Iterable[str]:
 
 def _things(image: Json) -> list[Thing]:
     """Return what to remove for an image to go: each tag, or the image itself; the last one frees its bytes."""
-    *first, last = _tags(image) or [image["Id"]]
+    *first, last = leftovers.tags(image) or [image["Id"]]
     freed = Thing(f"image {leftovers.named(last)}", f"/images/{last}", image["Size"])
     return [*(Thing(f"image {tag}", f"/images/{tag}") for tag in first), freed]
 
 
 def _change(thing: Thing, host: str) -> Change:
-    size = f" ({thing.size / 1e6:.0f} MB)" if thing.size else ""
-    return Change("remove", f"{thing.name}{size}", host, _Remover(thing))
+    return Change("remove", thing.shown, host, _Remover(thing))
 
 
 @dataclass(frozen=True)

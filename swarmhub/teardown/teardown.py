@@ -104,8 +104,7 @@ def _service(thing: Thing, hub: str, working: Mapping[str, str], manager: str) -
 
 
 def _remove(thing: Thing, host: str) -> Change:
-    size = f" ({thing.size / 1e6:.0f} MB)" if thing.size else ""
-    return Change("remove", f"{thing.name}{size}", host, _Remover((thing,)))
+    return Change("remove", thing.shown, host, _Remover((thing,)))
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def first_listing(lab: Lab) -> Listing:
 
 @pytest.fixture(scope="session")
 def group_hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a hosts.toml that logs in as a user of the docker group: whoever is root may do more than is to be needed."""
+    """Make a hosts.toml that logs in as a user of the docker group: root may do more than a deploy is to need."""
     return grouped.make(lab, tmp_path_factory.mktemp("group"))
 
 

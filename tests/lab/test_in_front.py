@@ -1,4 +1,4 @@
-"""A reverse proxy in front that takes TLS: nginx on the manager, and a proxy of ours that believes it and nobody else.
+"""A reverse proxy in front that takes TLS: nginx on the manager, and a proxy of swarmhub that believes it and nobody else.
 
 The proxy is a service of its own beside the deployed one, without routes: what it leads to is the hub. About fifteen seconds.
 """

@@ -72,8 +72,7 @@ def owned(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @contextmanager
 def as_cifs(lab: Lab, uid: int) -> Iterator[None]:
     """Let a node have the homes as a CIFS mount has them: one owner, mode 0755, and a chmod that changes nothing."""
-    if "\tfuse\n" not in lab.on(WORKER, "cat", "/proc/filesystems"):
-        pytest.skip("this kernel has no FUSE")
+    assert "\tfuse\n" in lab.on(WORKER, "cat", "/proc/filesystems"), "this kernel has no FUSE"
     forced = f"--force-user={uid} --force-group=100 --perms=0755 --chmod-ignore --chown-ignore -o allow_other"
     lab.on(WORKER, "sh", "-c", f"[ -e /dev/fuse ] || mknod /dev/fuse c 10 229; bindfs {forced} {HOMES} {HOMES}")
     try:

@@ -8,7 +8,7 @@ import pytest
 from swarmhub.host import EngineError
 from swarmhub.plan.plans import Plan
 from swarmhub.settings import Settings
-from swarmhub.teardown import prune
+from swarmhub.teardown import leftovers, prune
 from swarmhub.teardown.prune import Needed, Stored
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, FakeProgress, settings
 
@@ -61,7 +61,7 @@ def removed(*images: Any, containers: Any = (), configs: Any = ()) -> list[str]:
         (image("i", f"{HUB}-proxy:{OLD}"), f"{HUB}-proxy:{OLD}"),
         (image("i", f"{HUB}_firewall:{OLD}"), f"{HUB}_firewall:{OLD}"),
         (image("i", f"{REPOSITORY}:2023"), f"{REPOSITORY}:2023"),
-        (image("sha256:" + OLD, prune.UNTAGGED, digests=(f"{REPOSITORY}@sha256:{'e' * 64}",)), OLD),
+        (image("sha256:" + OLD, leftovers.UNTAGGED, digests=(f"{REPOSITORY}@sha256:{'e' * 64}",)), OLD),
         (image("sha256:" + OLD, labels={"swarmhub.image": "hub"}), OLD),
         (image("i", f"{HUB}:{HELD}"), ""),
         (image("i", NOTEBOOK), ""),
