@@ -64,7 +64,7 @@ def on_manager(node: str) -> dict[str, Any]:
 
 def healthcheck(script: str) -> dict[str, Any]:
     """Return how Docker asks a container of ours whether it is well."""
-    times = {"Interval": 2 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SECOND, **FIRST}
+    times = {"Interval": 2 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 120 * SECOND, **FIRST}
     return {"Test": ["CMD-SHELL", script], **times, "Retries": 5}
 
 

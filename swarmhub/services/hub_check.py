@@ -16,7 +16,7 @@ from swarmhub.wait import until
 
 COMMAND = ["python3", "-m", "hub.check"]
 MARK = '{"problems":'
-SECONDS = 120
+SECONDS = 300
 PAUSE_SECONDS = 0.1
 # What the check has of the hub. It has neither its networks nor its volumes.
 SHARED = ("Image", "User", "Env", "Secrets", "Configs", "CapabilityDrop", "CapabilityAdd", "Privileges")

@@ -95,7 +95,7 @@ def test_what_keeps_it_from_starting_is_told() -> None:
 def test_one_that_does_not_end_is_given_up(clock: Clock) -> None:
     """And removed."""
     host = answering(answers={"GET /tasks": [{"Status": {"State": "running"}}]})
-    with pytest.raises(StepError, match="does not end: it is running after 120 s"):
+    with pytest.raises(StepError, match="does not end: it is running after 300 s"):
         CHECK.apply(host, FakeProgress())
     assert host.engine.asked()[-1] == "DELETE /services/c1"
 
