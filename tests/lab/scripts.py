@@ -6,7 +6,7 @@ EXECUTE = 'docker exec "$(docker ps -q --filter "label=com.docker.swarm.service.
 TOKEN = """
 file=/data/lab-token
 ask() { curl -sS -H "Authorization: token $(cat $file)" -H "Content-Type: application/json" "$@"; }
-at=http://127.0.0.1:8081/hub/api
+at=$(curl -sS -o /dev/null -w '%{redirect_url}' http://127.0.0.1:8081/)api  # its paths may be below another
 if [ ! -s $file ] || [ "$(ask -o /dev/null -w '%{http_code}' $at/user)" = 403 ]; then
   umask 007; jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > $file 2>/dev/null
 fi
@@ -21,6 +21,8 @@ ask -X POST -d "$2" "$at/users/$1/server"
 ask --no-buffer --max-time 120 "$at/users/$1/server/progress"
 """
 )
+# What JupyterHub's proxy knows, asked in the hub's container.
+ROUTES = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http://jupyterhub-proxy-api:8001/api/routes'
 # A server that was stopped takes its time to end.
 REMOVE_HOME = (
     'docker ps --all --quiet --filter "volume=$0" | xargs --no-run-if-empty docker rm --force && docker volume rm "$0"'

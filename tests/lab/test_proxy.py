@@ -17,6 +17,7 @@ from swarmhub.certificate import https
 from swarmhub.errors import StepError
 from swarmhub.people.api import HubApi
 from tests.lab.counting import counting, unverified
+from tests.lab.scripts import ROUTES
 from tests.lab.support import HUB, PROXY, Lab, variant
 
 MANAGER = topology.MANAGER.name
@@ -187,9 +188,6 @@ def test_a_kernel_goes_on_while_the_hub_is_replaced(deployed: Lab, server: HubAp
     with counting(deployed, server):
         deployed.docker("service", "update", "--quiet", "--force", HUB)
     assert deployed.service_version() != before
-
-
-ROUTES = 'curl -sS -H "Authorization: token $(cat /run/secrets/PROXY_TOKEN)" http://jupyterhub-proxy-api:8001/api/routes'
 
 
 def test_a_server_that_has_ended_loses_its_route(deployed: Lab) -> None:
