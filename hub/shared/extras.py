@@ -31,7 +31,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "container_spec": "extra_container_spec: the home is among what it would replace",
         "resources": "memory_limit, cpu_limit and the like of [notebook], or extra_resources_spec",
         "placement": PLACES,
-        "networks": "network.name",
+        "networks": "",  # added to the hub's, by which alone a server is reached
         "restart_policy": "no option: the hub starts servers, and one that Swarm starts again has another address",
         "log_driver": "",
         "force_update": "",
@@ -39,7 +39,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "endpoint": {"mode": "network.endpoint_mode", "ports": ""},
 }
 # What a hook may not replace either, which no check before the start can see.
-NEVER = {("task", key) for key in ("container_spec", "placement", "networks")}
+NEVER = {("task", key) for key in ("container_spec", "placement")}
 
 
 def wrong(part: str, key: str) -> str:

@@ -41,5 +41,5 @@ def test_nothing_of_a_server_is_lost() -> None:
 
 def test_what_a_hook_may_not_replace_is_told() -> None:
     """No check has seen it: the container with the home, and the node that has it."""
-    found = list(extras.replacing({"task": {"placement": 1, "log_driver": 2}, "container": {"image": "x"}}))
+    found = list(extras.replacing({"task": {"placement": 1, "log_driver": 2, "networks": 3}, "container": {"image": "x"}}))
     assert [one.partition(": use")[0] for one in found] == ["extra_task_spec: placement"]
