@@ -18,6 +18,8 @@ COMMAND = ["python3", "-m", "hub.check"]
 MARK = '{"problems":'
 SECONDS = 300
 PAUSE_SECONDS = 0.1
+# How the task ends by itself.
+ENDS = frozenset({"complete", "failed", "rejected"})
 # What the check has of the hub. It has neither its networks nor its volumes.
 SHARED = ("Image", "User", "Env", "Secrets", "Configs", "CapabilityDrop", "CapabilityAdd", "Privileges")
 
@@ -91,6 +93,9 @@ def _ended(host: Host, service: str) -> Json:
         return StepError(host.name, f"the check of the hub's configuration does not end: {told}", "Run this again")
 
     until(is_over, SECONDS, stuck, pause=PAUSE_SECONDS)
+    if (state := tasks[0]["Status"]["State"]) not in ENDS:
+        # A node that is too busy to answer its managers in time is taken for one that is away.
+        raise StepError(host.name, f"Swarm has stopped the check of the hub's configuration ({state})", "Run this again")
     return tasks[0]
 
 

@@ -92,6 +92,13 @@ def test_what_keeps_it_from_starting_is_told() -> None:
         CHECK.apply(answering(answers={"GET /tasks": [task]}), FakeProgress())
 
 
+def test_a_task_that_swarm_has_stopped_says_nothing_of_the_configuration() -> None:
+    """Its node may have been away for a moment."""
+    task = {"Status": {"State": "shutdown"}}
+    with pytest.raises(StepError, match=r"Swarm has stopped the check of the hub's configuration \(shutdown\). Run this again"):
+        CHECK.apply(answering(answers={"GET /tasks": [task]}), FakeProgress())
+
+
 def test_one_that_does_not_end_is_given_up(clock: Clock) -> None:
     """And removed."""
     host = answering(answers={"GET /tasks": [{"Status": {"State": "running"}}]})
