@@ -28,6 +28,8 @@ ROUTES = Path("/proc/net/route")
 CONFIG = Path("/run/nginx.conf")
 TOKEN = Path("/run/secrets/PROXY_TOKEN")
 REDIRECT = "location / { return 301 https://$public{{ https }}$request_uri; }"
+# To the path that the hub is below: who knows the domain alone would be told that there is nothing.
+ABOVE = "location = / { return 302 https://$public{{ https }}{{ base_url }}; }"
 # Where a reverse proxy in front asks by plain HTTP: that one only, and for nobody who came by plain HTTP to it.
 ONLY_FRONT = """default_type text/plain;
 if ($is_front = 0) { return 403 "Only a reverse proxy is answered here: come by https://{{ domain }}{{ https }}.\\n"; }
@@ -75,6 +77,7 @@ def config(environ: Mapping[str, str], *, tls: bool) -> str:
         "hub": HUB.read_text(),
         "plain": f"{{{{ headers }}}} {ONLY_FRONT}{{{{ way }}}}" if is_plain else REDIRECT,
         "way": WAY.read_text(),
+        "above": ABOVE if environ["BASE_URL"] != "/" else "",
         "front": front(environ["BEHIND"].split(), TELLS[speaks]),
         "proxy_protocol": " proxy_protocol" if speaks == "proxy-protocol" else "",
         "base_url": environ["BASE_URL"],

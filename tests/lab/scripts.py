@@ -6,7 +6,7 @@ EXECUTE = 'docker exec "$(docker ps -q --filter "label=com.docker.swarm.service.
 TOKEN = """
 file=/data/lab-token
 ask() { curl -sS -H "Authorization: token $(cat $file)" -H "Content-Type: application/json" "$@"; }
-at=$(curl -sS -o /dev/null -w '%{redirect_url}' http://127.0.0.1:8081/)api  # its paths may be below another
+at=http://127.0.0.1:8081${BASE_URL:-/}hub/api
 if [ ! -s $file ] || [ "$(ask -o /dev/null -w '%{http_code}' $at/user)" = 403 ]; then
   umask 007; jupyterhub token -f /srv/jupyterhub/jupyterhub_config.py ada > $file 2>/dev/null
 fi

@@ -44,6 +44,13 @@ def test_plain_http_of_a_users_domain_leads_to_the_same_domain() -> None:
     assert ["--host-routing" in words for words in told] == [False, True]
 
 
+@pytest.mark.parametrize(("below", "count"), [("/", 0), ("/jupyter/", 1)])
+def test_the_domain_alone_leads_to_the_path_that_the_hub_is_below(below: str, count: int) -> None:
+    """Who knows the domain would be told that there is nothing."""
+    text = proxy.config(ENVIRON | {"BASE_URL": below}, tls=True)
+    assert text.count("location = / { return 302 https://$public:8443/jupyter/; }") == count
+
+
 @pytest.mark.parametrize(("given", "is_told"), [("0", False), ("1", True)])
 def test_browsers_are_told_to_come_by_https_only_if_that_is_meant(given: str, is_told: bool) -> None:
     """A staging certificate must be passable."""
