@@ -1,0 +1,86 @@
+"""Do one node's part of a transfer, as the job's file says; what is printed is a JSON object a line."""
+
+import http.client
+import json
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, TransferError
+from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, load
+from swarmhub.inside.relay.wire import Server, fetch
+
+# The run that has started this removes it when all is done. Where that run has ended, this ends by itself.
+IDLE_SECONDS = 60.0
+
+
+def say(**what: object) -> None:
+    """Print a line for the run that follows this."""
+    print(json.dumps(what), flush=True)
+
+
+class Relay:
+    """One node's part of a transfer."""
+
+    def __init__(self, job: dict[str, Any], folder: Path) -> None:
+        self.job, self.layers = job, list(job["layers"])
+        self.life, self.came = Life(), 0
+        self.blobs = {name: Blob(folder, name, self.life) for name in [*job["wanted"], CONFIG]}
+        self.own = {name: Blob(folder, name, self.life) for name in job["own"]}
+
+    def count(self, bytes_: int) -> None:
+        """Add what has come from another node."""
+        self.came += bytes_
+
+    def work(self) -> None:
+        """Do this node's part."""
+        engine = Unix(self.job["socket"])
+        if not self.job["before"]:
+            collect(engine, self.job["image"], self.layers, self.blobs)
+            say(state="ready", came=0)
+            return
+        for blob in self.blobs.values():
+            if not blob.is_whole:
+                fetch(blob, self.job["before"], self.job["token"], self.count)
+        if not is_config(b"".join(self.blobs[CONFIG].unpacked()), self.layers):
+            raise TransferError("what came is not the configuration of this image")
+        if self.own:
+            collect(engine, self.job["base"], self.job["base_layers"], self.own)
+        say(state="loading", came=self.came)
+        load(engine, archive(self.job["name"], self.layers, self.own | self.blobs))
+        say(state="ready", came=self.came)
+
+    def run(self) -> int:
+        """Work, give to the others meanwhile, and end when nobody has asked for long."""
+        server = Server(self.blobs, self.job["token"])
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        failed: list[str] = []
+        worker = threading.Thread(target=self._report, args=(failed,), daemon=True)
+        worker.start()
+        while worker.is_alive() or server.busy or time.monotonic() - server.last < IDLE_SECONDS:
+            time.sleep(1)
+            if worker.is_alive():
+                server.last = time.monotonic()
+                if not self.job["before"]:
+                    self.life.beat()
+            say(done=self.came)
+        if not failed:
+            for blob in (self.blobs | self.own).values():
+                blob.path.unlink(missing_ok=True)
+        return 1 if failed else 0
+
+    def _report(self, failed: list[str]) -> None:
+        try:
+            self.work()
+        except (TransferError, OSError, http.client.HTTPException, tarfile.TarError, EOFError) as error:
+            failed.append(str(error))
+            for blob in self.blobs.values():
+                blob.lose()
+            say(error=str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(Relay(json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])).run())

@@ -1,0 +1,188 @@
+"""Take an image's layers from this node's engine, and give it an image."""
+
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import socket
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, TransferError
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+MOST_CONFIG = 8 << 20
+
+
+class Unix(http.client.HTTPConnection):
+    """A connection to the engine."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("engine", timeout=1800)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to its socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def answer(engine: Unix, method: str, path: str, body: Iterator[bytes] | None = None) -> http.client.HTTPResponse:
+    """Ask the engine; a refusal raises."""
+    with suppress(BrokenPipeError, ConnectionResetError):  # it has not read to the end, and says why
+        engine.request(method, path, body=body, headers={"Content-Type": "application/x-tar"}, encode_chunked=body is not None)
+    response = engine.getresponse()
+    if response.status >= 400:
+        raise TransferError(_message(response.read()))
+    return response
+
+
+def _message(said: bytes) -> str:
+    try:
+        return str(json.loads(said)["message"])
+    except (ValueError, KeyError):
+        return said.decode(errors="replace")
+
+
+def collect(engine: Unix, image: str, layers: list[str], wanted: dict[str, Blob]) -> None:
+    """Take layers, and the configuration if it is wanted, from an image that this node's engine holds.
+
+    Engines name the files of a saved image differently, and some have them compressed: a layer is known by its content.
+    """
+    if all(blob.is_whole for blob in wanted.values()):
+        return
+    with tarfile.open(fileobj=answer(engine, "GET", f"/images/{image}/get"), mode="r|", bufsize=CHUNK) as tar:
+        for entry in tar:
+            name = entry.name.rpartition("/")[2]
+            is_other = name in layers and (name not in wanted or wanted[name].is_whole)
+            if entry.isfile() and not is_other and (file := tar.extractfile(entry)):
+                _take(file, entry.size, layers, wanted)
+    if lacking := [blob.name for blob in wanted.values() if not blob.is_whole]:
+        raise TransferError(f"its engine does not give {len(lacking)} layers of {image}, such as {lacking[0][:12]}")
+
+
+def _take(file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
+    """Keep a file of a saved image if it is a layer that is wanted, or the configuration."""
+    first = file.read(CHUNK)
+    if first[:1] == b"{" and size <= MOST_CONFIG and CONFIG in wanted and not wanted[CONFIG].is_whole:
+        first += file.read()
+        if is_config(first, layers):
+            wanted[CONFIG].append(gzip.compress(first, 1, mtime=0))
+            wanted[CONFIG].complete(len(first))
+            return
+    if first[:4] == ZSTD:
+        raise TransferError("a layer is compressed with zstd, which cannot be read here")
+    _keep(_plain(first, file), wanted)
+
+
+def is_config(content: bytes, layers: list[str]) -> bool:
+    """Tell whether a file is the configuration of the image with these layers."""
+    try:
+        found = json.loads(content)
+        return [one.removeprefix("sha256:") for one in found["rootfs"]["diff_ids"]] == layers
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _plain(first: bytes, file: Any) -> Iterator[bytes]:
+    unpack = zlib.decompressobj(31) if first[:2] == GZIP else None
+    data = first
+    while data:
+        yield unpack.decompress(data) if unpack else data
+        data = file.read(CHUNK)
+
+
+def _keep(content: Iterator[bytes], wanted: dict[str, Blob]) -> None:
+    """Compress what is not known yet to be a layer, and hash it meanwhile."""
+    folder = next(iter(wanted.values())).path.parent
+    at, digest, size, pack = folder / "new", hashlib.sha256(), 0, zlib.compressobj(1, wbits=31)
+    with at.open("wb") as out:
+        for data in content:
+            digest.update(data)
+            size += len(data)
+            out.write(pack.compress(data))
+        out.write(pack.flush())
+        out.flush()
+        os.fsync(out.fileno())
+    blob = wanted.get(digest.hexdigest())
+    if blob is None or blob.is_whole:
+        at.unlink()
+        return
+    at.rename(folder / f"{blob.name}.part")
+    blob.complete(size)
+
+
+def archive(image: str, layers: list[str], blobs: dict[str, Blob]) -> Iterator[bytes]:
+    """Yield a tar of the image as `docker save` would write it, with those layers that there are.
+
+    An engine that keeps layers itself does not read those that it has already. One that has containerd keep them wants them
+    all, and goes by the index.
+    """
+    config = b"".join(blobs[CONFIG].unpacked())
+    at = hashlib.sha256(config).hexdigest()
+    entries = [_entry("application/vnd.oci.image.layer.v1.tar", name, blobs[name].size) for name in layers if name in blobs]
+    manifest = _json(
+        schemaVersion=2,
+        mediaType="application/vnd.oci.image.manifest.v1+json",
+        config=_entry("application/vnd.oci.image.config.v1+json", at, len(config)),
+        layers=entries,
+    )
+    named = hashlib.sha256(manifest).hexdigest()
+    index = _entry("application/vnd.oci.image.manifest.v1+json", named, len(manifest))
+    index["annotations"] = {"io.containerd.image.name": _full(image)} if image else {}
+    saved = [{"Config": _at(at), "RepoTags": [image] if image else [], "Layers": [_at(name) for name in layers]}]
+    yield from _file(_at(at), config)
+    if len(entries) == len(layers):
+        yield from _file(_at(named), manifest)
+        yield from _file("index.json", _json(schemaVersion=2, manifests=[index]))
+        yield from _file("oci-layout", _json(imageLayoutVersion="1.0.0"))
+    yield from _file("manifest.json", json.dumps(saved).encode())
+    for name in dict.fromkeys(layers):
+        if name in blobs:
+            yield _header(_at(name), blobs[name].size)
+            yield from blobs[name].unpacked()
+            yield bytes(-blobs[name].size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _json(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def _at(digest: str) -> str:
+    return f"blobs/sha256/{digest}"
+
+
+def _entry(kind: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": kind, "digest": f"sha256:{digest}", "size": size}
+
+
+def _full(image: str) -> str:
+    """Return a name as containerd spells it."""
+    first, _, rest = image.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if rest else f"docker.io/library/{image}"
+
+
+def _header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry.tobuf()
+
+
+def _file(name: str, content: bytes) -> Iterator[bytes]:
+    yield _header(name, len(content))
+    yield content + bytes(-len(content) % tarfile.BLOCKSIZE)
+
+
+def load(engine: Unix, content: Iterator[bytes]) -> None:
+    """Give this node's engine the image."""
+    for line in answer(engine, "POST", "/images/load?quiet=1", content):
+        if (said := json.loads(line)) and said.get("error"):
+            raise TransferError(str(said["error"]))

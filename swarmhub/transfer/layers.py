@@ -1,0 +1,106 @@
+"""What each node lacks of an image, and in which order the nodes pass it on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from swarmhub.host import Host, Json
+from swarmhub.parallel import together
+
+CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that a node holds: its id there, its layers by what they unpack to, the lowest first, its bytes and tags."""
+
+    id: str
+    layers: tuple[str, ...]
+    size: int = 0
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Store:
+    """What a node's engine keeps: for which architecture, whether containerd keeps it, and each image."""
+
+    architecture: str
+    in_containerd: bool
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a node gets of an image: the layers that it lacks; the others it has in the image `base`, if it has one."""
+
+    missing: tuple[str, ...]
+    base: Image | None = None
+    in_containerd: bool = False
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Return the layers that the node has."""
+        return self.base.layers if self.base else ()
+
+
+def read(found: Json) -> Image:
+    """Read an image as an engine answers it."""
+    layers = found["RootFS"].get("Layers") or []
+    return Image(
+        found["Id"],
+        tuple(one.removeprefix("sha256:") for one in layers),
+        found.get("Size") or 0,
+        frozenset(found.get("RepoTags") or []),
+    )
+
+
+def find(host: Host, image: str) -> Image | None:
+    """Ask a node for an image."""
+    found = host.engine.find(f"/images/{image}/json")
+    return read(found) if found else None
+
+
+def observe(host: Host) -> Store:
+    """Ask a node for all that it keeps."""
+    ids = {one["Id"] for one in host.engine.get("/images/json")}
+    found = together([partial(find, host, id_) for id_ in sorted(ids)])
+    info, version = host.engine.get("/info"), host.engine.get("/version")
+    in_containerd = CONTAINERD in (info.get("DriverStatus") or [])
+    return Store(str(version.get("Arch", "")), in_containerd, tuple(one for one in found if one))
+
+
+def holds(store: Store, name: str, image: Image) -> bool:
+    """Tell whether a node has an image by its tag."""
+    return any(name in one.tags and one.layers == image.layers for one in store.images)
+
+
+def part(image: Image, store: Store) -> Part:
+    """Return what a node lacks of an image: a layer that it has upon other ones than in the image is another one to its engine."""
+    shared = {one: _common(image.layers, one.layers) for one in store.images}
+    base = max(shared, key=lambda one: (shared[one], one.id), default=None)
+    if base is None or not shared[base]:
+        return Part(image.layers, None, store.in_containerd)
+    return Part(image.layers[shared[base] :], base, store.in_containerd)
+
+
+def _common(layers: Sequence[str], others: Sequence[str]) -> int:
+    """Return how many layers are the same, from the lowest on."""
+    same = 0
+    for one, other in zip(layers, others, strict=False):
+        if one != other:
+            break
+        same += 1
+    return same
+
+
+def in_order(parts: Mapping[str, Part]) -> list[str]:
+    """Return the nodes in the order in which they pass on: each lacks all that those after it lack.
+
+    What nodes lack are the upper layers, more or fewer of them.
+    """
+    return sorted(parts, key=lambda host: (-len(parts[host].missing), host))
+
+
+def most(parts: Iterable[Part]) -> tuple[str, ...]:
+    """Return all that the source has to send."""
+    return max((one.missing for one in parts), key=len, default=())

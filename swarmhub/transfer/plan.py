@@ -1,0 +1,85 @@
+"""The plan that brings images from a node that holds them to those that lack them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+
+from swarmhub.errors import StepError
+from swarmhub.host import Host
+from swarmhub.parallel import together
+from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.transfer import layers, relays
+from swarmhub.transfer.layers import Image, Part, Store
+from swarmhub.transfer.relays import Cluster, Load
+
+STEP = "transfer"
+
+
+def observe(cluster: Cluster, hosts: Sequence[str]) -> dict[str, Store]:
+    """Ask nodes, all at once, for the images that they keep."""
+    return dict(zip(hosts, together([partial(layers.observe, cluster.hosts[host]) for host in hosts]), strict=True))
+
+
+def find(cluster: Cluster, source: str, image: str) -> Image:
+    """Ask the source for an image.
+
+    Raises:
+        StepError: it does not hold it.
+
+    """
+    found = layers.find(cluster.hosts[source], image)
+    if found is None:
+        raise StepError(source, f"holds no {image}, which it was to give to the other nodes", "Run this again")
+    return found
+
+
+def plan(cluster: Cluster, source: str, images: Mapping[str, Image], stores: Mapping[str, Store]) -> Plan:
+    """Return what brings images, by the tags that they get, from the source to those nodes of `stores` that lack them.
+
+    Raises:
+        StepError: a node has another architecture.
+
+    """
+    changes: list[Change] = []
+    for name, image in images.items():
+        parts = {
+            host: layers.part(image, store)
+            for host, store in stores.items()
+            if host != source and not layers.holds(store, name, image)
+        }
+        transfer = _Transfer(cluster, Load(name, image, source, parts))
+        changes += [
+            Change("bring", f"image {name}", host, transfer, gist=_gist(source, part, image)) for host, part in parts.items()
+        ]
+    return Plan(STEP, "every node holds the images", tuple(changes), at_once=True)
+
+
+def _gist(source: str, part: Part, image: Image) -> str:
+    return f"{len(part.missing)} of {len(image.layers)} layers from {source}"
+
+
+@dataclass
+class _Transfer:
+    """Brings an image to all of its nodes when the first of their changes is made; the others hear how theirs has ended."""
+
+    cluster: Cluster
+    load: Load
+    _lock: Lock = field(default_factory=Lock)
+    _failed: dict[str, StepError] | None = None
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        with self._lock:
+            if self._failed is None:
+                self._failed = {}
+                try:
+                    self._failed = relays.carry(self.cluster, self.load, progress)
+                except StepError as error:
+                    self._failed = {one: _without(one, self.load, error) for one in self.load.parts}
+                    raise
+        if error := self._failed.get(host.name):
+            raise error
+
+
+def _without(host: str, load: Load, error: StepError) -> StepError:
+    return StepError(host, f"has not got {load.name}, because of {error.host}", error.remedy)
