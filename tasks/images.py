@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from swarmhub.errors import StepErrors
 from swarmhub.run.task import step, step_task
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     from swarmhub.images import pull as room
 
     wanted = steps.wanted_images(run, nodes)
-    run.apply(steps.images_plan(run, nodes), *builds)
+    try:
+        run.apply(steps.images_plan(run, nodes), *builds)
+    except StepErrors as error:
+        wanted |= _bring(run, error, wanted, nodes)
     room.verify(wanted, run.look.images(nodes))
     said = declared.judged(run.settings, room.declarations(run.look.images(nodes).values()))
     for image, told in said.items():
@@ -67,6 +71,21 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     opened = on_nodes.placement_plan(run, nodes, wanted)
     if opened.changes:
         run.apply(opened)
+
+
+def _bring(run: "Run", failed: StepErrors, wanted: dict[str, str], nodes: tuple[str, ...]) -> dict[str, str]:
+    """Bring the images that registries do not give from nodes that hold them; return by which ids they are wanted then."""
+    from swarmhub.deploy import bring
+    from swarmhub.transfer.plan import STEP
+
+    run.look.forget()
+    plans, ids = bring.instead(run, failed, wanted, nodes)
+    for error in failed.errors:
+        run.report.line(STEP, f"{error.host} {error.cause}; another node has it", style="yellow")
+    for plan in plans:
+        run.apply(plan)
+    run.look.newest = {image: ids.get(image, digest) for image, digest in run.look.newest.items()}
+    return ids
 
 
 @step_task(help={"yes": "Do not ask."})

@@ -36,6 +36,11 @@ def backups(hub: str) -> str:
     return f"{hub}_backups"
 
 
+def transfer(hub: str) -> str:
+    """Return the name of what images are brought by from node to node: an image, and while it lasts a network and volumes."""
+    return f"{hub}_transfer"
+
+
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
     return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub)})

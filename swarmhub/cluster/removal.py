@@ -43,7 +43,8 @@ def observe(host: Host, settings: Settings) -> Volumes:
     listed = host.engine.get("/volumes").get("Volumes") or []
     owners = {one["Name"]: homes.owner(one, settings.home.template) for one in listed}
     users = {user for user in owners.values() if user is not None}
-    others = [one for one in listed if owners[one["Name"]] is None and one["Name"] != services.engine(settings.hub.service)]
+    without = {services.engine(settings.hub.service), services.transfer(settings.hub.service)}
+    others = [one for one in listed if owners[one["Name"]] is None and one["Name"] not in without]
     # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.
     begins = f"{settings.hub.service}-"
     ours = {one["Name"] for one in others if one["Name"].startswith(begins) or _owners(one) or is_ours(one, settings)}

@@ -76,7 +76,17 @@ def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
     ids = Counter(one.id for one in held.values() if one)
     # Of two that as many nodes hold, always the same one.
     common = sorted((digests or ids).items(), key=lambda item: (-item[1], item[0]))
-    return common[0][0] if common else None
+    return _known(common[0][0], [one for one in held.values() if one]) if common else None
+
+
+def _known(digest: str, held: Sequence[Held]) -> str:
+    """Return the id instead of a digest, if it is the same on all nodes with the digest, and others have the image without it.
+
+    Such a node has got the image from another one, and not from a registry.
+    """
+    ids = {one.id for one in held if digest in one.digests}
+    is_brought = any(one.id in ids and digest not in one.digests for one in held)
+    return ids.pop() if is_brought and len(ids) == 1 else digest
 
 
 def ask_registry(manager: Host, image: str) -> str:

@@ -91,8 +91,9 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
     strangers = [one for one in services if one not in ours]
     others = _others(strangers, files)
     records = _records(stored, "configs", hub, others)
-    listed = engine.get("/networks", filters={"name": [settings.network.name]})
-    networks = [one for one in listed if one["Name"] in {settings.network.name, network.of_proxy(settings)["Name"]}]
+    listed = engine.get("/networks", filters={"name": [settings.network.name, beside.transfer(hub)]})
+    ours_by_name = {settings.network.name, network.of_proxy(settings)["Name"], beside.transfer(hub)}
+    networks = [one for one in listed if one["Name"] in ours_by_name]
     users = {
         one["Id"]: tuple(each["Spec"]["Name"] for each in strangers if one["Id"] in network.targets(each)) for one in networks
     }
@@ -159,7 +160,7 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = sorted((one for one in ours if not homes.is_one(one)), key=lambda one: str(one["Name"]))
-    socket = beside.engine(settings.hub.service)
+    sockets = {beside.engine(settings.hub.service), beside.transfer(settings.hub.service)}
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
@@ -174,8 +175,8 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
         in_use=tuple(
             named(name) for one, name, is_used in images if is_used and not _is_one_of_more_names(one, name, settings)
         ),
-        sockets=tuple(_volume(one) for one in volumes if one["Name"] == socket),
-        volumes=tuple(_volume(one) for one in volumes if one["Name"] != socket),
+        sockets=tuple(_volume(one) for one in volumes if one["Name"] in sockets),
+        volumes=tuple(_volume(one) for one in volumes if one["Name"] not in sockets),
         homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
         certificate=_certificate(host, settings, others) if host.name in settings.hosts.managers else (),
         by_hand=_by_hand(listed, settings),
@@ -220,7 +221,7 @@ def tags(image: Json) -> list[str]:
 
 def built(settings: Settings) -> re.Pattern[str]:
     """Return what fits the tags of the images that this hub builds and loads."""
-    return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall)?:[0-9a-f]{{12}}")
+    return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall|_transfer)?:[0-9a-f]{{12}}")
 
 
 def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
+from hub.shared import services
 from swarmhub.engine import configs, containers
 from swarmhub.engine.removal import Thing
 from swarmhub.firewall import image as firewall_image
@@ -37,18 +38,19 @@ class Needed:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a node's engine lists of images and containers, and when, in seconds since 1970."""
+    """What a node's engine lists of images, containers and volumes, and when, in seconds since 1970."""
 
     images: tuple[Json, ...]
     containers: tuple[Json, ...]
     now: float
+    volumes: tuple[str, ...] = ()
 
 
 def observe(host: Host) -> Stored:
     """Ask a node what it stores."""
     ask = [partial(host.engine.get, "/images/json"), partial(host.engine.get, "/containers/json", all=True)]
-    images, listed = together(ask)
-    return Stored(tuple(images), tuple(listed), time.time())
+    images, listed, volumes = together([*ask, partial(host.engine.get, "/volumes")])
+    return Stored(tuple(images), tuple(listed), time.time(), tuple(one["Name"] for one in volumes.get("Volumes") or []))
 
 
 def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json]) -> Needed:
@@ -89,6 +91,9 @@ def _on_node(settings: Settings, wanted: Needed, host: str, stored: Stored) -> I
     left = containers.left(stored.containers, stored.now)
     for one in left:
         yield _change(Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}"), host)
+    # What is kept of an image that was not brought to its end.
+    if (kept := services.transfer(settings.hub.service)) in stored.volumes:
+        yield _change(Thing(f"volume {kept}", f"/volumes/{kept}"), host)
     used = {one["ImageID"] for one in stored.containers if one not in left}
     for image in stored.images:
         if image["Id"] not in used and _is_unneeded(image, settings, wanted):

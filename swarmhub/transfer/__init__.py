@@ -1,1 +1,1 @@
-"""Bring images from one node to the others, without any registry: each layer leaves the source once, and passes from node to node."""
+"""Bring images from a node to the others without a registry: each layer leaves the source once and passes from node to node."""

@@ -75,7 +75,7 @@ def holds(store: Store, name: str, image: Image) -> bool:
 
 
 def part(image: Image, store: Store) -> Part:
-    """Return what a node lacks of an image: a layer that it has upon other ones than in the image is another one to its engine."""
+    """Return what a node lacks of an image. An engine knows a layer by those below it: the longest same beginning counts."""
     shared = {one: _common(image.layers, one.layers) for one in store.images}
     base = max(shared, key=lambda one: (shared[one], one.id), default=None)
     if base is None or not shared[base]:

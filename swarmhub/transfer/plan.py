@@ -77,8 +77,8 @@ class _Transfer:
                 except StepError as error:
                     self._failed = {one: _without(one, self.load, error) for one in self.load.parts}
                     raise
-        if error := self._failed.get(host.name):
-            raise error
+        if failed := self._failed.get(host.name):
+            raise failed
 
 
 def _without(host: str, load: Load, error: StepError) -> StepError:

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from functools import cache
 
+from hub.shared import services
 from swarmhub.engine import containers, context
 from swarmhub.errors import StepError
 from swarmhub.host import Host
@@ -17,11 +18,6 @@ FOLDER, MODULE = "/relay", "swarmhub.inside.relay"
 PACK, PACKED = "/pack.py", "/tmp/python.tar"  # noqa: S108 - in a container of its own
 COMMAND = ["/python", "-B", "-S", "-m", MODULE]
 ENVIRONMENT = [f"PYTHONPATH={FOLDER}", "PYTHONUNBUFFERED=1"]
-
-
-def name(hub: str) -> str:
-    """Return the name of the image, and of the network and the volumes while it runs."""
-    return f"{hub}_transfer"
 
 
 @cache
@@ -56,7 +52,7 @@ def pack(manager: Host, image: str) -> bytes:
 
 def tag(hub: str, layer: bytes) -> str:
     """Return the image's name, which is its content's."""
-    return f"{name(hub)}:{hashlib.sha256(layer).hexdigest()[:12]}"
+    return f"{services.transfer(hub)}:{hashlib.sha256(layer).hexdigest()[:12]}"
 
 
 def ensure(host: Host, hub: str, architecture: str, layer: bytes) -> str:

@@ -9,9 +9,10 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+from hub.shared import services
 from swarmhub.engine import containers, replicated
 from swarmhub.engine.removal import Thing, remove_soon
-from swarmhub.errors import StepError, StepErrors
+from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.parallel import at_once, gather
 from swarmhub.plan.plans import Progress
@@ -38,7 +39,7 @@ class Cluster:
     @property
     def name(self) -> str:
         """Return the name of the network, and of the volume on each node."""
-        return program.name(self.hub)
+        return services.transfer(self.hub)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _take_part(
     """Run a node's part until no node needs it any more."""
     at = cluster.hosts[host]
     try:
-        files = {**program.files(), JOB.lstrip("/"): json.dumps(job(load, order, host, token)).encode()}
+        files = {**program.files(), JOB.lstrip("/"): json.dumps(job(load, order, host, token, cluster.name)).encode()}
         with containers.made(at, body(cluster, image, order.index(host)), files, 0o600) as container:
             at.engine.post(f"/containers/{container}/start")
             _listen(at, container, load, outcome, progress)
@@ -201,7 +202,7 @@ def _tidy(cluster: Cluster, hosts: Sequence[str]) -> None:
     at_once([partial(remove_soon, cluster.hosts[host], volume) for host in hosts])
 
 
-def job(load: Load, order: Sequence[str], host: str, token: str) -> dict[str, Json]:
+def job(load: Load, order: Sequence[str], host: str, token: str, network: str) -> dict[str, Json]:
     """Return what a node is told; `order` begins with the source."""
     at, parts = order.index(host), [load.parts[one] for one in order[1:]]
     part = load.parts[host] if at else Part(layers.most(parts))
@@ -209,6 +210,7 @@ def job(load: Load, order: Sequence[str], host: str, token: str) -> dict[str, Js
     return {
         "token": token,
         "socket": SOCKET,
+        "network": network,
         "before": [alias(one) for one in reversed(range(at))],
         "image": load.image.id,
         "name": load.name,

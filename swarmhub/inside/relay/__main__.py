@@ -6,11 +6,12 @@ import sys
 import tarfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, TransferError
-from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, load
+from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, leave, load
 from swarmhub.inside.relay.wire import Server, fetch
 
 # The run that has started this removes it when all is done. Where that run has ended, this ends by itself.
@@ -70,6 +71,8 @@ class Relay:
         if not failed:
             for blob in (self.blobs | self.own).values():
                 blob.path.unlink(missing_ok=True)
+        with suppress(OSError, http.client.HTTPException):
+            leave(Unix(self.job["socket"]), self.job["network"])
         return 1 if failed else 0
 
     def _report(self, failed: list[str]) -> None:

@@ -43,7 +43,7 @@ class Blob:
     """A compressed layer, or the image's configuration: a file that grows, is read meanwhile, and is whole in the end."""
 
     def __init__(self, folder: Path, name: str, life: Life) -> None:
-        self.name, self._folder, self.life = name, folder, life
+        self.name, self.folder, self.life = name, folder, life
         self._changed = threading.Condition()
         self._part = folder / f"{name}.part"
         whole = next(iter(folder.glob(f"{name}-*.whole")), None)
@@ -75,11 +75,16 @@ class Blob:
         with self._part.open("rb+") as file:
             os.fsync(file.fileno())
         with self._changed:
-            whole = self._folder / f"{self.name}-{size}.whole"
+            whole = self.folder / f"{self.name}-{size}.whole"
             self._part.rename(whole)
             self.size, self.path = size, whole
             self.is_whole = True
             self._changed.notify_all()
+
+    def hand_over(self, other: "Blob", size: int) -> None:
+        """Make another one whole with what has come; it may be this one."""
+        self._part.replace(other.folder / f"{other.name}.part")
+        other.complete(size)
 
     def lose(self) -> None:
         """Tell those that read it that no more comes."""
@@ -99,21 +104,48 @@ class Blob:
                 yield data
 
 
+class Unpacked:
+    """Unpack gzip as it comes: of one stream, or of several behind one another, as some builders write it."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(31)
+
+    def add(self, data: bytes) -> bytes:
+        """Return what the next bytes unpack to."""
+        content = b""
+        while data:
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(31)
+            content += self._stream.decompress(data)
+            data = self._stream.unused_data
+        return content
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing is missing at the end."""
+        return self._stream.eof
+
+
 class Check:
     """Unpack what comes and hash it: a layer's name is the SHA-256 of what it unpacks to."""
 
     def __init__(self) -> None:
-        self._unpack, self._hash, self.size = zlib.decompressobj(31), hashlib.sha256(), 0
+        self._unpacked, self._hash, self.size = Unpacked(), hashlib.sha256(), 0
 
     def add(self, data: bytes) -> None:
         """Take the next bytes."""
         try:
-            content = self._unpack.decompress(data)
+            content = self._unpacked.add(data)
         except zlib.error as error:
             raise MismatchError(str(error)) from error
         self._hash.update(content)
         self.size += len(content)
 
+    @property
+    def digest(self) -> str:
+        """Return the hash of what has come."""
+        return self._hash.hexdigest()
+
     def fits(self, name: str) -> bool:
         """Tell whether it was all, and what was wanted."""
-        return self._unpack.eof and name in (CONFIG, self._hash.hexdigest())
+        return self._unpacked.is_whole and name in (CONFIG, self.digest)

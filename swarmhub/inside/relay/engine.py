@@ -4,18 +4,20 @@ import gzip
 import hashlib
 import http.client
 import json
-import os
 import socket
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
-from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, TransferError
+from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, Check, Life, TransferError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 MOST_CONFIG = 8 << 20
+LEAVE_TRIES = 30
 
 
 class Unix(http.client.HTTPConnection):
@@ -42,6 +44,21 @@ def answer(engine: Unix, method: str, path: str, body: Iterator[bytes] | None = 
     return response
 
 
+def leave(engine: Unix, network: str) -> None:
+    """Leave the network, and remove it where this node is a manager: nobody else is left to do it."""
+    there = {"Container": socket.gethostname(), "Force": True}
+    engine.request("POST", f"/networks/{network}/disconnect", json.dumps(there), {"Content-Type": "application/json"})
+    engine.getresponse().read()
+    for _ in range(LEAVE_TRIES):
+        # A worker refuses, and a manager as long as another node is on it.
+        engine.request("DELETE", f"/networks/{network}")
+        response = engine.getresponse()
+        response.read()
+        if response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
+            return
+        time.sleep(2)
+
+
 def _message(said: bytes) -> str:
     try:
         return str(json.loads(said)["message"])
@@ -61,12 +78,12 @@ def collect(engine: Unix, image: str, layers: list[str], wanted: dict[str, Blob]
             name = entry.name.rpartition("/")[2]
             is_other = name in layers and (name not in wanted or wanted[name].is_whole)
             if entry.isfile() and not is_other and (file := tar.extractfile(entry)):
-                _take(file, entry.size, layers, wanted)
+                _take(name, file, entry.size, layers, wanted)
     if lacking := [blob.name for blob in wanted.values() if not blob.is_whole]:
         raise TransferError(f"its engine does not give {len(lacking)} layers of {image}, such as {lacking[0][:12]}")
 
 
-def _take(file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
+def _take(name: str, file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
     """Keep a file of a saved image if it is a layer that is wanted, or the configuration."""
     first = file.read(CHUNK)
     if first[:1] == b"{" and size <= MOST_CONFIG and CONFIG in wanted and not wanted[CONFIG].is_whole:
@@ -77,7 +94,7 @@ def _take(file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> N
             return
     if first[:4] == ZSTD:
         raise TransferError("a layer is compressed with zstd, which cannot be read here")
-    _keep(_plain(first, file), wanted)
+    _keep(wanted.get(name), _packed(first, file), wanted)
 
 
 def is_config(content: bytes, layers: list[str]) -> bool:
@@ -89,32 +106,31 @@ def is_config(content: bytes, layers: list[str]) -> bool:
         return False
 
 
-def _plain(first: bytes, file: Any) -> Iterator[bytes]:
-    unpack = zlib.decompressobj(31) if first[:2] == GZIP else None
+def _packed(first: bytes, file: Any) -> Iterator[bytes]:
+    """Yield a file compressed, as it is if it is so already."""
+    pack = None if first[:2] == GZIP else zlib.compressobj(1, wbits=31)
     data = first
     while data:
-        yield unpack.decompress(data) if unpack else data
+        yield pack.compress(data) if pack else data
         data = file.read(CHUNK)
+    if pack:
+        yield pack.flush()
 
 
-def _keep(content: Iterator[bytes], wanted: dict[str, Blob]) -> None:
-    """Compress what is not known yet to be a layer, and hash it meanwhile."""
-    folder = next(iter(wanted.values())).path.parent
-    at, digest, size, pack = folder / "new", hashlib.sha256(), 0, zlib.compressobj(1, wbits=31)
-    with at.open("wb") as out:
-        for data in content:
-            digest.update(data)
-            size += len(data)
-            out.write(pack.compress(data))
-        out.write(pack.flush())
-        out.flush()
-        os.fsync(out.fileno())
-    blob = wanted.get(digest.hexdigest())
-    if blob is None or blob.is_whole:
-        at.unlink()
+def _keep(named: Blob | None, packed: Iterator[bytes], wanted: dict[str, Blob]) -> None:
+    """Keep what turns out to be a layer that is wanted; one whose file is named so is given to others meanwhile."""
+    folder = next(iter(wanted.values())).folder
+    blob, check = named or Blob(folder, "new", Life()), Check()
+    blob.begin_again()
+    for data in packed:
+        if data:
+            blob.append(data)
+            check.add(data)
+    found = wanted.get(check.digest)
+    if found is None or found.is_whole or named not in (None, found):
+        blob.begin_again()
         return
-    at.rename(folder / f"{blob.name}.part")
-    blob.complete(size)
+    blob.hand_over(found, check.size)
 
 
 def archive(image: str, layers: list[str], blobs: dict[str, Blob]) -> Iterator[bytes]:
