@@ -12,12 +12,13 @@ CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 @dataclass(frozen=True)
 class Image:
-    """An image that a node holds: its id there, its layers by what they unpack to, the lowest first, its bytes and tags."""
+    """An image that a node holds: its id there, its layers by what they unpack to, the lowest first, its bytes and tags, its architecture."""
 
     id: str
     layers: tuple[str, ...]
     size: int = 0
     tags: frozenset[str] = frozenset()
+    architecture: str = "amd64"
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,9 @@ class Part:
 
 def read(found: Json) -> Image:
     """Read an image as an engine answers it."""
-    layers = found["RootFS"].get("Layers") or []
-    return Image(
-        found["Id"],
-        tuple(one.removeprefix("sha256:") for one in layers),
-        found.get("Size") or 0,
-        frozenset(found.get("RepoTags") or []),
-    )
+    names = tuple(one.removeprefix("sha256:") for one in found["RootFS"].get("Layers") or [])
+    tags = frozenset(found.get("RepoTags") or [])
+    return Image(found["Id"], names, found.get("Size") or 0, tags, str(found.get("Architecture", "amd64")))
 
 
 def find(host: Host, image: str) -> Image | None:

@@ -1,11 +1,11 @@
 """The plan that brings images from a node that holds them to those that lack them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
-from swarmhub.errors import StepError
+from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Host
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
@@ -38,21 +38,32 @@ def plan(cluster: Cluster, source: str, images: Mapping[str, Image], stores: Map
     """Return what brings images, by the tags that they get, from the source to those nodes of `stores` that lack them.
 
     Raises:
-        StepError: a node has another architecture.
+        StepErrors: nodes have another architecture than the source.
 
     """
     changes: list[Change] = []
+    # The network and the volumes are for one transfer at a time.
+    lock = Lock()
+    if others := [error for name, image in images.items() for error in _misfits(name, image, stores)]:
+        raise StepErrors(*others)
     for name, image in images.items():
         parts = {
             host: layers.part(image, store)
             for host, store in stores.items()
             if host != source and not layers.holds(store, name, image)
         }
-        transfer = _Transfer(cluster, Load(name, image, source, parts))
+        transfer = _Transfer(cluster, Load(name, image, source, parts), lock)
         changes += [
             Change("bring", f"image {name}", host, transfer, gist=_gist(source, part, image)) for host, part in parts.items()
         ]
     return Plan(STEP, "every node holds the images", tuple(changes), at_once=True)
+
+
+def _misfits(name: str, image: Image, stores: Mapping[str, Store]) -> list[StepError]:
+    """Return an error for each node that cannot run an image."""
+    others = {host: store.architecture for host, store in stores.items() if store.architecture != image.architecture}
+    remedy = "Name an image in hosts.toml that its registry has for both"
+    return [StepError(host, f"is {its}, and {name} is for {image.architecture}", remedy) for host, its in others.items()]
 
 
 def _gist(source: str, part: Part, image: Image) -> str:
@@ -65,19 +76,19 @@ class _Transfer:
 
     cluster: Cluster
     load: Load
-    _lock: Lock = field(default_factory=Lock)
-    _failed: dict[str, StepError] | None = None
+    lock: Lock
+    failed: dict[str, StepError] | None = None
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        with self._lock:
-            if self._failed is None:
-                self._failed = {}
+        with self.lock:
+            if self.failed is None:
+                self.failed = {}
                 try:
-                    self._failed = relays.carry(self.cluster, self.load, progress)
+                    self.failed = relays.carry(self.cluster, self.load, progress)
                 except StepError as error:
-                    self._failed = {one: _without(one, self.load, error) for one in self.load.parts}
+                    self.failed = {one: _without(one, self.load, error) for one in self.load.parts}
                     raise
-        if failed := self._failed.get(host.name):
+        if failed := self.failed.get(host.name):
             raise failed
 
 

@@ -1,17 +1,18 @@
 """The program that every node runs in a transfer, and the image that it runs in: Python alone, taken from the hub's image."""
 
 import gzip
-import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 
 from hub.shared import services
 from swarmhub.engine import containers, context
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import EngineError, Host
 from swarmhub.inside import SCRIPTS
+from swarmhub.parallel import gather
+from swarmhub.plan.plans import remedy
 
 LABELS = {containers.LABEL: "transfer"}
 FOLDER, MODULE = "/relay", "swarmhub.inside.relay"
@@ -28,37 +29,55 @@ def files() -> Mapping[str, bytes]:
     return {f"{inside}/swarmhub/__init__.py": b"", f"{inside}/swarmhub/inside/__init__.py": b"", **relay}
 
 
-def pack(manager: Host, image: str) -> bytes:
-    """Return Python as a layer, from the hub's `image` on the manager.
+def ensure(manager: Host, python: str, hub: str, hosts: Sequence[Host]) -> dict[str, str | StepError]:
+    """Give nodes the image, where they lack it, and return its id on each, or why it has none.
 
     Raises:
-        StepError: there is no such image, or it cannot be packed.
+        StepError: the manager has no image `python` of the hub, or its Python cannot be packed.
 
     """
-    if manager.engine.find(f"/images/{image}/json") is None:
-        raise StepError(manager.name, f"there is no image {image}, whose Python brings images to nodes", "First: fab build-hub")
+    if manager.engine.find(f"/images/{python}/json") is None:
+        raise StepError(
+            manager.name, f"there is no image {python}, whose Python brings images to nodes", "First: fab build-hub"
+        )
     command = ["python3", "-I", "-S", PACK, FOLDER, f"{MODULE}.__main__", PACKED]
-    body = {"Image": image, "Entrypoint": command, "Cmd": [], "User": "0", "Labels": LABELS}
+    body = {"Image": python, "Entrypoint": command, "Cmd": [], "User": "0", "Labels": LABELS}
     with containers.made(manager, body, {**files(), PACK.lstrip("/"): context.lines(SCRIPTS / "pack.py")}) as container:
-        manager.engine.post(f"/containers/{container}/start")
-        if manager.engine.post(f"/containers/{container}/wait")["StatusCode"]:
-            said = list(manager.engine.logs(f"/containers/{container}/logs"))
-            raise StepError(manager.name, f"Python of {image} cannot be packed: {said[-1:]}", "Build it again: fab build-hub")
-        content = b"".join(manager.engine.download(f"/containers/{container}/archive", path=PACKED))
+        tag = f"{services.transfer(hub)}:{_pack(manager, container, python)[:12]}"
+        found = dict(zip(hosts, gather([partial(_find, host, tag) for host in hosts]), strict=True))
+        lacking = [host for host, one in found.items() if one is None]
+        if lacking:
+            content = _image(manager, container, tag)
+            found |= dict(zip(lacking, gather([partial(_load, host, tag, content) for host in lacking]), strict=True))
+    return {host.name: one for host, one in found.items() if one is not None}
+
+
+def _pack(manager: Host, container: str, python: str) -> str:
+    """Let the container pack its Python, and return the hash that it prints."""
+    manager.engine.post(f"/containers/{container}/start")
+    said = list(manager.engine.logs(f"/containers/{container}/logs", follow=True))
+    if manager.engine.post(f"/containers/{container}/wait")["StatusCode"] or not said:
+        raise StepError(manager.name, f"Python of {python} cannot be packed: {said[-1:]}", "Build it again: fab build-hub")
+    return said[-1]
+
+
+def _image(manager: Host, container: str, tag: str) -> bytes:
+    content = b"".join(manager.engine.download(f"/containers/{container}/archive", path=PACKED))
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         layer = tar.extractfile(tar.getmembers()[0])
-        return layer.read() if layer else b""
+        packed = layer.read() if layer else b""
+    architecture = str(manager.engine.get("/version").get("Arch", "amd64"))
+    return gzip.compress(context.image(tag, architecture, packed), 6, mtime=0)
 
 
-def tag(hub: str, layer: bytes) -> str:
-    """Return the image's name, which is its content's."""
-    return f"{services.transfer(hub)}:{hashlib.sha256(layer).hexdigest()[:12]}"
+def _find(host: Host, tag: str) -> str | None:
+    found = host.engine.find(f"/images/{tag}/json")
+    return str(found["Id"]) if found else None
 
 
-def ensure(host: Host, hub: str, architecture: str, layer: bytes) -> str:
-    """Give a node the image, if it lacks it, and return its id there."""
-    named = tag(hub, layer)
-    if (found := host.engine.find(f"/images/{named}/json")) is None:
-        host.engine.load(gzip.compress(context.image(named, architecture, layer), 6, mtime=0))
-        found = host.engine.get(f"/images/{named}/json")
-    return str(found["Id"])
+def _load(host: Host, tag: str, content: bytes) -> str:
+    try:
+        host.engine.load(content)
+    except EngineError as error:
+        raise StepError(host.name, f"cannot load {tag}: {error.message}", remedy(error)) from error
+    return str(host.engine.get(f"/images/{tag}/json")["Id"])

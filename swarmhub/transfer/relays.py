@@ -14,7 +14,7 @@ from swarmhub.engine import containers, replicated
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.parallel import at_once, gather
+from swarmhub.parallel import at_once
 from swarmhub.plan.plans import Progress
 from swarmhub.transfer import layers, program
 from swarmhub.transfer.layers import Image, Part
@@ -60,11 +60,15 @@ class Outcome:
         self.errors: dict[str, StepError] = {}
 
     def settle(self, host: str, error: StepError | None = None) -> None:
-        """Take note that a node has ended, or is ready to give; the first word counts."""
+        """Take note that a node has the image, or why not; the first word counts."""
         with self._lock:
             if host in self._open and error:
                 self.errors[host] = error
             self._open.discard(host)
+
+    def is_open(self, host: str) -> bool:
+        """Tell whether a node has not ended yet."""
+        return host in self._open
 
     @property
     def is_over(self) -> bool:
@@ -80,10 +84,7 @@ def carry(cluster: Cluster, load: Load, progress: Progress) -> dict[str, StepErr
 
     """
     order = [load.source, *layers.in_order(load.parts)]
-    architecture = str(cluster.manager.engine.get("/version").get("Arch", "amd64"))
-    packed = program.pack(cluster.manager, cluster.python)
-    give = [partial(program.ensure, cluster.hosts[host], cluster.hub, architecture, packed) for host in order]
-    ids = dict(zip(order, gather([partial(_explained, job) for job in give]), strict=True))
+    ids = program.ensure(cluster.manager, cluster.python, cluster.hub, [cluster.hosts[host] for host in order])
     failed = {host: one for host, one in ids.items() if isinstance(one, StepError)}
     if load.source in failed:
         raise failed[load.source]
@@ -95,13 +96,6 @@ def carry(cluster: Cluster, load: Load, progress: Progress) -> dict[str, StepErr
     failed |= outcome.errors
     _tidy(cluster, [host for host in taking if host not in failed and (host != load.source or not failed)])
     return failed
-
-
-def _explained(job: partial[str]) -> str:
-    try:
-        return job()
-    except EngineError as error:
-        raise _error(error.host, error.message) from error
 
 
 @contextmanager
@@ -139,8 +133,6 @@ def _take_part(
         with containers.made(at, body(cluster, image, order.index(host)), files, 0o600) as container:
             at.engine.post(f"/containers/{container}/start")
             _listen(at, container, load, outcome, progress)
-        if host != load.source and host not in outcome.errors:
-            _verify(at, load)
     except EngineError as error:
         outcome.settle(host, _error(host, error.message))
     except StepError as error:
@@ -157,10 +149,12 @@ def _listen(host: Host, container: str, load: Load, outcome: Outcome, progress: 
         last = line if said is None else last
         if error := (said or {}).get("error"):
             outcome.settle(host.name, _error(host.name, str(error)))
-        elif (said or {}).get("state") == "ready":
+        elif (said or {}).get("state") == "ready" and outcome.is_open(host.name):
+            if host.name != load.source:
+                _verify(host, load)
             outcome.settle(host.name)
-        elif host.name != load.source and said:
-            done = int(said.get("done", 0))
+        elif said and host.name != load.source:
+            done = whole if said.get("state") else int(said.get("done", 0))
             progress.amount(host.name, done, max(whole, done))
         if outcome.is_over:
             return
@@ -211,8 +205,9 @@ def job(load: Load, order: Sequence[str], host: str, token: str, network: str) -
         "token": token,
         "socket": SOCKET,
         "network": network,
-        "before": [alias(one) for one in reversed(range(at))],
+        "before": [[alias(one), order[one]] for one in reversed(range(at))],
         "image": load.image.id,
+        "config": f"config-{load.image.id.removeprefix('sha256:')}",
         "name": load.name,
         "layers": list(load.image.layers),
         "wanted": list(dict.fromkeys(part.missing)),

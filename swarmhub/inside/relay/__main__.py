@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, TransferError
+from swarmhub.inside.relay.blobs import Blob, Life, TransferError
 from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, leave, load
-from swarmhub.inside.relay.wire import Server, fetch
+from swarmhub.inside.relay.wire import Peer, Server, fetch
 
 # The run that has started this removes it when all is done. Where that run has ended, this ends by itself.
 IDLE_SECONDS = 60.0
@@ -28,8 +28,9 @@ class Relay:
 
     def __init__(self, job: dict[str, Any], folder: Path) -> None:
         self.job, self.layers = job, list(job["layers"])
+        self.before = [Peer(*one) for one in job["before"]]
         self.life, self.came = Life(), 0
-        self.blobs = {name: Blob(folder, name, self.life) for name in [*job["wanted"], CONFIG]}
+        self.blobs = {name: Blob(folder, name, self.life) for name in [*job["wanted"], job["config"]]}
         self.own = {name: Blob(folder, name, self.life) for name in job["own"]}
 
     def count(self, bytes_: int) -> None:
@@ -39,19 +40,20 @@ class Relay:
     def work(self) -> None:
         """Do this node's part."""
         engine = Unix(self.job["socket"])
-        if not self.job["before"]:
+        if not self.before:
             collect(engine, self.job["image"], self.layers, self.blobs)
-            say(state="ready", came=0)
+            say(state="ready")
             return
         for blob in self.blobs.values():
             if not blob.is_whole:
-                fetch(blob, self.job["before"], self.job["token"], self.count)
-        if not is_config(b"".join(self.blobs[CONFIG].unpacked()), self.layers):
+                fetch(blob, self.before, self.job["token"], self.count)
+        config = b"".join(self.blobs[self.job["config"]].unpacked())
+        if not is_config(config, self.layers):
             raise TransferError("what came is not the configuration of this image")
         if self.own:
             collect(engine, self.job["base"], self.job["base_layers"], self.own)
         say(state="loading", came=self.came)
-        load(engine, archive(self.job["name"], self.layers, self.own | self.blobs))
+        load(engine, archive(self.job["name"], self.layers, config, self.own | self.blobs))
         say(state="ready", came=self.came)
 
     def run(self) -> int:
@@ -65,9 +67,9 @@ class Relay:
             time.sleep(1)
             if worker.is_alive():
                 server.last = time.monotonic()
-                if not self.job["before"]:
+                if not self.before:
                     self.life.beat()
-            say(done=self.came)
+            say(done=sum(blob.length for blob in self.blobs.values()))
         if not failed:
             for blob in (self.blobs | self.own).values():
                 blob.path.unlink(missing_ok=True)
@@ -79,10 +81,10 @@ class Relay:
         try:
             self.work()
         except (TransferError, OSError, http.client.HTTPException, tarfile.TarError, EOFError) as error:
-            failed.append(str(error))
+            failed.append((isinstance(error, OSError) and error.strerror) or str(error))
             for blob in self.blobs.values():
                 blob.lose()
-            say(error=str(error))
+            say(error=failed[0])
 
 
 if __name__ == "__main__":

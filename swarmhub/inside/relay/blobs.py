@@ -12,7 +12,8 @@ from pathlib import Path
 CHUNK = 1 << 20
 # The other nodes may still be starting.
 START_SECONDS = 20.0
-CONFIG = "config"
+# Behind it is the image's id: images of the same layers may have different ones.
+CONFIG = "config-"
 
 
 class TransferError(Exception):
@@ -148,4 +149,4 @@ class Check:
 
     def fits(self, name: str) -> bool:
         """Tell whether it was all, and what was wanted."""
-        return self._unpacked.is_whole and name in (CONFIG, self.digest)
+        return self._unpacked.is_whole and (name == self.digest or name.startswith(CONFIG))

@@ -86,11 +86,13 @@ def collect(engine: Unix, image: str, layers: list[str], wanted: dict[str, Blob]
 def _take(name: str, file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
     """Keep a file of a saved image if it is a layer that is wanted, or the configuration."""
     first = file.read(CHUNK)
-    if first[:1] == b"{" and size <= MOST_CONFIG and CONFIG in wanted and not wanted[CONFIG].is_whole:
+    config = next((blob for blob in wanted.values() if blob.name.startswith(CONFIG) and not blob.is_whole), None)
+    if config and first[:1] == b"{" and size <= MOST_CONFIG:
         first += file.read()
         if is_config(first, layers):
-            wanted[CONFIG].append(gzip.compress(first, 1, mtime=0))
-            wanted[CONFIG].complete(len(first))
+            config.begin_again()
+            config.append(gzip.compress(first, 1, mtime=0))
+            config.complete(len(first))
             return
     if first[:4] == ZSTD:
         raise TransferError("a layer is compressed with zstd, which cannot be read here")
@@ -133,13 +135,12 @@ def _keep(named: Blob | None, packed: Iterator[bytes], wanted: dict[str, Blob]) 
     blob.hand_over(found, check.size)
 
 
-def archive(image: str, layers: list[str], blobs: dict[str, Blob]) -> Iterator[bytes]:
+def archive(image: str, layers: list[str], config: bytes, blobs: dict[str, Blob]) -> Iterator[bytes]:
     """Yield a tar of the image as `docker save` would write it, with those layers that there are.
 
     An engine that keeps layers itself does not read those that it has already. One that has containerd keep them wants them
     all, and goes by the index.
     """
-    config = b"".join(blobs[CONFIG].unpacked())
     at = hashlib.sha256(config).hexdigest()
     entries = [_entry("application/vnd.oci.image.layer.v1.tar", name, blobs[name].size) for name in layers if name in blobs]
     manifest = _json(

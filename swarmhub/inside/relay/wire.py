@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from swarmhub.inside.relay.blobs import CHUNK, Blob, Check, MismatchError, TransferError
@@ -20,10 +21,18 @@ ALIVE_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 # As long as the nearest node may come back, no other is asked: the source is to send each layer once.
 # Then one more is asked, then all, and then this node gives up.
-ONE_MORE_SECONDS, ALL_SECONDS, GIVE_UP_SECONDS = 6.0, 12.0, 40.0
+ONE_MORE_SECONDS, ALL_SECONDS, GIVE_UP_SECONDS = 4.0, 8.0, 20.0
 
 
-def fetch(blob: Blob, before: list[str], token: str, count: Callable[[int], None]) -> None:
+@dataclass(frozen=True)
+class Peer:
+    """A node before this one: how it is found, and how people call it."""
+
+    alias: str
+    host: str
+
+
+def fetch(blob: Blob, before: list[Peer], token: str, count: Callable[[int], None]) -> None:
     """Take a blob from the nearest node before that gives it, from where it was left.
 
     What was left may be of another source, which packs otherwise: what does not fit is taken once more from its beginning.
@@ -47,7 +56,7 @@ def fetch(blob: Blob, before: list[str], token: str, count: Callable[[int], None
     raise TransferError(f"what came is not layer {blob.name[:12]}")
 
 
-def _follow(blob: Blob, check: Check, before: list[str], token: str, count: Callable[[int], None]) -> None:
+def _follow(blob: Blob, check: Check, before: list[Peer], token: str, count: Callable[[int], None]) -> None:
     """Take the rest of a blob, from one node or another."""
     last = "nothing answers"
     while blob.life.silence < GIVE_UP_SECONDS:
@@ -59,17 +68,17 @@ def _follow(blob: Blob, check: Check, before: list[str], token: str, count: Call
                     count(len(data))
                 return
             except ConnectionError as error:
-                last = f"{peer}: {error}"
+                last = f"{peer.host} does not go on: {error}"
         time.sleep(0.3)
-    raise TransferError(f"no node gives layer {blob.name[:12]}: {last}")
+    raise TransferError(f"layer {blob.name[:12]} came no further than {blob.length / 1e6:.0f} MB: {last}")
 
 
-def _asked(before: list[str], silence: float) -> list[str]:
+def _asked(before: list[Peer], silence: float) -> list[Peer]:
     """Return which nodes are asked: the more of them, the longer nothing was heard."""
     return before if silence > ALL_SECONDS else before[: 2 if silence > ONE_MORE_SECONDS else 1]
 
 
-def ask(peer: str, blob: Blob, token: str) -> Iterator[bytes]:
+def ask(peer: Peer, blob: Blob, token: str) -> Iterator[bytes]:
     """Ask a node for a blob from where it was left, and yield its bytes.
 
     Raises:
@@ -78,7 +87,7 @@ def ask(peer: str, blob: Blob, token: str) -> Iterator[bytes]:
     """
     request = json.dumps({"token": token, "name": blob.name, "offset": blob.length})
     try:
-        connection = socket.create_connection((peer, PORT), timeout=SILENT_SECONDS)
+        connection = socket.create_connection((peer.alias, PORT), timeout=SILENT_SECONDS)
     except OSError as error:
         raise ConnectionError(str(error)) from error
     with connection, connection.makefile("rb") as stream:
