@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import EngineError, Host
 from swarmhub.images import pull
 from swarmhub.images.pull import Holding
-from swarmhub.parallel import gather
+from swarmhub.parallel import together
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.transfer import layers
@@ -55,8 +56,16 @@ def instead(
 
 
 def _stores(run: Run, held: Mapping[str, Holding]) -> dict[str, Store]:
-    asked = dict(zip(held, gather([partial(layers.observe, run.hosts[host]) for host in held]), strict=True))
-    return {host: one for host, one in asked.items() if isinstance(one, Store)}
+    asked = dict(zip(held, together([partial(_store, run.hosts[host]) for host in held]), strict=True))
+    return {host: one for host, one in asked.items() if one}
+
+
+def _store(host: Host) -> Store | None:
+    """Ask a node what it keeps; what was wrong before is told, and not that it does not answer now."""
+    try:
+        return layers.observe(host)
+    except (EngineError, StepError):
+        return None
 
 
 def _is_plain(host: str, stores: Mapping[str, Store]) -> bool:

@@ -12,7 +12,7 @@ CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 @dataclass(frozen=True)
 class Image:
-    """An image that a node holds: its id there, its layers by what they unpack to, the lowest first, its bytes and tags, its architecture."""
+    """An image that a node holds, with its id there; the layers are named by what they unpack to, the lowest first."""
 
     id: str
     layers: tuple[str, ...]

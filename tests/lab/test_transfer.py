@@ -1,4 +1,4 @@
-"""An image that no registry gives comes from the node that holds it: 60 seconds, 20 of them for a source that is taken for dead."""
+"""An image that no registry gives comes from a node that holds it: 60 seconds, 20 of them for a source taken for dead."""
 
 import contextlib
 import json
@@ -55,7 +55,7 @@ def forget(lab: Lab) -> None:
 
 
 def test_an_image_comes_from_the_node_that_holds_it_and_again_after_a_cut(deployed: Lab, settings: Settings) -> None:
-    """All nodes get the same image; only the layer that is new travels, once; after a cut, what has arrived is not sent again."""
+    """All nodes get the same image; only the new layer travels, once; after a cut, what has arrived is not sent again."""
     hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{OWN}"'))
     try:
         id_ = build(deployed, MB)

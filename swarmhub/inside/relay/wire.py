@@ -155,8 +155,8 @@ class Server(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = daemon_threads = True
 
-    def __init__(self, blobs: dict[str, Blob], token: str) -> None:
-        super().__init__(("", PORT), Giver)
+    def __init__(self, blobs: dict[str, Blob], token: str, address: str = "") -> None:
+        super().__init__((address, PORT), Giver)
         self.blobs, self.token = blobs, token
         self.busy, self.last, self._lock = 0, time.monotonic(), threading.Lock()
 
