@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from swarmhub.deploy import on_nodes
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.images import pull
@@ -35,8 +36,9 @@ def instead(
         StepErrors: with what has failed that no node can give.
 
     """
-    held = pull.reached(run.look.images(targets), targets)
-    lacking = {image: _lacking(image, digest, held) for image, digest in wanted.items()}
+    held = pull.reached(run.look.images(on_nodes.asked_for_images(run, targets)), targets)
+    there = {host: one for host, one in held.items() if host in targets}
+    lacking = {image: _lacking(image, digest, there) for image, digest in wanted.items()}
     stores = _stores(run, held) if any(lacking.values()) else {}
     plans, ids, helped = [], {}, set()
     for image, hosts in lacking.items():

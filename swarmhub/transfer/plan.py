@@ -82,15 +82,12 @@ class _Transfer:
     def __call__(self, host: Host, progress: Progress) -> None:
         with self.lock:
             if self.failed is None:
-                self.failed = {}
-                try:
-                    self.failed = relays.carry(self.cluster, self.load, progress)
-                except StepError as error:
-                    self.failed = {one: _without(one, self.load, error) for one in self.load.parts}
-                    raise
+                # Whatever becomes of it: no other change takes it for done.
+                self.failed = {one: _without(one, self.load) for one in self.load.parts}
+                self.failed = relays.carry(self.cluster, self.load, progress)
         if failed := self.failed.get(host.name):
             raise failed
 
 
-def _without(host: str, load: Load, error: StepError) -> StepError:
-    return StepError(host, f"has not got {load.name}, because of {error.host}", error.remedy)
+def _without(host: str, load: Load) -> StepError:
+    return StepError(host, f"has not got {load.name}, because of what failed before", "Run this again: what has arrived stays")

@@ -89,6 +89,8 @@ def carry(cluster: Cluster, load: Load, progress: Progress) -> dict[str, StepErr
     if load.source in failed:
         raise failed[load.source]
     taking = [host for host in order if host not in failed]
+    if taking == [load.source]:
+        return failed
     outcome, token = Outcome(taking), secrets.token_hex(16)
     with _network(cluster):
         jobs = [partial(_take_part, cluster, load, taking, host, str(ids[host]), token, outcome, progress) for host in taking]

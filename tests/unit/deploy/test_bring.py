@@ -29,6 +29,9 @@ class FakeLook:
     def images(self, hosts: Any) -> dict[str, Any]:
         return {host: self.held[host] for host in hosts}
 
+    def present(self) -> tuple[str, ...]:
+        return tuple(self.held)
+
     @property
     def builds(self) -> tuple[Any, ...]:
         return (type("Image", (), {"tag": "jupyterhub:1"}),)
@@ -77,6 +80,13 @@ def test_nodes_that_lack_the_image_get_it_from_one_that_holds_it() -> None:
     assert ids == {NOTEBOOK: ID}
     # What the next look finds is the same.
     assert pull.chosen(NOTEBOOK, {MANAGER: HAS, WORKER1: Held(ID, frozenset())}) == ID
+
+
+def test_a_node_that_is_named_alone_gets_it_from_one_that_is_not() -> None:
+    """As with `fab -H HOST prepull`."""
+    given = run(host(MANAGER, IMAGE), host(WORKER1), host(WORKER2), manager1=HAS, worker1=None, worker2=None)
+    plans, _ = bring.instead(given, failed(WORKER2), {NOTEBOOK: DIGEST}, [WORKER2])
+    assert [change.sentence for plan in plans for change in plan.changes] == [f"bring image {NOTEBOOK} on {WORKER2}"]
 
 
 def test_what_no_node_holds_stays_an_error() -> None:

@@ -179,7 +179,18 @@ def test_where_the_source_fails_each_node_says_that_it_goes_without(monkeypatch:
     with pytest.raises(StepErrors) as error:
         plans.apply(found, {one.name: one for one in nodes}, FakeProgress(), FakeJournal())
     assert {str(one) for one in error.value.errors} & {f"{MANAGER}: no room. Free some"}
-    assert any(f"has not got own:1, because of {MANAGER}" in str(one) for one in error.value.errors)
+    assert any("has not got own:1, because of what failed before" in str(one) for one in error.value.errors)
+
+
+def test_an_engine_that_makes_no_network_fails_every_change() -> None:
+    """None of them is taken for done."""
+    first = node(MANAGER, **{"POST /networks/create": EngineError(MANAGER, 500, "no address left")})
+    nodes = [first, node(WORKER1), node(WORKER2)]
+    found = planned(*nodes, stores={one.name: Store("amd64", False, ()) for one in nodes[1:]})
+    journal = FakeJournal()
+    with pytest.raises(StepErrors, match="no address left"):
+        plans.apply(found, {one.name: one for one in nodes}, FakeProgress(), journal)
+    assert journal.made == []
 
 
 def test_a_source_without_the_image_is_an_error() -> None:
