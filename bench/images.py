@@ -1,8 +1,8 @@
 """Time how images are brought to nodes without a registry, on engines of their own next to the lab's.
 
-    python -m bench.images [NODES]
+    python -m bench.images [NODES [IMAGE]]
 
-NODES engines (8) and one more, which holds the lab's notebook image, make a swarm; every node sends 100 Mbit/s (`tc tbf`).
+NODES engines (8) and one more, which holds an image (the lab's notebook image), make a swarm; every node sends 100 Mbit/s (`tc tbf`).
 Measured are: the whole image to one node and to all; one changed layer of 5 MB to all, with the bytes that each node received;
 and for comparison `docker save | gzip | ssh docker load` to one node. The lab has to be up. In the end the engines are removed.
 """
@@ -31,7 +31,8 @@ from swarmhub.transfer import plan as transfer
 from swarmhub.transfer import program
 from swarmhub.transfer.relays import Cluster
 
-IMAGE = f"{topology.REGISTRY}/notebook:lab"
+# It has Python, as the hub's has.
+PYTHON = IMAGE = f"{topology.REGISTRY}/notebook:lab"
 CHANGED = "bench/changed:1"
 RATE = "100mbit"
 LAYER_BYTES = 5_000_000
@@ -42,11 +43,11 @@ BY_HAND = "docker save $0 | gzip | ssh -i /root/key -o StrictHostKeyChecking=no 
 class Bench:
     """The engines: the first one has the image."""
 
-    def __init__(self, client: Any, nodes: Sequence[Node], connections: Connections) -> None:
-        self.client = client
+    def __init__(self, client: Any, nodes: Sequence[Node], image: str, connections: Connections) -> None:
+        self.client, self.image = client, image
         self.source, *self.others = (node.name for node in nodes)
         self.hosts = {node.name: SshHost(node.name, connections) for node in nodes}
-        self.cluster = Cluster(self.hosts[self.source], dict(self.hosts), "bench", IMAGE, {})
+        self.cluster = Cluster(self.hosts[self.source], dict(self.hosts), "bench", PYTHON, {})
 
     def on(self, node: str, *command: str) -> str:
         """Run a command in a node."""
@@ -54,7 +55,7 @@ class Bench:
 
     def build(self, tag: str, size: int) -> None:
         """Build an image on the source, with one layer of so many bytes upon the other one."""
-        file = f"FROM {IMAGE}\\nUSER root\\nRUN head -c {size} /dev/urandom > /opt/more\\n"
+        file = f"FROM {self.image}\\nUSER root\\nRUN head -c {size} /dev/urandom > /opt/more\\n"
         self.on(self.source, "sh", "-c", f"printf '{file}' | docker build -q -t {tag} -")
 
     def bring(self, image: str, nodes: Sequence[str]) -> None:
@@ -66,7 +67,7 @@ class Bench:
 
     def program(self) -> None:
         """Give all nodes the program."""
-        program.ensure(self.cluster.manager, IMAGE, "bench", list(self.hosts.values()))
+        program.ensure(self.cluster.manager, PYTHON, "bench", list(self.hosts.values()))
 
     def forget(self, image: str, nodes: Sequence[str]) -> None:
         """Remove an image from some nodes."""
@@ -97,15 +98,15 @@ class Silence:
         """Say nothing."""
 
 
-def main(count: int) -> None:
+def main(count: int, image: str = IMAGE) -> None:
     """Measure and print."""
     client = machine.connect()
     if client is None:
         sys.exit("no Docker Engine answers: fab lab.up")
     nodes = [Node(f"bench{number}", f"10.213.0.{100 + number}", {22: 2300 + number}) for number in range(count + 1)]
     print(f"load of this machine: {os.getloadavg()[0]:.1f}")
-    with engines(client, nodes) as bench:
-        size = int(bench.on(bench.source, "docker", "image", "inspect", IMAGE, "--format", "{{.Size}}"))
+    with engines(client, nodes, image) as bench:
+        size = int(bench.on(bench.source, "docker", "image", "inspect", image, "--format", "{{.Size}}"))
         print(f"{size / 1e6:.0f} MB, {RATE}, {count} nodes")
         measure(bench, count)
 
@@ -113,17 +114,17 @@ def main(count: int) -> None:
 def measure(bench: Bench, count: int) -> None:
     """Measure each way in turn."""
     source, others = bench.source, bench.others
-    by_hand = timed(lambda: bench.on(source, "sh", "-c", BY_HAND, IMAGE, address(others[0])))
+    by_hand = timed(lambda: bench.on(source, "sh", "-c", BY_HAND, bench.image, address(others[0])))
     tell("save | gzip | ssh load, to one node", by_hand)
     tell(f"the same to {count}, one after the other, reckoned", by_hand * count)
     # The program is loaded onto each node once, and stays.
-    bench.forget(IMAGE, others[:1])
+    bench.forget(bench.image, others[:1])
     tell(f"the program to {count}", timed(bench.program))
-    one = timed(lambda: bench.bring(IMAGE, others[:1]))
+    one = timed(lambda: bench.bring(bench.image, others[:1]))
     tell("brought to one node", one)
-    bench.forget(IMAGE, others[:1])
+    bench.forget(bench.image, others[:1])
     before = bench.received()
-    every = timed(lambda: bench.bring(IMAGE, others))
+    every = timed(lambda: bench.bring(bench.image, others))
     tell(
         f"brought to {count}",
         every,
@@ -154,7 +155,7 @@ def address(name: str) -> str:
 
 
 @contextmanager
-def engines(client: Any, nodes: Sequence[Node]) -> Iterator[Bench]:
+def engines(client: Any, nodes: Sequence[Node], image: str) -> Iterator[Bench]:
     """Start the engines, make them a swarm, and remove them in the end."""
     with tempfile.TemporaryDirectory() as folder:
         state = State(Path(folder) / "state")
@@ -167,7 +168,7 @@ def engines(client: Any, nodes: Sequence[Node]) -> Iterator[Bench]:
             for node in nodes:
                 containers._create(client, node, built, state)
                 client.start(containers.container_name(node.name))
-            bench = Bench(client, nodes, Connections(make_config(None, state / "ssh_config")))
+            bench = Bench(client, nodes, image, Connections(make_config(None, state / "ssh_config")))
             together([partial(up._wait_for_node, client, node.name, node.ssh_port) for node in nodes])
             make_swarm(bench)
             client.put_archive(
@@ -185,11 +186,12 @@ def make_swarm(bench: Bench) -> None:
     token = bench.on(bench.source, "docker", "swarm", "join-token", "--quiet", "worker")
     for node in bench.others:
         bench.on(node, "docker", "swarm", "join", "--token", token, address(bench.source))
-    bench.on(bench.source, "docker", "pull", "--quiet", IMAGE)
+    for image in {PYTHON, bench.image}:
+        bench.on(bench.source, "docker", "pull", "--quiet", image)
     for node in (bench.source, *bench.others):
         limit = ("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", RATE, "burst", "256k", "latency", "400ms")
         bench.on(node, *limit)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 8)
+    main(int(sys.argv[1]) if sys.argv[1:] else 8, *sys.argv[2:3])

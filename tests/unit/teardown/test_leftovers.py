@@ -230,6 +230,12 @@ def test_volumes_of_the_hub_are_ours() -> None:
     assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
 
 
+def test_what_a_transfer_kept_of_an_image_goes_with_every_teardown() -> None:
+    """Nothing in it is anybody's."""
+    found = on_node(WORKER1, volumes=[{"Name": f"{HUB}_transfer", "Labels": {"swarmhub.service": HUB}}])
+    assert ([thing.path for thing in found.sockets], found.volumes) == ([f"/volumes/{HUB}_transfer"], ())
+
+
 @pytest.mark.parametrize(("hub", "is_found"), [(HUB, True), (f"{HUB}2", False)])
 def test_a_volume_with_the_label_of_another_hub_is_that_hubs(hub: str, is_found: bool) -> None:
     """The copies of its database, of which nothing is in use."""

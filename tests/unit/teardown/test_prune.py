@@ -60,6 +60,7 @@ def removed(*images: Any, containers: Any = (), configs: Any = ()) -> list[str]:
         (image("i", OLD_TAG), OLD_TAG),
         (image("i", f"{HUB}-proxy:{OLD}"), f"{HUB}-proxy:{OLD}"),
         (image("i", f"{HUB}_firewall:{OLD}"), f"{HUB}_firewall:{OLD}"),
+        (image("i", f"{HUB}_transfer:{OLD}"), f"{HUB}_transfer:{OLD}"),
         (image("i", f"{REPOSITORY}:2023"), f"{REPOSITORY}:2023"),
         (image("sha256:" + OLD, leftovers.UNTAGGED, digests=(f"{REPOSITORY}@sha256:{'e' * 64}",)), OLD),
         (image("sha256:" + OLD, labels={"swarmhub.image": "hub"}), OLD),
@@ -77,6 +78,7 @@ def removed(*images: Any, containers: Any = (), configs: Any = ()) -> list[str]:
         "a hub's",
         "a proxy's",
         "a firewall's",
+        "a transfer's",
         "an old version of a notebook image",
         "one whose tag has moved on",
         "what an interrupted build has left",
@@ -155,3 +157,10 @@ def test_what_is_used_again_meanwhile_stays() -> None:
     assert said.lines == [(WORKER1, f"image {OLD_TAG} stays: is being used")]
     with pytest.raises(EngineError, match="no space"):
         change.apply(FakeHost(WORKER1, {path: EngineError(WORKER1, 500, "no space")}), said)
+
+
+def test_what_is_kept_of_an_image_that_was_not_brought_to_its_end_goes() -> None:
+    """This hub's alone, and no other volume."""
+    stored = Stored((), (), NOW, (f"{HUB}_transfer", "other_transfer", f"{HUB}-data"))
+    plan = prune.plan(settings(), KEPT, {WORKER1: stored}, (), MANAGER)
+    assert [one.sentence for one in plan.changes] == [f"remove volume {HUB}_transfer on {WORKER1}"]
