@@ -160,7 +160,7 @@ def test_what_is_used_again_meanwhile_stays() -> None:
 
 
 def test_what_is_kept_of_an_image_that_was_not_brought_to_its_end_goes() -> None:
-    """This hub's alone, and no other volume."""
+    """No other volume goes, nor another hub's."""
     stored = Stored((), (), NOW, (f"{HUB}_transfer", "other_transfer", f"{HUB}-data"))
     plan = prune.plan(settings(), KEPT, {WORKER1: stored}, (), MANAGER)
     assert [one.sentence for one in plan.changes] == [f"remove volume {HUB}_transfer on {WORKER1}"]
