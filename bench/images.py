@@ -2,7 +2,7 @@
 
     python -m bench.images [NODES [IMAGE]]
 
-NODES engines (8) and one more, which holds the image (the lab's notebook image), make a swarm; each sends 100 Mbit/s (`tc tbf`).
+NODES engines (8) and one more, which holds the image (the lab's notebook), make a swarm; each sends 100 Mbit/s (`tc tbf`).
 Measured are: the whole image to one node and to all; one changed layer of 5 MB to all, with the bytes that each node received;
 and for comparison `docker save | gzip | ssh docker load` to one node. The lab has to be up. In the end the engines are removed.
 """

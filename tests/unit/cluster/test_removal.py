@@ -109,7 +109,7 @@ def test_a_node_that_answers_the_swarm_and_not_us_is_refused() -> None:
 
 
 def test_the_volumes_that_count_are_found() -> None:
-    """Those that services use, the hub's, its users', and those with a label of ours; none without a name, none of a transfer."""
+    """Those that services use, the hub's, its users', and those with our labels; none without a name, none of a transfer."""
     anonymous = "0123456789abcdef" * 4
     in_service = {"Labels": {SERVICE_LABEL: "db"}, "Mounts": [{"Type": "volume", "Name": name} for name in ("db", anonymous)]}
     plain = {"Labels": None, "Mounts": [{"Type": "volume", "Name": "plain"}, {"Type": "bind"}]}
