@@ -9,7 +9,7 @@ from invoke.context import Context
 from swarmhub.engine import containers
 from swarmhub.errors import SettingsError, StepError, StepErrors
 from swarmhub.host import Host, Json
-from swarmhub.images import build
+from swarmhub.images import build, builder
 from swarmhub.run.run import Run
 
 SCRIPT = Path(__file__).with_name("inside.py")
@@ -37,7 +37,7 @@ def inside(manager: Host, tag: str) -> Json:
         StepError: it is not built, or it cannot be listed.
 
     """
-    if not build.observe(manager, tag):
+    if not builder.observe(manager, tag):
         raise StepError(manager.name, f"the image {tag} is not built", "Build it: fab build-hub")
     body = {
         "Image": tag,

@@ -70,8 +70,8 @@ class Engine(Protocol):
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         """Yield the events of a build from a tar, with the operator's own logins to registries."""
 
-    def load(self, content: bytes) -> None:
-        """Load an image from a tar."""
+    def load(self, content: bytes | Iterator[bytes]) -> None:
+        """Load an image from a tar, which may come in pieces."""
 
     def registry_digest(self, image: str) -> str:
         """Return the digest of an image in its registry, asked with the operator's own login."""
@@ -102,6 +102,12 @@ class Host(Protocol):
 
     def lines(self, *argv: str) -> Generator[str, None, int]:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
+
+    def feed(self, content: bytes, *argv: str) -> Generator[str, None, int]:
+        """Yield the lines of a command that reads `content`, and return its exit code.
+
+        Its input ends when nobody reads on, and not before.
+        """
 
     def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
         """Return a connection that it makes to an address; an OSError says that it cannot."""

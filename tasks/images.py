@@ -32,6 +32,24 @@ def prepull_all(c: Context, newer: bool = False) -> None:
             roll_out(run)
 
 
+@step_task(help={"verbose": "Show all output of a build."})
+def build_notebook(c: Context, verbose: bool = False) -> None:
+    """Build the notebook images of your own on the manager, if what goes into them has changed; the hub keeps the old ones."""
+    from swarmhub.images import recipes
+
+    with step(c, recipes.STEP) as run:
+        _build(run)
+
+
+def _build(run: "Run") -> None:
+    from swarmhub.deploy import steps
+
+    if run.recipes:
+        plan = steps.notebook_images_plan(run)
+        run.apply(plan)
+        run.look.newest = {**run.look.newest, **steps.rebuilt(run, plan)}
+
+
 @step_task()
 def all_images(c: Context) -> None:
     """Pull the notebook images on every node, and build the hub's on the manager at the same time."""
@@ -51,6 +69,7 @@ def _find_newer(run: "Run") -> None:
     for line in newer.told(run, found):
         run.report.line(room.STEP, line)
     run.look.newest = {image: digest for image, digest in found.items() if isinstance(digest, str)}
+    run.look.moved = newer.moved(run, found)
 
 
 def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
@@ -58,6 +77,7 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     from swarmhub.images import declared
     from swarmhub.images import pull as room
 
+    _build(run)
     wanted = steps.wanted_images(run, nodes)
     try:
         run.apply(steps.images_plan(run, nodes), *builds)

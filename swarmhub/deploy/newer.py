@@ -14,13 +14,17 @@ from swarmhub.run.run import Run
 
 
 def ask(run: Run) -> dict[str, str | StepError]:
-    """Map each notebook image that is named by a tag to its digest in the registry now, or to why nobody knows.
+    """Map each image that is named by a tag to its digest in the registry now, or to why nobody knows.
+
+    Of those that are built, it is what they are built on.
 
     Raises:
         StepErrors: no registry gives any of them.
 
     """
-    tagged = [image for image in run.settings.images if "@" not in image]
+    built = {recipe.tag for recipe in run.recipes}
+    named = dict.fromkeys([*run.settings.images, *(base for recipe in run.recipes for base in recipe.bases)])
+    tagged = [image for image in named if "@" not in image and image not in built]
     found = dict(zip(tagged, gather([partial(run.look.registry_digest, image) for image in tagged]), strict=True))
     errors = [one for one in found.values() if isinstance(one, StepError)]
     if found and len(errors) == len(found):
@@ -32,7 +36,28 @@ def told(run: Run, found: Mapping[str, str | StepError]) -> list[str]:
     """Say of each image whether its tag has moved, and who works on the one from before until the next start."""
     held = pull.reached(run.look.images(run.look.present()), run.settings.hosts.all)
     people = servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
-    return [line for image, now in found.items() for line in _told(image, now, pull.of(image, held), people)]
+    bases = _bases(run, found)
+    lines: list[str] = []
+    for image, now in found.items():
+        there = {run.manager: bases[image]} if image in bases else pull.of(image, held)
+        lines += _told(image, now, there, people)
+    return [*lines, *_again(run, moved(run, found))]
+
+
+def moved(run: Run, found: Mapping[str, str | StepError]) -> dict[str, str]:
+    """Return the digests of those images, on which others are built, that the manager has in another version."""
+    digests = {base: (one, found[base]) for base, one in _bases(run, found).items()}
+    return {base: now for base, (one, now) in digests.items() if isinstance(now, str) and not pull.holds(one, now)}
+
+
+def _bases(run: Run, found: Mapping[str, str | StepError]) -> dict[str, Held | None]:
+    """Return what the manager, where images are built, holds of those that they are built on."""
+    bases = [base for recipe in run.recipes for base in recipe.bases if base in found]
+    return pull.observe_all(run.hosts[run.manager], dict.fromkeys(bases)) if bases else {}
+
+
+def _again(run: Run, moved: Mapping[str, str]) -> list[str]:
+    return [f"{one.tag} is built again, on the newest {base}" for one in run.recipes for base in one.bases if base in moved]
 
 
 def _told(

@@ -12,7 +12,7 @@ from swarmhub.images.pull import Held
 from swarmhub.notebooks import places
 from swarmhub.notebooks.places import Places
 from swarmhub.parallel import every
-from swarmhub.plan.differences import known_after
+from swarmhub.plan.differences import LATER, known_after
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.look import Look
 from swarmhub.services import hub as hub_service
@@ -120,7 +120,7 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     held, inner = look.held(manager), look.proxy_network()
     tags = [one.tag for one in look.builds]
     of_proxy = (inner.id, inner.subnet) if inner else (known_after(network.STEP),) * 2
-    pulled = {image: Held("", frozenset({wanted[image]})) for image in pull.lacking(wanted, held)}
+    pulled = {image: _pulled(wanted[image]) for image in pull.lacking(wanted, held)}
     parts = Parts(
         member.node,
         network_id,
@@ -133,3 +133,8 @@ def foresee(settings: Settings, look: Look, manager: str, before: Mapping[str, P
     made = {folder for folder, changes in marking(settings, look, manager).items() if changes}
     marked = places.marked(_folders(look)) | made
     return replace(parts, logs=member.logs, marked=marked, subnet=found.subnet if found else "")
+
+
+def _pulled(wanted: str) -> Held:
+    """Return an image as a node will hold it: under its digest, or, where it is built here, by its id alone."""
+    return Held(wanted) if wanted.startswith(LATER) else Held("", frozenset({wanted}))

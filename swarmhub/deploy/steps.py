@@ -17,7 +17,9 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
-from swarmhub.images import build, pull
+from swarmhub.images import build, builder, pull
+from swarmhub.images.builder import Recipe
+from swarmhub.images.recipes import STEP as NOTEBOOKS
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
@@ -115,15 +117,55 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     """Map each notebook image to the digest or id that all nodes shall hold: the newest one where the run asks for it."""
     held = pull.reached(run.look.images(on_nodes.asked_for_images(run, targets)), targets)
     found = {image: run.look.newest.get(image) or pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
+    # Nobody holds them yet, or they are about to be built again.
+    found |= {recipe.tag: known_after(NOTEBOOKS) for recipe in _unbuilt(run)}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
     return {image: digest or asked[image] for image, digest in found.items()}
 
 
+def notebook_images_plan(run: Run) -> Plan:
+    """Plan the step `build-notebook`: what no node holds, and what is built on an image whose tag has moved."""
+    unbuilt = {recipe.tag for recipe in _unbuilt(run)}
+    recipes = [replace(one, moved=run.look.moved) for one in run.recipes]
+    held = [one.tag for one in recipes if one.tag not in unbuilt]
+    return builder.plan(NOTEBOOKS, recipes, held, run.manager, _outbound(run), lane=f"{run.settings.hub.service}-notebook")
+
+
+def _unbuilt(run: Run) -> list[Recipe]:
+    """Return the notebook images to build, each after the one that it is built on."""
+    if not run.recipes:
+        return []
+    seen = run.look.images(on_nodes.asked_for_images(run, [run.manager]))
+    held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
+    found: list[Recipe] = []
+    for recipe in run.recipes:
+        is_held = any(one[recipe.tag] for one in held.values())
+        is_stale = recipe.tag not in run.look.newest and bool({*recipe.bases} & {*run.look.moved, *(one.tag for one in found)})
+        if not is_held or is_stale:
+            found.append(recipe)
+    return found
+
+
+def rebuilt(run: Run, plan: Plan) -> dict[str, str]:
+    """Return the ids of the notebook images that were built by a plan: those that all nodes shall hold.
+
+    Raises:
+        StepError: the manager has lost one meanwhile.
+
+    """
+    held = run.look.held(run.manager) if plan.changes else {}
+    found = {change.what: held[change.what] for change in plan.changes}
+    if lost := [tag for tag, one in found.items() if one is None]:
+        raise StepError(run.manager, f"does not hold {lost[0]}, which was built there", "Run this again")
+    return {tag: one.id for tag, one in found.items() if one}
+
+
 def hub_image_plan(run: Run) -> Plan:
     """Plan the step `build-hub`."""
     wanted = run.look.builds
-    return build.plan(wanted, [one.tag for one in wanted if run.look.hub_image(one.tag)], run.manager, _outbound(run))
+    held = [one.tag for one in wanted if run.look.hub_image(one.tag)]
+    return builder.plan(build.STEP, wanted, held, run.manager, _outbound(run))
 
 
 def _outbound(run: Run) -> Mapping[str, SecretStr]:
@@ -178,6 +220,7 @@ def every_plan(run: Run) -> list[Plan]:
         network.STEP: lambda: network_plan(run),
         volume.STEP: lambda: volume_plan(run),
         certs.STEP: lambda: certs_plan(run),
+        **({NOTEBOOKS: lambda: notebook_images_plan(run)} if run.recipes else {}),
         pull.STEP: lambda: images_plan(run, run.look.present()),
         build.STEP: lambda: hub_image_plan(run),
         firewall.STEP: lambda: firewall_plan(run, foresee=True),

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,8 @@ Files = Mapping[str, bytes]
 
 
 # What Macs, Windows, editors and Python leave in folders; an image made of it would be another one on each machine.
-LEFT = (".*", "*~", "#*#", "*.sw[a-p]", "*.orig", "*.rej", "Thumbs.db", "desktop.ini", "Icon\r", "__pycache__", "*.pyc")
+JUNK = ("*~", "#*#", "*.sw[a-p]", "*.orig", "*.rej", "Thumbs.db", "desktop.ini", "Icon\r", "__pycache__", "*.pyc")
+LEFT = (".*", *JUNK)
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -42,7 +43,12 @@ def _is_of(name: str, sources: Sequence[str]) -> bool:
 
 
 def _is_left(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in LEFT)
+    return fits(name, LEFT)
+
+
+def fits(name: str, patterns: Sequence[str]) -> bool:
+    """Tell whether a name fits one of some shell patterns."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def digest(files: Files, *more: str) -> str:
@@ -56,7 +62,9 @@ def digest(files: Files, *more: str) -> str:
     return total.hexdigest()[:12]
 
 
-def archive(files: Files, links: Mapping[str, str] = MappingProxyType({}), mode: int = 0o644) -> bytes:
+def archive(
+    files: Files, links: Mapping[str, str] = MappingProxyType({}), mode: int = 0o644, executable: Collection[str] = ()
+) -> bytes:
     """Pack files, and links by where they lead, into a tar whose bytes depend on nothing else: no owner, no time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -66,7 +74,7 @@ def archive(files: Files, links: Mapping[str, str] = MappingProxyType({}), mode:
             tar.addfile(entry)
         for name, content in sorted(files.items()):
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), mode
+            entry.size, entry.mode = len(content), (0o755 if name in executable else mode)
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
 

@@ -15,7 +15,7 @@ from swarmhub.history import database, releases
 from swarmhub.history.database import Database, DatabaseState
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
-from swarmhub.images import build, pull
+from swarmhub.images import builder, pull
 from swarmhub.images.pull import Holding
 from swarmhub.inside.database import DAMAGED
 from swarmhub.parallel import gather
@@ -31,7 +31,8 @@ CERTIFICATE = ("SSL_KEY", "SSL_CERT")
 class WayBack:
     """What there is to go back with: the running service, the database, the hub's image, the files, the images by node.
 
-    A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any.
+    A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any;
+    `sources` are the nodes that give the images which no registry has.
     """
 
     service: Json
@@ -41,6 +42,7 @@ class WayBack:
     unreached: tuple[StepError, ...] = ()
     filter: Json | None = None
     files: Mapping[str, StoredFile] = field(default_factory=dict)
+    sources: Mapping[str, Host] = field(default_factory=dict)
 
 
 def choose(known: Sequence[Release], number: str) -> Release:
@@ -89,7 +91,7 @@ def plan(
     new = replace(target, number=number, spec=configs.bare(wanted), copy=f"{target.service}-before-{number}.sqlite")
     # The release's hub places servers by these labels.
     wanted_images = {one: pull.digest_of(one) for one in target.notebook_images}
-    changes = [*pull.plan(wanted_images, found.held).changes]
+    changes = [*pull.plan(wanted_images, found.held, found.sources).changes]
     changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
     if differs or with_database:
         of_filter = engine_filter.of_hub(wanted, found.filter) if found.filter else None
@@ -199,12 +201,14 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     if isinstance(lost := seen[manager.name], StepError):
         raise lost
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
-    has_image = build.observe(manager, target.hub_image)
+    has_image = builder.observe(manager, target.hub_image)
     of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
     filled = of_filter and services.with_files(of_filter, found.files)
     state = database.observe(manager, _database(target)) if has_image else DatabaseState(0, "", 0)
     unreached = tuple(one for one in seen.values() if isinstance(one, StepError))
-    return WayBack(found.service, state, has_image, held, unreached, filled, found.files)
+    wanted = {one: pull.digest_of(one) for one in target.notebook_images}
+    sources = {image: hosts[host] for image, host in pull.sources(wanted, held).items()}
+    return WayBack(found.service, state, has_image, held, unreached, filled, found.files, sources)
 
 
 def _database(target: Release) -> Database:

@@ -1,45 +1,23 @@
 """The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import SecretStr
 
 from hub import FOLDER
 from hub.shared.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.host import Host
 from swarmhub.images import logo
-from swarmhub.plan.differences import flat
-from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
-# hub/Dockerfile sets it: what an interrupted build has left is found by it.
-LABEL = "swarmhub.image"
 # npm's, for JupyterHub's proxy: both images have it.
 SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
 # The Dockerfile copies these folders, whether something is in them or not.
 FOLDERS = ("ca", "conf.d", "logo")
 
 
-@dataclass(frozen=True)
-class HubImage:
-    """An image to build: its tag, its files, and what it is built on."""
-
-    tag: str
-    files: context.Files
-    base: str
-
-    @property
-    def name(self) -> str:
-        """Return the tag without what changes with the content."""
-        return self.tag.partition(":")[0]
-
-
-def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
+def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
     """Read and check what goes into the image.
 
     Raises:
@@ -56,7 +34,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> HubImage:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
-    return HubImage(tag, files, settings.hub.base_image)
+    return Recipe(tag, files, settings.hub.base_image)
 
 
 def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]:
@@ -70,7 +48,7 @@ def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]
     return _shown(own), {name.removeprefix("conf.d/"): content for name, content in _conf(own).items()}
 
 
-def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
+def of_proxy(settings: Settings, folder: Path = FOLDER) -> Recipe:
     """Read what goes into a separate proxy's image: none of what changes with the hub, for a new one cuts people off.
 
     Raises:
@@ -83,10 +61,10 @@ def of_proxy(settings: Settings, folder: Path = FOLDER) -> HubImage:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files = context.copied(files)
     tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
-    return HubImage(tag, files, settings.hub.base_image)
+    return Recipe(tag, files, settings.hub.base_image)
 
 
-def wanted(settings: Settings) -> tuple[HubImage, ...]:
+def wanted(settings: Settings) -> tuple[Recipe, ...]:
     """Return the images to build: the hub's, and a separate proxy's.
 
     Raises:
@@ -94,40 +72,6 @@ def wanted(settings: Settings) -> tuple[HubImage, ...]:
 
     """
     return (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
-
-
-def observe(manager: Host, tag: str) -> bool:
-    """Tell whether the manager holds the image."""
-    return manager.engine.find(f"/images/{tag}/json") is not None
-
-
-def plan(images: Sequence[HubImage], held: Collection[str], manager: str, variables: Mapping[str, SecretStr]) -> Plan:
-    """Return the builds of what is not in `held`, by its tag: its inputs have changed.
-
-    `variables` are those of an HTTP proxy: the builder gives them to what it runs, and keeps them in no image.
-    """
-    changes = tuple(_build(image, manager, variables) for image in images if image.tag not in held)
-    return Plan(STEP, f"{', '.join(image.tag for image in images)}: built already", changes, at_once=True)
-
-
-def _build(image: HubImage, manager: str, variables: Mapping[str, SecretStr]) -> Change:
-    differs = flat({"tag": image.tag, "base": image.base})
-    return Change("build", image.tag, manager, _Builder(image, variables), differs, gist=f"on {image.base}", lane=image.name)
-
-
-@dataclass(frozen=True)
-class _Builder:
-    image: HubImage
-    variables: Mapping[str, SecretStr]
-
-    def __call__(self, host: Host, progress: Progress) -> None:
-        # The engine's built-in builder: BuildKit would need a session that only its own client speaks.
-        given = {name: value.get_secret_value() for name, value in self.variables.items()}
-        files = context.archive(self.image.files)
-        for event in host.engine.build(files, self.image.tag, {**given, "BASE": self.image.base}):
-            for line in event.get("stream", "").splitlines():
-                if line.strip():
-                    progress.output(f"{host.name} {self.image.name}", line.rstrip())
 
 
 def userlist(settings: Settings) -> str:

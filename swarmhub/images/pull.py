@@ -4,18 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
-from swarmhub.images import declared
+from swarmhub.images import declared, spread
 from swarmhub.images.declared import Declared
 from swarmhub.parallel import together
 from swarmhub.plan import commands
-from swarmhub.plan.differences import Difference
+from swarmhub.plan.differences import LATER, Difference
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
 
 STEP = "images"
+# What is built has it; of a notebook image, its value is the name.
+LABEL = "swarmhub.image"
 
 T = TypeVar("T")
 
@@ -25,7 +28,7 @@ class Held:
     """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says."""
 
     id: str
-    digests: frozenset[str]
+    digests: frozenset[str] = frozenset()
     size: int = field(default=0, compare=False)
     declared: Declared = field(default=Declared(), compare=False)
 
@@ -47,8 +50,11 @@ def observe(host: Host, image: str) -> Held | None:
     found = host.engine.find(f"/images/{image}/json")
     if found is None:
         return None
-    digests = (digest.partition("@") for digest in found.get("RepoDigests") or [])
-    names = same_names(split(image)[0])
+    name = split(image)[0]
+    # An engine with containerd's store gives digests to what it has built, too, and no registry knows them.
+    is_built = ((found.get("Config") or {}).get("Labels") or {}).get(LABEL) == name
+    digests = (digest.partition("@") for digest in (not is_built and found.get("RepoDigests")) or [])
+    names = same_names(name)
     known = frozenset(digest for name, _, digest in digests if name in names)
     return Held(found["Id"], known, found.get("Size") or 0, declared.read(found))
 
@@ -152,10 +158,26 @@ def holds(held: Held | None, wanted: str) -> bool:
     return held is not None and wanted in {held.id, *held.digests}
 
 
-def plan(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> Plan:
-    """Return the pulls that the nodes in `held` need, all nodes at once."""
+def sources(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> dict[str, str]:
+    """Return by image a node that gives it, for those images of which `wanted` has an id that no registry knows."""
+    giving = {image: [host for host, one in held.items() if _gives(one.get(image), id_)] for image, id_ in wanted.items()}
+    return {image: hosts[0] for image, hosts in giving.items() if hosts}
+
+
+def _gives(held: Held | None, wanted: str) -> bool:
+    return held is not None and held.id == wanted and wanted not in held.digests
+
+
+def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping[str, Host] = MappingProxyType({})) -> Plan:
+    """Return the pulls that the nodes in `held` need, all nodes at once; `givers` give the images that no registry has."""
     changes = tuple(
-        _pull(host, image, wanted[image], one[image]) for host, one in held.items() for image in lacking(wanted, one)
+        _load(host, image, wanted[image], one[image], givers[image])
+        if image in givers
+        else _pull(host, image, wanted[image], one[image])
+        for host, one in held.items()
+        for image in lacking(wanted, one)
+        # What is yet to be built is then there.
+        if image not in givers or givers[image].name != host
     )
     count = f"on {len(held)} of {len(held)} nodes"
     same = "; ".join(f"{image}: {short(digest)} {count}" for image, digest in wanted.items())
@@ -166,6 +188,11 @@ def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
     command = commands.line("pull", f"{split(image)[0]}@{wanted}")
     gist = "" if held else short(wanted)
     return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command, gist=gist)
+
+
+def _load(host: str, image: str, wanted: str, held: Held | None, giver: Host) -> Change:
+    gist = f"{short(wanted)} from {giver.name}"
+    return Change("load", image, host, spread.Bringer(image, giver), (_lack(held, wanted),), gist=gist)
 
 
 def _lack(held: Held | None, wanted: str) -> Difference:
@@ -183,8 +210,8 @@ def digest_of(pinned: str) -> str:
 
 
 def short(digest: str) -> str:
-    """Return a digest as people read it."""
-    return digest.removeprefix("sha256:")[:12]
+    """Return a digest as people read it; one that only a later step can know stays as it is."""
+    return digest if digest.startswith(LATER) else digest.removeprefix("sha256:")[:12]
 
 
 @dataclass(frozen=True)
@@ -193,18 +220,23 @@ class _Puller:
     wanted: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        name, tag = split(self.image)
-        layers: dict[str, tuple[int, int]] = {}
-        for event in host.engine.pull(name, self.wanted):
-            detail = event.get("progressDetail") or {}
-            if event.get("status") == "Downloading" and detail.get("total"):
-                layers[event["id"]] = (detail["current"], detail["total"])
-            elif event.get("status") == "Download complete" and event["id"] in layers:
-                layers[event["id"]] = (layers[event["id"]][1],) * 2
-            progress.amount(host.name, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
-        if not tag.startswith("sha256:"):
-            # An image without a tag is what "docker image prune" takes.
-            host.engine.post(f"/images/{name}@{self.wanted}/tag", repo=name, tag=tag)
+        fetch(host, progress, self.image, self.wanted)
+
+
+def fetch(host: Host, progress: Progress, image: str, wanted: str) -> None:
+    """Pull an image by a digest, or by its own tag, and say how many of its bytes have come."""
+    name, tag = split(image)
+    layers: dict[str, tuple[int, int]] = {}
+    for event in host.engine.pull(name, wanted):
+        detail = event.get("progressDetail") or {}
+        if event.get("status") == "Downloading" and detail.get("total"):
+            layers[event["id"]] = (detail["current"], detail["total"])
+        elif event.get("status") == "Download complete" and event["id"] in layers:
+            layers[event["id"]] = (layers[event["id"]][1],) * 2
+        progress.amount(host.name, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
+    if not tag.startswith("sha256:") and tag != wanted:
+        # An image without a tag is what "docker image prune" takes.
+        host.engine.post(f"/images/{name}@{wanted}/tag", repo=name, tag=tag)
 
 
 def same_names(name: str) -> set[str]:

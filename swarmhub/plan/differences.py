@@ -34,7 +34,8 @@ class Difference:
 
     def became(self, now: "Difference") -> bool:
         """Tell whether a later difference is this one, but for what could only be known later."""
-        return now._found == self._found and _is_known(now._wanted, self._wanted)
+        known = (_is_known(now.path, self.path), _is_known(now._wanted, self._wanted))
+        return all(known) and now._found == self._found
 
 
 def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:

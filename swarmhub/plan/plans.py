@@ -150,8 +150,7 @@ def is_within(plan: Plan, shown: Plan) -> bool:
 
 
 def _equals(change: Change, before: Change) -> bool:
-    shown = {item.path: item for item in before.differences}
-    same = all(item.path in shown and shown[item.path].became(item) for item in change.differences)
+    same = all(any(shown.became(item) for shown in before.differences) for item in change.differences)
     return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
 
 

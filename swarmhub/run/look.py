@@ -21,8 +21,8 @@ from swarmhub.history import lock, releases
 from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
-from swarmhub.images import build, pull
-from swarmhub.images.build import HubImage
+from swarmhub.images import build, builder, pull
+from swarmhub.images.builder import Recipe
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, places, servers, shared
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
@@ -50,6 +50,8 @@ class Look:
         self._asked = settings.hosts.all if asked is None else asked
         # Of notebook images, where the run has asked the registries what is newer: by tag, the digest.
         self.newest: Mapping[str, str] = {}
+        # Of images that notebook images are built on, the same where their tags have moved.
+        self.moved: Mapping[str, str] = {}
         # A run goes on without them to its end, though they may answer again: its steps are to be about the same hosts.
         self._left_out: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}
@@ -90,7 +92,7 @@ class Look:
         at_once([partial(self.hub_image, image.tag) for image in self.builds])
 
     @cached_property
-    def builds(self) -> tuple[HubImage, ...]:
+    def builds(self) -> tuple[Recipe, ...]:
         """Return the images to build, read once: no change to the cluster makes them others."""
         return build.wanted(self._settings)
 
@@ -270,7 +272,7 @@ class Look:
 
     def hub_image(self, tag: str) -> bool:
         """Tell whether the manager holds the hub's image."""
-        return self._once(("hub image", tag), partial(build.observe, self._manager, tag))
+        return self._once(("hub image", tag), partial(builder.observe, self._manager, tag))
 
     def _tasks(self) -> tuple[Json, ...]:
         """Return the tasks of the services that a deploy makes sure of."""

@@ -13,6 +13,7 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import containers
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, StepError, StepErrors, UsageError
 from swarmhub.host import Host
+from swarmhub.images import recipes
 from swarmhub.parallel import at_once, every
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
@@ -25,7 +26,9 @@ from swarmhub.settings.secrets import load as load_secrets
 
 if TYPE_CHECKING:
     from swarmhub.history.journal import Journal
+    from swarmhub.images.builder import Recipe
     from swarmhub.run.look import Look
+    from swarmhub.settings.schema.volumes import Key
     from swarmhub.ssh.connection import Connections
 
 
@@ -46,8 +49,17 @@ class Run:
 
     @cached_property
     def settings(self) -> Settings:
-        """Return the settings, checked."""
-        return settings_file.current()
+        """Return the settings, checked, with the images that are built by their tags."""
+        return recipes.settled(settings_file.current(), self._recipes)
+
+    @property
+    def recipes(self) -> "tuple[Recipe, ...]":
+        """Return the notebook images to build, each after the one that it is built on."""
+        return tuple(self._recipes.values())
+
+    @cached_property
+    def _recipes(self) -> "dict[Key, Recipe]":
+        return recipes.wanted(settings_file.current(), settings_file.path())
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -10,6 +10,7 @@ from hub.shared.settings import FILE
 from swarmhub.errors import SettingsError
 from swarmhub.host import Json
 from swarmhub.settings import Settings, outbound
+from swarmhub.settings.schema.notebook import Own
 
 # The variables in which earlier releases had it and the filter's policies, and the files in which they are now.
 VARIABLE = "SWARMHUB_SETTINGS"
@@ -42,6 +43,8 @@ def document(
     tables |= settings.model_dump(mode="json", include=PARTS, exclude_defaults=True)
     servers = [tables["notebook"], *(server for part in PARTS for server in tables.setdefault(part, []))]
     for server in servers:
+        for key in Own.model_fields:  # it is in the image
+            server.pop(key, None)
         if "image" in server:
             server["image"] = images[server["image"]]
     for table in (tables["home"], *tables["folders"]):

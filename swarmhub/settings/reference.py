@@ -54,7 +54,7 @@ def _kind(value: dict[str, Any]) -> str:
 
 
 def _code(value: Any) -> str:
-    return "" if value in (None, [], {}) else f"`{json.dumps(value)}`"
+    return "" if value in (None, "", [], {}) else f"`{json.dumps(value)}`"
 
 
 def _one_line(text: str) -> str:

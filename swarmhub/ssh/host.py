@@ -53,6 +53,18 @@ class SshHost:
         """Yield the lines of a command as they come and return its exit code; when nobody reads on, it is ended."""
         return streams.lines(self.connections.opened(self.name).sessions, self.connections.command(*argv))
 
+    def feed(self, content: bytes, *argv: str) -> Generator[str, None, int]:
+        """Yield the lines of a command that reads `content`, and return its exit code.
+
+        Its input ends when nobody reads on, and not before.
+
+        Raises:
+            StepError: the connection broke before it ended.
+
+        """
+        code = yield from streams.feed(self.connections.opened(self.name).sessions, self.connections.command(*argv), content)
+        return self._whole(Output(code, "", "")).code
+
     def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
         """Return a connection that it makes."""
         return tunnel.connect(self.connections.opened(self.name).transport, address, port, seconds)

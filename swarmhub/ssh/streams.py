@@ -75,6 +75,26 @@ def send(sessions: Sessions, command: str, content: bytes) -> Output:
         return Output(channel.recv_exit_status(), *said)
 
 
+def feed(sessions: Sessions, command: str, content: bytes) -> Generator[str, None, int]:
+    """Yield the lines of a command that reads `content` meanwhile, and return its exit code.
+
+    A terminal would change what it reads, so nothing hangs it up when nobody reads on: its input ends then, and not before.
+    """
+    with closing(sessions.open()) as channel:
+        channel.set_combine_stderr(True)
+        channel.exec_command(command)
+        threading.Thread(target=_give, args=(channel, content), daemon=True).start()
+        with channel.makefile("rb") as output:
+            for line in output:
+                yield line.decode(errors="replace").rstrip("\r\n")
+        return channel.recv_exit_status()
+
+
+def _give(channel: Channel, content: bytes) -> None:
+    with suppress(OSError):  # it has ended already, and says why
+        channel.sendall(content)
+
+
 def attach(sessions: Sessions, command: str, *, terminal: bool) -> int:
     """Run a command with this process's standard streams, and return its exit code (-1: the connection broke)."""
     with closing(sessions.open()) as channel:

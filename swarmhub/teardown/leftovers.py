@@ -15,8 +15,7 @@ from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
-from swarmhub.images import build
-from swarmhub.images.pull import short, split
+from swarmhub.images.pull import LABEL, short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
@@ -221,7 +220,8 @@ def tags(image: Json) -> list[str]:
 
 def built(settings: Settings) -> re.Pattern[str]:
     """Return what fits the tags of the images that this hub builds and loads."""
-    return re.compile(rf"{re.escape(settings.hub.service)}(?:-proxy|_firewall|_transfer)?:[0-9a-f]{{12}}")
+    name = re.escape(settings.hub.service)
+    return re.compile(rf"{name}(?:-proxy|_firewall|_transfer|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
 
 
 def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:
@@ -231,7 +231,7 @@ def _references(image: Json, host: str, settings: Settings, others: Others) -> l
         named += [settings.certs.certbot, settings.hub.base_image]
     if names := tags(image):
         return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
-    is_built = build.LABEL in (image.get("Labels") or {})
+    is_built = LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
     return [image["Id"]] if is_built or is_untagged else []

@@ -13,7 +13,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import build
-from swarmhub.images.pull import digest_of, same_names, short, split
+from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.services.hub import images_of
@@ -53,14 +53,18 @@ def observe(host: Host) -> Stored:
     return Stored(tuple(images), tuple(listed), time.time(), tuple(one["Name"] for one in volumes.get("Volumes") or []))
 
 
-def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json]) -> Needed:
-    """Return what the settings, the kept releases and all services of the swarm need; these have their files' content."""
+def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], bases: Sequence[str] = ()) -> Needed:
+    """Return what the settings, the kept releases and all services of the swarm need; these have their files' content.
+
+    `bases` are the images on which notebook images are built.
+    """
     specs = [one["Spec"] for one in services if "ContainerSpec" in one["Spec"]["TaskTemplate"]]
     run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
     pinned = [image for release in releases for image in release.notebook_images]
     ours = [*(image.tag for image in build.wanted(settings)), firewall_image.tag(settings.hub.service)]
     named = [
         *settings.images,
+        *bases,
         settings.certs.certbot,
         settings.hub.base_image,
         *ours,
@@ -68,7 +72,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
         *run,
     ]
     handed_out = [digest for spec in specs for digest in images_of(spec)]
-    notebooks = [split(image)[0] for image in (*settings.images, *pinned) if not image.startswith("sha256:")]
+    notebooks = [split(image)[0] for image in (*settings.images, *bases, *pinned) if not image.startswith("sha256:")]
     kept = (*specs, *(release.spec for release in releases))
     return Needed(
         tags=frozenset(spelling for image in named for spelling in _spellings(image)),
@@ -107,7 +111,7 @@ def _is_unneeded(image: Json, settings: Settings, wanted: Needed) -> bool:
         return False
     if tags:
         return all(leftovers.built(settings).fullmatch(tag) or split(tag)[0] in wanted.repositories for tag in tags)
-    return build.LABEL in (image.get("Labels") or {}) or bool(wanted.repositories & digests.keys())
+    return LABEL in (image.get("Labels") or {}) or bool(wanted.repositories & digests.keys())
 
 
 def _is_old_file(config: Json, hub: str, wanted: Needed) -> bool:

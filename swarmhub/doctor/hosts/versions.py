@@ -4,17 +4,12 @@ import threading
 from collections.abc import Mapping
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
-from swarmhub.engine import containers
 from swarmhub.host import Host
+from swarmhub.images import singleuser
 
 CHECK = "jupyterhub"
 LABEL = "swarmhub.doctor"
 AT_ONCE, GONE_SECONDS = 2, 10
-# The package's own record is read in 50 ms; starting the server to ask takes 2 s: for images whose python3 is another.
-SCRIPT = """
-command -v jupyterhub-singleuser >/dev/null || { echo none; exit 0; }
-python3 -c 'from importlib.metadata import version; print(version("jupyterhub"))' 2>/dev/null || jupyterhub-singleuser --version
-"""
 
 
 class Gate:
@@ -52,16 +47,7 @@ def observe(manager: Host, image: str, trial: str, gate: Gate) -> str | None:
 def _asked(manager: Host, image: str, trial: str) -> str | None:
     if manager.engine.find(f"/images/{image}/json") is None:
         return None
-    body = {
-        "Image": image,
-        # docker-stacks' entrypoint would start by preparing a home.
-        "Entrypoint": ["/bin/sh", "-c", SCRIPT],
-        "Labels": {LABEL: trial, containers.LABEL: "doctor"},
-        "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": {"NetworkMode": "none"},
-    }
-    said = containers.once(manager, body).out.strip().splitlines()
-    return said[-1].strip() if said and said[-1][:1].isdigit() else ""
+    return singleuser.version(manager, image, {LABEL: trial}, "doctor")
 
 
 def judge(hub: str | None, notebooks: Mapping[str, str | None], manager: str) -> list[Finding]:

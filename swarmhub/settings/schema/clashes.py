@@ -1,17 +1,13 @@
 """What one value of `hosts.toml` demands of another."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.shared.choice import slug
+from swarmhub.settings.schema.notebook import SECRET
 from swarmhub.settings.schema.targets import covering
 from swarmhub.settings.schema.volumes import Key, apart, taken
 
-# Not `token_url`, nor `username_key`.
-SECRET = re.compile(
-    r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
-)
 # Types of homes whose files all have one owner.
 BELONGS = {
     "volume": "'volume' gives a new home the owner of the image's files",

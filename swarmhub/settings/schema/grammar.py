@@ -41,6 +41,8 @@ LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
+# The user of an SSH address is no secret.
+PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
 # A path in a container or on a host, without what would lead out of it.
 ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
@@ -106,7 +108,37 @@ def _base_path(value: str) -> str:
     return f"{value.rstrip('/')}/"
 
 
+def package(value: str) -> str:
+    """Check a Python package as pip takes it, with its version; nothing of it is read by a shell.
+
+    Raises:
+        ValueError: it is none, or has a password that everybody could read who has the image.
+
+    """
+    from packaging.requirements import InvalidRequirement, Requirement  # most settings name no package
+
+    try:
+        Requirement(word(TEXT, "a line of text")(value))
+    except InvalidRequirement as error:
+        cause = str(error).splitlines()[0]
+        raise ValueError(f"{value!r} is no Python package, such as 'numpy>=2': {cause}") from None
+    return without_password(value)
+
+
+def without_password(value: str) -> str:
+    """Make sure that no address in a text has a password or a token.
+
+    Raises:
+        ValueError: one has; the message does not show it.
+
+    """
+    if PASSWORD.search(value):
+        raise ValueError("has an address with a password or a token: everybody who has the image could read it")
+    return value
+
+
 Subnet = Annotated[str, AfterValidator(_subnet)]
+Package = Annotated[str, AfterValidator(package)]
 Peer = Annotated[str, AfterValidator(_peer)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 

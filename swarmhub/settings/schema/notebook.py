@@ -1,5 +1,6 @@
 """What people run: images and sizes to choose from, homes, shared folders, groups, limits, culling."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
@@ -12,11 +13,13 @@ from swarmhub.settings.schema.grammar import (
     Cpus,
     Domain,
     Duration,
+    FilePath,
     Group,
     Image,
     Name,
     Option,
     Owner,
+    Package,
     ServerPath,
     Size,
     Table,
@@ -28,6 +31,10 @@ from swarmhub.settings.schema.grammar import (
     misplaced,
 )
 
+# Not `token_url`, nor `username_key`.
+SECRET = re.compile(
+    r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
+)
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
 StorageType = Literal["volume", "path", "nfs", "cifs"]
 NEEDS: Mapping[StorageType, tuple[str, ...]] = {
@@ -74,11 +81,39 @@ class Server(Table):
     )
 
 
-class Notebook(Server):
+class Own(Table):
+    """An image of your own, which swarmhub builds and brings to all nodes: docs/images.md."""
+
+    build: FilePath | None = Field(
+        None,
+        description="A folder with a `Dockerfile`, or with `requirements.txt`, `apt.txt`, `environment.yml` to install on "
+        "`image`.",
+    )
+    build_args: dict[Variable, Text] = Field({}, description="Build arguments of the `Dockerfile`: no secrets.")
+    packages: tuple[Package, ...] = Field((), description='Python packages to install on `image`, such as `["numpy>=2"]`.')
+
+    @property
+    def is_built(self) -> bool:
+        """Tell whether the image is built."""
+        return bool(self.build or self.packages)
+
+    @model_validator(mode="after")
+    def _arguments_are_for_a_build(self) -> Self:
+        if self.build_args and not self.build:
+            raise misplaced("is for a Dockerfile: name its folder with 'build'", "build_args")
+        if secret := next((name for name in self.build_args if SECRET.fullmatch(name)), ""):
+            raise misplaced("looks like a secret, and everybody could read it in the image's history", "build_args", secret)
+        return self
+
+
+class Notebook(Server, Own):
     """What people run. `image`, sizes and the rest hold for every server unless a profile or an override says otherwise."""
 
     image: TaggedImage = Field(
-        description="The image. It holds JupyterLab and a single-user server of the hub's major version."
+        "",
+        validate_default=False,
+        description="The image. It holds JupyterLab and a single-user server of the hub's major version. With `packages`, or a "
+        "`build` without a Dockerfile: what is installed upon; with a Dockerfile: leave it out.",
     )
     nodes: Literal["all", "workers"] = Field(
         "all", description="On which nodes servers run: on all, or on workers only. For other choices: `node_labels`."
@@ -90,6 +125,12 @@ class Notebook(Server):
     default_url: ServerPath | None = Field("/lab", description="The page to open.")
     start_timeout: Duration = Field("3m", description="How long a server may take until it answers, such as `3m`.")  # type: ignore[assignment]
 
+    @model_validator(mode="after")
+    def _has_an_image(self) -> Self:
+        if not (self.image or self.build):
+            raise misplaced("is missing: The image, such as quay.io/jupyter/base-notebook:hub-6.1.1", "image")
+        return self
+
 
 class Otherwise(Server):
     """What differs from [notebook] and [home] for some servers."""
@@ -99,7 +140,7 @@ class Otherwise(Server):
     )
 
 
-class Profile(Otherwise):
+class Profile(Otherwise, Own):
     """A choice on the page before a server starts; the first is preselected."""
 
     name: Text = Field(description="What people read.")

@@ -7,6 +7,7 @@ import pytest
 
 from swarmhub.deploy import newer
 from swarmhub.errors import StepError, StepErrors
+from swarmhub.images.builder import Recipe
 from swarmhub.images.pull import Held
 from swarmhub.run.run import Run
 from swarmhub.settings import Settings
@@ -43,6 +44,7 @@ class FakeRun:
     look: FakeLook
     settings: Settings
     manager: str = MANAGER
+    recipes: tuple[Recipe, ...] = ()
 
     @property
     def hosts(self) -> dict[str, FakeHost]:

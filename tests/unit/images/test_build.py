@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from swarmhub.errors import SettingsError
 from swarmhub.images import build as hub_image
-from swarmhub.images.build import HubImage
+from swarmhub.images import builder
+from swarmhub.images.builder import Recipe
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
 
 DOCKERFILE = "FROM scratch\nCOPY *.py userlist ./\nCOPY ca/ ca/\nCOPY conf.d/ conf.d/\nCOPY logo/ logo/\n"
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def desired(folder: Path, **table: Any) -> HubImage:
+def desired(folder: Path, **table: Any) -> Recipe:
     """Return the image to build from the folder."""
     return hub_image.desired(settings(hub={"userlist": str(folder / "users")} | table), folder / "hub")
 
@@ -55,7 +56,7 @@ def test_the_folder_of_more_configuration_can_be_another(folder: Path) -> None:
     assert [name for name in sorted(files) if name.startswith("conf.d/")] == ["conf.d/.keep", "conf.d/of-mine.py"]
 
 
-def with_logo(folder: Path, content: bytes) -> HubImage:
+def with_logo(folder: Path, content: bytes) -> Recipe:
     """Return the image to build with a logo of this content."""
     (folder / "logo.any").write_bytes(content)
     given = settings(hub={"userlist": str(folder / "users")}, page={"logo": str(folder / "logo.any")})
@@ -153,21 +154,23 @@ def test_the_projects_own_folder_makes_an_image(folder: Path) -> None:
 @pytest.mark.parametrize(("answers", "exists"), [({}, False), ({"GET /images/hub:1/json": {"Id": "sha256:1"}}, True)])
 def test_the_manager_is_asked_whether_it_holds_the_image(answers: dict[str, Any], exists: bool) -> None:
     """An image that the engine does not know is not built yet."""
-    assert hub_image.observe(FakeHost(answers=answers), "hub:1") is exists
+    assert builder.observe(FakeHost(answers=answers), "hub:1") is exists
 
 
-IMAGE = HubImage("jupyterhub:0123456789ab", {"Dockerfile": b"FROM scratch\n"}, "debian:trixie-slim")
+IMAGE = Recipe("jupyterhub:0123456789ab", {"Dockerfile": b"FROM scratch\n"}, "debian:trixie-slim")
 
 
 def test_an_image_that_is_there_is_not_built() -> None:
     """With the image on the manager there is nothing to do."""
-    plan = hub_image.plan([IMAGE], [IMAGE.tag], MANAGER, {})
+    plan = builder.plan(hub_image.STEP, [IMAGE], [IMAGE.tag], MANAGER, {})
     assert (plan.changes, plan.summary) == ((), "jupyterhub:0123456789ab: built already")
 
 
 def build(host: FakeHost, progress: FakeProgress, **variables: str) -> None:
     """Build the image on the host."""
-    (change,) = hub_image.plan([IMAGE], [], MANAGER, {name: SecretStr(one) for name, one in variables.items()}).changes
+    (change,) = builder.plan(
+        hub_image.STEP, [IMAGE], [], MANAGER, {name: SecretStr(one) for name, one in variables.items()}
+    ).changes
     change.apply(host, progress)
 
 
@@ -203,5 +206,5 @@ def test_the_build_shows_its_lines(progress: FakeProgress) -> None:
 def test_a_build_says_what_it_makes(folder: Path) -> None:
     """The tag and the base."""
     wanted = desired(folder)
-    (change,) = hub_image.plan([wanted], [], MANAGER, {}).changes
+    (change,) = builder.plan(hub_image.STEP, [wanted], [], MANAGER, {}).changes
     assert [(item.path, item.wanted) for item in change.differences] == [("tag", wanted.tag), ("base", wanted.base)]

@@ -148,8 +148,8 @@ class FakeEngine:
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         yield from self._answer(Request("POST", "/build", {"t": tag, "buildargs": arguments}, content)) or []
 
-    def load(self, content: bytes) -> None:
-        self.post("/images/load", content)
+    def load(self, content: bytes | Iterator[bytes]) -> None:
+        self.post("/images/load", content if isinstance(content, bytes) else b"".join(content))
 
     def registry_digest(self, image: str) -> str:
         return str(self.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
@@ -203,6 +203,10 @@ class FakeHost:
         done = self.run(*argv)
         yield from done.out.splitlines()
         return done.code
+
+    def feed(self, content: bytes, *argv: str) -> Generator[str, None, int]:
+        self.sent[" ".join(argv)] = content
+        return (yield from self.lines(*argv))
 
     def tunnel(self, address: str, port: int, seconds: float) -> socket.socket:
         raise ConnectionRefusedError(111, f"{self.name} does not reach {address}:{port}")

@@ -1,0 +1,94 @@
+"""A folder of the operator's with what goes into an image, as Docker sees it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swarmhub.engine import context
+from swarmhub.engine.context import Files
+
+DOCKERFILE, IGNORED = "Dockerfile", ".dockerignore"
+# Besides what machines leave: what versions and notebooks are kept in, and where secrets are.
+LEFT = (*context.JUNK, ".DS_Store", "._*", ".#*", ".*.sw[a-p]", ".git", ".svn", ".hg", ".ipynb_checkpoints", ".env")
+# A build is read into memory, and sent to the node; data of this size belong into a shared folder.
+MOST = 256 << 20
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Its files, those of them that may be run, and its links by where they lead."""
+
+    files: Files
+    executable: frozenset[str] = frozenset()
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def read(folder: Path) -> Folder:
+    """Read it, without what its .dockerignore leaves out.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: there is no such folder, it is empty, or too large.
+
+    """
+    if not folder.is_dir():
+        raise ValueError("there is no such folder")
+    paths = dict(_paths(folder, _ignored(folder / IGNORED)))
+    if not paths:
+        raise ValueError("the folder is empty; it holds a Dockerfile, or requirements.txt, apt.txt, environment.yml")
+    links = {name: os.readlink(path) for name, path in paths.items() if path.is_symlink()}
+    regular = {name: path for name, path in paths.items() if name not in links and path.is_file()}
+    _refuse_too_large({name: path.stat().st_size for name, path in regular.items()})
+    executable = frozenset(name for name, path in regular.items() if path.stat().st_mode & 0o111)
+    return Folder({name: path.read_bytes() for name, path in regular.items()}, executable, links)
+
+
+def text(content: bytes) -> str:
+    """Return the text of a file that people edit, as Linux has it: Windows editors begin with a mark, and end lines with two.
+
+    Raises:
+        ValueError: it is not UTF-8.
+
+    """
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8; save it as UTF-8") from None
+
+
+def _ignored(file: Path) -> Callable[[str], bool]:
+    if not file.is_file():
+        return lambda _: False
+    from swarmhub.ssh import ignored  # imports docker-py, and few folders have such a file
+
+    return ignored.matcher(text(file.read_bytes()))
+
+
+def _paths(folder: Path, is_ignored: Callable[[str], bool]) -> Iterator[tuple[str, Path]]:
+    """Yield the files and links below a folder, by their names there; what Docker itself reads is never left out."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not context.fits(name, LEFT))
+        linked = [name for name in folders if (Path(parent) / name).is_symlink()]
+        for name in sorted([*names, *linked]):
+            path = Path(parent) / name
+            relative = path.relative_to(folder).as_posix()
+            is_left = context.fits(name, LEFT) or relative == IGNORED or is_ignored(relative)
+            if relative == DOCKERFILE or not is_left:
+                yield relative, path
+
+
+def _refuse_too_large(sizes: dict[str, int]) -> None:
+    total = sum(sizes.values())
+    if total > MOST:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
+        told = ", ".join(f"{name} ({sizes[name] / 1e6:.0f} MB)" for name in largest)
+        raise ValueError(
+            f"has {total / 1e6:.0f} MB of files, above all {told}; at most {MOST >> 20} MB go into a build: name what it does "
+            "not need in its .dockerignore, and mount data as a shared folder ([[folders]])"
+        )

@@ -1,0 +1,169 @@
+"""The notebook images that the settings let build: what goes into each, and the tag that follows from that."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from hub.shared.choice import slug
+from swarmhub.engine import context
+from swarmhub.errors import Problem, SettingsError
+from swarmhub.images import dockerfile, folder
+from swarmhub.images.builder import Recipe
+from swarmhub.images.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
+from swarmhub.images.folder import DOCKERFILE, Folder
+from swarmhub.images.pull import LABEL
+from swarmhub.settings import Settings, read_text
+from swarmhub.settings.schema.notebook import Notebook, Profile
+from swarmhub.settings.schema.volumes import Key
+
+STEP = "build-notebook"
+NOTEBOOK: Key = ("notebook",)
+NO_DOCKERFILE = f"has no {DOCKERFILE} and none of {', '.join(LISTS)}"
+
+
+def wanted(settings: Settings, file: Path) -> dict[Key, Recipe]:
+    """Read the folders that the settings name, and return what is built by the table that asks for it.
+
+    A profile that names no image of its own is built on [notebook]'s, which may itself be built; so it comes after that.
+
+    Raises:
+        SettingsError: with every mistake, at its line of the settings or of a file in the folder.
+
+    """
+    found: dict[Key, Recipe] = {}
+    problems: list[Problem] = []
+    tables: list[tuple[Key, Notebook | Profile]] = [(NOTEBOOK, settings.notebook)]
+    tables += [(("profiles", place), one) for place, one in enumerate(settings.profiles)]
+    for key, table in tables:
+        if not table.is_built:
+            continue
+        of_notebook = found[NOTEBOOK].tag if NOTEBOOK in found else settings.notebook.image
+        try:
+            found[key] = _recipe(settings, table, key, table.image or of_notebook, file)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(*problems)
+    return found
+
+
+def settled(settings: Settings, recipes: dict[Key, Recipe]) -> Settings:
+    """Return the settings with each image that is built by its tag: to all else it is an image like any other."""
+    if not recipes:
+        return settings
+    notebook, profiles = settings.notebook, list(settings.profiles)
+    for key, recipe in recipes.items():
+        if key == NOTEBOOK:
+            notebook = notebook.model_copy(update={"image": recipe.tag})
+        else:
+            place = int(key[1])
+            profiles[place] = profiles[place].model_copy(update={"image": recipe.tag})
+    return settings.model_copy(update={"notebook": notebook, "profiles": tuple(profiles)})
+
+
+def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, file: Path) -> Recipe:
+    suffix = f"-{slug(table.name)}" if isinstance(table, Profile) else ""
+    name = f"{settings.hub.service}-notebook{suffix}"
+    read = _read(table.build, (*key, "build"), file) if table.build else Folder({})
+    own = DOCKERFILE in read.files
+    if own:
+        _refuse_besides_a_dockerfile(table, key, file)
+        base, gist = "", f"from {_shown(table.build)}/{DOCKERFILE}"
+    elif table.build and not {*LISTS} & read.files.keys():
+        raise SettingsError(_problem(file, (*key, "build"), f"{_shown(table.build)} {NO_DOCKERFILE}"))
+    elif not base:
+        wrong = f"is missing: {_shown(table.build)} has no {DOCKERFILE}, so it is installed on an image"
+        raise SettingsError(_problem(file, (*key, "image"), wrong))
+    else:
+        gist = f"{_listed(table, read)} on {base}"
+    authorities = {"ca/settings.crt": read_text(settings.hub.ca, "hub.ca names it").encode()} if settings.hub.ca else {}
+    files = {**authorities, **_normal(table, read, own=own)}
+    if not own:
+        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), trusts=bool(authorities)).encode()
+    # By it an image is known for one that no registry has, and what a build has left is found.
+    files[DOCKERFILE] += f"\nLABEL {LABEL}={name}\n".encode()
+    arguments = dict(table.build_args)
+    more = [base, *(f"{one}={value}" for one, value in sorted(arguments.items()))]
+    more += [*sorted(read.executable), *(f"{one}->{to}" for one, to in sorted(read.links.items()))]
+    return Recipe(
+        f"{name}:{context.digest(files, *more)}",
+        files,
+        base,
+        gist=gist,
+        arguments=arguments,
+        executable=read.executable,
+        links=read.links,
+        source=_source(table, own=own),
+        has_command=bool(table.command or settings.notebook.command),
+        is_notebook=True,
+    )
+
+
+def _read(of: Path, key: Key, file: Path) -> Folder:
+    try:
+        read = folder.read(of)
+    except OSError as error:
+        raise SettingsError(_problem(file, key, f"{error.filename}: {(error.strerror or str(error)).lower()}")) from None
+    except ValueError as error:
+        raise SettingsError(_problem(file, key, f"{_shown(of)}: {error}")) from None
+    if problems := [Problem(f"{_shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
+        raise SettingsError(*problems)
+    return read
+
+
+def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
+    """Yield each mistake in the files that are read here, by file and line."""
+    looks: dict[str, Callable[[str], Iterable[tuple[int, str]]]] = {
+        APT: lambda text: dockerfile.apt_packages(text)[1],
+        PIP: dockerfile.wrong_requirements,
+        CONDA: dockerfile.wrong_environment,
+        DOCKERFILE: lambda _: (),
+    }
+    for name, look in looks.items():
+        if name in read.files and (DOCKERFILE not in read.files or name == DOCKERFILE):
+            try:
+                yield from ((name, line, wrong) for line, wrong in look(folder.text(read.files[name])))
+            except ValueError as error:
+                yield name, 1, str(error)
+
+
+def _normal(table: Notebook | Profile, read: Folder, *, own: bool) -> dict[str, bytes]:
+    """Return the files as they are sent: those that are read here as Linux has texts."""
+    texts = [DOCKERFILE] if own else [*LISTS]
+    files = {**read.files, **{name: folder.text(read.files[name]).encode() for name in texts if name in read.files}}
+    if table.packages:
+        files[PACKAGES] = "".join(f"{one}\n" for one in table.packages).encode()
+    return files
+
+
+def _apt(read: Folder) -> list[str]:
+    return dockerfile.apt_packages(folder.text(read.files[APT]))[0] if APT in read.files else []
+
+
+def _refuse_besides_a_dockerfile(table: Notebook | Profile, key: Key, file: Path) -> None:
+    wrong = f"{_shown(table.build)} has a {DOCKERFILE}, which says it: remove one of the two"
+    if problems := [_problem(file, (*key, name), wrong) for name in ("image", "packages") if getattr(table, name)]:
+        raise SettingsError(*problems)
+
+
+def _listed(table: Notebook | Profile, read: Folder) -> str:
+    """Return what is installed, as a line of a plan says it."""
+    lists = [f"{_shown(table.build)}/{name}" for name in LISTS if name in read.files]
+    return ", ".join([*lists, *table.packages])
+
+
+def _source(table: Notebook | Profile, *, own: bool) -> str:
+    """Return what an operator changes when the build fails."""
+    if table.build:
+        return f"{_shown(table.build)}/{DOCKERFILE}" if own else f"the files in {_shown(table.build)}"
+    return "packages in hosts.toml"
+
+
+def _problem(file: Path, key: Key, wrong: str) -> Problem:
+    from swarmhub.settings.lines import problem  # only a broken file pays for the parser
+
+    return problem(file, key, wrong)
+
+
+def _shown(path: Path | None) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path and path.is_relative_to(here) else str(path)
