@@ -8,6 +8,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any
 from hub.shared.mounts import FORMER_HASH, HASH
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import shown
+from swarmhub.plan.differences import LATER
 from swarmhub.plan.plans import Change, Progress
 
 # On a config that is a file of a service; its value is the file's path in the container.
@@ -26,6 +28,8 @@ CONTENT = "Data"
 GROUPS, EVERYBODYS = 0o440, 0o444
 # Of a content's hash, in a config's name; an earlier release wrote fewer.
 DIGITS, FORMER_DIGITS = HASH, FORMER_HASH
+# A value of a file that only a later step can know: nor can then the file's name be known.
+UNKNOWN = re.compile(rf'"({LATER}[a-z-]+)"')
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ def reference(path: str, prefix: str, content: str, mode: int = GROUPS) -> Json:
 
 
 def _name(prefix: str, content: str, digits: int) -> str:
+    if later := UNKNOWN.search(content):
+        return f"{prefix}-{later[1]}"
     return f"{prefix}-{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
 
 

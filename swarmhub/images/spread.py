@@ -23,5 +23,5 @@ class Bringer:
         done = 0
         for piece in self.source.engine.download(f"/images/{self.image}/get"):
             done += len(piece)
-            progress.amount(host, done, max(size, done))
+            progress.amount(host, done, max(size, done + 1))  # the archive is somewhat larger than the image
             yield piece

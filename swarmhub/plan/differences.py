@@ -34,7 +34,7 @@ class Difference:
 
     def became(self, now: "Difference") -> bool:
         """Tell whether a later difference is this one, but for what could only be known later."""
-        known = (_is_known(now.path, self.path), _is_known(now._wanted, self._wanted))
+        known = (is_known(now.path, self.path), is_known(now._wanted, self._wanted))
         return all(known) and now._found == self._found
 
 
@@ -67,12 +67,12 @@ def known_after(step: str) -> str:
     return f"{LATER}{step}"
 
 
-def _is_known(value: Any, shown: Any) -> bool:
+def is_known(value: Any, shown: Any) -> bool:
     """Tell whether a value is the one shown, but for the parts that could only be known later."""
     if isinstance(value, dict) and isinstance(shown, dict):
-        return value.keys() == shown.keys() and all(_is_known(part, shown[key]) for key, part in value.items())
+        return value.keys() == shown.keys() and all(is_known(part, shown[key]) for key, part in value.items())
     if isinstance(value, list) and isinstance(shown, list):
-        return len(value) == len(shown) and all(_is_known(left, right) for left, right in zip(value, shown, strict=True))
+        return len(value) == len(shown) and all(is_known(left, right) for left, right in zip(value, shown, strict=True))
     if isinstance(value, str) and isinstance(shown, str) and LATER in shown:  # NAME=value, too
         return value.startswith(shown.partition(LATER)[0])
     return bool(value == shown) or (isinstance(shown, str) and shown.startswith(LATER))

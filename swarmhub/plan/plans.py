@@ -10,7 +10,7 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.parallel import every
 from swarmhub.plan import hidden
-from swarmhub.plan.differences import Difference
+from swarmhub.plan.differences import Difference, is_known
 
 
 class Cost(Enum):
@@ -151,7 +151,8 @@ def is_within(plan: Plan, shown: Plan) -> bool:
 
 def _equals(change: Change, before: Change) -> bool:
     same = all(any(shown.became(item) for shown in before.differences) for item in change.differences)
-    return same and (change.sentence, change.cost) == (before.sentence, before.cost) and {*change.people} <= {*before.people}
+    same = same and is_known(change.sentence, before.sentence) and change.cost == before.cost
+    return same and {*change.people} <= {*before.people}
 
 
 def refusal(plans: Sequence[Plan]) -> str:
