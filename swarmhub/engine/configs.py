@@ -28,7 +28,8 @@ CONTENT = "Data"
 GROUPS, EVERYBODYS = 0o440, 0o444
 # Of a content's hash, in a config's name; an earlier release wrote fewer.
 DIGITS, FORMER_DIGITS = HASH, FORMER_HASH
-# A value of a file that only a later step can know: nor can then the file's name be known.
+# A value of a file that only a later step can know: nor can then the file's name be known,
+# but for what tells it from another such file, behind a #.
 UNKNOWN = re.compile(rf'"({LATER}[a-z-]+)"')
 
 
@@ -123,9 +124,9 @@ def reference(path: str, prefix: str, content: str, mode: int = GROUPS) -> Json:
 
 
 def _name(prefix: str, content: str, digits: int) -> str:
-    if later := UNKNOWN.search(content):
-        return f"{prefix}-{later[1]}"
-    return f"{prefix}-{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:digits]
+    later = UNKNOWN.search(content)
+    return f"{prefix}-{later[1]}#{digest}" if later else f"{prefix}-{digest}"
 
 
 def keeping(wanted: Json, found: Json | None) -> Json:
@@ -174,7 +175,7 @@ def missing(spec: Json, known: Collection[str], labels: Mapping[str, str], manag
     return [
         Change(
             "create",
-            f"config {one['ConfigName']} ({shown.size(len(one[CONTENT].encode()))})",
+            f"config {one['ConfigName'].partition('#')[0]} ({shown.size(len(one[CONTENT].encode()))})",
             manager,
             partial(_make, one, labels),
             undo=partial(_forget, one["ConfigName"]),

@@ -33,9 +33,11 @@ exit "$code"
 """
 # How BuildKit begins its lines: a step's number, and how long it has run.
 PREFIX = re.compile(r"(?:#\d+ )?(?:\d+\.\d+ )?")
+# Docker's own builder makes what programs say of errors red.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # How pip, apt and others begin the line that says what is wrong.
-TELLING = re.compile(r"(?:ERROR|E|error|npm error|CondaError|\w*Error): (?!failed to (?:build|solve))")
-LAST_LINES = 60
+TELLING = re.compile(r"(?:ERROR|E|error|npm error|CondaError|\w*Error): (?!failed to (?:build|solve)|ResolutionImpossible)")
+LAST_LINES, LONGEST = 60, 300
 REMEDIES = {
     "no space left on device": "Free some disk there: docker system df",
     "certificate verify failed": "Name the authority of the proxy that inspects TLS: hub.ca",
@@ -162,7 +164,7 @@ def _by_engine(
 ) -> None:
     # The engine's built-in builder: BuildKit would need a session that only its own client speaks.
     for event in host.engine.build(_packed(image), image.tag, {**proxies, **arguments}):
-        for line in event.get("stream", "").splitlines():
+        for line in COLOUR.sub("", event.get("stream", "")).splitlines():
             if line.strip():
                 say(line.rstrip())
 
@@ -192,7 +194,7 @@ def _followed(lines: Iterator[str], say: Callable[[str], None]) -> tuple[int, st
             line = next(lines)
         except StopIteration as end:
             return int(end.value), last
-        if shown := PREFIX.sub("", line, count=1).rstrip():
+        if shown := PREFIX.sub("", COLOUR.sub("", line), count=1).rstrip():
             last = shown
             say(shown)
 
@@ -203,7 +205,7 @@ def _packed(image: Recipe) -> bytes:
 
 def _failure(host: Host, image: Recipe, message: str, lines: Sequence[str]) -> StepError:
     """Return what is wrong in the words of what failed, pip's or apt's own, and what helps."""
-    told = next((line for line in reversed(lines) if TELLING.match(line)), message.strip().partition("\n")[0])
+    told = next((line for line in reversed(lines) if TELLING.match(line)), message.strip().partition("\n")[0])[:LONGEST]
     said = "\n".join([message, *lines]).lower()
     helps = next((text for part, text in REMEDIES.items() if part in said), "")
     cause = f"cannot build {image.tag}: {told}"

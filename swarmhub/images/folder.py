@@ -86,7 +86,7 @@ def _paths(folder: Path, is_ignored: Callable[[str], bool]) -> Iterator[tuple[st
 def _refuse_too_large(sizes: dict[str, int]) -> None:
     total = sum(sizes.values())
     if total > MOST:
-        largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
+        largest = sorted((name for name in sizes if sizes[name] > MOST // 100), key=lambda name: -sizes[name])[:SHOWN]
         told = ", ".join(f"{name} ({sizes[name] / 1e6:.0f} MB)" for name in largest)
         raise ValueError(
             f"has {total / 1e6:.0f} MB of files, above all {told}; at most {MOST >> 20} MB go into a build: name what it does "

@@ -34,8 +34,9 @@ class Difference:
 
     def became(self, now: "Difference") -> bool:
         """Tell whether a later difference is this one, but for what could only be known later."""
-        known = (is_known(now.path, self.path), is_known(now._wanted, self._wanted))
-        return all(known) and now._found == self._found
+        # What an earlier change of the same step makes is what a later one finds.
+        pairs = ((now.path, self.path), (now._found, self._found), (now._wanted, self._wanted))
+        return all(is_known(one, shown) for one, shown in pairs)
 
 
 def flat(wanted: Any, path: str = "") -> tuple[Difference, ...]:
@@ -72,10 +73,18 @@ def is_known(value: Any, shown: Any) -> bool:
     if isinstance(value, dict) and isinstance(shown, dict):
         return value.keys() == shown.keys() and all(is_known(part, shown[key]) for key, part in value.items())
     if isinstance(value, list) and isinstance(shown, list):
+        value, shown = _unlike(value, shown), _unlike(shown, value)
         return len(value) == len(shown) and all(is_known(left, right) for left, right in zip(value, shown, strict=True))
     if isinstance(value, str) and isinstance(shown, str) and LATER in shown:  # NAME=value, too
         return value.startswith(shown.partition(LATER)[0])
     return bool(value == shown) or (isinstance(shown, str) and shown.startswith(LATER))
+
+
+def _unlike(value: list[Any], other: list[Any]) -> list[Any]:
+    """Return what a list of words has that another has not, where one is known only later: it may sort elsewhere then."""
+    is_of_words = all(isinstance(one, str) for one in (*value, *other))
+    is_unknown = is_of_words and any(one.startswith(LATER) for one in (*value, *other))
+    return [one for one in value if one not in other] if is_unknown else value
 
 
 def _is_empty(value: Any) -> bool:
