@@ -48,9 +48,9 @@ def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
     return list(found)
 
 
-def made(names: Sequence[str], apt: Sequence[str], *, trusts: bool) -> str:
+def made(names: Sequence[str], apt: Sequence[str], label: str, *, trusts: bool) -> str:
     """Return the Dockerfile that installs what is in the files of a folder; `trusts` tells that ca/ has authorities."""
-    lines = ["ARG BASE", "FROM ${BASE}", "ARG BASE_USER=root", "USER root", *(TRUST if trusts else ())]
+    lines = ["ARG BASE", "FROM ${BASE}", f"LABEL {label}", "ARG BASE_USER=root", "USER root", *(TRUST if trusts else ())]
     if apt:
         packages = " ".join(apt)
         lines.append(

@@ -77,10 +77,12 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
         gist = f"{_listed(table, read)} on {base}"
     authorities = {"ca/settings.crt": read_text(settings.hub.ca, "hub.ca names it").encode()} if settings.hub.ca else {}
     files = {**authorities, **_normal(table, read, own=own)}
-    if not own:
-        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), trusts=bool(authorities)).encode()
     # By it an image is known for one that no registry has, and what a build has left is found.
-    files[DOCKERFILE] += f"\nLABEL {LABEL}={name}\n".encode()
+    label = f"{LABEL}={name}"
+    if own:
+        files[DOCKERFILE] += f"\nLABEL {label}\n".encode()
+    else:
+        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(authorities)).encode()
     arguments = dict(table.build_args)
     more = [base, *(f"{one}={value}" for one, value in sorted(arguments.items()))]
     more += [*sorted(read.executable), *(f"{one}->{to}" for one, to in sorted(read.links.items()))]

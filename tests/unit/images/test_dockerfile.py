@@ -1,0 +1,83 @@
+"""Dockerfiles: what they are built on, the one for a folder without, and what is no package."""
+
+import pytest
+
+from swarmhub.images import dockerfile
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "found"),
+    [
+        ("FROM debian:13\n", {}, ["debian:13"]),
+        ("from debian\n", {}, ["debian:latest"]),
+        ("ARG BASE=a:1\nFROM ${BASE}\n", {}, ["a:1"]),
+        ("ARG BASE=a:1\nFROM $BASE AS x\nFROM x\nFROM scratch\n", {"BASE": "b:2"}, ["b:2"]),
+        ("ARG V\nFROM a:${V:-3}\n", {}, ["a:3"]),
+        ("FROM --platform=linux/amd64 a:1 AS build\nFROM b:1\nCOPY --from=build / /\n", {}, ["a:1", "b:1"]),
+        ("FROM \\\n a:1\n", {}, ["a:1"]),
+        ("FROM a:$(id)\n", {}, []),
+    ],
+)
+def test_the_images_that_it_begins_with_are_found(text: str, arguments: dict[str, str], found: list[str]) -> None:
+    """Its own stages are none, nor is what only Docker can tell."""
+    assert dockerfile.bases(text, arguments) == found
+
+
+def test_what_is_made_installs_as_root_and_goes_back_to_the_images_user() -> None:
+    """Debian's packages, then conda's, then pip's, all in one."""
+    lines = dockerfile.made(["apt.txt", "environment.yml", "requirements.txt", "packages.txt"], ["tree"], "a=b", trusts=False)
+    found = [line.split()[0] for line in lines.splitlines()]
+    assert found == ["ARG", "FROM", "LABEL", "ARG", "USER", "RUN", "COPY", "RUN", "RUN", "RUN", "USER"]
+    order = [lines.index(part) for part in ("USER root", "apt-get", "environment.yml", "-r requirements.txt -r packages.txt")]
+    assert order == sorted(order)
+    assert lines.endswith("USER ${BASE_USER}\n")
+    assert "SSL_CERT_FILE" not in lines
+
+
+def test_a_ca_of_ones_own_is_trusted_before_anything_is_fetched() -> None:
+    """By the system, and by pip, which would have a list of its own."""
+    lines = dockerfile.made(["packages.txt"], [], "a=b", trusts=True)
+    assert lines.index("update-ca-certificates") < lines.index("export SSL_CERT_FILE=") < lines.index("pip install")
+
+
+def test_debian_packages_are_names_and_nothing_else() -> None:
+    """They are words of a command in the build: what is no name is told with its line."""
+    names, wrong = dockerfile.apt_packages("tree  # a comment\n\nlibpq-dev=15.6-0+deb12u1 g++\n-o=x $(id) a;b\n")
+    assert names[:3] == ["tree", "libpq-dev=15.6-0+deb12u1", "g++"]
+    assert [(line, text.partition(" is no")[0]) for line, text in wrong] == [(4, "'-o=x'"), (4, "'$(id)'"), (4, "'a;b'")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "numpy>=2  # a comment",
+        "numpy==2.1 --hash=sha256:abc",
+        "numpy==2.1 \\\n    --hash=sha256:abc \\\n    --hash=sha256:def",
+        "-r more.txt",
+        "--extra-index-url https://example.org/simple",
+        "./wheels/x-1-py3-none-any.whl",
+        "x-1-py3-none-any.whl",
+        "git+ssh://git@example.org/x.git",
+        "x @ https://example.org/x.whl",
+        'x; python_version < "4"',
+        "",
+    ],
+)
+def test_what_pip_reads_is_left_to_pip(row: str) -> None:
+    """Packages, options, paths and addresses."""
+    assert list(dockerfile.wrong_requirements(f"{row}\n")) == []
+
+
+@pytest.mark.parametrize("row", ["x; rm -rf /", "$(id)", "a b", "`id`", "a && b"])
+def test_what_is_no_requirement_is_told_with_its_line(row: str) -> None:
+    """Nothing of it is ever read by a shell; but it is a mistake."""
+    ((line, wrong),) = dockerfile.wrong_requirements(f"# first\n{row}\n")
+    assert (line, wrong.startswith(f"{row!r} is no Python package")) == (2, True)
+
+
+@pytest.mark.parametrize("look", [dockerfile.wrong_requirements, dockerfile.wrong_environment])
+@pytest.mark.parametrize("address", ["https://ada:hush@example.org/", "https://token@example.org/", "ssh://ada:hush@x/"])
+def test_a_password_is_refused_and_not_shown(look: object, address: str) -> None:
+    """It would be in a layer that everybody has who has the image."""
+    ((line, wrong),) = look(f"--index-url {address}\n")  # type: ignore[operator]
+    assert (line, "hush" in wrong, "password" in wrong) == (1, False, True)
