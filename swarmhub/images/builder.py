@@ -17,19 +17,13 @@ from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
 
 BUILDX = ("docker", "buildx")
-# The variables of a proxy come before the files: no argument shows them. Then the input stays open for as long as somebody
-# waits for the build: where it ends, so does the build.
+# The variables of a proxy come before the files: no argument shows them. Behind the files the input stays open for as long as
+# somebody waits for the build; where it ends, the build does: sshd gives each command a process group of its own.
 BUILD = """
 exec 3<&0
 while IFS= read -r line <&3 && [ -n "$line" ]; do export "$line"; done
 size=$1; shift
-head -c "$size" <&3 | "$@" 2>&1 &
-build=$!
-{ cat <&3; kill "$build"; } >/dev/null 2>&1 &
-watch=$!
-wait "$build"; code=$?
-kill "$watch" 2>/dev/null
-exit "$code"
+{ head -c "$size" <&3; { exec >&-; cat <&3 >/dev/null; kill 0; } 2>/dev/null & } | "$@" 2>&1
 """
 # How BuildKit begins its lines: a step's number, and how long it has run.
 PREFIX = re.compile(r"(?:#\d+ )?(?:\d+\.\d+ )?")

@@ -144,7 +144,7 @@ def _description(key: Key) -> str:
     kind = field.annotation if field else None
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         required = [name for name, value in kind.model_fields.items() if value.is_required()]
-        return f": add [{key[-1]}] with {' and '.join(required)}"
+        return f": add [{key[-1]}] with {' and '.join(required or ['image'])}"
     return f": {field.description}" if field and field.description else ""
 
 

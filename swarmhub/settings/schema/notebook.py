@@ -106,7 +106,7 @@ class Own(Table):
         return self
 
 
-class Notebook(Server, Own):
+class Notebook(Own, Server):
     """What people run. `image`, sizes and the rest hold for every server unless a profile or an override says otherwise."""
 
     image: TaggedImage = Field(
@@ -140,7 +140,7 @@ class Otherwise(Server):
     )
 
 
-class Profile(Otherwise, Own):
+class Profile(Own, Otherwise):
     """A choice on the page before a server starts; the first is preselected."""
 
     name: Text = Field(description="What people read.")

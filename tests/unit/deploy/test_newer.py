@@ -95,3 +95,14 @@ def test_an_image_that_no_node_holds_yet_has_no_old_one() -> None:
     asked = run({NOTEBOOK: NEW}, NOTEBOOK)
     cast(FakeRun, asked).look.held = {NOTEBOOK: None}
     assert newer.told(asked, newer.ask(asked)) == [f"{NOTEBOOK} has moved: {'b' * 12}"]
+
+
+def test_of_a_built_image_it_is_what_it_is_built_on_that_moves() -> None:
+    """No registry has the image itself; it is built again on the newest."""
+    recipe = Recipe("hub-notebook:1", {"Dockerfile": b"ARG BASE\nFROM ${BASE}"}, EXTRA)
+    asked = run({EXTRA: NEW}, recipe.tag)
+    cast(FakeRun, asked).recipes = (recipe,)
+    found = newer.ask(asked)
+    assert found == {EXTRA: NEW}
+    assert newer.moved(asked, found) == {EXTRA: NEW}
+    assert newer.told(asked, found) == [f"{EXTRA} has moved: {'b' * 12}", f"{recipe.tag} is built again, on the newest {EXTRA}"]

@@ -14,7 +14,8 @@ from swarmhub.engine import configs, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
-from swarmhub.images import build
+from swarmhub.images import build, recipes
+from swarmhub.images.builder import Recipe
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Cost, Plan, is_within
 from swarmhub.run.run import Run
@@ -556,3 +557,66 @@ def test_behind_a_proxy_that_takes_tls_there_is_no_certificate(own: Run) -> None
     own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(behind=("10.1.2.3",), speaks="http")})
     plan = steps.certs_plan(own)
     assert (plan.changes, plan.summary) == ((), "none is needed: TLS ends at the reverse proxy in front")
+
+
+TAG = "jupyterhub-notebook:0123456789ab"
+BUILT = f"sha256:{'d' * 64}"
+
+
+@pytest.fixture
+def building(run: Run) -> Run:
+    """Return a run whose notebook image is built."""
+    recipe = Recipe(TAG, {"Dockerfile": b"ARG BASE\nFROM ${BASE}\n"}, NOTEBOOK, gist="six", is_notebook=True)
+    run.__dict__["_recipes"] = {recipes.NOTEBOOK: recipe}
+    return run
+
+
+def holding(hosts: Hosts, *names: str, id_: str = BUILT) -> None:
+    """Let nodes hold the built image, under an id."""
+    for name in names:
+        hosts[name].engine.answers[f"GET /images/{TAG}/json"] = {"Id": id_, "RepoDigests": []}
+
+
+def test_an_image_is_built_once_and_brought_to_the_other_nodes(building: Run, hosts: Hosts) -> None:
+    """What it will be is known after the build, also to the labels and to the hub; that is within what was shown."""
+    shown = every(building)
+    assert [plan.error for plan in shown.values()] == [None] * len(shown)
+    assert words(shown["build-notebook"]) == [f"build {TAG} on {MANAGER}"]
+    assert words(shown["images"]) == [f"load {TAG} on {WORKER1}", f"load {TAG} on {WORKER2}"]
+    holding(hosts, MANAGER)
+    building.look.forget()
+    after = every(building)
+    assert after["build-notebook"].changes == ()
+    assert [change.gist for change in after["images"].changes] == [f"{'d' * 12} from {MANAGER}"] * 2
+    steps_left = ("images", "placement", "service")
+    assert [is_within(after[step], shown[step]) for step in steps_left] == [True] * 3
+    assert "POST /images/create" not in hosts[WORKER1].engine.asked()
+
+
+def test_what_any_node_holds_is_not_built_again(building: Run, hosts: Hosts) -> None:
+    """The manager gets it from there, too."""
+    holding(hosts, WORKER2)
+    assert steps.notebook_images_plan(building).changes == ()
+    assert [change.gist for change in steps.images_plan(building, (MANAGER, WORKER1)).changes] == [
+        f"{'d' * 12} from {WORKER2}"
+    ] * 2
+
+
+def test_an_image_is_built_again_where_the_tag_below_it_has_moved(building: Run, hosts: Hosts) -> None:
+    """And then all nodes get the new one, though they hold one of that tag."""
+    holding(hosts, MANAGER, WORKER1, WORKER2)
+    building.look.moved = {NOTEBOOK: f"sha256:{'e' * 64}"}
+    plan = steps.notebook_images_plan(building)
+    assert words(plan) == [f"build {TAG} on {MANAGER}"]
+    holding(hosts, MANAGER, id_=f"sha256:{'f' * 64}")
+    building.look.forget()
+    building.look.newest = steps.rebuilt(building, plan)
+    assert steps.notebook_images_plan(building).changes == ()
+    assert words(steps.images_plan(building, (MANAGER, WORKER1))) == [f"load {TAG} on {WORKER1}"]
+
+
+def test_a_built_image_that_is_lost_is_no_image(building: Run, hosts: Hosts) -> None:
+    """Somebody has removed it on the manager between the build and the next step."""
+    plan = steps.notebook_images_plan(building)
+    with pytest.raises(StepError, match="does not hold"):
+        steps.rebuilt(building, plan)

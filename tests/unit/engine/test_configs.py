@@ -167,3 +167,14 @@ def test_files_from_before_go(host: FakeHost, is_gone: bool, left: list[str]) ->
     configs.ensure(host, service("[1]"), {"swarmhub.service": "other"})
     configs.tidy(host, service("{}"), "swarmhub.service=hub", is_gone=is_gone)
     assert sorted(one.content for one in configs.files(host).values()) == ["[1]", "[2]", *left]
+
+
+def test_a_file_whose_content_is_known_later_has_a_name_that_is() -> None:
+    """What tells it from another such file is not shown; a text of somebody's that says the same words is a text."""
+    first, second = (configs.reference("/x", "hub", f'{{"image":"known after build","n":{one}}}') for one in (1, 2))
+    assert first["ConfigName"] != second["ConfigName"]
+    assert {one["ConfigName"].partition("#")[0] for one in (first, second)} == {"hub-known after build"}
+    spec = {"TaskTemplate": {"ContainerSpec": {"Configs": [first]}}}
+    (change,) = configs.missing(spec, (), {}, "m")
+    assert change.what == "config hub-known after build (35 bytes)"
+    assert "known" not in configs.reference("/x", "hub", '{"about":"it is known after noon"}')["ConfigName"]

@@ -1,6 +1,8 @@
 """Builds of images on a node, by BuildKit or by the engine's own builder; what fails says why."""
 
 import io
+import signal
+import subprocess
 import tarfile
 from typing import Any
 
@@ -160,3 +162,36 @@ def test_an_image_with_a_command_of_its_own_is_not_asked_for_one() -> None:
     host = FakeHost(answers={**HELD, **once("none")})
     build(host, Recipe(TAG, FILES, NOTEBOOK, is_notebook=True, has_command=True))
     assert "POST /containers/create" not in host.engine.asked()
+
+
+@pytest.fixture(params=["sh", "bash"])
+def shell(request: pytest.FixtureRequest) -> str:
+    """Return a shell that a node may have as its sh."""
+    return str(request.param)
+
+
+def started(shell: str, content: bytes, size: int, *command: str) -> subprocess.Popen[bytes]:
+    """Start the script that feeds a build, in a process group of its own as sshd does."""
+    argv = [shell, "-c", builder.BUILD, "sh", str(size), "sh", "-c", *command]
+    build = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    assert build.stdin is not None
+    build.stdin.write(content)
+    build.stdin.flush()
+    return build
+
+
+def test_a_build_gets_its_variables_and_all_of_its_files(shell: str) -> None:
+    """It ends with its own exit code, though the input is still open."""
+    with started(shell, b"A=a b\n\n" + b"x" * 200_000, 200_000, 'echo "$A"; wc -c; exit 7') as build:
+        assert build.stdout is not None
+        assert (build.stdout.read(), build.wait(10)) == (b"a b\n200000\n", 7)
+
+
+def test_a_build_ends_where_nobody_waits_for_it(shell: str) -> None:
+    """Ctrl-C or a lost connection closes the input."""
+    with started(shell, b"\nxx", 2, "cat; echo; exec sleep 60") as build:
+        assert build.stdin is not None
+        assert build.stdout is not None
+        assert build.stdout.readline() == b"xx\n"
+        build.stdin.close()
+        assert build.wait(10) == -signal.SIGTERM

@@ -280,3 +280,31 @@ def test_a_first_pull_is_a_line(held: Held | None, gist: str) -> None:
     """Where another image is there, both are told as a difference."""
     (pull,) = images.plan({NOTEBOOK: NEW}, {MANAGER: {NOTEBOOK: held}}).changes
     assert pull.gist == gist
+
+
+def test_an_image_that_was_built_here_has_no_registrys_digest() -> None:
+    """Engines with containerd's store give it one; by its label it is known. A copy in a registry has one."""
+    answer = {"Id": ID, "Config": {"Labels": {"swarmhub.image": "jupyterhub-notebook"}}}
+    built = answer | {"RepoDigests": [f"jupyterhub-notebook@{OLD}"]}
+    host = FakeHost(answers={"GET /images/jupyterhub-notebook:1/json": built})
+    assert images.observe(host, "jupyterhub-notebook:1") == LOADED
+    copy = answer | {"RepoDigests": [f"{NAME}@{OLD}"]}
+    assert images.observe(FakeHost(answers={f"GET /images/{NOTEBOOK}/json": copy}), NOTEBOOK) == HOLDS_OLD
+
+
+def test_a_node_gives_what_no_registry_has() -> None:
+    """What one does have is pulled from there."""
+    held = {MANAGER: {NOTEBOOK: None, EXTRA: HOLDS_OLD}, WORKER1: {NOTEBOOK: LOADED, EXTRA: None}}
+    assert images.sources({NOTEBOOK: ID, EXTRA: OLD}, held) == {NOTEBOOK: WORKER1}
+
+
+def test_an_image_is_brought_from_the_node_that_gives_it(progress: FakeProgress) -> None:
+    """Through this machine, in pieces, of which the progress tells."""
+    giver = FakeHost(WORKER1, {f"GET /images/{NOTEBOOK}/json": {"Size": 3}, f"GET /images/{NOTEBOOK}/get": [b"ab", b"cd"]})
+    held: dict[str, dict[str, Held | None]] = {MANAGER: {NOTEBOOK: None}, WORKER1: {NOTEBOOK: None}}
+    (change,) = images.plan({NOTEBOOK: ID}, held, {NOTEBOOK: giver}).changes
+    assert (change.sentence, change.gist) == (f"load {NOTEBOOK} on {MANAGER}", f"{'1' * 12} from {WORKER1}")
+    taker = FakeHost()
+    change.apply(taker, progress)
+    assert taker.engine.sent("POST /images/load").body == b"abcd"
+    assert [done for _, done, _ in progress.amounts] == [2, 4]

@@ -72,3 +72,23 @@ def test_what_is_about_to_be_made_is_shown_field_by_field(wanted: Any, fields: l
 def test_what_could_only_be_known_later_may_have_become_known(wanted: Any, shown: Any, is_it: bool) -> None:
     """Whole, or as a variable's value; nothing else may be another than was shown."""
     assert Difference("A", None, shown).became(Difference("A", None, wanted)) == is_it
+
+
+@pytest.mark.parametrize(
+    ("shown", "now", "is_it"),
+    [
+        (["known after x", "b"], ["b", "c"], True),
+        (["known after x", "b"], ["c", "d"], False),
+        (["a", "b"], ["b", "a"], False),
+    ],
+)
+def test_a_word_that_becomes_known_may_sort_elsewhere(shown: list[str], now: list[str], is_it: bool) -> None:
+    """What was known has to be as it was."""
+    assert Difference("A", None, shown).became(Difference("A", None, now)) == is_it
+
+
+def test_a_path_and_what_is_found_may_become_known_too() -> None:
+    """A label is named by what it says; and what an earlier change has made is found by a later one."""
+    shown = Difference("Labels.image.known after x", ["known after x"], "held")
+    assert shown.became(Difference("Labels.image.abc", ["sha256:abc"], "held"))
+    assert not shown.became(Difference("Labels.other.abc", ["sha256:abc"], "held"))

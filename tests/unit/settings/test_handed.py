@@ -84,3 +84,12 @@ def test_the_hub_is_told_which_folders_are_marked() -> None:
     text = handed.document(settings(folders=folders), {NOTEBOOK: NOTEBOOK}, marked={"/mnt/a", "/mnt/b"})
     assert handed.marked(text) == {"/mnt/a"}
     assert handed.marked("") == frozenset()
+
+
+def test_how_an_image_is_built_is_not_handed_to_the_hub() -> None:
+    """The image has it; and the path of a folder is another one on each operator's machine."""
+    given = settings(
+        notebook={"packages": ["six"]}, profiles=[{"name": "A", "image": NOTEBOOK, "build": "x", "build_args": {"A": "1"}}]
+    )
+    tables = json.loads(handed.document(given, {NOTEBOOK: "sha256:1"}))
+    assert {"build", "build_args", "packages"} & {*tables["notebook"], *tables["profiles"][0]} == set()

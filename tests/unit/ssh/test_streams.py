@@ -32,6 +32,9 @@ class FakeChannel:
     def get_pty(self, *words: Any, **more: Any) -> None:
         self.asked.append(("pty", *words, *more.items()))
 
+    def set_combine_stderr(self, combine: bool) -> None:
+        self.asked.append("combined")
+
     def exec_command(self, command: str) -> None:
         self.asked.append(command)
 
@@ -225,3 +228,14 @@ def test_an_output_is_kept_so_far_as_it_is_not_too_much(monkeypatch: pytest.Monk
     assert "".join(runner.read_proc_output(lambda _: next(enough))) == "1234567890"
     with pytest.raises(streams.TooMuch):
         list(runner.read_proc_output(lambda _: next(endless)))
+
+
+def test_a_command_is_fed_while_its_lines_come_and_its_input_stays_open() -> None:
+    """It would take the end of it for the end of whoever waits for it."""
+    channel = FakeChannel(b"a\nb\n", code=2, waits=True)
+    lines = streams.feed(sessions(channel), "build", b"hush")
+    said = [next(lines), next(lines)]
+    with pytest.raises(StopIteration) as ended:
+        next(lines)
+    assert (said, ended.value.value, channel.sent, channel.is_over.is_set()) == (["a", "b"], 2, b"hush", False)
+    assert channel.asked == ["combined", "build", "close"]

@@ -164,3 +164,13 @@ def test_what_is_kept_of_an_image_that_was_not_brought_to_its_end_goes() -> None
     stored = Stored((), (), NOW, (f"{HUB}_transfer", "other_transfer", f"{HUB}-data"))
     plan = prune.plan(settings(), KEPT, {WORKER1: stored}, (), MANAGER)
     assert [one.sentence for one in plan.changes] == [f"remove volume {HUB}_transfer on {WORKER1}"]
+
+
+def test_what_images_are_built_on_is_needed(tmp_path: Path) -> None:
+    """A build that nobody needs goes; what the next one stands on stays, and older versions of that go."""
+    (tmp_path / "userlist").write_text("ada admin\n")
+    given = settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "userlist")})
+    found = prune.needed(given, (), (), ["example.org/base:1"])
+    assert ("example.org/base:1" in found.tags, "example.org/base" in found.repositories) == (True, True)
+    for name in (f"{HUB}-notebook:{'c' * 12}", f"{HUB}-notebook-deep-learning:{'c' * 12}"):
+        assert removed(image("i", name)) == [f"image {name} (7 MB) on {WORKER1}"]
