@@ -25,6 +25,8 @@ PYTHON = (
     "hub/requirements-build.lock",
     "supply/requirements.lock",
 )
+# The operator's own: fab lock-hub writes it.
+OWN = [name for name in ("packages.lock",) if (ROOT / name).exists()]
 NPM = "hub/package-lock.json"
 PAGE, HEADING = ROOT / "docs" / "security.md", "## Accepted findings"
 PIP_AUDIT = ("--require-hashes", "--disable-pip", "--progress-spinner", "off", "--timeout", "15", "--format", "json")
@@ -54,7 +56,7 @@ class Answer:
 
 def main() -> int:
     """Ask, say what is known in a line each, and return the exit code."""
-    answers = [*map(ask_python, PYTHON), ask_npm()]
+    answers = [*map(ask_python, [*PYTHON, *OWN]), ask_npm()]
     accepted = read_accepted(PAGE.read_text(), datetime.now(UTC).date())
     print("\n".join(map(_plain, told(answers, accepted))))
     return code(answers, accepted)

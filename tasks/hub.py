@@ -37,6 +37,16 @@ def build_hub(c: Context, verbose: bool = False) -> None:
         run.apply(steps.hub_image_plan(run))
 
 
+@step_task(help=VERBOSE)
+def lock_hub(c: Context, verbose: bool = False) -> None:
+    """Choose the versions of hub.packages on the manager, and write them with their hashes into hub.packages_lock."""
+    from swarmhub.deploy import steps
+    from swarmhub.images import packages
+
+    with step(c, packages.STEP) as run:
+        run.report.line(packages.STEP, steps.lock_packages(run))
+
+
 @step_task()
 def proxy(c: Context) -> None:
     """Create or update the proxy's service and the certificate's renewal, unless proxy.separate is false."""

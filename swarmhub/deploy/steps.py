@@ -11,13 +11,13 @@ from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
 from swarmhub.deploy import on_nodes, prerequisites, rollout, standalone
-from swarmhub.errors import StepError, StepErrors
+from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
-from swarmhub.images import build, builder, pull
+from swarmhub.images import build, builder, packages, pull
 from swarmhub.images.builder import Recipe
 from swarmhub.images.recipes import STEP as NOTEBOOKS
 from swarmhub.notebooks import shared
@@ -166,6 +166,21 @@ def hub_image_plan(run: Run) -> Plan:
     wanted = run.look.builds
     held = [one.tag for one in wanted if run.look.hub_image(one.tag)]
     return builder.plan(build.STEP, wanted, held, run.manager, _outbound(run))
+
+
+def lock_packages(run: Run) -> str:
+    """Choose the versions of hub.packages, write them down, and return what that changes.
+
+    Raises:
+        UsageError: hub.packages names none.
+
+    """
+    settings = run.settings
+    if not settings.hub.packages:
+        raise UsageError("hub.packages in hosts.toml names no package")
+    with run.report.working(packages.STEP, f"resolving hub.packages on {run.manager}"):
+        text = packages.resolve(settings, run.hosts[run.manager], _outbound(run), run.report)
+    return f"{settings.hub.packages_lock.name}: {packages.keep(settings, text)}"
 
 
 def _outbound(run: Run) -> Mapping[str, SecretStr]:

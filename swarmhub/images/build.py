@@ -6,7 +6,7 @@ from hub import FOLDER
 from hub.shared.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import logo
+from swarmhub.images import logo, packages
 from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
@@ -21,7 +21,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
     """Read and check what goes into the image.
 
     Raises:
-        SettingsError: the userlist has mistakes, a file is missing, or the logo is none.
+        SettingsError: the userlist has mistakes, a file is missing, the logo is none, or packages are not locked.
 
     """
     own = {"userlist": userlist(settings).encode()}
@@ -32,6 +32,7 @@ def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
         files |= _logo(settings.page.logo)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+    files["packages.lock"] = packages.locked(settings, folder)
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return Recipe(tag, files, settings.hub.base_image)

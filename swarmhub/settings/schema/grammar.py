@@ -35,6 +35,13 @@ EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
 # Who trusts half of the internet trusts anybody.
 SHORTEST_PREFIX = 8
+# PEP 508's names, extras and versions. An address would be in the lock, and an option would be the resolver's.
+VERSIONS = r"(?:~=|==|!=|<=|>=|<|>) ?[A-Za-z0-9.!+*_-]+"
+PACKAGE = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._-]+(?:, ?[A-Za-z0-9._-]+)*\])?"
+    rf"(?: ?{VERSIONS}(?:, ?{VERSIONS})*)?",
+    re.ASCII,
+)
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
 TEXT = re.compile(r"[^\0-\x1f\x7f]*")
 LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
@@ -84,6 +91,10 @@ Interface = Annotated[str, AfterValidator(word(INTERFACE, "a network interface t
 Email = Annotated[str, AfterValidator(word(EMAIL, "an e-mail address"))]
 HttpsUrl = Annotated[str, AfterValidator(word(URL, "an https:// address without query or password"))]
 Option = Annotated[str, AfterValidator(word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
+
+Package = Annotated[
+    str, AfterValidator(word(PACKAGE, "a Python package by its name, such as jupyterhub-ldapauthenticator>=2; no address"))
+]
 
 
 def _subnet(value: str) -> str:

@@ -19,6 +19,7 @@ from swarmhub.settings.schema.grammar import (
     Interface,
     Name,
     Option,
+    Package,
     Peer,
     ServiceName,
     Size,
@@ -168,6 +169,14 @@ class Hub(Table):
     userlist: FilePath = Field(Path("hub/userlist"), description="Who may log in: `name [admin]` a line.")
     conf: FilePath | None = Field(
         None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
+    )
+    packages: tuple[Package, ...] = Field(
+        (),
+        description="More Python packages in the hub's image, such as `jupyterhub-ldapauthenticator>=2`. `fab lock-hub` "
+        "chooses the versions and writes them into `packages_lock`.",
+    )
+    packages_lock: FilePath = Field(
+        Path("packages.lock"), description="Where `fab lock-hub` keeps versions and hashes. Keep it with `hosts.toml`."
     )
     engine: Literal["filter", "socket"] = Field(
         "filter",

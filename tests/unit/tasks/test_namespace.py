@@ -14,7 +14,20 @@ import fabfile
 from swarmhub.run.task import Step
 from tasks import ns
 
-STEPS = ("nodes", "network", "volume", "certs", "prepull", "prepull-all", "firewall", "build-hub", "proxy", "service", "deploy")
+STEPS = (
+    "nodes",
+    "network",
+    "volume",
+    "certs",
+    "prepull",
+    "prepull-all",
+    "firewall",
+    "lock-hub",
+    "build-hub",
+    "proxy",
+    "service",
+    "deploy",
+)
 
 
 def test_fab_and_invoke_have_the_same_tasks() -> None:

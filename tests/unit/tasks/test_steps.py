@@ -261,6 +261,13 @@ def test_a_changed_userlist_is_another_image(type_: Type, hosts: Hosts, tmp_path
     assert cluster.changes(hosts) == [f"{MANAGER}: POST /build"]
 
 
+def test_without_packages_there_is_nothing_to_lock(type_: Type, hosts: Hosts) -> None:
+    """`lock-hub` says so, and builds nothing."""
+    with pytest.raises(Exit, match=r"hub\.packages in hosts\.toml names no package"):
+        type_("lock-hub")
+    assert cluster.changes(hosts) == []
+
+
 def test_a_service_without_what_it_stands_on_names_the_step(type_: Type, hosts: Hosts) -> None:
     """`service` alone says which step comes first, and changes nothing."""
     del hosts[MANAGER].engine.answers["GET /volumes/jupyterhub-data"]

@@ -139,3 +139,32 @@ def test_a_drivers_option_of_a_wrong_name_is_told_by_its_name(file: Path) -> Non
     """The key of the message is what stands in the file, and nothing else."""
     (problem,) = problems(file, edited('[volume]\noptions = { "a b" = "c" }'))
     assert problem.startswith("hosts.toml:16: volume.options.a b: 'a b' is not ")
+
+
+@pytest.mark.parametrize(
+    "name", ["ngshare", "a.b-c_d", "ldap3[all, tls]>=2,<3", "jupyterhub-ldapauthenticator >=2.0, !=2.1", "a==1.*"]
+)
+def test_a_package_is_named_as_python_names_it(tmp_path: Path, name: str) -> None:
+    """With its extras and versions."""
+    assert good(tmp_path / "hosts.toml", in_hub(f'packages = ["{name}"]')).hub.packages == (name,)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "-r file",
+        "--index-url=https://a.b",
+        "a @ https://a.b/c.whl",
+        "git+https://a.b/c",
+        "./a",
+        "a; os_name",
+        "a>=",
+        "a\\nb",
+    ],
+)
+def test_a_package_is_no_address_and_no_option(tmp_path: Path, name: str) -> None:
+    """An address would be in the lock; an option would be the resolver's."""
+    (told,) = problems(tmp_path / "hosts.toml", in_hub(f'packages = ["{name}"]'))
+    assert "hub.packages[0]: " in told
+    assert "is not a Python package by its name" in told
