@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub.config import extra, login
+from hub.config import extra, providers
 from hub.shared import settings
 
 # How traitlets names what it refuses.
@@ -51,7 +51,7 @@ class Origins:
 
     def _provider(self, trait: str) -> str:
         """Return the class whose options [access] holds, if this is one of them."""
-        return login.provider_class(self._access["provider"]).__name__ if trait in self._access["options"] else ""
+        return providers.load(self._access["provider"]).__name__ if trait in self._access["options"] else ""
 
 
 def _lines(file: Path, section: str, trait: str) -> list[str]:

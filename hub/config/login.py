@@ -1,34 +1,27 @@
 """Who may log in, and by which provider: an authenticator of JupyterHub's that goes by the userlist in force."""
 
-import difflib
 import hashlib
 import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from jupyterhub.utils import maybe_future
 from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
-from traitlets.utils.importstring import import_item
 
-from hub.config import extra
+from hub.config import extra, providers
+from hub.config.providers import account_of
 from hub.shared import listed
 from hub.shared.listed import Listed
 from hub.shared.userlist import GITHUB
 
-GROUP = "jupyterhub.authenticators"
 # Without it GitHub tells of public memberships only.
 MEMBERSHIPS = "read:org"
-# What somebody reads whom the provider knows and no list names; the error page has a way on for just these words.
-REFUSED = "You are not among the people who may use this hub. Ask whoever runs it to let you in."
 # Who has a name now that somebody else had before: a name at the provider can be given up, and taken again.
 ANOTHER = "Your name belongs to another account at this hub. If you have a new account, ask whoever runs the hub to let you in."
-# Where a provider says which account it is: OpenID Connect's name for it, then that of most others.
-NUMBERS = ("sub", "id")
 # The secret of the cookies, on the hub's volume; what is encrypted by it is lost with all sessions when it is replaced.
 COOKIES = "jupyterhub_cookie_secret"
 # Who was refused as a member is not asked about again at once, however often they come.
@@ -48,12 +41,12 @@ def configure(
 
     """
     provider = access["provider"]
-    base = provider_class(provider)
+    base = providers.load(provider)
     section = base.__name__
     c.JupyterHub.authenticator_class = going_by_userlist(base, folder, provider)
-    if "custom_403_message" in base.class_trait_names():
-        c[section].custom_403_message = REFUSED
-    c[section].oauth_callback_url = environ["OAUTH_CALLBACK_URL"]
+    callback = environ["OAUTH_CALLBACK_URL"]
+    for option, value in providers.defaults(base, callback).items():
+        c[section][option] = value
     c[section].allowed_users = set(users.current.allowed)
     c[section].admin_users = set(users.current.admins)
     # Until `fab users-sync` removes them: they are in the database, and that alone would let them in.
@@ -67,11 +60,16 @@ def configure(
         # Else a token would go on where a cookie does not.
         c[section].auth_refresh_strict = True
     extra.apply(c, {section: access["options"]}, secrets)
+    kinds = [base]
+    if providers.is_several(base):
+        c[section].authenticators = entries = [*providers.parts(c[section].get("authenticators", []), callback)]
+        kinds += [entry["authenticator_class"].__mro__[2] for entry in entries]
+    c.JupyterHub.template_paths = providers.templates(kinds)
 
 
 def keep_claims(c: Any, access: Mapping[str, Any], data: Path) -> None:
     """Keep what the provider says of people, of which a claim is the UID that a server runs as."""
-    _keep_state(c, c[provider_class(access["provider"]).__name__], data / COOKIES)
+    _keep_state(c, c[providers.load(access["provider"]).__name__], data / COOKIES)
 
 
 def end_tokens(c: Any, access: Mapping[str, Any]) -> None:
@@ -79,24 +77,6 @@ def end_tokens(c: Any, access: Mapping[str, Any]) -> None:
     if _has_members(access) and "token_expires_in_max_seconds" not in c.JupyterHub:
         days = c.JupyterHub.get("cookie_max_age_days", SESSION_DAYS)
         c.JupyterHub.token_expires_in_max_seconds = int(days * DAY_SECONDS)
-
-
-def provider_class(name: str) -> type[Any]:
-    """Return an authenticator by its name in JupyterHub, such as google, or by where it is, such as module.Class.
-
-    Raises:
-        ValueError: there is none.
-
-    """
-    known = {point.name: point for point in entry_points(group=GROUP)}
-    try:
-        found: type[Any] = known[name].load() if name in known else import_item(name)
-    except ImportError:
-        names = sorted(known)
-        close = [one for one in names if one.startswith(name)] or difflib.get_close_matches(name, names, n=1)
-        meant = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
-        raise ValueError(f"access.provider: {name!r} is no provider; {meant}") from None
-    return found
 
 
 def going_by_userlist(base: type[Any], folder: Path, provider: str) -> type[Any]:
@@ -125,7 +105,7 @@ class _GoesByUserlist:
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
         """Log somebody in, by the userlist as it is now."""
-        self._look()
+        self.look()
         return await maybe_future(super().authenticate(handler, data, **more))  # type: ignore[misc]
 
     async def refresh_user(self, user: Any, handler: Any = None, **more: Any) -> Any:
@@ -133,7 +113,7 @@ class _GoesByUserlist:
 
         JupyterHub does this before it answers anything to somebody whom the provider was not asked about for five minutes.
         """
-        self._look()
+        self.look()
         if user.name not in listed.by_provider(self.folder):
             # Whoever the userlist or the console lets in is asked for nothing but what they log in with.
             return True if self.auth_refresh_strict else await maybe_future(super().refresh_user(user, handler, **more))  # type: ignore[misc]
@@ -151,7 +131,7 @@ class _GoesByUserlist:
         return found if is_in else False
 
     async def _is_still_in(self, name: str, model: Any) -> bool:
-        if model["name"] != name or not self._is_same(name, self._account(model)):
+        if model["name"] != name or not self._is_same(name, account_of(self, model)):
             return False
         return bool(await maybe_future(self.check_allowed(name, model)))  # type: ignore[attr-defined]
 
@@ -162,8 +142,16 @@ class _GoesByUserlist:
             HTTPError: it is another account than the one that had the name before.
 
         """
-        account = self._account(auth_model)  # a hook may take it away
-        allowed = await super().run_post_auth_hook(handler, auth_model)  # type: ignore[misc]
+        account = account_of(self, auth_model)  # a hook may take it away
+        return self.entered(await super().run_post_auth_hook(handler, auth_model), account)  # type: ignore[misc]
+
+    def entered(self, allowed: Any, account: tuple[str, str] | None) -> Any:
+        """Keep who got in, if somebody did.
+
+        Raises:
+            HTTPError: it is another account than the one that had the name before.
+
+        """
         if allowed:
             self._refused.pop(allowed["name"], None)
             self._require_same(allowed["name"], account)
@@ -182,6 +170,8 @@ class _GoesByUserlist:
         """Keep that somebody was deleted, who may be added again."""
         listed.forget(self.folder, user.name, self.provider)
         self.blocked_users.discard(user.name)
+        for part in getattr(self, "_authenticators", ()):  # MultiAuthenticator's
+            part.delete_user(user)
         return super().delete_user(user)  # type: ignore[misc]
 
     def _require_same(self, name: str, account: tuple[str, str] | None) -> None:
@@ -202,13 +192,7 @@ class _GoesByUserlist:
         if name in self._deleted[1]:
             listed.welcome(self.folder, name, anybody=anybody)
 
-    def _account(self, auth_model: Any) -> tuple[str, str] | None:
-        """Return what the provider calls the account's number, and the number, if it says one."""
-        state = auth_model.get("auth_state") or {}
-        about = state.get(getattr(self, "user_auth_state_key", "")) or {}
-        return next(((key, str(about[key])) for key in NUMBERS if about.get(key)), None)
-
-    def _look(self) -> None:
+    def look(self) -> None:
         """Take over what has changed in the userlist since the last look; what others have added to the traits stays."""
         before, now = self._users, listed.load(self.folder, self.provider).current
         self.allowed_users = self.allowed_users - (before.allowed - now.allowed) | now.allowed

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from hub import TEMPLATES
 from hub.api.use import stops
-from hub.config.login import ANOTHER, REFUSED
+from hub.config.login import ANOTHER
+from hub.config.providers import REFUSED
 from hub.shared import announcement
 from hub.shared.announcement import Announced
 
@@ -21,7 +22,8 @@ def configure(c: Any, page: Mapping[str, str], folder: Path, data: Path) -> None
     """Set JupyterHub's templates and what they show; `folder` holds the logo, where there is one."""
     announced = Announced(page["announcement"], data / announcement.NAME)
     c.JupyterHub.tornado_settings = {announcement.SETTING: announced}
-    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    # An authenticator's own page of the same name is not to hide the hub's.
+    c.JupyterHub.template_paths = [str(TEMPLATES), *c.JupyterHub.get("template_paths", [])]
     logo = next(folder.glob("logo.*"), None)
     if logo:
         c.JupyterHub.logo_file = str(logo)

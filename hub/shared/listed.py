@@ -181,6 +181,8 @@ def _withdraw(database: Path, admins: Iterable[str], accounts: Iterable[str]) ->
             of_one = f"delete from {table} where {column} = (select id from users where name = ?)"  # noqa: S608 - the schema's own
             db.executemany(of_one, names)
         db.executemany("delete from users where name = ?", names)
+        if db.execute("select 1 from sqlite_master where name = 'users_info'").fetchone():  # nativeauthenticator's passwords
+            db.executemany("delete from users_info where username = ?", names)
 
 
 def _lines(names: Iterable[str]) -> str:

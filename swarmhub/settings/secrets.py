@@ -33,8 +33,10 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
 
     """
     given = _given(settings, file)
-    names = dict.fromkeys([*needed(settings), *settings.secrets.names])
+    names = dict.fromkeys([*needed(settings), CALLBACK, *settings.secrets.names])
     values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
+    if CALLBACK not in needed(settings):  # it is then the hub's address, and no more
+        values[CALLBACK] = values[CALLBACK] or usual_callback(settings)
     missing = [name for name in names if not values[name]]
     problems = [(name, _missing(name, settings, name == missing[0])) for name in missing]
     callback = values[CALLBACK]
@@ -58,7 +60,10 @@ def _of_proxy(values: Mapping[str, str], settings: Settings) -> list[tuple[str, 
 
 def needed(settings: Settings) -> tuple[str, ...]:
     """Return the secrets without which nobody could log in, whatever secrets.names lists."""
-    return (*(OF_GITHUB if settings.access.is_github else ()), CALLBACK)
+    if settings.access.is_github:
+        return (*OF_GITHUB, CALLBACK)
+    # By it OAuth is told from LDAP, a shared password and others, for which the hub is registered nowhere.
+    return (CALLBACK,) if "client_secret" in settings.access.options else ()
 
 
 @cache

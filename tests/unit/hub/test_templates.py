@@ -11,8 +11,8 @@ from jupyterhub._data import DATA_FILES_PATH
 from traitlets.config import Config
 
 from hub import TEMPLATES
-from hub.config.login import REFUSED
 from hub.config.page import configure
+from hub.config.providers import REFUSED
 from hub.spawner.profiles import NotOffered
 
 STOCK = f"{DATA_FILES_PATH}/templates"

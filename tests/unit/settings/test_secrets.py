@@ -229,11 +229,20 @@ def test_a_secrets_name_tells_whose_it_is_and_nothing_of_its_value() -> None:
 
 def test_another_provider_needs_no_secrets_of_githubs() -> None:
     """Its own are listed in secrets.names; the callback leads to the hub whoever the provider is."""
-    given = alone(access={"provider": "google"}, secrets={"names": ["GOOGLE_SECRET"]})
+    options = {"client_secret": {"secret": "GOOGLE_SECRET"}}
+    given = alone(access={"provider": "google", "options": options}, secrets={"names": ["GOOGLE_SECRET"]})
     environ = {"OAUTH_CALLBACK_URL": CALLBACK, "GOOGLE_SECRET": "hush"}
     assert set(secrets.load(given, HOSTS, environ)) == {"OAUTH_CALLBACK_URL", "GOOGLE_SECRET"}
     with pytest.raises(SettingsError, match="register the hub at your provider with the callback"):
         secrets.load(given, HOSTS, {})
+
+
+def test_a_provider_without_a_callback_needs_none() -> None:
+    """LDAP, a shared password: the hub's own address is that of its domain, unless it is given."""
+    given = alone(access={"provider": "shared-password"})
+    assert secrets.load(given, HOSTS, {})["OAUTH_CALLBACK_URL"].get_secret_value() == CALLBACK
+    elsewhere = CALLBACK.replace("/hub/", ":8443/hub/", 1)
+    assert secrets.load(given, HOSTS, {"OAUTH_CALLBACK_URL": elsewhere})["OAUTH_CALLBACK_URL"].get_secret_value() == elsewhere
 
 
 def test_the_callback_of_a_hub_below_a_path_has_the_path() -> None:

@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from hub import TEMPLATES
 from hub.config.configure import configure
-from hub.config.login import REFUSED
+from hub.config.providers import REFUSED
 from hub.shared import listed
 from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner

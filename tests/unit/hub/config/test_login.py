@@ -13,7 +13,7 @@ from tornado.web import HTTPError
 from traitlets import Set
 from traitlets.config import Config
 
-from hub.config import login
+from hub.config import login, providers
 from hub.shared import listed
 from swarmhub.settings import handed
 from tests.unit.hub.config.test_configure import ENVIRON
@@ -186,7 +186,7 @@ def test_another_provider_gets_its_options(folder: Path) -> None:
 def test_an_unknown_provider_is_told(name: str, meant: str) -> None:
     """With what may be meant, or with all there are."""
     with pytest.raises(ValueError, match=f"access.provider: '{name}' is no provider; {meant}"):
-        login.provider_class(name)
+        providers.load(name)
 
 
 def test_the_handed_settings_are_enough() -> None:
@@ -206,7 +206,7 @@ def test_who_a_hook_turns_away_is_remembered_nowhere(folder: Path) -> None:
 
 def test_who_is_refused_reads_what_to_do(folder: Path) -> None:
     """Where the provider has words for it; one that has none is not given an option that it does not know."""
-    assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == login.REFUSED
+    assert configured(folder, "github").GitHubOAuthenticator.custom_403_message == providers.REFUSED
     assert "custom_403_message" not in configured(folder, "dummy").DummyAuthenticator
 
 
