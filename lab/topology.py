@@ -69,6 +69,13 @@ DNSMASQ = (
     "dnsmasq -k --log-facility=- --addn-hosts=/srv/lab/hosts --local=/lab/ --local=/localhost/ "
     f"--server=/_acme-challenge.{DOMAIN}/127.0.0.1#{KNOT_PORT}"
 )
+# A university's directory, and the keys by which its learning platform signs (LTI 1.3): a test puts them there.
+CAMPUS = "campus.lab"
+SLAPD = (
+    "rm -rf /srv/ldap && mkdir -p /srv/ldap /srv/jwks && slapadd -q -f /srv/lab/slapd.conf -l /srv/lab/people.ldif"
+    " && exec slapd -d 0 -f /srv/lab/slapd.conf -h ldap:///"
+)
+JWKS = "python3 -m http.server 8080 --directory /srv/jwks"
 SERVICES = (
     Service(
         "dns",
@@ -106,6 +113,7 @@ SERVICES = (
         {15000: 15002},
         "acme-short.lab",
     ),
+    Service("campus", "10.213.0.9", ("sh", "-c", f"{SLAPD} & exec {JWKS}"), {}, CAMPUS),
     Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
 )
 DNS = SERVICES[0].address

@@ -98,7 +98,9 @@ def parts(entries: Iterable[Mapping[str, Any]], callback: str) -> Iterator[dict[
         config = {**defaults(kind, callback.replace(f"/{CALLBACK}", f"/{name}/{CALLBACK}")), **entry.get("config", {})}
         own = {"service_name": name, "__module__": __name__}
         listed = type(f"Part{kind.__name__}", (_Part, kind), own)
-        yield {**entry, "authenticator_class": listed, "url_prefix": f"/{name}", "config": config}
+        # LTI 1.3's has a word of its own in its addresses; MultiAuthenticator would change two of three, one of them twice.
+        prefix = "/" if hasattr(kind, "callback_url") else f"/{name}"
+        yield {**entry, "authenticator_class": listed, "url_prefix": prefix, "config": config}
 
 
 def _stripped(trait: str) -> Any:

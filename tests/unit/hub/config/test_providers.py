@@ -39,7 +39,7 @@ class Believing(Authenticator):  # type: ignore[misc]  # it has no types
 class MultiAuthenticator(Authenticator):  # type: ignore[misc]  # it has no types
     """What counts of jupyterhub-multiauthenticator 0.4: a class above each provider's, which puts a word before its names."""
 
-    authenticators = List(config=True)
+    authenticators: Any = List(config=True)
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
