@@ -70,7 +70,7 @@ def resolve(settings: Settings, host: Host, variables: Mapping[str, SecretStr], 
         cause = f"cannot resolve hub.packages: {_cause(said) or error.message}"
         remedy = "Nothing was changed. The hub's own packages keep their versions. Correct hub.packages, then: fab lock-hub"
         raise StepError(host.name, cause, remedy) from error
-    host.engine.delete(f"/images/{tag}")
+    host.engine.delete(f"/images/{tag}", noprune=True)  # the hub's image is built on the same layers
     lines = said.rpartition(f"{MARK}\n")[2].splitlines()
     body = "".join(f"{line}\n" for line in lines if LINES.fullmatch(line))
     return "".join(_head(settings, FOLDER)) + body
