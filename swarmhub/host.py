@@ -70,8 +70,8 @@ class Engine(Protocol):
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         """Yield the events of a build from a tar, with the operator's own logins to registries."""
 
-    def load(self, content: bytes | Iterator[bytes]) -> None:
-        """Load an image from a tar, which may come in pieces."""
+    def load(self, content: bytes) -> None:
+        """Load an image from a tar."""
 
     def registry_digest(self, image: str) -> str:
         """Return the digest of an image in its registry, asked with the operator's own login."""

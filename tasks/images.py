@@ -79,10 +79,13 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
 
     _build(run)
     wanted = steps.wanted_images(run, nodes)
+    pulls, brings = room.apart(steps.images_plan(run, nodes))
     try:
-        run.apply(steps.images_plan(run, nodes), *builds)
+        run.apply(*([] if brings.changes and not pulls.changes else [pulls]), *builds)
     except StepErrors as error:
         wanted |= _bring(run, error, wanted, nodes)
+    if brings.changes:  # by the hub's image, which may just have been built
+        run.apply(brings)
     room.verify(wanted, run.look.images(nodes))
     said = declared.judged(run.settings, room.declarations(run.look.images(nodes).values()))
     for image, told in said.items():

@@ -14,14 +14,6 @@ from swarmhub.run.run import Run
 from swarmhub.transfer import layers
 from swarmhub.transfer import plan as transfer
 from swarmhub.transfer.layers import Store
-from swarmhub.transfer.relays import Cluster
-
-
-def cluster(run: Run) -> Cluster:
-    """Return where images are brought."""
-    settings = run.settings
-    options = {**settings.network.options, **({"encrypted": ""} if settings.network.encrypted else {})}
-    return Cluster(run.hosts[run.manager], run.hosts, settings.hub.service, run.look.builds[0].tag, options)
 
 
 def instead(
@@ -46,7 +38,7 @@ def instead(
         taking = [host for host in hosts if _is_plain(host, stores)]
         if not sources or not taking:
             continue
-        at = cluster(run)
+        at = on_nodes.cluster(run)
         found = transfer.find(at, sources[0], image)
         plans.append(transfer.plan(at, sources[0], {image: found}, {host: stores[host] for host in taking}))
         ids[image] = found.id

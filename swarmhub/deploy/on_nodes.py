@@ -7,13 +7,14 @@ from functools import partial
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member, SwarmNode
 from swarmhub.firewall import image as firewall_image
-from swarmhub.host import Host
 from swarmhub.images import pull
-from swarmhub.images.pull import Holding
+from swarmhub.images.pull import Giver, Holding
 from swarmhub.parallel import every
 from swarmhub.plan.differences import LATER
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
+from swarmhub.transfer import plan as transfer
+from swarmhub.transfer.relays import Cluster
 
 
 def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
@@ -34,14 +35,22 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
     held = pull.reached(run.look.images(asked_for_images(run, targets)), targets)
     there = {host: held[host] for host in targets if host in held}
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
-    pulls = pull.plan(wanted, there, _givers(run, wanted, held))
+    pulls = pull.plan(wanted, there, _givers(run, wanted, held, list(there)))
     return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))))
 
 
-def _givers(run: Run, wanted: Mapping[str, str], held: Mapping[str, Holding]) -> dict[str, Host]:
-    """Return the nodes that give images which no registry has; what is yet to be built, the manager will give."""
+def cluster(run: Run) -> Cluster:
+    """Return where images are brought from node to node, by what the hub's image has."""
+    settings = run.settings
+    options = {**settings.network.options, **({"encrypted": ""} if settings.network.encrypted else {})}
+    return Cluster(run.hosts[run.manager], run.hosts, settings.hub.service, run.look.builds[0].tag, options)
+
+
+def _givers(run: Run, wanted: Mapping[str, str], held: Mapping[str, Holding], targets: Sequence[str]) -> dict[str, Giver]:
+    """Return what gives the images that no registry has; what is yet to be built, the manager will give."""
     later = {image: run.manager for image, id_ in wanted.items() if id_.startswith(LATER)}
-    return {image: run.hosts[host] for image, host in {**pull.sources(wanted, held), **later}.items()}
+    sources = {**pull.sources(wanted, held), **later}
+    return transfer.givers(cluster(run), sources, targets) if sources else {}
 
 
 def _loads(run: Run, targets: Sequence[str]) -> list[Change]:

@@ -1,5 +1,7 @@
 """The plan of the way back to an earlier release."""
 
+from dataclasses import replace
+
 from swarmhub.deploy import on_nodes
 from swarmhub.history import rollback
 from swarmhub.history.releases import Release
@@ -9,7 +11,7 @@ from swarmhub.run.run import Run
 
 def plan(run: Run, target: Release, *, with_database: bool) -> Plan:
     """Plan the way back to a release, on what there is now."""
-    found = rollback.observe(run.hosts[run.manager], run.hosts, target, run.settings.hub.service)
+    found = rollback.observe(replace(on_nodes.cluster(run), python=target.hub_image), target)
     for error in found.unreached:
         run.report.log(error.host, f"left as it is: {error.cause}")
     nodes = on_nodes.nodes_of(run, list(found.held))

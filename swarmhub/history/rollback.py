@@ -14,14 +14,16 @@ from swarmhub.errors import StepError, UsageError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database, DatabaseState
 from swarmhub.history.releases import Release
-from swarmhub.host import Host, Json
+from swarmhub.host import Json
 from swarmhub.images import builder, pull
-from swarmhub.images.pull import Holding
+from swarmhub.images.pull import Giver, Holding
 from swarmhub.inside.database import DAMAGED
 from swarmhub.parallel import gather
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import engine_filter, hub_check, subdomains
 from swarmhub.services import hub as services
+from swarmhub.transfer import plan as transfer
+from swarmhub.transfer.relays import Cluster
 
 STEP = "rollback"
 CERTIFICATE = ("SSL_KEY", "SSL_CERT")
@@ -32,7 +34,7 @@ class WayBack:
     """What there is to go back with: the running service, the database, the hub's image, the files, the images by node.
 
     A node that does not answer is in `unreached`, with the reason; `filter` is the service between hub and engine, if any;
-    `sources` are the nodes that give the images which no registry has.
+    `givers` are the nodes that give the images which no registry has.
     """
 
     service: Json
@@ -42,7 +44,7 @@ class WayBack:
     unreached: tuple[StepError, ...] = ()
     filter: Json | None = None
     files: Mapping[str, StoredFile] = field(default_factory=dict)
-    sources: Mapping[str, Host] = field(default_factory=dict)
+    givers: Mapping[str, Giver] = field(default_factory=dict)
 
 
 def choose(known: Sequence[Release], number: str) -> Release:
@@ -91,7 +93,7 @@ def plan(
     new = replace(target, number=number, spec=configs.bare(wanted), copy=f"{target.service}-before-{number}.sqlite")
     # The release's hub places servers by these labels.
     wanted_images = {one: pull.digest_of(one) for one in target.notebook_images}
-    changes = [*pull.plan(wanted_images, found.held, found.sources).changes]
+    changes = [*pull.plan(wanted_images, found.held, found.givers).changes]
     changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
     if differs or with_database:
         of_filter = engine_filter.of_hub(wanted, found.filter) if found.filter else None
@@ -185,13 +187,14 @@ def _restoring(target: Release, service: Json, kept: Database, after: Release | 
     return [replicated.stop(service, manager), database.restore(kept, after.copy, manager)]
 
 
-def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: str) -> WayBack:
+def observe(cluster: Cluster, target: Release) -> WayBack:
     """Ask for all that the way back to `target` needs.
 
     Raises:
         StepError: there is no service to roll back, or the manager does not answer.
 
     """
+    manager, hosts, service = cluster.manager, cluster.hosts, cluster.hub
     found = services.observe(manager, service)
     if found.service is None:
         raise StepError(manager.name, f"there is no service {service}", "Deploy it: fab deploy")
@@ -207,8 +210,8 @@ def observe(manager: Host, hosts: Mapping[str, Host], target: Release, service: 
     state = database.observe(manager, _database(target)) if has_image else DatabaseState(0, "", 0)
     unreached = tuple(one for one in seen.values() if isinstance(one, StepError))
     wanted = {one: pull.digest_of(one) for one in target.notebook_images}
-    sources = {image: hosts[host] for image, host in pull.sources(wanted, held).items()}
-    return WayBack(found.service, state, has_image, held, unreached, filled, found.files, sources)
+    givers = transfer.givers(cluster, pull.sources(wanted, held), list(held))
+    return WayBack(found.service, state, has_image, held, unreached, filled, found.files, givers)
 
 
 def _database(target: Release) -> Database:

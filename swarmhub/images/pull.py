@@ -1,15 +1,15 @@
 """The notebook images: the same ones on every node, before the hub is told to use them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
-from swarmhub.images import declared, spread
+from swarmhub.images import declared
 from swarmhub.images.declared import Declared
 from swarmhub.parallel import together
 from swarmhub.plan import commands
@@ -17,6 +17,8 @@ from swarmhub.plan.differences import LATER, Difference
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
 
 STEP = "images"
+# What is done where no registry has an image.
+BRING = "bring"
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
 
@@ -31,6 +33,14 @@ class Held:
     digests: frozenset[str] = frozenset()
     size: int = field(default=0, compare=False)
     declared: Declared = field(default=Declared(), compare=False)
+
+
+@dataclass(frozen=True)
+class Giver:
+    """A node that gives an image which no registry has, and what brings it from there to others."""
+
+    host: str
+    bring: Callable[[Host, Progress], None]
 
 
 # What a node holds of each image that servers may run.
@@ -168,20 +178,26 @@ def _gives(held: Held | None, wanted: str) -> bool:
     return held is not None and held.id == wanted and wanted not in held.digests
 
 
-def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping[str, Host] = MappingProxyType({})) -> Plan:
+def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping[str, Giver] = MappingProxyType({})) -> Plan:
     """Return the pulls that the nodes in `held` need, all nodes at once; `givers` give the images that no registry has."""
     changes = tuple(
-        _load(host, image, wanted[image], one[image], givers[image])
+        _bring(host, image, wanted[image], one[image], givers[image])
         if image in givers
         else _pull(host, image, wanted[image], one[image])
         for host, one in held.items()
         for image in lacking(wanted, one)
         # What is yet to be built is then there.
-        if image not in givers or givers[image].name != host
+        if image not in givers or givers[image].host != host
     )
     count = f"on {len(held)} of {len(held)} nodes"
     same = "; ".join(f"{image}: {short(digest)} {count}" for image, digest in wanted.items())
     return Plan(STEP, same, changes, at_once=True)
+
+
+def apart(plan: Plan) -> tuple[Plan, Plan]:
+    """Return what a plan pulls, and what it brings from node to node."""
+    brings = tuple(change for change in plan.changes if change.verb == BRING)
+    return replace(plan, changes=tuple(one for one in plan.changes if one not in brings)), replace(plan, changes=brings)
 
 
 def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
@@ -190,9 +206,9 @@ def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
     return Change("pull", image, host, _Puller(image, wanted), (_lack(held, wanted),), command=command, gist=gist)
 
 
-def _load(host: str, image: str, wanted: str, held: Held | None, giver: Host) -> Change:
-    gist = f"{short(wanted)} from {giver.name}"
-    return Change("load", image, host, spread.Bringer(image, giver), (_lack(held, wanted),), gist=gist)
+def _bring(host: str, image: str, wanted: str, held: Held | None, giver: Giver) -> Change:
+    gist = f"{short(wanted)} from {giver.host}"
+    return Change(BRING, f"image {image}", host, giver.bring, (_lack(held, wanted),), gist=gist)
 
 
 def _lack(held: Held | None, wanted: str) -> Difference:

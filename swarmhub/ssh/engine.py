@@ -88,8 +88,8 @@ class SshEngine:
         file = BytesIO(content)
         return self._events(lambda client: client.build(fileobj=file, tag=tag, buildargs=dict(arguments), **options))
 
-    def load(self, content: bytes | Iterator[bytes]) -> None:
-        """Load an image from a tar, which may come in pieces."""
+    def load(self, content: bytes) -> None:
+        """Load an image from a tar."""
         for _ in self._events(lambda client: client.load_image(content)):
             pass
 

@@ -67,8 +67,8 @@ def observe(host: Host) -> Store:
 
 
 def holds(store: Store, name: str, image: Image) -> bool:
-    """Tell whether a node has an image by its tag."""
-    return any(name in one.tags and one.layers == image.layers for one in store.images)
+    """Tell whether a node has an image, by its tag if it has one."""
+    return any((name in one.tags if name else one.id == image.id) and one.layers == image.layers for one in store.images)
 
 
 def part(image: Image, store: Store) -> Part:

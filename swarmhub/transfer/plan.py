@@ -1,12 +1,13 @@
 """The plan that brings images from a node that holds them to those that lack them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 
-from swarmhub.errors import StepError, StepErrors
+from swarmhub.errors import StepError
 from swarmhub.host import Host
+from swarmhub.images.pull import BRING, Giver
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.transfer import layers, relays
@@ -34,36 +35,37 @@ def find(cluster: Cluster, source: str, image: str) -> Image:
     return found
 
 
+def givers(cluster: Cluster, sources: Mapping[str, str], hosts: Sequence[str]) -> dict[str, Giver]:
+    """Return what brings images from their `sources` to those of `hosts` that turn out to lack them."""
+    return {image: Giver(source, _Bringer(cluster, source, image, tuple(hosts))) for image, source in sources.items()}
+
+
 def plan(cluster: Cluster, source: str, images: Mapping[str, Image], stores: Mapping[str, Store]) -> Plan:
     """Return what brings images, by the tags that they get, from the source to those nodes of `stores` that lack them.
 
-    Raises:
-        StepErrors: nodes have another architecture than the source.
-
+    A node of another architecture than the source gets none, and says so.
     """
     changes: list[Change] = []
-    # The network and the volumes are for one transfer at a time.
-    lock = Lock()
-    if others := [error for name, image in images.items() for error in _misfits(name, image, stores)]:
-        raise StepErrors(*others)
     for name, image in images.items():
+        misfits = _misfits(name, image, stores)
+        changes += [Change(BRING, f"image {name}", host, _Refusal(error)) for host, error in misfits.items()]
         parts = {
             host: layers.part(image, store)
             for host, store in stores.items()
-            if host != source and not layers.holds(store, name, image)
+            if host != source and host not in misfits and not layers.holds(store, name, image)
         }
-        transfer = _Transfer(cluster, Load(name, image, source, parts), lock)
+        transfer = _Transfer(cluster, Load(name, image, source, parts))
         changes += [
-            Change("bring", f"image {name}", host, transfer, gist=_gist(source, part, image)) for host, part in parts.items()
+            Change(BRING, f"image {name}", host, transfer, gist=_gist(source, part, image)) for host, part in parts.items()
         ]
     return Plan(STEP, "every node holds the images", tuple(changes), at_once=True)
 
 
-def _misfits(name: str, image: Image, stores: Mapping[str, Store]) -> list[StepError]:
+def _misfits(name: str, image: Image, stores: Mapping[str, Store]) -> dict[str, StepError]:
     """Return an error for each node that cannot run an image."""
     others = {host: store.architecture for host, store in stores.items() if store.architecture != image.architecture}
     remedy = "Name an image in hosts.toml that its registry has for both"
-    return [StepError(host, f"is {its}, and {name} is for {image.architecture}", remedy) for host, its in others.items()]
+    return {host: StepError(host, f"is {its}, and {name} is for {image.architecture}", remedy) for host, its in others.items()}
 
 
 def _gist(source: str, part: Part, image: Image) -> str:
@@ -76,17 +78,48 @@ class _Transfer:
 
     cluster: Cluster
     load: Load
-    lock: Lock
     failed: dict[str, StepError] | None = None
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        with self.lock:
+        with self.cluster.lock:
             if self.failed is None:
                 # Whatever becomes of it: no other change takes it for done.
                 self.failed = {one: _without(one, self.load) for one in self.load.parts}
                 self.failed = relays.carry(self.cluster, self.load, progress)
         if failed := self.failed.get(host.name):
             raise failed
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    error: StepError
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        raise self.error
+
+
+@dataclass
+class _Bringer:
+    """Looks what each node lacks when the first of them is to get an image: it may be built only just before."""
+
+    cluster: Cluster
+    source: str
+    image: str
+    hosts: tuple[str, ...]
+    _lock: Lock = field(default_factory=Lock)
+    _changes: Mapping[str, Change] | None = None
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        with self._lock:
+            if self._changes is None:
+                self._changes = {change.host: change for change in self._planned().changes}
+        if change := self._changes.get(host.name):
+            change.apply(host, progress)
+
+    def _planned(self) -> Plan:
+        name = "" if self.image.startswith("sha256:") else self.image
+        found = find(self.cluster, self.source, self.image)
+        return plan(self.cluster, self.source, {name: found}, observe(self.cluster, self.hosts))
 
 
 def _without(host: str, load: Load) -> StepError:

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -35,6 +35,8 @@ class Cluster:
     hub: str
     python: str
     options: Mapping[str, str]
+    # The network and the volumes are for one transfer at a time.
+    lock: Lock = field(default_factory=Lock, compare=False)
 
     @property
     def name(self) -> str:

@@ -91,8 +91,8 @@ Interface = Annotated[str, AfterValidator(word(INTERFACE, "a network interface t
 Email = Annotated[str, AfterValidator(word(EMAIL, "an e-mail address"))]
 HttpsUrl = Annotated[str, AfterValidator(word(URL, "an https:// address without query or password"))]
 Option = Annotated[str, AfterValidator(word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
-
-Package = Annotated[
+# What a lock may name: by a hash, from an index.
+IndexPackage = Annotated[
     str, AfterValidator(word(PACKAGE, "a Python package by its name, such as jupyterhub-ldapauthenticator>=2; no address"))
 ]
 

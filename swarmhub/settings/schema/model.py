@@ -16,10 +16,10 @@ from swarmhub.settings.schema.grammar import (
     Group,
     Host,
     HttpsUrl,
+    IndexPackage,
     Interface,
     Name,
     Option,
-    Package,
     Peer,
     ServiceName,
     Size,
@@ -170,7 +170,7 @@ class Hub(Table):
     conf: FilePath | None = Field(
         None, description="A folder with more of JupyterHub's configuration (`*.py`). Default: `hub/conf.d` of swarmhub."
     )
-    packages: tuple[Package, ...] = Field(
+    packages: tuple[IndexPackage, ...] = Field(
         (),
         description="More Python packages in the hub's image, such as `jupyterhub-ldapauthenticator>=2`. `fab lock-hub` "
         "chooses the versions and writes them into `packages_lock`.",

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from swarmhub.deploy import bring
+from swarmhub.deploy import bring, on_nodes
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
@@ -125,6 +125,6 @@ def test_a_node_that_cannot_be_asked_now_keeps_its_first_error() -> None:
 def test_the_network_is_as_that_of_the_servers() -> None:
     """Encrypted where that is."""
     given = run(host(MANAGER), manager1=None)
-    assert bring.cluster(given).options == {}
+    assert on_nodes.cluster(given).options == {}
     cast(Any, given).settings = settings(network={"encrypted": True, "options": {"x": "1"}})
-    assert bring.cluster(given).options == {"encrypted": "", "x": "1"}
+    assert on_nodes.cluster(given).options == {"encrypted": "", "x": "1"}

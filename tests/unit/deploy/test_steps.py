@@ -582,7 +582,7 @@ def test_an_image_is_built_once_and_brought_to_the_other_nodes(building: Run, ho
     shown = every(building)
     assert [plan.error for plan in shown.values()] == [None] * len(shown)
     assert words(shown["build-notebook"]) == [f"build {TAG} on {MANAGER}"]
-    assert words(shown["images"]) == [f"load {TAG} on {WORKER1}", f"load {TAG} on {WORKER2}"]
+    assert words(shown["images"]) == [f"bring image on {WORKER1}", f"bring image on {WORKER2}"]
     holding(hosts, MANAGER)
     building.look.forget()
     after = every(building)
@@ -612,7 +612,7 @@ def test_an_image_is_built_again_where_the_tag_below_it_has_moved(building: Run,
     building.look.forget()
     building.look.newest = steps.rebuilt(building, plan)
     assert steps.notebook_images_plan(building).changes == ()
-    assert words(steps.images_plan(building, (MANAGER, WORKER1))) == [f"load {TAG} on {WORKER1}"]
+    assert words(steps.images_plan(building, (MANAGER, WORKER1))) == [f"bring image on {WORKER1}"]
 
 
 def test_a_built_image_that_is_lost_is_no_image(building: Run, hosts: Hosts) -> None:

@@ -21,6 +21,7 @@ from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import Parts
+from swarmhub.transfer.relays import Cluster
 from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import (
     CALLBACK,
@@ -377,7 +378,7 @@ def hosts() -> dict[str, FakeHost]:
 
 def observe(given: dict[str, FakeHost]) -> WayBack:
     """Return what there is for the way back to the first release."""
-    return rollback.observe(given[MANAGER], given, release(1), NAME)
+    return rollback.observe(Cluster(given[MANAGER], given, NAME, "jupyterhub:1", {}), release(1))
 
 
 def test_all_that_the_way_back_needs_is_asked_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.images import pull as images
-from swarmhub.images.pull import Held
+from swarmhub.images.pull import Giver, Held
 from swarmhub.plan.plans import Plan
 from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
 
@@ -299,12 +299,16 @@ def test_a_node_gives_what_no_registry_has() -> None:
 
 
 def test_an_image_is_brought_from_the_node_that_gives_it(progress: FakeProgress) -> None:
-    """Through this machine, in pieces, of which the progress tells."""
-    giver = FakeHost(WORKER1, {f"GET /images/{NOTEBOOK}/json": {"Size": 3}, f"GET /images/{NOTEBOOK}/get": [b"ab", b"cd"]})
-    held: dict[str, dict[str, Held | None]] = {MANAGER: {NOTEBOOK: None}, WORKER1: {NOTEBOOK: None}}
-    (change,) = images.plan({NOTEBOOK: ID}, held, {NOTEBOOK: giver}).changes
-    assert (change.sentence, change.gist) == (f"load {NOTEBOOK} on {MANAGER}", f"{'1' * 12} from {WORKER1}")
-    taker = FakeHost()
-    change.apply(taker, progress)
-    assert taker.engine.sent("POST /images/load").body == b"abcd"
-    assert [done for _, done, _ in progress.amounts] == [2, 4]
+    """And what registries have is pulled, apart from that."""
+    brought: list[str] = []
+    giver = Giver(WORKER1, lambda host, _: brought.append(host.name))
+    held: dict[str, dict[str, Held | None]] = {
+        MANAGER: {NOTEBOOK: None, EXTRA: None},
+        WORKER1: {NOTEBOOK: None, EXTRA: HOLDS_OLD},
+    }
+    pulls, brings = images.apart(images.plan({NOTEBOOK: ID, EXTRA: OLD}, held, {NOTEBOOK: giver}))
+    assert [change.sentence for change in pulls.changes] == [f"pull {EXTRA} on {MANAGER}"]
+    (change,) = brings.changes
+    assert (change.sentence, change.gist) == (f"bring image {NOTEBOOK} on {MANAGER}", f"{'1' * 12} from {WORKER1}")
+    change.apply(FakeHost(), progress)
+    assert brought == [FakeHost().name]

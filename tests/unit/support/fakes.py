@@ -148,8 +148,8 @@ class FakeEngine:
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         yield from self._answer(Request("POST", "/build", {"t": tag, "buildargs": arguments}, content)) or []
 
-    def load(self, content: bytes | Iterator[bytes]) -> None:
-        self.post("/images/load", content if isinstance(content, bytes) else b"".join(content))
+    def load(self, content: bytes) -> None:
+        self.post("/images/load", content)
 
     def registry_digest(self, image: str) -> str:
         return str(self.get(f"/distribution/{image}/json")["Descriptor"]["digest"])

@@ -153,10 +153,13 @@ def test_nodes_that_have_the_image_are_left_alone() -> None:
 
 
 def test_a_node_of_another_architecture_is_named() -> None:
-    """Before anything is sent."""
-    with pytest.raises(StepErrors) as error:
-        planned(node(MANAGER), stores={WORKER1: Store("arm64", False, ())})
+    """And gets nothing; the others do."""
+    stores = {WORKER1: Store("arm64", False, ()), WORKER2: Store("amd64", False, ())}
+    refused, other = planned(node(MANAGER), stores=stores).changes
+    with pytest.raises(StepError) as error:
+        refused.apply(node(WORKER1), FakeProgress())
     assert str(error.value).startswith(f"{WORKER1}: is arm64, and own:1 is for amd64. ")
+    assert other.sentence == f"bring image own:1 on {WORKER2}"
 
 
 def test_one_transfer_serves_all_of_its_changes() -> None:
