@@ -35,9 +35,9 @@ def prepull_all(c: Context, newer: bool = False) -> None:
 @step_task(help={"verbose": "Show all output of a build."})
 def build_notebook(c: Context, verbose: bool = False) -> None:
     """Build the notebook images of your own on the manager, if what goes into them has changed; the hub keeps the old ones."""
-    from swarmhub.images import recipes
+    from swarmhub.images import builder
 
-    with step(c, recipes.STEP) as run:
+    with step(c, builder.NOTEBOOKS) as run:
         _build(run)
 
 

@@ -18,8 +18,7 @@ from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
 from swarmhub.images import build, builder, packages, pull
-from swarmhub.images.builder import Recipe
-from swarmhub.images.recipes import STEP as NOTEBOOKS
+from swarmhub.images.builder import NOTEBOOKS, Recipe
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after

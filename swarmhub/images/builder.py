@@ -12,10 +12,12 @@ from pydantic import SecretStr
 from swarmhub.engine import context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
-from swarmhub.images import dockerfile, pull, singleuser
+from swarmhub.images import pull
 from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
 
+# The step that builds notebook images.
+NOTEBOOKS = "build-notebook"
 BUILDX = ("docker", "buildx")
 # The variables of a proxy come before the files: no argument shows them. Behind the files the input stays open for as long as
 # somebody waits for the build; where it ends, the build does: sshd gives each command a process group of its own.
@@ -73,6 +75,8 @@ class Recipe:
     @property
     def bases(self) -> list[str]:
         """Return the images that it is built on."""
+        from swarmhub.images import dockerfile  # a deploy that builds nothing need not load it
+
         return dockerfile.bases(self.files["Dockerfile"].decode(), self.given)
 
 
@@ -208,6 +212,8 @@ def _failure(host: Host, image: Recipe, message: str, lines: Sequence[str]) -> S
 
 def _require_server(host: Host, image: Recipe) -> None:
     """Make sure that the hub can start servers from an image; one that it cannot keeps no tag, and so is not handed out."""
+    from swarmhub.images import singleuser
+
     if image.has_command or singleuser.version(host, image.tag):
         return
     host.engine.delete(f"/images/{image.tag}", noprune=True)

@@ -15,7 +15,6 @@ from swarmhub.settings import Settings, read_text
 from swarmhub.settings.schema.notebook import Notebook, Profile
 from swarmhub.settings.schema.volumes import Key
 
-STEP = "build-notebook"
 NOTEBOOK: Key = ("notebook",)
 NO_DOCKERFILE = f"has no {DOCKERFILE} and none of {', '.join(LISTS)}"
 

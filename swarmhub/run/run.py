@@ -13,7 +13,6 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import containers
 from swarmhub.errors import DIFFERS, INTERRUPTED, Declined, StepError, StepErrors, UsageError
 from swarmhub.host import Host
-from swarmhub.images import recipes
 from swarmhub.parallel import at_once, every
 from swarmhub.plan import plans
 from swarmhub.plan.plans import Plan, is_within, prices
@@ -50,7 +49,12 @@ class Run:
     @cached_property
     def settings(self) -> Settings:
         """Return the settings, checked, with the images that are built by their tags."""
-        return recipes.settled(settings_file.current(), self._recipes)
+        given = settings_file.current()
+        if not self._recipes:
+            return given
+        from swarmhub.images import recipes
+
+        return recipes.settled(given, self._recipes)
 
     @property
     def recipes(self) -> "tuple[Recipe, ...]":
@@ -59,7 +63,12 @@ class Run:
 
     @cached_property
     def _recipes(self) -> "dict[Key, Recipe]":
-        return recipes.wanted(settings_file.current(), settings_file.path())
+        given = settings_file.current()
+        if not any(one.is_built for one in (given.notebook, *given.profiles)):
+            return {}
+        from swarmhub.images import recipes  # few clusters need it
+
+        return recipes.wanted(given, settings_file.path())
 
     @cached_property
     def secrets(self) -> Secrets:

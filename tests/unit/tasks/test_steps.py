@@ -258,7 +258,7 @@ def test_a_changed_userlist_is_another_image(type_: Type, hosts: Hosts, tmp_path
     """`build-hub` builds on the manager when what goes into the image has changed, and not otherwise."""
     (tmp_path / "users").write_text("ada admin\ngrace\n")
     type_("build-hub")
-    assert cluster.changes(hosts) == [f"{MANAGER}: POST /build"]
+    assert cluster.changes(hosts) == [f"{MANAGER}: POST /images/create", f"{MANAGER}: POST /build"]
 
 
 def test_without_packages_there_is_nothing_to_lock(type_: Type, hosts: Hosts) -> None:
