@@ -117,8 +117,9 @@ class _Bringer:
             change.apply(host, progress)
 
     def _planned(self) -> Plan:
-        name = "" if self.image.startswith("sha256:") else self.image
         found = find(self.cluster, self.source, self.image)
+        # One without a tag is what "docker image prune" takes.
+        name = next(iter(sorted(found.tags)), "") if self.image.startswith("sha256:") else self.image
         return plan(self.cluster, self.source, {name: found}, observe(self.cluster, self.hosts))
 
 

@@ -275,6 +275,20 @@ def test_an_image_known_by_its_id_is_not_pulled_where_it_is() -> None:
     assert "pull" not in {one.verb for one in plan(release(1, notebook_images=(LOCAL,)), found(held=held)).changes}
 
 
+def test_an_image_that_was_built_comes_from_a_node_that_has_it() -> None:
+    """No registry does; it comes under its tag."""
+    image = {"Id": LOCAL, "RepoTags": ["hub-notebook:1"], "RepoDigests": []}
+    answers = {f"GET /images/{LOCAL}/json": image, "GET /images/hub-notebook:1/get": [b"tar"]}
+    giver, taker = FakeHost(MANAGER, answers), FakeHost(WORKER1)
+    held: dict[str, dict[str, Held | None]] = {MANAGER: {LOCAL: Held(LOCAL)}, WORKER1: {LOCAL: None}}
+    back = replace(found(held={}), held=held, sources={LOCAL: giver})
+    made = rollback.plan(release(1, notebook_images=(LOCAL,)), KNOWN, back, NODES, MANAGER, with_database=False)
+    first = made.changes[0]
+    assert first.sentence == f"load {LOCAL} on {WORKER1}"
+    first.apply(taker, FakeProgress())
+    assert taker.engine.sent("POST /images/load").body == b"tar"
+
+
 def test_all_images_of_a_release_are_pulled_and_labelled_before_its_hub_runs() -> None:
     """Its hub places servers by the labels, on those nodes that have them."""
     nodes = {MANAGER: NODES[MANAGER], WORKER1: node("n2", WORKER1)}
