@@ -134,6 +134,7 @@ def test_to_all_else_a_built_image_is_one_like_any_other(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "files", "said"),
     [
+        ('default_url = "/lab"', {}, "hosts.toml:12: notebook.image: is missing: The image, such as"),
         ('build = "none"', {}, "hosts.toml:13: notebook.build: none: there is no such folder"),
         ('build = "mine"', {}, "hosts.toml:13: notebook.build: mine: the folder is empty"),
         ('build = "mine"', {"x": "y"}, "hosts.toml:13: notebook.build: mine has no Dockerfile and none of apt.txt"),
