@@ -75,7 +75,7 @@ class Recipe:
     @property
     def bases(self) -> list[str]:
         """Return the images that it is built on."""
-        from swarmhub.images import dockerfile  # a deploy that builds nothing need not load it
+        from swarmhub.images.own import dockerfile  # a deploy that builds nothing need not load it
 
         return dockerfile.bases(self.files["Dockerfile"].decode(), self.given)
 

@@ -52,7 +52,7 @@ class Run:
         given = settings_file.current()
         if not self._recipes:
             return given
-        from swarmhub.images import recipes
+        from swarmhub.images.own import recipes
 
         return recipes.settled(given, self._recipes)
 
@@ -66,7 +66,7 @@ class Run:
         given = settings_file.current()
         if not any(one.is_built for one in (given.notebook, *given.profiles)):
             return {}
-        from swarmhub.images import recipes  # few clusters need it
+        from swarmhub.images.own import recipes  # few clusters need it
 
         return recipes.wanted(given, settings_file.path())
 

@@ -14,8 +14,9 @@ from swarmhub.engine import configs, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
-from swarmhub.images import build, recipes
+from swarmhub.images import build
 from swarmhub.images.builder import Recipe
+from swarmhub.images.own import recipes
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Cost, Plan, is_within
 from swarmhub.run.run import Run

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmhub.images import folder
-from swarmhub.images.folder import Folder
+from swarmhub.images.own import folder
+from swarmhub.images.own.folder import Folder
 
 
 def write(top: Path, **files: str) -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 from hub.shared.choice import slug
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import dockerfile, folder
 from swarmhub.images.builder import Recipe
-from swarmhub.images.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
-from swarmhub.images.folder import DOCKERFILE, Folder
+from swarmhub.images.own import dockerfile, folder
+from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
+from swarmhub.images.own.folder import DOCKERFILE, Folder
 from swarmhub.images.pull import LABEL
 from swarmhub.settings import Settings, read_text
 from swarmhub.settings.schema.notebook import Notebook, Profile

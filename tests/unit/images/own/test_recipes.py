@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from swarmhub.errors import SettingsError
-from swarmhub.images import recipes
 from swarmhub.images.builder import Recipe
+from swarmhub.images.own import recipes
 from swarmhub.settings import load
 from tests.unit.support.cluster import HOSTS_TOML
 from tests.unit.support.fakes import EXTRA, NOTEBOOK, settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swarmhub.images import dockerfile
+from swarmhub.images.own import dockerfile
 
 
 @pytest.mark.parametrize(
