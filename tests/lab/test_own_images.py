@@ -1,12 +1,12 @@
 """An image of one's own is built once, and brought to a node without a registry; 30 seconds, and no hub update."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from lab import topology
-from swarmhub.images.pull import short
 from tests.lab.support import Lab, Settings
 
 MANAGER, WORKER = topology.MANAGER.name, topology.WORKERS[0].name
@@ -14,14 +14,21 @@ NOTEBOOK = "[notebook]\n"
 ID = ("image", "inspect", "--format", "{{.Id}}")
 
 
+def labels(lab: Lab) -> set[str]:
+    """Return the labels of the worker."""
+    return {*json.loads(lab.docker("node", "inspect", WORKER, "--format", "{{json .Spec.Labels}}"))}
+
+
 @pytest.fixture
 def tidy(deployed: Lab) -> Iterator[Lab]:
     """Give the deployed lab, and remove what was built and brought."""
+    before = labels(deployed)
     yield deployed
     for node in (MANAGER, WORKER):
-        for tag in deployed.docker("images", "--quiet", "--no-trunc", "jupyterhub-notebook", node=node).split():
-            deployed.docker("image", "rm", "--force", tag, node=node)
-            deployed.docker("node", "update", "--label-rm", f"swarmhub.image.{short(tag)}", WORKER)
+        for id_ in {*deployed.docker("images", "--quiet", "jupyterhub-notebook", node=node).split()}:
+            deployed.docker("image", "rm", "--force", id_, node=node)
+    for label in labels(deployed) - before:
+        deployed.docker("node", "update", "--label-rm", label, WORKER)
 
 
 def test_a_package_is_built_into_an_image_and_brought_to_a_node(tidy: Lab, settings: Settings) -> None:
