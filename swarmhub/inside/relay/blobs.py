@@ -60,9 +60,10 @@ class Blob:
 
     def append(self, data: bytes) -> None:
         """Add what has come, and wake those that read it."""
+        # Without the lock: a disk that is slow to write does not keep those that wait from hearing that more is to come.
+        with self._part.open("ab") as file:
+            file.write(data)
         with self._changed:
-            with self._part.open("ab") as file:
-                file.write(data)
             self.life.beat()
             self._changed.notify_all()
 

@@ -18,7 +18,7 @@ PORT = 8732
 END, ALIVE = 0, -1
 ALIVE_SECONDS = 2.0
 # A node that says nothing for so long is taken for dead.
-SILENT_SECONDS = 10.0
+SILENT_SECONDS, CONNECT_SECONDS = 30.0, 10.0
 # As long as the nearest node may come back, no other is asked: the source is to send each layer once.
 # Then one more is asked, then all, and then this node gives up.
 ONE_MORE_SECONDS, ALL_SECONDS, GIVE_UP_SECONDS = 4.0, 8.0, 20.0
@@ -58,9 +58,10 @@ def fetch(blob: Blob, before: list[Peer], token: str, count: Callable[[int], Non
 
 def _follow(blob: Blob, check: Check, before: list[Peer], token: str, count: Callable[[int], None]) -> None:
     """Take the rest of a blob, from one node or another."""
-    last = "nothing answers"
-    while blob.life.silence < GIVE_UP_SECONDS:
+    last, until = "nothing answers", max(time.monotonic(), blob.life.heard) + GIVE_UP_SECONDS
+    while time.monotonic() < until:
         for peer in _asked(before, blob.life.silence):
+            heard = blob.life.heard
             try:
                 for data in ask(peer, blob, token):
                     blob.append(data)
@@ -69,6 +70,8 @@ def _follow(blob: Blob, check: Check, before: list[Peer], token: str, count: Cal
                 return
             except ConnectionError as error:
                 last = f"{peer.host} does not go on: {error}"
+                if blob.life.heard > heard:
+                    until = time.monotonic() + GIVE_UP_SECONDS
         time.sleep(0.3)
     raise TransferError(f"layer {blob.name[:12]} came no further than {blob.length / 1e6:.0f} MB: {last}")
 
@@ -87,9 +90,10 @@ def ask(peer: Peer, blob: Blob, token: str) -> Iterator[bytes]:
     """
     request = json.dumps({"token": token, "name": blob.name, "offset": blob.length})
     try:
-        connection = socket.create_connection((peer.alias, PORT), timeout=SILENT_SECONDS)
+        connection = socket.create_connection((peer.alias, PORT), timeout=CONNECT_SECONDS)
     except OSError as error:
         raise ConnectionError(str(error)) from error
+    connection.settimeout(SILENT_SECONDS)
     with connection, connection.makefile("rb") as stream:
         connection.sendall(f"{request}\n".encode())
         while (length := struct.unpack("!i", _exactly(stream, 4))[0]) != END:
@@ -144,7 +148,7 @@ class Giver(socketserver.StreamRequestHandler):
             elif whole:
                 self.wfile.write(struct.pack("!i", END))
                 return
-            elif blob.is_lost or blob.life.silence > 2 * ALIVE_SECONDS:
+            elif blob.is_lost or blob.life.silence > SILENT_SECONDS:
                 return
             else:
                 self.wfile.write(struct.pack("!i", ALIVE))
