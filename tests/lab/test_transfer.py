@@ -1,4 +1,4 @@
-"""An image that no registry gives comes from a node that holds it: 110 seconds at a load of 15, 20 of them for a dead source."""
+"""An image that no registry gives comes from a node that holds it: 110 s at a load of 15, 20 of them for a dead source."""
 
 import contextlib
 import json
