@@ -230,6 +230,7 @@ class Report:
         """Take a line of a long work's own output: the last one is shown on a terminal, one now and then elsewhere."""
         with self._lock:
             self._last.setdefault(place, deque(maxlen=LAST_LINES)).append(line)
+            began = self._began.setdefault(place, time.monotonic())
             if self._verbose:
                 self.log(place, line)
                 return
@@ -239,7 +240,7 @@ class Report:
             if self._working is not None:
                 self._working.say(visible(self._at.get(place, "") + line))
             elif self._is_time(place, OUTPUT_SECONDS):
-                self.log(place, f"{duration(time.monotonic() - self._began.get(place, 0))}, {self._at.get(place, '')}{line}")
+                self.log(place, f"{duration(time.monotonic() - began)}, {self._at.get(place, '')}{line}")
 
     def failed(self, place: str) -> None:
         """Say the last lines of a place's output, if they were not said."""
