@@ -89,6 +89,7 @@ github_api = "{GITHUB}/api/v3"
 name = "announcement"
 url = "http://{HUB}:8888"
 command = ["python3", "-m", "jupyterhub_announcement"]
+cwd = "/data"
 
 [[jupyterhub.JupyterHub.services]]
 name = "ngshare"
@@ -170,7 +171,7 @@ class Person(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self.verify = False
+        self.verify = self.trust_env = False  # a bundle that the environment names would count
         self.headers["Host"] = urlsplit(topology.HUB_URL).netloc
 
     def at(self, method: str, path: str, **options: Any) -> requests.Response:
