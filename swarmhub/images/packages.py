@@ -26,6 +26,9 @@ FIRST = "# Written by fab lock-hub for hub.packages. Keep it with hosts.toml, an
 # All that uv writes: no option, no address, and nothing without a hash.
 LINES = re.compile(r"(?P<pin>[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+)(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
+# The builder colours what a step says on its standard error.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 def locked(settings: Settings, folder: Path = FOLDER) -> bytes:
     """Return the lock of the packages without its head, nothing where there are none.
@@ -116,7 +119,8 @@ def _body(text: str, file: Path) -> str:
 
 def _cause(said: str) -> str:
     """Return the resolver's own words of what a build has said, or the last line of the step that failed before."""
-    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("Removing intermediate")]
+    plain = (line.strip() for line in COLOUR.sub("", said).splitlines())
+    lines = [line for line in plain if line and not re.match(r"(---> )?Remov(ed|ing) intermediate", line)]
     errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     return " ".join(lines[errors[0] :] if errors else lines[-1:]).replace("error: ", "").replace(" cause: ", ": ")
 

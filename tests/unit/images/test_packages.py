@@ -124,12 +124,16 @@ def test_a_lock_does_not_depend_on_the_order_of_the_packages(hosts: Path) -> Non
 
 def test_a_conflict_is_told_in_the_resolvers_own_words(hosts: Path) -> None:
     """In one line, with what is wanted and what the hub has, and with the remedy."""
-    said = ("Step 12/12 : RUN uv\n", "error: No solution found\n", "  cause: Because you require a<2 and a==2.1, it is none.\n")
+    said = (
+        "Step 12/12 : RUN uv\n",
+        "\x1b[91merror: No solution found\n",
+        "  cause: Because you require a<2 and a==2.1, it is none.\n",
+    )
     expected = (
         "cannot resolve hub.packages: No solution found: Because you require a<2 and a==2.1, it is none. Nothing was changed."
     )
     with pytest.raises(StepError, match=expected) as error:
-        resolved(given(hosts, "a<2"), *said, "Removing intermediate container 0f\n", fails=REFUSED)
+        resolved(given(hosts, "a<2"), *said, "\x1b[0m ---> Removed intermediate container 0f\n", fails=REFUSED)
     assert "\n" not in str(error.value)
     assert "fab lock-hub" in str(error.value)
 
