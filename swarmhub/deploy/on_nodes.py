@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member, SwarmNode
@@ -13,8 +14,9 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import LATER
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
-from swarmhub.transfer import plan as transfer
-from swarmhub.transfer.relays import Cluster
+
+if TYPE_CHECKING:
+    from swarmhub.transfer.relays import Cluster
 
 
 def nodes_of(run: Run, hosts: Sequence[str]) -> dict[str, SwarmNode]:
@@ -39,8 +41,10 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
     return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))))
 
 
-def cluster(run: Run) -> Cluster:
+def cluster(run: Run) -> "Cluster":
     """Return where images are brought from node to node, by what the hub's image has."""
+    from swarmhub.transfer.relays import Cluster  # most images are pulled
+
     settings = run.settings
     options = {**settings.network.options, **({"encrypted": ""} if settings.network.encrypted else {})}
     return Cluster(run.hosts[run.manager], run.hosts, settings.hub.service, run.look.builds[0].tag, options)
@@ -50,7 +54,11 @@ def _givers(run: Run, wanted: Mapping[str, str], held: Mapping[str, Holding], ta
     """Return what gives the images that no registry has; what is yet to be built, the manager will give."""
     later = {image: run.manager for image, id_ in wanted.items() if id_.startswith(LATER)}
     sources = {**pull.sources(wanted, held), **later}
-    return transfer.givers(cluster(run), sources, targets) if sources else {}
+    if not sources:
+        return {}
+    from swarmhub.transfer import plan as transfer  # most images are pulled
+
+    return transfer.givers(cluster(run), sources, targets)
 
 
 def _loads(run: Run, targets: Sequence[str]) -> list[Change]:

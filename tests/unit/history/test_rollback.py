@@ -16,7 +16,7 @@ from swarmhub.history import rollback
 from swarmhub.history.database import DatabaseState
 from swarmhub.history.releases import Release
 from swarmhub.history.rollback import WayBack
-from swarmhub.images.pull import Held
+from swarmhub.images.pull import Giver, Held
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
 from swarmhub.services import hub as hub_service
@@ -276,17 +276,14 @@ def test_an_image_known_by_its_id_is_not_pulled_where_it_is() -> None:
 
 
 def test_an_image_that_was_built_comes_from_a_node_that_has_it() -> None:
-    """No registry does; it comes under its tag."""
-    image = {"Id": LOCAL, "RepoTags": ["hub-notebook:1"], "RepoDigests": []}
-    answers = {f"GET /images/{LOCAL}/json": image, "GET /images/hub-notebook:1/get": [b"tar"]}
-    giver, taker = FakeHost(MANAGER, answers), FakeHost(WORKER1)
+    """No registry does."""
     held: dict[str, dict[str, Held | None]] = {MANAGER: {LOCAL: Held(LOCAL)}, WORKER1: {LOCAL: None}}
-    back = replace(found(held={}), held=held, sources={LOCAL: giver})
+    back = replace(found(held={}), held=held, givers={LOCAL: Giver(MANAGER, lambda *_: None)})
     made = rollback.plan(release(1, notebook_images=(LOCAL,)), KNOWN, back, NODES, MANAGER, with_database=False)
-    first = made.changes[0]
-    assert first.sentence == f"load {LOCAL} on {WORKER1}"
-    first.apply(taker, FakeProgress())
-    assert taker.engine.sent("POST /images/load").body == b"tar"
+    assert (made.changes[0].sentence, made.changes[0].gist) == (
+        f"bring image {LOCAL} on {WORKER1}",
+        f"{LOCAL[7:19]} from {MANAGER}",
+    )
 
 
 def test_all_images_of_a_release_are_pulled_and_labelled_before_its_hub_runs() -> None:

@@ -202,3 +202,16 @@ def test_a_source_without_the_image_is_an_error() -> None:
     with pytest.raises(StepError, match="holds no own:1"):
         plan.find(cluster, MANAGER, "own:1")
     assert layers.find(FakeHost(MANAGER), "own:1") is None
+
+
+@pytest.mark.parametrize("asked", ["own:1", "sha256:1"])
+def test_what_nodes_lack_is_looked_at_when_the_first_is_to_get_the_image(asked: str) -> None:
+    """Before that it may not have been built; asked for by its id, it comes under its tag."""
+    taker = node(WORKER1, READY, **{"GET /images/json": [], "GET /info": {}, "GET /version": {"Arch": "amd64"}})
+    nodes = [node(MANAGER, READY), taker]
+    cluster = Cluster(nodes[0], {one.name: one for one in nodes}, "jupyterhub", "jupyterhub:1", {})
+    giver = plan.givers(cluster, {asked: MANAGER}, [WORKER1])[asked]
+    nodes[0].engine.answers[f"GET /images/{asked}/json"] = {**FOUND, "RepoTags": ["own:1"]}
+    giver.bring(taker, FakeProgress())
+    assert "GET /images/own:1/json" in taker.engine.asked()
+    assert "POST /containers/part/start" in taker.engine.asked()
