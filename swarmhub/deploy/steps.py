@@ -17,7 +17,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
-from swarmhub.images import build, builder, packages, pull
+from swarmhub.images import build, builder, pull
 from swarmhub.images.builder import NOTEBOOKS, Recipe
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
@@ -174,6 +174,8 @@ def lock_packages(run: Run) -> str:
         UsageError: hub.packages names none.
 
     """
+    from swarmhub.images import packages  # most hubs need none
+
     settings = run.settings
     if not settings.hub.packages:
         raise UsageError("hub.packages in hosts.toml names no package")

@@ -6,7 +6,7 @@ from hub import FOLDER
 from hub.shared.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import logo, packages
+from swarmhub.images import logo
 from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
@@ -32,10 +32,18 @@ def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
         files |= _logo(settings.page.logo)
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
-    files["packages.lock"] = packages.locked(settings, folder)
+    files["packages.lock"] = _packages(settings, folder)
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
     tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
     return Recipe(tag, files, settings.hub.base_image)
+
+
+def _packages(settings: Settings, folder: Path) -> bytes:
+    if not settings.hub.packages:
+        return b""
+    from swarmhub.images import packages  # most hubs need none
+
+    return packages.locked(settings, folder)
 
 
 def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]:

@@ -31,14 +31,12 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def locked(settings: Settings, folder: Path = FOLDER) -> bytes:
-    """Return the lock of the packages without its head, nothing where there are none.
+    """Return the lock of the packages without its head.
 
     Raises:
         SettingsError: there is no lock, or it is of other packages or another hub, or somebody has edited it.
 
     """
-    if not settings.hub.packages:
-        return b""
     file = settings.hub.packages_lock
     if not file.exists():
         raise _wrong(f"there is no {file.name} yet. {REMEDY}")
