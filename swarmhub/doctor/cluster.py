@@ -14,7 +14,7 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, certificate, notebook, others, servers
+from swarmhub.doctor.hub import age, certificate, moved, notebook, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
@@ -25,6 +25,7 @@ from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
 from swarmhub.images import build, pull
+from swarmhub.images.pull import Holding
 from swarmhub.notebooks import homes
 from swarmhub.parallel import at_once
 from swarmhub.services import hub as hub_service
@@ -219,7 +220,16 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
     judged = [notebook.judge(image, pull.of(image, held), known, cluster.manager) for image in wanted if held]
     findings += [finding for of_one in judged for finding in of_one]
+    findings += _moved(cluster, held)
     return findings + notebook.losses(cluster.settings, pull.declarations(held.values()), cluster.manager)
+
+
+def _moved(cluster: Cluster, held: Mapping[str, Holding]) -> list[Finding]:
+    """Ask the registries for the images' tags; one that does not answer is no fault of the hub's."""
+    wanted = moved.pulled(cluster.settings.images, held)
+    answers = at_once([partial(cluster.manager_host.engine.registry_digest, image) for image in wanted])
+    named = zip(wanted.items(), answers, strict=True)
+    return [moved.judge(image, one, now, cluster.manager) for (image, one), now in named if isinstance(now, str)]
 
 
 def _ages(cluster: Cluster) -> list[Finding]:

@@ -81,7 +81,7 @@ def test_prune_removes_what_nothing_needs_and_leaves_the_rest(deployed: Lab) -> 
 
 
 def test_a_tag_that_has_moved_is_found_pulled_and_given_to_the_hub(deployed: Lab) -> None:
-    """`prepull-all --newer` says what has moved, and makes a release; and back. Two hub updates, 45 seconds."""
+    """The doctor and `prepull-all --newer` say what has moved, and that makes a release; and back. Two hub updates, 50 s."""
     image, manager = IMAGES[-1], topology.MANAGER.name
     before = digest(deployed, image, WORKER)
     deployed.docker("image", "tag", image, "kept:1", node=manager)
@@ -135,6 +135,8 @@ def moved(lab: Lab, image: str, other: str) -> str:
     manager, before = topology.MANAGER.name, digest(lab, image, WORKER)
     lab.docker("image", "tag", other, image, node=manager)
     lab.docker("push", "--quiet", image, node=manager)
+    told = json.loads(lab.fab("doctor", "--json").out)["findings"]
+    assert [one["level"] for one in told if f"{image} has moved in its registry: {before} → " in one["text"]] == ["warning"]
     done = lab.fab("prepull-all", "--newer")
     assert done.code == 0, done.text
     now = digest(lab, image, WORKER)

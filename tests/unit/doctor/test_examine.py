@@ -143,6 +143,14 @@ def test_cluster_before_the_first_deploy_only_warns(wanted: Settings, hosts: Hos
     assert {level for level, _, _ in bad(examine(wanted, hosts))} == {"warning"}
 
 
+def test_a_tag_that_has_moved_in_its_registry_is_a_warning(wanted: Settings, hosts: Hosts) -> None:
+    """One that the registry does not answer for is not: what nodes hold goes on."""
+    assert bad(examine(wanted, hosts)) == []
+    newer = {"Descriptor": {"digest": f"sha256:{'f' * 64}"}}
+    hosts[MANAGER].engine.answers[f"GET /distribution/{NOTEBOOK}/json"] = newer
+    assert bad(examine(wanted, hosts)) == [("warning", "image", MANAGER)]
+
+
 def test_a_profiles_image_is_examined_like_the_first(wanted: Settings, hosts: Hosts) -> None:
     """A node that lacks it fails, one that lacks the label warns; its JupyterHub is compared with the hub's."""
     for name in (MANAGER, WORKER1):
