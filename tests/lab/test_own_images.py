@@ -41,7 +41,7 @@ def test_a_package_is_built_into_an_image_and_brought_to_a_node(tidy: Lab, setti
     assert f"{found[1]}: built already" in tidy.fab("build-notebook", hosts=hosts).out
     done = tidy.fab("-H", WORKER, "prepull", hosts=hosts)
     assert done.code == 0, done.text
-    assert f"load {found[1]} on {WORKER}" in done.out
+    assert f"bring image {found[1]} on {WORKER}" in done.out
     assert tidy.docker(*ID, found[1], node=WORKER) == tidy.docker(*ID, found[1], node=MANAGER)
     told = 'id -un; python3 -c "import cowsay; print(cowsay.__name__)"; jupyterhub-singleuser --version'
     said = tidy.docker("run", "--rm", "--entrypoint", "sh", found[1], "-c", told, node=WORKER).split()
