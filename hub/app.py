@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 
 from hub import logs, server
 from hub.api import HANDLERS
+from hub.api.start import leading_on
 from hub.spawner import engine
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.sweep import Sweep
@@ -48,7 +49,7 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
     def init_handlers(self) -> None:
         """Put our own before JupyterHub's, whose last one takes every path of the API."""
         super().init_handlers()
-        self.handlers: list[Any] = [*self.add_url_prefix(self.hub_prefix, HANDLERS), *self.handlers]
+        self.handlers: list[Any] = [*self.add_url_prefix(self.hub_prefix, HANDLERS), *leading_on(self.handlers)]
 
     async def start(self) -> None:
         """Start, and look after the servers from then on."""

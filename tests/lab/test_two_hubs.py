@@ -98,8 +98,13 @@ def both(settled: Lab, _reachable: None, tmp_path_factory: pytest.TempPathFactor
 
 def listing(lab: Lab) -> Listing:
     """Return all that nodes and swarm hold, but for containers, which Swarm lets go of in its own time."""
-    found = {kind: names for kind, names in empty.listing(lab).items() if not kind.startswith("containers")}
+    found = {kind: _tagged(names) for kind, names in empty.listing(lab).items() if not kind.startswith("containers")}
     return found | {"certificates": lab.on(MANAGER, "find", "/etc/letsencrypt", "-name", "*.pem").split()}
+
+
+def _tagged(names: list[str]) -> list[str]:
+    """Leave out what builds have left without a tag: the teardown of any hub takes it."""
+    return [name for name in names if not name.startswith("<none>:<none>")]
 
 
 def services_and_users(lab: Lab, hosts: Path | str) -> tuple[list[str], list[str]]:
