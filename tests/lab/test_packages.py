@@ -25,6 +25,8 @@ from swarmhub.settings import handed
 from tests.lab.support import HUB, ROOT, Lab, variant
 from tests.unit.support.fakes import settings
 
+# That TLS verifies is test_deploy's matter.
+pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGE = ROOT / "docs" / "logins.md"
 PACKAGES = (
