@@ -66,10 +66,11 @@ def _find_newer(run: "Run") -> None:
     run.check()
     with run.report.working(room.STEP, "asking the registries"):
         found = newer.ask(run)
-    for line in newer.told(run, found):
+        bases = newer.bases(run, found)
+    for line in newer.told(run, found, bases):
         run.report.line(room.STEP, line)
     run.look.newest = {image: digest for image, digest in found.items() if isinstance(digest, str)}
-    run.look.moved = newer.moved(run, found)
+    run.look.moved = newer.moved(found, bases)
 
 
 def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:

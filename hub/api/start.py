@@ -1,4 +1,4 @@
-"""The page that starts a server: whoever's start fails at once is led where those are led whose start fails later."""
+"""The page that starts a server: a start that fails at once leads to the same page as one that fails later."""
 
 from typing import Any
 

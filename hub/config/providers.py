@@ -18,9 +18,9 @@ GROUP = "jupyterhub.authenticators"
 SEVERAL = "MultiAuthenticator"
 NATIVE = "NativeAuthenticator"
 CALLBACK = "oauth_callback"
-# What people read whom the provider knows and no list names; the error page has a way on for just these words.
+# For people that the provider knows and no list names; the error page has a way on for just these words.
 REFUSED = "You are not among the people who may use this hub. Ask whoever runs it to let you in."
-# Of ldapauthenticator's: without it, people's passwords go to whoever answers as the server.
+# Of ldapauthenticator's: without it, people's passwords go to anything that answers as the server.
 VERIFIED = {"validate": ssl.CERT_REQUIRED, "ca_certs_file": "/etc/ssl/certs/ca-certificates.crt"}
 
 

@@ -32,28 +32,27 @@ def ask(run: Run) -> dict[str, str | StepError]:
     return found
 
 
-def told(run: Run, found: Mapping[str, str | StepError]) -> list[str]:
+def told(run: Run, found: Mapping[str, str | StepError], bases: Mapping[str, Held | None]) -> list[str]:
     """Say of each image whether its tag has moved, and who works on the one from before until the next start."""
     held = pull.reached(run.look.images(run.look.present()), run.settings.hosts.all)
     people = servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
-    bases = _bases(run, found)
     lines: list[str] = []
     for image, now in found.items():
         there = {run.manager: bases[image]} if image in bases else pull.of(image, held)
         lines += _told(image, now, there, people)
-    return [*lines, *_again(run, moved(run, found))]
+    return [*lines, *_again(run, moved(found, bases))]
 
 
-def moved(run: Run, found: Mapping[str, str | StepError]) -> dict[str, str]:
+def moved(found: Mapping[str, str | StepError], bases: Mapping[str, Held | None]) -> dict[str, str]:
     """Return the digests of those images, on which others are built, that the manager has in another version."""
-    digests = {base: (one, found[base]) for base, one in _bases(run, found).items()}
+    digests = {base: (one, found[base]) for base, one in bases.items()}
     return {base: now for base, (one, now) in digests.items() if isinstance(now, str) and not pull.holds(one, now)}
 
 
-def _bases(run: Run, found: Mapping[str, str | StepError]) -> dict[str, Held | None]:
+def bases(run: Run, found: Mapping[str, str | StepError]) -> dict[str, Held | None]:
     """Return what the manager, where images are built, holds of those that they are built on."""
-    bases = [base for recipe in run.recipes for base in recipe.bases if base in found]
-    return pull.observe_all(run.hosts[run.manager], dict.fromkeys(bases)) if bases else {}
+    asked = [base for recipe in run.recipes for base in recipe.bases if base in found]
+    return pull.observe_all(run.hosts[run.manager], dict.fromkeys(asked)) if asked else {}
 
 
 def _again(run: Run, moved: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import LATER
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
+from swarmhub.services import network
 
 if TYPE_CHECKING:
     from swarmhub.transfer.relays import Cluster
@@ -45,9 +46,8 @@ def cluster(run: Run) -> "Cluster":
     """Return where images are brought from node to node, by what the hub's image has."""
     from swarmhub.transfer.relays import Cluster  # most images are pulled
 
-    settings = run.settings
-    options = {**settings.network.options, **({"encrypted": ""} if settings.network.encrypted else {})}
-    return Cluster(run.hosts[run.manager], run.hosts, settings.hub.service, run.look.builds[0].tag, options)
+    options = network.desired(run.settings)["Options"]
+    return Cluster(run.hosts[run.manager], run.hosts, run.settings.hub.service, run.look.builds[0].tag, options)
 
 
 def _givers(run: Run, wanted: Mapping[str, str], held: Mapping[str, Holding], targets: Sequence[str]) -> dict[str, Giver]:

@@ -147,7 +147,7 @@ class _Builder:
             raise StepError(host.name, cause, remedy(error)) from error
 
     def _user(self, host: Host) -> dict[str, str]:
-        """Return as whom the image below runs: what is made here installs as root, and goes back to that."""
+        """Return the user that the image below runs as: what is made here installs as root, and goes back to that user."""
         if b"ARG BASE_USER" not in self.image.files["Dockerfile"]:
             return {}
         found = host.engine.find(f"/images/{self.image.base}/json") or {}

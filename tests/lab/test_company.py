@@ -21,7 +21,7 @@ URL = f"http://operator:{PASSWORD}@{MANAGER.address}:{PORT}"
 # Its addresses come first, and so does its name.
 NETWORK, SUBNET = "a-storage", "10.0.200.0/24"
 BELOW = f"{topology.HUB_URL}/jupyter/"
-# It leads on whoever gives the password, and says whereto.
+# It passes on what comes with the password, and prints where to.
 LEADS_ON = f"""
 import asyncio, base64
 wanted = "Basic " + base64.b64encode(b"operator:{PASSWORD}").decode()
@@ -89,7 +89,7 @@ def company(settled: Lab, hosts: Path) -> Iterator[Lab]:
 
 
 def test_a_login_goes_by_the_http_proxy_and_ends_below_the_path(company: Lab, context: BrowserContext) -> None:
-    """The hub asks the provider by way of it, with its password; whoever comes to the domain alone is led on."""
+    """The hub asks the provider by way of it, with its password; the domain alone leads to the path."""
     page = context.new_page()
     page.goto(topology.HUB_URL)
     page.get_by_role("button", name="Sign in with GitHub").or_(page.get_by_role("link", name="Sign in with GitHub")).click()

@@ -76,7 +76,10 @@ def test_a_registry_that_does_not_answer_leaves_its_images_as_they_are() -> None
     """With the reason; if none answers, that is the end."""
     asked = run({NOTEBOOK: AWAY, EXTRA: OLD}, NOTEBOOK, EXTRA)
     found = newer.ask(asked)
-    assert newer.told(asked, found) == [f"{NOTEBOOK} stays as it is: {AWAY.cause}", f"{EXTRA} is the newest"]
+    assert newer.told(asked, found, newer.bases(asked, found)) == [
+        f"{NOTEBOOK} stays as it is: {AWAY.cause}",
+        f"{EXTRA} is the newest",
+    ]
     with pytest.raises(StepErrors, match="no such host"):
         newer.ask(run({NOTEBOOK: AWAY}, NOTEBOOK))
 
@@ -84,7 +87,8 @@ def test_a_registry_that_does_not_answer_leaves_its_images_as_they_are() -> None
 def test_who_works_on_the_old_image_is_named() -> None:
     """They go on with it; it is the next start that has the new one."""
     asked = run({NOTEBOOK: NEW}, NOTEBOOK)
-    assert newer.told(asked, newer.ask(asked)) == [
+    found = newer.ask(asked)
+    assert newer.told(asked, found, newer.bases(asked, found)) == [
         f"{NOTEBOOK} has moved: {'a' * 12} → {'b' * 12}",
         f"until their servers start again, these work on {'a' * 12}: ada",
     ]
@@ -94,7 +98,8 @@ def test_an_image_that_no_node_holds_yet_has_no_old_one() -> None:
     """There is nobody to name."""
     asked = run({NOTEBOOK: NEW}, NOTEBOOK)
     cast(FakeRun, asked).look.held = {NOTEBOOK: None}
-    assert newer.told(asked, newer.ask(asked)) == [f"{NOTEBOOK} has moved: {'b' * 12}"]
+    found = newer.ask(asked)
+    assert newer.told(asked, found, newer.bases(asked, found)) == [f"{NOTEBOOK} has moved: {'b' * 12}"]
 
 
 def test_of_a_built_image_it_is_what_it_is_built_on_that_moves() -> None:
@@ -104,5 +109,8 @@ def test_of_a_built_image_it_is_what_it_is_built_on_that_moves() -> None:
     cast(FakeRun, asked).recipes = (recipe,)
     found = newer.ask(asked)
     assert found == {EXTRA: NEW}
-    assert newer.moved(asked, found) == {EXTRA: NEW}
-    assert newer.told(asked, found) == [f"{EXTRA} has moved: {'b' * 12}", f"{recipe.tag} is built again, on the newest {EXTRA}"]
+    assert newer.moved(found, newer.bases(asked, found)) == {EXTRA: NEW}
+    assert newer.told(asked, found, newer.bases(asked, found)) == [
+        f"{EXTRA} has moved: {'b' * 12}",
+        f"{recipe.tag} is built again, on the newest {EXTRA}",
+    ]
