@@ -4,9 +4,11 @@ import atexit
 import gc
 import os
 
-from hub.config import data, groups
+from hub.config import data
 from hub.config.configure import COOKIES, DATA, DATABASE, USERLIST, configure
-from hub.shared import listed, operator_token, settings
+from hub.config.people import groups
+from hub.shared import operator_token, settings
+from hub.shared.people import listed
 from hub.spawner.engine import ensure_configs, wait_until_it_answers
 
 # Before it ends, Python would look for garbage in all that the hub has loaded, while people wait for the next one: 0.3 s.

@@ -10,8 +10,9 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
-from hub.shared import announcement, idleness
-from hub.shared.idleness import Use
+from hub.shared import announcement
+from hub.shared.servers import idleness
+from hub.shared.servers.idleness import Use
 
 LONGEST = 400 * 86400.0
 

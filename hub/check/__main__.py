@@ -28,7 +28,7 @@ from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown, unused
 from hub.config.configure import CONF, SECRETS, configure
 from hub.shared import own, settings
-from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER
+from hub.shared.servers.spec import CONFIG_FILES, CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 
 # Which option a part of JupyterHub's start reads.

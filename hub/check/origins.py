@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub.config import extra, providers
+from hub.config import extra
+from hub.config.people import providers
 from hub.shared import settings
 
 # How traitlets names what it refuses.

@@ -8,11 +8,13 @@ from typing import Any
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
 
-from hub.config import culling, extra, groups, http_client, login, page, servers
+from hub.config import culling, extra, http_client, page, servers
+from hub.config.people import groups, login
 from hub.config.separate_proxy import SeparateProxy
-from hub.shared import listed, settings
-from hub.shared.listed import Listed
-from hub.shared.userlist import parse
+from hub.shared import settings
+from hub.shared.people import listed
+from hub.shared.people.listed import Listed
+from hub.shared.people.userlist import parse
 
 DATA = Path("/data")
 SECRETS = Path("/run/secrets")

@@ -14,9 +14,10 @@ from typing import Any
 from traitlets.log import get_logger
 
 from hub import FOLDER
-from hub.config import groups
-from hub.shared import idleness, settings
-from hub.shared.idleness import Use
+from hub.config.people import groups
+from hub.shared import settings
+from hub.shared.servers import idleness
+from hub.shared.servers.idleness import Use
 
 NAME = "idle-culler"
 FILE = FOLDER / "idle_culler_config.py"

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from hub import TEMPLATES
 from hub.api.use import stops
-from hub.config.login import ANOTHER
-from hub.config.providers import REFUSED
+from hub.config.people.login import ANOTHER
+from hub.config.people.providers import REFUSED
 from hub.shared import announcement
 from hub.shared.announcement import Announced
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hub.shared.servers.spec import CONFIG_FOLDER
 from hub.shared.settings import Tables
-from hub.shared.spec import CONFIG_FOLDER
 from hub.spawner import profiles
 
 ENGINE_SECONDS = 30

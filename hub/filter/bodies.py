@@ -15,11 +15,13 @@ from docker.types import ConfigReference, EndpointSpec
 
 from hub.filter.fields import Refused, difference, part, same, shown, texts, whole
 from hub.filter.policy import Policy
-from hub.shared import mounts, owners, services, spec
-from hub.shared.mounts import HOME, LONGEST, NODE, USER
-from hub.shared.names import Names, of_docker
-from hub.shared.owners import Owner
-from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER, Extra
+from hub.shared import services
+from hub.shared.people import owners
+from hub.shared.people.names import Names, of_docker
+from hub.shared.people.owners import Owner
+from hub.shared.servers import mounts, spec
+from hub.shared.servers.mounts import HOME, LONGEST, NODE, USER
+from hub.shared.servers.spec import CONFIG_FILES, CONFIG_FOLDER, Extra
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from hub.shared import extras, nodes
+from hub.shared.servers import extras, nodes
 from hub.shared.settings import Tables
 
 # A Swarm config is mounted there.

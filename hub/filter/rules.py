@@ -16,7 +16,7 @@ from hub.filter.bodies import Json
 from hub.filter.fields import Refused, decode, shown
 from hub.filter.line import Line
 from hub.filter.policy import Policy
-from hub.shared import mounts
+from hub.shared.servers import mounts
 
 # Stands in a call for the id of what has been found to be the hub's.
 OWN = "{id}"

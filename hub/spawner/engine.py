@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException
 from docker.types import ConfigReference
 from docker.utils import kwargs_from_env
 
-from hub.shared.spec import CONFIG_FILES, CONFIG_FOLDER, DIGITS, NOTEBOOK
+from hub.shared.servers.spec import CONFIG_FILES, CONFIG_FOLDER, DIGITS, NOTEBOOK
 
 
 def wait_until_it_answers(pause: float = 1.0) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.shared import http_proxy, mounts, nodes, operator_token, spec
-from hub.shared.choice import server_for
-from hub.shared.names import Names
-from hub.shared.owners import Owner
+from hub.shared import http_proxy, operator_token
+from hub.shared.people.names import Names
+from hub.shared.people.owners import Owner
+from hub.shared.servers import mounts, nodes, spec
+from hub.shared.servers.choice import server_for
 from hub.spawner import homes, numbers, profiles
 from hub.spawner.news import News
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from docker.errors import APIError
 
-from hub.shared.mounts import HOME, HOMES, MARKER, NODE, USER, Home
-from hub.shared.nodes import barred, hostname
+from hub.shared.servers.mounts import HOME, HOMES, MARKER, NODE, USER, Home
+from hub.shared.servers.nodes import barred, hostname
 from hub.spawner.news import ASK
 from hub.spawner.service import Docker
 

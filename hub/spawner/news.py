@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.shared.mounts import MARKER
-from hub.shared.nodes import usable
+from hub.shared.servers.mounts import MARKER
+from hub.shared.servers.nodes import usable
 
 Json = Mapping[str, Any]
 

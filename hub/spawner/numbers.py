@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hub.shared import owners
-from hub.shared.owners import Owner
+from hub.shared.people import owners
+from hub.shared.people.owners import Owner
 from hub.spawner import homes
 from hub.spawner.news import ASK
 

@@ -8,9 +8,9 @@ from jinja2 import Environment, FileSystemLoader
 from jupyterhub.spawner import SpawnException
 
 from hub import TEMPLATES
-from hub.shared.choice import is_for, server_for, slug
+from hub.shared.servers.choice import is_for, server_for, slug
+from hub.shared.servers.spec import amount
 from hub.shared.settings import Tables
-from hub.shared.spec import amount
 
 PAGES = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 

@@ -17,8 +17,10 @@ from docker.types import EndpointSpec
 from jupyterhub.spawner import SpawnException
 from traitlets import Dict, List, default
 
-from hub.shared import extras, listed, mounts, nodes, services, spec
-from hub.shared.spec import Extra
+from hub.shared import services
+from hub.shared.people import listed
+from hub.shared.servers import extras, mounts, nodes, spec
+from hub.shared.servers.spec import Extra
 from hub.spawner import given, homes, profiles
 from hub.spawner import news as reading
 from hub.spawner.news import News
@@ -53,7 +55,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
     nodes = Nodes()
     # The domain and port, and the path, that the server was started for; nothing where the hub has its whole domain for all.
     _netloc = ""
-    # What it has said of how it is used: hub.shared.idleness.Use.state.
+    # What it has said of how it is used: hub.shared.servers.idleness.Use.state.
     use: Mapping[str, Any] = {}
 
     @property

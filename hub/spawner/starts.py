@@ -14,8 +14,8 @@ from typing import Any
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hub.shared import spec
-from hub.shared.nodes import hostname
+from hub.shared.servers import spec
+from hub.shared.servers.nodes import hostname
 from hub.spawner import homes
 from hub.spawner import news as reading
 from hub.spawner.news import News

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.shared import spec
+from hub.shared.servers import spec
 from hub.shared.told import FILE
 from hub.spawner import news
 from hub.spawner.service import Docker

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from hub.shared.mounts import HOMES, above_homes, beginning, formerly
-from hub.shared.names import Names
-from hub.shared.nodes import hostname
+from hub.shared.people.names import Names
+from hub.shared.servers.mounts import HOMES, above_homes, beginning, formerly
+from hub.shared.servers.nodes import hostname
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Host, Json

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hub.shared.nodes import hostname
+from hub.shared.servers.nodes import hostname
 from swarmhub.engine.converge import HOLDING
 from swarmhub.host import Json
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hub.shared import userlist
-from hub.shared.choice import is_for, server_for
+from hub.shared.people import userlist
+from hub.shared.servers.choice import is_for, server_for
 from swarmhub.classes.roster import RosterEntry
 from swarmhub.host import Json
 from swarmhub.settings import Settings, handed

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from hub.shared import nodes as placing
+from hub.shared.servers import nodes as placing
 from swarmhub.classes import capacity, people
 from swarmhub.classes.capacity import Misfit, NodeRoom, Packing, ServerNeed
 from swarmhub.classes.people import Known

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.shared.userlist import GITHUB, is_name, normal, wrong_name
+from hub.shared.people.userlist import GITHUB, is_name, normal, wrong_name
 from swarmhub.errors import Problem, SettingsError
 
 NAME, GROUP = "name", "group"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from hub.shared.nodes import hostname
+from hub.shared.servers.nodes import hostname
 from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import Host

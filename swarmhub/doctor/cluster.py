@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from hub.shared import userlist
+from hub.shared.people import userlist
 from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Swarm
 from swarmhub.doctor import local

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from hub.shared import userlist
+from hub.shared.people import userlist
 from swarmhub.certificate import certs, own
 from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
 from swarmhub.errors import Problem, SettingsError

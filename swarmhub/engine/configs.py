@@ -15,7 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from hub.shared.mounts import FORMER_HASH, HASH
+from hub.shared.servers.mounts import FORMER_HASH, HASH
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import shown
 from swarmhub.plan.differences import LATER

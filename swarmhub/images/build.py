@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hub import FOLDER
-from hub.shared.userlist import parse
+from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.images import logo

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hub.shared.choice import is_for
+from hub.shared.servers.choice import is_for
 from swarmhub.host import Json
 from swarmhub.settings import Settings
 from swarmhub.settings.schema.notebook import Override

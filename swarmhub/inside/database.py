@@ -28,7 +28,7 @@ BEFORE = "backups"
 GROUP = 0
 # The user who has the copies.
 ROOT = 0
-# Where the hub keeps who is in (hub/shared/listed.py); an image of an earlier release takes its own list for a newer one,
+# Where the hub keeps who is in (hub/shared/people/listed.py); an earlier release takes its own list for a newer one,
 # unless it finds it here as that of its last start.
 ACCESS = "access"
 IMAGE_BEFORE = "userlist.image"

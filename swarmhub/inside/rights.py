@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-# What the hub keeps of who is in (hub/shared/listed.py).
+# What the hub keeps of who is in (hub/shared/people/listed.py).
 DELETED, LET_IN, CURRENT = "deleted", "userlist.let-in", "userlist"
 # Each right's row, the person whom it is about, and what tells it from others, in whatever database.
 RIGHTS = {

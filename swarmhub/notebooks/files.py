@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.shared.mounts import HOMES
+from hub.shared.servers.mounts import HOMES
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.shared import mounts
-from hub.shared.mounts import beginning, formerly, is_former, is_on_one_node, is_whole
+from hub.shared.servers import mounts
+from hub.shared.servers.mounts import beginning, formerly, is_former, is_on_one_node, is_whole
 from swarmhub.engine import configs
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Progress
@@ -18,7 +18,7 @@ from swarmhub.plan.plans import Change, Progress
 # On the volume and on the config of its name; their values are the hub's service, the user and the node's id.
 LABEL, USER, NODE = mounts.HOME, mounts.USER, mounts.NODE
 MOST = 5
-# A name as hub.shared.names escapes it for Docker: what is safe is never escaped, so each name is written in one way only.
+# A name as hub.shared.people.names escapes it for Docker: what is safe is never escaped, so there is one way to write a name.
 ESCAPED = "(?:[a-z0-9]|-(?!3[0-9]|6[1-9a-f]|7[0-9a])[0-9a-f]{2})"
 
 

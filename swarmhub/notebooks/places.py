@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from hub.shared.mounts import MARKER, is_marked_itself
+from hub.shared.servers.mounts import MARKER, is_marked_itself
 from swarmhub.engine import as_root
 from swarmhub.errors import StepError
 from swarmhub.host import Host

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.shared.mounts import BRACES, LITERAL
+from hub.shared.servers.mounts import BRACES, LITERAL
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json

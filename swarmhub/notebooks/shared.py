@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hub.shared import mounts
+from hub.shared.servers import mounts
 from swarmhub.engine import as_root
 from swarmhub.errors import StepError
 from swarmhub.host import Host

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hub.shared.listed import Listed
-from hub.shared.userlist import Users, parse
+from hub.shared.people.listed import Listed
+from hub.shared.people.userlist import Users, parse
 from swarmhub.errors import StepError
 from swarmhub.images import build
 from swarmhub.people import api as hub_api

@@ -10,9 +10,9 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote, unquote
 
-from hub.shared import listed
-from hub.shared.listed import Listed
-from hub.shared.userlist import Users, parse, render
+from hub.shared.people import listed
+from hub.shared.people.listed import Listed
+from hub.shared.people.userlist import Users, parse, render
 from swarmhub.engine import containers, context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.shared.nodes import usable
+from hub.shared.servers.nodes import usable
 from swarmhub.host import Host, Json
 from swarmhub.settings import Settings
 

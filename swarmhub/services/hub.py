@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub.filter import policy
-from hub.shared import mounts, services
+from hub.shared import services
+from hub.shared.servers import mounts
 from hub.shared.settings import FILE
 from swarmhub.certificate import health
 from swarmhub.certificate.certbot import FOLDER

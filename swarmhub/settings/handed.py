@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hub.filter import policy
-from hub.shared.mounts import is_marked_itself
+from hub.shared.servers.mounts import is_marked_itself
 from hub.shared.settings import FILE
 from swarmhub.errors import SettingsError
 from swarmhub.host import Json

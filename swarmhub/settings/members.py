@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hub.shared.userlist import parse
+from hub.shared.people.userlist import parse
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings, read_text
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.shared import extras, own
+from hub.shared import own
+from hub.shared.servers import extras
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings import Settings, read_text
 

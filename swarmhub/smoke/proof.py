@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hub.shared import nodes as placing
-from hub.shared.choice import server_for
+from hub.shared.servers import nodes as placing
+from hub.shared.servers.choice import server_for
 from swarmhub.cluster.nodes import Member
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.parallel import at_once

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from hub.shared.mounts import HOME, HOMES, USER
-from hub.shared.userlist import SMOKE
+from hub.shared.people.userlist import SMOKE
+from hub.shared.servers.mounts import HOME, HOMES, USER
 from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.errors import StepError

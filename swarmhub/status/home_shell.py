@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hub.shared import mounts
-from hub.shared.names import Names
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts
 from swarmhub.cluster.nodes import Member
 from swarmhub.engine import containers
 from swarmhub.errors import StepError

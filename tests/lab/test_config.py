@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.shared.spec import ROOT
+from hub.shared.servers.spec import ROOT
 from tests.lab.configured import SECRETS, TOKEN
 from tests.lab.support import HUB, Lab, Settings
 

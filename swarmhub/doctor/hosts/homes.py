@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from hub.shared.mounts import MARKER
+from hub.shared.servers.mounts import MARKER
 from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.errors import StepError

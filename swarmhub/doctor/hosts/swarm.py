@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hub.shared.nodes import hostname
+from hub.shared.servers.nodes import hostname
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Row, Swarm
 from swarmhub.doctor.finding import Finding, failure, ok, warning

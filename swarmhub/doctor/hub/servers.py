@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from hub.shared import nodes as placing
-from hub.shared.choice import server_for
-from hub.shared.nodes import hostname
+from hub.shared.servers import nodes as placing
+from hub.shared.servers.choice import server_for
+from hub.shared.servers.nodes import hostname
 from swarmhub.doctor.finding import Finding, ok, warning
 from swarmhub.host import Json
 from swarmhub.notebooks import homes

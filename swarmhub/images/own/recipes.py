@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hub.shared.choice import slug
+from hub.shared.servers.choice import slug
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.images.builder import Recipe

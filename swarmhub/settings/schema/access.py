@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from hub.shared.userlist import GITHUB
+from hub.shared.people.userlist import GITHUB
 from swarmhub.settings.schema.grammar import Table, Variable, misplaced, word
 
 PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")

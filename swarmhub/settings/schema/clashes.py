@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.shared.choice import slug
+from hub.shared.servers.choice import slug
 from swarmhub.settings.schema.notebook import SECRET
 from swarmhub.settings.schema.targets import covering
 from swarmhub.settings.schema.volumes import Key, apart, taken

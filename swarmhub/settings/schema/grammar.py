@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from hub.shared.userlist import LONGEST, is_name, normal, wrong_name
+from hub.shared.people.userlist import LONGEST, is_name, normal, wrong_name
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # What ssh takes: underscores, which DNS would not, and the dot at the end of a whole name.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
-from hub.shared.mounts import is_on_one_node
+from hub.shared.servers.mounts import is_on_one_node
 from swarmhub.settings.schema.grammar import (
     ContainerPath,
     Count,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from hub.shared.userlist import normal
+from hub.shared.people.userlist import normal
 from swarmhub.settings.schema.grammar import Table, file_path, misplaced, word
 
 CLAIM = re.compile(r"[^\s\0-\x1f\x7f]{1,200}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from hub.shared.mounts import CONFIG_FOLDER
+from hub.shared.servers.mounts import CONFIG_FOLDER
 from swarmhub.settings.schema.volumes import Key, folders, keeps, parts_of
 
 # Without what an image has there, no server starts. What is above them counts, too.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from hub.shared import mounts, services
+from hub.shared import services
+from hub.shared.servers import mounts
 
 Key = tuple[str | int, ...]
 PLACEHOLDER = re.compile(r"\{\w+\}")

@@ -16,9 +16,10 @@ from typing import Any
 
 from docker.types import EndpointSpec
 
-from hub.shared import mounts, settings, spec
-from hub.shared.choice import server_for
-from hub.shared.names import Names
+from hub.shared import settings
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts, spec
+from hub.shared.servers.choice import server_for
 from hub.spawner.engine import ensure_configs
 
 SOCKET, VERSION, SECONDS = "/run/engine/docker.sock", "/v1.44", 3

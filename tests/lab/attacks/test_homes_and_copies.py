@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.shared import mounts
+from hub.shared.servers import mounts
 from lab import topology
 from swarmhub.doctor.hosts import homes
 from swarmhub.history import database

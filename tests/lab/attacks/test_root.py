@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.shared.spec import UNLOCKED
+from hub.shared.servers.spec import UNLOCKED
 from lab import topology
 from tests.lab.support import HUB, Lab
 

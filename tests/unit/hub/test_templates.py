@@ -12,7 +12,7 @@ from traitlets.config import Config
 
 from hub import TEMPLATES
 from hub.config.page import configure
-from hub.config.providers import REFUSED
+from hub.config.people.providers import REFUSED
 from hub.spawner.profiles import NotOffered
 
 STOCK = f"{DATA_FILES_PATH}/templates"

@@ -146,7 +146,7 @@ def test_the_projects_own_folder_makes_an_image(folder: Path) -> None:
         "jupyterhub_config.py",
         "config/configure.py",
         "spawner/engine.py",
-        "shared/userlist.py",
+        "shared/people/userlist.py",
         "requirements.lock",
     } <= set(files)
 

@@ -10,7 +10,7 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
-from hub.shared import listed
+from hub.shared.people import listed
 from swarmhub.inside import rights
 
 PEOPLE = ("ada", "grace", "linus", "eve")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hub.shared.names import of_docker
+from hub.shared.people.names import of_docker
 from swarmhub.engine import configs
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume

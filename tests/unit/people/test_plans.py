@@ -7,8 +7,8 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from hub.shared.listed import Listed
-from hub.shared.userlist import parse
+from hub.shared.people.listed import Listed
+from hub.shared.people.userlist import parse
 from swarmhub.errors import StepError
 from swarmhub.people import api, plans, users
 from swarmhub.run.run import Run

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hub.shared import listed
-from hub.shared.userlist import Users
+from hub.shared.people import listed
+from hub.shared.people.userlist import Users
 from swarmhub.engine import context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output

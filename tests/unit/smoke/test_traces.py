@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hub.shared.names import of_docker
-from hub.shared.userlist import LOGIN
+from hub.shared.people.names import of_docker
+from hub.shared.people.userlist import LOGIN
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.run.look import Look

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.shared import mounts
+from hub.shared.servers import mounts
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.run.look import Look

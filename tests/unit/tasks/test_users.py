@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from hub.shared import listed
+from hub.shared.people import listed
 from swarmhub.host import Output
 from swarmhub.people import api
 from swarmhub.status import shell

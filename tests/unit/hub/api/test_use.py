@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.api import use as room
-from hub.shared.idleness import Use
+from hub.shared.servers.idleness import Use
 from swarmhub.settings import handed
 from tests.unit.support.fakes import settings
 

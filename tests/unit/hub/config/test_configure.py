@@ -14,9 +14,9 @@ from traitlets.config import Config
 
 from hub import TEMPLATES
 from hub.config.configure import configure
-from hub.config.providers import REFUSED
-from hub.shared import listed
-from hub.shared.spec import CONFIG_FOLDER
+from hub.config.people.providers import REFUSED
+from hub.shared.people import listed
+from hub.shared.servers.spec import CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 from swarmhub.settings import handed
 from tests.unit.support.fakes import NOTEBOOK, alone, settings

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from hub.config import culling, groups
+from hub.config import culling
+from hub.config.people import groups
 from swarmhub.settings import handed
 from tests.unit.support.fakes import NOTEBOOK, settings
 

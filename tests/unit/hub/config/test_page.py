@@ -8,8 +8,8 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from hub.config import page
-from hub.config.login import ANOTHER
-from hub.config.providers import REFUSED
+from hub.config.people.login import ANOTHER
+from hub.config.people.providers import REFUSED
 
 PAGE = {"name": "Physics", "about": "For <physicists>.", "announcement": "Closed on Friday."}
 

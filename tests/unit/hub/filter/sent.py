@@ -8,9 +8,9 @@ from typing import Any
 from docker.types import ConfigReference, EndpointSpec
 from hypothesis import strategies as some
 
-from hub.shared import mounts, spec
-from hub.shared.choice import server_for
-from hub.shared.names import Names
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts, spec
+from hub.shared.servers.choice import server_for
 from tests.unit.hub.asked import IMAGE, tables
 from tests.unit.hub.filter.engines import ADA, VERSION
 

@@ -11,8 +11,8 @@ from hub.filter import rules
 from hub.filter.bodies import ONCE
 from hub.filter.fields import Refused
 from hub.filter.rules import Call, Request, Rules, judge, pick
-from hub.shared import mounts
-from hub.shared.names import Names
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts
 from tests.unit.hub.asked import tables
 from tests.unit.hub.filter.engines import ADA, VERSION, allowed, ruled
 from tests.unit.hub.filter.hostile import CONFIGS, FIELDS, LINES, TEXTS

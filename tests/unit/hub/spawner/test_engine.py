@@ -9,7 +9,7 @@ import pytest
 import requests
 from docker.errors import APIError, DockerException
 
-from hub.shared.spec import CONFIG_FILES, NOTEBOOK
+from hub.shared.servers.spec import CONFIG_FILES, NOTEBOOK
 from hub.spawner import engine
 from tests.unit.support.fakes import Clock
 

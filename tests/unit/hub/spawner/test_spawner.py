@@ -13,7 +13,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from hub.config.servers import configure
-from hub.shared import listed
+from hub.shared.people import listed
 from hub.spawner import spawner as module
 from hub.spawner import starts
 from hub.spawner.service import Answer

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from hub.shared import spec
-from hub.shared.choice import server_for
-from hub.shared.spec import Extra
+from hub.shared.servers import spec
+from hub.shared.servers.choice import server_for
+from hub.shared.servers.spec import Extra
 from tests.unit.hub.asked import IMAGE, tables
 
 CONTAINER: dict[str, Any] = {"args": None, "env": {"A": "b"}, "mounts": [], "configs": []}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.shared.userlist import Users, parse, render
+from hub.shared.people.userlist import Users, parse, render
 
 
 def mistakes(text: str) -> list[tuple[int, str]]:

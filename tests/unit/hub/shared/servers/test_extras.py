@@ -5,7 +5,7 @@ import inspect
 import pytest
 from docker.types import ContainerSpec, EndpointSpec, Placement, Resources, TaskTemplate
 
-from hub.shared import extras
+from hub.shared.servers import extras
 
 TYPES = {
     "container": ContainerSpec,

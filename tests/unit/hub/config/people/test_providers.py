@@ -12,8 +12,8 @@ from tornado.web import HTTPError
 from traitlets import Dict, List
 from traitlets.config import Config
 
-from hub.config import login, providers
-from hub.shared import listed
+from hub.config.people import login, providers
+from hub.shared.people import listed
 from swarmhub.settings import handed
 from tests.unit.hub.config.test_configure import ENVIRON
 from tests.unit.support.fakes import settings

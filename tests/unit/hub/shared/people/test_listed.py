@@ -10,8 +10,8 @@ import pytest
 from jupyterhub import orm
 
 from hub.config.data import UMASK
-from hub.shared import listed
-from hub.shared.userlist import Users
+from hub.shared.people import listed
+from hub.shared.people.userlist import Users
 
 ADA_AND_GRACE = "ada admin\ngrace\n"
 TABLES = ("users", "user_role_map", "user_group_map", "spawners", "api_tokens")

@@ -8,7 +8,7 @@ from typing import Any
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
 from hub import FOLDER
-from hub.shared import extras, mounts, nodes
+from hub.shared.servers import extras, mounts, nodes
 
 Arguments = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Extra:
-    """What [jupyterhub.SwarmSpawner] says besides: keyword arguments of docker-py's types; `hub.shared.extras` has how."""
+    """What [jupyterhub.SwarmSpawner] says besides: keyword arguments of docker-py's types (`hub.shared.servers.extras`)."""
 
     container: Arguments = field(default_factory=dict)
     resources: Arguments = field(default_factory=dict)

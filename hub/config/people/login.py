@@ -12,11 +12,12 @@ from jupyterhub.utils import maybe_future
 from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
 
-from hub.config import extra, providers
-from hub.config.providers import account_of
-from hub.shared import listed
-from hub.shared.listed import Listed
-from hub.shared.userlist import GITHUB
+from hub.config import extra
+from hub.config.people import providers
+from hub.config.people.providers import account_of
+from hub.shared.people import listed
+from hub.shared.people.listed import Listed
+from hub.shared.people.userlist import GITHUB
 
 # Without it GitHub tells of public memberships only.
 MEMBERSHIPS = "read:org"

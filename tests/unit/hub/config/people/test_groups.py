@@ -6,7 +6,7 @@ import pytest
 from jupyterhub import orm
 from traitlets.config import Config
 
-from hub.config import groups
+from hub.config.people import groups
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.shared import nodes
+from hub.shared.servers import nodes
 from tests.unit.hub.asked import tables
 
 NODE: dict[str, Any] = {

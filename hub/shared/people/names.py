@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hub.shared.mounts import digest
+from hub.shared.servers.mounts import digest
 
 LETTERS = {*string.ascii_lowercase, *string.digits}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.shared.owners import Owner, Unknown, claimed, listed
+from hub.shared.people.owners import Owner, Unknown, claimed, listed
 
 LIST: dict[str, Any] = {"users": {"ada": [20001, 20100, [20300]]}, "claims": {}, "range": [1000, 59999]}
 

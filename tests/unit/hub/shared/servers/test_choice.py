@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hub.shared.choice import is_for, server_for, slug
+from hub.shared.servers.choice import is_for, server_for, slug
 from tests.unit.hub.asked import IMAGE, tables
 
 GIVEN = tables(

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hub.shared.choice import is_for
+from hub.shared.servers.choice import is_for
 from hub.shared.settings import Tables
 
 if TYPE_CHECKING:
-    from hub.shared.names import Names  # most runs of swarmhub do without
+    from hub.shared.people.names import Names  # most runs of swarmhub do without
 
 Json = dict[str, Any]
 T = TypeVar("T")

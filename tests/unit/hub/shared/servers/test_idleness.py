@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hub.shared import idleness
-from hub.shared.idleness import Use
+from hub.shared.servers import idleness
+from hub.shared.servers.idleness import Use
 
 H = 3600.0
 CULLING: dict[str, Any] = {

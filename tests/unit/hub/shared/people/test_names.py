@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from escapism import escape
 
-from hub.shared.names import LETTERS, Names, of_docker
+from hub.shared.people.names import LETTERS, Names, of_docker
 
 
 @pytest.mark.parametrize(

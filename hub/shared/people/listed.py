@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hub.shared.userlist import GITHUB, Users, parse, render
+from hub.shared.people.userlist import GITHUB, Users, parse, render
 
 FOLDER = "access"
 CURRENT = "userlist"

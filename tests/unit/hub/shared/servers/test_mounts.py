@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from dockerspawner import DockerSpawner
 
-from hub.shared import mounts
-from hub.shared.mounts import Home
-from hub.shared.names import Names
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts
+from hub.shared.servers.mounts import Home
 from tests.unit.hub.asked import tables
 
 ADA = Names("ada-l", profile="Big")

@@ -1,0 +1,1 @@
+"""Who may log in, what users are called, and as whom their servers run."""
