@@ -80,6 +80,9 @@ def test_people_are_told_and_work_goes_on(culled: Lab, configured_hosts: Path, c
     expect(keep).to_have_count(0)
     expect(page.get_by_text("This cannot be put off any more.")).to_be_visible(timeout=60_000)
 
+    page.reload()
+    expect(page.get_by_role("alert").filter(has_text=TOLD)).to_be_visible(timeout=30_000)
+
     home = context.new_page()
     home.goto(f"{topology.HUB_URL}/hub/home")
     expect(home.locator(".announcement")).to_have_text(TOLD)

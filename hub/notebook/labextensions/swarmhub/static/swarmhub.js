@@ -86,7 +86,8 @@
       });
       setTimeout(loop, 1000 * next);
     };
-    void loop();
+    // What is said before all has been activated is not shown: Notebook 7 has no list of it, either.
+    void app.started.then(loop);
   };
 
   const plugin = { id: "swarmhub:notices", description: "Notices of the hub.", autoStart: true, activate };
