@@ -63,9 +63,13 @@ def on_manager(node: str) -> dict[str, Any]:
 
 
 def healthcheck(script: str) -> dict[str, Any]:
-    """Return how Docker asks a container of ours whether it is well."""
-    times = {"Interval": 2 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 120 * SECOND, **FIRST}
-    return {"Test": ["CMD-SHELL", script], **times, "Retries": 5}
+    """Return how Docker asks a container of ours whether it is well.
+
+    Each question starts a program in it, which takes seconds where a node is busy: a hub that serves people must not be ended
+    for that. What has ended by itself is replaced at once, without a question.
+    """
+    times = {"Interval": 10 * SECOND, "Timeout": 30 * SECOND, "StartPeriod": 120 * SECOND, **FIRST}
+    return {"Test": ["CMD-SHELL", script], **times, "Retries": 3}
 
 
 def rollout() -> dict[str, Any]:

@@ -37,7 +37,7 @@ SOCKET = "/var/run/docker.sock"
 DATA, NETWORK = "/data", "DOCKER_NETWORK_NAME"
 # hub/Dockerfile knows it as `hub`.
 USER = "61081:0"
-# It waits for a hub that is starting: Docker asks every two seconds only, and from the first answer on people get in.
+# It waits for a hub that is starting: from the first answer on people get in.
 HEALTHY = "until curl --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:8081{}hub/health; do sleep 0.1; done"
 
 
