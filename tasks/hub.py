@@ -27,14 +27,30 @@ def check(c: Context) -> None:
         run.report.line("check", f"settings, userlist and secrets are in order; the manager is {run.manager}")
 
 
-@step_task(help=VERBOSE)
-def build_hub(c: Context, verbose: bool = False) -> None:
-    """Build the hub's image on the manager, if what goes into it has changed."""
+@step_task(help={"fresh": "Build it again, on the newest base image and with Debian's newest packages.", **VERBOSE})
+def build_hub(c: Context, fresh: bool = False, verbose: bool = False) -> None:
+    """Build the images of hub and proxy on the manager, if what goes into them has changed; the next deploy runs them."""
     from swarmhub.deploy import steps
     from swarmhub.images import build
 
     with step(c, build.STEP) as run:
-        run.apply(steps.hub_image_plan(run))
+        if fresh:
+            _build_fresh(run)
+        else:
+            run.apply(steps.hub_image_plan(run))
+
+
+def _build_fresh(run: "Run") -> None:
+    from swarmhub.deploy import newer, steps
+    from swarmhub.images import base, build
+
+    with run.report.working(build.STEP, "asking the registry"):
+        on, said = newer.base(run)
+    if said:
+        run.report.line(build.STEP, said, style="yellow")
+    run.apply(steps.hub_image_plan(run, on))
+    # Not before it is built: a base that does not come, or breaks the build, changes nothing.
+    run.report.line(build.STEP, f"{base.keep(run.settings, on)}: {on.shown}. To run it: fab deploy")
 
 
 @step_task(help=VERBOSE)

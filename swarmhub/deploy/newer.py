@@ -1,10 +1,14 @@
-"""Tags that have moved in their registries: what they are now, and who goes on with the image from before."""
+"""What registries have by a tag now: of notebook images, and who goes on with the one from before; of the hub's base."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.images import pull
+from swarmhub.host import EngineError
+from swarmhub.images import base as base_room
+from swarmhub.images import builder, pull
+from swarmhub.images.base import Base
 from swarmhub.images.pull import Held
 from swarmhub.notebooks import servers
 from swarmhub.notebooks.servers import RunningServer
@@ -53,6 +57,25 @@ def bases(run: Run, found: Mapping[str, str | StepError]) -> dict[str, Held | No
     """Return what the manager, where images are built, holds of those that they are built on."""
     asked = [base for recipe in run.recipes for base in recipe.bases if base in found]
     return pull.observe_all(run.hosts[run.manager], dict.fromkeys(asked)) if asked else {}
+
+
+def base(run: Run) -> tuple[Base, str]:
+    """Return the newest image to build the hub on, and what there is to say of it; without a registry, the one that is there.
+
+    Raises:
+        EngineError: no registry gives it, and the manager has none.
+
+    """
+    now, image, manager = datetime.now(UTC), run.settings.hub.base_image, run.hosts[run.manager]
+    if "@" in image:
+        return base_room.of_now(run.settings, "", now), f"{image} is named by its digest in hosts.toml, and stays"
+    try:
+        return base_room.of_now(run.settings, manager.engine.registry_digest(image), now), ""
+    except EngineError as error:
+        if not builder.observe(manager, image):
+            raise
+        said = f"its registry gives no newer {image}: {error.message}; it is built on the one that {run.manager} has"
+        return base_room.of_now(run.settings, "", now), said
 
 
 def _again(run: Run, moved: Mapping[str, str]) -> list[str]:

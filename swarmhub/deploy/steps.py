@@ -18,6 +18,7 @@ from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
 from swarmhub.images import build, builder, pull
+from swarmhub.images.base import Base
 from swarmhub.images.builder import NOTEBOOKS, Recipe
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
@@ -160,9 +161,9 @@ def rebuilt(run: Run, plan: Plan) -> dict[str, str]:
     return {tag: one.id for tag, one in found.items() if one}
 
 
-def hub_image_plan(run: Run) -> Plan:
-    """Plan the step `build-hub`."""
-    wanted = run.look.builds
+def hub_image_plan(run: Run, on: Base | None = None) -> Plan:
+    """Plan the step `build-hub`; `on` is a base to build on that no file names yet."""
+    wanted = build.wanted(run.settings, on) if on else run.look.builds
     held = [one.tag for one in wanted if run.look.hub_image(one.tag)]
     return builder.plan(build.STEP, wanted, held, run.manager, _outbound(run))
 

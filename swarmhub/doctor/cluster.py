@@ -24,7 +24,8 @@ from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
-from swarmhub.images import build, pull
+from swarmhub.images import age as image_age
+from swarmhub.images import base, build, pull
 from swarmhub.images.pull import Holding
 from swarmhub.notebooks import homes
 from swarmhub.parallel import at_once
@@ -233,17 +234,14 @@ def _moved(cluster: Cluster, held: Mapping[str, Holding]) -> list[Finding]:
 
 
 def _ages(cluster: Cluster) -> list[Finding]:
-    """Look at the age of the images that are built."""
+    """Look at the age of what is installed in the images that are built."""
     head, now = cluster.manager_host, datetime.now(UTC)
     try:
-        tags = [image.tag for image in build.wanted(cluster.settings)]
+        tags, on = [image.tag for image in build.wanted(cluster.settings)], base.wanted(cluster.settings)
     except SettingsError:
         return []  # said among the settings
-    found = {tag: head.engine.find(f"/images/{tag}/json") for tag in tags}
-    base = cluster.settings.hub.base_image
-    return [
-        age.judge(tag, base, one["Created"], now, cluster.manager) for tag, one in found.items() if one and "Created" in one
-    ]
+    found = {tag: image_age.observe(head, tag) for tag in tags}
+    return [age.judge(tag, on, installed, now, cluster.manager) for tag, installed in found.items() if installed]
 
 
 def _versions(cluster: Cluster) -> list[Finding]:

@@ -6,7 +6,8 @@ from hub import FOLDER
 from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import logo
+from swarmhub.images import base, logo
+from swarmhub.images.base import Base
 from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
@@ -17,11 +18,11 @@ SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
 FOLDERS = ("ca", "conf.d", "logo")
 
 
-def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
-    """Read and check what goes into the image.
+def desired(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -> Recipe:
+    """Read and check what goes into the image; without `on`, it is built on what the lock of `fab build-hub --fresh` says.
 
     Raises:
-        SettingsError: the userlist has mistakes, a file is missing, the logo is none, or packages are not locked.
+        SettingsError: the userlist has mistakes, a file is missing, the logo is none, or packages or the base are not locked.
 
     """
     own = {"userlist": userlist(settings).encode()}
@@ -34,8 +35,12 @@ def desired(settings: Settings, folder: Path = FOLDER) -> Recipe:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files["packages.lock"] = _packages(settings, folder)
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
-    tag = f"{settings.hub.service}:{context.digest(files, settings.hub.base_image)}"
-    return Recipe(tag, files, settings.hub.base_image)
+    return _recipe(settings.hub.service, files, on or base.wanted(settings))
+
+
+def _recipe(name: str, files: context.Files, on: Base) -> Recipe:
+    tag = f"{name}:{context.digest(files, *on.inputs)}"
+    return Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments)
 
 
 def _packages(settings: Settings, folder: Path) -> bytes:
@@ -57,11 +62,11 @@ def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]
     return _shown(own), {name.removeprefix("conf.d/"): content for name, content in _conf(own).items()}
 
 
-def of_proxy(settings: Settings, folder: Path = FOLDER) -> Recipe:
+def of_proxy(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -> Recipe:
     """Read what goes into a separate proxy's image: none of what changes with the hub, for a new one cuts people off.
 
     Raises:
-        SettingsError: a file is missing.
+        SettingsError: a file is missing, or the base's lock is none.
 
     """
     shared = {name: context.lines(folder / name) for name in SHARED}
@@ -69,18 +74,18 @@ def of_proxy(settings: Settings, folder: Path = FOLDER) -> Recipe:
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files = context.copied(files)
-    tag = f"{settings.hub.service}-proxy:{context.digest(files, settings.hub.base_image)}"
-    return Recipe(tag, files, settings.hub.base_image)
+    return _recipe(f"{settings.hub.service}-proxy", files, on or base.wanted(settings))
 
 
-def wanted(settings: Settings) -> tuple[Recipe, ...]:
+def wanted(settings: Settings, on: Base | None = None) -> tuple[Recipe, ...]:
     """Return the images to build: the hub's, and a separate proxy's.
 
     Raises:
         SettingsError: what goes into one is missing or wrong.
 
     """
-    return (desired(settings), *([of_proxy(settings)] if settings.proxy.separate else []))
+    on = on or base.wanted(settings)
+    return (desired(settings, on=on), *([of_proxy(settings, on=on)] if settings.proxy.separate else []))
 
 
 def userlist(settings: Settings) -> str:

@@ -34,6 +34,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # How pip, apt and others begin the line that says what is wrong.
 TELLING = re.compile(r"(?:ERROR|E|error|npm error|CondaError|\w*Error): (?!failed to (?:build|solve)|ResolutionImpossible)")
 LAST_LINES, LONGEST = 60, 300
+# The build arguments that tell of the image below.
+USER, DIGEST = "BASE_USER", "BASE_DIGEST"
 REMEDIES = {
     "no space left on device": "Free some disk there: docker system df",
     "certificate verify failed": "Name the authority of the proxy that inspects TLS: hub.ca",
@@ -129,7 +131,7 @@ class _Builder:
         build = _by_buildkit if host.run(*BUILDX, "version").code == 0 else _by_engine
         proxies = {name: value.get_secret_value() for name, value in self.variables.items()}
         try:
-            build(host, self.image, {**self.image.given, **self._user(host)}, proxies, say)
+            build(host, self.image, {**self.image.given, **self._of_base(host)}, proxies, say)
         except EngineError as error:
             raise _failure(host, self.image, error.message, lines) from error
         if self.image.is_notebook:
@@ -146,12 +148,17 @@ class _Builder:
             cause = f"cannot build {self.image.tag}: {base}, on which it is built, does not come: {error.message}"
             raise StepError(host.name, cause, remedy(error)) from error
 
-    def _user(self, host: Host) -> dict[str, str]:
-        """Return the user that the image below runs as: what is made here installs as root, and goes back to that user."""
-        if b"ARG BASE_USER" not in self.image.files["Dockerfile"]:
-            return {}
-        found = host.engine.find(f"/images/{self.image.base}/json") or {}
-        return {"BASE_USER": (found.get("Config") or {}).get("User") or "root"}
+    def _of_base(self, host: Host) -> dict[str, str]:
+        """Return what a Dockerfile asks of the image below.
+
+        Its user: what is made here installs as root, and goes back to that user. Its digest, by which the image knows what it
+        is built on; one that no registry has given has an id.
+        """
+        asked = [name for name in (USER, DIGEST) if f"ARG {name}".encode() in self.image.files["Dockerfile"]]
+        found = host.engine.find(f"/images/{self.image.base}/json") or {} if asked else {}
+        digest = next(iter(found.get("RepoDigests") or []), found.get("Id", "")).rpartition("@")[2]
+        known = {USER: (found.get("Config") or {}).get("User") or "root", DIGEST: digest}
+        return {name: known[name] for name in asked}
 
 
 Builder = Callable[[Host, Recipe, Mapping[str, str], Mapping[str, str], Callable[[str], None]], None]

@@ -13,6 +13,7 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import EngineError, Host
+from swarmhub.images import base
 from swarmhub.plan.plans import Progress
 from swarmhub.settings import Settings, read_text
 
@@ -57,10 +58,12 @@ def resolve(settings: Settings, host: Host, variables: Mapping[str, SecretStr], 
 
     Raises:
         StepError: there is no such package, one does not go with the hub's own, or no index answers.
+        SettingsError: the lock of the base image is none.
 
     """
     given = {name: value.get_secret_value() for name, value in variables.items()}
-    arguments = {**given, "BASE": settings.hub.base_image, "ASKED": datetime.now(UTC).isoformat()}
+    on = base.wanted(settings)
+    arguments = {**given, **on.arguments, "BASE": on.reference, "ASKED": datetime.now(UTC).isoformat()}
     tag, said = f"{settings.hub.service}-lock:{os.getpid()}", ""
     try:
         for event in host.engine.build(context.archive(_files(settings)), tag, arguments):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from hub.shared import services
 from hub.shared.told import FILE
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import machine, nodes
@@ -16,7 +17,7 @@ from swarmhub.engine import containers
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import pull
+from swarmhub.images import age, pull
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.notebooks.servers import RunningServer
@@ -65,7 +66,8 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     seen: dict[str, _Seen] = dict(zip(every, answers, strict=True))
     members = {host: one.member for host, one in seen.items()}
     named = {one.node: host for host, one in members.items() if isinstance(one, Member)}
-    memory, told = both(partial(_ask_memory, hosts, named, running), partial(_ask_hub, hosts, named, running.hub))
+    of_containers = partial(both, partial(_ask_memory, hosts, named, running), partial(_ask_hub, hosts, named, running.hub))
+    (memory, told), installed = both(of_containers, partial(_ask_ages, hosts, named, running))
     hub: ServiceStatus | None = running.hub
     names = {node.id: node.hostname for node in running.swarm.nodes} | named
     return Status(
@@ -77,8 +79,8 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
             NodeStatus(row, seen[row.host].machine if row.expected != "-" else None)
             for row in nodes.compare(settings, members, running.swarm, manager)
         ),
-        hub=_placed(running.hub, names, memory) if running.hub else None,
-        beside=tuple(_placed(one, names, memory) for one in running.beside),
+        hub=_placed(running.hub, names, memory, installed) if running.hub else None,
+        beside=tuple(_placed(one, names, memory, installed) for one in running.beside),
         certificate=running.certificate,
         renewal=running.renewal,
         images=_images(settings, hosts, hub, seen),
@@ -97,8 +99,11 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     )
 
 
-def _placed(hub: ServiceStatus, names: Mapping[str, str], memory: Mapping[str, int | None]) -> ServiceStatus:
-    return replace(hub, node=names.get(hub.node, hub.node), memory=memory.get(hub.container))
+def _placed(
+    hub: ServiceStatus, names: Mapping[str, str], memory: Mapping[str, int | None], installed: Mapping[str, datetime]
+) -> ServiceStatus:
+    node = names.get(hub.node, hub.node)
+    return replace(hub, node=node, memory=memory.get(hub.container), installed=installed.get(hub.image))
 
 
 def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
@@ -153,6 +158,15 @@ def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _R
 
     answers = at_once([partial(_or_error, partial(ask, host)) for host in places])
     return {container: used for one in answers if isinstance(one, dict) for container, used in one.items()}
+
+
+def _ask_ages(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, datetime]:
+    """Return when what is in the images of hub and proxy was installed, as the nodes say that run them."""
+    hub = running.hub
+    ours = [one for one in running.beside if hub and one.service == services.proxy(hub.service)]
+    asked = {one.image: hosts[named[one.node]] for one in (*([hub] if hub else []), *ours) if one.node in named}
+    answers = at_once([partial(_or_error, partial(age.observe, host, image)) for image, host in asked.items()])
+    return {image: one for image, one in zip(asked, answers, strict=True) if isinstance(one, datetime)}
 
 
 def _ask_hub(hosts: Mapping[str, Host], named: Mapping[str, str], hub: ServiceStatus | None) -> Json:

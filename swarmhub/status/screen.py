@@ -11,6 +11,7 @@ from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.images import pull
+from swarmhub.images.age import DAYS
 from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
@@ -113,7 +114,7 @@ def _share(used: int, total: int) -> Cell:
 def _hub(status: Status) -> list[Text]:
     if status.hub is None:
         return [Text("  the hub is not deployed yet: fab deploy", BAD)]
-    heads = ("SERVICE", "STATE", "SINCE", "RESTARTS", "MEMORY", "NODE", "IMAGE")
+    heads = ("SERVICE", "STATE", "SINCE", "RESTARTS", "MEMORY", "NODE", "PACKAGES", "IMAGE")
     found = (status.hub, *status.beside)
     errors = [
         Text(f"  {one.service}: {one.error}. Its log: {_log(one, status.hub)}", BAD, **WRAPPED) for one in found if one.error
@@ -134,8 +135,13 @@ def _service(hub: ServiceStatus, now: datetime) -> list[Cell]:
         (count, WARN if hub.restarts else ""),
         (size(hub.memory), ""),
         (hub.node or "-", ""),
+        _installed(hub.installed, now),
         (hub.image.partition("@")[0], ""),
     ]
+
+
+def _installed(at: datetime | None, now: datetime) -> Cell:
+    return (f"{age(at, now)} old", WARN if (now - at).days > DAYS else "") if at else ("-", "dim")
 
 
 def _certificate(found: Certificate | StepError | None, status: Status) -> Text:

@@ -30,7 +30,10 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """The hub's service and its newest task, or those of a service beside it: a proxy, a filter, the renewal."""
+    """The hub's service and its newest task, or those of a service beside it: a proxy, a filter, the renewal.
+
+    Of images that are built here it is known when the packages in them were installed.
+    """
 
     service: str
     image: str
@@ -42,6 +45,7 @@ class ServiceStatus:
     restarts: int
     restarts_or_more: bool
     memory: int | None = None
+    installed: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ def as_json(status: Status) -> Json:
 
 
 def _hub_facts(hub: ServiceStatus) -> Json:
-    return asdict(hub) | {"since": hub.since.isoformat()}
+    installed = hub.installed.isoformat() if hub.installed else None
+    return asdict(hub) | {"since": hub.since.isoformat(), "installed": installed}
 
 
 def _certificate_facts(status: Status) -> Json:

@@ -1,18 +1,19 @@
-"""How old the hub's image is: Debian's updates come with another build only."""
+"""How old the packages in the hub's image are: Debian's updates come with another build only."""
 
 from datetime import datetime
 
 from swarmhub.doctor.finding import Finding, ok, warning
+from swarmhub.images.age import DAYS
+from swarmhub.images.base import FRESH, Base
 
 CHECK = "image"
-DAYS = 30
 
 
-def judge(tag: str, base: str, built: str, now: datetime, manager: str) -> Finding:
-    """Return how old an image is; `built` is the time as the engine says it."""
-    days = (now - datetime.fromisoformat(built)).days
-    on = f"on {base}" if "@" in base else f"on {base}, a tag without a digest"
+def judge(tag: str, base: Base, installed: datetime, now: datetime, manager: str) -> Finding:
+    """Return how old the packages in an image are."""
+    days = (now - installed).days
+    on = f"on {base.shown}" if "@" in base.reference else f"on {base.shown}, a tag without a digest"
     if days <= DAYS:
-        return ok(CHECK, manager, f"{tag} was built {days} days ago, {on}")
-    text = f"{tag} was built {days} days ago, {on}: Debian's security updates since then are not in it"
-    return warning(CHECK, manager, text, "Set hub.base_image in hosts.toml to the newest digest, then: fab deploy")
+        return ok(CHECK, manager, f"{tag} has Debian's packages of {days} days ago, {on}")
+    text = f"{tag} has Debian's packages of {days} days ago, {on}: security updates since then are not in it"
+    return warning(CHECK, manager, text, f"{FRESH}, then: fab deploy")

@@ -187,6 +187,10 @@ class Hub(Table):
         "2G", description="Memory that the hub may use; above, it is ended and starts again. It uses 120M with 200 users."
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
+    base_lock: FilePath = Field(
+        Path("base.lock"),
+        description="Where `fab build-hub --fresh` keeps the digest of `base_image`, and the day. Keep it with `hosts.toml`.",
+    )
     ca: FilePath | None = Field(None, description="PEM file with CAs to trust: a proxy that inspects TLS, a private GitHub.")
 
 

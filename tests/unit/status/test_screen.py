@@ -34,7 +34,17 @@ STATUS = Status(
         NodeStatus(Row(WORKER1, "worker", "worker", "ready", "active", "29"), CALM),
     ),
     hub=ServiceStatus(
-        "jupyterhub", "jupyterhub:abc", MANAGER, "c1", "running", NOW - timedelta(hours=3), "", 0, False, 140_000_000
+        "jupyterhub",
+        "jupyterhub:abc",
+        MANAGER,
+        "c1",
+        "running",
+        NOW - timedelta(hours=3),
+        "",
+        0,
+        False,
+        140_000_000,
+        NOW - timedelta(days=2),
     ),
     certificate=CERTIFICATE,
     renewal=None,
@@ -67,7 +77,7 @@ def test_the_screen_has_a_section_for_each_concern() -> None:
         "Servers: 1",
     ]
     assert "  swarm-worker1   worker  ready  active        0.50 / 2      25% of 8 GB  30% of 100 GB" in shown
-    assert "  jupyterhub  running  3 h    0         140 MB  swarm-manager1  jupyterhub:abc" in shown
+    assert "  jupyterhub  running  3 h    0         140 MB  swarm-manager1  2 d old   jupyterhub:abc" in shown
     assert f"  {DOMAIN}   80 days left   until 2027-02-03   CN=R11" in shown
     assert "  swarm-worker1  ada   running  5 min  1.2 GB" in shown
 

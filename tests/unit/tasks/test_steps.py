@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
+from swarmhub import settings as settings_file
 from swarmhub.certificate import health, https
 from swarmhub.errors import StepError
 from swarmhub.firewall import image as firewall_image
 from swarmhub.host import EngineError
+from swarmhub.images import build
 from swarmhub.run.report import Report
 from tests.unit.support import cluster
 from tests.unit.support.cluster import DIGEST, Hosts, Type
@@ -259,6 +261,52 @@ def test_a_changed_userlist_is_another_image(type_: Type, hosts: Hosts, tmp_path
     (tmp_path / "users").write_text("ada admin\ngrace\n")
     type_("build-hub")
     assert cluster.changes(hosts) == [f"{MANAGER}: POST /images/create", f"{MANAGER}: POST /build"]
+
+
+BASE = "GET /distribution/debian:trixie-slim/json"
+
+
+def test_fresh_images_are_built_on_the_newest_base_and_kept_for_the_next_deploy(
+    type_: Type, hosts: Hosts, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its digest, and told to the builder with the time; the file is read by the next plan, on any machine that has it."""
+    hosts[MANAGER].engine.answers[BASE] = {"Descriptor": {"digest": DIGEST}}
+    type_("build-hub", fresh=True)
+    sent = hosts[MANAGER].engine.sent("POST /build").params
+    assert sent["buildargs"]["BASE"] == f"debian:trixie-slim@{DIGEST}"
+    assert f'digest = "{DIGEST}"\nfresh = "{sent["buildargs"]["FRESH"]}"\n' in (folder / "base.lock").read_text()
+    said = capsys.readouterr().out
+    assert f"base.lock: debian:trixie-slim, {DIGEST[7:19]}, fresh on " in said
+    hosts[MANAGER].engine.answers[f"GET /images/{sent['t']}/json"] = {"Id": "sha256:1"}
+    assert build.desired(settings_file.load(folder / "hosts.toml")).tag == sent["t"]
+
+
+def test_fresh_images_are_built_on_the_base_that_is_there_where_no_registry_answers(
+    type_: Type, hosts: Hosts, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line says why; without a base on the manager, nothing is built and nothing is kept."""
+    hosts[MANAGER].engine.answers[BASE] = EngineError(MANAGER, 500, "no such host")
+    with pytest.raises(Exit, match="build-hub: no such host"):
+        type_("build-hub", fresh=True)
+    assert (cluster.changes(hosts), (folder / "base.lock").exists()) == ([], False)
+    hosts[MANAGER].engine.answers["GET /images/debian:trixie-slim/json"] = {"Id": "sha256:b"}
+    type_("build-hub", fresh=True)
+    said = capsys.readouterr().out
+    assert f"its registry gives no newer debian:trixie-slim: no such host; it is built on the one that {MANAGER} has" in said
+    sent = hosts[MANAGER].engine.sent("POST /build").params["buildargs"]
+    assert (sent["BASE"], sent["BASE_DIGEST"]) == ("debian:trixie-slim", "sha256:b")
+    assert 'digest = ""' in (folder / "base.lock").read_text()
+
+
+def test_fresh_images_that_cannot_be_built_are_not_wanted(type_: Type, hosts: Hosts, folder: Path) -> None:
+    """The next deploy has the images that it had."""
+    hosts[MANAGER].engine.answers |= {
+        BASE: {"Descriptor": {"digest": DIGEST}},
+        "POST /build": EngineError(MANAGER, 500, "no space left on device"),
+    }
+    with pytest.raises(Exit, match="cannot build jupyterhub:"):
+        type_("build-hub", fresh=True)
+    assert not (folder / "base.lock").exists()
 
 
 def test_without_packages_there_is_nothing_to_lock(type_: Type, hosts: Hosts) -> None:
