@@ -76,6 +76,9 @@ class Engine(Protocol):
     def registry_digest(self, image: str) -> str:
         """Return the digest of an image in its registry, asked with the operator's own login."""
 
+    def registry_architectures(self, image: str) -> tuple[str, ...]:
+        """Return the architectures for which a registry has an image, asked with the operator's own login."""
+
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a log; `patience` is how many seconds it may be silent."""
 

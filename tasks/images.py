@@ -81,6 +81,7 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
     _build(run)
     wanted = steps.wanted_images(run, nodes)
     pulls, brings = room.apart(steps.images_plan(run, nodes))
+    run.report.notes(pulls)
     try:
         run.apply(*([] if brings.changes and not pulls.changes else [pulls]), *builds)
     except StepErrors as error:

@@ -34,13 +34,15 @@ def require(swarm: Swarm, host: str, member: Member | StepError) -> SwarmNode:
     return node
 
 
-def plan_placement(nodes: Mapping[str, SwarmNode], wanted: Iterable[str], manager: str) -> Plan:
-    """Return what opens nodes that hold all `wanted` digests: labels, and an end to the wait of those that waited.
+def plan_placement(nodes: Mapping[str, SwarmNode], wanted: Mapping[str, Iterable[str]], manager: str) -> Plan:
+    """Return what opens nodes that hold the digests `wanted` of them: labels, and an end to the wait of those that waited.
 
     What an operator has paused or drained stays so.
     """
-    labels = {IMAGE + short(one) for one in wanted}
-    missing = {host: labels - {IMAGE + one for one in node.images} for host, node in nodes.items()}
+    missing = {
+        host: {IMAGE + short(one) for one in wanted[host]} - {IMAGE + one for one in node.images}
+        for host, node in nodes.items()
+    }
     changes = [_opening(host, node, missing[host], manager) for host, node in nodes.items() if node.waits or missing[host]]
     changes += [_naming(host, node, manager) for host, node in nodes.items() if node.host != host]
     return Plan(PLACEMENT, f"images are labelled on {len(nodes)} of {len(nodes)} nodes", tuple(changes))

@@ -27,7 +27,10 @@ DATA_PORT = 4789
 
 @dataclass(frozen=True)
 class Member:
-    """What a host's own engine says of itself; `logs` is the driver that it keeps containers' logs by."""
+    """What a host's own engine says of itself.
+
+    `logs` is the driver that it keeps containers' logs by, `machine` the processor, such as x86_64.
+    """
 
     node: str
     state: str
@@ -35,6 +38,7 @@ class Member:
     version: str
     root: str = DOCKER_ROOT
     logs: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ def observe(host: Host) -> Member:
     swarm = info["Swarm"]
     root, logs = info.get("DockerRootDir", DOCKER_ROOT), info.get("LoggingDriver", "")
     is_manager = bool(swarm["ControlAvailable"])
-    return Member(swarm["NodeID"], swarm["LocalNodeState"], is_manager, info["ServerVersion"], root, logs)
+    return Member(
+        swarm["NodeID"], swarm["LocalNodeState"], is_manager, info["ServerVersion"], root, logs, info.get("Architecture", "")
+    )
 
 
 def observe_swarm(manager: Host) -> Swarm:

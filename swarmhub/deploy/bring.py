@@ -34,7 +34,7 @@ def instead(
     stores = _stores(run, held) if any(lacking.values()) else {}
     plans, ids, helped = [], {}, set()
     for image, hosts in lacking.items():
-        sources = [host for host, one in held.items() if pull.holds(one[image], wanted[image]) and _is_plain(host, stores)]
+        sources = [host for host, one in held.items() if pull.holds(one.get(image), wanted[image]) and _is_plain(host, stores)]
         taking = [host for host in hosts if _is_plain(host, stores)]
         if not sources or not taking:
             continue
@@ -67,7 +67,7 @@ def _is_plain(host: str, stores: Mapping[str, Store]) -> bool:
 
 
 def _lacking(image: str, digest: str, held: Mapping[str, Holding]) -> list[str]:
-    return [host for host, one in held.items() if not pull.holds(one[image], digest)]
+    return [host for host, one in held.items() if image in one and not pull.holds(one[image], digest)]
 
 
 def _is_pull(error: StepError, host: str, image: str) -> bool:

@@ -63,7 +63,8 @@ def undrain_plan(run: Run, host: str) -> Plan:
     # An image that nobody holds has a name that nobody holds.
     wanted = {image: pull.chosen(image, pull.of(image, others)) or image for image in run.settings.images}
     lacking = pull.lacking(wanted, held[host])
-    return availability.plan_undrain(host, node_of(run, host), wanted.values(), lacking, run.manager)
+    theirs = [digest for image, digest in wanted.items() if image in held[host]]
+    return availability.plan_undrain(host, node_of(run, host), theirs, lacking, run.manager)
 
 
 def removal_plan(run: Run, host: str) -> Plan:

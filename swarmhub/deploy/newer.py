@@ -8,7 +8,7 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.images import base as base_room
 from swarmhub.images import builder, pull
-from swarmhub.images.base import Base
+from swarmhub.images.build import Base
 from swarmhub.images.pull import Held
 from swarmhub.notebooks import servers
 from swarmhub.notebooks.servers import RunningServer

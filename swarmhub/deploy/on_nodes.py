@@ -39,7 +39,8 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
     there = {host: held[host] for host in targets if host in held}
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
     pulls = pull.plan(wanted, there, _givers(run, wanted, held, list(there)))
-    return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))))
+    notes = tuple(one.told for one in run.look.unfit(list(there)))
+    return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))), notes=notes)
 
 
 def cluster(run: Run) -> "Cluster":
@@ -92,8 +93,13 @@ def placement_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) 
     held = pull.reached(run.look.images(targets), targets)
     gone = {host: {pull.short(one) for one in lacking} for host, lacking in _lacking(held, wanted).items()}
     nodes = {host: replace(node, images=node.images - gone[host]) for host, node in nodes_of(run, list(held)).items()}
-    return availability.plan_placement(nodes, wanted.values(), run.manager)
+    theirs = {host: [digest for image, digest in wanted.items() if image in one] for host, one in held.items()}
+    return availability.plan_placement(nodes, theirs, run.manager)
 
 
 def _lacking(held: Mapping[str, Holding], wanted: Mapping[str, str]) -> dict[str, list[str]]:
-    return {host: [wanted[image] for image in pull.lacking(wanted, one)] for host, one in held.items()}
+    """Return by host those that it does not hold as wanted, or cannot run."""
+    return {
+        host: [digest for image, digest in wanted.items() if not pull.holds(one.get(image), digest)]
+        for host, one in held.items()
+    }

@@ -8,7 +8,7 @@ from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Member
 from swarmhub.errors import StepError
 from swarmhub.images import pull
-from swarmhub.images.pull import Held
+from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import places
 from swarmhub.notebooks.places import Places
 from swarmhub.parallel import every
@@ -54,8 +54,8 @@ def require(settings: Settings, look: Look, manager: str) -> Parts:
         raise StepError(manager, f"there is no image {lacking[0]}", "Build it first: fab build-hub")
     present = look.present()
     held = pull.reached(look.images(present), present)
-    pinned = {image: _pinned(present, image, pull.of(image, held), manager) for image in settings.images}
-    _require_labels(look, pinned)
+    pinned = {image: _pinned(present, image, held, manager) for image in settings.images}
+    _require_labels(look, pinned, held)
     member, inner = look.member(manager), look.proxy_network()
     if settings.proxy.separate and inner is None:
         name = network.of_proxy(settings)["Name"]
@@ -90,20 +90,23 @@ def _token(settings: Settings, look: Look) -> str:
     return proxy.token_name(settings.hub.service, look.proxy(), look.service().secrets)
 
 
-def _pinned(present: Sequence[str], image: str, held: Mapping[str, Held | None], manager: str) -> str:
-    """Return the reference of an image that every node holds."""
-    wanted = pull.chosen(image, held)
-    lacking = [host for host in present if wanted is None or not pull.holds(held.get(host), wanted)]
+def _pinned(present: Sequence[str], image: str, held: Mapping[str, Holding], manager: str) -> str:
+    """Return the reference of an image that every node holds which can run it."""
+    there = pull.of(image, held)
+    wanted = pull.chosen(image, there)
+    # One that cannot be asked may lack it.
+    asked = [host for host in present if host in there or host not in held]
+    lacking = [host for host in asked if wanted is None or not pull.holds(there.get(host), wanted)]
     if wanted is None or lacking:
-        raise StepError(lacking[0], f"not the same {image} on every node: {', '.join(lacking)} differ", PULL)
-    return pull.pinned(image, wanted, held[manager])
+        raise StepError([*lacking, manager][0], f"not the same {image} on every node: {', '.join(lacking)} differ", PULL)
+    return pull.pinned(image, wanted, there.get(manager) or next(iter(there.values())))
 
 
-def _require_labels(look: Look, pinned: Mapping[str, str]) -> None:
+def _require_labels(look: Look, pinned: Mapping[str, str], held: Mapping[str, Holding]) -> None:
     """Make sure that the hub finds nodes to place servers on."""
-    wanted = {pull.short(pull.digest_of(one)) for one in pinned.values()}
     by_id = {node.id: node for node in look.swarm().nodes}
     for host, member in look.members().items():
+        wanted = {pull.short(pull.digest_of(one)) for image, one in pinned.items() if image in held.get(host, ())}
         if isinstance(member, Member) and member.node in by_id and not wanted <= by_id[member.node].images:
             raise StepError(host, "the swarm does not know which images it holds", PULL)
 

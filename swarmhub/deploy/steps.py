@@ -18,8 +18,9 @@ from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
 from swarmhub.images import build, builder, pull
-from swarmhub.images.base import Base
+from swarmhub.images.build import Base
 from swarmhub.images.builder import NOTEBOOKS, Recipe
+from swarmhub.images.pull import Holding
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
@@ -114,14 +115,29 @@ def images_plan(run: Run, targets: Sequence[str]) -> Plan:
 
 
 def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
-    """Map each notebook image to the digest or id that all nodes shall hold: the newest one where the run asks for it."""
-    held = pull.reached(run.look.images(on_nodes.asked_for_images(run, targets)), targets)
+    """Map each notebook image to the digest or id that all nodes shall hold: the newest one where the run asks for it.
+
+    Raises:
+        StepError: no node can run one of them.
+
+    """
+    hosts = on_nodes.asked_for_images(run, targets)
+    held = pull.reached(run.look.images(hosts), targets)
+    _require_machines(run, hosts, held)
     found = {image: run.look.newest.get(image) or pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
     # Nobody holds them yet, or they are about to be built again.
     found |= {recipe.tag: known_after(NOTEBOOKS) for recipe in _unbuilt(run)}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
     return {image: digest or asked[image] for image, digest in found.items()}
+
+
+def _require_machines(run: Run, hosts: Sequence[str], held: Mapping[str, Holding]) -> None:
+    if foreign := [image for image in run.settings.images if not pull.of(image, held)]:
+        found = [one for one in run.look.unfit(hosts) if one.image == foreign[0]]
+        machines = ", ".join(sorted({one.machine for one in found}))
+        cause = f"no node can run {foreign[0]}: it is for {', '.join(found[0].made_for)}, and the nodes are {machines}"
+        raise StepError(run.manager, cause, "Name an image in hosts.toml that its registry has for them")
 
 
 def notebook_images_plan(run: Run) -> Plan:
@@ -140,7 +156,7 @@ def _unbuilt(run: Run) -> list[Recipe]:
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     found: list[Recipe] = []
     for recipe in run.recipes:
-        is_held = any(one[recipe.tag] for one in held.values())
+        is_held = any(one.get(recipe.tag) for one in held.values())
         is_stale = recipe.tag not in run.look.newest and bool({*recipe.bases} & {*run.look.moved, *(one.tag for one in found)})
         if not is_held or is_stale:
             found.append(recipe)

@@ -14,5 +14,7 @@ def plan(run: Run, target: Release, *, with_database: bool) -> Plan:
     found = rollback.observe(replace(on_nodes.cluster(run), python=target.hub_image), target)
     for error in found.unreached:
         run.report.log(error.host, f"left as it is: {error.cause}")
+    # A node that cannot run an image is not given it.
+    found = replace(found, held=run.look.fitting(found.held))
     nodes = on_nodes.nodes_of(run, list(found.held))
     return rollback.plan(target, run.look.releases(), found, nodes, run.manager, with_database=with_database)

@@ -1,6 +1,6 @@
 """What only a manager knows, and what takes several hosts: asked side by side."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,8 +25,9 @@ from swarmhub.errors import SettingsError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
 from swarmhub.images import age as image_age
-from swarmhub.images import base, build, pull
-from swarmhub.images.pull import Holding
+from swarmhub.images import build, platforms, pull
+from swarmhub.images.platforms import Misfit
+from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes
 from swarmhub.parallel import at_once
 from swarmhub.services import hub as hub_service
@@ -219,10 +220,25 @@ def _images(cluster: Cluster, labels: Labels) -> list[Finding]:
     free = {host: one.probe.free for host, one in cluster.seen.items() if one.probe}
     findings += disk.judge(free, notebook.coming(free, held))
     known = {host: labels[one.node] for host, one in cluster.seen.items() if one.node in labels}
-    judged = [notebook.judge(image, pull.of(image, held), known, cluster.manager) for image in wanted if held]
+    unfit = _unfit(cluster, held)
+    findings += [warning("image", one.host, one.cause, platforms.REMEDY) for one in unfit]
+    apart = {(one.host, one.image) for one in unfit}
+    there = {image: {host: one[image] for host, one in held.items() if (host, image) not in apart} for image in wanted}
+    judged = [notebook.judge(image, one, known, cluster.manager) for image, one in there.items() if one]
     findings += [finding for of_one in judged for finding in of_one]
     findings += _moved(cluster, held)
     return findings + notebook.losses(cluster.settings, pull.declarations(held.values()), cluster.manager)
+
+
+def _unfit(cluster: Cluster, held: Mapping[str, Holding]) -> list[Misfit]:
+    """Return which nodes cannot run which images: by the registry, and by what nodes hold where that does not say."""
+    machines = {host: str((cluster.seen[host].info or {}).get("Architecture", "")) for host in held}
+
+    def offered(image: str, there: Mapping[str, Held | None]) -> Collection[str]:
+        found = platforms.offered(cluster.manager_host, image)
+        return found or {one.architecture for one in there.values() if one and one.architecture}
+
+    return platforms.misfits(held, machines, offered)
 
 
 def _moved(cluster: Cluster, held: Mapping[str, Holding]) -> list[Finding]:
@@ -237,7 +253,7 @@ def _ages(cluster: Cluster) -> list[Finding]:
     """Look at the age of what is installed in the images that are built."""
     head, now = cluster.manager_host, datetime.now(UTC)
     try:
-        tags, on = [image.tag for image in build.wanted(cluster.settings)], base.wanted(cluster.settings)
+        tags, on = [image.tag for image in build.wanted(cluster.settings)], build.base(cluster.settings)
     except SettingsError:
         return []  # said among the settings
     found = {tag: image_age.observe(head, tag) for tag in tags}

@@ -94,7 +94,8 @@ def plan(
     # The release's hub places servers by these labels.
     wanted_images = {one: pull.digest_of(one) for one in target.notebook_images}
     changes = [*pull.plan(wanted_images, found.held, found.givers).changes]
-    changes += availability.plan_placement(nodes, wanted_images.values(), manager).changes
+    theirs = {host: [digest for image, digest in wanted_images.items() if image in found.held[host]] for host in nodes}
+    changes += availability.plan_placement(nodes, theirs, manager).changes
     if differs or with_database:
         of_filter = engine_filter.of_hub(wanted, found.filter) if found.filter else None
         changes.append(hub_check.change(wanted, manager))

@@ -1,12 +1,11 @@
 """What the hub's and the proxy's image are built on, and from when on; `fab build-hub --fresh` keeps it next to hosts.toml."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from swarmhub import settings as settings_file
 from swarmhub.errors import Problem, SettingsError
+from swarmhub.images.build import Base
 from swarmhub.settings import Settings, read_text
 
 FRESH = "fab build-hub --fresh"
@@ -18,46 +17,14 @@ LINES = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Base:
-    """An image to build on: its digest, where a registry gave one, and the time from which on Debian's packages have to be."""
-
-    image: str
-    digest: str = ""
-    fresh: str = ""
-
-    @property
-    def reference(self) -> str:
-        """Return how a Dockerfile names it."""
-        return f"{self.image}@{self.digest}" if self.digest else self.image
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Return what makes another image of the same files."""
-        return tuple(filter(None, (self.reference, self.fresh)))
-
-    @property
-    def arguments(self) -> Mapping[str, str]:
-        """Return the build arguments by which the builder takes no packages of before from its cache."""
-        return {"FRESH": self.fresh} if self.fresh else {}
-
-    @property
-    def shown(self) -> str:
-        """Return it in a few words."""
-        digest = f", {self.digest.removeprefix('sha256:')[:12]}" if self.digest else ""
-        return f"{self.image}{digest}{f', fresh on {self.fresh[:10]}' if self.fresh else ''}"
-
-
-def wanted(settings: Settings) -> Base:
-    """Return what is built on: what the file says, or the image alone where there is none.
+def locked(settings: Settings) -> Base:
+    """Return what is built on, as the file says it.
 
     Raises:
         SettingsError: somebody has edited the file, or it is of another image.
 
     """
     image, file = settings.hub.base_image, settings.hub.base_lock
-    if not file.exists():
-        return Base(image)
     found = LINES.fullmatch(read_text(file, ""))
     if not found:
         raise SettingsError(Problem(str(file), 1, "", f"is not what {FRESH} writes. Run that again, or remove the file"))

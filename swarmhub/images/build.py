@@ -1,13 +1,14 @@
 """The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from hub import FOLDER
 from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import base, logo
-from swarmhub.images.base import Base
+from swarmhub.images import logo
 from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
@@ -16,6 +17,50 @@ STEP = "build-hub"
 SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
 # The Dockerfile copies these folders, whether something is in them or not.
 FOLDERS = ("ca", "conf.d", "logo")
+
+
+@dataclass(frozen=True)
+class Base:
+    """An image to build on: its digest, where a registry gave one, and the time from which on Debian's packages have to be."""
+
+    image: str
+    digest: str = ""
+    fresh: str = ""
+
+    @property
+    def reference(self) -> str:
+        """Return how a Dockerfile names it."""
+        return f"{self.image}@{self.digest}" if self.digest else self.image
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return what makes another image of the same files."""
+        return tuple(filter(None, (self.reference, self.fresh)))
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        """Return the build arguments by which the builder takes no packages of before from its cache."""
+        return {"FRESH": self.fresh} if self.fresh else {}
+
+    @property
+    def shown(self) -> str:
+        """Return it in a few words."""
+        digest = f", {self.digest.removeprefix('sha256:')[:12]}" if self.digest else ""
+        return f"{self.image}{digest}{f', fresh on {self.fresh[:10]}' if self.fresh else ''}"
+
+
+def base(settings: Settings) -> Base:
+    """Return what is built on: what `fab build-hub --fresh` has kept, or hub.base_image as it is.
+
+    Raises:
+        SettingsError: somebody has edited the file, or it is of another image.
+
+    """
+    if not settings.hub.base_lock.exists():
+        return Base(settings.hub.base_image)
+    from swarmhub.images import base as kept  # before the first of them there is none
+
+    return kept.locked(settings)
 
 
 def desired(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -> Recipe:
@@ -35,7 +80,7 @@ def desired(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files["packages.lock"] = _packages(settings, folder)
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
-    return _recipe(settings.hub.service, files, on or base.wanted(settings))
+    return _recipe(settings.hub.service, files, on or base(settings))
 
 
 def _recipe(name: str, files: context.Files, on: Base) -> Recipe:
@@ -74,7 +119,7 @@ def of_proxy(settings: Settings, folder: Path = FOLDER, on: Base | None = None) 
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
     files = context.copied(files)
-    return _recipe(f"{settings.hub.service}-proxy", files, on or base.wanted(settings))
+    return _recipe(f"{settings.hub.service}-proxy", files, on or base(settings))
 
 
 def wanted(settings: Settings, on: Base | None = None) -> tuple[Recipe, ...]:
@@ -84,7 +129,7 @@ def wanted(settings: Settings, on: Base | None = None) -> tuple[Recipe, ...]:
         SettingsError: what goes into one is missing or wrong.
 
     """
-    on = on or base.wanted(settings)
+    on = on or base(settings)
     return (desired(settings, on=on), *([of_proxy(settings, on=on)] if settings.proxy.separate else []))
 
 

@@ -13,7 +13,7 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import EngineError, Host
-from swarmhub.images import base
+from swarmhub.images import build
 from swarmhub.plan.plans import Progress
 from swarmhub.settings import Settings, read_text
 
@@ -62,7 +62,7 @@ def resolve(settings: Settings, host: Host, variables: Mapping[str, SecretStr], 
 
     """
     given = {name: value.get_secret_value() for name, value in variables.items()}
-    on = base.wanted(settings)
+    on = build.base(settings)
     arguments = {**given, **on.arguments, "BASE": on.reference, "ASKED": datetime.now(UTC).isoformat()}
     tag, said = f"{settings.hub.service}-lock:{os.getpid()}", ""
     try:

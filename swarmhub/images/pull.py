@@ -27,12 +27,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Held:
-    """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says."""
+    """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says.
+
+    `architecture` is what it is made for.
+    """
 
     id: str
     digests: frozenset[str] = frozenset()
     size: int = field(default=0, compare=False)
     declared: Declared = field(default=Declared(), compare=False)
+    architecture: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Giver:
     bring: Callable[[Host, Progress], None]
 
 
-# What a node holds of each image that servers may run.
+# What a node holds of each image that servers may run there; of one that it cannot run, it says nothing.
 Holding = Mapping[str, Held | None]
 
 
@@ -66,7 +70,7 @@ def observe(host: Host, image: str) -> Held | None:
     digests = (digest.partition("@") for digest in (not is_built and found.get("RepoDigests")) or [])
     names = same_names(name)
     known = frozenset(digest for name, _, digest in digests if name in names)
-    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found))
+    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found), str(found.get("Architecture") or ""))
 
 
 def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
@@ -76,8 +80,8 @@ def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
 
 
 def of(image: str, held: Mapping[str, Holding]) -> dict[str, Held | None]:
-    """Return what each node holds of one image."""
-    return {host: one[image] for host, one in held.items()}
+    """Return what each node holds of one image, of those that can run it."""
+    return {host: one[image] for host, one in held.items() if image in one}
 
 
 def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
@@ -160,7 +164,7 @@ def declarations(seen: Iterable[Holding | StepError]) -> dict[str, Declared]:
 
 def lacking(wanted: Mapping[str, str], holding: Holding) -> list[str]:
     """Return the images that a node does not hold as wanted: by the digest or id that `wanted` has for each."""
-    return [image for image, digest in wanted.items() if not holds(holding[image], digest)]
+    return [image for image, digest in wanted.items() if image in holding and not holds(holding[image], digest)]
 
 
 def holds(held: Held | None, wanted: str) -> bool:
@@ -189,8 +193,9 @@ def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping
         # What is yet to be built is then there.
         if image not in givers or givers[image].host != host
     )
-    count = f"on {len(held)} of {len(held)} nodes"
-    same = "; ".join(f"{image}: {short(digest)} {count}" for image, digest in wanted.items())
+    same = "; ".join(
+        f"{image}: {short(digest)} on {len(of(image, held))} of {len(held)} nodes" for image, digest in wanted.items()
+    )
     return Plan(STEP, same, changes, at_once=True)
 
 

@@ -96,7 +96,7 @@ class Change:
 class Plan:
     """The changes of one step, in order; `summary` says how things are when there are none.
 
-    Where `error` stands, the step refuses to plan.
+    Where `error` stands, the step refuses to plan. `notes` say what stays undone, and what helps.
     """
 
     step: str
@@ -104,6 +104,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     at_once: bool = False
     error: StepError | None = None
+    notes: tuple[str, ...] = ()
 
 
 def as_values(plans: Sequence[Plan]) -> dict[str, Any]:
@@ -114,6 +115,7 @@ def as_values(plans: Sequence[Plan]) -> dict[str, Any]:
             "summary": "" if plan.changes else plan.summary,
             "error": str(plan.error) if plan.error else None,
             "changes": [_values(change) for change in plan.changes],
+            "notes": list(plan.notes),
         }
         for plan in plans
     ]
@@ -242,6 +244,7 @@ def remedy(error: EngineError) -> str:
         "more than half of the managers": "Bring the other managers back: the swarm has lost its quorum",
         "update out of sequence": "Somebody else changed it at the same time: run this again",
         "no space left on device": "Free some disk there: docker system df",
+        "no matching manifest": "Name an image in hosts.toml that its registry has for this host's architecture",
         "no such host": "Check the name, and that the host's DNS resolves it",
         "not found": "Check the name and the tag",
         "manifest unknown": "Check the name and the tag",

@@ -1,10 +1,10 @@
 """One look at the cluster: every question is asked once, until something has changed."""
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
@@ -36,7 +36,14 @@ from swarmhub.services.network import ExistingNetwork
 from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
 
+if TYPE_CHECKING:
+    from swarmhub.images.platforms import Misfit
+
 T = TypeVar("T")
+# What a machine calls itself, and what images are called that are for it.
+NATIVE = {"x86_64": ("amd64",), "aarch64": ("arm64",)}
+# Nodes and images of one kind, which need no closer look; an engine may tell nothing.
+PLAIN = (*((machine, one) for machine, (one,) in NATIVE.items()), ("", ""))
 
 
 class Look:
@@ -52,6 +59,10 @@ class Look:
         self.newest: Mapping[str, str] = {}
         # Of images that notebook images are built on, the same where their tags have moved.
         self.moved: Mapping[str, str] = {}
+        # Those that are built here, by their tags: no registry knows them.
+        self.built: Collection[str] = ()
+        # For what registries have images: no change to the cluster makes that another answer.
+        self._offers: dict[str, Collection[str]] = {}
         # A run goes on without them to its end, though they may answer again: its steps are to be about the same hosts.
         self._left_out: dict[str, StepError] = {}
         self._seen: dict[object, Any] = {}
@@ -129,7 +140,54 @@ class Look:
         return self.present() == self._settings.hosts.all
 
     def images(self, hosts: Sequence[str]) -> dict[str, Holding | StepError]:
-        """Return the notebook images that each of the hosts holds, or why that cannot be told."""
+        """Return what each of the hosts holds of the notebook images that it can run, or why that cannot be told."""
+        seen = self._images(hosts)
+        held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
+        return {**seen, **self.fitting(held)}
+
+    def fitting(self, held: Mapping[str, Holding], machines: Mapping[str, str] | None = None) -> dict[str, Holding]:
+        """Return what hosts hold of those images that they can run: of the others nothing is wanted of them."""
+        dropped = {(one.host, one.image) for one in self.misfits(held, machines)}
+        return {host: {image: it for image, it in one.items() if (host, image) not in dropped} for host, one in held.items()}
+
+    def unfit(self, hosts: Sequence[str]) -> "list[Misfit]":
+        """Return which of the hosts cannot run which notebook images."""
+        seen = self._images(hosts)
+        return self.misfits({host: one for host, one in seen.items() if not isinstance(one, StepError)})
+
+    def misfits(self, held: Mapping[str, Holding], machines: Mapping[str, str] | None = None) -> "list[Misfit]":
+        """Return which hosts cannot run which of the images, from what they hold of them, and the others.
+
+        The hosts are asked for their machines, unless these are known.
+        """
+        others: list[str] = []
+        if machines is None:
+            machines = {host: one.machine for host, one in self.members().items() if isinstance(one, Member)}
+            others = [host for host in machines if host not in held]
+        pairs = {(machines.get(host, ""), one.architecture) for host in held for one in held[host].values() if one}
+        if len({*machines.values()}) < 2 and any(pairs <= {plain} for plain in PLAIN):
+            return []
+        from swarmhub.images import platforms  # most clusters are of one kind
+
+        more = {host: one for host, one in self._images(others).items() if not isinstance(one, StepError)}
+        return [one for one in platforms.misfits({**more, **held}, machines, self._offered) if one.host in held]
+
+    def _offered(self, image: str, there: Mapping[str, Held | None]) -> Collection[str]:
+        """Return what an image is for: by its registry, and where that cannot be asked, by what nodes hold."""
+        holders = [one for one in there.values() if one]
+        known = {one.architecture for one in holders if one.architecture}
+        if image in self.built or (holders and not any(one.digests for one in holders)):
+            return known or NATIVE.get(self.member(self._manager.name).machine, ())
+        from swarmhub.images import platforms
+
+        digest = self.newest.get(image) or pull.chosen(image, there) or ""
+        is_known = any(digest in one.digests for one in holders)
+        reference = f"{pull.split(image)[0]}@{digest}" if is_known else image
+        if reference not in self._offers:
+            self._offers[reference] = platforms.offered(self._manager, reference)
+        return self._offers[reference] or known
+
+    def _images(self, hosts: Sequence[str]) -> dict[str, Holding | StepError]:
         return dict(zip(hosts, gather([partial(self.held, host) for host in hosts]), strict=True))
 
     def held(self, host: str) -> dict[str, Held | None]:

@@ -129,6 +129,11 @@ class Report:
             if commands and change.command:
                 self.say(f"{indent}{'':<10}   $ {change.command}", style="cyan")
 
+    def notes(self, plan: Plan) -> None:
+        """Say what a step leaves undone, and what helps."""
+        for note in plan.notes:
+            self.line(plan.step, note, style="yellow")
+
     def _change(self, step: str, change: Change, *, brief: bool) -> None:
         price = f" ({change.price})" if change.price else ""
         gist = f": {change.gist}" if change.gist and not brief else ""
@@ -167,6 +172,7 @@ class Report:
             return
         for plan in plans:
             self.plan(plan, commands=commands)
+            self.notes(plan)
         self.counted(plans)
 
     def history(self, entries: "Sequence[Entry]", holder: "LockHolder | None") -> None:

@@ -163,7 +163,9 @@ class Run:
         """Return the look at the cluster that all steps of this run share."""
         from swarmhub.run.look import Look  # with every room: connections are begun before
 
-        return Look(self.settings, self.hosts, self.manager, self.asked)
+        look = Look(self.settings, self.hosts, self.manager, self.asked)
+        look.built = {recipe.tag for recipe in self.recipes}
+        return look
 
     @property
     def command(self) -> str:

@@ -95,9 +95,18 @@ class SshEngine:
 
     def registry_digest(self, image: str) -> str:
         """Return the digest of an image in its registry, asked with the operator's own login."""
+        return str(self._in_registry(image)["Descriptor"]["digest"])
+
+    def registry_architectures(self, image: str) -> tuple[str, ...]:
+        """Return the architectures for which a registry has an image, asked with the operator's own login."""
+        found = {str(one.get("architecture", "")) for one in self._in_registry(image).get("Platforms") or []}
+        # A build's attestation is in the list, too.
+        return tuple(sorted(found - {"", "unknown"}))
+
+    def _in_registry(self, image: str) -> Json:
         client: Any = self._connected()
         with self._explained():
-            return str(client.inspect_distribution(image)["Descriptor"]["digest"])
+            return client.inspect_distribution(image)
 
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a container's or a service's log; `patience` is how many seconds it may be silent."""

@@ -83,7 +83,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         beside=tuple(_placed(one, names, memory, installed) for one in running.beside),
         certificate=running.certificate,
         renewal=running.renewal,
-        images=_images(settings, hosts, hub, seen),
+        images=_images(settings, look, hosts, hub, seen),
         servers=tuple(
             ServerStatus(
                 one.user,
@@ -192,12 +192,14 @@ def _told(text: str) -> Json | None:
 
 
 def _images(
-    settings: Settings, hosts: Mapping[str, Host], hub: ServiceStatus | None, seen: Mapping[str, _Seen]
+    settings: Settings, look: Look, hosts: Mapping[str, Host], hub: ServiceStatus | None, seen: Mapping[str, _Seen]
 ) -> tuple[Image, ...]:
     held = {host: one.images if isinstance(one.member, Member) else one.member for host, one in seen.items()}
     errors = {host: one for host, one in held.items() if isinstance(one, StepError)}
     known = {host: one for host, one in held.items() if one is not None and not isinstance(one, StepError)}
-    notebooks = tuple(_image(image, pull.of(image, known), errors) for image in settings.images)
+    machines = {host: one.member.machine for host, one in seen.items() if isinstance(one.member, Member)}
+    fitting = look.fitting(known, machines)
+    notebooks = tuple(_image(image, pull.of(image, fitting), errors) for image in settings.images)
     if hub is None:
         return notebooks
     managers = [host for host in settings.hosts.managers if host in known]

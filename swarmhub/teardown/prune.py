@@ -12,7 +12,7 @@ from swarmhub.engine.removal import Thing
 from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import base, build
+from swarmhub.images import build
 from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
@@ -67,7 +67,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
         *bases,
         settings.certs.certbot,
         settings.hub.base_image,
-        base.wanted(settings).reference,
+        build.base(settings).reference,
         *ours,
         *(one.hub_image for one in releases),
         *run,

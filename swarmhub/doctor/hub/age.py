@@ -4,7 +4,8 @@ from datetime import datetime
 
 from swarmhub.doctor.finding import Finding, ok, warning
 from swarmhub.images.age import DAYS
-from swarmhub.images.base import FRESH, Base
+from swarmhub.images.base import FRESH
+from swarmhub.images.build import Base
 
 CHECK = "image"
 

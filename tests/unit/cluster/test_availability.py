@@ -41,14 +41,14 @@ def test_only_nodes_that_wait_are_opened() -> None:
         "drained": node("n3", "drained", availability="drain", images=BOTH),
         "open": node("n4", "open", images=BOTH),
     }
-    plan = availability.plan_placement(nodes, [A, B], MANAGER)
+    plan = availability.plan_placement(nodes, {name: [A, B] for name in nodes}, MANAGER)
     assert [change.sentence for change in plan.changes] == [f"activate waits (its images are there) on {MANAGER}"]
 
 
 def test_what_a_node_holds_becomes_its_labels() -> None:
     """Those that are missing, whatever its availability; the plan shows them and the command that sets them."""
     nodes = {WORKER1: node("n2", WORKER1, availability="drain", images=frozenset({"a" * 12}))}
-    (change,) = availability.plan_placement(nodes, [A, B], MANAGER).changes
+    (change,) = availability.plan_placement(nodes, {name: [A, B] for name in nodes}, MANAGER).changes
     assert change.sentence == f"label {WORKER1} (its images are there) on {MANAGER}"
     assert change.differences == (Difference(f"Labels.{LABEL_B}", None, "held"),)
     assert change.command == f"docker node update --label-add {LABEL_B}=held n2"
@@ -66,7 +66,7 @@ def sent(change: Change, availability: str, labels: dict[str, str], progress: Fa
 @pytest.mark.parametrize(("before", "after"), [("pause", "active"), ("drain", "drain")])
 def test_an_opened_node_loses_its_mark(progress: FakeProgress, before: str, after: str) -> None:
     """In one update with its labels; a node that was drained while it waited stays drained."""
-    plan = availability.plan_placement({WORKER1: node("n2", WORKER1, availability=before, waits=True)}, [A], MANAGER)
+    plan = availability.plan_placement({WORKER1: node("n2", WORKER1, availability=before, waits=True)}, {WORKER1: [A]}, MANAGER)
     (change,) = plan.changes
     assert sent(change, before, {"swarmhub.waits": "image", "rack": "4"}, progress) == (after, {"rack": "4", LABEL_A: "held"})
 
@@ -111,12 +111,12 @@ def test_a_node_with_its_images_is_opened(progress: FakeProgress) -> None:
 def test_a_node_that_calls_itself_otherwise_is_found_by_its_name_in_hosts_toml() -> None:
     """While it answers, its label is written; when it is gone, it is found by that."""
     nodes = {WORKER1: node("n2", "ip-10-0-0-21", images=BOTH), WORKER2: node("n3", WORKER2, images=BOTH)}
-    (change,) = availability.plan_placement(nodes, [A, B], MANAGER).changes
+    (change,) = availability.plan_placement(nodes, {name: [A, B] for name in nodes}, MANAGER).changes
     assert (change.sentence, change.differences) == (
         f"name node ip-10-0-0-21 {WORKER1} on {MANAGER}",
         (Difference("Labels.swarmhub.host", None, WORKER1),),
     )
     named = replace(nodes[WORKER1], label=WORKER1)
-    assert availability.plan_placement({WORKER1: named}, [A, B], MANAGER).changes == ()
+    assert availability.plan_placement({WORKER1: named}, {WORKER1: [A, B]}, MANAGER).changes == ()
     gone = Swarm("cluster", (named,))
     assert availability.find(gone, WORKER1, StepError(WORKER1, "no answer", "Is it up?")) == named

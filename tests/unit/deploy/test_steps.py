@@ -288,6 +288,72 @@ def labelled(hosts: Hosts, *digests: str) -> None:
         node["Spec"]["Labels"] = {f"swarmhub.image.{one[7:19]}": "held" for one in digests}
 
 
+def of_kind(hosts: Hosts, machine: str, *names: str) -> None:
+    """Let these hosts be of another kind than the others, which are x86_64."""
+    for name, host in hosts.items():
+        host.engine.answers["GET /info"]["Architecture"] = machine if name in names else "x86_64"
+
+
+def offering(hosts: Hosts, image: str, digest: str, *architectures: str) -> None:
+    """Let the registry have an image for these."""
+    hosts[MANAGER].engine.answers[f"GET /distribution/{image}/json"] = {
+        "Descriptor": {"digest": digest},
+        "Platforms": [{"architecture": one, "os": "linux"} for one in architectures],
+    }
+
+
+def test_a_node_gets_no_image_that_it_cannot_run_and_the_rest_is_done(two: Run, hosts: Hosts) -> None:
+    """The plan says why, once; the others get it; the hub gets it by its digest; the node has the label of what it can run."""
+    of_kind(hosts, "aarch64", WORKER2)
+    hosts[WORKER2].engine.answers[IMAGE] = {**hosts[WORKER2].engine.answers[IMAGE], "Architecture": "arm64"}
+    offering(hosts, EXTRA, EXTRA_DIGEST, "amd64")
+    plans = every(two)
+    assert words(plans["images"]) == [f"pull {EXTRA} on {host}" for host in (MANAGER, WORKER1)]
+    (note,) = plans["images"].notes
+    assert note.startswith(f"{WORKER2} is aarch64, and {EXTRA} is for amd64: no server with it is placed there.")
+    assert [change.what for change in plans["placement"].changes] == [
+        f"{host} (its images are there)" for host in (MANAGER, WORKER1)
+    ]
+    assert field(plans["service"], "profiles").wanted[0]["image"].endswith(f"@{EXTRA_DIGEST}")
+    assert [plan.error for plan in plans.values() if plan.error] == []
+
+
+def test_where_all_but_what_a_node_cannot_run_is_done_nothing_is_planned(two: Run, hosts: Hosts) -> None:
+    """A second deploy is quiet, and asks the registry once; without an answer, what the others hold tells."""
+    of_kind(hosts, "aarch64", WORKER2)
+    extra = {"Id": "sha256:e", "RepoDigests": [f"quay.io/jupyter/scipy-notebook@{EXTRA_DIGEST}"], "Architecture": "amd64"}
+    for name in (MANAGER, WORKER1):
+        hosts[name].engine.answers[f"GET /images/{EXTRA}/json"] = extra
+    labelled(hosts, DIGEST, EXTRA_DIGEST)
+    hosts[MANAGER].engine.answers["GET /nodes"][2]["Spec"]["Labels"] = {f"swarmhub.image.{'a' * 12}": "held"}
+    plans = every(two)
+    assert (plans["images"].changes, len(plans["images"].notes), plans["service"].error) == ((), 1, None)
+    assert "placement" not in plans
+    asked = [one for one in hosts[MANAGER].engine.asked() if "/distribution/" in one]
+    assert asked == [f"GET /distribution/quay.io/jupyter/scipy-notebook@{EXTRA_DIGEST}/json"]
+    assert prerequisites.require(two.settings, two.look, MANAGER).images[EXTRA].endswith(f"@{EXTRA_DIGEST}")
+
+
+def test_a_label_of_an_image_that_a_node_cannot_run_goes(run: Run, hosts: Hosts) -> None:
+    """An engine pulls an image for one architecture on any machine: an earlier release has labelled it."""
+    of_kind(hosts, "aarch64", WORKER2)
+    for host in hosts.values():
+        host.engine.answers[IMAGE] = {**host.engine.answers[IMAGE], "Architecture": "amd64"}
+    plans = every(run)
+    assert words(plans["images"]) == [f"unlabel {WORKER2} on {MANAGER}"]
+    assert "placement" not in plans
+
+
+def test_an_image_that_no_node_can_run_is_refused(run: Run, hosts: Hosts) -> None:
+    """Nothing is done: a hub whose servers start nowhere is none."""
+    of_kind(hosts, "aarch64", *hosts)
+    for host in hosts.values():
+        host.engine.answers[IMAGE] = {**host.engine.answers[IMAGE], "Architecture": "amd64"}
+    error = every(run)["images"].error
+    assert error
+    assert error.cause == f"no node can run {NOTEBOOK}: it is for amd64, and the nodes are aarch64"
+
+
 def test_the_label_of_an_image_that_a_node_lacks_goes_until_it_is_back(run: Run, hosts: Hosts) -> None:
     """No server is placed there while it is pulled."""
     del hosts[WORKER2].engine.answers[IMAGE]

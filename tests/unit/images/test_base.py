@@ -8,7 +8,7 @@ import pytest
 
 from swarmhub.errors import SettingsError
 from swarmhub.images import base, build
-from swarmhub.images.base import Base
+from swarmhub.images.build import Base
 from swarmhub.settings import Settings
 from tests.unit.support.fakes import settings
 
@@ -57,7 +57,7 @@ def test_where_no_registry_answers_the_base_is_that_of_the_node(folder: Path) ->
     """The packages are newer all the same."""
     wanted = given(folder)
     base.keep(wanted, base.of_now(wanted, "", NOW))
-    assert base.wanted(wanted) == Base("debian:trixie-slim", "", "2026-11-29T20:51:44Z")
+    assert build.base(wanted) == Base("debian:trixie-slim", "", "2026-11-29T20:51:44Z")
     assert build.desired(wanted).base == "debian:trixie-slim"
 
 

@@ -347,6 +347,7 @@ def test_a_plan_for_machines_has_all_that_people_read() -> None:
                         "differences": [{"path": "Image", "found": "a", "wanted": "b"}],
                     }
                 ],
+                "notes": [],
             }
         ],
         "changes": 1,
@@ -357,7 +358,7 @@ def test_a_plan_for_machines_has_all_that_people_read() -> None:
 def test_a_step_with_nothing_to_do_is_its_summary_for_machines_too() -> None:
     """It has no changes, and says how things are."""
     assert plans.as_values([Plan("volume", "as wanted")]) == {
-        "steps": [{"step": "volume", "summary": "as wanted", "error": None, "changes": []}],
+        "steps": [{"step": "volume", "summary": "as wanted", "error": None, "changes": [], "notes": []}],
         "changes": 0,
         "not_planned": [],
     }

@@ -154,6 +154,9 @@ class FakeEngine:
     def registry_digest(self, image: str) -> str:
         return str(self.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
 
+    def registry_architectures(self, image: str) -> tuple[str, ...]:
+        return tuple(one["architecture"] for one in self.get(f"/distribution/{image}/json").get("Platforms", []))
+
     def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
 

@@ -359,3 +359,17 @@ def test_no_secret_is_printed_by_a_deploy(
     type_("deploy")
     said = capsys.readouterr()
     assert ("create secret" in said.out, "a-value-that-nobody-may-see" in said.out + said.err) == (True, False)
+
+
+def test_a_node_that_cannot_run_an_image_is_told_and_left_alone(
+    type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`prepull` there ends well, with a line that says why nothing was pulled, also where the registry does not answer."""
+    for name, host in hosts.items():
+        host.engine.answers["GET /info"]["Architecture"] = "aarch64" if name == WORKER2 else "x86_64"
+        host.engine.answers[IMAGE] = {**host.engine.answers[IMAGE], "Architecture": "amd64"}
+    del hosts[WORKER2].engine.answers[IMAGE]
+    hosts[MANAGER].engine.answers["GET /nodes"][2]["Spec"]["Labels"] = {}
+    type_("prepull", WORKER2)
+    assert f"{WORKER2} is aarch64, and {NOTEBOOK} is for amd64: no server with it is placed there." in capsys.readouterr().out
+    assert cluster.changes(hosts) == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from swarmhub.doctor.hub import age
-from swarmhub.images.base import Base
+from swarmhub.images.build import Base
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
