@@ -79,6 +79,9 @@ class Engine(Protocol):
     def registry_architectures(self, image: str) -> tuple[str, ...]:
         """Return the architectures for which a registry has an image, asked with the operator's own login."""
 
+    def registry_login(self, registry: str) -> str:
+        """Return the operator's own login to a registry, as an engine takes it in a header; nothing, if there is none."""
+
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a log; `patience` is how many seconds it may be silent."""
 

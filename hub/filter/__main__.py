@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from hub.filter import policy, rules
+from hub.filter import logins, policy, rules
 from hub.filter.server import serve, until_terminated
 
 ENGINE = Path("/var/run/docker.sock")
@@ -18,9 +18,10 @@ def main(file: Path = policy.FILE) -> int:
     except (OSError, TypeError, ValueError) as error:
         print(f"{file} is no policy: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    known = logins.load()
     # Who may open the socket may ask: root and its group, which the hub's user has.
     os.umask(0o117)
-    asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, Path(policy.SOCKET), stop)))
+    asyncio.run(until_terminated(lambda stop: serve(made, ENGINE, Path(policy.SOCKET), stop, logins=known)))
     return 0
 
 

@@ -15,6 +15,9 @@ FILE = Path("/srv/jupyterhub/policies.json")
 # The socket that is offered, in a volume that the hub mounts without writing to it.
 FOLDER = "/run/engine"
 SOCKET = f"{FOLDER}/docker.sock"
+# A secret with the operator's login to a registry is mounted by this name, and the registry's behind it.
+LOGIN = "registry-login."
+DOCKER_HUB = "docker.io"
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,14 @@ def load(text: str) -> tuple[Policy, ...]:
 
 
 _JSON = TypeAdapter(Annotated[tuple[Policy, ...], Field(min_length=1)])
+
+
+def registry(image: str) -> str:
+    """Return the registry of an image, as Docker reads its name; nothing for one that is named by its id."""
+    if image.startswith("sha256:"):
+        return ""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else DOCKER_HUB
 
 
 def _places(servers: Any) -> list[str]:

@@ -59,6 +59,7 @@ class Call:
     """What the engine is asked.
 
     `owned` is the path of what first has to be found to be the hub's, by `is_ours`; its id goes where the call says {id}.
+    `image` is what a new service runs: the login to its registry goes with the call.
     `shape` is what is shown of the answer, and of a list only what `lists` says; without one, it is passed on as it comes.
     """
 
@@ -70,6 +71,7 @@ class Call:
     is_ours: Callable[[Policy, Json], bool] | None = None
     shape: Shape | None = None
     lists: Callable[[Policy, Json], bool] | None = None
+    image: str = ""
 
     @property
     def target(self) -> str:
@@ -208,7 +210,7 @@ def _of_service(asked: Line, name: str, call: Call) -> Call:
 
 def _create_service(rules: Rules, asked: Line, name: str, body: bytes) -> Call:
     made = bodies.service(rules.policy, decode(body, "the body"))
-    return Call("POST", f"{asked.version}/services/create", body=made)
+    return Call("POST", f"{asked.version}/services/create", body=made, image=made["TaskTemplate"]["ContainerSpec"]["Image"])
 
 
 def _tasks(rules: Rules, asked: Line, name: str, body: bytes) -> Call:

@@ -4,14 +4,16 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, HttpVersion11, UnixConnector, web
 from yarl import URL
 
+from hub.filter import logins as registry
 from hub.filter.fields import Refused, shown
 from hub.filter.rules import Call, Request, Rules, judge
 
@@ -27,14 +29,23 @@ BAD_GATEWAY, TIMEOUT = 502, 504
 
 
 async def serve(
-    rules: Sequence[Rules], engine: Path, socket: Path, stop: asyncio.Event, seconds: float = ENGINE_SECONDS
+    rules: Sequence[Rules],
+    engine: Path,
+    socket: Path,
+    stop: asyncio.Event,
+    seconds: float = ENGINE_SECONDS,
+    *,
+    logins: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Serve until `stop` is set; an engine that is silent for so many seconds is given up."""
+    """Serve until `stop` is set; an engine that is silent for so many seconds is given up.
+
+    `logins` has by registry what new services get for the pull of their image.
+    """
     connector = UnixConnector(str(engine), limit=CONNECTIONS, force_close=True)
     timeout = ClientTimeout(total=None, connect=seconds, sock_connect=seconds, sock_read=seconds)
     async with ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
         server = web.Server(
-            _Filter(rules, session).handle,
+            _Filter(rules, session, logins).handle,
             handler_cancellation=True,
             auto_decompress=False,
             access_log=None,
@@ -61,6 +72,7 @@ async def until_terminated(run: Callable[[asyncio.Event], Awaitable[None]]) -> N
 class _Filter:
     rules: Sequence[Rules]
     session: ClientSession
+    logins: Mapping[str, str]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, by the engine or by a line that says why not."""
@@ -97,6 +109,7 @@ class _Filter:
     def _ask(self, call: Call) -> Any:
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Accept-Encoding": "identity"} | ({"Content-Type": "application/json"} if body else {})
+        headers |= registry.headers(self.logins, call.image)
         url = URL(f"http://docker{call.target}", encoded=True)
         return self.session.request(call.method, url, data=body, headers=headers, allow_redirects=False)
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from hub.filter import policy
 from swarmhub.certificate import certs
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
@@ -41,6 +42,8 @@ def plan(run: Run, parts: Parts) -> Plan:
     """Plan the step `service` on what the steps before it left."""
     settings, manager, found = run.settings, run.manager, _found(run)
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
+    has_filter = settings.hub.engine == "filter"
+    logins = _logins(run, parts) if has_filter else {}
     wanted = run.look.kept(hub_service.desired(settings, run.secrets, parts))
     wanted = configs.keeping(wanted, found.service and found.service["Spec"])
     front = _front(run, parts)
@@ -49,13 +52,14 @@ def plan(run: Run, parts: Parts) -> Plan:
     again = replaced or any(change.what == f"service {settings.hub.service}" for change in front)
     before = run.look.releases()
     kept = {name for release in before for name in hub_service.settings_files(release.spec)}
-    hub = hub_service.plan(wanted, found, names, manager, network.names(settings), kept=kept, again=again)
+    mounted = engine_filter.needed(logins, run.look.engine_filter(), goes=not has_filter)
+    hub = hub_service.plan(wanted, found, {**names, **mounted}, manager, network.names(settings), kept=kept, again=again)
     if replaced:  # nearly every field is another one: what matters is what it becomes
         gist = specs.gist(wanted, network.names(settings))
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
     release = releases.draft(settings, wanted, parts, before)
     hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None)
-    of_filter = run.look.kept(engine_filter.desired(settings, parts)) if settings.hub.engine == "filter" else None
+    of_filter = run.look.kept(engine_filter.desired(settings, parts, logins)) if has_filter else None
     whole = replace(
         hub,
         changes=(
@@ -76,7 +80,9 @@ def plan(run: Run, parts: Parts) -> Plan:
         data = Database(settings.volume.name, parts.hub_image, settings.hub.service)
         whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
-    secrets = hub_service.missing(found, run.secrets, names, settings.hub.service, manager)
+    own = run.look.logins.items() if logins else ()
+    values = {**run.secrets, **{f"{policy.LOGIN}{registry}": value for registry, value in own}}
+    secrets = hub_service.missing(found, values, {**names, **logins}, settings.hub.service, manager)
     files = configs.missing(wanted, found.files, {LABEL: settings.hub.service}, manager)
     whole = replace(whole, changes=(*secrets, *files, *whole.changes))
     return subdomains.priced(whole, wanted, found.service, partial(_working, run))
@@ -91,6 +97,12 @@ def proxy_plan(run: Run, parts: Parts | None) -> Plan:
     names = hub_service.secret_names(settings, needed, parts.cluster, parts.proxy_token)
     changes = [*hub_service.missing(found, needed, names, settings.hub.service, run.manager), *_front(run, parts)]
     return Plan(proxy.STEP, f"{proxy.name(settings)}: as wanted", tuple(changes))
+
+
+def _logins(run: Run, parts: Parts) -> dict[str, str]:
+    """Return the files with logins to registries that the filter reads, by their names in the swarm."""
+    given, wanted = run.look.logins, run.look.registries()
+    return engine_filter.logins(run.settings.hub.service, parts.cluster, given, wanted, run.look.engine_filter())
 
 
 def _by_hand(run: Run, parts: Parts) -> ByHand | None:

@@ -6,6 +6,9 @@ from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import SecretStr
+
+from hub.filter import policy
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
@@ -281,6 +284,16 @@ class Look:
         """Return the service of the filter between the hub and the engine."""
         found = self._beside(engine_filter.name(self._settings.hub.service))
         return found and hub_service.with_files(found, self.service().files)
+
+    @cached_property
+    def logins(self) -> dict[str, SecretStr]:
+        """Return the operator's logins to the registries of the notebook images; no change to the cluster makes them others."""
+        found = {registry: self._manager.engine.registry_login(registry) for registry in self.registries()}
+        return {registry: SecretStr(login) for registry, login in found.items() if login}
+
+    def registries(self) -> list[str]:
+        """Return the registries of the notebook images."""
+        return sorted({policy.registry(image) for image in self._settings.images if image not in self.built} - {""})
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""

@@ -2,20 +2,25 @@
 
 import copy
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
+
+from pydantic import SecretStr
 
 from hub.filter import policy
 from hub.filter.policy import Policy
 from hub.shared import services
-from swarmhub.engine import configs, replicated, specs
+from swarmhub.engine import configs, replicated, secrets, specs
 from swarmhub.engine.replicated import LABEL, SECOND
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Progress
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import DATA, NETWORK, SOCKET, Parts
 from swarmhub.settings import Settings, handed
+from swarmhub.settings.secrets import swarm_name
 
 # The engine's ping is no question that the hub has.
 HEALTHY = f"curl --fail --silent --max-time 2 --output /dev/null --unix-socket {policy.SOCKET} http://engine/version"
@@ -30,8 +35,35 @@ def name(hub: str) -> str:
     return services.engine(hub)
 
 
-def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
-    """Return the filter's whole spec."""
+def logins(hub: str, cluster: str, given: Mapping[str, SecretStr], wanted: Iterable[str], found: Json | None) -> dict[str, str]:
+    """Map the files with logins to registries, that the filter reads, to their names in the swarm.
+
+    `wanted` are the registries of the images that servers run, `given` the operator's own logins. One that this operator has
+    not got stays as it is: another one has it.
+    """
+    before = _logins(found["Spec"]) if found else {}
+    names = {}
+    for registry in wanted:
+        file = f"{policy.LOGIN}{registry}"
+        if value := given.get(registry):
+            names[file] = swarm_name(hub, f"login-{registry.replace(':', '_')}", value, cluster)
+        elif file in before:
+            names[file] = before[file]
+    return names
+
+
+def _logins(spec: Json) -> dict[str, str]:
+    references = spec["TaskTemplate"]["ContainerSpec"].get("Secrets") or []
+    return {one["File"]["Name"]: one["SecretName"] for one in references if one["File"]["Name"].startswith(policy.LOGIN)}
+
+
+def needed(wanted: Mapping[str, str], found: Json | None, *, goes: bool) -> dict[str, str]:
+    """Return the logins that may not be removed yet: one that is mounted in a filter that `goes`, the next run removes."""
+    return {**wanted, **(_logins(found["Spec"]) if found and goes else {})}
+
+
+def desired(settings: Settings, parts: Parts, logins: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Return the filter's whole spec; `logins` has the files with logins to registries by their names in the swarm."""
     hub = settings.hub.service
     tables = json.loads(hub_service.handed_to(settings, parts))
     allowed = policy.of(tables, hub, settings.network.name, (settings.volume.name, name(hub)))
@@ -39,6 +71,7 @@ def desired(settings: Settings, parts: Parts) -> dict[str, Any]:
         "Image": parts.hub_image,
         "Args": ["python3", "-m", "hub.filter"],
         "Configs": [_file(hub, allowed)],
+        **({"Secrets": [secrets.reference(file, in_swarm) for file, in_swarm in logins.items()]} if logins else {}),
         "Mounts": [
             {"Type": "bind", "Source": SOCKET, "Target": SOCKET},
             {"Type": "volume", "Source": name(hub), "Target": policy.FOLDER},

@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 from docker import APIClient
-from docker.auth import AuthConfig
+from docker.auth import AuthConfig, encode_header
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.credentials import CredentialsNotFound, StoreError
 from docker.errors import DockerException, InvalidConfigFile, StreamParseError
@@ -102,6 +102,11 @@ class SshEngine:
         found = {str(one.get("architecture", "")) for one in self._in_registry(image).get("Platforms") or []}
         # A build's attestation is in the list, too.
         return tuple(sorted(found - {"", "unknown"}))
+
+    def registry_login(self, registry: str) -> str:
+        """Return the operator's own login to a registry, as an engine takes it in a header; nothing, if there is none."""
+        found = self._connected().own_login(registry)
+        return encode_header(found).decode() if found else ""
 
     def _in_registry(self, image: str) -> Json:
         client: Any = self._connected()
@@ -213,6 +218,10 @@ class _Client(APIClient):
         self.trust_env = False
         self.mount(BASE_URL, adapter)
         self._auth_configs = _Logins.load_config(None, None)
+
+    def own_login(self, registry: str) -> Any:
+        """Return the operator's own login to a registry, or None."""
+        return self._auth_configs.resolve_authconfig(registry)
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
         """Send a request; a refusal raises. docker-py gives a load a minute, and a pull or a build no end."""

@@ -2,11 +2,13 @@
 
 import copy
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hub.filter import policy
 from swarmhub.engine import configs, specs
@@ -194,3 +196,39 @@ def test_the_policies_of_an_earlier_release_stay_allowed() -> None:
     (change,) = engine_filter.before(NEW, {"ID": "f1", "Version": {"Index": 7}, "Spec": earlier}, MANAGER)
     wide = getattr(change.apply, "wanted")  # noqa: B009
     assert (images(wide), container(wide)["Env"]) == (["a", "b"], [])
+
+
+MINE, NEWER = SecretStr("eyJh"), SecretStr("eyJi")
+
+
+def login(given: dict[str, SecretStr], *wanted: str, found: dict[str, Any] | None = None) -> dict[str, str]:
+    """Return which logins the filter gets."""
+    there = found and {"ID": "s1", "Version": {"Index": 1}, "Spec": found}
+    return engine_filter.logins("jupyterhub", "cluster", given, wanted, there)
+
+
+def test_the_filter_alone_has_the_logins_to_the_images_registries() -> None:
+    """As secrets that only root reads; another login is another secret, and an update that costs nobody anything."""
+    names = login({"private.lab:5000": MINE, "other.lab": MINE}, "private.lab:5000")
+    assert [*names] == ["registry-login.private.lab:5000"]
+    (name,) = names.values()
+    assert re.fullmatch(r"jupyterhub-login-private\.lab_50-[0-9a-f]{12}", name)
+    spec = engine_filter.desired(GIVEN, PARTS, names)
+    assert container(spec)["Secrets"] == [
+        {"SecretName": name, "File": {"Name": "registry-login.private.lab:5000", "UID": "0", "GID": "0", "Mode": 0o400}}
+    ]
+    assert name not in str(hub_service.desired(GIVEN, SECRETS, PARTS))
+    renewed = engine_filter.desired(GIVEN, PARTS, login({"private.lab:5000": NEWER}, "private.lab:5000"))
+    (change,) = engine_filter.before(renewed, {"ID": "s1", "Version": {"Index": 1}, "Spec": spec}, MANAGER)
+    assert (change.cost, MINE.get_secret_value() in str(change)) == (Cost.NOTHING, False)
+
+
+def test_an_operator_without_a_login_leaves_that_of_another_one() -> None:
+    """Until no image is of that registry any more; while the filter goes, its secret is still mounted."""
+    names = login({"private.lab:5000": MINE}, "private.lab:5000")
+    spec = engine_filter.desired(GIVEN, PARTS, names)
+    assert login({}, "private.lab:5000", found=spec) == names
+    assert (login({}, "quay.io", found=spec), login({}, "quay.io")) == ({}, {})
+    there = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec}
+    assert engine_filter.needed({}, there, goes=True) == names
+    assert engine_filter.needed({}, there, goes=False) == {}

@@ -457,6 +457,20 @@ def test_a_registry_is_asked_with_the_operators_own_login(
     assert (login(wire)["username"], login(wire)["password"]) == ("ada", "hush")
 
 
+def test_a_login_is_told_as_an_engine_takes_it(engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In base64, for a header; nothing where there is none."""
+    docker_login(tmp_path, monkeypatch, quay_io="ada:hush")
+    told = json.loads(base64.urlsafe_b64decode(engine.registry_login("quay.io")))
+    assert (told["username"], told["password"], engine.registry_login("ghcr.io")) == ("ada", "hush", "")
+
+
+def test_the_architectures_of_an_image_are_those_of_its_list(engine: SshEngine, wire: Wire) -> None:
+    """Without what a build has attested."""
+    listed = [{"architecture": one, "os": "linux"} for one in ("arm64", "amd64", "unknown")]
+    wire.answers = [answer(200, {"Descriptor": {"digest": "sha256:1f"}, "Platforms": listed})]
+    assert engine.registry_architectures("quay.io/lab/notebook:1") == ("amd64", "arm64")
+
+
 def test_a_build_may_ask_every_registry(engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The base may be in any registry that the operator has a login to."""
     docker_login(tmp_path, monkeypatch, quay_io="ada:hush")

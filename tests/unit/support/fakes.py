@@ -157,6 +157,9 @@ class FakeEngine:
     def registry_architectures(self, image: str) -> tuple[str, ...]:
         return tuple(one["architecture"] for one in self.get(f"/distribution/{image}/json").get("Platforms", []))
 
+    def registry_login(self, registry: str) -> str:
+        return str(self.answers.get(f"login {registry}", ""))
+
     def logs(self, path: str, /, *, patience: float | None = 0, **params: Json) -> Iterator[str]:
         yield from self._answer(Request("GET", path, params)) or []
 

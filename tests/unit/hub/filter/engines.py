@@ -4,11 +4,12 @@ import asyncio
 import json
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -70,14 +71,16 @@ class Engine:
 Act = Callable[[Path], Awaitable[Any]]
 
 
-async def beside(engine: Engine, made: rules.Rules, act: Act, seconds: float = 5.0) -> Any:
+async def beside(
+    engine: Engine, made: rules.Rules, act: Act, seconds: float = 5.0, logins: Mapping[str, str] = MappingProxyType({})
+) -> Any:
     """Return what `act` does with the socket of a filter before the engine."""
     with TemporaryDirectory() as folder:
         behind, before, stop = Path(folder, "engine.sock"), Path(folder, "filter.sock"), asyncio.Event()
         runner = web.ServerRunner(web.Server(engine.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0)
         await runner.setup()
         await web.UnixSite(runner, str(behind)).start()
-        serving = asyncio.create_task(serve([made], behind, before, stop, seconds))
+        serving = asyncio.create_task(serve([made], behind, before, stop, seconds, logins=logins))
         try:
             while not before.exists() and not serving.done():
                 await asyncio.sleep(0)

@@ -120,3 +120,19 @@ def test_workers_only_is_asked_of_every_server() -> None:
     made = allowed(notebook={"nodes": "workers"})
     assert made.constraints == ("node.role==worker",)
     assert not policy.covers(allowed(), made)
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("quay.io/jupyter/base-notebook:hub-6.1.1", "quay.io"),
+        ("private.lab:5000/notebook@sha256:1", "private.lab:5000"),
+        ("localhost/notebook", "localhost"),
+        ("jupyter/base-notebook", "docker.io"),
+        ("debian:trixie-slim", "docker.io"),
+        ("sha256:0123", ""),
+    ],
+)
+def test_an_images_registry_is_what_docker_takes_for_it(image: str, registry: str) -> None:
+    """A first part with a dot or a port; all else is Docker Hub's, and an id is nobody's."""
+    assert policy.registry(image) == registry
