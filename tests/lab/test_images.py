@@ -3,11 +3,15 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
 
 from lab import keys, topology
 from swarmhub import settings as settings_file
-from tests.lab.support import HUB, ROOT, Lab, Settings
+from tests.lab.support import FILTER, HUB, ROOT, Lab, Settings
 
 IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
 NODES = tuple(node.name for node in topology.NODES)
@@ -99,17 +103,15 @@ def test_a_tag_that_has_moved_is_found_pulled_and_given_to_the_hub(deployed: Lab
     assert deployed.fab("plan", "--exit-code").code == 0
 
 
-def test_a_registry_with_a_password_is_asked_with_the_operators_login(
-    deployed: Lab, settings: Settings, tmp_path: Path
-) -> None:
-    """Without it, one line says what helps; with it, the image comes, and the node keeps nothing of the login. Ten seconds."""
+@pytest.fixture
+def private(deployed: Lab, tmp_path: Path) -> tuple[Lab, str, Path, Path]:
+    """Return the lab, an image in the registry with a password, and Docker configurations with and without the login."""
     image, state = f"{topology.PRIVATE}/notebook:1", topology.STATE
     user, _, password = (state / keys.LOGIN).read_text().partition(":")
     here = f"127.0.0.1:{topology.PRIVATE_PORT}/notebook"
     deployed.client.tag(f"127.0.0.1:{topology.REGISTRY_PORT}/notebook:lab", here, "1")
     pushed = deployed.client.push(here, "1", auth_config={"username": user, "password": password})
     assert "errorDetail" not in pushed, pushed
-    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
     without, known = tmp_path / "without", tmp_path / "known"
     for folder, logins in (
         (without, {}),
@@ -117,6 +119,16 @@ def test_a_registry_with_a_password_is_asked_with_the_operators_login(
     ):
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps({"auths": logins}))
+    return deployed, image, known, without
+
+
+def test_a_registry_with_a_password_is_asked_with_the_operators_login(
+    private: tuple[Lab, str, Path, Path], settings: Settings
+) -> None:
+    """Without it, one line says what helps; with it, the image comes, and the node keeps nothing of the login. Ten seconds."""
+    deployed, image, known, without = private
+    password = (topology.STATE / keys.LOGIN).read_text().partition(":")[2]
+    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
     refused = deployed.fab("-H", WORKER, "prepull", hosts=hosts, DOCKER_CONFIG=str(without))
     assert refused.code == 1, refused.text
     assert re.search(rf"no node holds {image}, and its registry does not give it: .*Log in to the registry", refused.err), (
@@ -128,6 +140,89 @@ def test_a_registry_with_a_password_is_asked_with_the_operators_login(
     assert password not in done.text
     assert deployed.on(WORKER, "sh", "-c", "ls /root/.docker 2>/dev/null || :") == ""
     deployed.docker("image", "rm", image, node=WORKER)
+
+
+def test_a_server_brings_a_private_image_back_to_a_node_that_has_lost_it(
+    private: tuple[Lab, str, Path, Path], settings: Settings
+) -> None:
+    """By the operator's login, which the filter alone has: neither the hub nor what the engine shows. One deploy, 60 s."""
+    lab, image, known, without = private
+    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
+    done = lab.fab("deploy", "--yes", hosts=hosts, DOCKER_CONFIG=str(known))
+    assert done.code == 0, done.text
+    assert f"create secret {HUB}-login-private.lab_50-" in done.out
+    lab.docker("image", "rm", "--force", image, node=WORKER)
+    held = lab.docker("image", "ls", "--quiet", "--digests", image.rpartition(":")[0], node=WORKER)
+    for id_ in {*held.split()}:
+        lab.docker("image", "rm", "--force", id_, node=WORKER)
+    lab.start_server("ada", profile="Extra tools", on=WORKER)
+    assert lab.docker("image", "ls", "--quiet", "--digests", image.rpartition(":")[0], node=WORKER)
+    lab.stop_server("ada")
+    password = (topology.STATE / keys.LOGIN).read_text().partition(":")[2]
+    mounted = lab.execute(FILTER, "sh", "-c", "ls /run/secrets")
+    assert mounted.split() == [f"registry-login.{topology.PRIVATE}"]
+    assert "registry-login" not in lab.execute(HUB, "sh", "-c", "ls /run/secrets; env")
+    shown = lab.docker("service", "inspect", HUB, FILTER) + done.text
+    assert [one for one in (password, "PullOptions", "RegistryAuth") if one in shown] == []
+    assert lab.fab("plan", "--exit-code", hosts=hosts, DOCKER_CONFIG=str(without)).code == 0
+
+
+@pytest.fixture
+def other_kind(deployed: Lab) -> Iterator[str]:
+    """Let a worker call itself another machine than the others, as one with another processor would; its engine restarts."""
+    name, run = topology.WORKERS[1].name, "/etc/sv/docker/run"
+    platform = ("node", "inspect", name, "--format", "{{.Description.Platform.Architecture}} {{.Status.State}}")
+    before = deployed.docker(*platform)
+    deployed.on(name, "sed", "-i", "s/^exec dockerd/exec setarch linux32 dockerd/", run)
+    try:
+        deployed.on(name, "sv", "-w", "60", "restart", "docker")
+        deployed.wait(lambda: re.fullmatch(r"(i686|armv\w+) ready", deployed.docker(*platform)), 60, f"{name} is {before}")
+        yield name
+    finally:
+        deployed.on(name, "sed", "-i", "s/^exec setarch linux32 /exec /", run)
+        deployed.on(name, "sv", "-w", "60", "restart", "docker")
+        deployed.wait(lambda: deployed.docker(*platform) == before, 60, f"{name} is not {before} again")
+
+
+def test_a_node_that_cannot_run_an_image_is_told_and_gets_no_servers_and_the_deploy_goes_on(
+    deployed: Lab, other_kind: str, settings: Settings
+) -> None:
+    """Of an image that it lacks, by the registry's list; of one that it holds, by the image itself. One deploy, 70 s."""
+    repository = IMAGES[-1].rpartition(":")[0]
+    image = f"{repository}:listed"
+    listed(
+        repository.partition("/")[2], "listed", "amd64" if deployed.on(WORKER, "uname", "-m").strip() == "x86_64" else "arm64"
+    )
+    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
+    done = deployed.fab("deploy", "--yes", hosts=hosts)
+    assert done.code == 0, done.text
+    for one in (IMAGES[0], image):
+        said = (
+            rf"images +{other_kind} is \w+, and {re.escape(one)} is for \w+: no server with it is placed there\. Name an image"
+        )
+        assert len(re.findall(said, done.out)) == 1, done.out
+    assert f"pull {image} on {other_kind}" not in done.out
+    assert {node: len(labels(deployed, node)) for node in NODES} == {NODES[0]: 2, NODES[1]: 2, other_kind: 0}
+    told = json.loads(deployed.fab("doctor", "--json", hosts=hosts).out)["findings"]
+    found = [one["level"] for one in told if one["host"] == other_kind and "no server with it is placed there" in one["text"]]
+    assert found == ["warning"] * 2
+
+
+def listed(repository: str, tag: str, architecture: str) -> None:
+    """Put a list of one into the lab's registry, as for an image of several architectures."""
+    where, kind = f"http://127.0.0.1:{topology.REGISTRY_PORT}/v2/{repository}/manifests", "distribution.manifest"
+    accept = f"application/vnd.docker.{kind}.v2+json"
+    with urlopen(Request(f"{where}/lab", headers={"Accept": accept})) as answer:  # noqa: S310 - the lab's own
+        one = {"mediaType": accept, "size": len(answer.read()), "digest": answer.headers["Docker-Content-Digest"]}
+    kind = f"application/vnd.docker.{kind}.list.v2+json"
+    body = {
+        "schemaVersion": 2,
+        "mediaType": kind,
+        "manifests": [one | {"platform": {"architecture": architecture, "os": "linux"}}],
+    }
+    put = Request(f"{where}/{tag}", json.dumps(body).encode(), {"Content-Type": kind}, method="PUT")  # noqa: S310
+    with urlopen(put) as answer:  # noqa: S310
+        assert answer.status == 201
 
 
 def moved(lab: Lab, image: str, other: str) -> str:

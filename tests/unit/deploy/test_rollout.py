@@ -49,6 +49,18 @@ def test_the_parts_stand_in_their_order(run: Run) -> None:
     ]
 
 
+def test_a_login_to_the_images_registry_is_a_secret_of_the_filters(run: Run, hosts: Hosts) -> None:
+    """Made before the filter that reads it; the plan shows its name alone, and the hub is not given it."""
+    hosts[MANAGER].engine.answers["login quay.io"] = "eyJodXNoIjoxfQ=="
+    changes = rollout(run).changes
+    (name,) = [one.what.split()[1] for one in changes if one.what.startswith("secret jupyterhub-login-quay.io-")]
+    (made,) = [one for one in changes if one.what == "service jupyterhub-engine"]
+    assert [one.what for one in changes].index(f"secret {name}") < changes.index(made)
+    given = [one.what for one in changes if any(name in str(item) for item in one.differences)]
+    assert given == ["service jupyterhub-engine"]
+    assert "eyJodXNoIjoxfQ==" not in repr(changes)
+
+
 def test_an_update_after_another_in_the_plan_is_on_the_version_of_then(run: Run) -> None:
     """A hub that gives its port to the proxy is replaced afterwards: both are planned on the same look."""
     updates = [change for change in rollout(run).changes if change.what == "service jupyterhub"]

@@ -660,6 +660,22 @@ def test_an_image_is_built_once_and_brought_to_the_other_nodes(building: Run, ho
     assert "POST /images/create" not in hosts[WORKER1].engine.asked()
 
 
+def test_a_built_image_is_for_the_managers_architecture(building: Run, hosts: Hosts) -> None:
+    """It is brought to no node of another, before the build and after it, and no registry is asked."""
+    of_kind(hosts, "aarch64", WORKER2)
+    shown = every(building)
+    assert (words(shown["images"]), len(shown["images"].notes)) == ([f"bring image on {WORKER1}"], 1)
+    assert (
+        shown["images"].notes[0].startswith(f"{WORKER2} is aarch64, and {TAG} is for amd64: no server with it is placed there")
+    )
+    holding(hosts, MANAGER)
+    hosts[MANAGER].engine.answers[f"GET /images/{TAG}/json"]["Architecture"] = "amd64"
+    building.look.forget()
+    after = every(building)
+    assert [is_within(after[step], shown[step]) for step in ("images", "placement", "service")] == [True] * 3
+    assert not [one for one in hosts[MANAGER].engine.asked() if "/distribution/" in one]
+
+
 def test_what_any_node_holds_is_not_built_again(building: Run, hosts: Hosts) -> None:
     """The manager gets it from there, too."""
     holding(hosts, WORKER2)
