@@ -151,6 +151,19 @@ def test_a_tag_that_has_moved_in_its_registry_is_a_warning(wanted: Settings, hos
     assert bad(examine(wanted, hosts)) == [("warning", "image", MANAGER)]
 
 
+def test_a_node_that_cannot_run_an_image_is_no_failure(wanted: Settings, hosts: Hosts) -> None:
+    """No server is placed there: it lacks no image and no label, and the line says why."""
+    for name, host in hosts.items():
+        host.engine.answers["GET /info"]["Architecture"] = "aarch64" if name == WORKER2 else "x86_64"
+        host.engine.answers[f"GET /images/{NOTEBOOK}/json"]["Architecture"] = "amd64"
+    del hosts[WORKER2].engine.answers[f"GET /images/{NOTEBOOK}/json"]
+    found = examine(wanted, hosts)
+    assert bad(found) == [("warning", "image", WORKER2)]
+    assert [one.text for one in found if one.host == WORKER2 and one.level == "warning"] == [
+        f"is aarch64, and {NOTEBOOK} is for amd64: no server with it is placed there"
+    ]
+
+
 def test_a_profiles_image_is_examined_like_the_first(wanted: Settings, hosts: Hosts) -> None:
     """A node that lacks it fails, one that lacks the label warns; its JupyterHub is compared with the hub's."""
     for name in (MANAGER, WORKER1):

@@ -1,6 +1,7 @@
 """Asking all hosts for the status, on a cluster in memory."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,27 @@ def test_every_image_has_its_column(given: Settings, hosts: Hosts) -> None:
     notebook, extra, hub = observed(with_extra(given), hosts).images
     assert (notebook.name, list(notebook.held), list(hub.held)) == (NOTEBOOK, [MANAGER, WORKER1, WORKER2], [MANAGER])
     assert (extra.name, [bool(one) for one in extra.held.values()]) == (EXTRA, [False, True, False])
+
+
+def test_how_old_the_packages_in_the_hubs_image_are_is_told(given: Settings, hosts: Hosts) -> None:
+    """By the node that runs it; of what no history tells, nothing."""
+    image = hosts[MANAGER].engine.answers["GET /services/jupyterhub"]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
+    steps = [{"Created": 1_790_000_000, "CreatedBy": "RUN apt-get update"}]
+    hosts[MANAGER].engine.answers[f"GET /images/{image}/history"] = steps
+    found = observed(given, hosts)
+    assert found.hub
+    assert found.hub.installed == datetime.fromtimestamp(1_790_000_000, UTC)
+    assert summary.as_json(found)["hub"]["installed"] == "2026-09-21T14:13:20+00:00"
+    del hosts[MANAGER].engine.answers[f"GET /images/{image}/history"]
+    assert summary.as_json(observed(given, hosts))["hub"]["installed"] is None
+
+
+def test_a_node_that_cannot_run_an_image_does_not_miss_it(given: Settings, hosts: Hosts) -> None:
+    """It has no part in the image's column."""
+    for name, host in hosts.items():
+        host.engine.answers["GET /info"]["Architecture"] = "aarch64" if name == WORKER2 else "x86_64"
+        host.engine.answers[f"GET /images/{NOTEBOOK}/json"]["Architecture"] = "amd64"
+    assert [*observed(given, hosts).images[0].held] == [MANAGER, WORKER1]
 
 
 def test_a_host_that_cannot_be_reached_leaves_the_rest(given: Settings, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
