@@ -75,3 +75,55 @@ def rollback(c: Context, release: str = "", with_database: bool = False, yes: bo
         run.show([way_back.plan(run, target, with_database=with_database)])
         run.apply(way_back.plan(run, target, with_database=with_database))
         run.report.way_back(target, run.seconds)
+
+
+@step_task(help={"json": "Print JSON, for scripts.", "verbose": "Show all output of a build."})
+def backup(c: Context, json: bool = False, verbose: bool = False) -> None:
+    """Save the hub and people's homes to the repository of [backup], while people work."""
+    from swarmhub.backup import saving
+    from swarmhub.deploy import backups as room
+
+    with step(c, saving.STEP) as run:
+        outcome = room.save(run)
+        if json:
+            run.report.json(outcome.values)
+        else:
+            run.report.line(saving.STEP, outcome.told(run.seconds), style="bold green")
+        room.require_whole(run)
+
+
+@step_task(help={"json": "Print JSON, for scripts."})
+def backups(c: Context, json: bool = False) -> None:
+    """List the backups in the repository of [backup], the newest first."""
+    from swarmhub.backup import snapshots
+    from swarmhub.deploy import backups as room
+
+    with step(c, "backups") as run:
+        known = room.known(run)
+        if json:
+            run.report.json(snapshots.values(known))
+        else:
+            run.report.table(snapshots.HEADS, snapshots.rows(known))
+
+
+@step_task(
+    help={
+        "backup": "Which one, or how its name begins, from `fab backups`. Default: the newest.",
+        "home": "Only the home of this user.",
+        "path": "Only this file or folder of the home.",
+        "to": "Put it into this folder of the home, and leave all else there as it is.",
+        "yes": "Do not ask.",
+    },
+)
+def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: str = "", yes: bool = False) -> None:
+    """Put back the hub, and homes that are gone; or with --home one home or a file of it. What is there is set aside."""
+    from swarmhub.backup import restoring
+    from swarmhub.deploy import backups as room
+
+    with step(c, restoring.STEP) as run:
+        restoring.check(home, path, to)
+        plan = room.home_plan(run, backup, home, path, to) if home else room.hub_plan(run, backup)
+        run.confirm(plan, "Go on?")
+        run.apply(plan)
+        told = "done" if home else "done. Next: fab deploy, which starts the hub"
+        run.report.line(restoring.STEP, told, style="bold green")

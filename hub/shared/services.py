@@ -36,6 +36,11 @@ def backups(hub: str) -> str:
     return f"{hub}_backups"
 
 
+def restic(hub: str) -> str:
+    """Return the name of what backups are made with: an image, and on each node a volume that remembers what is saved."""
+    return f"{hub}_restic"
+
+
 def transfer(hub: str) -> str:
     """Return the name of what images are brought by from node to node: an image, and while it lasts a network and volumes."""
     return f"{hub}_transfer"

@@ -44,7 +44,7 @@ def main(action: str, database: str, copy: str = "") -> None:
     if here.is_symlink() or (here.exists() and not here.is_file()):
         sys.exit(f"{here} is no plain file: look at what the hub has done there")
     if action in ("people", "try") and here.exists():
-        _require_hubs(here)
+        require_hubs(here)
     if copy:
         _of_copy(action, here, Path(copy))
     if action == "try" and here.exists():
@@ -63,7 +63,7 @@ def _of_copy(action: str, database: Path, copy: Path) -> None:
         _keep(database, copy)
     if action == "restore":
         _require_roots(copy, ROOTS)
-        _backup(copy, database, HUBS, rights.without_taken(database, database.parent / ACCESS))
+        backup(copy, database, HUBS, rights.without_taken(database, database.parent / ACCESS))
     if action == "remove":
         copy.unlink(missing_ok=True)
 
@@ -103,7 +103,7 @@ def _move(before: Path, to: Path) -> None:
 def _keep(database: Path, copy: Path) -> None:
     """Copy the database; one that SQLite cannot read is kept as it is, for it must not bar the way to a better one."""
     try:
-        _backup(database, copy, ROOTS)
+        backup(database, copy, ROOTS)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
@@ -111,7 +111,7 @@ def _keep(database: Path, copy: Path) -> None:
         copy.chmod(ROOTS)
 
 
-def _backup(source: Path, target: Path, mode: int, change: Callable[[sqlite3.Connection], object] = bool) -> None:
+def backup(source: Path, target: Path, mode: int, change: Callable[[sqlite3.Connection], object] = bool) -> None:
     """Write `target` again, with a change, whole or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ def _hold(access: Path) -> None:
     new.replace(access / IMAGE_BEFORE)
 
 
-def _require_hubs(database: Path) -> None:
+def require_hubs(database: Path) -> None:
     """Make sure that a file is a whole database of a JupyterHub's."""
     if not database.stat().st_size:
         sys.exit("it is an empty file, and a hub would start with nobody in it")
@@ -172,7 +172,7 @@ def _try(database: Path) -> None:
 
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.sqlite"
-        _backup(database, copy, ROOTS)
+        backup(database, copy, ROOTS)
         try:
             dbutil.upgrade_if_needed(f"sqlite:///{copy}", backup=False, log=logging.getLogger())
         except subprocess.CalledProcessError:

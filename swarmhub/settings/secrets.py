@@ -21,6 +21,9 @@ CALLBACK = "OAUTH_CALLBACK_URL"
 OF_GITHUB = ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
 CALLBACK_PATH = "/hub/oauth_callback"
 COMMAND_SECONDS = 60
+# Of the backup; the hub gets none of them. A rest-server may want no user.
+BACKUP, BACKUP_S3 = "BACKUP_PASSWORD", ("BACKUP_S3_KEY_ID", "BACKUP_S3_KEY")
+BACKUP_REST = ("BACKUP_REST_USER", "BACKUP_REST_PASSWORD")
 
 Secrets = Mapping[str, SecretStr]
 
@@ -47,6 +50,29 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
     if problems:
         raise _wrong(file, *problems)
     return {name: SecretStr(value) for name, value in values.items()}
+
+
+def of_backup(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ) -> Secrets:
+    """Return the secrets of the backup by name, from where the others come from.
+
+    Raises:
+        SettingsError: with every one that is missing, or [backup] names no repository.
+
+    """
+    repository = settings.backup.repository
+    if repository is None:
+        from swarmhub.settings.lines import problem  # only a broken file pays for the parser
+
+        wrong = "is missing: where backups go, such as sftp:backup@nas.example.org:/srv/backup"
+        raise SettingsError(problem(file, ("backup", "repository"), wrong))
+    given = _given(settings, file)
+    required = (BACKUP, *(BACKUP_S3 if repository.startswith("s3:") else ()))
+    names = (*required, *(BACKUP_REST if repository.startswith("rest:") else ()))
+    values = {name: (environ.get(name) or given.get(name) or "").strip() for name in names}
+    if missing := [name for name in required if not values[name]]:
+        wrong = "is not set; backups cannot be read without it, so keep it in a safe place, too: export {}=…"
+        raise _wrong(file, *((name, wrong.format(name)) for name in missing))
+    return {name: SecretStr(value) for name, value in values.items() if value}
 
 
 def _of_proxy(values: Mapping[str, str], settings: Settings) -> list[tuple[str, str]]:

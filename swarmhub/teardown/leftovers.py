@@ -159,7 +159,7 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = sorted((one for one in ours if not homes.is_one(one)), key=lambda one: str(one["Name"]))
-    sockets = {beside.engine(settings.hub.service), beside.transfer(settings.hub.service)}
+    sockets = {name(settings.hub.service) for name in (beside.engine, beside.transfer, beside.restic)}
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
@@ -221,7 +221,7 @@ def tags(image: Json) -> list[str]:
 def built(settings: Settings) -> re.Pattern[str]:
     """Return what fits the tags of the images that this hub builds and loads."""
     name = re.escape(settings.hub.service)
-    return re.compile(rf"{name}(?:-proxy|_firewall|_transfer|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
+    return re.compile(rf"{name}(?:-proxy|_firewall|_transfer|_restic|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
 
 
 def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:

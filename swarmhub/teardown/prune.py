@@ -12,7 +12,7 @@ from swarmhub.engine.removal import Thing
 from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import build
+from swarmhub.images import build, restic
 from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
@@ -62,6 +62,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
     pinned = [image for release in releases for image in release.notebook_images]
     ours = [*(image.tag for image in build.wanted(settings)), firewall_image.tag(settings.hub.service)]
+    ours += [restic.recipe(settings).tag] if settings.backup.repository else []
     named = [
         *settings.images,
         *bases,

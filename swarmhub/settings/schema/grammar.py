@@ -50,6 +50,12 @@ BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
 # The user of an SSH address is no secret.
 PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
+# What restic takes for a repository, of the kinds that are tried; no user's password.
+REPOSITORY = re.compile(
+    r"sftp:(?://)?[A-Za-z0-9._@:\[\]-]+[:/][A-Za-z0-9_./@+-]*|s3:(?:https?://)?[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]+"
+    r"|rest:https?://[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]*|(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./@+-]+",
+    re.ASCII,
+)
 # A path in a container or on a host, without what would lead out of it.
 ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
@@ -94,6 +100,12 @@ Option = Annotated[str, AfterValidator(word(OPTION, "a driver option: letters, d
 # What a lock may name: by a hash, from an index.
 IndexPackage = Annotated[
     str, AfterValidator(word(PACKAGE, "a Python package by its name, such as jupyterhub-ldapauthenticator>=2; no address"))
+]
+
+
+Repository = Annotated[
+    str,
+    AfterValidator(word(REPOSITORY, "sftp:USER@HOST:/PATH, s3:https://HOST/BUCKET, rest:https://HOST/ or an absolute path")),
 ]
 
 

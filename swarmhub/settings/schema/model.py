@@ -21,6 +21,7 @@ from swarmhub.settings.schema.grammar import (
     Name,
     Option,
     Peer,
+    Repository,
     ServiceName,
     Size,
     Subnet,
@@ -149,6 +150,30 @@ class Volume(Table):
     options: dict[Name, Option] = Field({}, description="Its driver's options.")
 
 
+class Backup(Table):
+    """Where `fab backup` saves to, with restic: encrypted, and what is there already is not sent again."""
+
+    repository: Repository | None = Field(
+        None,
+        description="`sftp:USER@HOST:/PATH`, `s3:https://HOST/BUCKET`, `rest:https://HOST/`, or a folder such as a share that "
+        "every host mounts. Its password is the secret `BACKUP_PASSWORD`.",
+    )
+    homes: StrictBool = Field(True, description="Save people's homes, too.")
+    ssh_key: FilePath | None = Field(None, description="The private key for `sftp:`, without a password.")
+    ssh_known_hosts: FilePath | None = Field(None, description="The `known_hosts` file with the host key of `sftp:`.")
+    ca: FilePath | None = Field(None, description="PEM file with the CAs of a private `s3:` or `rest:` server.")
+
+    @model_validator(mode="after")
+    def _files_fit(self) -> Self:
+        is_sftp = (self.repository or "").startswith("sftp:")
+        for key in ("ssh_key", "ssh_known_hosts"):
+            if is_sftp and not getattr(self, key):
+                raise misplaced("is missing: a repository by sftp: needs it", key)
+            if getattr(self, key) and not is_sftp:
+                raise misplaced("is for a repository by sftp: only", key)
+        return self
+
+
 class Hub(Table):
     """JupyterHub itself."""
 
@@ -243,6 +268,7 @@ class Settings(Table):
     secrets: Secrets = Secrets()
     certs: Certs = Certs()
     volume: Volume = Volume()
+    backup: Backup = Backup()
     hub: Hub
     proxy: Proxy = Proxy()
     http_proxy: HttpProxy = HttpProxy()

@@ -1,0 +1,102 @@
+"""What a backup holds: of the hub the parts that make it what it is, and people's homes by the nodes that have them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hub.shared.mounts import above_homes
+from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
+from swarmhub.errors import StepError
+from swarmhub.history.releases import Release
+from swarmhub.host import Json
+from swarmhub.notebooks.homes import HomeRecord, HomeVolume
+from swarmhub.settings import Settings, handed
+
+# Where it is in the containers that save and restore.
+DATA, STAGE, HOMES = "/data", "/backup", "/homes"
+CLUSTER, RELEASES, SETTINGS, OF_HUB = "cluster.json", "releases.json", "settings/hosts.toml", "hub"
+
+
+@dataclass(frozen=True)
+class SavedHome:
+    """A home as a backup has it: its volume's name, whose it is, and the host that had it."""
+
+    name: str
+    user: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What there is to save: the homes that are volumes, by host, and the hosts that should have some and do not answer.
+
+    `shared` is the mount of the folder above all homes, where they are folders.
+    """
+
+    homes: Mapping[str, tuple[HomeVolume, ...]]
+    silent: tuple[str, ...] = ()
+    shared: Json | None = None
+
+
+def homes_of(settings: Settings, held: Mapping[str, Sequence[HomeVolume]], silent: Sequence[str], manager: str) -> Contents:
+    """Return the homes to save; `held` are those that the hosts which answer have.
+
+    Raises:
+        StepError: they are where swarmhub cannot reach them.
+
+    """
+    home = settings.home
+    if not (settings.backup.homes and home.keep):
+        return Contents({})
+    if home.is_on_one_node:
+        return Contents({host: tuple(one for one in there if one.user) for host, there in held.items()}, tuple(silent))
+    mount = above_homes(handed.tables(settings)["home"], settings.hub.service)
+    if mount is None:
+        cause = f"homes are on volumes of the driver {home.driver!r}"
+        remedy = "Only local volumes, paths, NFS and CIFS can be saved: set backup.homes = false, and save them by that driver"
+        raise StepError(manager, cause, remedy)
+    return Contents({}, shared={**mount, "Target": HOMES, "ReadOnly": True})
+
+
+def files(hosts_toml: Path, image: Mapping[str, bytes], known: Sequence[Release], facts: Json) -> dict[str, bytes]:
+    """Return what is saved besides files of the manager, by its place in the container.
+
+    `image` are the files of the hub's image, which come from hub/ and from what the settings name.
+    """
+    texts = {CLUSTER: json.dumps(facts), RELEASES: json.dumps([asdict(one) for one in known])}
+    found = {name: text.encode() for name, text in texts.items()} | {SETTINGS: hosts_toml.read_bytes()}
+    found |= {f"{OF_HUB}/{name}": content for name, content in image.items()}
+    return {f"{STAGE[1:]}/{name}": content for name, content in found.items()}
+
+
+def facts(
+    settings: Settings,
+    run: str,
+    found: Contents,
+    records: Sequence[HomeRecord],
+    known: Sequence[Release],
+    hosts: Mapping[str, str],
+) -> Json:
+    """Return what a restore has to know; `hosts` are the names of the nodes by their ids."""
+    last = known[-1] if known else None
+    saved = [SavedHome(one.name, one.user, host) for host, there in found.homes.items() for one in there]
+    return {
+        "run": run,
+        "hub": settings.hub.service,
+        "domain": settings.hub.domain,
+        "release": last.number if last else None,
+        "images": {"hub": last.hub_image, "notebooks": list(last.notebook_images)} if last else {},
+        "homes": [asdict(one) for one in saved],
+        "silent": list(found.silent),
+        "records": [{"name": one.name, "user": one.user, "host": hosts.get(one.node, one.node)} for one in records],
+    }
+
+
+def of_hub(settings: Settings, *, read_only: bool) -> list[Json]:
+    """Return the mounts of what the manager has of the hub: the volume, and certificates if TLS ends here."""
+    volume = settings.volume
+    driver = {"Name": volume.driver, "Options": dict(volume.options)}
+    data = {"Type": "volume", "Source": volume.name, "Target": DATA, "VolumeOptions": {"DriverConfig": driver, "NoCopy": True}}
+    certificates = {"Type": "bind", "Source": CERTIFICATES, "Target": CERTIFICATES, "ReadOnly": read_only}
+    return [data, *([certificates] if settings.proxy.takes_tls else [])]

@@ -1,0 +1,184 @@
+"""The repository that backups are in, asked by a container on a host; it has the secrets in a file that it removes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from hub.shared import services
+from swarmhub.engine import containers
+from swarmhub.errors import StepError
+from swarmhub.host import Host, Json
+from swarmhub.inside import SCRIPTS
+from swarmhub.plan.plans import Change, Progress
+from swarmhub.settings import Settings, read_text
+from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
+
+SCRIPT, JOB = "swarmhub-backup.py", "swarmhub-backup.json"
+# Python finds the others from there under the names that they have here.
+SENT = {SCRIPT: "backup.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
+CACHE = "/cache"
+# On the volume of the cache: teardown knows by it whose it is.
+LABEL = "swarmhub.restic"
+REMEDIES = {
+    "password": f"Set {BACKUP} to the password that the repository was made with: without it nobody can read the backups",
+    "missing": "Is backup.repository right? The first fab backup makes it; a folder has to be the same on every host",
+    "silent": "Is backup.repository right, and is it up? Every host has to reach it",
+    "locked": "Something else works on the repository: wait until that is done, then run this again",
+    "nothing": "See what there is: fab backups",
+    "database": "Nothing was changed. Go on from another backup (fab backups), or see: fab releases",
+    "damaged": "The backup is damaged, and nothing was changed. Take another one: fab backups",
+    "disk": "Is there space left, there and in the repository? Then run this again",
+}
+# What is told by restic's own words, and ssh's.
+TOLD = {
+    "Host key verification failed": "Put the host key of the repository's host into backup.ssh_known_hosts: ssh-keyscan HOST",
+    "Permission denied": "Put the public half of backup.ssh_key into authorized_keys there; its folder has to be writable",
+    "Access Denied": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
+    "InvalidAccessKeyId": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
+    "SignatureDoesNotMatch": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
+    "401": "Are BACKUP_REST_USER and BACKUP_REST_PASSWORD those of the server?",
+    "no space left": "Free some space in the repository, or on the host, then run this again",
+    "certificate": "Name the CA of the server: backup.ca",
+}
+DAMAGED = "The repository is damaged: take another backup (fab backups), or repair it: restic check, restic repair"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where backups are, what opens it, and the image that does."""
+
+    address: str
+    image: str
+    hub: str
+    password: SecretStr
+    s3: tuple[SecretStr, ...] = ()
+    user: tuple[SecretStr, ...] = ()
+    ssh_key: SecretStr | None = None
+    known_hosts: str = ""
+    ca: str = ""
+    folder: str = ""
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """Return what the container is told of it, secrets included."""
+        address = self.address
+        if self.user:
+            user, password = (one.get_secret_value() for one in self.user)
+            scheme, _, rest = address.partition("://")
+            address = f"{scheme}://{user}:{password}@{rest}"
+        return {
+            "repository": address,
+            "password": self.password.get_secret_value(),
+            "s3": [one.get_secret_value() for one in self.s3],
+            "ssh_key": self.ssh_key.get_secret_value() if self.ssh_key else "",
+            "known_hosts": self.known_hosts,
+            "ca": self.ca,
+        }
+
+
+def of(settings: Settings, secrets: Secrets, image: str) -> Repository:
+    """Return the repository of the settings.
+
+    Raises:
+        SettingsError: a file that they name cannot be read.
+
+    """
+    backup = settings.backup
+    address = backup.repository or ""
+    files = {"backup.ssh_key": backup.ssh_key, "backup.ssh_known_hosts": backup.ssh_known_hosts, "backup.ca": backup.ca}
+    texts = {key: read_text(file, f"{key} names it") if file else "" for key, file in files.items()}
+    return Repository(
+        address,
+        image,
+        settings.hub.service,
+        secrets[BACKUP],
+        s3=_all(secrets, BACKUP_S3),
+        user=_all(secrets, BACKUP_REST),
+        ssh_key=SecretStr(texts["backup.ssh_key"]),
+        known_hosts=texts["backup.ssh_known_hosts"],
+        ca=texts["backup.ca"],
+        folder=address if address.startswith("/") else "",
+    )
+
+
+def _all(secrets: Secrets, names: Sequence[str]) -> tuple[SecretStr, ...]:
+    return tuple(secrets[name] for name in names) if all(name in secrets for name in names) else ()
+
+
+def ask(
+    host: Host,
+    repository: Repository,
+    action: str,
+    mounts: Sequence[Json] = (),
+    *,
+    files: Mapping[str, bytes] | None = None,
+    progress: Progress | None = None,
+    **job: Any,
+) -> Json:
+    """Let a container on a host do something with the repository, and return its answer.
+
+    Raises:
+        StepError: it cannot be done.
+
+    """
+    parts: list[str] = []
+
+    def hear(line: str) -> None:
+        told = parsed(line)
+        if "part" in told:
+            parts.append(told["part"])
+        elif progress and told.get("total"):
+            progress.amount(host.name, told["done"], told["total"])
+
+    job = {**repository.job, "action": action, **job}
+    sent = {name: (SCRIPTS / script).read_bytes() for name, script in SENT.items()}
+    sent |= {JOB: json.dumps(job).encode(), **(files or {})}
+    done = containers.once(host, _body(repository, mounts), files=sent, mode=0o600, say=hear)
+    answer = parsed("".join(parts))
+    if "answer" in answer:
+        return answer["answer"]
+    kind, cause = answer.get("kind", ""), answer.get("failed") or done.last
+    raise StepError(host.name, f"{repository.address}: {cause}", remedy(kind, cause))
+
+
+def remedy(kind: str, cause: str) -> str:
+    """Return what helps."""
+    told = next((text for said, text in TOLD.items() if said in cause), "")
+    return told or REMEDIES.get(kind) or (DAMAGED if kind == "restic" else "Run this again; with --debug for more")
+
+
+def opening(repository: Repository, manager: str) -> Change:
+    """Return what makes sure that the repository is there, and makes it before the first backup."""
+
+    def open_(host: Host, progress: Progress) -> None:
+        if ask(host, repository, "open", make=True)["made"]:
+            progress.log(host.name, f"{repository.address} is made; who has lost {BACKUP} has lost the backups")
+
+    return Change("open", f"the repository {repository.address}", manager, open_)
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """Return a table in JSON; nothing of what is none."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _body(repository: Repository, mounts: Sequence[Json]) -> Json:
+    labels = {LABEL: repository.hub}
+    cache = {"Type": "volume", "Source": services.restic(repository.hub), "Target": CACHE, "VolumeOptions": {"Labels": labels}}
+    folder = [{"Type": "bind", "Source": repository.folder, "Target": repository.folder}] if repository.folder else []
+    return {
+        "Image": repository.image,
+        "User": "0",
+        "Entrypoint": ["python3", "-B", f"/{SCRIPT}"],
+        "Cmd": [],
+        "Labels": {containers.LABEL: "backup"},
+        # The repository is reached as the host reaches it.
+        "HostConfig": {"Mounts": [cache, *folder, *mounts], "NetworkMode": "host"},
+    }

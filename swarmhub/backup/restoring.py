@@ -1,0 +1,237 @@
+"""The way back from a backup: of the hub, onto whatever manager, with the homes that are gone; or of one home."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+from hub.shared import mounts
+from hub.shared.mounts import HOME, USER
+from hub.shared.names import Names
+from swarmhub.backup import contents, repository
+from swarmhub.backup.contents import CLUSTER, SavedHome
+from swarmhub.backup.repository import Repository
+from swarmhub.backup.snapshots import Backup
+from swarmhub.certificate import certs
+from swarmhub.engine import replicated
+from swarmhub.engine.removal import Thing, remove_soon
+from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host, Json
+from swarmhub.plan.plans import Change, Cost, Plan, Progress
+from swarmhub.settings import Settings, handed
+
+STEP = "restore"
+TARGET = "/home"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A backup, and what it says of the cluster that it was made of."""
+
+    backup: Backup
+    homes: tuple[SavedHome, ...]
+
+    @property
+    def hub(self) -> str:
+        """Return the snapshot of the hub."""
+        return self.backup.hub.id if self.backup.hub else ""
+
+
+@dataclass(frozen=True)
+class HomePlace:
+    """A home to put back: where it is in the backup, the host that gets it, and how it is mounted there."""
+
+    user: str
+    snapshot: str
+    path: str
+    host: str
+    mount: Json
+    is_new: bool = False
+
+
+def observe(host: Host, where: Repository, backup: Backup) -> Wanted:
+    """Ask a backup what it holds."""
+    snapshot = backup.hub.id if backup.hub else ""
+    facts = repository.ask(host, where, "read", snapshot=snapshot, names=[CLUSTER])[CLUSTER]
+    found = repository.parsed(facts)
+    return Wanted(backup, tuple(SavedHome(**one) for one in found["homes"]))
+
+
+def plan(
+    settings: Settings,
+    where: Repository,
+    wanted: Wanted,
+    service: Json | None,
+    lost: Sequence[HomePlace],
+    manager: str,
+    time: str,
+) -> Plan:
+    """Return what puts the hub back, and the homes that are `lost`; `service` is the hub's, which stops."""
+    is_up = service is not None and (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1) != 0
+    stop = [replicated.stop(service, manager)] if service and is_up else []
+    what = f"the hub's data of {wanted.backup.run}"
+    gist = f"what is there is set aside as before-restore-{time} in {settings.volume.name}"
+    hub = Change("restore", what, manager, _HubRestorer(settings, where, wanted.hub, time), gist=gist, cost=_cost(is_up))
+    homes = [
+        Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist="it is on no node")
+        for one in lost
+    ]
+    return Plan(STEP, "", (*stop, hub, *homes))
+
+
+def _cost(is_up: bool) -> Cost:
+    return Cost.HUB_STOP if is_up else Cost.NOTHING
+
+
+def missing(settings: Settings, wanted: Wanted, there: Collection[str], present: Sequence[str]) -> list[HomePlace]:
+    """Return the homes that no node has, as `there` are the volumes of those that are.
+
+    Each goes to the host that had it, or to the others in turn if that is gone; none of a host that only does not answer.
+    """
+    others = cycle(present)
+    return [
+        HomePlace(
+            one.user,
+            wanted.backup.homes[one.host].id,
+            f"{contents.HOMES}/{one.name}",
+            one.host if one.host in present else next(others),
+            _volume(settings, one),
+            is_new=True,
+        )
+        for one in wanted.homes
+        if one.name not in there
+        and one.host in wanted.backup.homes
+        and (one.host in present or one.host not in settings.hosts.all)
+    ]
+
+
+def _volume(settings: Settings, home: SavedHome) -> Json:
+    """Return the mount of a home's volume, which the engine makes as the hub would; one with a name by hand has no label."""
+    table = settings.home
+    options = {**table.options, **({"size": str(table.quota)} if table.quota else {})}
+    driver = {"Name": table.driver, "Options": options}
+    labels = {HOME: settings.hub.service, USER: home.user}
+    return {
+        "Type": "volume",
+        "Source": home.name,
+        "Target": TARGET,
+        "VolumeOptions": {"NoCopy": True, "Labels": labels, "DriverConfig": driver},
+    }
+
+
+def place(
+    settings: Settings, wanted: Wanted, name: str, there: Mapping[str, Collection[str]], present: Sequence[str], manager: str
+) -> HomePlace:
+    """Return where one home is in a backup, and where it goes: where it is now, if some host has it.
+
+    `there` are the volumes of homes by host.
+
+    Raises:
+        UsageError: the backup has no such home, or several.
+
+    """
+    if settings.home.keep and not settings.home.is_on_one_node:
+        return _in_folder(settings, wanted, name, manager)
+    found = [one for one in wanted.homes if name in (one.user, one.name)]
+    if len(found) != 1:
+        several = ", ".join(one.name for one in found)
+        wrong = f"{name} has several homes in it: {several}; name one of them" if found else f"it has no home of {name}"
+        raise UsageError(f"backup {wanted.backup.run}: {wrong}")
+    (home,) = found
+    host = next((host for host, names in there.items() if home.name in names), "")
+    if host:
+        snapshot = wanted.backup.homes[home.host].id
+        return HomePlace(home.user, snapshot, f"{contents.HOMES}/{home.name}", host, _volume(settings, home))
+    return next(one for one in missing(settings, wanted, (), present) if one.user == home.user and one.path.endswith(home.name))
+
+
+def _in_folder(settings: Settings, wanted: Wanted, name: str, manager: str) -> HomePlace:
+    home = mounts.home(handed.tables(settings), settings.hub.service, Names(name))
+    snapshot = next(iter(wanted.backup.homes.values()), None)
+    if home is None or snapshot is None:
+        raise UsageError(f"backup {wanted.backup.run}: it has no homes")
+    # Of the folder above all homes, only this one: its owner may have put links to others into it.
+    return HomePlace(name, snapshot.id, f"{contents.HOMES}/{home.folder}", manager, {**home.mount, "Target": TARGET})
+
+
+def home_plan(where: Repository, one: HomePlace, run: str, part: str, to: str, time: str) -> Plan:
+    """Return what puts back a home, or one thing in it, in its place or into the folder `to` of the home."""
+    what = f"{part} of the home of {one.user}" if part else f"the home of {one.user}"
+    aside = "what is there is set aside" if not to else f"into {to}, which is made in the home"
+    act = _HomeRestorer(where, one, time, part, to)
+    return Plan(STEP, "", (Change("restore", f"{what} of {run}", one.host, act, gist="" if one.is_new else aside),))
+
+
+@dataclass(frozen=True)
+class _HubRestorer:
+    settings: Settings
+    where: Repository
+    snapshot: str
+    time: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        settings = self.settings
+        places = contents.of_hub(settings, read_only=False)
+        chain = certs.place(settings, certs.CHAIN) if settings.proxy.takes_tls else ""
+        job: dict[str, Any] = {"snapshot": self.snapshot, "time": self.time, "chain": chain}
+        told = repository.ask(host, self.where, "restore-hub", places, progress=progress, **job)
+        progress.log(
+            host.name, f"{told['users']} users; what was there is in {told['aside'] or 'no folder: nothing was there'}"
+        )
+        if told["kept"]:
+            progress.log(host.name, "the userlist in force here stays, and with it who was removed since")
+        if told["certificate"]:
+            progress.log(host.name, "the certificate came back, as there was none")
+
+
+@dataclass(frozen=True)
+class _HomeRestorer:
+    where: Repository
+    home: HomePlace
+    time: str
+    part: str = ""
+    to: str = ""
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        home = self.home
+        job: dict[str, Any] = {"snapshot": home.snapshot, "path": home.path, "part": self.part, "to": self.to}
+        try:
+            told = repository.ask(
+                host, self.where, "restore-home", [home.mount], progress=progress, time=self.time, target=TARGET, **job
+            )
+        except BaseException:
+            if home.is_new:  # half a home would be taken for one
+                remove_soon(host, Thing(f"volume {home.mount['Source']}", f"/volumes/{home.mount['Source']}"))
+            raise
+        if told["aside"]:
+            progress.log(host.name, f"what was there is in {told['aside']} in the home")
+        if told["place"]:
+            progress.log(host.name, f"it is in {told['place']} in the home")
+
+
+def check(home: str, part: str, to: str) -> None:
+    """Check what was typed.
+
+    Raises:
+        UsageError: a path leads out of the home, or there is one without a home.
+
+    """
+    for flag, path in (("--path", part), ("--to", to)):
+        if path and not home:
+            raise UsageError(f"{flag} is about a home: name its user with --home")
+        if path and (path.startswith("/") or not {*path.split("/")}.isdisjoint({"", ".", ".."})):
+            raise UsageError(f"{flag} {path}: that is no path inside a home, such as work/notes.ipynb")
+
+
+def require_stopped(users: Collection[str], user: str, manager: str) -> None:
+    """Make sure that nobody works in a home that is put back as a whole.
+
+    Raises:
+        StepError: their server runs.
+
+    """
+    if user in users:
+        cause = f"{user} has a server that runs, and would go on with files that are replaced"
+        raise StepError(
+            manager, cause, "Stop it in the admin console; or take one file: --path; or a folder of its own: --to DIR"
+        )

@@ -1,0 +1,140 @@
+"""A backup: a snapshot of the hub, and one of the homes of each node, all at once while people work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.filesize import decimal
+
+from swarmhub.backup import contents, repository
+from swarmhub.backup.contents import Contents
+from swarmhub.backup.repository import Repository
+from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
+from swarmhub.host import Host, Json
+from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.plan.shown import duration
+from swarmhub.settings import Settings
+
+STEP = "backup"
+HUB, HOMES = "hub", "homes"
+# What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
+LEFT_OUT = ("jupyterhub.sqlite", "jupyterhub.sqlite-*", "before-restore-*", "restoring-*", "backups")
+MOST_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a backup has saved so far, by host and part: what each snapshot holds, and what of it was new."""
+
+    run: str
+    saved: dict[tuple[str, str], Json] = field(default_factory=dict)
+
+    def told(self, seconds: float) -> str:
+        """Return a line on the whole."""
+        nodes = len([part for _, part in self.saved if part == HOMES])
+        homes = f" and the homes of {nodes} node{'' if nodes == 1 else 's'}" if nodes else ""
+        size, new = decimal(self._sum("bytes")), decimal(self._sum("added"))
+        return f"{self.run}: the hub{homes}, {self._sum('files')} files, {size}; {new} sent, {duration(seconds)}"
+
+    @property
+    def values(self) -> Json:
+        """Return the same for JSON."""
+        parts = [{"host": host, "part": part, **told} for (host, part), told in self.saved.items()]
+        return {"run": self.run, **{key: self._sum(key) for key in ("files", "bytes", "added")}, "snapshots": parts}
+
+    def _sum(self, key: str) -> int:
+        return sum(int(one[key]) for one in self.saved.values())
+
+
+def tags(hub: str, run: str, part: str) -> list[str]:
+    """Return what tells a snapshot from others: whose it is, of which backup, and what is in it."""
+    return [of(hub), f"run:{run}", f"part:{part}"]
+
+
+def of(hub: str) -> str:
+    """Return the tag of all snapshots of a hub."""
+    return f"swarmhub:{hub}"
+
+
+def plan(
+    settings: Settings, where: Repository, found: Contents, files: Mapping[str, bytes], manager: str, outcome: Outcome
+) -> Plan:
+    """Return what saves the hub, with `files` beside what the manager has, and the homes of all nodes at once."""
+    saver = _Saver(where, outcome)
+    paths = [contents.DATA, contents.STAGE, *([CERTIFICATES] if settings.proxy.takes_tls else [])]
+    hub = _Part(HUB, contents.of_hub(settings, read_only=True), paths, files)
+    changes = [Change("save", "the hub's data", manager, saver.of(hub), gist=_gist(settings), lane=HUB)]
+    for host, homes in found.homes.items():
+        if homes:
+            mounts = [_volume(one.name) for one in homes]
+            part = _Part(HOMES, mounts, [contents.HOMES])
+            count = f"{len(homes)} home{'' if len(homes) == 1 else 's'}"
+            changes.append(
+                Change("save", count, host, saver.of(part), gist=", ".join(one.user for one in homes[:5]), lane=HOMES)
+            )
+    if found.shared:
+        part = _Part(HOMES, [found.shared], [contents.HOMES])
+        changes.append(Change("save", "all homes", manager, saver.of(part), gist="the folder that they are in", lane=HOMES))
+    return Plan(STEP, "", tuple(changes), at_once=True)
+
+
+def _gist(settings: Settings) -> str:
+    certificates = ", certificates" if settings.proxy.takes_tls else ""
+    return f"database, cookies, userlist in force{certificates}, settings, releases"
+
+
+def _volume(name: str) -> Json:
+    options = {"NoCopy": True}
+    return {
+        "Type": "volume",
+        "Source": name,
+        "Target": f"{contents.HOMES}/{name}",
+        "ReadOnly": True,
+        "VolumeOptions": options,
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    mounts: Sequence[Json]
+    paths: Sequence[str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Saver:
+    repository: Repository
+    outcome: Outcome
+
+    def of(self, part: _Part) -> "_PartSaver":
+        return _PartSaver(self, part)
+
+
+@dataclass(frozen=True)
+class _PartSaver:
+    saver: _Saver
+    part: _Part
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        saver, part = self.saver, self.part
+        is_hub = part.name == HUB
+        answer = repository.ask(
+            host,
+            saver.repository,
+            "save",
+            part.mounts,
+            files=part.files,
+            progress=None if is_hub else progress,
+            is_hub=is_hub,
+            paths=part.paths,
+            excludes=[f"{contents.DATA}/{name}" for name in LEFT_OUT] if is_hub else [],
+            tags=tags(saver.repository.hub, saver.outcome.run, part.name),
+            node=host.name,
+        )
+        saver.outcome.saved[host.name, part.name] = answer
+        size, new = decimal(answer["bytes"]), decimal(answer["added"])
+        progress.log(host.name, f"{part.name}: {answer['files']} files, {size}; {new} sent, {duration(answer['seconds'])}")
+        for line in answer["unread"][:MOST_TOLD]:
+            progress.log(host.name, f"not saved, as it has changed or gone meanwhile: {line}")
+        if len(answer["unread"]) > MOST_TOLD:
+            progress.log(host.name, f"and {len(answer['unread']) - MOST_TOLD} more")

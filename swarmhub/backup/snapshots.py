@@ -1,0 +1,134 @@
+"""The backups that a repository holds: each is a snapshot of the hub, and one for every node with homes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.filesize import decimal
+
+from swarmhub.backup import saving
+from swarmhub.backup.repository import Repository, ask
+from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host, Json
+
+HEADS = ("BACKUP", "MADE (UTC)", "HUB", "HOMES", "FILES", "SIZE", "NEW")
+SHORTEST = 4
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What restic has saved at once: on which host, when, and how much of it was new."""
+
+    id: str
+    host: str
+    made: datetime
+    files: int
+    bytes: int
+    added: int
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The snapshots of one run. Without the hub's it is not whole: that run was cut off, or has failed."""
+
+    run: str
+    hub: Snapshot | None
+    homes: Mapping[str, Snapshot]
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Return all of them."""
+        return (*([self.hub] if self.hub else []), *self.homes.values())
+
+    @property
+    def made(self) -> datetime:
+        """Return when the first one was made."""
+        return min(one.made for one in self.snapshots)
+
+
+def observe(host: Host, repository: Repository) -> tuple[Backup, ...]:
+    """Ask for the backups of the hub, the oldest first.
+
+    Raises:
+        StepError: the repository cannot be read, or so little of it that a backup may be missing.
+
+    """
+    answer = ask(host, repository, "list", tag=saving.of(repository.hub))
+    found = read(answer["snapshots"])
+    if answer["damaged"] and not found:
+        cause = f"{repository.address}: none of its {answer['damaged']} snapshots can be read"
+        raise StepError(host.name, cause, "The repository is damaged: restic check tells more; restore it from its own copy")
+    return found
+
+
+def read(listed: Sequence[Json]) -> tuple[Backup, ...]:
+    """Read the backups off the snapshots, as restic lists them."""
+    runs: dict[str, dict[str, dict[str, Snapshot]]] = {}
+    for one in listed:
+        tags = dict(tag.partition(":")[::2] for tag in one["tags"] or ())
+        if {"run", "part"} <= tags.keys():
+            parts = runs.setdefault(tags["run"], {})
+            parts.setdefault(tags["part"], {})[one["hostname"]] = _snapshot(one)
+    backups = (
+        Backup(run, next(iter(parts.get(saving.HUB, {}).values()), None), parts.get(saving.HOMES, {}))
+        for run, parts in runs.items()
+    )
+    return tuple(sorted(backups, key=lambda one: one.run))
+
+
+def _snapshot(one: Json) -> Snapshot:
+    summary = one["summary"]
+    sums = (summary.get(key, 0) for key in ("total_files_processed", "total_bytes_processed", "data_added_packed"))
+    return Snapshot(one["id"], one["hostname"], datetime.fromisoformat(one["time"]), *sums)
+
+
+def choose(known: Sequence[Backup], typed: str) -> Backup:
+    """Return the backup whose name begins as was typed, or the newest one that is whole.
+
+    Raises:
+        UsageError: there is none, or there are several.
+
+    """
+    whole = [one for one in known if one.hub]
+    if not typed and whole:
+        return whole[-1]
+    found = [one for one in known if typed and one.run.startswith(typed)]
+    if len(found) != 1:
+        wrong = f"there is no backup {typed}" if typed else "there is no backup yet"
+        wrong = f"{typed} is the beginning of {len(found)} backups" if found else wrong
+        raise UsageError(f"{wrong}; see what there is: fab backups")
+    if found[0].hub is None:
+        raise UsageError(f"the backup {typed} has not been brought to its end: the hub is missing in it; take another one")
+    return found[0]
+
+
+def rows(known: Sequence[Backup]) -> list[tuple[str, ...]]:
+    """Return the backups as people read them, the newest first."""
+    return [
+        (
+            one.run,
+            f"{one.made:%Y-%m-%d %H:%M:%S}",
+            "yes" if one.hub else "missing",
+            ", ".join(sorted(one.homes)) or "-",
+            str(sum(each.files for each in one.snapshots)),
+            decimal(sum(each.bytes for each in one.snapshots)),
+            decimal(sum(each.added for each in one.snapshots)),
+        )
+        for one in reversed(known)
+    ]
+
+
+def values(known: Sequence[Backup]) -> list[Json]:
+    """Return them for JSON."""
+    return [
+        {
+            "run": one.run,
+            "made": one.made.isoformat(),
+            "hub": one.hub.id if one.hub else None,
+            "homes": {host: each.id for host, each in one.homes.items()},
+            "files": sum(each.files for each in one.snapshots),
+            "bytes": sum(each.bytes for each in one.snapshots),
+            "added": sum(each.added for each in one.snapshots),
+        }
+        for one in known
+    ]

@@ -1,0 +1,133 @@
+"""Backups and the way back, on what there is now: the image that every host needs for it, and the plans."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from swarmhub import settings as settings_file
+from swarmhub.backup import contents, repository, restoring, saving, snapshots
+from swarmhub.backup.contents import Contents
+from swarmhub.backup.repository import Repository
+from swarmhub.backup.saving import Outcome
+from swarmhub.backup.snapshots import Backup
+from swarmhub.deploy import steps
+from swarmhub.errors import StepError, StepErrors
+from swarmhub.images import build, builder, restic
+from swarmhub.images.builder import Recipe
+from swarmhub.notebooks import servers
+from swarmhub.parallel import every
+from swarmhub.plan.plans import Plan
+from swarmhub.run.run import Run
+from swarmhub.services import network
+from swarmhub.settings import outbound
+from swarmhub.settings.secrets import of_backup
+
+
+def save(run: Run) -> Outcome:
+    """Save the hub and the homes.
+
+    Raises:
+        SettingsError: [backup] or its secrets are not whole.
+        StepErrors: parts could not be saved; the others are.
+
+    """
+    where = _repository(run, run.look.present())
+    outcome = Outcome(_now())
+    run.apply(Plan(saving.STEP, "", (repository.opening(where, run.manager),)))
+    found, hub = _contents(run), build.desired(run.settings)
+    names = {node.id: node.hostname for node in run.look.swarm().nodes}
+    facts = contents.facts(run.settings, outcome.run, found, run.look.places(), run.look.releases(), names)
+    files = contents.files(settings_file.path(), hub.files, run.look.releases(), facts)
+    run.apply(saving.plan(run.settings, where, found, files, run.manager, outcome))
+    return outcome
+
+
+def require_whole(run: Run) -> None:
+    """Make sure that no host was left out that may have homes.
+
+    Raises:
+        StepErrors: with each that does not answer.
+
+    """
+    silent = _contents(run).silent
+    if silent:
+        remedy = "Bring it back, then: fab backup"
+        raise StepErrors(*(StepError(host, "does not answer: homes there are not in this backup", remedy) for host in silent))
+
+
+def known(run: Run) -> tuple[Backup, ...]:
+    """Ask for the backups that there are."""
+    return snapshots.observe(run.hosts[run.manager], _repository(run, [run.manager]))
+
+
+def hub_plan(run: Run, typed: str) -> Plan:
+    """Plan the way back of the hub, and of homes that are gone.
+
+    Raises:
+        UsageError: there is no such backup.
+
+    """
+    settings, manager = run.settings, run.hosts[run.manager]
+    where = _repository(run, run.look.present())
+    wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
+    present = run.look.present()
+    there = {one.name for host in present for one in run.look.homes(host)}
+    lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
+    plan = restoring.plan(settings, where, wanted, run.look.service().service, lost, run.manager, _now())
+    return replace(plan, changes=(*steps.volume_plan(run).changes, *plan.changes))
+
+
+def home_plan(run: Run, typed: str, name: str, part: str, to: str) -> Plan:
+    """Plan the way back of one home, or of one thing in it.
+
+    Raises:
+        UsageError: there is no such backup or home.
+        StepError: its user works in it.
+
+    """
+    manager = run.hosts[run.manager]
+    where = _repository(run, run.look.present())
+    wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
+    present = run.look.present()
+    there = {host: [one.name for one in run.look.homes(host)] for host in present}
+    home = restoring.place(run.settings, wanted, name, there, present, run.manager)
+    if not part and not to:
+        working = {one.user for one in servers.running(servers.observe(manager, run.settings.hub.service))}
+        restoring.require_stopped(working, home.user, run.manager)
+    return restoring.home_plan(where, home, wanted.backup.run, part, to, _now())
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _contents(run: Run) -> Contents:
+    present = run.look.present()
+    held = {host: run.look.homes(host) for host in present}
+    silent = [host for host in run.settings.hosts.all if host not in present]
+    return contents.homes_of(run.settings, held, silent, run.manager)
+
+
+def _repository(run: Run, hosts: Sequence[str]) -> Repository:
+    """Return the repository, once all of the hosts have the image that asks it."""
+    secrets, recipe = of_backup(run.settings, settings_file.path()), restic.recipe(run.settings)
+    where = repository.of(run.settings, secrets, recipe.tag)
+    held = every([partial(builder.observe, run.hosts[host], recipe.tag) for host in hosts])
+    lacking = [host for host, is_held in zip(hosts, held, strict=True) if not is_held]
+    if run.manager in lacking:
+        variables = outbound.variables(run.settings, run.secrets if run.settings.http_proxy.secret else {})
+        run.apply(builder.plan(saving.STEP, [recipe], (), run.manager, variables))
+    if others := [host for host in lacking if host != run.manager]:
+        run.apply(_bringing(run, recipe, others))
+    return where
+
+
+def _bringing(run: Run, recipe: Recipe, hosts: Sequence[str]) -> Plan:
+    from swarmhub.transfer import plan as transfer  # the image comes once
+    from swarmhub.transfer.relays import Cluster
+
+    options = network.desired(run.settings)["Options"]
+    at = Cluster(run.hosts[run.manager], run.hosts, run.settings.hub.service, recipe.tag, options)
+    image = transfer.find(at, run.manager, recipe.tag)
+    return transfer.plan(at, run.manager, {recipe.tag: image}, transfer.observe(at, hosts))
