@@ -77,18 +77,15 @@ def rollback(c: Context, release: str = "", with_database: bool = False, yes: bo
         run.report.way_back(target, run.seconds)
 
 
-@step_task(help={"json": "Print JSON, for scripts.", "verbose": "Show all output of a build."})
-def backup(c: Context, json: bool = False, verbose: bool = False) -> None:
+@step_task(help={"verbose": "Show all output of a build."})
+def backup(c: Context, verbose: bool = False) -> None:
     """Save the hub and people's homes to the repository of [backup], while people work."""
     from swarmhub.backup import saving
     from swarmhub.deploy import backups as room
 
     with step(c, saving.STEP) as run:
-        outcome = room.save(run)
-        if json:
-            run.report.json(outcome.values)
-        else:
-            run.report.line(saving.STEP, outcome.told(run.seconds), style="bold green")
+        saved = room.save(run)
+        run.report.line(saving.STEP, saved.told(run.seconds), style="bold green")
         room.require_whole(run)
 
 

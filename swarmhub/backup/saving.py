@@ -35,12 +35,6 @@ class Outcome:
         size, new = decimal(self._sum("bytes")), decimal(self._sum("added"))
         return f"{self.run}: the hub{homes}, {self._sum('files')} files, {size}; {new} sent, {duration(seconds)}"
 
-    @property
-    def values(self) -> Json:
-        """Return the same for JSON."""
-        parts = [{"host": host, "part": part, **told} for (host, part), told in self.saved.items()]
-        return {"run": self.run, **{key: self._sum(key) for key in ("files", "bytes", "added")}, "snapshots": parts}
-
     def _sum(self, key: str) -> int:
         return sum(int(one[key]) for one in self.saved.values())
 

@@ -340,7 +340,10 @@ def _restore_hub(job: Job) -> Found:
 
 def _check() -> dict[str, int]:
     """Make sure that what has come is what was saved, and that its database is a hub's; return the numbers of rows."""
-    manifest = json.loads((STAGE / MANIFEST).read_text())
+    try:
+        manifest = json.loads((STAGE / MANIFEST).read_text())
+    except (OSError, ValueError):
+        raise Failed("damaged", "it has no manifest, so it is no whole backup of a hub") from None
     for name, wanted in manifest["files"].items():
         # What the hub keeps besides may have changed between the sum and the snapshot; restic has its own sums.
         file = STAGE / name

@@ -252,3 +252,37 @@ def test_the_callback_of_a_hub_below_a_path_has_the_path() -> None:
     assert secrets.load(given, HOSTS, values)
     with pytest.raises(SettingsError, match=f"it would be https://{DOMAIN}/jupyter/hub/oauth_callback"):
         secrets.load(given, HOSTS, GIVEN | {"OAUTH_CALLBACK_URL": f"https://{DOMAIN}/hub/oauth_callback"})
+
+
+def of_backup(environ: dict[str, str], repository: str | None) -> dict[str, str]:
+    """Return the values of the backup's secrets."""
+    given = alone(backup={"repository": repository} if repository else {})
+    return {name: value.get_secret_value() for name, value in secrets.of_backup(given, HOSTS, environ).items()}
+
+
+def test_a_backup_has_secrets_of_its_own() -> None:
+    """By the kind of the repository; the hub has none of them."""
+    everything = dict.fromkeys((secrets.BACKUP, *secrets.BACKUP_S3, *secrets.BACKUP_REST), "x")
+    assert [*of_backup(everything, "/mnt/backup")] == ["BACKUP_PASSWORD"]
+    assert [*of_backup(everything, "s3:https://s3.example.org/b")] == ["BACKUP_PASSWORD", "BACKUP_S3_KEY_ID", "BACKUP_S3_KEY"]
+    assert [*of_backup({secrets.BACKUP: "x"}, "rest:https://backup.example.org/")] == ["BACKUP_PASSWORD"]
+    assert not {*load(GIVEN | everything)} & {*everything}
+
+
+@pytest.mark.parametrize(
+    ("repository", "key", "wrong"),
+    [
+        (None, "backup.repository", "is missing: where backups go"),
+        ("/mnt/backup", "secrets.BACKUP_PASSWORD", "is not set; backups cannot be read without it"),
+        ("s3:https://s3.example.org/b", "secrets.BACKUP_S3_KEY", "export BACKUP_S3_KEY=…"),
+    ],
+)
+def test_a_backup_without_its_secrets_is_refused(
+    repository: str | None, key: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one that nobody has said where to put."""
+    monkeypatch.chdir(tmp_path)
+    HOSTS.write_text("[hub]\n")
+    with pytest.raises(SettingsError) as error:
+        of_backup({}, repository)
+    assert wrong in {problem.key: problem.wrong for problem in error.value.problems}[key]

@@ -1,0 +1,148 @@
+"""Backups by SFTP to a node's own sshd, and the way back: of a file, and of a hub that is lost with a home.
+
+All of it costs some two minutes: three deploys of the hub are in it, and the first backup builds its image.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from lab import topology
+from tests.lab.browsing import log_in
+from tests.lab.support import HUB, Done, Lab, variant
+
+WORKER, STORE = (worker.name for worker in topology.WORKERS)
+FOLDER = "/srv/backup"
+REPOSITORY = f"sftp:root@{STORE}:{FOLDER}"
+PASSWORD = "of-the-lab's-backups"
+USERS = "ada admin\ngrace\n"
+
+
+@dataclass(frozen=True)
+class World:
+    """The lab with a repository, its hosts.toml, and what asks for another one."""
+
+    lab: Lab
+    hosts: Path
+    userlist: Path
+    made: Callable[[str], Path]
+
+    def fab(self, *arguments: str, hosts: Path | None = None, password: str = PASSWORD) -> Done:
+        """Run `fab` with the password of the backups."""
+        return self.lab.fab(*arguments, hosts=hosts or self.hosts, BACKUP_PASSWORD=password)
+
+
+@pytest.fixture(scope="module")
+def world(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Deploy a hub that barbara may use, too, and let grace have a file on a worker."""
+    folder = tmp_path_factory.mktemp("backup")
+    users = folder / "users"
+    users.write_text(f"{USERS}barbara\n")
+    key = (topology.STATE / f"{STORE}.ssh_host_key.pub").read_text().split()
+    (folder / "known_hosts").write_text(f"{STORE} {key[0]} {key[1]}\n")
+
+    def make(repository: str) -> Path:
+        place = tmp_path_factory.mktemp("hosts")
+        files = 'ssh_key = "state/ssh_key"\nssh_known_hosts = "KNOWN"\n' if repository.startswith("sftp:") else ""
+        table = f'[backup]\nrepository = "{repository}"\n{files}'.replace("KNOWN", str(folder / "known_hosts"))
+        return variant(place, ("[hub]", f"{table}\n[hub]"), ('userlist = "userlist"', f'userlist = "{users}"'))
+
+    used.on(STORE, "rm", "-rf", FOLDER)
+    hosts = make(REPOSITORY)
+    used.let_stand(hosts)
+    used.hub_api("POST", "users/barbara")
+    used.start_server("grace", on=WORKER)
+    used.in_server("grace", "echo of the term > notes.txt && head -c 20000000 /dev/urandom > data.bin")
+    yield World(used, hosts, users, make)
+    used.stop_server("grace")
+    used.forget_homes()
+    used.on(STORE, "rm", "-rf", FOLDER)
+
+
+def test_a_backup_is_made_while_people_work(world: World) -> None:
+    """Of the hub and of each node's homes; a second one sends next to nothing, and no secret is told anywhere."""
+    done = world.fab("backup")
+    assert done.code == 0, done.text
+    assert "the hub and the homes of 1 node" in done.out
+    again = world.fab("backup")
+    assert again.code == 0, again.text
+    first, second = json.loads(world.fab("backups", "--json").out)
+    assert [*first["homes"]] == [*second["homes"]] == [WORKER]
+    assert first["bytes"] > 20_000_000
+    assert second["added"] < 200_000, second
+    assert PASSWORD not in done.text + again.text + world.fab("history").text
+    assert world.lab.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub=backup") == ""
+
+
+def test_what_goes_wrong_is_told_with_what_helps(world: World) -> None:
+    """A wrong password, a repository that does not answer, another host's key, one that is damaged: each in one line."""
+    wrong = world.fab("backups", password="another")
+    assert wrong.code == 1, wrong.text
+    assert "wrong password or no key found. Set BACKUP_PASSWORD to the password" in wrong.err
+    silent = world.fab("backup", hosts=world.made(f"sftp://root@{STORE}:9/{FOLDER}"))
+    assert (silent.code, f"{STORE}:9 does not answer: " in silent.err) == (1, True), silent.text
+    other = world.fab("backup", hosts=world.made(f"sftp:root@{WORKER}:{FOLDER}"))
+    assert (other.code, "Put the host key of the repository's host into backup.ssh_known_hosts" in other.err) == (1, True)
+    missing = world.fab("backups", hosts=world.made(f"sftp:root@{STORE}:/srv/none"))
+    assert (missing.code, "repository does not exist" in missing.err) == (1, True), missing.text
+    world.lab.on(
+        STORE, "sh", "-c", f"cp -r {FOLDER} {FOLDER}-damaged && find {FOLDER}-damaged/data -type f -exec truncate -s 99 {{}} +"
+    )
+    try:
+        hosts = world.made(f"sftp:root@{STORE}:{FOLDER}-damaged")
+        damaged = world.fab("restore", "--home", "grace", "--path", "notes.txt", "--yes", hosts=hosts)
+        assert (damaged.code, "The repository is damaged" in damaged.err) == (1, True), damaged.text
+        assert {len(one.err.strip().splitlines()) for one in (wrong, silent, other, missing, damaged)} == {1}
+    finally:
+        world.lab.on(STORE, "rm", "-rf", f"{FOLDER}-damaged")
+    assert world.lab.in_server("grace", "ls") == "data.bin\nnotes.txt"
+
+
+def test_a_file_comes_back_into_a_home_in_use(world: World) -> None:
+    """In its place, with what was there beside it; or in a folder, which is the user's own."""
+    world.lab.in_server("grace", "echo overwritten > notes.txt")
+    done = world.fab("restore", "--home", "grace", "--path", "notes.txt", "--yes")
+    assert done.code == 0, done.text
+    assert world.lab.in_server("grace", "cat notes.txt") == "of the term"
+    assert world.lab.in_server("grace", "cat notes.txt.before-restore-*") == "overwritten"
+    done = world.fab("restore", "--home", "grace", "--path", "notes.txt", "--to", "found", "--yes")
+    assert done.code == 0, done.text
+    assert (
+        world.lab.in_server("grace", "cat found/notes.txt && echo mine > found/new && rm -r found notes.txt.*") == "of the term"
+    )
+    refused = world.fab("restore", "--home", "grace", "--yes")
+    assert (refused.code, "grace has a server that runs" in refused.err) == (1, True), refused.text
+
+
+def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) -> None:
+    """Its volume, its service, its certificate and a home are gone: they come back, and a cookie from before logs in.
+
+    Who is no longer in the userlist stays out.
+    """
+    lab = world.lab
+    page = log_in(context, "grace")
+    assert world.fab("backup").code == 0
+    lab.stop_server("grace")
+    lab.docker("service", "rm", HUB)
+    lab.wait(lambda: not lab.container(), 60, "the hub's container does not end")
+    lab.docker("volume", "rm", "jupyterhub-data")
+    lab.forget_homes()
+    lab.forget_certificate()
+    world.userlist.write_text(USERS)
+    asked = world.fab("restore")
+    assert (asked.code, "the home of grace" in asked.out, "There is no terminal to ask on" in asked.err) == (2, True, True), (
+        asked.text
+    )
+    done = world.fab("restore", "--yes")
+    assert done.code == 0, done.text
+    deployed = world.fab("deploy", "--yes")
+    assert deployed.code == 0, deployed.text
+    page.goto(f"{topology.HUB_URL}/hub/home")
+    expect(page.locator("#start, #stop").first).to_be_visible()
+    lab.start_server("grace")
+    assert (lab.node_of("grace"), lab.in_server("grace", "cat notes.txt && touch new")) == (WORKER, "of the term")
+    assert '"barbara"' not in lab.hub_api("GET", "users")

@@ -1,0 +1,65 @@
+"""What a backup holds."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from swarmhub.backup import contents
+from swarmhub.backup.contents import Contents
+from swarmhub.errors import StepError
+from swarmhub.notebooks.homes import HomeRecord, HomeVolume
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, settings
+
+ADA = HomeVolume("jupyterhub-home-ada", "ada", datetime(2026, 11, 1))
+HELD = {MANAGER: (), WORKER1: (ADA, HomeVolume("jupyterhub-home--", "", datetime(2026, 11, 1)))}
+
+
+def test_homes_on_nodes_are_saved_where_they_are() -> None:
+    """Those that are somebody's; a node that does not answer may have more."""
+    found = contents.homes_of(settings(), HELD, [WORKER2], MANAGER)
+    assert found == Contents({MANAGER: (), WORKER1: (ADA,)}, (WORKER2,))
+
+
+def test_homes_on_a_file_server_are_saved_once() -> None:
+    """From the folder above them, read-only."""
+    found = contents.homes_of(settings(home={"type": "path", "path": "/mnt/homes"}), HELD, [], MANAGER)
+    assert found.shared == {"Type": "bind", "Source": "/mnt/homes", "Target": "/homes", "ReadOnly": True}
+    assert found.homes == {}
+
+
+def test_homes_are_left_out_where_nobody_wants_them_saved() -> None:
+    """By the settings, or as there are none; then no node has to answer."""
+    for tables in ({"backup": {"homes": False}}, {"home": {"keep": False}}):
+        assert contents.homes_of(settings(**tables), HELD, [WORKER2], MANAGER) == Contents({})
+
+
+def test_homes_that_nobody_reaches_are_refused() -> None:
+    """A backup without them would be taken for a whole one."""
+    with pytest.raises(StepError, match="volumes of the driver 'rexray'"):
+        contents.homes_of(settings(home={"driver": "rexray"}), HELD, [], MANAGER)
+
+
+def test_the_files_are_the_settings_and_what_the_image_is_made_of(tmp_path: Path) -> None:
+    """With what a restore has to know of the cluster."""
+    (tmp_path / "hosts.toml").write_text("[hub]\n")
+    record = HomeRecord("c1", ADA.name, "ada", "n2")
+    facts = contents.facts(settings(), "RUN", Contents({WORKER1: (ADA,)}), [record], (), {"n2": WORKER1})
+    found = contents.files(tmp_path / "hosts.toml", {"userlist": b"ada\n"}, (), facts)
+    assert (found["backup/hub/userlist"], found["backup/settings/hosts.toml"]) == (b"ada\n", b"[hub]\n")
+    told = json.loads(found["backup/cluster.json"])
+    assert (told["run"], told["domain"], told["homes"]) == ("RUN", DOMAIN, [{"name": ADA.name, "user": "ada", "host": WORKER1}])
+    assert told["records"] == [{"name": ADA.name, "user": "ada", "host": WORKER1}]
+    assert json.loads(found["backup/releases.json"]) == []
+
+
+def test_certificates_are_the_hubs_where_tls_ends_here() -> None:
+    """Else a reverse proxy in front has them."""
+    mounts = contents.of_hub(settings(), read_only=True)
+    assert [(one["Source"], one.get("ReadOnly", False)) for one in mounts] == [
+        ("jupyterhub-data", False),
+        ("/etc/letsencrypt", True),
+    ]
+    behind = settings(proxy={"speaks": "http", "behind": ["10.1.2.3"]})
+    assert [one["Source"] for one in contents.of_hub(behind, read_only=True)] == ["jupyterhub-data"]

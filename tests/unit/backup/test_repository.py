@@ -1,0 +1,90 @@
+"""How a repository is asked: by a container that has the secrets in a file, and what helps where it fails."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from swarmhub.backup import repository as room
+from swarmhub.errors import StepError
+from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3
+from tests.unit.backup.answers import PASSWORD, answering, jobs, repository
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
+
+
+def test_no_secret_is_in_what_an_engine_shows() -> None:
+    """Neither in the arguments of the container nor in its environment; nor in what is printed of the repository."""
+    host = FakeHost(MANAGER, answering({"answer": 1}))
+    where = repository(s3=(SecretStr("id"), SecretStr("hidden-key")))
+    room.ask(host, where, "list")
+    body = str(host.engine.sent("POST /containers/create").body)
+    assert {secret in body + repr(where) for secret in (PASSWORD, "hidden-key")} == {False}
+    assert (jobs(host)[0]["password"], jobs(host)[0]["s3"]) == (PASSWORD, ["id", "hidden-key"])
+
+
+def test_the_container_is_removed_whatever_it_answers() -> None:
+    """And how far it is is told."""
+    host, progress = FakeHost(MANAGER, answering({"failed": "no", "kind": "disk"})), FakeProgress()
+    with pytest.raises(StepError):
+        room.ask(host, repository(), "list", progress=progress)
+    assert "DELETE /containers/once" in host.engine.asked()
+    assert progress.amounts == [(MANAGER, 5, 10)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "remedy"),
+    [
+        ("password", "wrong password or no key found", "Set BACKUP_PASSWORD to the password"),
+        ("missing", "repository does not exist", "The first fab backup makes it"),
+        ("silent", "nas:22 does not answer: timed out", "Every host has to reach it"),
+        ("restic", "ssh: Host key verification failed.", "ssh-keyscan HOST"),
+        ("restic", "ssh: backup@nas: Permission denied (publickey).", "authorized_keys"),
+        ("restic", "Access Denied.", "BACKUP_S3_KEY"),
+        ("restic", "unexpected HTTP response (401): 401 Unauthorized", "BACKUP_REST_USER"),
+        ("restic", "/big: file is too short; and 3 more like this", "The repository is damaged"),
+        ("damaged", "cluster.json is not what was saved", "nothing was changed"),
+        ("nothing", "notes.txt is not in this backup", "fab backups"),
+        ("", "Traceback", "--debug"),
+    ],
+)
+def test_each_failure_has_a_remedy(kind: str, cause: str, remedy: str) -> None:
+    """In one line, which names the repository as hosts.toml does."""
+    host = FakeHost(MANAGER, answering({"failed": cause, "kind": kind}))
+    with pytest.raises(StepError) as failed:
+        room.ask(host, repository(), "open")
+    assert failed.value.cause == f"sftp:backup@nas.example.org:/srv/backup: {cause}"
+    assert remedy in failed.value.remedy
+
+
+def test_the_password_of_a_rest_server_is_in_no_message() -> None:
+    """It goes into the address, which only restic is told."""
+    where = repository("rest:https://backup.example.org/hub", user=(SecretStr("me"), SecretStr("pass")))
+    assert where.job["repository"] == "rest:https://me:pass@backup.example.org/hub"
+    assert "pass@" not in where.address + repr(where)
+
+
+def test_the_settings_name_files_that_are_read(tmp_path: Path) -> None:
+    """The key and the host's; both sides of S3 and of a rest-server come from secrets."""
+    (tmp_path / "key").write_text("KEY\n")
+    (tmp_path / "known").write_text("nas ssh-ed25519 AAAA\n")
+    table = {"repository": "sftp:b@nas:/x", "ssh_key": str(tmp_path / "key"), "ssh_known_hosts": str(tmp_path / "known")}
+    where = room.of(settings(backup=table), {BACKUP: SecretStr("p")}, "image")
+    assert (where.job["ssh_key"], where.job["known_hosts"], where.folder) == ("KEY\n", "nas ssh-ed25519 AAAA\n", "")
+    secrets = {one: SecretStr(one) for one in (BACKUP, *BACKUP_S3, *BACKUP_REST)}
+    assert room.of(settings(backup={"repository": "s3:https://s3/b"}), secrets, "image").job["s3"] == [*BACKUP_S3]
+
+
+def test_a_folder_is_mounted_where_it_is() -> None:
+    """On every host that saves: a share."""
+    host = FakeHost(MANAGER, answering({"answer": 1}))
+    room.ask(host, repository("/mnt/backup", folder="/mnt/backup"), "list")
+    mounts = host.engine.sent("POST /containers/create").body["HostConfig"]["Mounts"]
+    assert {"Type": "bind", "Source": "/mnt/backup", "Target": "/mnt/backup"} in mounts
+
+
+def test_a_repository_is_made_before_the_first_backup() -> None:
+    """And it is said what the password is worth."""
+    host, progress = FakeHost(MANAGER, answering({"answer": {"made": True}})), FakeProgress()
+    room.opening(repository(), MANAGER).apply(host, progress)
+    assert jobs(host)[0]["make"] is True
+    assert "who has lost BACKUP_PASSWORD has lost the backups" in progress.lines[0][1]

@@ -1,0 +1,149 @@
+"""The plan of the way back."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from swarmhub.backup import restoring
+from swarmhub.backup.contents import SavedHome
+from swarmhub.backup.restoring import Wanted
+from swarmhub.backup.snapshots import Backup, Snapshot
+from swarmhub.errors import StepError, UsageError
+from tests.unit.backup.answers import answering, jobs, repository
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
+
+GONE = "swarm-worker9"
+ADA, BOB, EVE = (
+    SavedHome(f"jupyterhub-home-{user}", user, host) for user, host in (("ada", WORKER1), ("bob", WORKER2), ("eve", GONE))
+)
+
+
+def snapshot(id_: str, host: str) -> Snapshot:
+    """Return what is in a backup of one host."""
+    return Snapshot(id_, host, datetime(2026, 11, 29), 1, 1, 1)
+
+
+BACKUP = Backup("RUN", snapshot("hub", MANAGER), {one.host: snapshot(f"of-{one.user}", one.host) for one in (ADA, BOB, EVE)})
+WANTED = Wanted(BACKUP, (ADA, BOB, EVE))
+SERVICE: dict[str, Any] = {
+    "ID": "s",
+    "Version": {"Index": 1},
+    "Spec": {"Name": "jupyterhub", "Mode": {"Replicated": {"Replicas": 1}}},
+}
+
+
+def test_a_backup_says_which_homes_it_has() -> None:
+    """In a file of the hub's snapshot."""
+    text = json.dumps({"homes": [{"name": ADA.name, "user": "ada", "host": WORKER1}]})
+    host = FakeHost(MANAGER, answering({"answer": {"cluster.json": text}}))
+    assert restoring.observe(host, repository(), BACKUP).homes == (ADA,)
+    assert jobs(host)[0]["snapshot"] == "hub"
+
+
+def test_homes_that_are_gone_go_where_they_were() -> None:
+    """To the others in turn, where the host is no more; those that are there stay, and those of a host that is away."""
+    found = restoring.missing(settings(), WANTED, {ADA.name}, [MANAGER, WORKER1, WORKER2])
+    assert [(one.user, one.host, one.snapshot) for one in found] == [("bob", WORKER2, "of-bob"), ("eve", MANAGER, "of-eve")]
+    assert [one.user for one in restoring.missing(settings(), WANTED, {ADA.name}, [MANAGER, WORKER1])] == ["eve"]
+
+
+def test_a_home_is_made_as_the_hub_would_make_it() -> None:
+    """With the labels by which a deploy records where it is."""
+    (home, *_) = restoring.missing(settings(home={"quota": "1G"}), WANTED, (), [WORKER1])
+    options = home.mount["VolumeOptions"]
+    assert options["Labels"] == {"swarmhub.home": "jupyterhub", "swarmhub.user": "ada"}
+    assert options["DriverConfig"] == {"Name": "local", "Options": {"size": str(2**30)}}
+
+
+def test_a_hub_that_runs_stops_first() -> None:
+    """And that is its price; on an empty cluster there is none."""
+    lost = restoring.missing(settings(), WANTED, {ADA.name, BOB.name}, [WORKER1])
+    plan = restoring.plan(settings(), repository(), WANTED, SERVICE, lost, MANAGER, "T")
+    assert [change.sentence for change in plan.changes] == [
+        f"stop service jupyterhub on {MANAGER}",
+        f"restore the hub's data of RUN on {MANAGER}",
+        f"restore the home of eve on {WORKER1}",
+    ]
+    assert plan.changes[1].price == "the hub stops"
+    empty = restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T")
+    assert [change.price for change in empty.changes] == [""]
+    stopped = {**SERVICE, "Spec": {"Name": "jupyterhub", "Mode": {"Replicated": {"Replicas": 0}}}}
+    assert len(restoring.plan(settings(), repository(), WANTED, stopped, [], MANAGER, "T").changes) == 1
+
+
+def test_what_was_restored_is_told() -> None:
+    """Where what was there is now, what has stayed, and that a certificate came."""
+    answer = {"users": 3, "aside": "before-restore-T", "kept": ["access"], "certificate": True}
+    host, progress = FakeHost(MANAGER, answering({"answer": answer})), FakeProgress()
+    restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T").changes[0].apply(host, progress)
+    assert jobs(host)[0]["chain"] == f"/etc/letsencrypt/live/{DOMAIN}/fullchain.pem"
+    assert [line for _, line in progress.lines] == [
+        "3 users; what was there is in before-restore-T",
+        "the userlist in force here stays, and with it who was removed since",
+        "the certificate came back, as there was none",
+    ]
+
+
+def test_half_a_home_does_not_stay() -> None:
+    """The next restore would take it for a whole one; one that was there before stays, whatever happens."""
+    new, old = (restoring.place(settings(), WANTED, "ada", there, [WORKER1], MANAGER) for there in ({}, {WORKER1: [ADA.name]}))
+    for home, is_removed in ((new, True), (old, False)):
+        host = FakeHost(WORKER1, answering({"failed": "no", "kind": "restic"}))
+        with pytest.raises(StepError):
+            restoring.home_plan(repository(), home, "RUN", "", "", "T").changes[0].apply(host, FakeProgress())
+        assert (f"DELETE /volumes/{ADA.name}" in host.engine.asked()) == is_removed
+
+
+def test_a_home_comes_back_where_it_is_now() -> None:
+    """By its user, or by its volume; it may have moved since."""
+    for name in ("ada", ADA.name):
+        home = restoring.place(settings(), WANTED, name, {WORKER2: [ADA.name]}, [WORKER1, WORKER2], MANAGER)
+        assert (home.host, home.snapshot, home.path, home.is_new) == (WORKER2, "of-ada", f"/homes/{ADA.name}", False)
+    answer = {"aside": "notes.txt.before-restore-T", "place": "notes.txt"}
+    host, progress = FakeHost(WORKER2, answering({"answer": answer})), FakeProgress()
+    plan = restoring.home_plan(repository(), home, "RUN", "notes.txt", "", "T")
+    assert plan.changes[0].sentence == f"restore notes.txt of the home of ada of RUN on {WORKER2}"
+    plan.changes[0].apply(host, progress)
+    assert (jobs(host)[0]["part"], jobs(host)[0]["target"]) == ("notes.txt", "/home")
+    assert len(progress.lines) == 2
+
+
+def test_of_homes_in_a_folder_only_the_one_is_mounted() -> None:
+    """A link in it that leads to somebody else's would be followed otherwise."""
+    backup = Backup("RUN", snapshot("hub", MANAGER), {MANAGER: snapshot("homes", MANAGER)})
+    given = settings(home={"type": "path", "path": "/mnt/homes"})
+    home = restoring.place(given, Wanted(backup, ()), "ada", {}, [MANAGER], MANAGER)
+    assert (home.path, home.mount) == ("/homes/ada", {"Type": "bind", "Source": "/mnt/homes/ada", "Target": "/home"})
+
+
+def test_a_home_that_is_in_no_backup_is_told() -> None:
+    """Or of which there are several."""
+    with pytest.raises(UsageError, match="backup RUN: it has no home of linus"):
+        restoring.place(settings(), WANTED, "linus", {}, [WORKER1], MANAGER)
+    twice = Wanted(BACKUP, (ADA, SavedHome("jupyterhub-home-ada-gpu", "ada", WORKER1)))
+    with pytest.raises(UsageError, match="ada has several homes in it: jupyterhub-home-ada, jupyterhub-home-ada-gpu"):
+        restoring.place(settings(), twice, "ada", {}, [WORKER1], MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("home", "path", "to", "wrong"),
+    [
+        ("", "x", "", "--path is about a home"),
+        ("ada", "/etc/passwd", "", "--path /etc/passwd: that is no path inside a home"),
+        ("ada", "../bob/x", "", "that is no path inside a home"),
+        ("ada", "x", "a/../../b", "--to a/../../b: that is no path"),
+    ],
+)
+def test_a_path_leads_nowhere_else(home: str, path: str, to: str, wrong: str) -> None:
+    """It is checked before anything is asked."""
+    with pytest.raises(UsageError, match=wrong):
+        restoring.check(home, path, to)
+
+
+def test_a_home_in_use_is_not_replaced() -> None:
+    """A file of it may be."""
+    with pytest.raises(StepError, match="ada has a server that runs"):
+        restoring.require_stopped({"ada"}, "ada", MANAGER)
+    restoring.require_stopped({"bob"}, "ada", MANAGER)

@@ -1,0 +1,91 @@
+"""Which backups there are, by what restic lists, and which one is meant."""
+
+from typing import Any
+
+import pytest
+
+from swarmhub.backup import snapshots
+from swarmhub.errors import StepError, UsageError
+from tests.unit.backup.answers import answering, repository
+from tests.unit.support.fakes import MANAGER, WORKER1, FakeHost
+
+SUMMARY = {"total_files_processed": 3, "total_bytes_processed": 2000, "data_added_packed": 500}
+
+
+def listed(run: str, part: str, host: str, id_: str = "") -> dict[str, Any]:
+    """Return a snapshot as restic lists it."""
+    return {
+        "id": id_ or f"{run}-{part}-{host}",
+        "time": f"2026-11-{run[6:8]}T21:00:00.123456789Z",
+        "hostname": host,
+        "tags": ["swarmhub:jupyterhub", f"run:{run}", f"part:{part}"],
+        "paths": ["/homes"],
+        "summary": SUMMARY,
+    }
+
+
+WHOLE, HALF = "20261128-210000", "20261129-210000"
+LISTED = [
+    listed(HALF, "homes", WORKER1),
+    listed(WHOLE, "hub", MANAGER),
+    listed(WHOLE, "homes", WORKER1),
+    {**listed(WHOLE, "hub", MANAGER), "tags": None},
+]
+
+
+def test_the_snapshots_of_a_run_are_one_backup() -> None:
+    """The oldest first; what somebody else has saved there is none."""
+    found = snapshots.read(LISTED)
+    assert [(one.run, one.hub is not None, [*one.homes]) for one in found] == [
+        (WHOLE, True, [WORKER1]),
+        (HALF, False, [WORKER1]),
+    ]
+
+
+def test_the_backups_are_shown_the_newest_first() -> None:
+    """With what each holds, and what of it was new; one that was cut off says so."""
+    rows = snapshots.rows(snapshots.read(LISTED))
+    assert rows[0] == (HALF, "2026-11-29 21:00:00", "missing", WORKER1, "3", "2.0 kB", "500 bytes")
+    assert rows[1] == (WHOLE, "2026-11-28 21:00:00", "yes", WORKER1, "6", "4.0 kB", "1.0 kB")
+
+
+def test_the_backups_are_values_for_scripts() -> None:
+    """With restic's own ids."""
+    found = snapshots.values(snapshots.read(LISTED))
+    assert found[0]["hub"] == f"{WHOLE}-hub-{MANAGER}"
+    assert (found[1]["hub"], found[1]["homes"], found[1]["added"]) == (None, {WORKER1: f"{HALF}-homes-{WORKER1}"}, 500)
+
+
+def test_the_newest_whole_backup_is_meant() -> None:
+    """Unless the beginning of another one's name is typed."""
+    known = snapshots.read(LISTED)
+    assert (snapshots.choose(known, "").run, snapshots.choose(known, "20261128").run) == (WHOLE, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ("20261130", "there is no backup 20261130; see what there is: fab backups"),
+        ("2026", "2026 is the beginning of 2 backups"),
+        (HALF, "has not been brought to its end: the hub is missing in it"),
+    ],
+)
+def test_what_is_no_backup_is_refused(typed: str, wrong: str) -> None:
+    """With where to see what there is."""
+    with pytest.raises(UsageError, match=wrong):
+        snapshots.choose(snapshots.read(LISTED), typed)
+
+
+def test_without_a_backup_there_is_no_way_back() -> None:
+    """Or with one that was cut off only."""
+    with pytest.raises(UsageError, match="there is no backup yet"):
+        snapshots.choose(snapshots.read(LISTED[:1]), "")
+
+
+def test_a_repository_whose_snapshots_are_all_damaged_is_told_as_such() -> None:
+    """An empty list would look as if nothing had ever been saved."""
+    host = FakeHost(MANAGER, answering({"answer": {"snapshots": [], "damaged": 2}}))
+    with pytest.raises(StepError, match="none of its 2 snapshots can be read"):
+        snapshots.observe(host, repository())
+    host = FakeHost(MANAGER, answering({"answer": {"snapshots": LISTED, "damaged": 0}}))
+    assert len(snapshots.observe(host, repository())) == 2

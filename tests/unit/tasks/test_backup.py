@@ -1,0 +1,130 @@
+"""Backups and the way back as they are typed, on a cluster in memory."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.exceptions import Exit
+
+from swarmhub.errors import StepError
+from swarmhub.images import restic
+from swarmhub.notebooks import places
+from swarmhub.settings import load
+from tests.unit.backup.answers import answering, files, jobs
+from tests.unit.support.cluster import NODES, Hosts, Type
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, home_volume
+
+SAVED = {"snapshot": "s", "files": 3, "bytes": 2000, "added": 500, "seconds": 1.5, "unread": []}
+RUN = "20261129-210000"
+
+
+def listed(part: str, host: str) -> dict[str, Any]:
+    """Return a snapshot as restic lists it."""
+    tags = ["swarmhub:jupyterhub", f"run:{RUN}", f"part:{part}"]
+    return {"id": part, "time": "2026-11-29T21:00:00Z", "hostname": host, "tags": tags, "paths": [], "summary": {}}
+
+
+LISTED = {"answer": {"snapshots": [listed("hub", MANAGER), listed("homes", WORKER1)], "damaged": 0}}
+CLUSTER = json.dumps({"homes": [{"name": "jupyterhub-home-ada", "user": "ada", "host": WORKER1}]})
+READ = {"answer": {"cluster.json": CLUSTER}}
+
+
+@pytest.fixture
+def backed(hosts: Hosts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    """Name a repository; every host holds the image, and Ada has a home on the first worker."""
+    file = folder / "hosts.toml"
+    file.write_text(f'{file.read_text()}\n[backup]\nrepository = "/mnt/backup"\n')
+    monkeypatch.setenv("BACKUP_PASSWORD", "hush-hush")
+    tag = restic.recipe(load(file)).tag
+    for host in hosts.values():
+        host.engine.answers |= {f"GET /images/{tag}/json": {"Id": "sha256:restic"}, "GET /containers/json": []}
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada")]}
+    hosts[WORKER1].engine.answers |= answering({"answer": SAVED})
+    return hosts
+
+
+def test_a_backup_saves_the_hub_and_all_homes(type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """The repository is opened first; a line tells how much was saved and sent."""
+    backed[MANAGER].engine.answers |= answering({"answer": {"made": False}}, {"answer": SAVED})
+    type_("backup")
+    said = capsys.readouterr().out
+    assert [job["action"] for job in jobs(backed[MANAGER])] == ["open", "save"]
+    assert [job["node"] for job in jobs(backed[WORKER1])] == [WORKER1]
+    assert f"save 1 home on {WORKER1}" in said
+    assert "the hub and the homes of 1 node, 6 files, 4.0 kB; 1.0 kB sent" in said
+    assert "hush-hush" not in said
+    sent = [one.body for one in backed[MANAGER].engine.requests if str(one) == "PUT /containers/once/archive"]
+    saved = files(sent[1])
+    assert (saved["backup/hub/userlist"], b"[backup]" in saved["backup/settings/hosts.toml"]) == (b"ada admin\n", True)
+    assert json.loads(saved["backup/cluster.json"])["homes"][0]["host"] == WORKER1
+
+
+def test_a_backup_without_a_host_that_does_not_answer_fails_in_the_end(
+    type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All others are saved, and who has it run by itself is told."""
+    backed[MANAGER].engine.answers |= answering({"answer": {"made": False}}, {"answer": SAVED})
+    backed[WORKER2].engine.answers["GET /info"] = StepError(WORKER2, "no route to host", "Is it up?")
+    with pytest.raises(Exit, match=f"{WORKER2}: backup: does not answer: homes there are not in this backup"):
+        type_("backup")
+    assert "the hub and the homes of 1 node" in capsys.readouterr().out
+
+
+def test_without_a_repository_nothing_is_asked(type_: Type, hosts: Hosts, folder: Path) -> None:
+    """The message says where to put backups."""
+    with pytest.raises(Exit, match=r"backup\.repository: is missing: where backups go") as wrong:
+        type_("backups")
+    assert (wrong.value.code, jobs(hosts[MANAGER])) == (2, [])
+
+
+def test_the_backups_are_listed(type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the manager, as a table or as JSON."""
+    backed[MANAGER].engine.answers |= answering(LISTED)
+    type_("backups")
+    assert f"{RUN}  2026-11-29 21:00:00  yes" in capsys.readouterr().out
+    type_("backups", json=True)
+    assert json.loads(capsys.readouterr().out)[0]["run"] == RUN
+
+
+def test_a_way_back_is_shown_and_asked_for(type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an answer, nothing changes."""
+    backed[MANAGER].engine.answers |= answering(LISTED, READ)
+    with pytest.raises(Exit, match="There is no terminal to ask on"):
+        type_("restore")
+    said = capsys.readouterr().out
+    assert "stop service jupyterhub" in said
+    assert f"restore the hub's data of {RUN} on {MANAGER} (the hub stops): what is there is set aside" in said
+    assert "the home of ada" not in said  # it is there
+    assert [job["action"] for job in jobs(backed[MANAGER])] == ["list", "read"]
+
+
+def test_a_lost_cluster_gets_its_volume_and_its_homes(
+    type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And then a deploy starts the hub."""
+    monkeypatch.setattr(places, "wanted", lambda _: {})
+    manager = backed[MANAGER].engine
+    restored = {"users": 3, "aside": "", "kept": [], "certificate": True}
+    manager.answers |= answering(LISTED, READ, {"answer": restored})
+    for gone in ("GET /volumes/jupyterhub-data", "GET /services/jupyterhub"):
+        manager.answers.pop(gone)
+    manager.answers["GET /tasks"] = []
+    backed[WORKER1].engine.answers |= {"GET /volumes": {"Volumes": []}, **answering({"answer": {"aside": "", "place": ""}})}
+    type_("restore", yes=True)
+    said = capsys.readouterr().out
+    assert manager.sent("POST /volumes/create").body["Name"] == "jupyterhub-data"
+    assert f"restore the home of ada on {WORKER1}: it is on no node" in said
+    assert jobs(backed[WORKER1])[0]["path"] == "/homes/jupyterhub-home-ada"
+    assert "Next: fab deploy" in said
+
+
+def test_a_file_of_a_home_comes_back(type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the node that has the home."""
+    backed[MANAGER].engine.answers |= answering(LISTED, READ)
+    backed[WORKER1].engine.answers |= answering({"answer": {"aside": "", "place": "found/notes.txt"}})
+    type_("restore", home="ada", path="notes.txt", to="found", yes=True)
+    assert "it is in found/notes.txt in the home" in capsys.readouterr().out
+    assert (jobs(backed[WORKER1])[0]["snapshot"], NODES[WORKER1]) == ("homes", "n2")
+    with pytest.raises(Exit, match="--path is about a home"):
+        type_("restore", path="notes.txt", yes=True)
