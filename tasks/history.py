@@ -87,6 +87,7 @@ def backup(c: Context, verbose: bool = False) -> None:
         saved = room.save(run)
         run.report.line(saving.STEP, saved.told(run.seconds), style="bold green")
         room.require_whole(run)
+        room.thin_out(run)
 
 
 @step_task(help={"json": "Print JSON, for scripts."})

@@ -19,6 +19,8 @@ HUB, HOMES = "hub", "homes"
 # What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
 LEFT_OUT = ("jupyterhub.sqlite", "jupyterhub.sqlite-*", "before-restore-*", "restoring-*", "backups")
 MOST_TOLD = 5
+# What restic calls them.
+KINDS = {"h": "hourly", "d": "daily", "w": "weekly", "m": "monthly", "y": "yearly"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,20 @@ def plan(
         part = _Part(HOMES, [found.shared], [contents.HOMES])
         changes.append(Change("save", "all homes", manager, saver.of(part), gist="the folder that they are in", lane=HOMES))
     return Plan(STEP, "", tuple(changes), at_once=True)
+
+
+def forgetting(settings: Settings, where: Repository, manager: str) -> Plan:
+    """Return what removes the backups that are not to be kept; nothing, where all are."""
+    keep = settings.backup.keep
+    if keep is None:
+        return Plan(STEP, "all backups are kept")
+    kinds = {KINDS[one[-1]]: int(one[:-1]) for one in keep.split()}
+
+    def forget(host: Host, progress: Progress) -> None:
+        removed = repository.ask(host, where, "forget", tag=of(where.hub), keep=kinds)["removed"]
+        progress.log(host.name, f"{removed} snapshot{'' if removed == 1 else 's'} removed; kept: {keep}")
+
+    return Plan(STEP, "", (Change("thin out", f"the backups, keeping {keep},", manager, forget),))
 
 
 def _gist(settings: Settings) -> str:

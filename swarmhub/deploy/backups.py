@@ -43,6 +43,12 @@ def save(run: Run) -> Outcome:
     return outcome
 
 
+def thin_out(run: Run) -> None:
+    """Remove the backups that are not to be kept, if the settings say which are."""
+    if run.settings.backup.keep:
+        run.apply(saving.forgetting(run.settings, _repository(run, [run.manager]), run.manager))
+
+
 def require_whole(run: Run) -> None:
     """Make sure that no host was left out that may have homes.
 

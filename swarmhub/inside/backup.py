@@ -69,6 +69,7 @@ def main(job: Job) -> None:
         "save": _save,
         "list": _list,
         "read": _read,
+        "forget": _forget,
         "restore-hub": _restore_hub,
         "restore-home": _restore_home,
     }
@@ -291,6 +292,14 @@ def _list(job: Job) -> Found:
 def _read(job: Job) -> Found:
     """Return files of a snapshot as texts, by name."""
     return {name: "\n".join(_restic("dump", "--no-lock", job["snapshot"], f"{STAGE}/{name}")) for name in job["names"]}
+
+
+def _forget(job: Job) -> Found:
+    """Remove the snapshots that are not to be kept, and what only they have; return how many they were."""
+    keeps = [word for kind, number in job["keep"].items() for word in (f"--keep-{kind}", str(number))]
+    lines = _restic("forget", "--prune", "--tag", job["tag"], "--group-by", "host,paths", "--retry-lock", "2m", *keeps)
+    groups: list[Found] = next((json.loads(line) for line in lines if line.startswith("[")), [])
+    return {"removed": sum(len(one.get("remove") or ()) for one in groups)}
 
 
 def _fetch(source: str, to: Path, *words: str) -> None:

@@ -56,6 +56,7 @@ REPOSITORY = re.compile(
     r"|rest:https?://[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]*|(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./@+-]+",
     re.ASCII,
 )
+KEEP = re.compile(r"[1-9][0-9]{0,3}[hdwmy](?: [1-9][0-9]{0,3}[hdwmy]){0,4}", re.ASCII)
 # A path in a container or on a host, without what would lead out of it.
 ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
@@ -107,6 +108,7 @@ Repository = Annotated[
     str,
     AfterValidator(word(REPOSITORY, "sftp:USER@HOST:/PATH, s3:https://HOST/BUCKET, rest:https://HOST/ or an absolute path")),
 ]
+Keep = Annotated[str, AfterValidator(word(KEEP, 'how many to keep, one an hour, day, week, month or year, such as "7d 4w 6m"'))]
 
 
 def _subnet(value: str) -> str:

@@ -18,6 +18,7 @@ from swarmhub.settings.schema.grammar import (
     HttpsUrl,
     IndexPackage,
     Interface,
+    Keep,
     Name,
     Option,
     Peer,
@@ -159,6 +160,11 @@ class Backup(Table):
         "every host mounts. Its password is the secret `BACKUP_PASSWORD`.",
     )
     homes: StrictBool = Field(True, description="Save people's homes, too.")
+    keep: Keep | None = Field(
+        None,
+        description="Which backups stay, such as `7d 4w 6m`: the last of each of 7 days, 4 weeks and 6 months. "
+        "`fab backup` removes the others when it has saved. Default: all stay.",
+    )
     ssh_key: FilePath | None = Field(None, description="The private key for `sftp:`, without a password.")
     ssh_known_hosts: FilePath | None = Field(None, description="The `known_hosts` file with the host key of `sftp:`.")
     ca: FilePath | None = Field(None, description="PEM file with the CAs of a private `s3:` or `rest:` server.")

@@ -48,3 +48,13 @@ def test_a_snapshot_says_whose_it_is_and_of_which_backup() -> None:
     lines = [line for _, line in progress.lines]
     assert lines[0] == "hub: 3 files, 2.0 kB; 500 bytes sent, 1.5 s"
     assert lines[-1] == "and 2 more"
+
+
+def test_backups_are_thinned_out_where_the_settings_say_so() -> None:
+    """By restic's own words; unasked, all stay."""
+    host, progress = FakeHost(MANAGER, answering({"answer": {"removed": 3}})), FakeProgress()
+    plan = saving.forgetting(settings(backup={"repository": "/mnt/b", "keep": "7d 4w 6m"}), repository(), MANAGER)
+    plan.changes[0].apply(host, progress)
+    assert jobs(host)[0]["keep"] == {"daily": 7, "weekly": 4, "monthly": 6}
+    assert progress.lines == [(MANAGER, "3 snapshots removed; kept: 7d 4w 6m")]
+    assert saving.forgetting(settings(), repository(), MANAGER).changes == ()
