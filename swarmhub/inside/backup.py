@@ -36,7 +36,7 @@ LONGEST = 8000
 PORTS = {"https": 443, "http": 80, "sftp": 22}
 # restic's exit codes, since 0.17.
 KINDS = {10: "missing", 11: "locked", 12: "password"}
-PARTLY = 3
+PARTLY, CUT = 3, -9
 NO_SESSION = "unable to start the sftp session"
 SSH_CONFIG = """\
 Host *
@@ -141,6 +141,9 @@ def _restic(*words: str, say: Callable[[Found], None] = lambda _: None, seconds:
             lines = list(_told(process, say, seconds))
         said.seek(0)
         errors = said.read().splitlines()
+    if seconds and process.returncode == CUT:
+        why = f": {errors[-1].rpartition(': ')[2]}" if errors else ""
+        raise Failed("silent", f"the repository does not answer within {seconds:.0f} s{why}")
     if process.returncode not in (0, PARTLY):
         cause = _cause(errors)
         raise Failed(KINDS.get(process.returncode, "restic"), _said_by_ssh() if NO_SESSION in cause else cause)
@@ -153,7 +156,6 @@ def _told(process: "subprocess.Popen[str]", say: Callable[[Found], None], second
             yield from process.communicate(timeout=seconds)[0].splitlines()
         except subprocess.TimeoutExpired:
             process.kill()
-            raise Failed("silent", f"the repository does not answer within {seconds:.0f} s") from None
         return
     for line in process.stdout or ():
         yield line.rstrip("\n")

@@ -352,3 +352,16 @@ def test_what_is_no_backup_of_a_hub_is_refused(container: Container) -> None:
     """Somebody else's snapshot, for example."""
     with pytest.raises(Failed, match="it has no manifest"):
         backup._check()
+
+
+def test_a_server_that_refuses_for_long_is_told_with_its_own_words(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As S3 without the bucket: restic tries again and again."""
+    program = container.root / "bin" / "restic"
+    program.write_text(
+        "#!/bin/sh\necho 'Stat(<config/>) returned error, retrying after 1s: no such bucket' >&2\nexec sleep 60\n"
+    )
+    monkeypatch.setattr(backup, "ASK_SECONDS", 0.5)
+    said = container.do("open")
+    assert said == {"failed": "the repository does not answer within 0 s: no such bucket", "kind": "silent"}
