@@ -20,7 +20,7 @@ SCRIPT, JOB = "swarmhub-backup.py", "swarmhub-backup.json"
 # Python finds the others from there under the names that they have here.
 SENT = {SCRIPT: "backup.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
 CACHE = "/cache"
-# On the volume of the cache: teardown knows by it whose it is.
+# On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
 REMEDIES = {
     "password": f"Set {BACKUP} to the password that the repository was made with: without it nobody can read the backups",
@@ -160,6 +160,12 @@ def opening(repository: Repository, manager: str) -> Change:
     return Change("open", f"the repository {repository.address}", manager, open_)
 
 
+def end(host: Host, hub: str) -> None:
+    """Remove the containers that still ask for a hub: who has pressed Ctrl-C wants none that goes on."""
+    for one in host.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={hub}"]}):
+        host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
+
+
 def parsed(line: str) -> dict[str, Any]:
     """Return a table in JSON; nothing of what is none."""
     try:
@@ -178,7 +184,7 @@ def _body(repository: Repository, mounts: Sequence[Json]) -> Json:
         "User": "0",
         "Entrypoint": ["python3", "-B", f"/{SCRIPT}"],
         "Cmd": [],
-        "Labels": {containers.LABEL: "backup"},
+        "Labels": {containers.LABEL: "backup", LABEL: repository.hub},
         # The repository is reached as the host reaches it.
         "HostConfig": {"Mounts": [cache, *folder, *mounts], "NetworkMode": "host"},
     }

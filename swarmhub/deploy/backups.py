@@ -16,7 +16,7 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.images import build, builder, restic
 from swarmhub.images.builder import Recipe
 from swarmhub.notebooks import servers
-from swarmhub.parallel import every
+from swarmhub.parallel import at_once, every
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.services import network
@@ -32,14 +32,18 @@ def save(run: Run) -> Outcome:
         StepErrors: parts could not be saved; the others are.
 
     """
-    where = _repository(run, run.look.present())
-    outcome = Outcome(_now())
+    present = run.look.present()
+    where, outcome = _repository(run, present), Outcome(_now())
     run.apply(Plan(saving.STEP, "", (repository.opening(where, run.manager),)))
     found, hub = _contents(run), build.desired(run.settings)
     names = {node.id: node.hostname for node in run.look.swarm().nodes}
     facts = contents.facts(run.settings, outcome.run, found, run.look.places(), run.look.releases(), names)
     files = contents.files(settings_file.path(), hub.files, run.look.releases(), facts)
-    run.apply(saving.plan(run.settings, where, found, files, run.manager, outcome))
+    try:
+        run.apply(saving.plan(run.settings, where, found, files, run.manager, outcome))
+    except KeyboardInterrupt:  # the nodes' containers are waited for by threads, which hear nothing of it
+        at_once([partial(repository.end, run.hosts[host], where.hub) for host in present])
+        raise
     return outcome
 
 

@@ -71,6 +71,20 @@ def test_a_backup_without_a_host_that_does_not_answer_fails_in_the_end(
     assert "the hub and the homes of 1 node" in capsys.readouterr().out
 
 
+def test_a_ctrl_c_leaves_no_container(type_: Type, backed: Hosts) -> None:
+    """On no node, though each is waited for by a thread of its own."""
+    backed[MANAGER].engine.answers |= answering({"answer": {"made": False}}, {"answer": SAVED})
+    backed[WORKER1].engine.answers |= {
+        "POST /containers/once/start": KeyboardInterrupt(),
+        "GET /containers/json": [{"Id": "left", "Labels": {}, "Created": 0}],
+    }
+    with pytest.raises(Exit, match="interrupted"):
+        type_("backup")
+    asked = next(one for one in backed[WORKER1].engine.requests if "swarmhub.restic=jupyterhub" in str(one.params))
+    assert asked.path == "/containers/json"
+    assert "DELETE /containers/left" in backed[WORKER1].engine.asked()
+
+
 def test_without_a_repository_nothing_is_asked(type_: Type, hosts: Hosts, folder: Path) -> None:
     """The message says where to put backups."""
     with pytest.raises(Exit, match=r"backup\.repository: is missing: where backups go") as wrong:
