@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hub.shared.mounts import above_homes
+from hub.shared.servers.mounts import above_homes
 from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
 from swarmhub.errors import StepError
 from swarmhub.history.releases import Release

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from hub.shared import mounts
-from hub.shared.mounts import HOME, USER
-from hub.shared.names import Names
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts
+from hub.shared.servers.mounts import HOME, USER
 from swarmhub.backup import contents, repository
 from swarmhub.backup.contents import CLUSTER, SavedHome
 from swarmhub.backup.repository import Repository
