@@ -4,7 +4,7 @@
 """
 
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,8 +70,8 @@ class Engine(Protocol):
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         """Yield the events of a build from a tar, with the operator's own logins to registries."""
 
-    def load(self, content: bytes) -> None:
-        """Load an image from a tar."""
+    def load(self, content: bytes | Iterable[bytes]) -> None:
+        """Load images from a tar; one that is read as it is sent says how long it is."""
 
     def registry_digest(self, image: str) -> str:
         """Return the digest of an image in its registry, asked with the operator's own login."""

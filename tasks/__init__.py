@@ -36,7 +36,7 @@ from tasks import (
 gc.set_threshold(50_000, 20, 50)
 
 ns = Collection()
-PARTS = (plan.agree, images.all_images)
+PARTS = (plan.agree, images.all_images, images.load_bundle)
 DEPLOYING = (network, volume, certs, images, firewall, hub)
 for module in (*DEPLOYING, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():

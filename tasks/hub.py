@@ -8,7 +8,7 @@ from invoke.context import Context
 from swarmhub.run.task import step, step_task
 from tasks.certs import certs
 from tasks.firewall import firewall
-from tasks.images import all_images
+from tasks.images import all_images, load_bundle
 from tasks.network import network, nodes
 from tasks.plan import agree
 from tasks.volume import volume
@@ -115,13 +115,14 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, certs, all_images, firewall, service],
+    pre=[check, nodes, agree, network, volume, load_bundle, certs, all_images, firewall, service],
     iterable=["without"],
     help={
         "without": "Leave a host out; may be given several times.",
         "yes": "Do not ask. Without a terminal, a deploy that would stop notebooks or remove people needs this.",
         "smoke": "After the deploy, run `fab smoke`: prove on every node that notebooks work.",
         "details": "Show every field of what is created.",
+        "bundle": "Take the images from this file, which fab bundle has written; no registry is needed then.",
         **VERBOSE,
     },
 )
@@ -131,6 +132,7 @@ def deploy(
     yes: bool = False,
     smoke: bool = False,
     details: bool = False,
+    bundle: str = "",
     verbose: bool = False,
 ) -> None:
     """Show the plan, ask, run every step, and check that the hub answers."""

@@ -113,6 +113,32 @@ def _bring(run: "Run", failed: StepErrors, wanted: dict[str, str], nodes: tuple[
     return ids
 
 
+@step_task(help={"out": "The file to write."})
+def bundle(c: Context, out: str = "swarmhub-bundle.tar") -> None:
+    """Write all images of a deploy into one file, for a network without internet: pull and build them on the manager first."""
+    from pathlib import Path
+
+    from swarmhub.deploy import bundled, steps
+    from swarmhub.images.bundle import STEP
+
+    with step(c, STEP) as run:
+        run.leave_out_all_but_the_manager()
+        run.journal.has_swarm = run.look.member(run.manager).is_manager
+        _pull(run, (run.manager,), steps.hub_image_plan(run, with_grounds=True))
+        run.apply(bundled.certbot_plan(run))
+        run.report.line(STEP, bundled.make(run, Path(out)), style="green")
+
+
+@step_task()
+def load_bundle(c: Context) -> None:
+    """Load what the manager lacks from the bundle that --bundle names."""
+    with step(c, "bundle") as run:
+        if run.bundle:
+            from swarmhub.deploy import steps
+
+            run.apply(steps.bundle_plan(run))
+
+
 @step_task(help={"yes": "Do not ask."})
 def prune(c: Context, yes: bool = False) -> None:
     """Remove old images, configs and left containers that neither the settings nor a kept release needs, on every node."""

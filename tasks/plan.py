@@ -18,6 +18,7 @@ LOOKING = "looking at every node"
         "json": "Print JSON, for scripts.",
         "details": "Show every field of what would be created.",
         "commands": "Add the docker command for each change that you could type yourself.",
+        "bundle": "Plan a deploy that takes the images from this file, which fab bundle has written.",
         "exit-code": "Exit with 3 if there is something to change.",
     },
 )
@@ -27,6 +28,7 @@ def plan(
     json: bool = False,
     details: bool = False,
     commands: bool = False,
+    bundle: str = "",
     exit_code: bool = False,
 ) -> None:
     """Show what a deploy would change, and whom that would interrupt; change nothing."""

@@ -40,7 +40,7 @@ def instead(
             continue
         at = on_nodes.cluster(run)
         found = transfer.find(at, sources[0], image)
-        plans.append(transfer.plan(at, sources[0], {image: found}, {host: stores[host] for host in taking}))
+        plans.append(transfer.plan(at, sources[0], {pull.local(image): found}, {host: stores[host] for host in taking}))
         ids[image] = found.id
         helped |= {(host, image) for host in taking}
     left = [one for one in failed.errors if not any(_is_pull(one, host, image) for host, image in helped)]

@@ -20,7 +20,7 @@ from swarmhub.host import EngineError
 from swarmhub.images import build, builder, pull
 from swarmhub.images.build import Base
 from swarmhub.images.builder import NOTEBOOKS, Recipe
-from swarmhub.images.pull import Holding
+from swarmhub.images.pull import BUNDLE, Held, Holding
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
@@ -124,9 +124,10 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     hosts = on_nodes.asked_for_images(run, targets)
     held = pull.reached(run.look.images(hosts), targets)
     _require_machines(run, hosts, held)
-    found = {image: run.look.newest.get(image) or pull.chosen(image, pull.of(image, held)) for image in run.settings.images}
+    found = {image: run.look.newest.get(image) or pull.chosen(image, _of(run, image, held)) for image in run.settings.images}
     # Nobody holds them yet, or they are about to be built again.
     found |= {recipe.tag: known_after(NOTEBOOKS) for recipe in _unbuilt(run)}
+    found |= {image: known_after(BUNDLE) for image in _bundled(run)}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
     return {image: digest or asked[image] for image, digest in found.items()}
@@ -138,6 +139,43 @@ def _require_machines(run: Run, hosts: Sequence[str], held: Mapping[str, Holding
         machines = ", ".join(sorted({one.machine for one in found}))
         cause = f"no node can run {foreign[0]}: it is for {', '.join(found[0].made_for)}, and the nodes are {machines}"
         raise StepError(run.manager, cause, "Name an image in hosts.toml that its registry has for them")
+
+
+def _of(run: Run, image: str, held: Mapping[str, Holding]) -> Mapping[str, Held | None]:
+    """Return what nodes hold of an image; where a bundle is given, those that hold what it has."""
+    there = pull.of(image, held)
+    if not run.bundle:
+        return there
+    from swarmhub.deploy import bundled  # most clusters reach a registry
+
+    return bundled.voting(run.bundle, image, there)
+
+
+def _bundled(run: Run) -> set[str]:
+    """Return the notebook images that are yet to come from a bundle."""
+    if not run.bundle:
+        return set()
+    from swarmhub.deploy import bundled
+
+    return bundled.later(run, run.bundle)
+
+
+def bundle_plan(run: Run) -> Plan:
+    """Plan the step `bundle`, which a deploy with --bundle has.
+
+    Raises:
+        StepError: the bundle is for other engines or other settings.
+
+    """
+    if not run.bundle:
+        return Plan(BUNDLE, "none is given")
+    from swarmhub.deploy import bundled
+
+    return bundled.plan(run, run.bundle)
+
+
+def _is_bundled(run: Run, tag: str) -> bool:
+    return run.bundle is not None and run.bundle.find(tag) is not None
 
 
 def notebook_images_plan(run: Run) -> Plan:
@@ -156,7 +194,7 @@ def _unbuilt(run: Run) -> list[Recipe]:
     held = {host: one for host, one in seen.items() if not isinstance(one, StepError)}
     found: list[Recipe] = []
     for recipe in run.recipes:
-        is_held = any(one.get(recipe.tag) for one in held.values())
+        is_held = any(one.get(recipe.tag) for one in held.values()) or _is_bundled(run, recipe.tag)
         is_stale = recipe.tag not in run.look.newest and bool({*recipe.bases} & {*run.look.moved, *(one.tag for one in found)})
         if not is_held or is_stale:
             found.append(recipe)
@@ -177,11 +215,15 @@ def rebuilt(run: Run, plan: Plan) -> dict[str, str]:
     return {tag: one.id for tag, one in found.items() if one}
 
 
-def hub_image_plan(run: Run, on: Base | None = None) -> Plan:
-    """Plan the step `build-hub`; `on` is a base to build on that no file names yet."""
+def hub_image_plan(run: Run, on: Base | None = None, *, with_grounds: bool = False) -> Plan:
+    """Plan the step `build-hub`; `on` is a base to build on that no file names yet.
+
+    `with_grounds` builds also where the manager lacks only what the images are built on.
+    """
     wanted = build.wanted(run.settings, on) if on else run.look.builds
-    held = [one.tag for one in wanted if run.look.hub_image(one.tag)]
-    return builder.plan(build.STEP, wanted, held, run.manager, _outbound(run))
+    recipes = [*(build.grounds(wanted) if with_grounds else ()), *wanted]
+    held = [one.tag for one in recipes if run.look.hub_image(one.tag) or _is_bundled(run, one.tag)]
+    return builder.plan(build.STEP, recipes, held, run.manager, _outbound(run), lane=build.STEP if with_grounds else "")
 
 
 def lock_packages(run: Run) -> str:
@@ -252,6 +294,7 @@ def every_plan(run: Run) -> list[Plan]:
     steps: Mapping[str, Callable[[], Plan]] = {
         network.STEP: lambda: network_plan(run),
         volume.STEP: lambda: volume_plan(run),
+        **({BUNDLE: lambda: bundle_plan(run)} if run.bundle else {}),
         certs.STEP: lambda: certs_plan(run),
         **({NOTEBOOKS: lambda: notebook_images_plan(run)} if run.recipes else {}),
         pull.STEP: lambda: images_plan(run, run.look.present()),
@@ -283,10 +326,10 @@ def _attempt(step: str, make: Callable[[], Plan]) -> Plan:
     except EngineError as error:
         return Plan(step, "", error=StepError(error.host, error.message, remedy(error), step))
     except StepErrors as error:  # no node answers: one of them says why
-        return Plan(step, "", error=_of(step, error.errors[0]))
+        return Plan(step, "", error=_step_of(step, error.errors[0]))
     except StepError as error:
-        return Plan(step, "", error=_of(step, error))
+        return Plan(step, "", error=_step_of(step, error))
 
 
-def _of(step: str, error: StepError) -> StepError:
+def _step_of(step: str, error: StepError) -> StepError:
     return StepError(error.host, error.cause, error.remedy, step)

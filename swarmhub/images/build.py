@@ -1,7 +1,7 @@
 """The hub's image: built on the manager from `hub/`, its tag the hash of what goes into it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub import FOLDER
@@ -15,6 +15,8 @@ from swarmhub.settings import Settings, read_text
 STEP = "build-hub"
 # npm's, for JupyterHub's proxy: both images have it.
 SHARED = ("package.json", "package-lock.json", "requirements-build.lock")
+# Between the packages and the rest.
+CUT, ON_GROUND = b"\nFROM packages\n", b"ARG BASE\nFROM ${BASE}\n"
 # The Dockerfile copies these folders, whether something is in them or not.
 FOLDERS = ("ca", "conf.d", "logo")
 
@@ -85,7 +87,18 @@ def desired(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -
 
 def _recipe(name: str, files: context.Files, on: Base) -> Recipe:
     tag = f"{name}:{context.digest(files, *on.inputs)}"
-    return Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments)
+    return _apart(Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments), on)
+
+
+def _apart(whole: Recipe, on: Base) -> Recipe:
+    """Return an image with its packages apart: they need the internet, and change far less often than the rest."""
+    above, cut, below = whole.files["Dockerfile"].partition(CUT)
+    if not cut:
+        return whole
+    files = context.copied({**whole.files, "Dockerfile": above})
+    ground = replace(whole, tag=f"{whole.name}-packages:{context.digest(files, *on.inputs)}", files=files)
+    rest = context.copied({**whole.files, "Dockerfile": ON_GROUND + below})
+    return replace(whole, files=rest, ground=ground, arguments={})
 
 
 def _packages(settings: Settings, folder: Path) -> bytes:
@@ -131,6 +144,11 @@ def wanted(settings: Settings, on: Base | None = None) -> tuple[Recipe, ...]:
     """
     on = on or base(settings)
     return (desired(settings, on=on), *([of_proxy(settings, on=on)] if settings.proxy.separate else []))
+
+
+def grounds(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Return the images on which others are built, and that need the internet."""
+    return tuple(one.ground for one in recipes if one.ground)
 
 
 def userlist(settings: Settings) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -49,7 +49,8 @@ class Recipe:
     """An image to build: its tag, its files, and what it is built on.
 
     `source` is what an operator changes when the build fails; `moved` has the digests of those images that the node has in
-    another version than it shall build on.
+    another version than it shall build on. `ground` is the part that needs the internet, which has a tag of its own: where
+    an image by that tag is there, the rest is built on it.
     """
 
     tag: str
@@ -63,6 +64,7 @@ class Recipe:
     has_command: bool = False
     is_notebook: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)
+    ground: "Recipe | None" = None
 
     @property
     def name(self) -> str:
@@ -72,7 +74,8 @@ class Recipe:
     @property
     def given(self) -> dict[str, str]:
         """Return the build arguments."""
-        return {**self.arguments, **({"BASE": self.base} if self.base else {})}
+        base = self.ground.tag if self.ground else self.base
+        return {**self.arguments, **({"BASE": base} if base else {})}
 
     @property
     def bases(self) -> list[str]:
@@ -120,8 +123,12 @@ class _Builder:
     ours: frozenset[str]
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        ground = self.image.ground
+        if ground and not observe(host, ground.tag):
+            replace(self, image=ground)(host, progress)
         for base in self.image.bases:
-            self._pull(host, progress, base)
+            if not (ground and base == ground.tag):
+                self._pull(host, progress, base)
         lines: deque[str] = deque(maxlen=LAST_LINES)
 
         def say(line: str) -> None:

@@ -1,5 +1,6 @@
 """The notebook images: the same ones on every node, before the hub is told to use them."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.host import EngineError, Host
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import declared
 from swarmhub.images.declared import Declared
 from swarmhub.parallel import together
@@ -16,7 +17,7 @@ from swarmhub.plan import commands
 from swarmhub.plan.differences import LATER, Difference
 from swarmhub.plan.plans import Change, Plan, Progress, remedy
 
-STEP = "images"
+STEP, BUNDLE = "images", "bundle"
 # What is done where no registry has an image.
 BRING = "bring"
 # What is built has it; of a notebook image, its value is the name.
@@ -29,7 +30,8 @@ T = TypeVar("T")
 class Held:
     """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says.
 
-    `architecture` is what it is made for.
+    `architecture` is what it is made for; `content` is a fingerprint that is the same on every engine, however it keeps images: an
+    id is not.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Held:
     size: int = field(default=0, compare=False)
     declared: Declared = field(default=Declared(), compare=False)
     architecture: str = field(default="", compare=False)
+    content: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def split(image: str) -> tuple[str, str]:
 def observe(host: Host, image: str) -> Held | None:
     """Ask a node for an image."""
     found = host.engine.find(f"/images/{image}/json")
+    if found is None and "@" in image:
+        found = host.engine.find(f"/images/{local(image)}/json")
     if found is None:
         return None
     name = split(image)[0]
@@ -70,7 +75,25 @@ def observe(host: Host, image: str) -> Held | None:
     digests = (digest.partition("@") for digest in (not is_built and found.get("RepoDigests")) or [])
     names = same_names(name)
     known = frozenset(digest for name, _, digest in digests if name in names)
-    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found), str(found.get("Architecture") or ""))
+    made_for = str(found.get("Architecture") or "")
+    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found), made_for, fingerprint(found))
+
+
+def fingerprint(found: Json) -> str:
+    """Return what tells an image, as an engine answers it, from all others by that name: when it was made, and its layers."""
+    made, layers = (
+        str(found.get("Created") or "")[: len("2026-11-29T12:00:00")],
+        (found.get("RootFS") or {}).get("Layers") or [],
+    )
+    return hashlib.sha256(" ".join([made, *layers]).encode()).hexdigest()[:12]
+
+
+def local(image: str) -> str:
+    """Return the tag by which nodes keep an image that did not come from its registry: no engine takes a digest for a tag."""
+    if "@" not in image:
+        return image
+    name, digest = split(image)
+    return f"{name}:{digest.replace(':', '-')}"
 
 
 def observe_all(host: Host, images: Iterable[str]) -> dict[str, Held | None]:
@@ -90,13 +113,15 @@ def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
     A reference with a digest says it; else what most nodes hold already, so that a tag
     that has moved in the registry meanwhile does not give two nodes two images.
     """
-    if "@" in image:
-        return split(image)[1]
-    digests = Counter(digest for one in held.values() if one for digest in one.digests)
-    ids = Counter(one.id for one in held.values() if one)
+    there = [one for one in held.values() if one]
+    # From no registry all of them, it has no digest there, and its id tells it.
+    if "@" in image and (not there or any(one.digests for one in there)):
+        return _known(split(image)[1], there)
+    digests = Counter(digest for one in there for digest in one.digests)
+    ids = Counter(one.id for one in there)
     # Of two that as many nodes hold, always the same one.
     common = sorted((digests or ids).items(), key=lambda item: (-item[1], item[0]))
-    return _known(common[0][0], [one for one in held.values() if one]) if common else None
+    return _known(common[0][0], there) if common else None
 
 
 def _known(digest: str, held: Sequence[Held]) -> str:

@@ -21,6 +21,7 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
         self.config["swarmhub_tasks"] = [self.collection.transform(call.called_as or call.task.name) for call in calls]
         for flag in ("yes", "details", "verbose"):
             self.config[f"swarmhub_{flag}"] = any(call.kwargs.get(flag) for call in calls)
+        self.config["swarmhub_bundle"] = next((one for call in calls if (one := call.kwargs.get("bundle"))), "")
         self.config["swarmhub_without"] = [host for call in calls for host in call.kwargs.get("without") or []]
         return calls
 

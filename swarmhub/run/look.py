@@ -345,6 +345,14 @@ class Look:
         """Tell whether the manager holds the hub's image."""
         return self._once(("hub image", tag), partial(builder.observe, self._manager, tag))
 
+    def on_manager(self, image: str) -> Held | None:
+        """Return an image as the manager holds it, whatever it is for."""
+        return self._once(("on the manager", image), partial(pull.observe, self._manager, image))
+
+    def architecture(self) -> str:
+        """Return the architecture of the manager's engine."""
+        return str(self._once("architecture", lambda: self._manager.engine.get("/version")).get("Arch", ""))
+
     def _tasks(self) -> tuple[Json, ...]:
         """Return the tasks of the services that a deploy makes sure of."""
         settings = self._settings

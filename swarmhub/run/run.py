@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -26,6 +27,7 @@ from swarmhub.settings.secrets import load as load_secrets
 if TYPE_CHECKING:
     from swarmhub.history.journal import Journal
     from swarmhub.images.builder import Recipe
+    from swarmhub.images.bundle import Bundle
     from swarmhub.run.look import Look
     from swarmhub.settings.schema.volumes import Key
     from swarmhub.ssh.connection import Connections
@@ -71,6 +73,22 @@ class Run:
         return recipes.wanted(given, settings_file.path())
 
     @cached_property
+    def bundle(self) -> "Bundle | None":
+        """Return the bundle that --bundle names, read and checked whole.
+
+        Raises:
+            UsageError: it cannot be used.
+
+        """
+        named = self._context.config.get("swarmhub_bundle", "")
+        if not named:
+            return None
+        from swarmhub.images import bundle  # most clusters reach a registry
+
+        with self.report.working(bundle.STEP, f"checking {named}"):
+            return bundle.read(Path(named))
+
+    @cached_property
     def secrets(self) -> Secrets:
         """Return the secrets, checked."""
         return load_secrets(self.settings, settings_file.path())
@@ -86,6 +104,10 @@ class Run:
         if host != self.manager:
             self.manager = host
             self.__dict__.pop("look", None)
+
+    def leave_out_all_but_the_manager(self) -> None:
+        """Ask no other host: what the run is about is on the manager."""
+        self.asked = (self.manager,)
 
     def require_manager(self) -> None:
         """Make sure that -H, if given, names one manager and nothing else.
@@ -228,6 +250,7 @@ class Run:
         """
         if not self._is_checked:
             check.everything(self.settings, lambda: self.secrets)
+            _ = self.bundle
             self._is_checked = True
 
     @cached_property

@@ -88,8 +88,8 @@ class SshEngine:
         file = BytesIO(content)
         return self._events(lambda client: client.build(fileobj=file, tag=tag, buildargs=dict(arguments), **options))
 
-    def load(self, content: bytes) -> None:
-        """Load an image from a tar."""
+    def load(self, content: bytes | Iterable[bytes]) -> None:
+        """Load images from a tar; one that is read as it is sent says how long it is."""
         for _ in self._events(lambda client: client.load_image(content)):
             pass
 

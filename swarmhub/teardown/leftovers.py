@@ -221,7 +221,7 @@ def tags(image: Json) -> list[str]:
 def built(settings: Settings) -> re.Pattern[str]:
     """Return what fits the tags of the images that this hub builds and loads."""
     name = re.escape(settings.hub.service)
-    return re.compile(rf"{name}(?:-proxy|_firewall|_transfer|_restic|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
+    return re.compile(rf"{name}(?:-proxy|-packages|_firewall|_transfer|_restic|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
 
 
 def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:

@@ -61,7 +61,8 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     specs = [one["Spec"] for one in services if "ContainerSpec" in one["Spec"]["TaskTemplate"]]
     run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
     pinned = [image for release in releases for image in release.notebook_images]
-    ours = [*(image.tag for image in build.wanted(settings)), firewall_image.tag(settings.hub.service)]
+    builds = build.wanted(settings)
+    ours = [*(image.tag for image in (*builds, *build.grounds(builds))), firewall_image.tag(settings.hub.service)]
     ours += [restic.recipe(settings).tag] if settings.backup.repository else []
     named = [
         *settings.images,

@@ -7,7 +7,7 @@ from threading import Lock
 
 from swarmhub.errors import StepError
 from swarmhub.host import Host
-from swarmhub.images.pull import BRING, Giver
+from swarmhub.images.pull import BRING, Giver, local
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.transfer import layers, relays
@@ -29,7 +29,8 @@ def find(cluster: Cluster, source: str, image: str) -> Image:
         StepError: it does not hold it.
 
     """
-    found = layers.find(cluster.hosts[source], image)
+    at = cluster.hosts[source]
+    found = layers.find(at, image) or (layers.find(at, local(image)) if "@" in image else None)
     if found is None:
         raise StepError(source, f"holds no {image}, which it was to give to the other nodes", "Run this again")
     return found
@@ -119,7 +120,7 @@ class _Bringer:
     def _planned(self) -> Plan:
         found = find(self.cluster, self.source, self.image)
         # One without a tag is what "docker image prune" takes.
-        name = next(iter(sorted(found.tags)), "") if self.image.startswith("sha256:") else self.image
+        name = next(iter(sorted(found.tags)), "") if self.image.startswith("sha256:") else local(self.image)
         return plan(self.cluster, self.source, {name: found}, observe(self.cluster, self.hosts))
 
 

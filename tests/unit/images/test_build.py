@@ -147,8 +147,22 @@ def test_the_projects_own_folder_makes_an_image(folder: Path) -> None:
         "config/configure.py",
         "spawner/engine.py",
         "shared/people/userlist.py",
-        "requirements.lock",
     } <= set(files)
+
+
+def test_what_needs_the_internet_is_an_image_below_it(folder: Path) -> None:
+    """Another userlist is built on the same one; its packages are in that, and nothing of it is downloaded above."""
+    (folder / "other").write_text("ada admin\n")
+    one, other = (hub_image.desired(settings(hub={"userlist": str(folder / name)})) for name in ("users", "other"))
+    assert one.ground is not None
+    assert other.ground is not None
+    assert (one.ground.tag == other.ground.tag, one.tag == other.tag) == (True, False)
+    assert {"requirements.lock", "package-lock.json", "packages.lock", "ca/.keep"} <= {*one.ground.files}
+    assert {"requirements.lock", "userlist"} & {*one.files} == {"userlist"}
+    above, below = (recipe.files["Dockerfile"].decode() for recipe in (one.ground, one))
+    assert [word in above for word in ("apt-get", "npm ci", "pip install", "userlist")] == [True, True, True, False]
+    assert [word in below for word in ("apt-get", "npm", "pip", "userlist")] == [False, False, False, True]
+    assert (below.splitlines()[:2], one.bases) == (["ARG BASE", "FROM ${BASE}"], [one.ground.tag])
 
 
 @pytest.mark.parametrize(("answers", "exists"), [({}, False), ({"GET /images/hub:1/json": {"Id": "sha256:1"}}, True)])

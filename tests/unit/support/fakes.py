@@ -4,7 +4,7 @@ import copy
 import socket
 import threading
 import tomllib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,8 +148,8 @@ class FakeEngine:
     def build(self, content: bytes, tag: str, arguments: Mapping[str, str]) -> Iterator[Json]:
         yield from self._answer(Request("POST", "/build", {"t": tag, "buildargs": arguments}, content)) or []
 
-    def load(self, content: bytes) -> None:
-        self.post("/images/load", content)
+    def load(self, content: bytes | Iterable[bytes]) -> None:
+        self.post("/images/load", content if isinstance(content, bytes) else b"".join(content))
 
     def registry_digest(self, image: str) -> str:
         return str(self.get(f"/distribution/{image}/json")["Descriptor"]["digest"])
