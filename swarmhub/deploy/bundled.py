@@ -1,6 +1,7 @@
 """Bundles: how one is made on a manager that reaches the registries, and what a deploy takes from one."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,9 +20,9 @@ from swarmhub.run.run import Run
 def wanted(run: Run) -> dict[str, bool]:
     """Map each image that a deploy needs and no node makes by itself to whether it is built: its tag says what is in it."""
     settings, builds = run.settings, run.look.builds
-    built = {one.tag for one in (*builds, *build.grounds(builds), *run.recipes)}
+    built = [one.tag for one in (*run.recipes, *builds, *build.grounds(builds))]
     certbot = [settings.certs.certbot] if settings.proxy.takes_tls and not settings.certs.is_own else []
-    return {name: name in built for name in (*settings.images, *sorted(built), *certbot)}
+    return {name: name in built for name in (*settings.images, *built, *certbot)}
 
 
 def certbot_plan(run: Run) -> Plan:
@@ -46,29 +47,34 @@ def make(run: Run, path: Path) -> str:
     found = dict(zip(names, together([partial(_inspected, host, name) for name in names]), strict=True))
     images = [Item(name, pull.fingerprint(one), one.get("Size") or 0, names[name]) for name, one in found.items()]
     total = _bytes(found.values())
-    # An image that is named by a digest is saved without a name.
-    digests = {name: pull.local(name) for name in names if "@" in name}
-    for name, tag in digests.items():
-        repository, version = pull.split(tag)
-        host.engine.post(f"/images/{found[name]['Id']}/tag", repo=repository, tag=version)
-    try:
-        saved = host.engine.download("/images/get", names=[digests.get(name, name) for name in names])
+    made = datetime.now(UTC).isoformat(timespec="seconds")
 
-        def say(done: int) -> None:
-            run.report.amount(host.name, done, max(done + 1, total))
+    def say(done: int) -> None:
+        run.report.amount(host.name, done, max(done + 1, total))
 
-        made = datetime.now(UTC).isoformat(timespec="seconds")
-        with run.report.working(STEP, f"writing {path}"):
-            sha256 = bundle.write(path, host.name, run.look.architecture(), made, images, saved, say)
-    finally:
-        for tag in digests.values():
-            host.engine.delete(f"/images/{tag}", noprune=True)
+    with _tagged(host, names), run.report.working(STEP, f"writing {path}"):
+        saved = host.engine.download("/images/get", names=[pull.local(name) for name in names])
+        sha256 = bundle.write(path, host.name, run.look.architecture(), made, images, saved, say)
     size = path.stat().st_size
     return f"{path}: {len(images)} images for {run.look.architecture()}, {size / 1e6:.0f} MB, SHA-256 of them {sha256[:16]}…"
 
 
+@contextmanager
+def _tagged(host: Host, names: Collection[str]) -> Iterator[None]:
+    """Give those images a tag for so long that are named by a digest: an engine would save them without a name."""
+    lacking = [name for name in names if pull.local(name) != name and not host.engine.find(f"/images/{pull.local(name)}/json")]
+    try:
+        for name in lacking:
+            repository, tag = pull.split(pull.local(name))
+            host.engine.post(f"/images/{name}/tag", repo=repository, tag=tag)
+        yield
+    finally:
+        for name in lacking:
+            host.engine.delete(f"/images/{pull.local(name)}", noprune=True)
+
+
 def _inspected(host: Host, name: str) -> Json:
-    found = host.engine.find(f"/images/{name}/json")
+    found = host.engine.find(f"/images/{name}/json") or host.engine.find(f"/images/{pull.local(name)}/json")
     if found is None:
         raise StepError(host.name, f"holds no {name}, which goes into the bundle", "Run this again", STEP)
     return found

@@ -14,7 +14,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.images import pull
 from swarmhub.plan.differences import flat
-from swarmhub.plan.plans import Change, Plan, Progress, remedy
+from swarmhub.plan.plans import Change, Plan, Progress
 
 # The step that builds notebook images.
 NOTEBOOKS = "build-notebook"
@@ -36,11 +36,13 @@ TELLING = re.compile(r"(?:ERROR|E|error|npm error|CondaError|\w*Error): (?!faile
 LAST_LINES, LONGEST = 60, 300
 # The build arguments that tell of the image below.
 USER, DIGEST = "BASE_USER", "BASE_DIGEST"
+WAY_OUT = f"Let containers there reach the internet: DNS, or [http_proxy]. {pull.WITH_BUNDLE}"
 REMEDIES = {
     "no space left on device": "Free some disk there: docker system df",
     "certificate verify failed": "Name the authority of the proxy that inspects TLS: hub.ca",
-    "name resolution": "Let containers there reach the internet: DNS, or [http_proxy]",
-    "could not resolve": "Let containers there reach the internet: DNS, or [http_proxy]",
+    "name resolution": WAY_OUT,
+    "could not resolve": WAY_OUT,
+    "failure resolving": WAY_OUT,
 }
 
 
@@ -153,7 +155,7 @@ class _Builder:
             pull.fetch(host, progress, base, moved or pull.split(base)[1])
         except EngineError as error:
             cause = f"cannot build {self.image.tag}: {base}, on which it is built, does not come: {error.message}"
-            raise StepError(host.name, cause, remedy(error)) from error
+            raise StepError(host.name, cause, pull.helps(error)) from error
 
     def _of_base(self, host: Host) -> dict[str, str]:
         """Return what a Dockerfile asks of the image below.

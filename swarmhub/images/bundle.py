@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from swarmhub.errors import StepError, UsageError
-from swarmhub.images.pull import BUNDLE, Held, same_names, split
+from swarmhub.images.pull import BUNDLE, Held, local, same_names, split
 
 STEP = BUNDLE
 FILE = "swarmhub-bundle.tar"
@@ -194,7 +194,7 @@ def _tags(host: str, copied: "_Copied") -> set[str]:
 
 
 def _spellings(name: str) -> set[str]:
-    repository, tag = split(name)
+    repository, tag = split(local(name))
     return {f"{spelling}:{tag}" for spelling in same_names(repository)}
 
 

@@ -1,6 +1,7 @@
 """The notebook images: the same ones on every node, before the hub is told to use them."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,13 @@ from swarmhub.plan.plans import Change, Plan, Progress, remedy
 STEP, BUNDLE = "images", "bundle"
 # What is done where no registry has an image.
 BRING = "bring"
+# What an engine says where it does not reach a registry at all.
+UNREACHED = re.compile(
+    "no such host|i/o timeout|connection refused|network is unreachable|no route to host|server misbehaving|"
+    "request canceled|deadline exceeded|temporary failure",
+    re.IGNORECASE,
+)
+WITH_BUNDLE = "If that network has no way to it, bring the images in a file: fab deploy --bundle FILE"
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
 
@@ -145,7 +153,12 @@ def ask_registry(manager: Host, image: str) -> str:
         return manager.engine.registry_digest(image)
     except EngineError as error:
         cause = f"no node holds {image}, and its registry does not give it: {error.message}"
-        raise StepError(manager.name, cause, remedy(error)) from error
+        raise StepError(manager.name, cause, helps(error)) from error
+
+
+def helps(error: EngineError) -> str:
+    """Return what helps against an error of an engine that asks a registry."""
+    return WITH_BUNDLE if UNREACHED.search(error.message) else remedy(error)
 
 
 def reached(seen: Mapping[str, T | StepError], needed: Sequence[str]) -> dict[str, T]:
@@ -266,7 +279,10 @@ class _Puller:
     wanted: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        fetch(host, progress, self.image, self.wanted)
+        try:
+            fetch(host, progress, self.image, self.wanted)
+        except EngineError as error:
+            raise StepError(host.name, f"cannot pull {self.image}: {error.message}", helps(error)) from error
 
 
 def fetch(host: Host, progress: Progress, image: str, wanted: str) -> None:

@@ -1,6 +1,7 @@
 """The notebook images: which ones they shall be, who holds them, and the pulls that are needed."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,10 +60,47 @@ def test_an_image_that_was_never_in_a_registry_has_no_digest() -> None:
     assert images.observe(host, NOTEBOOK) == LOADED
 
 
+def test_an_image_of_a_digest_that_no_registry_has_told_is_known_by_a_tag() -> None:
+    """A bundle or another node has brought it; no engine takes a digest for a tag."""
+    image, tag = f"{NAME}:hub-6.1.1@{OLD}", f"{NAME}:sha256-{'a' * 64}"
+    assert (images.local(image), images.local(NOTEBOOK)) == (tag, NOTEBOOK)
+    assert images.observe(node(tag), image) == LOADED
+
+
+def test_the_same_content_is_known_on_engines_with_other_ids() -> None:
+    """An engine with containerd's store has another id for it; made of other layers, or at another time, it is another."""
+    one = {"Id": ID, "Created": "2026-11-29T12:00:00.123456789Z", "RootFS": {"Layers": ["a", "b"]}}
+    assert images.fingerprint(one) == images.fingerprint(one | {"Id": OTHER_ID, "Created": "2026-11-29T12:00:00.12Z"})
+    others = ({"Created": "2026-11-29T12:00:01Z"}, {"RootFS": {"Layers": ["a"]}}, {"RootFS": {"Layers": ["ab"]}})
+    assert len({images.fingerprint(one | other) for other in ({}, *others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("Get https://quay.io/v2/: dial tcp: lookup quay.io: no such host", "fab deploy --bundle FILE"),
+        ("net/http: request canceled while waiting for connection (Client.Timeout exceeded)", "fab deploy --bundle FILE"),
+        ("manifest unknown", "Check the name and the tag"),
+    ],
+)
+def test_a_registry_that_is_not_reached_leads_to_the_bundle(said: str, remedy: str) -> None:
+    """At the question which image it is, and at the pull; one that does not know the image does not."""
+    error = EngineError(MANAGER, 500, said)
+    host = FakeHost(answers={f"GET /distribution/{NOTEBOOK}/json": error, "POST /images/create": error})
+    (change,) = images.plan({NOTEBOOK: NEW}, {MANAGER: {NOTEBOOK: None}}).changes
+    for ask in (partial(images.ask_registry, host, NOTEBOOK), partial(change.apply, host, FakeProgress())):
+        with pytest.raises(StepError) as raised:
+            ask()
+        assert (said in raised.value.cause, remedy in raised.value.remedy) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("image", "held", "wanted"),
     [
         (f"{NAME}@{NEW}", {MANAGER: HOLDS_OLD, WORKER1: HOLDS_OLD}, NEW),
+        (f"{NAME}@{NEW}", {MANAGER: LOADED, WORKER1: None}, ID),
+        (f"{NAME}@{OLD}", {MANAGER: LOADED, WORKER1: HOLDS_OLD}, ID),
+        (f"{NAME}@{NEW}", {MANAGER: None, WORKER1: None}, NEW),
         (NOTEBOOK, {MANAGER: HOLDS_NEW, WORKER1: HOLDS_OLD, WORKER2: HOLDS_OLD}, OLD),
         (NOTEBOOK, {MANAGER: None, WORKER1: HOLDS_OLD, WORKER2: None}, OLD),
         (NOTEBOOK, {MANAGER: LOADED_OTHER, WORKER1: LOADED, WORKER2: LOADED}, ID),
@@ -74,6 +112,9 @@ def test_an_image_that_was_never_in_a_registry_has_no_digest() -> None:
     ],
     ids=[
         "a digest says it",
+        "a digest whose image was brought",
+        "a digest whose image was brought to some",
+        "a digest whose image nobody holds",
         "most hold it",
         "one holds it",
         "loaded by most",
