@@ -149,7 +149,7 @@ class _Loader:
     items: tuple[Item, ...]
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        with self.given.opened(lambda done: progress.amount(host.name, done, self.given.size)) as archive:
+        with self.given.only(self.items, lambda done: progress.amount(host.name, done, self.given.size)) as archive:
             host.engine.load(archive)
         for item in self.items:
             if not item.is_held(pull.observe(host, item.name)):

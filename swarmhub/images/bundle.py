@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
+import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,8 @@ FILE = "swarmhub-bundle.tar"
 # The archive comes first, as it is written while its size is not known; the list of what is in it comes last.
 IMAGES, LIST = "images.tar.gz", "swarmhub-bundle.json"
 FORMAT = 1
+# In an engine's archive.
+CONTENTS = "manifest.json"
 BLOCK, CHUNK = tarfile.BLOCKSIZE, 1 << 20
 # Engines since 20.10 read gzip; a higher level takes three times as long for a tenth less.
 LEVEL = 1
@@ -29,12 +33,16 @@ Say = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Item:
-    """An image in a bundle: its name, its content's fingerprint, its bytes, and whether its tag says already what is in it."""
+    """An image in a bundle: its name, its content's fingerprint, its bytes, and whether its tag says already what is in it.
+
+    `files` are those of the archive that it needs; other images may need some of them, too.
+    """
 
     name: str
     content: str
     size: int
     is_built: bool
+    files: tuple[str, ...] = ()
 
     def is_held(self, held: Held | None) -> bool:
         """Tell whether a node that holds this by the name holds the same image."""
@@ -62,6 +70,12 @@ class Bundle:
         with self.path.open("rb") as file:
             file.seek(BLOCK)
             yield Archive(file, self.size, say)
+
+    @contextmanager
+    def only(self, items: Sequence[Item], say: Say = id) -> Iterator[Iterable[bytes]]:
+        """Give an archive of some of the images: what the others alone need does not travel."""
+        with self.opened(say) as archive:
+            yield archive if {*items} == {*self.images} else _parts(archive, items)
 
 
 class Archive:
@@ -125,7 +139,7 @@ def _listed(path: Path, file: BinaryIO) -> Bundle:
             found: dict[str, Any] = json.loads(packed.read() if packed else b"")
         if found["format"] != FORMAT:
             raise UsageError(f"{path} was made by another release of swarmhub. {AGAIN}")
-        images = tuple(Item(**one) for one in found["images"])
+        images = tuple(Item(**{**one, "files": tuple(one["files"])}) for one in found["images"])
         return Bundle(path, found["architecture"], found["made"], first.size, found["sha256"], images)
     except (tarfile.TarError, KeyError, TypeError, ValueError):
         raise UsageError(f"{path} is cut off. Copy it again, or: fab bundle") from None
@@ -162,12 +176,13 @@ def _written(
     file.seek(BLOCK)
     packed = _Hashed(file)
     with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=packed, mtime=0) as zipped:
-        tags = _tags(host, _Copied(saved, zipped, say))
-    if lost := [one.name for one in images if not _spellings(one.name) & tags]:
+        files = _files(host, _Copied(saved, zipped, say))
+    whole = [replace(one, files=next((files[tag] for tag in _spellings(one.name) if tag in files), ())) for one in images]
+    if lost := [one.name for one in whole if not one.files]:
         raise StepError(host, f"its engine has not saved {', '.join(lost)}", "Run this again", STEP)
     sha256 = packed.total.hexdigest()
     about = {"format": FORMAT, "made": made, "architecture": architecture, "sha256": sha256}
-    content = json.dumps({**about, "images": [asdict(one) for one in images]}, indent=2).encode()
+    content = json.dumps({**about, "images": [asdict(one) for one in whole]}, indent=2).encode()
     _pad(file)
     file.write(_head(LIST, len(content)) + content)
     _pad(file)
@@ -177,20 +192,55 @@ def _written(
     return sha256
 
 
-def _tags(host: str, copied: "_Copied") -> set[str]:
-    """Read an engine's archive to its end, and return the tags of the images in it."""
-    tags: set[str] = set()
+def _files(host: str, copied: "_Copied") -> dict[str, tuple[str, ...]]:
+    """Read an engine's archive to its end, and return by tag the files that an image needs."""
+    listed: list[Any] = []
+    links: dict[str, str] = {}
     try:
         with tarfile.open(fileobj=copied, mode="r|", bufsize=CHUNK) as tar:  # type: ignore[call-overload]
             for one in tar:
-                if one.name == "manifest.json" and (packed := tar.extractfile(one)):
-                    tags = {tag for image in json.load(packed) for tag in image.get("RepoTags") or []}
+                if one.issym():  # so engines before 25 save what several images share
+                    links[one.name] = posixpath.normpath(posixpath.join(posixpath.dirname(one.name), one.linkname))
+                if one.name == CONTENTS and (packed := tar.extractfile(one)):
+                    listed = json.load(packed)
     except (tarfile.TarError, ValueError) as error:
-        raise StepError(
-            host, f"its engine has stopped saving the images: {error}", "Is its disk full? docker system df", STEP
-        ) from error
+        cause = f"its engine has stopped saving the images: {error}"
+        raise StepError(host, cause, "Is its disk full? docker system df", STEP) from error
     copied.finish()
-    return tags
+    files = [([image["Config"], *image["Layers"]], image.get("RepoTags") or []) for image in listed]
+    return {
+        tag: tuple(dict.fromkeys([*its, *(links[one] for one in its if one in links)])) for its, tags in files for tag in tags
+    }
+
+
+def _parts(archive: Archive, items: Sequence[Item]) -> Iterator[bytes]:
+    """Yield an archive of some images, packed again; engines with either store read the list of its contents."""
+    wanted, tags = {name for one in items for name in one.files}, {tag for one in items for tag in _spellings(one.name)}
+    out = _Buffer()
+    with (
+        tarfile.open(fileobj=archive, mode="r|gz", bufsize=CHUNK) as tar,  # type: ignore[call-overload]
+        gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=out, mtime=0) as packed,
+    ):
+        for one in tar:
+            content = tar.extractfile(one) if one.isreg() else None
+            if one.name == CONTENTS and content:
+                left = json.dumps(_contents(json.load(content), tags)).encode()
+                one.size, content = len(left), io.BytesIO(left)
+            elif one.name not in wanted:
+                continue
+            packed.write(one.tobuf(tarfile.GNU_FORMAT))
+            while content and (part := content.read(CHUNK)):
+                packed.write(part)
+                yield from out.taken()
+            packed.write(bytes(-one.size % BLOCK))
+        packed.write(bytes(2 * BLOCK))
+    yield from out.taken()
+
+
+def _contents(listed: Sequence[Any], tags: set[str]) -> list[Any]:
+    """Return the list of an archive's contents for those images alone."""
+    kept = [{**one, "RepoTags": sorted({*(one.get("RepoTags") or [])} & tags)} for one in listed]
+    return [one for one in kept if one["RepoTags"]]
 
 
 def _spellings(name: str) -> set[str]:
@@ -206,6 +256,24 @@ def _head(name: str, size: int) -> bytes:
 
 def _pad(file: BinaryIO) -> None:
     file.write(bytes(-file.tell() % BLOCK))
+
+
+class _Buffer:
+    """What has been written, until it is taken."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, part: bytes) -> int:
+        self._parts.append(bytes(part))
+        return len(part)
+
+    def flush(self) -> None:
+        pass
+
+    def taken(self) -> list[bytes]:
+        parts, self._parts = self._parts, []
+        return [part for part in parts if part]
 
 
 class _Hashed:

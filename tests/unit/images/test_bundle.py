@@ -7,6 +7,7 @@ import random
 import stat
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,31 @@ from tests.unit.support.fakes import MANAGER, NOTEBOOK
 
 HUB = "jupyterhub:0123456789ab"
 ITEMS = (Item(NOTEBOOK, "c" * 12, 5_000_000, is_built=False), Item(HUB, "d" * 12, 3_000_000, is_built=True))
-LAYER = random.Random(1).randbytes(1_000_000)
+LAYER = random.Random(1).randbytes(300_000)
 
 
 def saved(*tags: str, layer: bytes = LAYER) -> bytes:
-    """Return an archive as an engine saves images."""
+    """Return an archive as an engine saves images: they share the layer, and each has one of its own."""
     packed = io.BytesIO()
-    manifest = json.dumps([{"Config": "c.json", "RepoTags": [tag], "Layers": ["layer"]} for tag in tags]).encode()
+    own = {f"blobs/{at}": tag.encode() * 1000 for at, tag in enumerate(tags)}
+    layers = [["layer", name, "link/layer"] for name in own]
+    listed = [{"Config": f"{at}.json", "RepoTags": [tag], "Layers": layers[at]} for at, tag in enumerate(tags)]
+    configs = {f"{at}.json": b"{}" for at, _ in enumerate(tags)}
+    files = {"layer": layer, **own, **configs, "manifest.json": json.dumps(listed).encode()}
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, content in (("layer", layer), ("manifest.json", manifest)):
+        link = tarfile.TarInfo("link/layer")
+        link.type, link.linkname = tarfile.SYMTYPE, "../shared/layer"
+        tar.addfile(link)
+        for name, content in {**files, "shared/layer": b"shared", "index.json": b"{}"}.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
+
+
+def files(at: int) -> tuple[str, ...]:
+    """Return the files of the archive that its image at a place needs."""
+    return (f"{at}.json", "layer", f"blobs/{at}", "link/layer", "shared/layer")
 
 
 def in_parts(content: bytes) -> Iterator[bytes]:
@@ -57,7 +70,8 @@ def path(tmp_path: Path) -> Path:
 def test_a_bundle_gives_back_what_the_engine_has_saved(path: Path) -> None:
     """It is a tar with the images and their list, in which all fits; only its owner reads it."""
     found = bundle.read(path)
-    assert (found.images, found.architecture, found.made[:10]) == (ITEMS, "amd64", "2026-11-29")
+    whole = tuple(replace(one, files=files(at)) for at, one in enumerate(ITEMS))
+    assert (found.images, found.architecture, found.made[:10]) == (whole, "amd64", "2026-11-29")
     said: list[int] = []
     with found.opened(said.append) as archive:
         assert gzip.decompress(b"".join(archive)) == saved(NOTEBOOK, HUB)
@@ -67,25 +81,43 @@ def test_a_bundle_gives_back_what_the_engine_has_saved(path: Path) -> None:
         assert tar.getnames() == [bundle.IMAGES, bundle.LIST]
 
 
+def test_of_an_image_alone_only_what_it_needs_is_loaded(path: Path) -> None:
+    """What the others need does not travel; the list of the archive's contents names that image alone."""
+    found = bundle.read(path)
+    with found.only(found.images[1:]) as parts:
+        content = gzip.decompress(b"".join(parts))
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        assert {*tar.getnames()} == {*files(1), "manifest.json"}
+        listed, layer, own = (tar.extractfile(name) for name in ("manifest.json", "layer", "blobs/1"))
+        assert listed is not None
+        assert [one["RepoTags"] for one in json.load(listed)] == [[HUB]]
+        assert layer is not None
+        assert own is not None
+        assert (layer.read(), own.read()) == (LAYER, HUB.encode() * 1000)
+        assert tar.getmember("link/layer").linkname == "../shared/layer"
+    with found.only(found.images) as parts:
+        assert gzip.decompress(b"".join(parts)) == saved(NOTEBOOK, HUB)
+
+
 def test_it_says_how_far_it_is(tmp_path: Path) -> None:
     """By the bytes that the engine has sent; the last word has all of them."""
     said: list[int] = []
     write(tmp_path / "b.tar", said=said)
-    assert (said == sorted(said), said[-1], len(said) > 10) == (True, len(saved(NOTEBOOK, HUB)), True)
+    assert (said == sorted(said), said[-1], len(said) > 3) == (True, len(saved(NOTEBOOK, HUB)), True)
 
 
 def test_what_docker_hub_calls_shorter_is_the_same_image(tmp_path: Path) -> None:
     """Engines save docker.io/library/debian:12 as debian:12."""
     item = Item("docker.io/library/debian:12", "", 1, is_built=False)
     bundle.write(tmp_path / "b.tar", MANAGER, "amd64", "", (item,), in_parts(saved("debian:12")), id)
-    assert bundle.read(tmp_path / "b.tar").find("docker.io/library/debian:12") == item
+    assert bundle.read(tmp_path / "b.tar").find("docker.io/library/debian:12") == replace(item, files=files(0))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (
-            saved(NOTEBOOK, HUB)[:500_000],
+            saved(NOTEBOOK, HUB)[:200_000],
             "its engine has stopped saving the images: unexpected end of data. Is its disk full?",
         ),
         (saved(NOTEBOOK), f"its engine has not saved {HUB}. Run this again"),
@@ -118,7 +150,7 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         write(tmp_path / "none" / "b.tar")
 
 
-@pytest.mark.parametrize("left", [0, 400, 513, 700, 400_000, -2000, -1500])
+@pytest.mark.parametrize("left", [0, 400, 513, 700, 200_000, -2000, -1500])
 def test_a_bundle_that_is_cut_off_is_told(path: Path, left: int) -> None:
     """Wherever it ends: before anything is connected to."""
     path.write_bytes(path.read_bytes()[:left])
