@@ -137,6 +137,17 @@ def test_a_step_learns_all_hosts_that_h_names(recorder: Recorder, line: str, hos
     assert list(recorder.ran[0][1].config["swarmhub_hosts"]) == hosts
 
 
+@pytest.mark.parametrize(("line", "file"), [("network deploy --bundle b.tar", "b.tar"), ("deploy", "")])
+def test_a_dependency_learns_which_bundle_is_given(recorder: Recorder, line: str, file: str) -> None:
+    """The file that --bundle names is the whole run's."""
+
+    @step_task()
+    def deploy(c: Any, bundle: str = "") -> None:
+        """Do nothing."""
+
+    assert fab(line, recorder.step("network"), deploy).config["swarmhub_bundle"] == file
+
+
 def test_a_dependency_that_two_steps_share_runs_once(recorder: Recorder) -> None:
     """The first of them runs it, before both."""
     check = recorder.step("check")

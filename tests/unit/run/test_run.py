@@ -638,3 +638,12 @@ def test_the_settings_are_those_that_the_environment_names(folder: Path, monkeyp
     settings_file.current.cache_clear()
     settings = Run(context()).settings
     assert (settings.hub.domain, settings.hub.userlist) == ("hub.localhost", folder / "lab" / "users")
+
+
+def test_a_bundle_is_checked_before_the_first_connection(folder: Path) -> None:
+    """As the settings are; without --bundle there is none."""
+    (folder / "b.tar").write_text("no tar")
+    run = Run(Context(Config(overrides={"swarmhub_bundle": "b.tar"})))
+    with pytest.raises(UsageError, match=r"^b\.tar is no bundle, which fab bundle writes$"):
+        run.check()
+    assert Run(Context(Config())).bundle is None

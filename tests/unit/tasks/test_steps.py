@@ -1,5 +1,8 @@
 """The steps as they are typed, on a cluster in memory."""
 
+import io
+import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ from swarmhub.certificate import health, https
 from swarmhub.errors import StepError
 from swarmhub.firewall import image as firewall_image
 from swarmhub.host import EngineError
-from swarmhub.images import build
+from swarmhub.images import build, bundle
 from swarmhub.run.report import Report
+from swarmhub.settings import Settings
 from tests.unit.support import cluster
 from tests.unit.support.cluster import DIGEST, Hosts, Type
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, Request
@@ -307,6 +311,46 @@ def test_fresh_images_that_cannot_be_built_are_not_wanted(type_: Type, hosts: Ho
     with pytest.raises(Exit, match="cannot build jupyterhub:"):
         type_("build-hub", fresh=True)
     assert not (folder / "base.lock").exists()
+
+
+def test_a_bundle_needs_neither_a_deployed_hub_nor_another_host(
+    type_: Type, hosts: Hosts, given: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the manager lacks is pulled and built there; no worker is asked, and no secret is needed."""
+    cluster.wipe(hosts, given)
+    hub, manager = build.desired(given), hosts[MANAGER].engine
+    tags = [NOTEBOOK, hub.tag, hub.ground.tag if hub.ground else "", given.certs.certbot]
+
+    def pull(request: Request) -> list[Any]:
+        if request.params["tag"] == DIGEST:
+            manager.answers[f"GET /images/{NOTEBOOK}/json"] = HELD
+        manager.answers[f"GET /images/{request.params['fromImage']}:{request.params['tag']}/json"] = HELD
+        return []
+
+    def built(request: Request) -> list[Any]:
+        manager.answers[f"GET /images/{request.params['t']}/json"] = HELD
+        return []
+
+    manager.answers |= {"POST /images/create": pull, "POST /build": built, "GET /images/get": [archive(*tags)]}
+    type_("bundle", out=str(tmp_path / "b.tar"))
+    assert [one.name for one in bundle.read(tmp_path / "b.tar").images] == tags
+    assert [request.params["t"] for request in manager.requests if str(request) == "POST /build"] == [tags[2], tags[1]]
+    assert (hosts[WORKER1].engine.requests, hosts[WORKER2].engine.requests) == ([], [])
+    assert "b.tar: 4 images for amd64" in capsys.readouterr().out
+
+
+HELD = {"Id": "sha256:1", "RepoDigests": [f"{NOTEBOOK.partition(':')[0]}@{DIGEST}"], "RootFS": {"Layers": ["a"]}, "Size": 1}
+
+
+def archive(*tags: str) -> bytes:
+    """Return what an engine saves."""
+    packed = io.BytesIO()
+    content = json.dumps([{"Config": "c", "Layers": [], "RepoTags": [tag]} for tag in tags]).encode()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        entry = tarfile.TarInfo("manifest.json")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def test_without_packages_there_is_nothing_to_lock(type_: Type, hosts: Hosts) -> None:
