@@ -40,9 +40,18 @@ WAY_OUT = f"Let containers there reach the internet: DNS, or [http_proxy]. {pull
 REMEDIES = {
     "no space left on device": "Free some disk there: docker system df",
     "certificate verify failed": "Name the authority of the proxy that inspects TLS: hub.ca",
-    "name resolution": WAY_OUT,
-    "could not resolve": WAY_OUT,
-    "failure resolving": WAY_OUT,
+    **dict.fromkeys(
+        (
+            "name resolution",
+            "could not resolve",
+            "failure resolving",
+            "could not connect to",
+            "unable to connect to",
+            "network is unreachable",
+            "connection timed out",
+        ),
+        WAY_OUT,
+    ),
 }
 
 
