@@ -38,8 +38,8 @@ T = TypeVar("T")
 class Held:
     """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says.
 
-    `architecture` is what it is made for; `content` is a fingerprint that is the same on every engine, however it keeps images: an
-    id is not.
+    `architecture` is what it is made for. `content` is a fingerprint that is the same on every engine, however it keeps images;
+    an id is not.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A network without internet: one file brings all images. 130 s: a build, a deploy from nothing, the start of a server."""
+"""A network without internet: one file brings all images. 360 s at a load of 24, of 1.9 GB of images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
