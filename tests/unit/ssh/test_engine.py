@@ -24,6 +24,7 @@ from urllib3 import HTTPResponse
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
+from swarmhub.images.bundle import Archive
 from swarmhub.ssh import engine as module
 from swarmhub.ssh.channels import TIMEOUT_SECONDS
 from swarmhub.ssh.engine import SshEngine
@@ -409,6 +410,21 @@ def test_a_stream_that_breaks_off_is_an_error_of_the_host(
     wire.answers = [answer(200, Broken(frame(b"line\n") if call == "logs" else EVENTS, error))]
     with pytest.raises(StepError, match="the connection broke"):
         CALLS[call](engine)
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        (Archive(io.BytesIO(b"0123456789"), 6, id), ("Content-Length", "6")),
+        (iter([b"0", b"1"]), ("Transfer-Encoding", "chunked")),
+    ],
+    ids=["of a known length", "packed as it is sent"],
+)
+def test_images_are_sent_as_they_are_read(engine: SshEngine, wire: Wire, content: Any, header: tuple[str, str]) -> None:
+    """Gigabytes of them do not go into the memory first."""
+    wire.answers.append(answer(200, b'{"stream":"Loaded"}\r\n'))
+    engine.load(content)
+    assert (wire.sent[0].headers[header[0]], wire.sent[0].body) == (header[1], content)
 
 
 def test_a_download_is_given_in_parts(engine: SshEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
