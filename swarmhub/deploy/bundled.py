@@ -149,8 +149,14 @@ class _Loader:
     items: tuple[Item, ...]
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        with self.given.only(self.items, lambda done: progress.amount(host.name, done, self.given.size)) as archive:
-            host.engine.load(archive)
+        try:
+            with self.given.only(self.items, lambda done: progress.amount(host.name, done, self.given.size)) as archive:
+                host.engine.load(archive)
+        except StepError as error:
+            # An engine whose disk is full hangs up while it is still sent to, and its answer does not arrive.
+            cause = f"its engine has stopped taking the images: {error.cause}"
+            helps = "Is its disk full? docker system df. Then run this again: images that it has taken are not sent again"
+            raise StepError(host.name, cause, helps) from error
         for item in self.items:
             if not item.is_held(pull.observe(host, item.name)):
                 cause = f"its engine has taken {self.given.path}, and holds no {item.name} of it"

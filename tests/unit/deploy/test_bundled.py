@@ -215,6 +215,11 @@ def test_a_bundle_has_all_that_a_deploy_needs_and_is_loaded_as_it_was_saved(
     (change,) = steps.bundle_plan(run).changes
     with pytest.raises(StepError, match=f"has taken {path}, and holds no {NOTEBOOK} of it"):
         change.apply(hosts[MANAGER], FakeProgress())
+    engine.answers["POST /images/load"] = StepError(MANAGER, "the connection broke: Socket is closed", "Run it again")
+    with pytest.raises(StepError, match=r"stopped taking the images: the connection broke: .*\. Is its disk full\?"):
+        change.apply(hosts[MANAGER], FakeProgress())
+    del engine.answers["POST /images/load"]
+    engine.requests.clear()
     hold(hosts, IMAGE, *names)
     progress = FakeProgress()
     change.apply(hosts[MANAGER], progress)
