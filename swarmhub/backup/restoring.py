@@ -65,13 +65,19 @@ def plan(
     lost: Sequence[HomePlace],
     manager: str,
     time: str,
+    userlist: str,
 ) -> Plan:
-    """Return what puts the hub back, and the homes that are `lost`; `service` is the hub's, which stops."""
+    """Return what puts the hub back, and the homes that are `lost`; `service` is the hub's, which stops.
+
+    The `userlist` comes into force where none is.
+    """
     is_up = service is not None and (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1) != 0
     stop = [replicated.stop(service, manager)] if service and is_up else []
     what = f"the hub's data of {wanted.backup.run}"
     gist = f"what is there is set aside as before-restore-{time} in {settings.volume.name}"
-    hub = Change("restore", what, manager, _HubRestorer(settings, where, wanted.hub, time), gist=gist, cost=_cost(is_up))
+    hub = Change(
+        "restore", what, manager, _HubRestorer(settings, where, wanted.hub, time, userlist), gist=gist, cost=_cost(is_up)
+    )
     homes = [
         Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist="it is on no node")
         for one in lost
@@ -168,12 +174,13 @@ class _HubRestorer:
     where: Repository
     snapshot: str
     time: str
+    userlist: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
         settings = self.settings
         places = contents.of_hub(settings, read_only=False)
         chain = certs.place(settings, certs.CHAIN) if settings.proxy.takes_tls else ""
-        job: dict[str, Any] = {"snapshot": self.snapshot, "time": self.time, "chain": chain}
+        job: dict[str, Any] = {"snapshot": self.snapshot, "time": self.time, "chain": chain, "userlist": self.userlist}
         told = repository.ask(host, self.where, "restore-hub", places, progress=progress, **job)
         progress.log(
             host.name, f"{told['users']} users; what was there is in {told['aside'] or 'no folder: nothing was there'}"

@@ -84,7 +84,9 @@ def hub_plan(run: Run, typed: str) -> Plan:
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
-    plan = restoring.plan(settings, where, wanted, run.look.service().service, lost, run.manager, _now())
+    plan = restoring.plan(
+        settings, where, wanted, run.look.service().service, lost, run.manager, _now(), build.userlist(settings)
+    )
     return replace(plan, changes=(*steps.volume_plan(run).changes, *plan.changes))
 
 

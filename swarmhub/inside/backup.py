@@ -335,6 +335,8 @@ def _restore_hub(job: Job) -> Found:
         if (STAGE / DATABASE).exists():
             database.backup(STAGE / DATABASE, new / DATABASE, database.HUBS, change)
         kept = [access.name] if (access / rights.CURRENT).is_file() else []
+        if job.get("userlist") and not kept:
+            _put_into_force(new / database.ACCESS, job["userlist"])
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -347,6 +349,15 @@ def _restore_hub(job: Job) -> Found:
             "restore", "--no-lock", f"{job['snapshot']}:{CERTIFICATES}", "--target", str(CERTIFICATES), "--overwrite", "never"
         )
     return {"aside": aside, "kept": kept, "certificate": is_missing, "users": rows.get("users", 0)}
+
+
+def _put_into_force(access: Path, userlist: str) -> None:
+    """Let the operator's userlist be the one in force: that of the backup may let in who was removed since."""
+    access.mkdir(mode=0o770, exist_ok=True)
+    file = access / rights.CURRENT
+    file.unlink(missing_ok=True)
+    file.write_text(userlist)
+    file.chmod(database.HUBS)
 
 
 def _check() -> dict[str, int]:

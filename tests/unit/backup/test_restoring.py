@@ -60,24 +60,24 @@ def test_a_home_is_made_as_the_hub_would_make_it() -> None:
 def test_a_hub_that_runs_stops_first() -> None:
     """And that is its price; on an empty cluster there is none."""
     lost = restoring.missing(settings(), WANTED, {ADA.name, BOB.name}, [WORKER1])
-    plan = restoring.plan(settings(), repository(), WANTED, SERVICE, lost, MANAGER, "T")
+    plan = restoring.plan(settings(), repository(), WANTED, SERVICE, lost, MANAGER, "T", "ada admin\n")
     assert [change.sentence for change in plan.changes] == [
         f"stop service jupyterhub on {MANAGER}",
         f"restore the hub's data of RUN on {MANAGER}",
         f"restore the home of eve on {WORKER1}",
     ]
     assert plan.changes[1].price == "the hub stops"
-    empty = restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T")
+    empty = restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T", "ada admin\n")
     assert [change.price for change in empty.changes] == [""]
     stopped = {**SERVICE, "Spec": {"Name": "jupyterhub", "Mode": {"Replicated": {"Replicas": 0}}}}
-    assert len(restoring.plan(settings(), repository(), WANTED, stopped, [], MANAGER, "T").changes) == 1
+    assert len(restoring.plan(settings(), repository(), WANTED, stopped, [], MANAGER, "T", "ada admin\n").changes) == 1
 
 
 def test_what_was_restored_is_told() -> None:
     """Where what was there is now, what has stayed, and that a certificate came."""
     answer = {"users": 3, "aside": "before-restore-T", "kept": ["access"], "certificate": True}
     host, progress = FakeHost(MANAGER, answering({"answer": answer})), FakeProgress()
-    restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T").changes[0].apply(host, progress)
+    restoring.plan(settings(), repository(), WANTED, None, [], MANAGER, "T", "ada admin\n").changes[0].apply(host, progress)
     assert jobs(host)[0]["chain"] == f"/etc/letsencrypt/live/{DOMAIN}/fullchain.pem"
     assert [line for _, line in progress.lines] == [
         "3 users; what was there is in before-restore-T",

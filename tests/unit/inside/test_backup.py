@@ -228,6 +228,15 @@ def test_a_lost_hub_comes_back_as_it_was(container: Container) -> None:
     assert (len(users()), Path(chain).read_text()) == (3, "chain")
 
 
+def test_a_lost_hub_comes_back_with_the_userlist_of_now(container: Container) -> None:
+    """That of the backup may name somebody who was removed since: the hub goes by the list in force, and who was let in."""
+    snapshot = container.save_hub()
+    container.lose()
+    container.do("restore-hub", snapshot=snapshot, time="T", userlist="grace admin\n")
+    file = backup.DATA / "access" / "userlist"
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("grace admin\n", 0o660)
+
+
 def test_what_is_there_is_set_aside(container: Container) -> None:
     """For root alone. A certificate that is there stays."""
     snapshot = container.save_hub()
@@ -248,7 +257,7 @@ def test_who_was_removed_since_stays_out(container: Container) -> None:
     snapshot = container.save_hub()
     (backup.DATA / "access" / "deleted").write_text(f"{someone}\n")
     (backup.DATA / "access" / "userlist").write_text("other admin\n")
-    done = container.do("restore-hub", snapshot=snapshot, time="T")
+    done = container.do("restore-hub", snapshot=snapshot, time="T", userlist="older admin\n")
     assert done["answer"]["kept"] == ["access"]
     assert someone not in users()
     assert (backup.DATA / "access" / "userlist").read_text() == "other admin\n"
