@@ -1,7 +1,7 @@
 """Backups by SFTP to a node's own sshd, and the way back: of a file, and of a hub that is lost with a home.
 
-It is made of one deploy with another userlist, one image that is built, and one more deploy: the first three cost some three
-minutes on a machine with ten times more to do than it has processors for.
+It takes a deploy with another userlist, the build of one image, and a deploy after the loss: some four minutes on a busy
+machine.
 """
 
 import json
