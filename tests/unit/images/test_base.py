@@ -33,7 +33,8 @@ def given(folder: Path, **hub: Any) -> Settings:
 def test_without_the_file_the_image_is_built_on_its_tag(folder: Path) -> None:
     """And the builder may take what it has."""
     (hub, proxy) = build.wanted(given(folder))
-    assert [(one.base, one.given) for one in (hub, proxy)] == [("debian:trixie-slim", {"BASE": "debian:trixie-slim"})] * 2
+    (ground,) = build.grounds((hub, proxy))
+    assert [(one.base, one.given) for one in (ground, proxy)] == [("debian:trixie-slim", {"BASE": "debian:trixie-slim"})] * 2
 
 
 def test_what_is_kept_is_built_on_by_everybody_who_has_the_file(folder: Path) -> None:
@@ -45,8 +46,10 @@ def test_what_is_kept_is_built_on_by_everybody_who_has_the_file(folder: Path) ->
     assert base.keep(wanted, now) == "base.lock"
     (hub, proxy) = build.wanted(given(folder))
     reference = f"debian:trixie-slim@{DIGEST}"
-    assert hub.given == proxy.given == {"BASE": reference, "FRESH": "2026-11-29T20:51:44Z"}
-    assert (hub.bases, hub.gist) == ([reference], "on debian:trixie-slim, aaaaaaaaaaaa, fresh on 2026-11-29")
+    (ground,) = build.grounds((hub, proxy))
+    assert ground.given == proxy.given == {"BASE": reference, "FRESH": "2026-11-29T20:51:44Z"}
+    assert (ground.bases, hub.bases) == ([reference], [ground.tag])
+    assert (ground.gist, hub.gist) == ("on debian:trixie-slim, aaaaaaaaaaaa, fresh on 2026-11-29",) * 2
     assert [hub.tag, proxy.tag] == foreseen
     assert not {*before} & {*foreseen}
     base.keep(wanted, base.of_now(wanted, DIGEST, NOW.replace(second=45)))
