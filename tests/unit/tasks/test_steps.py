@@ -276,7 +276,9 @@ def test_fresh_images_are_built_on_the_newest_base_and_kept_for_the_next_deploy(
     """By its digest, and told to the builder with the time; the file is read by the next plan, on any machine that has it."""
     hosts[MANAGER].engine.answers[BASE] = {"Descriptor": {"digest": DIGEST}}
     type_("build-hub", fresh=True)
-    sent = next(one.params for one in hosts[MANAGER].engine.requests if one.params.get("t", "").startswith("jupyterhub-packages"))
+    sent = next(
+        one.params for one in hosts[MANAGER].engine.requests if one.params.get("t", "").startswith("jupyterhub-packages")
+    )
     assert sent["buildargs"]["BASE"] == f"debian:trixie-slim@{DIGEST}"
     assert f'digest = "{DIGEST}"\nfresh = "{sent["buildargs"]["FRESH"]}"\n' in (folder / "base.lock").read_text()
     said = capsys.readouterr().out
