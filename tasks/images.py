@@ -124,7 +124,7 @@ def bundle(c: Context, out: str = "swarmhub-bundle.tar") -> None:
     with step(c, STEP) as run:
         run.leave_out_all_but_the_manager()
         run.journal.has_swarm = run.journal.leaves_entry = run.look.member(run.manager).is_manager
-        _pull(run, (run.manager,), steps.hub_image_plan(run, with_grounds=True))
+        _pull(run, (run.manager,), steps.hub_image_plan(run, for_bundle=True))
         run.apply(bundled.certbot_plan(run))
         run.report.line(STEP, bundled.make(run, Path(out)), style="green")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
-from swarmhub.images import build, bundle, pull
+from swarmhub.images import build, bundle, pull, restic
 from swarmhub.images.bundle import AGAIN, STEP, Bundle, Item
 from swarmhub.images.pull import Held
 from swarmhub.parallel import together
@@ -20,7 +20,7 @@ from swarmhub.run.run import Run
 def wanted(run: Run) -> dict[str, bool]:
     """Map each image that a deploy needs and no node makes by itself to whether it is built: its tag says what is in it."""
     settings, builds = run.settings, run.look.builds
-    built = [one.tag for one in (*run.recipes, *builds, *build.grounds(builds))]
+    built = [one.tag for one in (*run.recipes, *builds, *build.grounds(builds), *restic.wanted(settings))]
     certbot = [settings.certs.certbot] if settings.proxy.takes_tls and not settings.certs.is_own else []
     return {name: name in built for name in (*settings.images, *built, *certbot)}
 

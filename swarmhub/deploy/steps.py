@@ -215,15 +215,19 @@ def rebuilt(run: Run, plan: Plan) -> dict[str, str]:
     return {tag: one.id for tag, one in found.items() if one}
 
 
-def hub_image_plan(run: Run, on: Base | None = None, *, with_grounds: bool = False) -> Plan:
+def hub_image_plan(run: Run, on: Base | None = None, *, for_bundle: bool = False) -> Plan:
     """Plan the step `build-hub`; `on` is a base to build on that no file names yet.
 
-    `with_grounds` builds also where the manager lacks only what the images are built on.
+    `for_bundle` builds also what the images are built on where only that is lacking, and what makes backups.
     """
     wanted = build.wanted(run.settings, on) if on else run.look.builds
-    recipes = [*(build.grounds(wanted) if with_grounds else ()), *wanted]
+    recipes = wanted
+    if for_bundle:
+        from swarmhub.images import restic  # no other deploy needs it
+
+        recipes = (*build.grounds(wanted), *wanted, *restic.wanted(run.settings))
     held = [one.tag for one in recipes if run.look.hub_image(one.tag) or _is_bundled(run, one.tag)]
-    return builder.plan(build.STEP, recipes, held, run.manager, _outbound(run), lane=build.STEP if with_grounds else "")
+    return builder.plan(build.STEP, recipes, held, run.manager, _outbound(run), lane=build.STEP if for_bundle else "")
 
 
 def lock_packages(run: Run) -> str:

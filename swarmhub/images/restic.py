@@ -5,20 +5,26 @@ from pathlib import Path
 from hub import FOLDER
 from hub.shared import services
 from swarmhub.engine import context
+from swarmhub.images import build
 from swarmhub.images.builder import Recipe
 from swarmhub.settings import Settings, read_text
 
 
 def recipe(settings: Settings, folder: Path = FOLDER) -> Recipe:
-    """Read what goes into the image.
+    """Read what goes into the image; it is built on what the hub's is.
 
     Raises:
-        SettingsError: a file is missing.
+        SettingsError: a file is missing, or the base's lock is none.
 
     """
     files = {**context.read(folder / "backup"), "ca/.keep": b""}
     if settings.hub.ca:
         files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
-    files = context.copied(files)
-    tag = f"{services.restic(settings.hub.service)}:{context.digest(files, settings.hub.base_image)}"
-    return Recipe(tag, files, settings.hub.base_image, source="hub/backup/Dockerfile")
+    files, on = context.copied(files), build.base(settings)
+    tag = f"{services.restic(settings.hub.service)}:{context.digest(files, *on.inputs)}"
+    return Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments, source="hub/backup/Dockerfile")
+
+
+def wanted(settings: Settings) -> tuple[Recipe, ...]:
+    """Return what is to be built where there are backups."""
+    return (recipe(settings),) if settings.backup.repository else ()

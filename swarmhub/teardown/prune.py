@@ -63,7 +63,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     pinned = [image for release in releases for image in release.notebook_images]
     builds = build.wanted(settings)
     ours = [*(image.tag for image in (*builds, *build.grounds(builds))), firewall_image.tag(settings.hub.service)]
-    ours += [restic.recipe(settings).tag] if settings.backup.repository else []
+    ours += [one.tag for one in restic.wanted(settings)]
     named = [
         *settings.images,
         *bases,
