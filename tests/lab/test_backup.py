@@ -130,7 +130,9 @@ def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) ->
     lab.stop_server("grace")
     lab.docker("service", "rm", HUB)
     lab.wait(lambda: not lab.container(), 60, "the hub's container does not end")
-    lab.docker("volume", "rm", "jupyterhub-data")
+    # Swarm keeps the containers of earlier tasks for a while.
+    gone = "docker ps -aq --filter volume=jupyterhub-data | xargs -r docker rm --force && docker volume rm jupyterhub-data"
+    lab.on(topology.MANAGER.name, "sh", "-ec", gone)
     lab.forget_homes()
     lab.forget_certificate()
     world.userlist.write_text(USERS)
