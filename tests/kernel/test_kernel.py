@@ -59,8 +59,9 @@ def test_encrypted(deployed: Cluster, seen: Row) -> None:
     """What goes over the overlay between the nodes is looked at with tcpdump, while Ada's server is asked."""
     packets = {}
     for what, look in (("ESP", ESP), ("VXLAN in plain", OVERLAY_IN_PLAIN)):
-        asking = "for i in 1 2 3 4 5 6; do curl -sk -o /dev/null --max-time 5 https://127.0.0.1/user/ada/api; sleep 1; done"
-        both = f"({asking}) & {look}; wait"
+        # tcpdump itself takes some seconds to begin.
+        asking = "for i in $(seq 60); do curl -sk -o /dev/null --max-time 5 https://127.0.0.1/user/ada/api; sleep 1; done"
+        both = f"({asking}) & asking=$!; {look}; kill $asking; wait $asking || true"
         packets[what] = int(deployed.on(MANAGER, both).split()[-1])
         seen(f"packets of {what}: {packets[what]}{' or more' if packets[what] == 4 else ''}")
     assert packets["ESP"] > 0
