@@ -107,7 +107,7 @@ def test_ipv6_by_ingress(deployed: Cluster, meshed: Path, seen: Row) -> None:
         try:
             answer = deployed.on(MANAGER, CURL6.format(address))
         except LabError as error:
-            answer = str(error).splitlines()[-1][-90:]
+            answer = re.findall(r"curl: .*", str(error))[-1]
         seen(f"[{address}]: {answer}")
     done = deployed.fab("doctor", hosts=meshed)
     told = [line.strip() for line in done.text.splitlines() if re.search(r"ipv6|fd00:214", line, re.IGNORECASE)]
