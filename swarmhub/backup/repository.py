@@ -155,7 +155,9 @@ def opening(repository: Repository, manager: str) -> Change:
 
     def open_(host: Host, progress: Progress) -> None:
         if ask(host, repository, "open", make=True)["made"]:
-            progress.log(host.name, f"{repository.address} is made; who has lost {BACKUP} has lost the backups")
+            progress.log(
+                host.name, f"{repository.address} is created. Without {BACKUP} nobody can read it: keep that in a second place"
+            )
 
     return Change("open", f"the repository {repository.address}", manager, open_)
 

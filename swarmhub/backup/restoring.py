@@ -182,8 +182,9 @@ class _HubRestorer:
         chain = certs.place(settings, certs.CHAIN) if settings.proxy.takes_tls else ""
         job: dict[str, Any] = {"snapshot": self.snapshot, "time": self.time, "chain": chain, "userlist": self.userlist}
         told = repository.ask(host, self.where, "restore-hub", places, progress=progress, **job)
+        aside = told["aside"]
         progress.log(
-            host.name, f"{told['users']} users; what was there is in {told['aside'] or 'no folder: nothing was there'}"
+            host.name, f"{told['users']} users; {f'what was there is in {aside}' if aside else 'there was nothing before'}"
         )
         if told["kept"]:
             progress.log(host.name, "the userlist in force here stays, and with it who was removed since")

@@ -87,4 +87,4 @@ def test_a_repository_is_made_before_the_first_backup() -> None:
     host, progress = FakeHost(MANAGER, answering({"answer": {"made": True}})), FakeProgress()
     room.opening(repository(), MANAGER).apply(host, progress)
     assert jobs(host)[0]["make"] is True
-    assert "who has lost BACKUP_PASSWORD has lost the backups" in progress.lines[0][1]
+    assert "Without BACKUP_PASSWORD nobody can read it" in progress.lines[0][1]
