@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from hub import FOLDER
 from swarmhub.images import restic
+from swarmhub.images.build import Base
 from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers
 from tests.unit.support.fakes import settings
@@ -22,6 +25,23 @@ def test_its_tag_is_that_of_what_goes_into_it(tmp_path: Path) -> None:
     assert len({tag, *others}) == 3
     assert leftovers.built(settings()).fullmatch(tag)
     assert [*restic.recipe(settings()).files] == ["Dockerfile", "ca/.keep"]
+
+
+def test_it_is_built_on_what_the_hub_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With packages as fresh; another base is another image, so that the next backup builds it."""
+    before = restic.recipe(settings()).tag
+    on = Base("debian:trixie-slim", f"sha256:{'a' * 64}", "2026-11-29T20:51:44Z")
+    monkeypatch.setattr("swarmhub.images.build.base", lambda settings: on)
+    made = restic.recipe(settings())
+    assert made.given == {"BASE": on.reference, "FRESH": on.fresh}
+    assert made.tag != before
+
+
+def test_it_is_made_where_there_are_backups_only() -> None:
+    """Neither a bundle nor what `fab prune` leaves has it otherwise."""
+    repository = settings(backup={"repository": "/mnt/backup"})
+    assert restic.wanted(settings()) == ()
+    assert restic.wanted(repository) == (restic.recipe(repository),)
 
 
 def test_it_has_what_the_script_runs() -> None:
