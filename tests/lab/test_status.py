@@ -45,7 +45,7 @@ def test_one_screen_shows_nodes_hub_certificate_images_and_servers(deployed: Lab
         assert re.search(
             rf"^  {host} +(leader|worker) +ready +active +[\d.]+ / \d+ +\d+% of \d+ GB +\d+% of \d+ GB$", done.out, re.M
         )
-    assert re.search(rf"^  {HUB} +running +\d+ \w+ +\d\+? +\d+ MB +{MANAGER} +{HUB}:[0-9a-f]+$", done.out, re.M)
+    assert re.search(rf"^  {HUB} +running +\d+ \w+ +\d\+? +\d+ MB +{MANAGER} +\d+ \w+ old +{HUB}:[0-9a-f]+$", done.out, re.M)
     assert re.search(r"^  hub\.localhost +\d+ days left +until ", done.out, re.M)
     assert re.search(rf"^  {node} +{USER} +running +\d+ \w+ +\d+ MB$", done.out, re.M)
 
