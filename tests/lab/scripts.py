@@ -1,5 +1,6 @@
 """Shell scripts that run inside the nodes and the hub; each is given its arguments behind it."""
 
+SERVICE_LOG = 'timeout 10 docker service logs --raw --tail "$1" "$0" || [ $? = 124 ]'
 EXECUTE = 'docker exec "$(docker ps -q --filter "label=com.docker.swarm.service.name=$0" | head -n 1)" "$@"'
 # In the volume: to make a token takes seconds, and the next hub knows it too, unless its database is another one. Whoever a
 # hub runs as is of the group 0.

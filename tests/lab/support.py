@@ -19,7 +19,7 @@ from lab import containers, machine, topology
 from tests.lab import looks
 from tests.lab.forks import Run
 from tests.lab.ledger import LEDGER
-from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME, START_SERVER
+from tests.lab.scripts import EXECUTE, HUB_API, REMOVE_HOME, SERVICE_LOG, START_SERVER
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -114,6 +114,10 @@ class Lab:
         """Run a command in the container that a service has on a node; the newest, if another is still ending."""
         return self._patiently(node, "sh", "-c", EXECUTE, service, *command)
 
+    def log_of(self, service: str = HUB, tail: str = "all") -> str:
+        """Return a service's log; Swarm never ends its answer where it has removed an old task meanwhile."""
+        return self.on(topology.MANAGER.name, "sh", "-c", SERVICE_LOG, service, tail)
+
     def _patiently(self, node: str, *command: str) -> str:
         try:
             return self.on(node, *command)
@@ -143,8 +147,7 @@ class Lab:
         body = json.dumps({"user_options": self._on_its_node(options)})
         said = self.execute(HUB, "sh", "-c", START_SERVER, "sh", user, body)
         if '"ready": true' not in said:
-            log = self.docker("service", "logs", "--raw", "--tail", "30", HUB)
-            raise machine.LabError(f"{user}'s server does not start: {said}\n{log}")
+            raise machine.LabError(f"{user}'s server does not start: {said}\n{self.log_of(tail='30')}")
         return f"{HUB}-{user}"
 
     def ask_for_server(self, user: str, **options: str) -> str:

@@ -291,12 +291,7 @@ def test_who_has_a_read_only_home_is_told(full: Lab) -> None:
     full.on(WORKER, "mount", "-o", "remount,ro", SMALL)
     said = full.ask_for_server(USER, on=WORKER, profile=REAL)
     assert not said or said.startswith(f"{WORKER} has the folder with your files read-only")
-    full.wait(lambda: "read-only" in log(full), 60, "the log does not tell it")
-
-
-def log(lab: Lab) -> str:
-    """Return the end of the hub's log."""
-    return lab.docker("service", "logs", "--raw", "--tail", "60", HUB)
+    full.wait(lambda: "read-only" in full.log_of(tail="60"), 60, "the log does not tell it")
 
 
 def test_a_home_is_opened_without_a_server(shared: Lab, shared_hosts: Path) -> None:

@@ -139,7 +139,7 @@ def clients(lab: Lab, path: str, of: str = PLAIN[0]) -> list[str]:
     found: list[str] = []
 
     def are_there() -> bool:
-        lines = lab.docker("service", "logs", "--raw", of).splitlines()
+        lines = lab.log_of(of).splitlines()
         found[:] = [line.split()[1] for line in lines if f" {path} " in line]
         return bool(found)
 

@@ -15,7 +15,7 @@ from lab import topology
 from tests.lab import peopled
 from tests.lab.browsing import SPAWN_MS, log_in, picture
 from tests.lab.peopled import COURSE, DOMAIN, OTHER, PERSON
-from tests.lab.support import HUB, Lab
+from tests.lab.support import Lab
 
 WORKERS = {worker.name for worker in topology.WORKERS}
 # What pip install --user leaves, with a mistake in it: a module that the server itself imports.
@@ -108,7 +108,7 @@ def test_a_command_of_a_profile_runs_on_workers_only(hub: Lab) -> None:
 def test_a_plain_jupyterlab_is_told_to_be_no_single_user_server(hub: Lab) -> None:
     """It answers, but not below the user's address: after some seconds of that the user reads so, and it is gone. 10 s."""
     assert start(hub, "grace", "plain-jupyterlab").startswith(NO_SERVER)
-    assert "does the image run jupyterhub-singleuser?" in hub.docker("service", "logs", "--raw", "--tail", "50", HUB)
+    assert "does the image run jupyterhub-singleuser?" in hub.log_of(tail="50")
 
 
 def test_a_home_that_breaks_the_server_is_told_and_has_a_way_in(hub: Lab, context: BrowserContext) -> None:
