@@ -46,4 +46,5 @@ docker image ls --digests --format "$form" | while read -r name digest id; do
     esac
 done
 docker image prune --force
+docker volume rm --force jupyterhub_restic
 """

@@ -218,6 +218,7 @@ def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Sett
     assert "Traceback" not in done.err
     # Rolled back, the service is as wanted, and crashes all the same.
     assert (again.code, f"service {HUB} does not run" in again.err) == (1, True)
+    deployed.wait(deployed.hub_answers, 60, "the hub does not come back")
 
 
 @pytest.mark.quick
