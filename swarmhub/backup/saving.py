@@ -55,21 +55,24 @@ def plan(
     settings: Settings, where: Repository, found: Contents, files: Mapping[str, bytes], manager: str, outcome: Outcome
 ) -> Plan:
     """Return what saves the hub, with `files` beside what the manager has, and the homes of all nodes at once."""
-    saver = _Saver(where, outcome)
     paths = [contents.DATA, contents.STAGE, *([CERTIFICATES] if settings.proxy.takes_tls else [])]
     hub = _Part(HUB, contents.of_hub(settings, read_only=True), paths, files)
-    changes = [Change("save", "the hub's data", manager, saver.of(hub), gist=_gist(settings), lane=HUB)]
+    changes = [Change("save", "the hub's data", manager, _Saver(where, outcome, hub), gist=_gist(settings), lane=HUB)]
     for host, homes in found.homes.items():
         if homes:
             mounts = [_volume(one.name) for one in homes]
             part = _Part(HOMES, mounts, [contents.HOMES])
             count = f"{len(homes)} home{'' if len(homes) == 1 else 's'}"
             changes.append(
-                Change("save", count, host, saver.of(part), gist=", ".join(one.user for one in homes[:5]), lane=HOMES)
+                Change(
+                    "save", count, host, _Saver(where, outcome, part), gist=", ".join(one.user for one in homes[:5]), lane=HOMES
+                )
             )
     if found.shared:
         part = _Part(HOMES, [found.shared], [contents.HOMES])
-        changes.append(Change("save", "all homes", manager, saver.of(part), gist="the folder that they are in", lane=HOMES))
+        changes.append(
+            Change("save", "all homes", manager, _Saver(where, outcome, part), gist="the folder that they are in", lane=HOMES)
+        )
     return Plan(STEP, "", tuple(changes), at_once=True)
 
 
@@ -115,22 +118,14 @@ class _Part:
 class _Saver:
     repository: Repository
     outcome: Outcome
-
-    def of(self, part: _Part) -> "_PartSaver":
-        return _PartSaver(self, part)
-
-
-@dataclass(frozen=True)
-class _PartSaver:
-    saver: _Saver
     part: _Part
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        saver, part = self.saver, self.part
+        part = self.part
         is_hub = part.name == HUB
         answer = repository.ask(
             host,
-            saver.repository,
+            self.repository,
             "save",
             part.mounts,
             files=part.files,
@@ -138,10 +133,10 @@ class _PartSaver:
             is_hub=is_hub,
             paths=part.paths,
             excludes=[f"{contents.DATA}/{name}" for name in LEFT_OUT] if is_hub else [],
-            tags=tags(saver.repository.hub, saver.outcome.run, part.name),
+            tags=tags(self.repository.hub, self.outcome.run, part.name),
             node=host.name,
         )
-        saver.outcome.saved[host.name, part.name] = answer
+        self.outcome.saved[host.name, part.name] = answer
         size, new = decimal(answer["bytes"]), decimal(answer["added"])
         progress.log(host.name, f"{part.name}: {answer['files']} files, {size}; {new} sent, {duration(answer['seconds'])}")
         for line in answer["unread"][:MOST_TOLD]:
