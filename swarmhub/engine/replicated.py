@@ -63,7 +63,7 @@ def on_manager(node: str) -> dict[str, Any]:
 
 
 def healthcheck(script: str) -> dict[str, Any]:
-    """Return how Docker asks a container of ours whether it is well.
+    """Return how Docker asks a container whether it is well.
 
     Each question starts a program in it, which takes seconds where a node is busy: a hub that serves people must not be ended
     for that. What has ended by itself is replaced at once, without a question.

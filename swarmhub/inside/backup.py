@@ -437,7 +437,7 @@ def _restore_home(job: Job) -> Found:
 
 
 def _place(home: Path, folder: str) -> Path:
-    """Return a folder of a home; what is missing of it is made, and belongs to whom the home does."""
+    """Return a folder of a home; what is missing of it is made, and belongs to the owner of the home."""
     place = home
     for part in Path(folder).parts:
         place = place / part

@@ -1,1 +1,1 @@
-"""Who may log in, what users are called, and as whom their servers run."""
+"""Who may log in, what users are called, and the UIDs that their servers run with."""

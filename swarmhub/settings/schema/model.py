@@ -152,7 +152,7 @@ class Volume(Table):
 
 
 class Backup(Table):
-    """Where `fab backup` saves to, with restic: encrypted, and what is there already is not sent again."""
+    """Where `fab backup` saves to, with restic: encrypted, and what the repository already has is not sent again."""
 
     repository: Repository | None = Field(
         None,

@@ -127,7 +127,7 @@ def test_no_argument_of_buildkit_shows_a_proxys_password() -> None:
         ),
         ("OSError: [Errno 28] No space left on device", "No space left on device", "Free some disk there: docker system df"),
         ("W: Temporary failure in name resolution", "returned a non-zero code: 1", "Let containers there reach the internet"),
-        ("Could not connect to deb.debian.org:80", "returned a non-zero code: 1", "fab deploy --bundle FILE"),
+        ("Could not connect to debian.example.org:80", "returned a non-zero code: 1", "fab deploy --bundle FILE"),
         ("SSLError: CERTIFICATE_VERIFY_FAILED certificate verify failed", "SSLError", "hub.ca"),
         ("hello", "returned a non-zero code: 1", "Change mine/Dockerfile"),
     ],
