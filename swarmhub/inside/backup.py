@@ -27,8 +27,6 @@ JOB = Path("/swarmhub-backup.json")
 SECRETS = Path("/dev/shm/swarmhub")  # noqa: S108 - in a container of its own
 STAGE, DATA, CERTIFICATES, CACHE = Path("/backup"), Path("/data"), Path("/etc/letsencrypt"), Path("/cache")
 DATABASE, MANIFEST = "jupyterhub.sqlite", "manifest.json"
-# SQLite's own files beside a database, and what earlier restores have set aside.
-LEFT_OUT = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", "before-restore-*", "restoring-*")
 ASIDE, COMING = "before-restore-", "restoring-"
 REACH_SECONDS, ASK_SECONDS = 10.0, 60.0
 # The engine gives longer lines in pieces.
@@ -241,7 +239,7 @@ def _stage(job: Job) -> None:
         database.backup(here, copy, database.ROOTS)
         facts["database"] = _facts(copy)
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
-    facts |= {"restic": version, "files": {**_sums(STAGE, STAGE), **_sums(DATA, DATA.parent)}}
+    facts |= {"restic": version, "files": {**_sums(STAGE, STAGE), **_sums(DATA, DATA.parent, job.get("excludes", ()))}}
     (STAGE / MANIFEST).write_text(json.dumps(facts, indent=1, sort_keys=True))
 
 
@@ -264,12 +262,12 @@ def _facts(copy: Path) -> Found:
     return {"schema": schema, "rows": rows, "integrity": found}
 
 
-def _sums(folder: Path, above: Path) -> dict[str, str]:
+def _sums(folder: Path, above: Path, excludes: Sequence[str] = ()) -> dict[str, str]:
     """Return the SHA-256 of the files below a folder, without those that are not saved."""
     found = {}
     for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder)
-        is_out = folder == DATA and any(Path(name.parts[0]).match(one) for one in LEFT_OUT)
+        first = folder / file.relative_to(folder).parts[0]
+        is_out = any(first.match(one) for one in excludes)
         if file.is_file() and not file.is_symlink() and not is_out:
             found[str(file.relative_to(above))] = _sum(file)
     return found
