@@ -173,6 +173,7 @@ class _Initialiser:
     pool: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        _require_the_former_gone(host)
         pool = {"DefaultAddrPool": [self.pool], "SubnetSize": SUBNET_SIZE} if self.pool else {}
         with _choosing_an_address(host):
             host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": _address(host, self.advertise), **pool})
@@ -185,6 +186,7 @@ class _Joiner:
     advertise: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        _require_the_former_gone(host)
         body = {
             "ListenAddr": LISTEN,
             "AdvertiseAddr": _address(host, self.advertise),
@@ -204,6 +206,27 @@ class _Joiner:
     def _unreached(self, host: Host, said: str) -> StepError:
         remedy = f"Is 2377/tcp open on {', '.join(self.ticket.addresses)} for this host?"
         return StepError(host.name, f"does not reach the managers: {said}", remedy)
+
+
+def _require_the_former_gone(host: Host) -> None:
+    """Wait until the networks of a swarm that the host has left are gone.
+
+    An engine removes them when their last container has ended, seconds after `docker swarm leave` maybe. Until then, it shows
+    them next to those of its new swarm.
+
+    Raises:
+        StepError: a container stays on one.
+
+    """
+
+    def names() -> list[str]:
+        return [str(one["Name"]) for one in host.engine.get("/networks", filters={"scope": ["swarm"]})]
+
+    def stays() -> StepError:
+        cause = f"still has networks of a swarm that it has left: {', '.join(sorted(names()))}"
+        return StepError(host.name, cause, "There: docker ps --filter network=NAME; stop what is on it, or restart the engine")
+
+    until(lambda: not names(), SECONDS, stays)
 
 
 def _joined_late(host: Host, error: StepError) -> None:

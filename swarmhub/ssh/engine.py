@@ -70,11 +70,12 @@ class SshEngine:
         self._call("PUT", path, params, data=content)
 
     def delete(self, path: str, /, **params: Json) -> None:
-        """Remove something; that it is gone already is no error."""
+        """Remove something; that it is gone already, or that somebody else is just removing it, is no error."""
         try:
             self._call("DELETE", path, params)
         except EngineError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            going = error.status == HTTPStatus.CONFLICT and "already in progress" in error.message
+            if error.status != HTTPStatus.NOT_FOUND and not going:
                 raise
 
     def pull(self, name: str, tag: str) -> Iterator[Json]:

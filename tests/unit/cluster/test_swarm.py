@@ -112,6 +112,24 @@ def test_an_engine_that_cannot_choose_an_address_names_the_setting(progress: Fak
         change.apply(FakeHost(answers={"POST /swarm/init": EngineError(MANAGER, 400, said)}), progress)
 
 
+@pytest.mark.parametrize("plan", [swarm.plan_init(settings(), MANAGER), joins({WORKER1: OUTSIDE})], ids=["init", "join"])
+def test_the_networks_of_a_swarm_that_a_host_has_left_are_waited_for(progress: FakeProgress, clock: Clock, plan: Plan) -> None:
+    """An engine shows them until their last container has ended, as if they were the new swarm's."""
+    host = FakeHost(answers={"GET /networks": in_turn([{"Name": "jupyter"}], [{"Name": "jupyter"}], [])})
+    plan.changes[0].apply(host, progress)
+    assert [str(one) for one in host.engine.requests][:3] == ["GET /networks"] * 3
+    assert len(clock.slept) == 2
+
+
+def test_a_network_of_a_swarm_that_was_left_and_stays_is_named(progress: FakeProgress, clock: Clock) -> None:
+    """A container that somebody keeps on it holds it; no swarm is made."""
+    (change,) = swarm.plan_init(settings(), MANAGER).changes
+    host = FakeHost(answers={"GET /networks": [{"Name": "jupyter"}]})
+    with pytest.raises(StepError, match=r"still has networks of a swarm that it has left: jupyter"):
+        change.apply(host, progress)
+    assert clock.slept
+
+
 def test_a_swarm_that_is_whole_needs_no_joins() -> None:
     """All hosts are in: nothing to do, and it says so."""
     plan = joins({})
@@ -166,7 +184,7 @@ def test_a_join_that_an_engine_goes_on_with_is_waited_for(progress: FakeProgress
     (change,) = joins({WORKER1: OUTSIDE}).changes
     host = as_it_joins("pending", "pending", "active")
     change.apply(host, progress)
-    assert host.engine.asked("GET") == ["GET /info"] * 3
+    assert host.engine.asked("GET") == ["GET /networks", *["GET /info"] * 3]
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,19 @@ def test_removing_what_is_gone_is_no_error(engine: SshEngine, wire: Wire) -> Non
     assert (wire.sent[0].method, str(wire.sent[0].url).partition("?")[2]) == ("DELETE", "force=True")
 
 
+def test_removing_what_is_just_being_removed_is_no_error(engine: SshEngine, wire: Wire) -> None:
+    """Ctrl-C removes containers whose own thread removes them at the same moment."""
+    wire.answers = [answer(409, {"message": "removal of container c1 is already in progress"})]
+    engine.delete("/containers/c1", force=True)
+
+
+def test_removing_what_is_in_use_is_an_error(engine: SshEngine, wire: Wire) -> None:
+    """It stays, and somebody has to know."""
+    wire.answers = [answer(409, {"message": "remove data: volume is in use - [c1]"})]
+    with pytest.raises(EngineError, match="in use"):
+        engine.delete("/volumes/data")
+
+
 CALLS: dict[str, Callable[[SshEngine], Any]] = {
     "get": lambda engine: engine.get("/x"),
     "find": lambda engine: engine.find("/x"),

@@ -173,6 +173,8 @@ class FakeEngine:
                 return self.configs.answer(request)
             if str(request) == "GET /info":
                 return {"SystemTime": self.configs.time}
+            if str(request) == "GET /networks":
+                return []
             if request.method == "GET":
                 raise EngineError(self.host, 404, f"no such thing: {request.path}")
             return None

@@ -8,7 +8,7 @@ from invoke.exceptions import Exit
 
 from swarmhub.run import task
 from tests.unit.support.cluster import LABELS, NODES, Hosts, Type, changes
-from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request, server_of
+from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request, in_turn, server_of
 from tests.unit.tasks.test_steps import IMAGE, lacking
 
 HERS = {
@@ -87,6 +87,8 @@ def test_a_swarm_is_made_where_there_is_none(type_: Type, hosts: Hosts, manager:
             hosts[name].engine.answers["GET /info"] = inside[name]
 
         host.engine.answers |= {"GET /info": outside, "POST /swarm/init": enter, "POST /swarm/join": enter}
+    there = hosts[MANAGER].engine.answers["GET /networks"]
+    hosts[MANAGER].engine.answers["GET /networks"] = in_turn([], there)
     type_("swarm-init")
     assert changes(hosts)[0] == f"{MANAGER}: POST /swarm/init"
     assert [call for call in changes(hosts) if "join" in call] == [
