@@ -20,7 +20,7 @@ demo: $(VENV)/bin/pip
 	@$(VENV)/bin/fab lab.guide
 
 test: check
-	$(VENV)/bin/pytest -q --durations=20 tests/lab
+	$(VENV)/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests/lab
 
 quick: check
 	$(VENV)/bin/pytest -q -m quick tests/lab
@@ -59,7 +59,7 @@ lock:
 	uv pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate --override hub/requirements-overrides.in lab/notebook/requirements.in -o lab/notebook/requirements.lock
 
 clean:
-	@if [ -x $(VENV)/bin/fab ]; then $(VENV)/bin/fab lab.down --images; fi
+	@if [ -x $(VENV)/bin/fab ]; then SWARMHUB_LAB=1 $(VENV)/bin/fab lab.down; $(VENV)/bin/fab lab.down --images; fi
 	rm -rf $(VENV) $(SUPPLY) sbom .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 

@@ -103,7 +103,10 @@ def main(count: int, image: str = IMAGE) -> None:
     client = machine.connect()
     if client is None:
         sys.exit("no Docker Engine answers: fab lab.up")
-    nodes = [Node(f"bench{number}", f"10.213.0.{100 + number}", {22: 2300 + number}) for number in range(count + 1)]
+    nodes = [
+        Node(f"bench{number}", topology.address(100 + number), {22: topology.port(2300 + number)})
+        for number in range(count + 1)
+    ]
     print(f"load of this machine: {os.getloadavg()[0]:.1f}")
     with engines(client, nodes, image) as bench:
         size = int(bench.on(bench.source, "docker", "image", "inspect", image, "--format", "{{.Size}}"))
@@ -151,7 +154,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def address(name: str) -> str:
     """Return a node's address."""
-    return f"10.213.0.{100 + int(name.removeprefix('bench'))}"
+    return topology.address(100 + int(name.removeprefix("bench")))
 
 
 @contextmanager

@@ -68,6 +68,13 @@ def running(client: docker.APIClient) -> dict[str, dict[str, Any]]:
     return {container["Labels"][topology.LABEL]: container for container in listed}
 
 
+def others(client: docker.APIClient) -> list[str]:
+    """Return the names of the containers of other labs."""
+    listed = client.containers(all=True)
+    theirs = [one for one in listed if topology.ANY_LABEL in " ".join(one["Labels"]) and topology.LABEL not in one["Labels"]]
+    return [one["Names"][0].lstrip("/") for one in theirs]
+
+
 def run(client: docker.APIClient, name: str, *command: str) -> str:
     """Run a command in the container of a node or service and return its output.
 
@@ -109,7 +116,7 @@ def _frames(said: bytes) -> Iterator[bytes]:
 
 def container_name(name: str) -> str:
     """Return the name that a node's or service's container has on this machine."""
-    return f"swarmhub-lab-{name}"
+    return f"{topology.NETWORK}-{name}"
 
 
 def _ensure_network(client: docker.APIClient) -> None:

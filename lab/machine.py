@@ -1,10 +1,13 @@
 """Find this machine's Docker Engine, or install and start one where there is none."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +16,7 @@ from docker.errors import DockerException
 
 from lab.packages import ENGINE, LabError, Say, install_missing
 
-__all__ = ["LabError", "Say", "connect", "ensure_engine", "install_missing", "stop_engine", "wait_for"]
+__all__ = ["LabError", "Say", "alone", "connect", "ensure_engine", "install_missing", "stop_engine", "wait_for"]
 
 T = TypeVar("T")
 PID_FILE = Path("/run/swarmhub-lab-dockerd.pid")
@@ -48,6 +51,18 @@ def ensure_engine(say: Say) -> docker.APIClient:
         process = subprocess.Popen(["dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
     PID_FILE.write_text(str(process.pid))
     return wait_for(connect, 60, f"dockerd did not answer within 60 s: see {LOG_FILE}")
+
+
+@contextmanager
+def alone(say: Say) -> Iterator[None]:
+    """Keep other labs of this machine from being brought up or taken down meanwhile."""
+    with (Path(tempfile.gettempdir()) / "swarmhub-lab.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another lab that is brought up or taken down")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def stop_engine() -> bool:

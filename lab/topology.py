@@ -1,23 +1,47 @@
-"""Say what the lab consists of: names, addresses and ports, and nothing that acts."""
+"""Say what the lab consists of: names, addresses and ports, and nothing that acts.
 
+SWARMHUB_LAB is the number of a lab beside the first one, from 1 to 5: it has names, addresses and ports of its own.
+"""
+
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+NUMBER = int(os.environ.get("SWARMHUB_LAB") or "0")
+SUFFIX = f"-{NUMBER}" if NUMBER else ""
+
+
+def address(host: int) -> str:
+    """Return the address that a part of this lab has."""
+    return f"10.213.{NUMBER}.{host}"
+
+
+def port(first: int) -> int:
+    """Return the port of 127.0.0.1 that this lab has in place of the first one's."""
+    return first + 10_000 * NUMBER
+
+
 ROOT = Path(__file__).resolve().parent
-STATE = ROOT / "state"
-LABEL = "swarmhub.lab"
-NETWORK = "swarmhub-lab"
-SHARED = "swarmhub-lab-shared"
+STATE = ROOT / f"state{SUFFIX}"
+# That of a second lab is made from the first one's.
+HOSTS = f"lab/hosts{SUFFIX}.toml"
+ANY_LABEL = "swarmhub.lab"
+LABEL = f"{ANY_LABEL}{SUFFIX}"
+NETWORK = f"swarmhub-lab{SUFFIX}"
+SHARED = f"{NETWORK}-shared"
 # What the engines of the machines in QEMU hold.
 FILLED = "swarmhub-lab-kernel"
-SUBNET = "10.213.0.0/24"
+SUBNET = f"{address(0)}/24"
 DOMAIN = "hub.localhost"
 GITHUB = "github.localhost"
+# The same inside as outside: a browser and the hub are led to one address.
+GITHUB_PORT = port(8444)
+GITHUB_URL = f"https://{GITHUB}:{GITHUB_PORT}"
 REGISTRY = "registry.lab:5000"
-REGISTRY_PORT = 5443
+REGISTRY_PORT = port(5443)
 # One that asks for a login, by TLS.
 PRIVATE = "private.lab:5000"
-PRIVATE_PORT = 5444
+PRIVATE_PORT = port(5444)
 
 
 @dataclass(frozen=True)
@@ -39,10 +63,10 @@ class Node:
         return self.ports[22]
 
 
-MANAGER = Node("swarm-manager1", "10.213.0.11", {22: 2211, 80: 8480, 443: 8443})
+MANAGER = Node("swarm-manager1", address(11), {22: port(2211), 80: port(8480), 443: port(8443)})
 WORKERS = (
-    Node("swarm-worker1", "10.213.0.21", {22: 2221}),
-    Node("swarm-worker2", "10.213.0.22", {22: 2222}),
+    Node("swarm-worker1", address(21), {22: port(2221)}),
+    Node("swarm-worker2", address(22), {22: port(2222)}),
 )
 NODES = (MANAGER, *WORKERS)
 
@@ -61,7 +85,7 @@ class Service:
 # How long the certificates of one of the ACME servers hold. They are renewed with a third of that left, and until then a
 # deploy has to be over.
 SHORT_SECONDS = 30
-PEBBLE = "pebble -dnsserver 10.213.0.2:53 -config"
+PEBBLE = f"pebble -dnsserver {address(2)}:53 -config"
 # dnsmasq takes no updates: Knot, beside it, has the records by which the domain is proved.
 KNOT_PORT = 5353
 KNOT = "rm -f /run/knot.pid && knotd --config /srv/lab/knot.conf"
@@ -79,47 +103,52 @@ JWKS = "python3 -m http.server 8080 --directory /srv/jwks"
 SERVICES = (
     Service(
         "dns",
-        "10.213.0.2",
+        address(2),
         ("sh", "-c", f"{KNOT} & exec {DNSMASQ}"),
         {},
         "dns.lab",
     ),
     Service(
-        "registry", "10.213.0.3", ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"
+        "registry", address(3), ("docker-registry", "serve", "/srv/lab/registry.yml"), {5000: REGISTRY_PORT}, "registry.lab"
     ),
-    Service("private", "10.213.0.8", ("docker-registry", "serve", "/srv/lab/private.yml"), {5000: PRIVATE_PORT}, "private.lab"),
+    Service("private", address(8), ("docker-registry", "serve", "/srv/lab/private.yml"), {5000: PRIVATE_PORT}, "private.lab"),
     Service(
         "acme",
-        "10.213.0.4",
+        address(4),
         (*PEBBLE.split(), "/srv/lab/pebble.json"),
-        {15000: 15000},
+        {15000: port(15000)},
         "acme.lab",
     ),
     Service(
         "acme-staging",
-        "10.213.0.5",
+        address(5),
         (*PEBBLE.split(), "/srv/lab/pebble.json"),
-        {15000: 15001},
+        {15000: port(15001)},
         "acme-staging.lab",
     ),
     Service(
         "acme-short",
-        "10.213.0.7",
+        address(7),
         (
             "sh",
             "-c",
             f"sed s/7776000/{SHORT_SECONDS}/ /srv/lab/pebble.json > /tmp/pebble.json && exec {PEBBLE} /tmp/pebble.json",
         ),
-        {15000: 15002},
+        {15000: port(15002)},
         "acme-short.lab",
     ),
-    Service("campus", "10.213.0.9", ("sh", "-c", f"{SLAPD} & exec {JWKS}"), {}, CAMPUS),
-    Service("github", "10.213.0.6", ("python3", "/srv/lab/github.py"), {8444: 8444}, GITHUB),
+    Service("campus", address(9), ("sh", "-c", f"{SLAPD} & exec {JWKS}"), {}, CAMPUS),
+    Service("github", address(6), ("python3", "/srv/lab/github.py", str(GITHUB_PORT)), {GITHUB_PORT: GITHUB_PORT}, GITHUB),
 )
 DNS = SERVICES[0].address
 ACME_PRODUCTION = "https://acme.lab:14000/dir"
 ACME_SHORT = "https://acme-short.lab:14000/dir"
 HUB_URL = f"https://{DOMAIN}:{MANAGER.ports[443]}"
+
+
+def hosts_toml(first: str) -> str:
+    """Return a hosts.toml of the first lab, or a variant of it, as this lab's."""
+    return first.replace('"state/', f'"{STATE.name}/').replace(f"https://{GITHUB}:8444", GITHUB_URL)
 
 
 def hosts_file() -> str:

@@ -27,11 +27,14 @@ def up(say: Say) -> None:
 
     """
     started = time.monotonic()
-    client = machine.ensure_engine(say)
+    # Two labs stand on one engine and on the same images.
+    with machine.alone(say):
+        client = machine.ensure_engine(say)
+        built = images.ensure(client, say)
     state = keys.ensure()
-    built = images.ensure(client, say)
     containers.ensure(client, built, state, say)
     keys.write_ssh(state)
+    _write_hosts()
     with ThreadPoolExecutor() as pool:
         published = pool.submit(_publish, client, built, say)
         for wait in [pool.submit(_wait_for_node, client, node.name, node.ssh_port) for node in NODES]:
@@ -40,22 +43,24 @@ def up(say: Say) -> None:
         if _trust_acme(state):
             # A Pebble that was restarted has forgotten its accounts; certbot has not.
             containers.run(client, MANAGER.name, "rm", "-rf", "/etc/letsencrypt/accounts")
-        _wait_for_port("github", 8444)
+        _wait_for_port("github", topology.GITHUB_PORT)
         published.result()
     say(f"the lab is up ({time.monotonic() - started:.0f} s)")
 
 
 def down(say: Say, with_images: bool = False) -> None:
     """Remove the lab's containers and files, and stop the engine if `up` started it."""
-    client = machine.connect()
-    if client is not None:
-        for name in containers.remove(client):
-            say(f"removed {name}")
-        if with_images:
-            images.remove(client)
-    shutil.rmtree(topology.STATE, ignore_errors=True)
-    if machine.stop_engine():
-        say("stopped dockerd, which the lab had started")
+    with machine.alone(say):
+        client, others = machine.connect(), []
+        if client is not None:
+            for name in containers.remove(client):
+                say(f"removed {name}")
+            others = containers.others(client)
+            if with_images and not others:
+                images.remove(client)
+        shutil.rmtree(topology.STATE, ignore_errors=True)
+        if not others and machine.stop_engine():
+            say("stopped dockerd, which the lab had started")
 
 
 def status() -> list[tuple[str, str, str]]:
@@ -68,6 +73,13 @@ def status() -> list[tuple[str, str, str]]:
         ports = ", ".join(f"127.0.0.1:{outside} → {inside}" for inside, outside in part.ports.items())
         rows.append((part.name, state, ports))
     return rows
+
+
+def _write_hosts() -> None:
+    """Write the hosts.toml of a second lab; the first one's is committed."""
+    first = topology.ROOT / "hosts.toml"
+    if topology.NUMBER:
+        (topology.ROOT.parent / topology.HOSTS).write_text(topology.hosts_toml(first.read_text()))
 
 
 def _publish(client: docker.APIClient, built: images.Images, say: Say) -> None:
@@ -163,14 +175,14 @@ Your hub is at {topology.HUB_URL}
     linus    may not, until he is added: by ada (Admin, Add Users), or in lab/userlist
 
 Try next:
-  export SWARMHUB_HOSTS=lab/hosts.toml
+  export SWARMHUB_HOSTS={topology.HOSTS}
   .venv/bin/fab deploy                      again: nothing to change
   echo linus >> lab/userlist                let somebody else in …
   .venv/bin/fab deploy                      … the plan says that only the hub restarts; notebooks go on
   .venv/bin/fab rollback                    and back
   .venv/bin/fab status                      how it is; doctor: what is wrong; history: what was done
   .venv/bin/fab --list                      everything else
-  ssh -F lab/state/ssh_config swarm-worker1 docker ps
+  ssh -F lab/{topology.STATE.name}/ssh_config swarm-worker1 docker ps
 
 Your own hosts: edit hosts.toml and hub/userlist, unset SWARMHUB_HOSTS, fab deploy.
 Take the lab away: make clean

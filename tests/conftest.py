@@ -1,6 +1,11 @@
-"""What all tests share: the children of a run have the signals that a program has which somebody starts by hand."""
+"""What all tests share: children have the signals of a program started by hand, and each worker has a lab of its own."""
 
+import os
 import signal
+
+# Before anything of the lab is imported. The first one's is the first lab, which `make demo` makes, too.
+if _worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    os.environ["SWARMHUB_LAB"] = str(int(os.environ.get("SWARMHUB_LAB") or "0") + int(_worker))
 
 
 def pytest_configure() -> None:

@@ -8,6 +8,7 @@ and teams come from a JSON file.
 import json
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -106,4 +107,4 @@ def _check(holds: bool, status: int) -> None:
 
 
 if __name__ == "__main__":
-    app.run("0.0.0.0", 8444, ssl_context=("/srv/lab/github.crt", "/srv/lab/github.key"))
+    app.run("0.0.0.0", int(sys.argv[1]), ssl_context=("/srv/lab/github.crt", "/srv/lab/github.key"))

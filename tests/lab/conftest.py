@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -40,6 +41,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if not item.path.is_relative_to(HERE)] + ours
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over to the run what one of its workers has counted."""
+    with_output = getattr(session.config, "workeroutput", None)
+    if with_output is not None:
+        with_output["seconds"] = dict(LEDGER.seconds)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker has counted to what others have."""
+    for name, seconds in getattr(node, "workeroutput", {}).get("seconds", {}).items():
+        LEDGER.seconds[name] += seconds
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say where the seconds went."""
     if LEDGER.seconds:
@@ -55,7 +70,8 @@ def lab() -> Iterator[Lab]:
     was_up = all(state.startswith("Up") for _, state, _ in up.status())
     done = subprocess.run([str(BIN / "fab"), "lab.up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
-        pytest.exit(f"the lab does not come up: {done.stdout}{done.stderr}", returncode=1)
+        # With 2, a worker ends the whole run: without a lab there is nothing to try.
+        pytest.exit(f"the lab does not come up: {done.stdout}{done.stderr}", returncode=2)
     client = machine.connect()
     assert client is not None
     with closing(Forks()) as forks:

@@ -46,9 +46,9 @@ provider = "generic-oauth"
 login_service = "the University"
 client_id = {{secret = "GITHUB_CLIENT_ID"}}
 client_secret = {{secret = "GITHUB_CLIENT_SECRET"}}
-authorize_url = "https://{topology.GITHUB}:8444/login/oauth/authorize"
-token_url = "https://{topology.GITHUB}:8444/login/oauth/access_token"
-userdata_url = "https://{topology.GITHUB}:8444/api/v3/user"
+authorize_url = "{topology.GITHUB_URL}/login/oauth/authorize"
+token_url = "{topology.GITHUB_URL}/login/oauth/access_token"
+userdata_url = "{topology.GITHUB_URL}/api/v3/user"
 username_claim = "login"
 
 [github]

@@ -60,7 +60,7 @@ class Lab:
     run: Run
     _as_planned: set[str] = field(default_factory=set, compare=False)
 
-    def fab(self, *arguments: str, hosts: Path | str = "lab/hosts.toml", tool: str = "fab", **environ: str) -> Done:
+    def fab(self, *arguments: str, hosts: Path | str = topology.HOSTS, tool: str = "fab", **environ: str) -> Done:
         """Run the real `fab` as an operator would, and wait for it; right after a deploy, a plan is empty."""
         command, environment = [str(BIN / tool), *arguments], {**os.environ, "SWARMHUB_HOSTS": str(hosts), **environ}
         with LEDGER.counting(f"fab {_task(arguments)}") as entry:
@@ -71,7 +71,7 @@ class Lab:
             assert not left, f"not empty after a deploy: {left}"
         return done
 
-    def left_to_change(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
+    def left_to_change(self, hosts: Path | str = topology.HOSTS, **environ: str) -> str:
         """Return what a plan says, nothing if it is empty; it is not asked where it was empty and nothing has changed since."""
         before = self.seen(hosts, **environ)
         if before and before in self._as_planned:
@@ -84,20 +84,20 @@ class Lab:
             self._as_planned.add(before)
         return ""
 
-    def seen(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> str:
+    def seen(self, hosts: Path | str = topology.HOSTS, **environ: str) -> str:
         """Return a digest of all that a plan looks at; nothing where an engine does not answer."""
         with LEDGER.counting("look at all that a plan looks at"), contextlib.suppress(machine.LabError):
             return looks.planned_on(self.client, ROOT / hosts, environ)
         return ""
 
-    def let_stand(self, hosts: Path | str = "lab/hosts.toml", **environ: str) -> None:
+    def let_stand(self, hosts: Path | str = topology.HOSTS, **environ: str) -> None:
         """Deploy what hosts.toml says, if a plan is not empty."""
         left = self.left_to_change(hosts, **environ)
         if left:
             done = self.fab("deploy", "--yes", hosts=hosts, **environ)
             assert done.code == 0, left + done.text
 
-    def started(self, *arguments: str, until: str, hosts: Path | str = "lab/hosts.toml") -> "Started":
+    def started(self, *arguments: str, until: str, hosts: Path | str = topology.HOSTS) -> "Started":
         """Start `fab` and return when it has said `until`; it goes on."""
         return Started.begin(*arguments, until=until, hosts=hosts)
 
@@ -285,7 +285,8 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
         config = folder / "ssh_config"
         config.write_text(ssh((topology.STATE / "ssh_config").read_text()))
         text = text.replace('"state/ssh_config"', f'"{config}"')
-    text = text.replace('"state/', f'"{topology.STATE}/').replace('"userlist"', f'"{ROOT / "lab" / "userlist"}"')
+    text = topology.hosts_toml(text).replace(f'"{topology.STATE.name}/', f'"{topology.STATE}/')
+    text = text.replace('"userlist"', f'"{ROOT / "lab" / "userlist"}"')
     file = folder / "hosts.toml"
     file.write_text(text)
     return file
@@ -293,10 +294,10 @@ def variant(folder: Path, *replaced: tuple[str, str], ssh: Callable[[str], str] 
 
 def interrupt(*arguments: str, when: str, seconds: float = END_SECONDS) -> Done:
     """Run `fab`, press Ctrl-C as soon as it has said `when`, and return what came of it within some seconds."""
-    return Started.begin(*arguments, until=when, hosts="lab/hosts.toml").end(seconds, signal.SIGINT)
+    return Started.begin(*arguments, until=when, hosts=topology.HOSTS).end(seconds, signal.SIGINT)
 
 
-def piped(what: str, *arguments: str, hosts: Path | str = "lab/hosts.toml") -> Done:
+def piped(what: str, *arguments: str, hosts: Path | str = topology.HOSTS) -> Done:
     """Run `fab` with something piped in."""
     environment = {**os.environ, "SWARMHUB_HOSTS": str(hosts)}
     command = [str(BIN / "fab"), *arguments]
@@ -306,7 +307,7 @@ def piped(what: str, *arguments: str, hosts: Path | str = "lab/hosts.toml") -> D
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = "lab/hosts.toml") -> Done:
+def typed(*arguments: str, when: str, keys: bytes | int, hosts: Path | str = topology.HOSTS) -> Done:
     """Run `fab` on a terminal; type `keys`, or send a signal, as soon as it has said `when`."""
     child, terminal = pty.fork()
     if not child:

@@ -17,7 +17,7 @@ CLOSE = f"""
 iptables -N CLOSED
 for one in {" ".join(REGISTRIES)}; do iptables -A CLOSED -d $one -j REJECT; done
 iptables -A CLOSED -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN
-iptables -A CLOSED -d 10.213.0.1 -j REJECT
+iptables -A CLOSED -d {topology.address(1)} -j REJECT
 for one in {topology.SUBNET} 10.0.0.0/16 172.16.0.0/12 127.0.0.0/8; do iptables -A CLOSED -d $one -j RETURN; done
 iptables -A CLOSED -j REJECT
 iptables -I OUTPUT -j CLOSED

@@ -82,7 +82,7 @@ def test_a_ctrl_c_while_a_home_is_saved_frees_nothing(grace: Lab, roster: Path, 
     before = of_homes(grace)
     to = tmp_path / "archives"
     fab = Started.begin(
-        "class-archive", str(roster), "--to", str(to), "--yes", until="save and free the home of grace", hosts="lab/hosts.toml"
+        "class-archive", str(roster), "--to", str(to), "--yes", until="save and free the home of grace", hosts=topology.HOSTS
     )
     grace.wait(lambda: any(part.stat().st_size for part in to.rglob(".*.part")), 30, "nothing is saved")
     stopped = fab.end(kill=signal.SIGINT)

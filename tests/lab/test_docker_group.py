@@ -34,10 +34,10 @@ def test_a_deploy_finds_nothing_to_change(settled: Lab, hosts: Path) -> None:
 
 def test_doctor_and_status_say_what_root_reads(settled: Lab, hosts: Path) -> None:
     """Neither needs more rights."""
-    reports = [json.loads(settled.fab("doctor", "--json", hosts=one).out)["findings"] for one in (hosts, "lab/hosts.toml")]
+    reports = [json.loads(settled.fab("doctor", "--json", hosts=one).out)["findings"] for one in (hosts, topology.HOSTS)]
     mine, roots = ([(one["check"], one["host"], one["level"]) for one in findings] for findings in reports)
     assert mine == roots
-    told = [json.loads(settled.fab("status", "--json", hosts=one).out)["certificate"] for one in (hosts, "lab/hosts.toml")]
+    told = [json.loads(settled.fab("status", "--json", hosts=one).out)["certificate"] for one in (hosts, topology.HOSTS)]
     assert told[0] == told[1]
 
 

@@ -39,7 +39,7 @@ class Examined:
         return "\n".join(f"{one['level']}: {one['text']} | {one['remedy']}" for one in found)
 
 
-def examine(lab: Lab, hosts: Path | str = "lab/hosts.toml", **environ: str) -> Examined:
+def examine(lab: Lab, hosts: Path | str = topology.HOSTS, **environ: str) -> Examined:
     """Run the doctor for machines."""
     done = lab.fab("doctor", "--json", hosts=hosts, **environ)
     assert "Traceback" not in done.err
@@ -395,7 +395,7 @@ def test_lines_are_for_people(deployed: Lab, settings: Settings) -> None:
 
 def test_interrupted_doctor_leaves_nothing(deployed: Lab) -> None:
     """Ctrl-C in the middle of the overlay's trial removes what it has made."""
-    command, environment = [str(BIN / "fab"), "doctor"], {"SWARMHUB_HOSTS": "lab/hosts.toml"}
+    command, environment = [str(BIN / "fab"), "doctor"], {"SWARMHUB_HOSTS": topology.HOSTS}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fab:
         deployed.wait(lambda: _left(deployed, MANAGER), 20, "the doctor tries no overlay")
         fab.send_signal(signal.SIGINT)

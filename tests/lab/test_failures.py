@@ -58,7 +58,8 @@ def test_a_node_that_is_silent_is_left_out_and_has_nothing_to_catch_up(deployed:
     try:
         done = deployed.fab("deploy", hosts=hosts)
         assert done.code == 0, done.text
-        assert f"{LAST}: SSH to root@127.0.0.1:2222 failed: it accepts the connection, and says nothing" in done.out
+        port = topology.NODES[-1].ssh_port
+        assert f"{LAST}: SSH to root@127.0.0.1:{port} failed: it accepts the connection, and says nothing" in done.out
         again = deployed.fab("plan", "--without", LAST, "--exit-code", hosts=hosts)
         assert (again.code, f"{LAST} is away: left out by --without" in again.out) == (0, True), again.text
     finally:
@@ -75,7 +76,7 @@ def test_refused_key_is_named(lab: Lab, settings: Settings, tmp_path: Path) -> N
     hosts = settings(ssh=lambda config: config.replace(str(topology.STATE / "ssh_key"), str(key)))
     done = lab.fab("network", hosts=hosts)
     assert (done.code, done.err.count("\n")) == (1, 1)
-    assert "root@127.0.0.1:2211 refuses your key" in done.err
+    assert f"root@127.0.0.1:{topology.MANAGER.ssh_port} refuses your key" in done.err
 
 
 @pytest.mark.quick

@@ -121,7 +121,7 @@ def test_a_notebook_has_no_engine(servers: Lab, user: str) -> None:
 def test_all_else_is_reached(servers: Lab, user: str) -> None:
     """Hosts beside the swarm, and the hub by its public address on a node."""
     registry, github = (one.address for one in topology.SERVICES if one.name in ("registry", "github"))
-    outside = [(registry, 5000), (github, 8444), (ADDRESSES[MANAGER], 443)]
+    outside = [(registry, 5000), (github, topology.GITHUB_PORT), (ADDRESSES[MANAGER], 443)]
     assert tried(servers, user, *outside) == all_(outside, "reached")
 
 

@@ -19,7 +19,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from oauthlib.oauth1 import SIGNATURE_TYPE_BODY, Client  # type: ignore[import-untyped]
 
-from lab import topology
+from lab import containers, topology
 from swarmhub.engine import context
 from swarmhub.settings import handed
 from tests.lab.support import HUB, ROOT, Lab, variant
@@ -43,7 +43,7 @@ PEOPLE = (
     "ada admin\ngrace\nldap:ada admin\nldap:grace\nworkshop:ada admin\nworkshop:grace\nlti11:grace\nown:grace\ngithub:grace\n"
 )
 ISSUER = f"http://{topology.CAMPUS}:8080"
-GITHUB = f"https://{topology.GITHUB}:8444"
+GITHUB = topology.GITHUB_URL
 ACCESS = f"""
 [access]
 provider = "multiauthenticator"
@@ -255,7 +255,7 @@ def platform(deployed: Lab) -> Callable[[str, str], str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())) | {"kid": "one", "alg": "RS256", "use": "sig"}
     packed = context.archive({"srv/jwks/jwks.json": json.dumps({"keys": [public]}).encode()})
-    deployed.client.put_archive("swarmhub-lab-campus", "/", packed)
+    deployed.client.put_archive(containers.container_name("campus"), "/", packed)
 
     def come(name: str, number: str) -> str:
         person, claim = Person(), "https://purl.imsglobal.org/spec/lti/claim/"
@@ -304,7 +304,7 @@ def test_people_log_in_at_github_as_one_of_several(deployed: Lab) -> None:
     person = Person()
     asked = person.at("GET", "/hub/github/oauth_login").headers["Location"]
     assert asked.startswith(GITHUB)
-    local = asked.replace(GITHUB, "https://127.0.0.1:8444")
+    local = asked.replace(GITHUB, f"https://127.0.0.1:{topology.GITHUB_PORT}")
     back = requests.post(local, data={"login": "grace"}, verify=False, allow_redirects=False, timeout=30)  # noqa: S501
     person.at("GET", back.headers["Location"])
     assert person.name == "github:grace"

@@ -47,7 +47,7 @@ def test_a_node_that_takes_no_servers_is_named(deployed: Lab, drained: str) -> N
 def test_one_node_can_be_tried(deployed: Lab) -> None:
     """-H names the nodes, as with every step that is done on nodes; a Ctrl-C there leaves nothing either."""
     node = topology.WORKERS[0].name
-    started = Started.begin("-H", node, "smoke", until="kernel: ", hosts="lab/hosts.toml")
+    started = Started.begin("-H", node, "smoke", until="kernel: ", hosts=topology.HOSTS)
     done = started.end(90, signal.SIGINT)
     assert done.code == 130, done.text
     assert all(other not in done.out for other in NODES if other != node)
@@ -56,7 +56,7 @@ def test_one_node_can_be_tried(deployed: Lab) -> None:
 
 def test_deploy_may_end_with_it(deployed: Lab) -> None:
     """One with nothing to do proves on every node that notebooks work; nothing is left, of a killed run either."""
-    killed = Started.begin("smoke", until="kernel: ", hosts="lab/hosts.toml")
+    killed = Started.begin("smoke", until="kernel: ", hosts=topology.HOSTS)
     killed.end(kill=signal.SIGKILL)
     assert traces(deployed) != []
     deployed.fab("unlock", "--yes")

@@ -206,6 +206,6 @@ def test_bash_completes_tasks_options_and_hosts(deployed: Lab) -> None:
         try fab logs --f
         try fab -H swarm-manager1,swarm-w
     """
-    environment = {**os.environ, "SWARMHUB_HOSTS": "lab/hosts.toml", "PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment = {**os.environ, "SWARMHUB_HOSTS": topology.HOSTS, "PATH": f"{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1:] == ["prepull-all", "--follow", f"{MANAGER},{WORKER} {MANAGER},{LAST}"]

@@ -5,12 +5,13 @@ import os
 import subprocess
 from pathlib import Path
 
+from lab import topology
 from tests.lab.support import ROOT, Lab
 
 
 def test_the_images_have_bills_of_materials(deployed: Lab) -> None:
     """`make sbom` lists Debian's, Python's and npm's packages of both images, checked against CycloneDX's schema."""
-    environ = {**os.environ, "SWARMHUB_HOSTS": "lab/hosts.toml"}
+    environ = {**os.environ, "SWARMHUB_HOSTS": topology.HOSTS}
     done = subprocess.run(["make", "sbom"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     hub, proxy = (_addresses(ROOT / "sbom" / f"{name}.cdx.json") for name in ("jupyterhub", "jupyterhub-proxy"))

@@ -122,7 +122,7 @@ def test_the_second_deploy_changes_nothing_of_the_first(both: Both) -> None:
 
 def test_each_shows_only_its_own(both: Both) -> None:
     """The same user has a server at each, and each one's history has its own runs."""
-    first, second = services_and_users(both.lab, "lab/hosts.toml"), services_and_users(both.lab, both.hosts)
+    first, second = services_and_users(both.lab, topology.HOSTS), services_and_users(both.lab, both.hosts)
     assert first == ([HUB, f"{HUB}-engine", f"{HUB}-proxy", f"{HUB}-renewal"], ["ada"])
     assert second == ([SECOND, f"{SECOND}-engine", f"{SECOND}-proxy"], ["ada"])
     (run,) = json.loads(both.lab.fab("history", "--json", hosts=both.hosts).out)

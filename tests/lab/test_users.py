@@ -48,7 +48,7 @@ def of_grace(lab: Lab) -> str:
     return lab.docker("service", "ls", "-q", "--filter", f"name={HUB}-grace")
 
 
-def shown(lab: Lab, hosts: Path | str = "lab/hosts.toml") -> dict[str, dict[str, object]]:
+def shown(lab: Lab, hosts: Path | str = topology.HOSTS) -> dict[str, dict[str, object]]:
     """Return what `fab users` says, by name."""
     done = lab.fab("users", "--json", hosts=hosts)
     assert done.code == 0, done.text
@@ -186,7 +186,7 @@ def test_five_thousand_people_log_in_at_another_provider(
     users.write_text("\n".join(["ada admin", "grace", *people, ""]))
     names = ('state/oauth.env"', 'state/oauth.env"\nnames = ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"]')
     tables = f"[groups]\ncourse = {json.dumps(people)}\n\n{ELSEWHERE}"
-    at = ("[certs]", tables.replace("URL", f"https://{topology.GITHUB}:8444"))
+    at = ("[certs]", tables.replace("URL", topology.GITHUB_URL))
     hosts = settings(names, ('"userlist"', f'"{users}"'), at)
     done = used.fab("deploy", "--yes", hosts=hosts)
     assert (done.code, len(done.out.splitlines()) < 150) == (0, True), done.text
