@@ -4,17 +4,15 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab import machine
 from lab.machine import LabError
 from lab.vm import disks, qemu
-from tests.kernel import report
-from tests.kernel.support import MANAGER, WORKER, Cluster, Row, variant
+from tests.kernel.support import MANAGER, WORKER, Cluster, variant
+from tests.report import Report
 
-ROWS = pytest.StashKey[list[Row]]()
 # From the moment at which the machines are switched on. Where others use the machine too, more may be given.
 MINUTES = int(os.environ.get("KERNEL_MINUTES", "30"))
 BOOT_SECONDS = 900
@@ -22,47 +20,7 @@ BOOT_SECONDS = 900
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a report."""
-    config.stash[ROWS] = []
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Note for each test how long it took, and why it failed."""
-    made = yield
-    row = item.config.stash[ROWS][-1] if item.config.stash[ROWS] else None
-    if row is not None and row.done == _title(item):
-        row.seconds += call.duration if call.when != "teardown" else 0
-        if call.excinfo is not None and not row.failed:
-            said = str(call.excinfo.value).strip().splitlines()[0][:300] or call.excinfo.typename
-            # A fixture that has failed fails all that stand on it.
-            before = [one.failed for one in item.config.stash[ROWS][:-1]]
-            row.failed = "not tried, for the same reason" if call.when == "setup" and said in before else said
-    return made
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Open a line of the report for each test."""
-    item.config.stash[ROWS].append(Row(_title(item)))
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report, where KERNEL_REPORT names a page."""
-    # One that has not ended was interrupted, or there was no machine to try it on.
-    page, rows = os.environ.get("KERNEL_REPORT"), [row for row in session.config.stash[ROWS] if row.seconds]
-    if rows:
-        print("\n" + report.table(rows))
-    if rows and page:
-        report.write(Path(page), rows)
-
-
-def _title(item: pytest.Item) -> str:
-    return (getattr(item, "function", item).__doc__ or item.name).strip().splitlines()[0]
-
-
-@pytest.fixture
-def seen(request: pytest.FixtureRequest) -> Row:
-    """Give a test the line of the report that is its own."""
-    return request.config.stash[ROWS][-1]
+    config.pluginmanager.register(Report("make test-kernel", os.environ.get("KERNEL_REPORT")))
 
 
 @pytest.fixture(scope="session")

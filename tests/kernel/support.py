@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,20 +135,6 @@ class Cluster:
     def wait(self, holds: Callable[[], Any], seconds: float, what: str) -> Any:
         """Wait until something holds; fail with `what` when it does not."""
         return wait_for(holds, seconds, what, pause=2)
-
-
-@dataclass
-class Row:
-    """A line of the report: what was done, what was seen of it, and how long it took."""
-
-    done: str
-    seen: list[str] = field(default_factory=list)
-    failed: str = ""
-    seconds: float = 0
-
-    def __call__(self, text: str) -> None:
-        """Note what was seen."""
-        self.seen.append(text)
 
 
 def variant(folder: Path, *added: tuple[str, str]) -> Path:

@@ -11,7 +11,8 @@ import pytest
 
 from lab.machine import LabError
 from swarmhub.errors import StepError
-from tests.kernel.support import HUB, MANAGER, WORKER, Cluster, Row
+from tests.kernel.support import HUB, MANAGER, WORKER, Cluster
+from tests.report import Row
 
 pytestmark = pytest.mark.timeout(2400)
 

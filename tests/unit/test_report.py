@@ -1,9 +1,11 @@
-"""What a run on Debian's kernel leaves in the docs."""
+"""What a run on Debian's kernel, or of the scorecard, leaves in the docs."""
 
 from pathlib import Path
 
-from tests.kernel import report
-from tests.kernel.support import Row
+from tests import report
+from tests.report import Row
+
+BEGIN, END = "<!-- written by make this -->", "<!-- end of what make this wrote -->"
 
 
 def test_a_failed_row_says_so() -> None:
@@ -16,11 +18,11 @@ def test_a_failed_row_says_so() -> None:
 def test_only_what_an_earlier_run_wrote_is_replaced(tmp_path: Path) -> None:
     """The page around it stays."""
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nwritten by hand\n{report.END}\nafter\n")
-    report.write(page, [Row("A deploy", ["done"])])
-    report.write(page, [Row("A start", ["done"])])
+    page.write_text(f"before\n{BEGIN}\nwritten by hand\n{END}\nafter\n")
+    report.write(page, "make this", [Row("A deploy", ["done"])])
+    report.write(page, "make this", [Row("A start", ["done"])])
     text = page.read_text()
-    assert text.startswith(f"before\n{report.BEGIN}\nLast run: ")
-    assert text.endswith(f"| A start | done | 0 |\n{report.END}\nafter\n")
+    assert text.startswith(f"before\n{BEGIN}\nLast run: ")
+    assert text.endswith(f"| A start | done | 0 |\n{END}\nafter\n")
     assert "by hand" not in text
     assert "A deploy" not in text
