@@ -2,6 +2,7 @@
 # make test   every test: units, the lab, the browser
 # make quick  what breaks most often: a deploy, a server, a plan, the lock, and a failure of each kind
 # make test-kernel  what this machine's kernel may lack, on Debian's own in QEMU; half an hour, and not part of make test
+# make scorecard  real faults on the lab, each many times, into docs/reliability.md; hours, and not part of make test
 # make check  format, lint, types and unit tests
 # make audit  known weaknesses in what is pinned; make sbom: bills of materials of the images that are built
 # make clean  take everything away again
@@ -10,7 +11,7 @@ VENV := .venv
 SUPPLY := $(VENV)-supply
 LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
-.PHONY: demo test test-kernel quick check audit sbom format lock docs clean
+.PHONY: demo test test-kernel scorecard quick check audit sbom format lock docs clean
 
 demo: $(VENV)/bin/pip
 	@# Debian packages and Python's do not need each other.
@@ -27,6 +28,9 @@ quick: check
 
 test-kernel: $(VENV)/.dev
 	KERNEL_REPORT=docs/reliability.md $(VENV)/bin/pytest -q tests/kernel
+
+scorecard: $(VENV)/.dev
+	SCORECARD_REPORT=docs/reliability.md $(VENV)/bin/pytest -q tests/scorecard
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check --quiet .
