@@ -17,6 +17,7 @@ class Proxy:
 
     ports: dict[int, socket.socket]
     open: bool = True
+    asked: int = 0
     _joined: set[socket.socket] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,6 +49,7 @@ class Proxy:
             except OSError:
                 return
             with self._lock:
+                self.asked += 1
                 if not self.open:
                     near.close()
                     continue
