@@ -13,11 +13,23 @@ from tests.lab.conftest import (
     group_hosts,
     lab,
     settings,
+    settled,
     used,
 )
 from tests.report import Report
 
-__all__ = ["deployed", "first_deploy", "first_history", "first_listing", "first_plan", "group_hosts", "lab", "settings", "used"]
+__all__ = [
+    "deployed",
+    "first_deploy",
+    "first_history",
+    "first_listing",
+    "first_plan",
+    "group_hosts",
+    "lab",
+    "settings",
+    "settled",
+    "used",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
