@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,9 +18,9 @@ from swarmhub.plan.plans import Change, Progress
 from swarmhub.settings import Settings, read_text
 from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
 
-SCRIPT, JOB = "swarmhub-backup.py", "swarmhub-backup.json"
-# Python finds the others from there under the names that they have here.
-SENT = {SCRIPT: "backup.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
+JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
+# Python finds them from the container's root under the names that they have here.
+SENT = ("inside/database.py", "inside/rights.py", "inside/backup")
 CACHE = "/cache"
 # On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
@@ -134,14 +136,25 @@ def ask(
             progress.amount(host.name, told["done"], told["total"])
 
     job = {**repository.job, "action": action, **job}
-    sent = {name: (SCRIPTS / script).read_bytes() for name, script in SENT.items()}
-    sent |= {JOB: json.dumps(job).encode(), **(files or {})}
+    sent = {**program(), JOB: json.dumps(job).encode(), **(files or {})}
     done = containers.once(host, _body(repository, mounts), files=sent, mode=0o600, say=hear)
     answer = parsed("".join(parts))
     if "answer" in answer:
         return answer["answer"]
     kind, cause = answer.get("kind", ""), answer.get("failed") or done.last
     raise StepError(host.name, f"{repository.address}: {cause}", remedy(kind, cause))
+
+
+@cache
+def program() -> Mapping[str, bytes]:
+    """Return what runs in the container."""
+    package = SCRIPTS.parent
+    files = [file for name in SENT for file in _files(package / name)]
+    return {str(file.relative_to(package.parent)): file.read_bytes() for file in files}
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.glob("*.py")) if place.is_dir() else [place]
 
 
 def remedy(kind: str, cause: str) -> str:
@@ -184,7 +197,8 @@ def _body(repository: Repository, mounts: Sequence[Json]) -> Json:
     return {
         "Image": repository.image,
         "User": "0",
-        "Entrypoint": ["python3", "-B", f"/{SCRIPT}"],
+        "Entrypoint": ["python3", "-B", "-m", MODULE],
+        "WorkingDir": "/",
         "Cmd": [],
         "Labels": {containers.LABEL: "backup", LABEL: repository.hub},
         # The repository is reached as the host reaches it.

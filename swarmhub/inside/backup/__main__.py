@@ -1,0 +1,52 @@
+"""Do a job of backups: it is a file, removed as soon as it has been read, for it holds the secrets. Prints lines of JSON."""
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+
+from swarmhub.inside.backup import places, repository, restic, restoring, saving
+from swarmhub.inside.backup.places import Failed, Job
+
+# The engine gives longer lines in pieces.
+LONGEST = 8000
+ACTS: dict[str, Callable[[Job], object]] = {
+    "open": repository.open_,
+    "save": saving.save,
+    "list": repository.list_,
+    "read": repository.read,
+    "forget": repository.forget,
+    "restore-hub": restoring.restore_hub,
+    "restore-home": restoring.restore_home,
+}
+
+
+def main(job: Job) -> None:
+    """Do a job, and print its answer, or what is wrong."""
+    try:
+        restic.prepare(job)
+        restic.reach(job["repository"])
+        answer: object = {"answer": ACTS[job["action"]](job)}
+    except Failed as error:
+        answer = {"failed": str(error), "kind": error.kind}
+    except OSError as error:
+        answer = {"failed": f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), "kind": "disk"}
+    except SystemExit as error:  # so says the database's own script
+        answer = {"failed": f"the hub's database: {error.code}", "kind": "database"}
+    except sqlite3.Error as error:
+        answer = {"failed": f"the hub's database: {error}", "kind": "database"}
+    text = json.dumps(answer)
+    for start in range(0, len(text), LONGEST):
+        print(json.dumps({"part": text[start : start + LONGEST]}), flush=True)
+
+
+def load() -> Job:
+    """Read the job, and remove it."""
+    job: Job = json.loads(places.JOB.read_text())
+    places.JOB.unlink()
+    return job
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    main(load())
