@@ -1,11 +1,13 @@
 """Do a job of backups: it is a file, removed as soon as it has been read, for it holds the secrets. Prints lines of JSON."""
 
+import fcntl
 import json
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from swarmhub.inside.backup import places, repository, restic, restoring, saving
+from swarmhub.inside.backup import evidence, places, repository, restic, restoring, saving
 from swarmhub.inside.backup.places import Failed, Job
 
 # The engine gives longer lines in pieces.
@@ -18,7 +20,11 @@ ACTS: dict[str, Callable[[Job], object]] = {
     "forget": repository.forget,
     "restore-hub": restoring.restore_hub,
     "restore-home": restoring.restore_home,
+    "open-home": restoring.open_home,
+    "keep-evidence": evidence.keep,
 }
+# Of these, one at a time on a node: the schedule's, or that of an operator.
+ALONE = ("save", "restore-hub", "restore-home")
 
 
 def main(job: Job) -> None:
@@ -26,7 +32,8 @@ def main(job: Job) -> None:
     try:
         restic.prepare(job)
         restic.reach(job["repository"])
-        answer: object = {"answer": ACTS[job["action"]](job)}
+        with _alone(job):
+            answer: object = {"answer": ACTS[job["action"]](job)}
     except Failed as error:
         answer = {"failed": str(error), "kind": error.kind}
     except OSError as error:
@@ -38,6 +45,25 @@ def main(job: Job) -> None:
     text = json.dumps(answer)
     for start in range(0, len(text), LONGEST):
         print(json.dumps({"part": text[start : start + LONGEST]}), flush=True)
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """Keep other backups and restores out of this node; a file of a home, or a drill, comes back whatever is at work.
+
+    All of a hub's containers have the folder of the cache, and the lock goes with the container.
+    """
+    is_small = bool(job.get("part") or job.get("to") or job.get("is_drill"))
+    if is_small or job["action"] not in ALONE:
+        yield
+        return
+    places.CACHE.mkdir(exist_ok=True)
+    with open(places.CACHE / "at-work", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failed("busy", "another backup or restore is at work on this node") from None
+        yield
 
 
 def load() -> Job:

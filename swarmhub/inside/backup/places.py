@@ -8,6 +8,7 @@ JOB = Path("/swarmhub-backup.json")
 # In memory: the secrets are on no disk while restic runs.
 SECRETS = Path("/dev/shm/swarmhub")  # noqa: S108 - in a container of its own
 STAGE, DATA, CERTIFICATES, CACHE = Path("/backup"), Path("/data"), Path("/etc/letsencrypt"), Path("/cache")
+HOMES, EVIDENCE = Path("/homes"), Path("/evidence")
 DATABASE, MANIFEST = "jupyterhub.sqlite", "manifest.json"
 
 Job = Mapping[str, Any]

@@ -2,8 +2,9 @@
 
 import json
 
-from swarmhub.inside.backup import places, restic
+from swarmhub.inside.backup import evidence, places, restic
 from swarmhub.inside.backup.places import Failed, Found, Job
+from swarmhub.inside.backup.restic import PATIENT
 
 
 def open_(job: Job) -> Found:
@@ -19,13 +20,14 @@ def open_(job: Job) -> Found:
 
 
 def list_(job: Job) -> Found:
-    """Return the hub's snapshots, and how many cannot be read."""
+    """Return the hub's snapshots, how many cannot be read, and what drills have shown."""
     lines = restic.run("snapshots", "--no-lock", "--tag", job["tag"], seconds=restic.ASK_SECONDS)
     found = next(json.loads(line) for line in lines if line.startswith("["))
     kept = ("id", "time", "hostname", "tags", "paths")
     return {
         "snapshots": [{name: one.get(name) for name in kept} | {"summary": one.get("summary") or {}} for one in found or ()],
         "damaged": len([line for line in lines if line.startswith("Ignoring ")]),
+        "drills": evidence.known(),
     }
 
 
@@ -37,8 +39,19 @@ def read(job: Job) -> Found:
 
 
 def forget(job: Job) -> Found:
-    """Remove the snapshots that are not to be kept, and what only they have; return how many they were."""
+    """Remove the snapshots that are not to be kept, and what only they have; return how many they were.
+
+    Each host's snapshots of the hub are counted, and each host's of homes, whatever the folders were that they have.
+    """
+    # Of containers that were killed: a lock that is alive stays.
+    restic.run("unlock", seconds=restic.ASK_SECONDS)
     keeps = [word for kind, number in job["keep"].items() for word in (f"--keep-{kind}", str(number))]
-    lines = restic.run("forget", "--prune", "--tag", job["tag"], "--group-by", "host,paths", "--retry-lock", "2m", *keeps)
-    groups: list[Found] = next((json.loads(line) for line in lines if line.startswith("[")), [])
-    return {"removed": sum(len(one.get("remove") or ()) for one in groups)}
+    removed = 0
+    for part in ("hub", "homes"):
+        which = ("--tag", f"{job['tag']},part:{part}", "--group-by", "host")
+        lines = restic.run("forget", *which, *PATIENT, *keeps)
+        groups: list[Found] = next((json.loads(line) for line in lines if line.startswith("[")), [])
+        removed += sum(len(one.get("remove") or ()) for one in groups)
+    if removed:
+        restic.run("prune", *PATIENT)
+    return {"removed": removed}

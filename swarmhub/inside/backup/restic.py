@@ -15,6 +15,8 @@ PORTS = {"https": 443, "http": 80, "sftp": 22}
 # restic's exit codes, since 0.17.
 KINDS = {10: "missing", 11: "locked", 12: "password"}
 PARTLY, CUT = 3, -9
+# While another one thins out, or saves.
+PATIENT = ("--retry-lock", "5m")
 NO_SESSION = "unable to start the sftp session"
 SSH_CONFIG = """\
 Host *

@@ -13,7 +13,8 @@ from pathlib import Path
 from swarmhub.inside import database, rights
 from swarmhub.inside.backup import places, restic
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
-from swarmhub.inside.backup.saving import counted, sum_of
+from swarmhub.inside.backup.saving import counted
+from swarmhub.inside.backup.witnesses import sum_of
 
 ASIDE, COMING = "before-restore-", "restoring-"
 
@@ -34,6 +35,16 @@ def fetch(source: str, to: Path, *words: str) -> None:
         raise
 
 
+def fetch_one(snapshot: str, source: Path, new: Path) -> Path:
+    """Restore one thing into the folder `new`, and return where it is there.
+
+    Of the folder that is restored itself, restic keeps neither owner nor mode: so it is one in another.
+    """
+    name = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in source.name)
+    fetch(f"{snapshot}:{source.parent}", new, "--include", f"/{name}")
+    return new / source.name
+
+
 def restore_hub(job: Job) -> Found:
     """Put back what the hub keeps, and certificates where there is none for the domain."""
     _forget_coming(places.DATA)
@@ -41,7 +52,7 @@ def restore_hub(job: Job) -> Found:
     fetch(f"{job['snapshot']}:{places.DATA}", new)
     fetch(f"{job['snapshot']}:{places.STAGE}", places.STAGE)
     try:
-        rows = _check()
+        manifest = _check()
         here, access = places.DATA / DATABASE, places.DATA / database.ACCESS
         # On an empty cluster nobody has taken anything from anybody since.
         is_empty = not here.exists() and not access.exists()
@@ -61,7 +72,7 @@ def restore_hub(job: Job) -> Found:
     if is_missing:
         source, target = f"{job['snapshot']}:{places.CERTIFICATES}", str(places.CERTIFICATES)
         restic.run("restore", "--no-lock", source, "--target", target, "--overwrite", "never")
-    return {"aside": aside, "kept": kept, "certificate": is_missing, "users": rows.get("users", 0)}
+    return {"aside": aside, "kept": kept, "certificate": is_missing, **_told(manifest)}
 
 
 def _put_into_force(access: Path, userlist: str) -> None:
@@ -73,10 +84,17 @@ def _put_into_force(access: Path, userlist: str) -> None:
     file.chmod(database.HUBS)
 
 
-def _check() -> dict[str, int]:
-    """Make sure that what has come is what was saved, and that its database is a hub's; return the numbers of rows."""
+def _told(manifest: Found) -> Found:
+    """Return what a backup says of the hub: its rows, when it was made, and of which versions."""
+    data = manifest.get("database", {"rows": {}, "schema": ""})
+    versions = {"restic": manifest.get("restic", ""), "schema": data["schema"]}
+    return {"users": data["rows"].get("users", 0), "rows": data["rows"], "made": manifest["made"], "versions": versions}
+
+
+def _check() -> Found:
+    """Make sure that what has come is what was saved, and that its database is a hub's; return the manifest."""
     try:
-        manifest = json.loads((places.STAGE / MANIFEST).read_text())
+        manifest: Found = json.loads((places.STAGE / MANIFEST).read_text())
     except (OSError, ValueError):
         raise Failed("damaged", "it has no manifest, so it is no whole backup of a hub") from None
     for name, wanted in manifest["files"].items():
@@ -84,14 +102,11 @@ def _check() -> dict[str, int]:
         file = places.STAGE / name
         if not name.startswith(f"{places.DATA.name}/") and not (file.is_file() and sum_of(file) == wanted):
             raise Failed("damaged", f"{name} is not what was saved")
-    if "database" not in manifest:
-        return {}
-    found = counted(places.STAGE / DATABASE)
-    if found["rows"] != manifest["database"]["rows"]:
-        raise Failed("damaged", "the hub's database has other rows than were saved")
-    database.require_hubs(places.STAGE / DATABASE)
-    rows: dict[str, int] = found["rows"]
-    return rows
+    if "database" in manifest:
+        if counted(places.STAGE / DATABASE)["rows"] != manifest["database"]["rows"]:
+            raise Failed("damaged", "the hub's database has other rows than were saved")
+        database.require_hubs(places.STAGE / DATABASE)
+    return manifest
 
 
 def _forget_coming(folder: Path) -> None:
@@ -130,10 +145,7 @@ def restore_home(job: Job) -> Found:
     home, part = Path(job["target"]), job.get("part", "")
     _forget_coming(home)
     new, source = home / f"{COMING}{job['time']}", Path(job["path"]) / part
-    # Of the folder that is restored itself, restic keeps neither owner nor mode: so it is one in another.
-    name = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in source.name)
-    fetch(f"{job['snapshot']}:{source.parent}", new, "--include", f"/{name}")
-    come = new / source.name
+    come = fetch_one(job["snapshot"], source, new)
     if not os.path.lexists(come):
         shutil.rmtree(new, ignore_errors=True)
         raise Failed("nothing", f"{part or 'this home'} is not in this backup")
@@ -164,3 +176,21 @@ def _set_aside(target: Path, name: str) -> str:
         return ""
     target.rename(target.with_name(name))
     return name
+
+
+def open_home(job: Job) -> Found:
+    """Bring one file of a home back, and compare it with what was saved; nothing, where each was changed meanwhile.
+
+    Raises:
+        Failed: it is not what was saved.
+
+    """
+    manifest = restic.parsed("\n".join(restic.run("dump", "--no-lock", job["snapshot"], f"{places.STAGE}/{MANIFEST}")))
+    for number, one in enumerate(manifest.get("witnesses", ())):
+        come = fetch_one(job["snapshot"], Path(one["path"]), places.STAGE / f"opened-{number}")
+        there = come.lstat() if os.path.lexists(come) else None
+        if there and (there.st_size, there.st_mtime_ns) == (one["size"], one["changed"]):
+            if (found := sum_of(come)) != one["sum"]:
+                raise Failed("damaged", f"a file of the home {one['home']} is not what was saved")
+            return {"opened": {"home": one["home"], "bytes": there.st_size, "sha256": found}}
+    return {"opened": None}

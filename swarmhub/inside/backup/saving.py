@@ -1,6 +1,5 @@
 """Make a snapshot of folders, with the hub's database as SQLite itself copies it."""
 
-import hashlib
 import json
 import sqlite3
 import subprocess
@@ -10,15 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from swarmhub.inside import database, rights
-from swarmhub.inside.backup import places, restic
+from swarmhub.inside.backup import places, restic, witnesses
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
-from swarmhub.inside.backup.restic import parsed
+from swarmhub.inside.backup.restic import PATIENT, parsed
+from swarmhub.inside.backup.witnesses import sum_of
 
 
 def save(job: Job) -> Found:
     """Make a snapshot of folders, with the hub's database if that is one's."""
     if job.get("is_hub"):
         _stage(job)
+    else:
+        witnesses.write(places.HOMES)
     last: Found = {}
 
     def say(told: Found) -> None:
@@ -29,7 +31,7 @@ def save(job: Job) -> Found:
 
     tags = [word for tag in job["tags"] for word in ("--tag", tag)]
     outs = [word for out in job.get("excludes", ()) for word in ("--exclude", out)]
-    lines = restic.run("backup", "--host", job["node"], *tags, *outs, "--", *job["paths"], say=say)
+    lines = restic.run("backup", *PATIENT, "--host", job["node"], *tags, *outs, "--", *job["paths"], say=say)
     unread = [one for one in map(parsed, lines) if one.get("message_type") == "error"]
     return {
         "snapshot": last["snapshot_id"],
@@ -85,9 +87,3 @@ def _sums(folder: Path, above: Path, excludes: Sequence[str] = ()) -> dict[str, 
         if file.is_file() and not file.is_symlink() and not is_out:
             found[str(file.relative_to(above))] = sum_of(file)
     return found
-
-
-def sum_of(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

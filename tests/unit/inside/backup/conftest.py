@@ -20,8 +20,13 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
     program.write_text(RESTIC.format(python=sys.executable))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    folders = {"SECRETS": "secrets", "STAGE": "backup", "DATA": "data", "CERTIFICATES": "certificates", "CACHE": "cache"}
-    for name, folder in folders.items():
+    folders = {
+        "SECRETS": "secrets",
+        "STAGE": "backup",
+        "DATA": "data",
+        "CERTIFICATES": "certificates",
+    }
+    for name, folder in (folders | {"CACHE": "cache", "HOMES": "homes", "EVIDENCE": "evidence"}).items():
         monkeypatch.setattr(places, name, tmp_path / folder)
     (places.DATA / "access").mkdir(parents=True)
     (places.DATA / "access" / "userlist").write_text("ada admin\n")

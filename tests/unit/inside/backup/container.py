@@ -49,6 +49,13 @@ elif act == "backup":
     sums = {{"total_files_processed": 1, "total_bytes_processed": 10, "data_added_packed": 4, "total_duration": 0.5}}
     print(json.dumps({{"message_type": "summary", "snapshot_id": number, **sums}}))
     sys.exit(3)
+elif act == "unlock":
+    sys.exit()
+elif act == "forget":
+    part = after("--tag").partition("part:")[2]
+    print(json.dumps([{{"remove": [1, 2]}}, {{"remove": None}}] if part == "hub" else []))
+elif act == "prune":
+    (root / "pruned").touch()
 elif act == "dump":
     print((root / rest[-2] / rest[-1][1:]).read_text(), end="")
 elif act == "restore":

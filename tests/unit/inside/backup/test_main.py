@@ -1,5 +1,6 @@
 """What a job of backups answers."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,15 @@ def test_a_long_answer_comes_in_pieces(container: Container, monkeypatch: pytest
     """The engine would break the line."""
     monkeypatch.setattr(program, "LONGEST", 20)
     assert container.do("open") == {"answer": {"made": False}}
+
+
+def test_one_backup_at_a_time_is_at_work_on_a_node(container: Container) -> None:
+    """The schedule's or an operator's; a file of a home, and a drill, come back all the same."""
+    snapshot = container.save_hub()
+    with open(places.CACHE / "at-work", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
+        drill = container.do("restore-hub", snapshot=snapshot, time="drill", is_drill=True)
+    assert (done["kind"], done["failed"]) == ("busy", "another backup or restore is at work on this node")
+    assert "answer" in drill
+    assert "answer" in container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")

@@ -1,5 +1,6 @@
 """What is put back, and what is set aside."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ def test_a_lost_hub_comes_back_as_it_was(container: Container) -> None:
     container.lose()
     chain = str(places.CERTIFICATES / "live" / "chain.pem")
     done = container.do("restore-hub", snapshot=snapshot, time="T", chain=chain)
-    assert done == {"answer": {"aside": "", "kept": [], "certificate": True, "users": 3}}
+    answer = done["answer"]
+    assert (answer["aside"], answer["kept"], answer["certificate"], answer["users"]) == ("", [], True, 3)
+    assert (answer["rows"]["users"], answer["versions"]) == (3, {"restic": "restic 0.18.0", "schema": "4621fec11365"})
     assert names(places.DATA) == ["access", "jupyterhub.sqlite", "jupyterhub_cookie_secret"]
     assert (len(users()), Path(chain).read_text()) == (3, "chain")
 
@@ -134,3 +137,33 @@ def test_what_is_no_backup_of_a_hub_is_refused(container: Container) -> None:
     """Somebody else's snapshot, for example."""
     with pytest.raises(Failed, match="it has no manifest"):
         restoring._check()
+
+
+@pytest.fixture
+def saved(container: Container, home: Path) -> Path:
+    """Return a file of a home that was saved, in `2`, with its sum."""
+    container.do("save", paths=[str(places.HOMES), str(places.STAGE)], tags=["a:b"], node="w")
+    return home / "work" / "notes [1].txt"
+
+
+def test_a_drill_opens_a_file_of_a_home(container: Container, saved: Path) -> None:
+    """As it was when it was saved, whatever has become of it."""
+    saved.write_text("later")
+    answer = container.do("open-home", snapshot="2")["answer"]["opened"]
+    assert (answer["home"], answer["bytes"]) == ("ada", 5)
+
+
+def test_a_drill_tells_a_file_that_is_not_what_was_saved(container: Container, saved: Path) -> None:
+    """Of the same size and time: nobody has changed it, so the backup is damaged."""
+    there = container.root / "repository" / "2" / str(saved)[1:]
+    times = there.stat()
+    there.write_text("AFTER")
+    os.utime(there, ns=(times.st_atime_ns, times.st_mtime_ns))
+    done = container.do("open-home", snapshot="2")
+    assert (done["kind"], done["failed"]) == ("damaged", "a file of the home ada is not what was saved")
+
+
+def test_a_drill_passes_over_what_was_changed_while_it_was_saved(container: Container, saved: Path) -> None:
+    """That tells nothing of the backup."""
+    (container.root / "repository" / "2" / str(saved)[1:]).write_text("changed in between")
+    assert container.do("open-home", snapshot="2") == {"answer": {"opened": None}}
