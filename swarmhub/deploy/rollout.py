@@ -35,6 +35,7 @@ from swarmhub.run.run import Run
 from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub, Parts
+from swarmhub.services.schedule import service as schedule
 from swarmhub.settings import outbound
 
 
@@ -113,7 +114,8 @@ def _by_hand(run: Run, parts: Parts) -> ByHand | None:
 
 
 def _found(run: Run) -> ExistingHub:
-    return renewal.without_its_own(run.settings, run.look.service())
+    """Return what was found of the hub, without the secrets of what stands beside it."""
+    return schedule.without_its_own(run.settings, renewal.without_its_own(run.settings, run.look.service()))
 
 
 def _front(run: Run, parts: Parts | None) -> list[Change]:

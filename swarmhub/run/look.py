@@ -37,6 +37,10 @@ from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub
 from swarmhub.services.network import ExistingNetwork
 from swarmhub.services.renewal import RenewalState
+from swarmhub.services.schedule import service as schedule
+from swarmhub.services.schedule import state as schedule_state
+from swarmhub.services.schedule.service import ExistingSchedule
+from swarmhub.services.schedule.state import NodeState
 from swarmhub.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +107,16 @@ class Look:
         at_once(jobs, most=len(jobs))
 
     def _hub_images(self) -> None:
-        at_once([partial(self.hub_image, image.tag) for image in self.builds])
+        at_once([partial(self.hub_image, tag) for tag in (*(image.tag for image in self.builds), *self._of_schedule)])
+
+    @cached_property
+    def _of_schedule(self) -> tuple[str, ...]:
+        """Return the image that backups on the cluster are made with; none, where it makes none."""
+        if not schedule.is_wanted(self._settings):
+            return ()
+        from swarmhub.images import restic  # most clusters make none yet
+
+        return tuple(one.tag for one in restic.wanted(self._settings))
 
     @cached_property
     def builds(self) -> tuple[Recipe, ...]:
@@ -299,6 +312,22 @@ class Look:
         """Return the service that renews the certificate."""
         return self._beside(renewal.name(self._settings))
 
+    def schedule(self) -> ExistingSchedule:
+        """Return the service that makes backups, with its secret and what a deploy has left for it."""
+        return schedule.existing(self._beside(schedule.name(self._settings)), self.service())
+
+    def scheduled(self, host: str) -> NodeState | None:
+        """Return how a host's parts of the backups stand that the cluster makes; it is not asked where it makes none.
+
+        Raises:
+            StepError: the schedule does not run there.
+
+        """
+        if not schedule.is_wanted(self._settings):
+            return None
+        hub = self._settings.hub.service
+        return self._once(("scheduled", host), partial(schedule_state.observe, self._hosts[host], hub))
+
     def renewed(self) -> RenewalState | None:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
         if not renewal.is_wanted(self._settings):
@@ -359,6 +388,7 @@ class Look:
         names = [settings.hub.service, firewall.name(settings.hub.service)]
         names += [proxy.name(settings)] if settings.proxy.separate else []
         names += [renewal.name(settings)] if renewal.is_wanted(settings) else []
+        names += [schedule.name(settings)] if schedule.is_wanted(settings) else []
         return self._once("tasks", partial(converge.tasks, self._manager, *names))
 
     def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:

@@ -25,6 +25,8 @@ from swarmhub.parallel import at_once, both
 from swarmhub.plan.plans import remedy
 from swarmhub.run.look import Look
 from swarmhub.services.renewal import RenewalState
+from swarmhub.services.schedule import state
+from swarmhub.services.schedule.state import NodeState, Standing
 from swarmhub.settings import Settings
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
 
@@ -38,6 +40,7 @@ class _Seen:
     member: Member | StepError
     machine: Machine | None = None
     images: Holding | StepError | None = None
+    backups: NodeState | StepError | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         beside=tuple(_placed(one, names, memory, installed) for one in running.beside),
         certificate=running.certificate,
         renewal=running.renewal,
+        backups=_backups(settings, seen),
         images=_images(settings, look, hosts, hub, seen),
         servers=tuple(
             ServerStatus(
@@ -97,6 +101,15 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         ),
         avoided=tuple(AvoidedNode(one["host"], one["why"], one["until"]) for one in told["avoided"]),
     )
+
+
+def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> Standing | None:
+    """Return how the cluster's own backups stand, if it makes any."""
+    if settings.backup.every is None:
+        return None
+    nodes = {host: one.member if isinstance(one.member, StepError) else one.backups for host, one in seen.items()}
+    told = {host: one for host, one in nodes.items() if one is not None}
+    return state.judge(told, settings.backup.every, datetime.now(UTC))
 
 
 def _placed(
@@ -138,7 +151,8 @@ def _ask_host(look: Look, host: Host) -> _Seen:
         return _Seen(member, found)
     if member.root != DOCKER_ROOT:
         found = _or_error(partial(machine.observe, host, member.root))
-    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.held, host.name)))
+    held, backups = _or_error(partial(look.held, host.name)), _or_error(partial(look.scheduled, host.name))
+    return _Seen(member, None if isinstance(found, StepError) else found, held, backups)
 
 
 def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:

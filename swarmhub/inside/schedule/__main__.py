@@ -31,6 +31,8 @@ class Worker:
     def __init__(self, node: Node, file: Path = STATE) -> None:
         self._node, self._file = node, file
         self.attempts: Attempts = slots.read(file, time.time(), node.periods)
+        # Without the parts that are this node's no longer.
+        slots.write(file, self.attempts)
 
     def turn(self) -> float:
         """Do each part that is due, and return the seconds until one may be again."""
