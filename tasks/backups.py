@@ -69,10 +69,10 @@ def backup_verify(c: Context, backup: str = "") -> None:
 @step_task(help={"verbose": "Show all output of a build."})
 def backup_schedule(c: Context, verbose: bool = False) -> None:
     """Let the cluster make backups itself, as [backup] every says; or no longer."""
-    from swarmhub.deploy import schedule as room
-
-    with step(c, room.STEP) as run:
+    with step(c, "schedule") as run:
         run.check()
-        if room.is_concerned(run):
+        if run.look.has_schedule():
+            from swarmhub.deploy import schedule as room  # most clusters make no backups themselves
+
             room.equip(run)
             run.apply(room.plan(run))

@@ -35,7 +35,6 @@ from swarmhub.run.run import Run
 from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
 from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub, Parts
-from swarmhub.services.schedule import service as schedule
 from swarmhub.settings import outbound
 
 
@@ -115,7 +114,12 @@ def _by_hand(run: Run, parts: Parts) -> ByHand | None:
 
 def _found(run: Run) -> ExistingHub:
     """Return what was found of the hub, without the secrets of what stands beside it."""
-    return schedule.without_its_own(run.settings, renewal.without_its_own(run.settings, run.look.service()))
+    found = renewal.without_its_own(run.settings, run.look.service())
+    if not run.look.has_schedule():
+        return found
+    from swarmhub.services.schedule import service as schedule  # most clusters make no backups themselves
+
+    return schedule.without_its_own(run.settings, found)
 
 
 def _front(run: Run, parts: Parts | None) -> list[Change]:

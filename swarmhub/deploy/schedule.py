@@ -12,13 +12,6 @@ from swarmhub.services.schedule import service
 from swarmhub.services.schedule.service import Wanted
 from swarmhub.settings.secrets import of_backup
 
-STEP = service.STEP
-
-
-def is_concerned(run: Run) -> bool:
-    """Tell whether there is a schedule, or is to be one."""
-    return service.is_wanted(run.settings) or run.look.schedule().service is not None
-
 
 def plan(run: Run) -> Plan:
     """Plan the step `schedule`.

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
-from swarmhub.deploy import on_nodes, prerequisites, rollout, schedule, standalone
+from swarmhub.deploy import on_nodes, prerequisites, rollout, standalone
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -29,8 +29,9 @@ from swarmhub.run.run import Run
 from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import Parts
-from swarmhub.services.schedule import service as schedule_service
 from swarmhub.settings import outbound
+
+SCHEDULE = "schedule"
 
 
 def nodes_plan(run: Run) -> Plan:
@@ -223,7 +224,7 @@ def hub_image_plan(run: Run, on: Base | None = None, *, for_bundle: bool = False
     """
     wanted = build.wanted(run.settings, on) if on else run.look.builds
     recipes = wanted
-    if for_bundle or schedule_service.is_wanted(run.settings):
+    if for_bundle or run.settings.backup.every:
         from swarmhub.images import restic  # no other deploy needs it
 
         recipes = (*(build.grounds(wanted) if for_bundle else ()), *wanted, *restic.wanted(run.settings))
@@ -312,9 +313,16 @@ def every_plan(run: Run) -> list[Plan]:
         if step == pull.STEP:
             opened = _attempt(availability.PLACEMENT, lambda: _placement_plan(run))
             plans |= {availability.PLACEMENT: opened} if opened.changes else {}
-    if schedule.is_concerned(run):
-        plans[schedule.STEP] = _attempt(schedule.STEP, lambda: schedule.plan(run))
-    return list(plans.values())
+    scheduled = _attempt(SCHEDULE, lambda: _schedule_plan(run))
+    return [*plans.values(), *([scheduled] if scheduled.summary or scheduled.error or scheduled.changes else [])]
+
+
+def _schedule_plan(run: Run) -> Plan:
+    if not run.look.has_schedule():
+        return Plan(SCHEDULE, "")
+    from swarmhub.deploy import schedule  # most clusters make no backups themselves
+
+    return schedule.plan(run)
 
 
 def _placement_plan(run: Run) -> Plan:

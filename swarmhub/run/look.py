@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from hub.filter import policy
+from hub.shared import services as beside
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
@@ -37,14 +38,12 @@ from swarmhub.services import hub as hub_service
 from swarmhub.services.hub import ExistingHub
 from swarmhub.services.network import ExistingNetwork
 from swarmhub.services.renewal import RenewalState
-from swarmhub.services.schedule import service as schedule
-from swarmhub.services.schedule import state as schedule_state
-from swarmhub.services.schedule.service import ExistingSchedule
-from swarmhub.services.schedule.state import NodeState
 from swarmhub.settings import Settings
 
 if TYPE_CHECKING:
     from swarmhub.images.platforms import Misfit
+    from swarmhub.services.schedule.service import ExistingSchedule
+    from swarmhub.services.schedule.state import NodeState
 
 T = TypeVar("T")
 # What a machine calls itself, and what images are called that are for it.
@@ -112,7 +111,7 @@ class Look:
     @cached_property
     def _of_schedule(self) -> tuple[str, ...]:
         """Return the image that backups on the cluster are made with; none, where it makes none."""
-        if not schedule.is_wanted(self._settings):
+        if self._settings.backup.every is None:
             return ()
         from swarmhub.images import restic  # most clusters make none yet
 
@@ -312,21 +311,30 @@ class Look:
         """Return the service that renews the certificate."""
         return self._beside(renewal.name(self._settings))
 
-    def schedule(self) -> ExistingSchedule:
-        """Return the service that makes backups, with its secret and what a deploy has left for it."""
-        return schedule.existing(self._beside(schedule.name(self._settings)), self.service())
+    def has_schedule(self) -> bool:
+        """Tell whether the cluster makes backups itself, or is to."""
+        settings = self._settings
+        return settings.backup.every is not None or self._beside(beside.schedule(settings.hub.service)) is not None
 
-    def scheduled(self, host: str) -> NodeState | None:
+    def schedule(self) -> "ExistingSchedule":
+        """Return the service that makes backups, with its secret and what a deploy has left for it."""
+        from swarmhub.services.schedule import service  # most clusters make none
+
+        return service.existing(self._beside(beside.schedule(self._settings.hub.service)), self.service())
+
+    def scheduled(self, host: str) -> "NodeState | None":
         """Return how a host's parts of the backups stand that the cluster makes; it is not asked where it makes none.
 
         Raises:
             StepError: the schedule does not run there.
 
         """
-        if not schedule.is_wanted(self._settings):
+        if self._settings.backup.every is None:
             return None
+        from swarmhub.services.schedule import state
+
         hub = self._settings.hub.service
-        return self._once(("scheduled", host), partial(schedule_state.observe, self._hosts[host], hub))
+        return self._once(("scheduled", host), partial(state.observe, self._hosts[host], hub))
 
     def renewed(self) -> RenewalState | None:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
@@ -388,7 +396,7 @@ class Look:
         names = [settings.hub.service, firewall.name(settings.hub.service)]
         names += [proxy.name(settings)] if settings.proxy.separate else []
         names += [renewal.name(settings)] if renewal.is_wanted(settings) else []
-        names += [schedule.name(settings)] if schedule.is_wanted(settings) else []
+        names += [beside.schedule(settings.hub.service)] if settings.backup.every else []
         return self._once("tasks", partial(converge.tasks, self._manager, *names))
 
     def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.shared import services
 from hub.shared.told import FILE
@@ -25,10 +25,11 @@ from swarmhub.parallel import at_once, both
 from swarmhub.plan.plans import remedy
 from swarmhub.run.look import Look
 from swarmhub.services.renewal import RenewalState
-from swarmhub.services.schedule import state
-from swarmhub.services.schedule.state import NodeState, Standing
 from swarmhub.settings import Settings
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
+
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import NodeState, Standing
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class _Seen:
     member: Member | StepError
     machine: Machine | None = None
     images: Holding | StepError | None = None
-    backups: NodeState | StepError | None = None
+    backups: "NodeState | StepError | None" = None
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,12 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
     )
 
 
-def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> Standing | None:
+def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> "Standing | None":
     """Return how the cluster's own backups stand, if it makes any."""
     if settings.backup.every is None:
         return None
+    from swarmhub.services.schedule import state  # most clusters make none
+
     nodes = {host: one.member if isinstance(one.member, StepError) else one.backups for host, one in seen.items()}
     told = {host: one for host, one in nodes.items() if one is not None}
     return state.judge(told, settings.backup.every, datetime.now(UTC))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 from rich.text import Text
@@ -16,8 +16,10 @@ from swarmhub.images.age import DAYS
 from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
-from swarmhub.services.schedule.state import Standing
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
+
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import Standing
 
 WARN, BAD = "yellow", "bold red"
 # What is used of memory or disk, in hundredths, from where on it is worth a colour.
@@ -168,7 +170,7 @@ def _renewal(found: RenewalState | StepError | None) -> list[Text]:
     return [Text(f"  its renewal has failed {found.told}", BAD, **WRAPPED)] if found and found.failures else []
 
 
-def _backups(found: Standing, now: datetime) -> list[Text]:
+def _backups(found: "Standing", now: datetime) -> list[Text]:
     troubles = [Text(f"  {one.host}: {one.text}", BAD, **WRAPPED) for one in found.troubles]
     if found.last is None:
         return [Text("  no backup of all is made yet: see docker service logs of the schedule, or fab doctor", WARN), *troubles]

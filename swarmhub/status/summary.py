@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hub.shared import services
 from swarmhub.certificate.certs import Certificate
@@ -14,7 +15,9 @@ from swarmhub.host import Json
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
-from swarmhub.services.schedule.state import Standing
+
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import Standing
 
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
@@ -97,7 +100,7 @@ class Status:
     servers: tuple[ServerStatus, ...]
     beside: tuple[ServiceStatus, ...] = ()
     avoided: tuple[AvoidedNode, ...] = ()
-    backups: Standing | None = None
+    backups: "Standing | None" = None
 
     @property
     def has_proxy(self) -> bool:
@@ -162,7 +165,7 @@ def _certificate_facts(status: Status) -> Json:
     }
 
 
-def _backup_facts(found: Standing) -> Json:
+def _backup_facts(found: "Standing") -> Json:
     return {
         "last": found.last.isoformat() if found.last else None,
         "bytes": found.bytes,
