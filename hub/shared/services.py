@@ -47,8 +47,13 @@ def schedule(hub: str) -> str:
 
 
 def drill(hub: str) -> str:
-    """Return the name of the volume that a backup is tried in; it is removed when that is done."""
+    """Return the name of the volume in which an operator tries a backup; it is removed when that is done."""
     return f"{hub}_drill"
+
+
+def scheduled_drill(hub: str) -> str:
+    """Return the name of the volume in which the schedule does the same: both may be at it."""
+    return f"{hub}_drill-schedule"
 
 
 def transfer(hub: str) -> str:

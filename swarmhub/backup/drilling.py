@@ -49,9 +49,9 @@ class Drill:
             labels = {containers.LABEL: "backup", LABEL: hub}
             return containers.once(host, {**body, "Labels": labels}, files=files).out.splitlines()
 
-        volumes = services.drill(hub), services.backups(hub)
+        place = drill.Place(hub, self.image, services.drill(hub), services.backups(hub))
         try:
-            found = drill.practise(self.backup, volumes, self.image, ask, boot, lambda: clear(host, hub))
+            found = drill.practise(self.backup, place, ask, boot, lambda: clear(host, hub))
         except DrillError as error:
             raise StepError(host.name, f"{self.backup['run']}: {error}", repository.DRILL) from error
         self.evidence.update(found)

@@ -42,7 +42,7 @@ def times(settings: Settings, where: Repository, swarm: Swarm, node: str, manage
         "data": contents.of_hub(settings, read_only=True),
         "paths": [contents.DATA, contents.STAGE, *([CERTIFICATES] if settings.proxy.takes_tls else [])],
         "out": [f"{contents.DATA}/{name}" for name in saving.LEFT_OUT],
-        "scratch": services.drill(hub),
+        "scratch": services.scheduled_drill(hub),
         "evidence": services.backups(hub),
         "body": _body(where),
     }

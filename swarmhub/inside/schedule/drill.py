@@ -6,6 +6,7 @@ The schedule does it on the cluster, and an operator by `fab backup-verify`: who
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ Boot = Callable[[Json, Mapping[str, bytes]], Sequence[str]]
 
 SCRATCH, FOLDER, EVIDENCE = Path(__file__).with_name("scratch.py"), "/drill", "/evidence"
 CONFIG = "from scratch import configure\n\nconfigure(c)  # noqa: F821\n"
+LABEL = "swarmhub.drill"
 # Of all tables of the database: those that people ask about.
 TOLD = ("users", "groups", "api_tokens")
 
@@ -40,26 +42,40 @@ def newest(listed: Sequence[Json]) -> Json | None:
     return max(whole, key=lambda one: str(one["made"]), default=None)
 
 
-def practise(backup: Json, volumes: tuple[str, str], image: str, ask: Ask, boot: Boot, clear: Callable[[], None]) -> Json:
-    """Do the drill with a backup, keep the evidence, and return it; `volumes` are the scratch one, and that of the evidence.
+@dataclass(frozen=True)
+class Place:
+    """Where a drill is done: for which hub, in the image of that hub, in which volume, and in which one evidence is kept."""
+
+    hub: str
+    image: str
+    scratch: str
+    evidence: str
+
+    @property
+    def data(self) -> Json:
+        """Return the mount of the scratch volume; a drill that was killed leaves it, and its label tells whose it is."""
+        return {**_volume(self.scratch, "/data"), "VolumeOptions": {"NoCopy": True, "Labels": {LABEL: self.hub}}}
+
+
+def practise(backup: Json, place: Place, ask: Ask, boot: Boot, clear: Callable[[], None]) -> Json:
+    """Do the drill with a backup, keep the evidence, and return it.
 
     Raises:
         Exception: of those who ask the engine: it fails. That is evidence, too.
 
     """
-    scratch, kept = volumes
     began, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    evidence: Json = {"at": at, "backup": backup["run"], "image": image}
+    evidence: Json = {"at": at, "backup": backup["run"], "image": place.image}
 
     def keep(**more: Any) -> None:
         evidence.update(more, seconds=round(time.monotonic() - began, 1))
-        ask("keep-evidence", [_volume(kept, EVIDENCE)], evidence=evidence)
+        ask("keep-evidence", [_volume(place.evidence, EVIDENCE)], evidence=evidence)
 
     clear()
     try:
-        data = ask("restore-hub", [_volume(scratch, "/data")], snapshot=backup["hub"], time="drill", is_drill=True)
+        data = ask("restore-hub", [place.data], snapshot=backup["hub"], time="drill", is_drill=True)
         evidence |= {"made": data["made"], "versions": data["versions"], "rows": data["rows"]}
-        evidence["hub"] = _booted(boot, scratch, image, data["rows"])
+        evidence["hub"] = _booted(boot, place, data["rows"])
         evidence["home"] = _opened(ask, backup["homes"])
     except BaseException as error:
         if isinstance(error, Exception):
@@ -81,16 +97,16 @@ def told(evidence: Json) -> str:
     return f"{evidence['backup']}: {booted}, as saved; {who}; {opened}; {evidence['seconds']} s"
 
 
-def _booted(boot: Boot, scratch: str, image: str, rows: Mapping[str, int]) -> Json:
+def _booted(boot: Boot, place: Place, rows: Mapping[str, int]) -> Json:
     """Boot the scratch hub, and return what it says."""
     body = {
-        "Image": image,
+        "Image": place.image,
         "User": "0",
         "Entrypoint": ["python3", "-B", f"{FOLDER}/{SCRATCH.name}"],
         "Cmd": [],
         "Healthcheck": {"Test": ["NONE"]},
         # Nobody reaches it, and it reaches nobody: neither people's servers nor the proxy, the filter, the engine or mail.
-        "HostConfig": {"Mounts": [_volume(scratch, "/data")], "NetworkMode": "none"},
+        "HostConfig": {"Mounts": [place.data], "NetworkMode": "none"},
     }
     files = {f"{FOLDER[1:]}/{SCRATCH.name}": SCRATCH.read_bytes(), f"{FOLDER[1:]}/config.py": CONFIG.encode()}
     lines = boot(body, files)

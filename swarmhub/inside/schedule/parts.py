@@ -117,17 +117,18 @@ class Node:
         return self._ask("forget", tag=self._tag, keep=self._schedule["keep"])
 
     def _verify(self) -> Json:
-        hub, volumes = self._schedule["hub"], (self._schedule["scratch"], self._schedule["evidence"])
+        schedule, hub = self._schedule, self._schedule["hub"]
         backup = drill.newest(self._ask("list", tag=self._tag)["snapshots"])
         if backup is None:
             raise Failed("nothing", "there is no whole backup yet")
         spec = self._engine.get(f"/services/{hub}")["Spec"]
         image = str(spec["TaskTemplate"]["ContainerSpec"]["Image"])
+        place = drill.Place(hub, image, schedule["scratch"], schedule["evidence"])
 
         def clear() -> None:
-            self._engine.delete(f"/volumes/{volumes[0]}", force=True)
+            self._engine.delete(f"/volumes/{place.scratch}", force=True)
 
-        evidence = drill.practise(backup, volumes, image, self._ask, self._boot, clear)
+        evidence = drill.practise(backup, place, self._ask, self._boot, clear)
         self._say(drill.told(evidence))
         return {key: evidence[key] for key in ("backup", "seconds")}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swarmhub.inside.schedule import drill
-from swarmhub.inside.schedule.drill import DrillError
+from swarmhub.inside.schedule.drill import DrillError, Place
 
 BACKUP = {"run": "R", "hub": "h", "homes": {"w1": "s1", "w2": "s2"}}
 BOOTED = {"users": 3, "user": "ada", "version": "6.1.1"}
@@ -46,7 +46,7 @@ class Cluster:
     def practise(self) -> dict[str, Any]:
         """Do a drill."""
         clear = lambda: self.did.append("clear")  # noqa: E731 - it is one
-        return drill.practise(BACKUP, ("scratch", "kept"), "jupyterhub:1", self.ask, self.boot, clear)
+        return drill.practise(BACKUP, Place("jupyterhub", "jupyterhub:1", "scratch", "kept"), self.ask, self.boot, clear)
 
     @property
     def kept(self) -> dict[str, Any]:
