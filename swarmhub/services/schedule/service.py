@@ -125,7 +125,6 @@ def desired(settings: Settings, wanted: Wanted) -> dict[str, Any]:
         },
         "Mode": {"Global": {}},
         "UpdateConfig": {"Parallelism": 0, "FailureAction": "continue", "Order": "stop-first"},
-        "EndpointSpec": {"Mode": "dnsrr"},
     }
 
 
