@@ -12,6 +12,7 @@ from swarmhub.inside.backup.places import Failed, Job
 
 # The engine gives longer lines in pieces.
 LONGEST = 8000
+HUB, HOMES = "the hub's data", "the homes"
 ACTS: dict[str, Callable[[Job], object]] = {
     "open": repository.open_,
     "save": saving.save,
@@ -23,8 +24,6 @@ ACTS: dict[str, Callable[[Job], object]] = {
     "open-home": restoring.open_home,
     "keep-evidence": evidence.keep,
 }
-# Of these, one at a time on a node: the schedule's, or that of an operator.
-ALONE = ("save", "restore-hub", "restore-home")
 
 
 def main(job: Job) -> None:
@@ -49,21 +48,29 @@ def main(job: Job) -> None:
 
 @contextmanager
 def _alone(job: Job) -> Iterator[None]:
-    """Keep other backups and restores out of this node; a file of a home, or a drill, comes back whatever is at work.
+    """Let one at a time work on the same of a node, the schedule or an operator.
 
     All of a hub's containers have the folder of the cache, and the lock goes with the container.
     """
-    is_small = bool(job.get("part") or job.get("to") or job.get("is_drill"))
-    if is_small or job["action"] not in ALONE:
+    if not (what := _worked_on(job)):
         yield
         return
     places.CACHE.mkdir(exist_ok=True)
-    with open(places.CACHE / "at-work", "w") as file:
+    with open(places.CACHE / f"at-work-on-{what.split()[-1]}", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failed("busy", "another backup or restore is at work on this node") from None
+            raise Failed("busy", f"another backup or restore is at work on {what} of this node") from None
         yield
+
+
+def _worked_on(job: Job) -> str:
+    """Return what a job works on alone: a file of a home, or a drill, comes back whatever is at work."""
+    if job.get("part") or job.get("to") or job.get("is_drill"):
+        return ""
+    if job["action"] == "save":
+        return HUB if job.get("is_hub") else HOMES
+    return {"restore-hub": HUB, "restore-home": HOMES}.get(job["action"], "")
 
 
 def load() -> Job:

@@ -25,12 +25,14 @@ def test_a_long_answer_comes_in_pieces(container: Container, monkeypatch: pytest
 
 
 def test_one_backup_at_a_time_is_at_work_on_a_node(container: Container) -> None:
-    """The schedule's or an operator's; a file of a home, and a drill, come back all the same."""
+    """The schedule's or an operator's; homes are saved meanwhile, and a file of a home, and a drill, come back."""
     snapshot = container.save_hub()
-    with open(places.CACHE / "at-work", "w") as file:
+    places.HOMES.mkdir()
+    with open(places.CACHE / "at-work-on-data", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
         drill = container.do("restore-hub", snapshot=snapshot, time="drill", is_drill=True)
-    assert (done["kind"], done["failed"]) == ("busy", "another backup or restore is at work on this node")
-    assert "answer" in drill
+        homes = container.do("save", paths=[str(places.STAGE)], tags=["a:b"], node="m")
+    assert (done["kind"], done["failed"]) == ("busy", "another backup or restore is at work on the hub's data of this node")
+    assert ("answer" in drill, "answer" in homes) == (True, True)
     assert "answer" in container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
