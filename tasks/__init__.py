@@ -13,6 +13,7 @@ if not sys.flags.dont_write_bytecode:
     sys.dont_write_bytecode = False
 
 from tasks import (
+    backups,
     certs,
     classes,
     completion,
@@ -38,7 +39,7 @@ gc.set_threshold(50_000, 20, 50)
 ns = Collection()
 PARTS = (plan.agree, images.all_images, images.load_bundle)
 DEPLOYING = (network, volume, certs, images, firewall, hub)
-for module in (*DEPLOYING, smoke, plan, doctor, status, history, users, swarm, classes, teardown, completion):
+for module in (*DEPLOYING, smoke, plan, doctor, status, history, backups, users, swarm, classes, teardown, completion):
     for found in Collection.from_module(module).tasks.values():
         # Not what a module imports from another, nor what is a part of a deploy only.
         if found.body.__module__ == module.__name__ and found not in PARTS:

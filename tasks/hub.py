@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from swarmhub.run.task import step, step_task
+from tasks.backups import backup_schedule
 from tasks.certs import certs
 from tasks.firewall import firewall
 from tasks.images import all_images, load_bundle
@@ -115,7 +116,7 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
 
 
 @step_task(
-    pre=[check, nodes, agree, network, volume, load_bundle, certs, all_images, firewall, service],
+    pre=[check, nodes, agree, network, volume, load_bundle, certs, all_images, firewall, service, backup_schedule],
     iterable=["without"],
     help={
         "without": "Leave a host out; may be given several times.",

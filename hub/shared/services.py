@@ -41,6 +41,21 @@ def restic(hub: str) -> str:
     return f"{hub}_restic"
 
 
+def schedule(hub: str) -> str:
+    """Return the name of what makes backups on the cluster."""
+    return f"{hub}_backup"
+
+
+def drill(hub: str) -> str:
+    """Return the name of the volume in which an operator tries a backup; it is removed when that is done."""
+    return f"{hub}_drill"
+
+
+def scheduled_drill(hub: str) -> str:
+    """Return the name of the volume in which the schedule does the same: both may be at it."""
+    return f"{hub}_drill-schedule"
+
+
 def transfer(hub: str) -> str:
     """Return the name of what images are brought by from node to node: an image, and while it lasts a network and volumes."""
     return f"{hub}_transfer"
@@ -48,7 +63,7 @@ def transfer(hub: str) -> str:
 
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
-    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub)})
+    return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub), schedule(hub)})
 
 
 def may_meet(hub: str, other: str) -> bool:

@@ -65,9 +65,13 @@ def files(hosts_toml: Path, image: Mapping[str, bytes], known: Sequence[Release]
     `image` are the files of the hub's image, which come from hub/ and from what the settings name.
     """
     texts = {CLUSTER: json.dumps(facts), RELEASES: json.dumps([asdict(one) for one in known])}
-    found = {name: text.encode() for name, text in texts.items()} | {SETTINGS: hosts_toml.read_bytes()}
-    found |= {f"{OF_HUB}/{name}": content for name, content in image.items()}
+    found = {name: text.encode() for name, text in texts.items()} | written(hosts_toml, image)
     return {f"{STAGE[1:]}/{name}": content for name, content in found.items()}
+
+
+def written(hosts_toml: Path, image: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what an operator has written: the settings, and what the hub's image is made of."""
+    return {SETTINGS: hosts_toml.read_bytes(), **{f"{OF_HUB}/{name}": content for name, content in image.items()}}
 
 
 def facts(

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,9 +18,10 @@ from swarmhub.plan.plans import Change, Progress
 from swarmhub.settings import Settings, read_text
 from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
 
-SCRIPT, JOB = "swarmhub-backup.py", "swarmhub-backup.json"
-# Python finds the others from there under the names that they have here.
-SENT = {SCRIPT: "backup.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
+JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
+# Python finds them from the container's root under the names that they have here.
+SENT = ("inside/database.py", "inside/rights.py", "inside/backup")
+OF_SCHEDULE = ("inside/schedule",)
 CACHE = "/cache"
 # On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
@@ -27,6 +30,7 @@ REMEDIES = {
     "missing": "Is backup.repository right? The first fab backup makes it; a folder has to be the same on every host",
     "silent": "Is backup.repository right, and is it up? Every host has to reach it",
     "locked": "Something else works on the repository: wait until that is done, then run this again",
+    "busy": "The schedule, or somebody else, saves or restores there: wait until that is done, then run this again",
     "nothing": "See what there is: fab backups",
     "database": "Nothing was changed. Go on from another backup (fab backups), or see: fab releases",
     "damaged": "The backup is damaged, and nothing was changed. Take another one: fab backups",
@@ -43,6 +47,7 @@ TOLD = {
     "no space left": "Free some space in the repository, or on the host, then run this again",
     "certificate": "Name the CA of the server: backup.ca",
 }
+DRILL = "The backup is of no use as it is: see what a fresh one does: fab backup, then fab backup-verify"
 DAMAGED = "The repository is damaged: take another backup (fab backups), or repair it: restic check, restic repair"
 
 
@@ -134,14 +139,25 @@ def ask(
             progress.amount(host.name, told["done"], told["total"])
 
     job = {**repository.job, "action": action, **job}
-    sent = {name: (SCRIPTS / script).read_bytes() for name, script in SENT.items()}
-    sent |= {JOB: json.dumps(job).encode(), **(files or {})}
-    done = containers.once(host, _body(repository, mounts), files=sent, mode=0o600, say=hear)
+    sent = {**program(), JOB: json.dumps(job).encode(), **(files or {})}
+    done = containers.once(host, body(repository, mounts), files=sent, mode=0o600, say=hear)
     answer = parsed("".join(parts))
     if "answer" in answer:
         return answer["answer"]
     kind, cause = answer.get("kind", ""), answer.get("failed") or done.last
     raise StepError(host.name, f"{repository.address}: {cause}", remedy(kind, cause))
+
+
+@cache
+def program(more: Sequence[str] = ()) -> Mapping[str, bytes]:
+    """Return what runs in the container, with `more` parts of the package."""
+    package = SCRIPTS.parent
+    files = [file for name in (*SENT, *more) for file in _files(package / name)]
+    return {str(file.relative_to(package.parent)): file.read_bytes() for file in files}
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.glob("*.py")) if place.is_dir() else [place]
 
 
 def remedy(kind: str, cause: str) -> str:
@@ -177,14 +193,16 @@ def parsed(line: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _body(repository: Repository, mounts: Sequence[Json]) -> Json:
+def body(repository: Repository, mounts: Sequence[Json]) -> Json:
+    """Return how a container is made that asks the repository."""
     labels = {LABEL: repository.hub}
     cache = {"Type": "volume", "Source": services.restic(repository.hub), "Target": CACHE, "VolumeOptions": {"Labels": labels}}
     folder = [{"Type": "bind", "Source": repository.folder, "Target": repository.folder}] if repository.folder else []
     return {
         "Image": repository.image,
         "User": "0",
-        "Entrypoint": ["python3", "-B", f"/{SCRIPT}"],
+        "Entrypoint": ["python3", "-B", "-m", MODULE],
+        "WorkingDir": "/",
         "Cmd": [],
         "Labels": {containers.LABEL: "backup", LABEL: repository.hub},
         # The repository is reached as the host reaches it.

@@ -61,7 +61,7 @@ def plan(
     for host, homes in found.homes.items():
         if homes:
             mounts = [_volume(one.name) for one in homes]
-            part = _Part(HOMES, mounts, [contents.HOMES])
+            part = _Part(HOMES, mounts, [contents.HOMES, contents.STAGE])
             count = f"{len(homes)} home{'' if len(homes) == 1 else 's'}"
             changes.append(
                 Change(
@@ -69,7 +69,7 @@ def plan(
                 )
             )
     if found.shared:
-        part = _Part(HOMES, [found.shared], [contents.HOMES])
+        part = _Part(HOMES, [found.shared], [contents.HOMES, contents.STAGE])
         changes.append(
             Change("save", "all homes", manager, _Saver(where, outcome, part), gist="the folder that they are in", lane=HOMES)
         )
@@ -81,13 +81,17 @@ def forgetting(settings: Settings, where: Repository, manager: str) -> Plan:
     keep = settings.backup.keep
     if keep is None:
         return Plan(STEP, "all backups are kept")
-    kinds = {KINDS[one[-1]]: int(one[:-1]) for one in keep.split()}
 
     def forget(host: Host, progress: Progress) -> None:
-        removed = repository.ask(host, where, "forget", tag=of(where.hub), keep=kinds)["removed"]
+        removed = repository.ask(host, where, "forget", tag=of(where.hub), keep=kinds(settings))["removed"]
         progress.log(host.name, f"{removed} snapshot{'' if removed == 1 else 's'} removed; kept: {keep}")
 
     return Plan(STEP, "", (Change("thin out", f"the backups, keeping {keep},", manager, forget),))
+
+
+def kinds(settings: Settings) -> dict[str, int]:
+    """Return how many of which kind are kept, in restic's words; nothing, where all are."""
+    return {KINDS[one[-1]]: int(one[:-1]) for one in (settings.backup.keep or "").split()}
 
 
 def _gist(settings: Settings) -> str:

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from rich.filesize import decimal
 
-from swarmhub.backup import saving
+from swarmhub.backup import drilling, saving
 from swarmhub.backup.repository import Repository, ask
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
 
-HEADS = ("BACKUP", "MADE (UTC)", "HUB", "HOMES", "FILES", "SIZE", "NEW")
+HEADS = ("BACKUP", "MADE (UTC)", "HUB", "HOMES", "FILES", "SIZE", "NEW", "TRIED")
 SHORTEST = 4
 
 
@@ -53,12 +53,22 @@ def observe(host: Host, repository: Repository) -> tuple[Backup, ...]:
         StepError: the repository cannot be read, or so little of it that a backup may be missing.
 
     """
-    answer = ask(host, repository, "list", tag=saving.of(repository.hub))
+    return observe_all(host, repository)[0]
+
+
+def observe_all(host: Host, repository: Repository) -> tuple[tuple[Backup, ...], tuple[Json, ...]]:
+    """Ask for the backups of the hub, and for what drills have shown, both the oldest first.
+
+    Raises:
+        StepError: the repository cannot be read, or so little of it that a backup may be missing.
+
+    """
+    answer = ask(host, repository, "list", [drilling.evidence(repository.hub)], tag=saving.of(repository.hub))
     found = read(answer["snapshots"])
     if answer["damaged"] and not found:
         cause = f"{repository.address}: none of its {answer['damaged']} snapshots can be read"
         raise StepError(host.name, cause, "The repository is damaged: restic check tells more; restore it from its own copy")
-    return found
+    return found, tuple(answer.get("drills", ()))
 
 
 def read(listed: Sequence[Json]) -> tuple[Backup, ...]:
@@ -73,7 +83,7 @@ def read(listed: Sequence[Json]) -> tuple[Backup, ...]:
         Backup(run, next(iter(parts.get(saving.HUB, {}).values()), None), parts.get(saving.HOMES, {}))
         for run, parts in runs.items()
     )
-    return tuple(sorted(backups, key=lambda one: one.run))
+    return tuple(sorted(backups, key=lambda one: one.made))
 
 
 def _snapshot(one: Json) -> Snapshot:
@@ -102,8 +112,9 @@ def choose(known: Sequence[Backup], typed: str) -> Backup:
     return found[0]
 
 
-def rows(known: Sequence[Backup]) -> list[tuple[str, ...]]:
-    """Return the backups as people read them, the newest first."""
+def rows(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[tuple[str, ...]]:
+    """Return the backups as people read them, the newest first, with how the last drill with each has ended."""
+    tried = {one["backup"]: f"{one['outcome']} {one['at'][:16].replace('T', ' ')}" for one in drills}
     return [
         (
             one.run,
@@ -113,12 +124,13 @@ def rows(known: Sequence[Backup]) -> list[tuple[str, ...]]:
             str(sum(each.files for each in one.snapshots)),
             decimal(sum(each.bytes for each in one.snapshots)),
             decimal(sum(each.added for each in one.snapshots)),
+            tried.get(one.run, "-"),
         )
         for one in reversed(known)
     ]
 
 
-def values(known: Sequence[Backup]) -> list[Json]:
+def values(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[Json]:
     """Return them for JSON."""
     return [
         {
@@ -129,6 +141,7 @@ def values(known: Sequence[Backup]) -> list[Json]:
             "files": sum(each.files for each in one.snapshots),
             "bytes": sum(each.bytes for each in one.snapshots),
             "added": sum(each.added for each in one.snapshots),
+            "drills": [drill for drill in drills if drill["backup"] == one.run],
         }
         for one in known
     ]

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 from swarmhub import settings as settings_file
-from swarmhub.backup import contents, repository, restoring, saving, snapshots
+from swarmhub.backup import contents, drilling, repository, restoring, saving, snapshots
 from swarmhub.backup.contents import Contents
+from swarmhub.backup.drilling import Drill
 from swarmhub.backup.repository import Repository
 from swarmhub.backup.saving import Outcome
 from swarmhub.backup.snapshots import Backup
 from swarmhub.deploy import steps
 from swarmhub.errors import StepError, StepErrors
+from swarmhub.host import Json
 from swarmhub.images import build, builder, restic
 from swarmhub.images.builder import Recipe
 from swarmhub.notebooks import servers
@@ -66,9 +68,34 @@ def require_whole(run: Run) -> None:
         raise StepErrors(*(StepError(host, "does not answer: homes there are not in this backup", remedy) for host in silent))
 
 
-def known(run: Run) -> tuple[Backup, ...]:
-    """Ask for the backups that there are."""
-    return snapshots.observe(run.hosts[run.manager], _repository(run, [run.manager]))
+def known(run: Run) -> tuple[tuple[Backup, ...], tuple[Json, ...]]:
+    """Ask for the backups that there are, and for what drills have shown."""
+    return snapshots.observe_all(run.hosts[run.manager], _repository(run, [run.manager]))
+
+
+def verify(run: Run, typed: str) -> Drill:
+    """Try a backup, and return what that has shown.
+
+    Raises:
+        UsageError: there is no such backup.
+        StepError: there is no hub whose image could be booted; the backup does not do what it is for.
+
+    """
+    manager, service = run.hosts[run.manager], run.look.service().service
+    if service is None:
+        raise StepError(run.manager, "there is no hub, in whose image the drill boots", "First: fab deploy")
+    where = _repository(run, [run.manager])
+    chosen = snapshots.choose(snapshots.observe(manager, where), typed)
+    homes = {host: one.id for host, one in chosen.homes.items()}
+    backup = {"run": chosen.run, "hub": chosen.hub.id if chosen.hub else "", "homes": homes}
+    drill = Drill(where, backup, str(service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]))
+    try:
+        run.apply(drilling.plan(drill, run.manager))
+    except KeyboardInterrupt:  # what is waited for by a thread hears nothing of it
+        repository.end(manager, where.hub)
+        drilling.clear(manager, where.hub)
+        raise
+    return drill
 
 
 def hub_plan(run: Run, typed: str) -> Plan:
@@ -124,7 +151,13 @@ def _contents(run: Run) -> Contents:
 def _repository(run: Run, hosts: Sequence[str]) -> Repository:
     """Return the repository, once all of the hosts have the image that asks it."""
     secrets, recipe = of_backup(run.settings, settings_file.path()), restic.recipe(run.settings)
-    where = repository.of(run.settings, secrets, recipe.tag)
+    equip(run, hosts)
+    return repository.of(run.settings, secrets, recipe.tag)
+
+
+def equip(run: Run, hosts: Sequence[str]) -> None:
+    """Give the image to those of the hosts that lack it."""
+    recipe = restic.recipe(run.settings)
     held = every([partial(builder.observe, run.hosts[host], recipe.tag) for host in hosts])
     lacking = [host for host, is_held in zip(hosts, held, strict=True) if not is_held]
     if run.manager in lacking:
@@ -132,7 +165,6 @@ def _repository(run: Run, hosts: Sequence[str]) -> Repository:
         run.apply(builder.plan(saving.STEP, [recipe], (), run.manager, variables))
     if others := [host for host in lacking if host != run.manager]:
         run.apply(_bringing(run, recipe, others))
-    return where
 
 
 def _bringing(run: Run, recipe: Recipe, hosts: Sequence[str]) -> Plan:

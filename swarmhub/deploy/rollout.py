@@ -113,7 +113,13 @@ def _by_hand(run: Run, parts: Parts) -> ByHand | None:
 
 
 def _found(run: Run) -> ExistingHub:
-    return renewal.without_its_own(run.settings, run.look.service())
+    """Return what was found of the hub, without the secrets of what stands beside it."""
+    found = renewal.without_its_own(run.settings, run.look.service())
+    if not run.look.has_schedule():
+        return found
+    from swarmhub.services.schedule import service as schedule  # most clusters make no backups themselves
+
+    return schedule.without_its_own(run.settings, found)
 
 
 def _front(run: Run, parts: Parts | None) -> list[Change]:

@@ -31,6 +31,8 @@ from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import Parts
 from swarmhub.settings import outbound
 
+SCHEDULE = "schedule"
+
 
 def nodes_plan(run: Run) -> Plan:
     """Plan the step `nodes`, which changes nothing and may refuse."""
@@ -222,10 +224,10 @@ def hub_image_plan(run: Run, on: Base | None = None, *, for_bundle: bool = False
     """
     wanted = build.wanted(run.settings, on) if on else run.look.builds
     recipes = wanted
-    if for_bundle:
+    if for_bundle or run.settings.backup.every:
         from swarmhub.images import restic  # no other deploy needs it
 
-        recipes = (*build.grounds(wanted), *wanted, *restic.wanted(run.settings))
+        recipes = (*(build.grounds(wanted) if for_bundle else ()), *wanted, *restic.wanted(run.settings))
     held = [one.tag for one in recipes if run.look.hub_image(one.tag) or _is_bundled(run, one.tag)]
     return builder.plan(build.STEP, recipes, held, run.manager, _outbound(run), lane=build.STEP if for_bundle else "")
 
@@ -311,7 +313,16 @@ def every_plan(run: Run) -> list[Plan]:
         if step == pull.STEP:
             opened = _attempt(availability.PLACEMENT, lambda: _placement_plan(run))
             plans |= {availability.PLACEMENT: opened} if opened.changes else {}
-    return list(plans.values())
+    scheduled = _attempt(SCHEDULE, lambda: _schedule_plan(run))
+    return [*plans.values(), *([scheduled] if scheduled.summary or scheduled.error or scheduled.changes else [])]
+
+
+def _schedule_plan(run: Run) -> Plan:
+    if not run.look.has_schedule():
+        return Plan(SCHEDULE, "")
+    from swarmhub.deploy import schedule  # most clusters make no backups themselves
+
+    return schedule.plan(run)
 
 
 def _placement_plan(run: Run) -> Plan:

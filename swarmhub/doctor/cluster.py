@@ -14,14 +14,14 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, certificate, moved, notebook, others, servers
+from swarmhub.doctor.hub import age, backups, certificate, moved, notebook, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
 from swarmhub.engine.replicated import LABEL
-from swarmhub.errors import SettingsError
+from swarmhub.errors import SettingsError, StepError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
 from swarmhub.images import age as image_age
@@ -33,6 +33,7 @@ from swarmhub.parallel import at_once
 from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
 from swarmhub.services.addresses import observe as observe_addresses
+from swarmhub.services.schedule import state
 from swarmhub.settings import Settings
 from swarmhub.settings import secrets as secrets_file
 
@@ -135,7 +136,25 @@ def _gate(cluster: Cluster) -> list[Finding]:
         ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
         ("dns", lambda: dns.examine(head, settings, own, manager)),
         ("certificate", judged),
+        (backups.CHECK, partial(_backups, cluster)),
     )
+
+
+def _backups(cluster: Cluster) -> list[Finding]:
+    """Ask the nodes how the backups stand that the cluster makes; none are asked for before there is a hub to save."""
+    settings, now = cluster.settings, datetime.now(UTC)
+    if settings.backup.every is None or cluster.manager_host.engine.find(f"/services/{settings.hub.service}") is None:
+        return []
+    asked = [host for host, one in cluster.seen.items() if one.info]
+    answers = at_once([partial(state.observe, cluster.hosts[host], settings.hub.service) for host in asked])
+    told = dict(zip(asked, answers, strict=True))
+    nodes = {host: one if isinstance(one, Mapping | StepError) else _broken(host, one) for host, one in told.items()}
+    return backups.judge(state.judge(nodes, settings.backup.every, now), now, cluster.manager)
+
+
+def _broken(host: str, error: BaseException) -> StepError:
+    found = from_error(backups.CHECK, host, error)
+    return StepError(host, found.text, found.remedy)
 
 
 def _own_addresses(probe: Probe) -> list[str]:

@@ -22,7 +22,10 @@ def observe(settings: Settings, file: Path) -> list[Finding]:
     """Read all of it, and say what is wrong."""
     reads = (build.desired, certs.desired, partial(own.desired, now=datetime.now(UTC)))
     files = [problem for read in reads for problem in _problems(partial(read, settings))]
-    found = judge(files, _problems(lambda: secrets_file.load(settings, file)), settings.hub.domain)
+    secrets = _problems(lambda: secrets_file.load(settings, file))
+    if settings.backup.every:  # without them no deploy
+        secrets += _problems(lambda: secrets_file.of_backup(settings, file))
+    found = judge(files, secrets, settings.hub.domain)
     return found if files else [*found, *numbers(settings)]
 
 

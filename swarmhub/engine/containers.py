@@ -10,6 +10,8 @@ from swarmhub.host import STREAM_SECONDS, Host, Json, Output
 SERVICE_LABEL = "com.docker.swarm.service.name"
 # On every container that is run to its end; its value says what for.
 LABEL = "swarmhub"
+# Its value on those that the cluster's own schedule of backups has started, which may take hours.
+SCHEDULED = "schedule"
 # None takes as long: one that is older has been left by a run that was killed.
 LEFT_SECONDS = 3600
 # What such a container prints is kept in memory: of a database or a home, this is far more than there is to say.
@@ -81,7 +83,8 @@ def made(host: Host, body: Json, files: Mapping[str, bytes] | None = None, mode:
 
 def left(listed: Iterable[Json], now: float) -> list[Json]:
     """Return those of the listed containers that killed runs have left; `now` is in seconds since 1970."""
-    return [one for one in listed if LABEL in (one.get("Labels") or {}) and now - one["Created"] > LEFT_SECONDS]
+    old = [one for one in listed if LABEL in (one.get("Labels") or {}) and now - one["Created"] > LEFT_SECONDS]
+    return [one for one in old if not (one["Labels"][LABEL] == SCHEDULED and one.get("State") == "running")]
 
 
 def sweep(host: Host, now: float) -> None:

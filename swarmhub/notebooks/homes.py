@@ -105,15 +105,20 @@ def _hub(volume: Json, otherwise: str) -> str:
     return str((volume.get("Labels") or {}).get(LABEL, otherwise))
 
 
-def _named(volume: str, template: str) -> str | None:
-    """Return whose home a volume is by its name; of one that names nobody, it is the volume's own."""
+def pattern(template: str) -> str:
+    """Return what fits the names of homes that somebody else has made; nothing, where `home.name` is no whole name."""
     if not is_whole(template):
-        return None
+        return ""
     parts = (
         f"(?P<{part[1:-1]}>{ESCAPED}{'+' if part == '{username}' else '*'})" if part.startswith("{") else re.escape(part)
         for part in re.split(r"(\{\w+\})", template)
     )
-    found = re.fullmatch("".join(parts), volume)
+    return "".join(parts)
+
+
+def _named(volume: str, template: str) -> str | None:
+    """Return whose home a volume is by its name; of one that names nobody, it is the volume's own."""
+    found = re.fullmatch(by_hand, volume) if (by_hand := pattern(template)) else None
     if found is None:
         return None
     escaped = found.groupdict().get("username")

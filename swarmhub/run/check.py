@@ -19,6 +19,7 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
     from swarmhub.certificate import certs, own
     from swarmhub.images import build
     from swarmhub.settings import handed, members
+    from swarmhub.settings.secrets import of_backup
 
     problems: list[Problem] = []
     reads: tuple[Callable[[], object], ...] = (
@@ -28,6 +29,7 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
         lambda: _own_options(settings, *build.conf(settings)),
         lambda: certs.desired(settings),
         lambda: own.desired(settings, datetime.now(UTC)),
+        lambda: of_backup(settings, settings_file.path()) if settings.backup.every else None,
     )
     for read in reads:
         try:

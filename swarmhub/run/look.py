@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from hub.filter import policy
+from hub.shared import services as beside
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
@@ -41,6 +42,8 @@ from swarmhub.settings import Settings
 
 if TYPE_CHECKING:
     from swarmhub.images.platforms import Misfit
+    from swarmhub.services.schedule.service import ExistingSchedule
+    from swarmhub.services.schedule.state import NodeState
 
 T = TypeVar("T")
 # What a machine calls itself, and what images are called that are for it.
@@ -103,7 +106,16 @@ class Look:
         at_once(jobs, most=len(jobs))
 
     def _hub_images(self) -> None:
-        at_once([partial(self.hub_image, image.tag) for image in self.builds])
+        at_once([partial(self.hub_image, tag) for tag in (*(image.tag for image in self.builds), *self._of_schedule)])
+
+    @cached_property
+    def _of_schedule(self) -> tuple[str, ...]:
+        """Return the image that backups on the cluster are made with; none, where it makes none."""
+        if self._settings.backup.every is None:
+            return ()
+        from swarmhub.images import restic  # most clusters make none yet
+
+        return tuple(one.tag for one in restic.wanted(self._settings))
 
     @cached_property
     def builds(self) -> tuple[Recipe, ...]:
@@ -299,6 +311,31 @@ class Look:
         """Return the service that renews the certificate."""
         return self._beside(renewal.name(self._settings))
 
+    def has_schedule(self) -> bool:
+        """Tell whether the cluster makes backups itself, or is to."""
+        settings = self._settings
+        return settings.backup.every is not None or self._beside(beside.schedule(settings.hub.service)) is not None
+
+    def schedule(self) -> "ExistingSchedule":
+        """Return the service that makes backups, with its secret and what a deploy has left for it."""
+        from swarmhub.services.schedule import service  # most clusters make none
+
+        return service.existing(self._beside(beside.schedule(self._settings.hub.service)), self.service())
+
+    def scheduled(self, host: str) -> "NodeState | None":
+        """Return how a host's parts of the backups stand that the cluster makes; it is not asked where it makes none.
+
+        Raises:
+            StepError: the schedule does not run there.
+
+        """
+        if self._settings.backup.every is None:
+            return None
+        from swarmhub.services.schedule import state
+
+        hub = self._settings.hub.service
+        return self._once(("scheduled", host), partial(state.observe, self._hosts[host], hub))
+
     def renewed(self) -> RenewalState | None:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
         if not renewal.is_wanted(self._settings):
@@ -359,6 +396,7 @@ class Look:
         names = [settings.hub.service, firewall.name(settings.hub.service)]
         names += [proxy.name(settings)] if settings.proxy.separate else []
         names += [renewal.name(settings)] if renewal.is_wanted(settings) else []
+        names += [beside.schedule(settings.hub.service)] if settings.backup.every else []
         return self._once("tasks", partial(converge.tasks, self._manager, *names))
 
     def running(self, service: str) -> tuple[Json | None, tuple[Json, ...]]:

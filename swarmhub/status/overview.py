@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.shared import services
 from hub.shared.told import FILE
@@ -28,6 +28,9 @@ from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
 
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import NodeState, Standing
+
 T = TypeVar("T")
 
 
@@ -38,6 +41,7 @@ class _Seen:
     member: Member | StepError
     machine: Machine | None = None
     images: Holding | StepError | None = None
+    backups: "NodeState | StepError | None" = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         beside=tuple(_placed(one, names, memory, installed) for one in running.beside),
         certificate=running.certificate,
         renewal=running.renewal,
+        backups=_backups(settings, seen),
         images=_images(settings, look, hosts, hub, seen),
         servers=tuple(
             ServerStatus(
@@ -97,6 +102,17 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
         ),
         avoided=tuple(AvoidedNode(one["host"], one["why"], one["until"]) for one in told["avoided"]),
     )
+
+
+def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> "Standing | None":
+    """Return how the cluster's own backups stand, if it makes any."""
+    if settings.backup.every is None:
+        return None
+    from swarmhub.services.schedule import state  # most clusters make none
+
+    nodes = {host: one.member if isinstance(one.member, StepError) else one.backups for host, one in seen.items()}
+    told = {host: one for host, one in nodes.items() if one is not None}
+    return state.judge(told, settings.backup.every, datetime.now(UTC))
 
 
 def _placed(
@@ -138,7 +154,8 @@ def _ask_host(look: Look, host: Host) -> _Seen:
         return _Seen(member, found)
     if member.root != DOCKER_ROOT:
         found = _or_error(partial(machine.observe, host, member.root))
-    return _Seen(member, None if isinstance(found, StepError) else found, _or_error(partial(look.held, host.name)))
+    held, backups = _or_error(partial(look.held, host.name)), _or_error(partial(look.scheduled, host.name))
+    return _Seen(member, None if isinstance(found, StepError) else found, held, backups)
 
 
 def _ask_memory(hosts: Mapping[str, Host], named: Mapping[str, str], running: _Running) -> dict[str, int | None]:

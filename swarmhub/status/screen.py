@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.filesize import decimal
 from rich.text import Text
 
 from swarmhub.certificate.certs import Certificate
@@ -16,6 +17,9 @@ from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
+
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import Standing
 
 WARN, BAD = "yellow", "bold red"
 # What is used of memory or disk, in hundredths, from where on it is worth a colour.
@@ -38,6 +42,7 @@ def lines(status: Status) -> list[Text]:
         *_section("Nodes", [*_nodes(status.nodes), *_avoided(status.avoided)]),
         *_section("Hub" if status.has_proxy else "Hub and proxy, in one container", _hub(status)),
         *_section("Certificate", [_certificate(status.certificate, status), *_renewal(status.renewal)]),
+        *(_section("Backups", _backups(status.backups, status.at)) if status.backups else ()),
         *_section("Images", _images(status.images, [node.row.host for node in status.nodes if node.row.expected != "-"])),
         *_section(f"Servers: {len(status.servers)}" if status.servers else "Servers", _servers(status.servers, status.at)),
     ]
@@ -163,6 +168,16 @@ def _renewal(found: RenewalState | StepError | None) -> list[Text]:
     if isinstance(found, StepError):
         return [Text(f"  {found}", BAD, **WRAPPED)]
     return [Text(f"  its renewal has failed {found.told}", BAD, **WRAPPED)] if found and found.failures else []
+
+
+def _backups(found: "Standing", now: datetime) -> list[Text]:
+    troubles = [Text(f"  {one.host}: {one.text}", BAD, **WRAPPED) for one in found.troubles]
+    if found.last is None:
+        return [Text("  no backup of all is made yet: see docker service logs of the schedule, or fab doctor", WARN), *troubles]
+    made = f"  last {found.last:%Y-%m-%d %H:%M} UTC, {age(found.last, now)} ago{': late' if found.is_late else ''}"
+    homes = f", with the homes of {found.homes} node{'' if found.homes == 1 else 's'}" if found.homes else ""
+    tried = f"   tried {found.drilled:%Y-%m-%d %H:%M} UTC" if found.drilled else ""
+    return [Text.assemble((made, BAD if found.is_bad else ""), f"   {decimal(found.bytes)}{homes}{tried}"), *troubles]
 
 
 def _images(found: Sequence[Image], hosts: Sequence[str]) -> list[Text]:

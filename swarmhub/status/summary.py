@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hub.shared import services
 from swarmhub.certificate.certs import Certificate
@@ -14,6 +15,9 @@ from swarmhub.host import Json
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
+
+if TYPE_CHECKING:
+    from swarmhub.services.schedule.state import Standing
 
 STEP = "status"
 # Swarm keeps that many tasks unless it is told otherwise; the one that runs is among them.
@@ -96,6 +100,7 @@ class Status:
     servers: tuple[ServerStatus, ...]
     beside: tuple[ServiceStatus, ...] = ()
     avoided: tuple[AvoidedNode, ...] = ()
+    backups: "Standing | None" = None
 
     @property
     def has_proxy(self) -> bool:
@@ -134,6 +139,7 @@ def as_json(status: Status) -> Json:
         "hub": _hub_facts(status.hub) if status.hub else None,
         "beside": [_hub_facts(one) for one in status.beside],
         "certificate": _certificate_facts(status),
+        "backups": _backup_facts(status.backups) if status.backups else None,
         "images": [_image_facts(image) for image in status.images],
         "servers": [asdict(one) | {"since": one.since.isoformat()} for one in status.servers],
         "avoided": [asdict(one) | {"until": one.until.isoformat()} for one in status.avoided],
@@ -156,6 +162,16 @@ def _certificate_facts(status: Status) -> Json:
         "days_left": found.days_left(status.at),
         "due": found.is_due(status.at),
         "failed_renewals": status.renewal.failures if isinstance(status.renewal, RenewalState) else 0,
+    }
+
+
+def _backup_facts(found: "Standing") -> Json:
+    return {
+        "last": found.last.isoformat() if found.last else None,
+        "bytes": found.bytes,
+        "late": found.is_late,
+        "drilled": found.drilled.isoformat() if found.drilled else None,
+        "troubles": [{"host": one.host, "text": one.text} for one in found.troubles],
     }
 
 

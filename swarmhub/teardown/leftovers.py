@@ -159,7 +159,8 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = sorted((one for one in ours if not homes.is_one(one)), key=lambda one: str(one["Name"]))
-    sockets = {name(settings.hub.service) for name in (beside.engine, beside.transfer, beside.restic)}
+    temporary = (beside.engine, beside.transfer, beside.restic, beside.drill, beside.scheduled_drill)
+    sockets = {name(settings.hub.service) for name in temporary}
     return OnNode(
         containers=tuple(
             Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")

@@ -17,6 +17,7 @@ from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.services.hub import images_of
+from swarmhub.services.schedule.service import LEFT
 from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers
 
@@ -81,7 +82,12 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
         tags=frozenset(spelling for image in named for spelling in _spellings(image)),
         digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if "sha256:" in image), *handed_out]),
         repositories=frozenset(spelling for name in notebooks for spelling in same_names(name)),
-        files=frozenset(one["ConfigName"] for spec in kept for one in configs.references(spec)),
+        files=frozenset(
+            [
+                *(one["ConfigName"] for spec in kept for one in configs.references(spec)),
+                *(spec["Labels"][LEFT] for spec in specs if LEFT in (spec.get("Labels") or {})),
+            ]
+        ),
     )
 
 

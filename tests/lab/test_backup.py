@@ -1,18 +1,20 @@
 """Backups by SFTP to a node's own sshd, and the way back: of a file, and of a hub that is lost with a home.
 
 It takes a deploy with another userlist, the build of one image, and a deploy after the loss: some four minutes on a busy
-machine.
+machine. Then the cluster makes backups itself: two deploys that leave the hub alone, and twice a minute of waiting for it.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from lab import topology
+from lab.machine import LabError
 from tests.lab.browsing import log_in
 from tests.lab.support import HUB, Done, Lab, variant
 
@@ -30,7 +32,7 @@ class World:
     lab: Lab
     hosts: Path
     userlist: Path
-    made: Callable[[str], Path]
+    made: Callable[..., Path]
 
     def fab(self, *arguments: str, hosts: Path | None = None, password: str = PASSWORD) -> Done:
         """Run `fab` with the password of the backups."""
@@ -46,10 +48,10 @@ def world(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World
     key = (topology.STATE / f"{STORE}.ssh_host_key.pub").read_text().split()
     (folder / "known_hosts").write_text(f"{STORE} {key[0]} {key[1]}\n")
 
-    def make(repository: str) -> Path:
+    def make(repository: str, more: str = "") -> Path:
         place = tmp_path_factory.mktemp("hosts")
         files = 'ssh_key = "state/ssh_key"\nssh_known_hosts = "KNOWN"\n' if repository.startswith("sftp:") else ""
-        table = f'[backup]\nrepository = "{repository}"\n{files}'.replace("KNOWN", str(folder / "known_hosts"))
+        table = f'[backup]\nrepository = "{repository}"\n{files}{more}'.replace("KNOWN", str(folder / "known_hosts"))
         return variant(place, ("[hub]", f"{table}\n[hub]"), ('userlist = "userlist"', f'userlist = "{users}"'))
 
     used.on(STORE, "rm", "-rf", FOLDER)
@@ -149,3 +151,102 @@ def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) ->
     lab.start_server("grace")
     assert (lab.node_of("grace"), lab.in_server("grace", "cat notes.txt && touch new")) == (WORKER, "of the term")
     assert '"barbara"' not in lab.hub_api("GET", "users")
+
+
+SCHEDULE = 'every = "1d"\nverify = "7d"\nkeep = "7d"\n'
+SERVICE = f"{HUB}_backup"
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """The world with a cluster that makes backups itself."""
+
+    world: World
+    hosts: Path
+
+    def fab(self, *arguments: str) -> Done:
+        """Run `fab` with the settings that have the schedule."""
+        return self.world.fab(*arguments, hosts=self.hosts)
+
+    @property
+    def standing(self) -> dict[str, Any]:
+        """Return what the status says of the backups."""
+        found: dict[str, Any] = json.loads(self.fab("status", "--json").out)["backups"]
+        return found
+
+    def wait(self, is_so: Callable[[dict[str, Any]], object], seconds: float, otherwise: str) -> None:
+        """Wait until the backups stand as they should."""
+        last: dict[str, Any] = {}
+
+        def look() -> bool:
+            last.update(self.standing)
+            return bool(is_so(last))
+
+        try:
+            self.world.lab.wait(look, seconds, otherwise)
+        except LabError as error:
+            raise LabError(f"{error}: {last}\n{self.world.lab.log_of(SERVICE, tail='30')}") from None
+
+
+@pytest.fixture(scope="module")
+def scheduled(world: World) -> Scheduled:
+    """Let the cluster make backups itself."""
+    made = Scheduled(world, world.made(REPOSITORY, SCHEDULE))
+    done = made.fab("deploy", "--yes")
+    assert done.code == 0, done.text
+    assert f"create service {SERVICE}" in done.out
+    assert PASSWORD not in done.text
+    return made
+
+
+def test_the_cluster_makes_and_tries_backups_itself(scheduled: Scheduled) -> None:
+    """Of the hub and of the homes on their nodes, under one name, with the same in it as by hand; nobody's machine asks."""
+    lab = scheduled.world.lab
+    scheduled.wait(lambda one: one["last"] and one["drilled"], 240, "no backup is made and tried")
+    found = scheduled.standing
+    assert (found["troubles"], found["late"], found["bytes"] > 20_000_000) == ([], False, True), found
+    newest = json.loads(scheduled.fab("backups", "--json").out)[-1]
+    assert (newest["run"].endswith("-000000"), [*newest["homes"]]) == (True, [WORKER]), newest
+    assert [(one["outcome"], one["home"]["host"]) for one in newest["drills"]] == [("passed", WORKER)], newest
+    assert PASSWORD not in lab.docker("service", "inspect", SERVICE) + lab.log_of(SERVICE)
+    assert lab.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub.schedule") == ""
+    by_hand = scheduled.fab("restore", "--home", "grace", "--path", "notes.txt", "--to", "scheduled", "--yes")
+    assert (by_hand.code, lab.in_server("grace", "cat scheduled/notes.txt")) == (0, "of the term"), by_hand.text
+
+
+def test_an_operator_tries_a_backup(scheduled: Scheduled) -> None:
+    """It boots, somebody logs in, a file is as it was; nothing of it is left, and the hub that runs has noticed nothing."""
+    lab = scheduled.world.lab
+    before = lab.container()
+    done = scheduled.fab("backup-verify")
+    assert (done.code, "logs in by a cookie" in done.out, "is as it was saved" in done.out) == (0, True, True), done.text
+    assert lab.docker("volume", "ls", "--quiet", "--filter", "name=_drill") == ""
+    assert lab.container() == before
+    assert "passed" in scheduled.fab("backups").out
+
+
+def test_a_scheduled_backup_that_fails_is_told(scheduled: Scheduled) -> None:
+    """In status and doctor, with its host and cause; it is tried again by itself."""
+    lab = scheduled.world.lab
+    lab.on(STORE, "sh", "-ec", f"mv {FOLDER} {FOLDER}-away && touch {FOLDER}")
+    try:
+        lab.execute(SERVICE, "sh", "-c", "rm /cache/schedule.json && kill 1")
+        scheduled.wait(lambda one: one["troubles"], 120, "no failure is told")
+        (trouble,) = scheduled.standing["troubles"]
+        assert (trouble["host"], "the hub's data failed" in trouble["text"]) == (topology.MANAGER.name, True), trouble
+        doctor = scheduled.fab("doctor")
+        assert (doctor.code, "the hub's data failed" in doctor.out) == (1, True), doctor.text
+    finally:
+        lab.on(STORE, "sh", "-ec", f"rm {FOLDER} && mv {FOLDER}-away {FOLDER}")
+    scheduled.wait(lambda one: one["last"] and not one["troubles"], 240, "it is not tried again")
+
+
+def test_the_schedule_goes_with_its_setting(scheduled: Scheduled) -> None:
+    """With its secret and what deploys have left; the backups stay."""
+    lab = scheduled.world.lab
+    done = scheduled.world.fab("deploy", "--yes")
+    assert (done.code, f"remove service {SERVICE}" in done.out) == (0, True), done.text
+    assert SERVICE not in lab.docker("service", "ls", "--format", "{{.Name}}")
+    assert "backup-repository" not in lab.docker("secret", "ls", "--format", "{{.Name}}")
+    assert f"{HUB}-deployed-" not in lab.docker("config", "ls", "--format", "{{.Name}}")
+    assert json.loads(scheduled.world.fab("backups", "--json").out)

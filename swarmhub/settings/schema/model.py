@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from swarmhub.settings.schema.access import Access
+from swarmhub.settings.schema.backup import Backup
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
@@ -18,11 +19,9 @@ from swarmhub.settings.schema.grammar import (
     HttpsUrl,
     IndexPackage,
     Interface,
-    Keep,
     Name,
     Option,
     Peer,
-    Repository,
     ServiceName,
     Size,
     Subnet,
@@ -149,35 +148,6 @@ class Volume(Table):
     )
     driver: Name = Field("local", description="Its driver.")
     options: dict[Name, Option] = Field({}, description="Its driver's options.")
-
-
-class Backup(Table):
-    """Where `fab backup` saves to, with restic: encrypted, and what the repository already has is not sent again."""
-
-    repository: Repository | None = Field(
-        None,
-        description="`sftp:USER@HOST:/PATH`, `s3:https://HOST/BUCKET`, `rest:https://HOST/`, or a folder such as a share that "
-        "every host mounts. Its password is the secret `BACKUP_PASSWORD`.",
-    )
-    homes: StrictBool = Field(True, description="Save people's homes, too.")
-    keep: Keep | None = Field(
-        None,
-        description="Which backups stay, such as `7d 4w 6m`: the last of each of 7 days, 4 weeks and 6 months. "
-        "`fab backup` removes the others when it has saved. Default: all stay.",
-    )
-    ssh_key: FilePath | None = Field(None, description="The private key for `sftp:`, without a password.")
-    ssh_known_hosts: FilePath | None = Field(None, description="The `known_hosts` file with the host key of `sftp:`.")
-    ca: FilePath | None = Field(None, description="PEM file with the CAs of a private `s3:` or `rest:` server.")
-
-    @model_validator(mode="after")
-    def _files_fit(self) -> Self:
-        is_sftp = (self.repository or "").startswith("sftp:")
-        for key in ("ssh_key", "ssh_known_hosts"):
-            if is_sftp and not getattr(self, key):
-                raise misplaced("is missing: a repository by sftp: needs it", key)
-            if getattr(self, key) and not is_sftp:
-                raise misplaced("is for a repository by sftp: only", key)
-        return self
 
 
 class Hub(Table):

@@ -33,7 +33,7 @@ def answering(*answers: dict[str, Any]) -> dict[str, Any]:
 def jobs(host: FakeHost) -> list[dict[str, Any]]:
     """Return the jobs that containers on a host were given."""
     sent = [one.body for one in host.engine.requests if str(one) == "PUT /containers/once/archive"]
-    return [json.loads(files(content)[JOB]) for content in sent]
+    return [json.loads(found[JOB]) for content in sent if JOB in (found := files(content))]
 
 
 def files(content: bytes) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ def test_a_snapshot_says_whose_it_is_and_of_which_backup() -> None:
     assert (hub["tags"], hub["node"]) == (["swarmhub:jupyterhub", "run:RUN", "part:hub"], MANAGER)
     assert (hub["is_hub"], hub["paths"]) == (True, ["/data", "/backup", "/etc/letsencrypt"])
     assert "/data/jupyterhub.sqlite" in hub["excludes"]
-    assert (homes["tags"][2], homes["paths"], homes["is_hub"]) == ("part:homes", ["/homes"], False)
+    assert (homes["tags"][2], homes["paths"], homes["is_hub"]) == ("part:homes", ["/homes", "/backup"], False)
     mounts = worker.engine.sent("POST /containers/create").body["HostConfig"]["Mounts"]
     assert [(one["Target"], one["ReadOnly"]) for one in mounts if one["Source"] == ADA.name] == [
         ("/homes/jupyterhub-home-ada", True)

@@ -45,8 +45,19 @@ def test_the_snapshots_of_a_run_are_one_backup() -> None:
 def test_the_backups_are_shown_the_newest_first() -> None:
     """With what each holds, and what of it was new; one that was cut off says so."""
     rows = snapshots.rows(snapshots.read(LISTED))
-    assert rows[0] == (HALF, "2026-11-29 21:00:00", "missing", WORKER1, "3", "2.0 kB", "500 bytes")
-    assert rows[1] == (WHOLE, "2026-11-28 21:00:00", "yes", WORKER1, "6", "4.0 kB", "1.0 kB")
+    assert rows[0] == (HALF, "2026-11-29 21:00:00", "missing", WORKER1, "3", "2.0 kB", "500 bytes", "-")
+    assert rows[1] == (WHOLE, "2026-11-28 21:00:00", "yes", WORKER1, "6", "4.0 kB", "1.0 kB", "-")
+
+
+def test_how_the_last_drill_has_ended_is_shown() -> None:
+    """With the backup that was tried."""
+    drills = [
+        {"backup": WHOLE, "at": f"2026-11-{day}T01:02:03+00:00", "outcome": outcome}
+        for day, outcome in ((28, "failed"), (29, "passed"))
+    ]
+    known = snapshots.read(LISTED)
+    assert [row[-1] for row in snapshots.rows(known, drills)] == ["-", "passed 2026-11-29 01:02"]
+    assert [len(one["drills"]) for one in snapshots.values(known, drills)] == [2, 0]
 
 
 def test_the_backups_are_values_for_scripts() -> None:

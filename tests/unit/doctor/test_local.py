@@ -81,3 +81,13 @@ def test_who_has_no_number_is_named(file: Path) -> None:
     assert (one.level, "for grace: no server for them" in one.text) == ("warning", True)
     assert local.numbers(settings(**given, owners=owners | {"range": "1-30000"})) == []
     assert local.numbers(settings(**given)) == []
+
+
+def test_the_password_of_scheduled_backups_is_missed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every deploy needs it then; of backups by hand, these say so."""
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    hub, backup = {"domain": DOMAIN, "userlist": str(file.parent / "users")}, {"repository": "/mnt/backup"}
+    assert not [one for one in local.observe(settings(hub=hub, backup=backup), file) if "BACKUP_PASSWORD" in one.text]
+    found = local.observe(settings(hub=hub, backup={**backup, "every": "1d"}), file)
+    assert [one.level for one in found if "BACKUP_PASSWORD" in one.text] == ["failure"]

@@ -86,3 +86,11 @@ def test_what_killed_runs_have_left_is_removed(host: FakeHost) -> None:
     containers.sweep(host, 10_000)
     assert host.engine.sent("GET /containers/json").params == {"all": True, "filters": {"label": ["swarmhub"]}}
     assert host.engine.asked("DELETE") == ["DELETE /containers/old"]
+
+
+def test_a_backup_of_the_clusters_own_schedule_goes_on() -> None:
+    """It may take hours; one that has ended is left over."""
+    listed = [
+        {"Id": state, "Created": 1000, "Labels": {"swarmhub": "schedule"}, "State": state} for state in ("running", "exited")
+    ]
+    assert [one["Id"] for one in containers.left(listed, 10_000)] == ["exited"]

@@ -218,3 +218,18 @@ def test_what_the_hub_tells_of_servers_is_shown(given: Settings, hosts: Hosts) -
 def test_a_hub_that_tells_something_else_tells_nothing(told: str) -> None:
     """Whoever broke into it does not keep the operator from the status."""
     assert overview._told(told) is None
+
+
+def test_the_clusters_own_backups_are_asked_for_on_each_node(given: Settings, hosts: Hosts) -> None:
+    """Where the settings want them; a node on which nothing makes them says so."""
+    assert observed(given, hosts).backups is None
+    done = json.dumps({"hub": {"at": 5.0, "told": {"bytes": 7}}})
+    for name in (MANAGER, WORKER1):
+        hosts[name].engine.answers["GET /containers/json"] = [{"Id": "b"}]
+        hosts[name].commands["docker exec b cat /cache/schedule.json"] = Output(0, done if name == MANAGER else "{}", "")
+    hosts[WORKER2].engine.answers["GET /containers/json"] = []
+    backup = given.backup.model_copy(update={"every": 86400, "repository": "/mnt/backup"})
+    status = observed(given.model_copy(update={"backup": backup}), hosts)
+    assert status.backups
+    assert ([one.host for one in status.backups.troubles], status.backups.bytes) == ([WORKER2], 7)
+    assert summary.as_json(status)["backups"]["late"]

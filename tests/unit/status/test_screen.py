@@ -14,6 +14,7 @@ from swarmhub.cluster.nodes import Row
 from swarmhub.errors import StepError
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
+from swarmhub.services.schedule.state import Standing, Trouble
 from swarmhub.status import screen
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1
@@ -189,3 +190,27 @@ def test_servers_stand_by_node_and_then_by_user() -> None:
     shown = text(screen.lines(replace(STATUS, servers=servers)))[-3:]
     assert [line.split()[:2] for line in shown] == [["n1", "c"], ["n2", "a"], ["n2", "b"]]
     assert text(screen.lines(replace(STATUS, servers=())))[-1] == "  none is running"
+
+
+SAVED = Standing(NOW - timedelta(hours=3), 20_900_000, 1, is_late=False, troubles=())
+
+
+def test_backups_have_a_line_where_the_cluster_makes_them() -> None:
+    """When the last one was made, how large it is, and when it was tried; calm, as long as it is good."""
+    status = replace(STATUS, backups=replace(SAVED, drilled=NOW - timedelta(days=1)))
+    shown = text(screen.lines(status))
+    line = shown[shown.index("Backups") + 1]
+    at, tried = (f"{NOW - timedelta(hours=hours):%Y-%m-%d %H:%M} UTC" for hours in (3, 24))
+    assert line == f"  last {at}, 3 h ago   20.9 MB, with the homes of 1 node   tried {tried}"
+    assert alarms(status) == alarms(STATUS)
+    assert "Backups" not in text(screen.lines(STATUS))
+
+
+def test_a_backup_that_is_late_or_has_failed_is_red() -> None:
+    """With the host and the cause; before the first one there is only a hint."""
+    late = replace(STATUS, backups=replace(SAVED, is_late=True))
+    assert [style for shown, style in alarms(late) if "late" in shown] == [screen.BAD]
+    failing = replace(STATUS, backups=replace(SAVED, troubles=(Trouble(WORKER1, "the homes failed once: full", "disk"),)))
+    assert (f"{WORKER1}: the homes failed once: full", screen.BAD) in alarms(failing)
+    none = replace(STATUS, backups=replace(SAVED, last=None))
+    assert [style for shown, style in alarms(none) if "no backup" in shown] == [screen.WARN]

@@ -66,7 +66,7 @@ def test_every_task_says_in_a_sentence_what_it_does() -> None:
 
 def test_a_deploy_runs_the_steps_in_their_order() -> None:
     """Settings are checked first, then the plan is agreed to; what the service stands on, its image too, comes before it."""
-    order = "check nodes agree network volume load_bundle certs all_images firewall service"
+    order = "check nodes agree network volume load_bundle certs all_images firewall service backup_schedule"
     assert [call.name for call in ns["deploy"].pre] == order.split()
 
 

@@ -134,7 +134,9 @@ def test_files_of_services_go_that_no_service_or_release_has(one: Any, goes: boo
 def service(image: str) -> dict[str, Any]:
     """Return a service as the swarm lists it."""
     reference = {"ConfigName": "theirs-file", "File": {"Name": "/x"}}
-    return {"Spec": {"Name": "a", "TaskTemplate": {"ContainerSpec": {"Image": image, "Configs": [reference]}}}}
+    labels = {"swarmhub.backup": "of-its-backups"}
+    template = {"ContainerSpec": {"Image": image, "Configs": [reference]}}
+    return {"Spec": {"Name": "a", "Labels": labels, "TaskTemplate": template}}
 
 
 def test_what_the_settings_and_any_service_of_the_swarm_name_is_needed(tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_what_the_settings_and_any_service_of_the_swarm_name_is_needed(tmp_path:
     found = prune.needed(given, (), [service(f"docker.io/library/web:1@sha256:{'d' * 64}"), plugin])
     assert {NOTEBOOK, "web:1", "library/web:1", "debian:trixie-slim", "certbot/certbot:v5.1.0"} <= found.tags
     assert any(tag.startswith(f"{HUB}-proxy:") for tag in found.tags)
-    assert ("d" * 12 in found.digests, found.files) == (True, frozenset({"theirs-file"}))
+    assert ("d" * 12 in found.digests, found.files) == (True, frozenset({"theirs-file", "of-its-backups"}))
 
 
 def test_what_is_used_again_meanwhile_stays() -> None:

@@ -1,0 +1,89 @@
+"""Make a snapshot of folders, with the hub's database as SQLite itself copies it."""
+
+import json
+import sqlite3
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from swarmhub.inside import database, rights
+from swarmhub.inside.backup import places, restic, witnesses
+from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
+from swarmhub.inside.backup.restic import PATIENT, parsed
+from swarmhub.inside.backup.witnesses import sum_of
+
+
+def save(job: Job) -> Found:
+    """Make a snapshot of folders, with the hub's database if that is one's."""
+    if job.get("is_hub"):
+        _stage(job)
+    else:
+        witnesses.write(places.HOMES)
+    last: Found = {}
+
+    def say(told: Found) -> None:
+        if told.get("message_type") == "status":
+            restic.tell(told.get("bytes_done", 0), told.get("total_bytes", 0))
+        elif told.get("message_type") == "summary":
+            last.update(told)
+
+    tags = [word for tag in job["tags"] for word in ("--tag", tag)]
+    outs = [word for out in job.get("excludes", ()) for word in ("--exclude", out)]
+    lines = restic.run("backup", *PATIENT, "--host", job["node"], *tags, *outs, "--", *job["paths"], say=say)
+    unread = [one for one in map(parsed, lines) if one.get("message_type") == "error"]
+    return {
+        "snapshot": last["snapshot_id"],
+        "files": last["total_files_processed"],
+        "bytes": last["total_bytes_processed"],
+        "added": last["data_added_packed"],
+        "seconds": last["total_duration"],
+        "unread": [f"{one.get('item', '')}: {one['error']['message']}" for one in unread],
+    }
+
+
+def _stage(job: Job) -> None:
+    """Copy the database as SQLite does, check the copy, and write down what is saved."""
+    here, copy = places.DATA / DATABASE, places.STAGE / DATABASE
+    places.STAGE.mkdir(mode=0o700, exist_ok=True)
+    facts: Found = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **job.get("facts", {})}
+    if here.exists():
+        database.backup(here, copy, database.ROOTS)
+        facts["database"] = counted(copy)
+    version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
+    facts |= {
+        "restic": version,
+        "files": {**_sums(places.STAGE, places.STAGE), **_sums(places.DATA, places.DATA.parent, job.get("excludes", ()))},
+    }
+    (places.STAGE / MANIFEST).write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
+def counted(copy: Path) -> Found:
+    """Check the copy of a database, and count what is in it.
+
+    Raises:
+        Failed: it is not whole.
+
+    """
+    with closing(sqlite3.connect(copy)) as opened:
+        (found,) = opened.execute("pragma integrity_check(1)").fetchone()
+        if found != "ok":
+            raise Failed("database", f"the hub's database is damaged: {' '.join(found.split())}")
+        tables = sorted(rights.tables(opened))
+        rows = {table: opened.execute(f'select count(*) from "{table}"').fetchone()[0] for table in tables}  # noqa: S608
+        (schema,) = (
+            opened.execute("select version_num from alembic_version").fetchone() if "alembic_version" in tables else ("",)
+        )
+    return {"schema": schema, "rows": rows, "integrity": found}
+
+
+def _sums(folder: Path, above: Path, excludes: Sequence[str] = ()) -> dict[str, str]:
+    """Return the SHA-256 of the files below a folder, without those that are not saved."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        first = folder / file.relative_to(folder).parts[0]
+        is_out = any(first.match(one) for one in excludes)
+        if file.is_file() and not file.is_symlink() and not is_out:
+            found[str(file.relative_to(above))] = sum_of(file)
+    return found

@@ -1,0 +1,78 @@
+"""Backups: made, listed, tried, put back, and made by the cluster itself."""
+
+from invoke.context import Context
+
+from swarmhub.run.task import step, step_task
+
+
+@step_task(help={"verbose": "Show all output of a build."})
+def backup(c: Context, verbose: bool = False) -> None:
+    """Save the hub and people's homes to the repository of [backup], while people work."""
+    from swarmhub.backup import saving
+    from swarmhub.deploy import backups as room
+
+    with step(c, saving.STEP) as run:
+        saved = room.save(run)
+        run.report.line(saving.STEP, saved.told(run.seconds), style="bold green")
+        room.require_whole(run)
+        room.thin_out(run)
+
+
+@step_task(help={"json": "Print JSON, for scripts."})
+def backups(c: Context, json: bool = False) -> None:
+    """List the backups in the repository of [backup], the newest first."""
+    from swarmhub.backup import snapshots
+    from swarmhub.deploy import backups as room
+
+    with step(c, "backups") as run:
+        known, drills = room.known(run)
+        if json:
+            run.report.json(snapshots.values(known, drills))
+        else:
+            run.report.table(snapshots.HEADS, snapshots.rows(known, drills))
+
+
+@step_task(
+    help={
+        "backup": "Which one, or how its name begins, from `fab backups`. Default: the newest.",
+        "home": "Only the home of this user.",
+        "path": "Only this file or folder of the home.",
+        "to": "Put it into this folder of the home, and leave all else there as it is.",
+        "yes": "Do not ask.",
+    },
+)
+def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: str = "", yes: bool = False) -> None:
+    """Put back the hub, and homes that are gone; or with --home one home or a file of it. What is there is set aside."""
+    from swarmhub.backup import restoring
+    from swarmhub.deploy import backups as room
+
+    with step(c, restoring.STEP) as run:
+        restoring.check(home, path, to)
+        plan = room.home_plan(run, backup, home, path, to) if home else room.hub_plan(run, backup)
+        run.confirm(plan, "Go on?")
+        run.apply(plan)
+        told = "done" if home else "done. Next: fab deploy, which starts the hub"
+        run.report.line(restoring.STEP, told, style="bold green")
+
+
+@step_task(help={"backup": "Which one, or how its name begins, from `fab backups`. Default: the newest."})
+def backup_verify(c: Context, backup: str = "") -> None:
+    """Try a backup: restore it into a scratch volume, boot a hub on it, log in, open a file of a home; keep the evidence."""
+    from swarmhub.backup import drilling
+    from swarmhub.deploy import backups as room
+
+    with step(c, drilling.STEP) as run:
+        shown = room.verify(run, backup)
+        run.report.line(drilling.STEP, shown.told, style="bold green")
+
+
+@step_task(help={"verbose": "Show all output of a build."})
+def backup_schedule(c: Context, verbose: bool = False) -> None:
+    """Let the cluster make backups itself, as [backup] every says; or no longer."""
+    with step(c, "schedule") as run:
+        run.check()
+        if run.look.has_schedule():
+            from swarmhub.deploy import schedule as room  # most clusters make no backups themselves
+
+            room.equip(run)
+            run.apply(room.plan(run))

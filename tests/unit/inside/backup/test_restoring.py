@@ -1,0 +1,169 @@
+"""What is put back, and what is set aside."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmhub.inside.backup import places, restoring
+from swarmhub.inside.backup.places import Failed
+from tests.unit.inside.backup.container import Container, names, users
+
+
+def test_a_lost_hub_comes_back_as_it_was(container: Container) -> None:
+    """Users, cookies, the userlist in force, and the certificate, as there is none."""
+    snapshot = container.save_hub()
+    container.lose()
+    chain = str(places.CERTIFICATES / "live" / "chain.pem")
+    done = container.do("restore-hub", snapshot=snapshot, time="T", chain=chain)
+    answer = done["answer"]
+    assert (answer["aside"], answer["kept"], answer["certificate"], answer["users"]) == ("", [], True, 3)
+    assert (answer["rows"]["users"], answer["versions"]) == (3, {"restic": "restic 0.18.0", "schema": "4621fec11365"})
+    assert names(places.DATA) == ["access", "jupyterhub.sqlite", "jupyterhub_cookie_secret"]
+    assert (len(users()), Path(chain).read_text()) == (3, "chain")
+
+
+def test_a_lost_hub_comes_back_with_the_userlist_of_now(container: Container) -> None:
+    """That of the backup may name somebody who was removed since: the hub goes by the list in force, and who was let in."""
+    snapshot = container.save_hub()
+    container.lose()
+    container.do("restore-hub", snapshot=snapshot, time="T", userlist="grace admin\n")
+    file = places.DATA / "access" / "userlist"
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("grace admin\n", 0o660)
+
+
+def test_what_is_there_is_set_aside(container: Container) -> None:
+    """For root alone. A certificate that is there stays."""
+    snapshot = container.save_hub()
+    (places.DATA / "jupyterhub_cookie_secret").write_text("newer")
+    (places.CERTIFICATES / "live" / "chain.pem").write_text("newer")
+    done = container.do("restore-hub", snapshot=snapshot, time="T", chain=str(places.CERTIFICATES / "live" / "chain.pem"))
+    aside = places.DATA / "before-restore-T"
+    assert (done["answer"]["aside"], done["answer"]["certificate"]) == (aside.name, False)
+    assert (places.DATA / "jupyterhub_cookie_secret").read_text() == "cookies"
+    assert (aside / "jupyterhub_cookie_secret").read_text() == "newer"
+    assert (stat.S_IMODE(aside.stat().st_mode), names(aside)) == (0o700, ["jupyterhub.sqlite", "jupyterhub_cookie_secret"])
+    assert (places.CERTIFICATES / "live" / "chain.pem").read_text() == "newer"
+
+
+def test_who_was_removed_since_stays_out(container: Container) -> None:
+    """The userlist in force and the deleted accounts are those of now."""
+    someone = sorted(users())[0]
+    snapshot = container.save_hub()
+    (places.DATA / "access" / "deleted").write_text(f"{someone}\n")
+    (places.DATA / "access" / "userlist").write_text("other admin\n")
+    done = container.do("restore-hub", snapshot=snapshot, time="T", userlist="older admin\n")
+    assert done["answer"]["kept"] == ["access"]
+    assert someone not in users()
+    assert (places.DATA / "access" / "userlist").read_text() == "other admin\n"
+
+
+def test_a_restore_that_was_cut_off_can_be_run_again(container: Container) -> None:
+    """What had come so far goes; nothing was replaced."""
+    snapshot = container.save_hub()
+    (places.DATA / "restoring-before").mkdir()
+    container.do("restore-hub", snapshot=snapshot, time="T")
+    assert "restoring-before" not in names(places.DATA)
+
+
+def test_a_damaged_backup_replaces_nothing(container: Container) -> None:
+    """All has come and is whole, or all stays as it was."""
+    snapshot, before = container.save_hub(), names(places.DATA)
+    (container.root / "repository" / "damaged").touch()
+    done = container.do("restore-hub", snapshot=snapshot, time="T")
+    assert (done["failed"], names(places.DATA)) == ("/big: file is too short", before)
+
+
+def test_a_backup_that_is_not_what_was_saved_replaces_nothing(container: Container) -> None:
+    """By the manifest's sums."""
+    snapshot, before = container.save_hub(), names(places.DATA)
+    (container.root / "repository" / snapshot / str(places.STAGE)[1:] / "cluster.json").write_text("another")
+    done = container.do("restore-hub", snapshot=snapshot, time="T")
+    assert (done["failed"], done["kind"], names(places.DATA)) == ("cluster.json is not what was saved", "damaged", before)
+
+
+@pytest.fixture
+def home(container: Container) -> Path:
+    """Return a home of which there is a backup, `1`, and which has changed since."""
+    folder = container.root / "homes" / "ada"
+    (folder / "work").mkdir(parents=True)
+    folder.chmod(0o750)
+    (folder / "work" / "notes [1].txt").write_text("before")
+    container.do("save", paths=[str(folder.parent)], tags=["a:b"], node="w")
+    (folder / "work" / "notes [1].txt").write_text("after")
+    return folder
+
+
+def restored(container: Container, home: Path, part: str = "", to: str = "") -> dict[str, Any]:
+    """Put back the home, or a part of it."""
+    return container.do("restore-home", snapshot="1", path=str(home), target=str(home), part=part, to=to, time="T")
+
+
+def test_a_file_comes_back_in_its_place(container: Container, home: Path) -> None:
+    """Beside it is what was there."""
+    done = restored(container, home, "work/notes [1].txt")
+    assert done == {"answer": {"place": "work/notes [1].txt", "aside": "work/notes [1].txt.before-restore-T"}}
+    assert (home / "work" / "notes [1].txt").read_text() == "before"
+    assert (home / "work" / "notes [1].txt.before-restore-T").read_text() == "after"
+    assert names(home) == ["work"]
+
+
+def test_a_file_comes_into_a_folder_of_its_own(container: Container, home: Path) -> None:
+    """And nothing else changes."""
+    done = restored(container, home, "work/notes [1].txt", "found/here")
+    assert done["answer"] == {"place": "found/here/notes [1].txt", "aside": ""}
+    assert (home / "work" / "notes [1].txt").read_text() == "after"
+
+
+def test_a_home_comes_back_whole(container: Container, home: Path) -> None:
+    """With its mode, for its owner could not enter it otherwise; what was there is in a folder of it."""
+    home.chmod(0o700)
+    done = restored(container, home)
+    assert done["answer"] == {"place": "", "aside": "before-restore-T"}
+    assert (home / "work" / "notes [1].txt").read_text() == "before"
+    assert (home / "before-restore-T" / "work" / "notes [1].txt").read_text() == "after"
+    assert stat.S_IMODE(home.stat().st_mode) == 0o750
+
+
+def test_what_is_in_no_backup_is_told(container: Container, home: Path) -> None:
+    """And the home is as it was."""
+    done = restored(container, home, "work/other.txt")
+    assert (done["failed"], done["kind"], names(home)) == ("work/other.txt is not in this backup", "nothing", ["work"])
+
+
+def test_what_is_no_backup_of_a_hub_is_refused(container: Container) -> None:
+    """Somebody else's snapshot, for example."""
+    with pytest.raises(Failed, match="it has no manifest"):
+        restoring._check()
+
+
+@pytest.fixture
+def saved(container: Container, home: Path) -> Path:
+    """Return a file of a home that was saved, in `2`, with its sum."""
+    container.do("save", paths=[str(places.HOMES), str(places.STAGE)], tags=["a:b"], node="w")
+    return home / "work" / "notes [1].txt"
+
+
+def test_a_drill_opens_a_file_of_a_home(container: Container, saved: Path) -> None:
+    """As it was when it was saved, whatever has become of it."""
+    saved.write_text("later")
+    answer = container.do("open-home", snapshot="2")["answer"]["opened"]
+    assert (answer["home"], answer["bytes"]) == ("ada", 5)
+
+
+def test_a_drill_tells_a_file_that_is_not_what_was_saved(container: Container, saved: Path) -> None:
+    """Of the same size and time: nobody has changed it, so the backup is damaged."""
+    there = container.root / "repository" / "2" / str(saved)[1:]
+    times = there.stat()
+    there.write_text("AFTER")
+    os.utime(there, ns=(times.st_atime_ns, times.st_mtime_ns))
+    done = container.do("open-home", snapshot="2")
+    assert (done["kind"], done["failed"]) == ("damaged", "a file of the home ada is not what was saved")
+
+
+def test_a_drill_passes_over_what_was_changed_while_it_was_saved(container: Container, saved: Path) -> None:
+    """That tells nothing of the backup."""
+    (container.root / "repository" / "2" / str(saved)[1:]).write_text("changed in between")
+    assert container.do("open-home", snapshot="2") == {"answer": {"opened": None}}
