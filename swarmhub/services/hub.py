@@ -274,7 +274,7 @@ def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None
     pinned = [item for item in _constraints(service["Spec"]) if item.startswith("node.id==")]
     if pinned and pinned[0] not in _constraints(wanted):
         cause = f"the hub runs on another node ({pinned[0]}), where its database and certificate are"
-        remedy = "Name that manager with -H, or move the volume and /etc/letsencrypt here and remove the service first"
+        remedy = f"Put that manager first in hosts.managers, or name it with -H; to move the hub here: fab move-hub {manager}"
         raise StepError(manager, cause, remedy)
 
 
