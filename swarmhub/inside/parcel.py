@@ -28,7 +28,7 @@ BESIDE = ("-wal", "-shm", "-journal")
 # hub/config/data.py knows them: a hub waits for one, and does not start with the other.
 COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
 # What has been set aside stays where it is; so does a file system's own folder.
-ASIDE = ("moved-to-", "before-move-", "before-restore-", "lost+found")
+ASIDE = ("moved-to-", "before-move-", "before-restore-", "restoring-", "lost+found")
 # The hub's data are mostly a database: more takes longer, and saves little.
 LEVEL = 1
 

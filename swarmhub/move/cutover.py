@@ -105,7 +105,7 @@ class _Mover:
     def __call__(self, host: Host, progress: Progress) -> None:
         try:
             _pin(host, self.name, self.way.to_node, progress)
-            converge.wait(host, self.name, progress)
+            _arrive(host, self.name, self.way.from_node, progress)
         except BaseException:
             _pin(host, self.name, self.way.from_node, progress)
             raise
@@ -128,12 +128,12 @@ class _HubMover:
         image = ""
         try:
             image = _pin(host, self.hub, way.to_node, progress)
-            until(self._has_stopped, STOP_SECONDS, self._does_not_stop)
+            _leave(host, self.hub, way.from_node)
             if self.data:
                 parcels.carry(way.source, way.target, self.data, image, progress, time=way.time, is_last=True)
             if self.filter:
                 _pin(host, self.filter, way.to_node, progress)
-                converge.wait(host, self.filter, progress)
+                _arrive(host, self.filter, way.from_node, progress)
             converge.wait(host, self.hub, progress)
         except BaseException:
             self._go_back(host, image, progress)
@@ -148,16 +148,27 @@ class _HubMover:
             _pin(host, name, way.from_node, progress)
         # What kept it from coming up here is the error to tell.
         with suppress(StepError):
-            converge.wait(host, self.hub, progress)
+            _arrive(host, self.hub, way.to_node, progress)
             if self.data and image:
                 parcels.set_aside(way.target, self.data, image, progress, to=way.source.name, time=way.time)
 
-    def _has_stopped(self) -> bool:
-        tasks = converge.tasks(self.way.target, self.hub)
-        return not any(one.get("NodeID") == self.way.from_node and one["Status"]["State"] in HOLDING for one in tasks)
 
-    def _does_not_stop(self) -> StepError:
-        return StepError(self.way.source.name, f"service {self.hub} does not stop", f"See there: docker service ps {self.hub}")
+def _leave(host: Host, name: str, node: str) -> None:
+    """Return when a service that was sent elsewhere runs no more on a node."""
+
+    def has_left() -> bool:
+        tasks = converge.tasks(host, name)
+        return not any(one.get("NodeID") == node and one["Status"]["State"] in HOLDING for one in tasks)
+
+    until(
+        has_left, STOP_SECONDS, lambda: StepError(host.name, f"service {name} does not stop", f"See: docker service ps {name}")
+    )
+
+
+def _arrive(host: Host, name: str, node: str, progress: Progress) -> None:
+    """Return when a service runs where it was sent: until the task before has ended, that one seems to be what is wanted."""
+    _leave(host, name, node)
+    converge.wait(host, name, progress)
 
 
 def _pin(host: Host, name: str, node: str, progress: Progress) -> str:

@@ -9,11 +9,12 @@ from invoke.context import Context
 from swarmhub import settings as settings_file
 from swarmhub.deploy import moving, steps
 from swarmhub.errors import StepError, StepErrors, UsageError
+from swarmhub.host import Output
 from swarmhub.images import build
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.run.run import Run
 from tests.unit.support.cluster import NODES, Hosts
-from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, Output, once
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, once
 
 COPIES = "GET /volumes/jupyterhub_backups"
 
@@ -137,15 +138,11 @@ def test_a_hub_that_is_there_stays(run: Run) -> None:
     assert (plan.changes, plan.summary) == ((), f"the hub is on {MANAGER}")
 
 
-def test_a_deploy_on_another_manager_is_refused_before_all_else(run: Run) -> None:
+def test_a_deploy_on_another_manager_is_refused_before_all_else(run: Run, hosts: Hosts) -> None:
     """It would make a volume and a certificate there that no hub uses."""
     run.use_manager(WORKER1)
-    run.hosts[WORKER1].engine.answers.update(
-        run.hosts[MANAGER].engine.answers
-        | {  # type: ignore[attr-defined]
-            "GET /info": run.hosts[WORKER1].engine.answers["GET /info"]  # type: ignore[attr-defined]
-        }
-    )
+    first, other = (hosts[name].engine.answers for name in (MANAGER, WORKER1))
+    hosts[WORKER1].engine.answers = first | {"GET /info": other["GET /info"]}
     plan = steps.nodes_plan(run)
     assert plan.error is not None
     assert f"the hub runs on {MANAGER}" in str(plan.error)
