@@ -1,7 +1,6 @@
 """The plan of each step of a deploy, from one look; a step alone and `fab plan` make it the same way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +21,7 @@ from swarmhub.images import build, builder, pull
 from swarmhub.images.build import Base
 from swarmhub.images.builder import NOTEBOOKS, Recipe
 from swarmhub.images.pull import BUNDLE, Held, Holding
-from swarmhub.notebooks import shared, work
+from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
@@ -41,20 +40,9 @@ def nodes_plan(run: Run) -> Plan:
     others = [f"{row.host} {row.problem}" for row in blocking[1:]]
     told = "; ".join(f"{row.host} {'is away: ' if row.is_away else ''}{row.problem}" for row in rows if row.problem)
     first = blocking[0] if blocking else None
-    error = StepError(first.host, "; ".join([first.problem, *others]), first.remedy, nodes.STEP) if first else _elsewhere(run)
+    error = StepError(first.host, "; ".join([first.problem, *others]), first.remedy, nodes.STEP) if first else None
+    error = error or prerequisites.elsewhere(run.look, run.manager)
     return Plan(nodes.STEP, told or f"{len(rows)} of {len(rows)} ready", error=error)
-
-
-def _elsewhere(run: Run) -> StepError | None:
-    """Return what is wrong where another manager than the one in use has the hub: all steps would be done on the wrong one."""
-    with suppress(StepError):  # whose the service is, is told by the steps that need it
-        node = work.hub_node(run.look.service().service, run.settings.hub.service)
-        if node and node != run.look.member(run.manager).node:
-            host = next((one.host for one in run.look.swarm().nodes if one.id == node), node)
-            cause = f"the hub runs on {host}, where its database and certificate are"
-            remedy = f"Put {host} first in hosts.managers, or name it with -H; to move the hub here: fab move-hub {run.manager}"
-            return StepError(run.manager, cause, remedy, nodes.STEP)
-    return None
 
 
 def network_plan(run: Run, *, recreate: bool = False) -> Plan:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hub.shared import services
-from swarmhub.engine import converge, replicated
+from swarmhub.engine import converge, replicated, specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.specs import PINNED
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.move import parcels
 from swarmhub.move.parcels import Parcel
-from swarmhub.notebooks.work import PINNED
 from swarmhub.plan import commands
 from swarmhub.plan.plans import Change, Cost, Progress
 from swarmhub.wait import until
@@ -25,11 +25,7 @@ STOP_SECONDS = 60
 def pinned(listed: Sequence[Json], hub: str, node: str) -> list[Json]:
     """Return the services of a hub that are pinned to a node: the hub first, then its filter, then the others."""
     order = {hub: 0, services.engine(hub): 1}
-    ours = [
-        one
-        for one in listed
-        if (one["Spec"].get("Labels") or {}).get(LABEL) == hub and f"{PINNED}{node}" in _places(one["Spec"])
-    ]
+    ours = [one for one in listed if (one["Spec"].get("Labels") or {}).get(LABEL) == hub and specs.pinned(one["Spec"]) == node]
     return sorted(ours, key=lambda one: (order.get(one["Spec"]["Name"], 2), one["Spec"]["Name"]))
 
 
@@ -44,14 +40,10 @@ def published(listed: Sequence[Json]) -> list[int]:
     return [port["PublishedPort"] for port in ports if port.get("PublishMode") == "host"]
 
 
-def _places(spec: Json) -> list[str]:
-    return (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
-
-
 def repinned(spec: Json, node: str) -> Json:
     """Return a service's spec for another node, and else as it is."""
     new: Json = copy.deepcopy(spec)
-    places = [f"{PINNED}{node}" if one.startswith(PINNED) else one for one in _places(spec)]
+    places = [f"{PINNED}{node}" if one.startswith(PINNED) else one for one in specs.places(spec)]
     new["TaskTemplate"]["Placement"]["Constraints"] = places
     return new
 
@@ -174,6 +166,6 @@ def _arrive(host: Host, name: str, node: str, progress: Progress) -> None:
 def _pin(host: Host, name: str, node: str, progress: Progress) -> str:
     """Send a service to a node, as it is, unless it is pinned there already; return its image."""
     found = host.engine.get(f"/services/{name}")
-    if f"{PINNED}{node}" not in _places(found["Spec"]):
+    if specs.pinned(found["Spec"]) != node:
         replicated.send(repinned(found["Spec"], node), found, host, progress)
     return str(found["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
