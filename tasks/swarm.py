@@ -38,7 +38,7 @@ def recover_quorum(c: Context, yes: bool = False) -> None:
 
     with step(c, recovery.STEP) as run:
         found = membership.recovery_of(run)
-        for line in recovery.told(run.settings, run.look.members(), found):
+        for line in recovery.told(run.look.members(), found):
             run.report.line(recovery.STEP, line, style="yellow" if found.is_lost else "")
         if found.is_lost:
             run.journal.has_swarm = False  # neither the lock nor the history can be asked
@@ -51,7 +51,7 @@ def recover_quorum(c: Context, yes: bool = False) -> None:
         joins = membership.joins_plan(run)
         run.apply(joins)
         run.apply(membership.roles_plan(run, [change.host for change in joins.changes]))
-        run.report.line(recovery.STEP, recovery.next_steps(found, found.away), style="bold green")
+        run.report.line(recovery.STEP, recovery.next_steps(found), style="bold green")
         if warning := swarm.warning(run.settings):
             run.report.line(recovery.STEP, warning, style="yellow")
 

@@ -28,7 +28,7 @@ KNOWING = ("active", "pending", "error")
 
 @dataclass(frozen=True)
 class Recovery:
-    """The manager that goes on, whether the swarm has lost its quorum, and the hosts that do not answer."""
+    """The manager that goes on, whether the swarm has lost its quorum, and the managers that do not answer."""
 
     survivor: str
     member: Member
@@ -50,7 +50,7 @@ def choose(settings: Settings, members: Members, named: Sequence[str], with_hub:
         raise StepErrors(*_none(settings, members))
     order = sorted(alive, key=lambda host: (host not in named, alive[host].has_lost_quorum, host not in with_hub))
     chosen = alive[order[0]]
-    away = tuple(host for host, one in members.items() if isinstance(one, StepError))
+    away = tuple(host for host in settings.hosts.managers if isinstance(members[host], StepError))
     return Recovery(order[0], chosen, chosen.has_lost_quorum, away)
 
 
@@ -72,11 +72,10 @@ def _none(settings: Settings, members: Members) -> Iterable[StepError]:
             yield StepError(host, cause, "If no manager is left: fab swarm-init, then fab restore")
 
 
-def told(settings: Settings, members: Members, found: Recovery) -> list[str]:
+def told(members: Members, found: Recovery) -> list[str]:
     """Return what is wrong, and what becomes of whom, before anything is asked."""
     if not found.is_lost:
         return [f"the swarm has its quorum: {found.survivor} answers"]
-    gone = [host for host in settings.hosts.managers if host in found.away]
     back = [host for host, one in members.items() if host != found.survivor and isinstance(one, Member) and _leaves(one, found)]
     lines = [
         "the swarm has lost its quorum: nothing on it can be changed; what runs goes on",
@@ -84,8 +83,8 @@ def told(settings: Settings, members: Members, found: Recovery) -> list[str]:
     ]
     if back:
         lines.append(f"leave the swarm of before, and join again: {', '.join(back)}. What runs there ends")
-    if gone:
-        lines.append(f"do not answer, and are taken out: {', '.join(gone)}. {_keep_off(gone)}")
+    if found.away:
+        lines.append(f"do not answer, and are taken out: {', '.join(found.away)}. {_keep_off(found.away)}")
     return lines
 
 
@@ -167,9 +166,9 @@ def running(host: Host) -> tuple[str, ...]:
     return tuple(sorted({one["Labels"][SERVICE_LABEL] for one in listed}))
 
 
-def next_steps(found: Recovery, away: Sequence[str]) -> str:
+def next_steps(found: Recovery) -> str:
     """Return what to do when the swarm answers again."""
-    back = f"; when {', '.join(away)} can be reached again: fab {STEP}" if away else ""
+    back = f"; when {', '.join(found.away)} can be reached again: fab {STEP}" if found.away else ""
     return f"the swarm answers. Next: fab deploy, which gives the nodes that joined their images, and the hub their homes{back}"
 
 

@@ -12,7 +12,7 @@ from swarmhub.engine.converge import HOLDING
 from swarmhub.engine.replicated import LABEL
 from swarmhub.engine.specs import PINNED
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.move import parcels
 from swarmhub.move.parcels import Parcel
 from swarmhub.plan import commands
@@ -135,9 +135,15 @@ class _HubMover:
     def _go_back(self, host: Host, image: str, progress: Progress) -> None:
         """Let the hub go on where it was; no hub is to start with what has come here."""
         way = self.way
+        try:
+            for name in filter(None, (self.filter, self.hub)):
+                _pin(host, name, way.from_node, progress)
+        except (EngineError, StepError):
+            progress.log(
+                host.name, f"the swarm cannot be told; in some minutes it brings the hub back by itself, to {way.source.name}"
+            )
+            return
         progress.log(host.name, f"the hub goes back to {way.source.name}")
-        for name in filter(None, (self.filter, self.hub)):
-            _pin(host, name, way.from_node, progress)
         # What kept it from coming up here is the error to tell.
         with suppress(StepError):
             _arrive(host, self.hub, way.to_node, progress)

@@ -51,7 +51,7 @@ def test_the_manager_that_answers_goes_on() -> None:
     """The others are away, and are named with what must not happen to them."""
     found = recovery.choose(THREE, LOST, (), ())
     assert (found.survivor, found.is_lost, found.away) == (A, True, (B, C))
-    told = "\n".join(recovery.told(THREE, LOST, found))
+    told = "\n".join(recovery.told(LOST, found))
     assert "do not answer, and are taken out: b, c" in told
     assert "bring them back one by one, each with: fab recover-quorum" in told
     assert f"Let {A} go on alone?" in recovery.question(found)
@@ -63,7 +63,7 @@ def test_of_several_the_hubs_goes_on_unless_another_is_named() -> None:
     assert recovery.choose(THREE, two, (), (B,)).survivor == B
     assert recovery.choose(THREE, two, (A,), (B,)).survivor == A
     assert "leave the swarm of before, and join again: a. What runs there ends" in "\n".join(
-        recovery.told(THREE, two, recovery.choose(THREE, two, (), (B,)))
+        recovery.told(two, recovery.choose(THREE, two, (), (B,)))
     )
 
 
@@ -72,7 +72,7 @@ def test_a_swarm_that_answers_is_left_as_it_is() -> None:
     well = {**LOST, B: manager("nb", fault="")}
     found = recovery.choose(THREE, well, (), (A,))
     assert (found.survivor, found.is_lost) == (B, False)
-    assert recovery.told(THREE, well, found) == ["the swarm has its quorum: b answers"]
+    assert recovery.told(well, found) == ["the swarm has its quorum: b answers"]
     one_away = Swarm("cluster", (node("nb", B, "manager", is_leader=True), node("nc", C, "manager"), *listed().nodes[:1]))
     assert recovery.plan_forgetting(one_away, found).changes == ()
 
@@ -172,5 +172,5 @@ def test_every_command_recognises_a_swarm_without_quorum() -> None:
 def test_what_comes_next_names_who_is_still_away() -> None:
     """They are brought back by the same command."""
     found = recovery.choose(THREE, LOST, (), ())
-    assert recovery.next_steps(found, found.away).endswith("when b, c can be reached again: fab recover-quorum")
-    assert recovery.next_steps(found, ()).endswith("and the hub their homes")
+    assert recovery.next_steps(found).endswith("when b, c can be reached again: fab recover-quorum")
+    assert recovery.next_steps(replace(found, away=())).endswith("and the hub their homes")
