@@ -129,12 +129,14 @@ def plan_forgetting(swarm: Swarm, found: Recovery) -> Plan:
     return Plan(REJOIN, "no manager of before is listed", tuple(changes) if found.is_lost or is_forced(swarm) else ())
 
 
-def leaving(swarm: Swarm, members: Members, found: Recovery) -> tuple[str, ...]:
-    """Return the hosts that still have the swarm of before, and are in this one no more."""
-    known = {node.id for node in swarm.nodes}
-    return tuple(
-        host for host, one in members.items() if isinstance(one, Member) and one.node not in known and _leaves(one, found)
-    )
+def leaving(settings: Settings, swarm: Swarm, members: Members, found: Recovery) -> tuple[str, ...]:
+    """Return the hosts that still have the swarm of before, and are in this one no more.
+
+    An engine that has been told so says of its swarm no more than that it is not well.
+    """
+    known, managers = {node.id for node in swarm.nodes}, settings.hosts.managers
+    there = {host: one for host, one in members.items() if isinstance(one, Member) and one.node not in known}
+    return tuple(host for host, one in there.items() if _leaves(one, found) or (host in managers and one.state == "error"))
 
 
 def plan_leaving(running: Mapping[str, Sequence[str]]) -> Plan:

@@ -44,7 +44,7 @@ def recovery_of(run: Run) -> Recovery:
 
 def leaving_plan(run: Run, found: Recovery) -> Plan:
     """Plan that hosts leave the swarm of before, which the one that went on alone does not have."""
-    hosts = recovery.leaving(run.look.swarm(), run.look.members(), found)
+    hosts = recovery.leaving(run.settings, run.look.swarm(), run.look.members(), found)
     running = every([partial(recovery.running, run.hosts[host]) for host in hosts])
     return recovery.plan_leaving(dict(zip(hosts, running, strict=True)))
 

@@ -131,12 +131,14 @@ def test_who_still_has_the_swarm_of_before_leaves_it() -> None:
     members = {**LOST, B: manager("nb"), C: other}
     found = recovery.choose(THREE, {**members, B: GONE}, (A,), ())
     forgotten = Swarm("cluster", (node("na", A, "manager", is_leader=True), node("nw", WORKER)))
-    assert recovery.leaving(forgotten, members, found) == (B,)
+    assert recovery.leaving(THREE, forgotten, members, found) == (B,)
     plan = recovery.plan_leaving({B: ("jupyterhub-ada",)})
     assert sentences(plan) == ["leave the swarm of before on b"]
     assert (plan.changes[0].cost, plan.changes[0].gist) == (Cost.NOTEBOOKS_STOP, "what ends there: jupyterhub-ada")
-    assert recovery.leaving(forgotten, {**members, B: GONE}, found) == ()
-    assert recovery.leaving(listed(), members, found) == ()  # not before it has been taken out
+    assert recovery.leaving(THREE, forgotten, {**members, B: GONE}, found) == ()
+    refused = Member("", "error", False, "29", fault="node is removed from the swarm")
+    assert recovery.leaving(THREE, forgotten, {**members, B: refused, WORKER: refused}, found) == (B,)
+    assert recovery.leaving(THREE, listed(), members, found) == ()  # not before it has been taken out
 
 
 def test_an_engine_that_keeps_the_gossip_port_is_to_be_restarted(
