@@ -15,6 +15,7 @@ from hub.spawner.engine import ensure_configs, wait_until_it_answers
 atexit.register(gc.freeze)
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub puts it here
 data.share()
+data.require_whole(DATA)
 wait_until_it_answers()
 mounted = ensure_configs(os.environ["DOCKER_SERVICE_NAME"])
 data.make(DATA / DATABASE, DATA / COOKIES)

@@ -115,6 +115,21 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
             converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
 
 
+@step_task(positional=["host"], help={"host": "The manager that is to have the hub.", "yes": "Do not ask."})
+def move_hub(c: Context, host: str, yes: bool = False) -> None:
+    """Move the hub to another manager, with its data, certificate and images; servers go on."""
+    from swarmhub.deploy import moving
+
+    with step(c, moving.STEP) as run:
+        run.require_known(host, host)
+        plan = moving.plan(run, host)
+        if plan.changes:
+            run.confirm(plan, moving.question(run.settings, host))
+        run.apply(plan)
+        for line in moving.next_steps(run.settings, host, moving.address(run, host)):
+            run.report.line(moving.STEP, f"now, {line}", style="bold")
+
+
 @step_task(
     pre=[check, nodes, agree, network, volume, load_bundle, certs, all_images, firewall, service, backup_schedule],
     iterable=["without"],

@@ -30,6 +30,32 @@ def swarm_init(c: Context) -> None:
         swarm.require_reached(run.look.members())
 
 
+@step_task(help=YES)
+def recover_quorum(c: Context, yes: bool = False) -> None:
+    """Bring back a swarm that has lost most of its managers: one goes on alone, and those that answer join it again."""
+    from swarmhub.cluster import recovery, swarm
+    from swarmhub.deploy import membership
+
+    with step(c, recovery.STEP) as run:
+        found = membership.recovery_of(run)
+        for line in recovery.told(run.look.members(), found):
+            run.report.line(recovery.STEP, line, style="yellow" if found.is_lost else "")
+        if found.is_lost:
+            run.journal.has_swarm = False  # neither the lock nor the history can be asked
+            plan = recovery.plan_alone(found)
+            run.confirm(plan, recovery.question(found))
+            run.apply(plan)
+            run.journal.has_swarm = True
+        run.apply(recovery.plan_forgetting(run.look.swarm(), found))
+        run.apply(membership.leaving_plan(run, found))
+        joins = membership.joins_plan(run)
+        run.apply(joins)
+        run.apply(membership.roles_plan(run, [change.host for change in joins.changes]))
+        run.report.line(recovery.STEP, recovery.next_steps(found), style="bold green")
+        if warning := swarm.warning(run.settings):
+            run.report.line(recovery.STEP, warning, style="yellow")
+
+
 @step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: list who works there, ask, and stop their servers (--wait: let them finish)."""

@@ -3,9 +3,14 @@
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 
 UMASK = 0o007
+# What `fab move-hub` leaves on a volume (swarmhub/inside/parcel.py): it is not whole yet; its hub runs on another node now.
+COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
+# Then the hub ends, and Swarm goes back to the node that has all of it.
+COMING_SECONDS = 120
 # What JupyterHub makes where there is no such file.
 COOKIE_SECRET_BYTES = 32
 
@@ -13,6 +18,22 @@ COOKIE_SECRET_BYTES = 32
 def share() -> None:
     """Let what is made from now on be its group's too, and nobody else's."""
     os.umask(UMASK)
+
+
+def require_whole(data: Path, seconds: float = COMING_SECONDS, pause: float = 0.1) -> None:
+    """Return when the volume has come from another node as a whole, if it is to come.
+
+    Raises:
+        SystemExit: it does not come, or the hub has been moved away from here: there is one hub, on one of the copies.
+
+    """
+    if (moved := data / MOVED).exists():
+        sys.exit(f"this hub was moved to {moved.read_text().strip()}, and its data here are of before: it does not start here")
+    give_up = time.monotonic() + seconds
+    while (data / COMING).exists():
+        if time.monotonic() > give_up:
+            sys.exit(f"the hub's data have not come within {seconds:.0f} s: fab move-hub was interrupted; run it again")
+        time.sleep(pause)
 
 
 def make(database: Path, cookies: Path) -> None:

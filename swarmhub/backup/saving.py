@@ -17,7 +17,16 @@ from swarmhub.settings import Settings
 STEP = "backup"
 HUB, HOMES = "hub", "homes"
 # What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
-LEFT_OUT = ("jupyterhub.sqlite", "jupyterhub.sqlite-*", "before-restore-*", "restoring-*", "backups")
+LEFT_OUT = (
+    "jupyterhub.sqlite",
+    "jupyterhub.sqlite-*",
+    "before-restore-*",
+    "restoring-*",
+    "moved-to-*",
+    "before-move-*",
+    ".swarmhub-*",
+    "backups",
+)
 MOST_TOLD = 5
 # What restic calls them.
 KINDS = {"h": "hourly", "d": "daily", "w": "weekly", "m": "monthly", "y": "yearly"}

@@ -41,7 +41,7 @@ def plan(host: str, node: SwarmNode, work: Work, manager: str) -> Plan:
     """
     if work.holds_hub:
         cause = "the hub runs there, pinned to its database and certificate; drained, it would stop"
-        raise StepError(host, cause, "Drain the other nodes; for the manager's own work, announce an outage")
+        raise StepError(host, cause, "Move it to another manager first: fab move-hub HOST; without one, announce an outage")
     if node.availability == "drain" and not work.notebooks and not work.services:
         return Plan(STEP, f"{host} is drained, and nothing runs there")
     cost = Cost.NOTEBOOKS_STOP if work.people else Cost.NOTHING

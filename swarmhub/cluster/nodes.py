@@ -10,6 +10,7 @@ from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.parallel import both
+from swarmhub.plan.plans import NO_QUORUM, is_without_quorum
 from swarmhub.settings import Settings
 
 STEP = "nodes"
@@ -29,7 +30,8 @@ DATA_PORT = 4789
 class Member:
     """What a host's own engine says of itself.
 
-    `logs` is the driver that it keeps containers' logs by, `machine` the processor, such as x86_64.
+    `logs` is the driver that it keeps containers' logs by, `machine` the processor, such as x86_64. `address` is that by which
+    other managers reach it, `managers` are the ids of those that it knows, `fault` is what it says of a swarm that is not well.
     """
 
     node: str
@@ -39,6 +41,14 @@ class Member:
     root: str = DOCKER_ROOT
     logs: str = ""
     machine: str = ""
+    address: str = ""
+    managers: frozenset[str] = frozenset()
+    fault: str = ""
+
+    @property
+    def has_lost_quorum(self) -> bool:
+        """Tell whether it is a manager that can decide nothing."""
+        return is_without_quorum(self.fault)
 
 
 @dataclass(frozen=True)
@@ -106,9 +116,18 @@ def observe(host: Host) -> Member:
     info = host.engine.get("/info")
     swarm = info["Swarm"]
     root, logs = info.get("DockerRootDir", DOCKER_ROOT), info.get("LoggingDriver", "")
-    is_manager = bool(swarm["ControlAvailable"])
+    managers = {one["NodeID"]: one.get("Addr", "") for one in swarm.get("RemoteManagers") or [] if "NodeID" in one}
     return Member(
-        swarm["NodeID"], swarm["LocalNodeState"], is_manager, info["ServerVersion"], root, logs, info.get("Architecture", "")
+        swarm["NodeID"],
+        swarm["LocalNodeState"],
+        bool(swarm["ControlAvailable"]),
+        info["ServerVersion"],
+        root,
+        logs,
+        info.get("Architecture", ""),
+        managers.get(swarm["NodeID"], ""),
+        frozenset(managers),
+        swarm.get("Error", ""),
     )
 
 
@@ -143,9 +162,11 @@ def check_manager(host: str, member: Member) -> None:
     """Make sure that `host` can be asked about the swarm.
 
     Raises:
-        StepError: it is in no swarm, or a worker in it.
+        StepError: it is in no swarm, or a worker in it, or the swarm has lost its quorum.
 
     """
+    if member.has_lost_quorum:
+        raise StepError(host, "the swarm has lost its quorum: it answers no question and takes no change", NO_QUORUM)
     if member.state != "active":
         remedy = "Make the swarm that hosts.toml describes: fab swarm-init"
         raise StepError(host, f"is in no swarm (its engine says: {member.state})", remedy)

@@ -102,7 +102,7 @@ def _refusals(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Vol
         except StepError as error:
             yield error
     if work.holds_hub:
-        remedy = "Keep it, or move the hub first"
+        remedy = "Move the hub to another manager first: fab move-hub HOST"
         yield StepError(host, "holds the hub: the only copy of its database and of its certificate", remedy)
     elif volumes.names:
         cause = f"holds volumes, of which there may be no other copy: {', '.join(volumes.names)}"

@@ -12,14 +12,17 @@ from swarmhub.backup.drilling import Drill
 from swarmhub.backup.repository import Repository
 from swarmhub.backup.saving import Outcome
 from swarmhub.backup.snapshots import Backup
+from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import steps
+from swarmhub.engine import replicated
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Json
 from swarmhub.images import build, builder, restic
 from swarmhub.images.builder import Recipe
-from swarmhub.notebooks import servers
+from swarmhub.move import cutover
+from swarmhub.notebooks import servers, work
 from swarmhub.parallel import at_once, every
-from swarmhub.plan.plans import Plan
+from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
 from swarmhub.services import network
 from swarmhub.settings import outbound
@@ -111,10 +114,28 @@ def hub_plan(run: Run, typed: str) -> Plan:
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
-    plan = restoring.plan(
-        settings, where, wanted, run.look.service().service, lost, run.manager, _now(), build.userlist(settings)
-    )
-    return replace(plan, changes=(*steps.volume_plan(run).changes, *plan.changes))
+    left = _of_lost_node(run)
+    service = None if left else run.look.service().service
+    plan = restoring.plan(settings, where, wanted, service, lost, run.manager, _now(), build.userlist(settings))
+    return replace(plan, changes=(*left, *steps.volume_plan(run).changes, *plan.changes))
+
+
+def _of_lost_node(run: Run) -> list[Change]:
+    """Return what removes the hub's services where they wait for a node that does not answer: a deploy makes them here.
+
+    Raises:
+        StepError: that node answers, and the hub runs there.
+
+    """
+    hub, manager = run.settings.hub.service, run.hosts[run.manager]
+    node, members = work.hub_node(run.look.service().service, hub), run.look.members()
+    if not node or node == run.look.member(run.manager).node:
+        return []
+    if there := next((host for host, one in members.items() if isinstance(one, Member) and one.node == node), ""):
+        remedy = f"Restore it there: fab -H {there} restore; to move it here: fab move-hub {run.manager}"
+        raise StepError(run.manager, f"the hub runs on {there}", remedy)
+    services = cutover.pinned(manager.engine.get("/services"), hub, node)
+    return [replicated.removal("service", one["Spec"]["Name"], one["ID"], run.manager, Cost.HUB_STOP) for one in services]
 
 
 def home_plan(run: Run, typed: str, name: str, part: str, to: str) -> Plan:

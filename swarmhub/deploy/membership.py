@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from swarmhub.cluster import availability, drain, removal, swarm
+from swarmhub.cluster import availability, drain, recovery, removal, swarm
 from swarmhub.cluster.nodes import Member, SwarmNode
-from swarmhub.engine import configs
+from swarmhub.cluster.recovery import Recovery
+from swarmhub.engine import configs, containers
 from swarmhub.errors import StepError
 from swarmhub.history import releases
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers, work
 from swarmhub.notebooks.work import Work
-from swarmhub.parallel import every
+from swarmhub.parallel import every, gather
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.teardown import leftovers, prune, teardown
@@ -28,6 +29,24 @@ def roles_plan(run: Run, joined: Sequence[str]) -> Plan:
     hub = work.hub_node(run.look.service().service, run.settings.hub.service)
     members, found = run.look.members(), run.look.swarm()
     return swarm.plan_roles(run.settings, members, found, joined, manager=run.manager, hub=hub)
+
+
+def recovery_of(run: Run) -> Recovery:
+    """Return which manager goes on, and use it from here on."""
+    members = run.look.members()
+    there = [host for host in run.settings.hosts.managers if isinstance(members[host], Member)]
+    found = gather([partial(containers.of_service, run.hosts[host], run.settings.hub.service) for host in there])
+    with_hub = [host for host, one in zip(there, found, strict=True) if one and not isinstance(one, StepError)]
+    chosen = recovery.choose(run.settings, members, run.named, with_hub)
+    run.use_manager(chosen.survivor)
+    return chosen
+
+
+def leaving_plan(run: Run, found: Recovery) -> Plan:
+    """Plan that hosts leave the swarm of before, which the one that went on alone does not have."""
+    hosts = recovery.leaving(run.settings, run.look.swarm(), run.look.members(), found)
+    running = every([partial(recovery.running, run.hosts[host]) for host in hosts])
+    return recovery.plan_leaving(dict(zip(hosts, running, strict=True)))
 
 
 def node_of(run: Run, host: str) -> SwarmNode:

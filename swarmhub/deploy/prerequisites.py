@@ -1,11 +1,14 @@
 """What the service stands on: each of it is a step's work, and named if that step has not been done."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from swarmhub.certificate import certs
+from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member
+from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.images import pull
 from swarmhub.images.pull import Held, Holding
@@ -33,6 +36,19 @@ def require_apart(settings: Settings, look: Look, manager: str) -> None:
     if (other := look.hub_too_near()) and look.service().service is None:
         cause = f"servers of the hubs {settings.hub.service} and {other} could have the same names"
         raise StepError(manager, cause, "Give this hub another name in hosts.toml: hub.service")
+
+
+def elsewhere(look: Look, manager: str) -> StepError | None:
+    """Return what is wrong where another manager than the one in use has the hub: all steps would be done on the wrong one."""
+    with suppress(StepError):  # whose the service is, is told by the steps that need it
+        hub = look.service().service
+        node = specs.pinned(hub["Spec"]) if hub else ""
+        if node and node != look.member(manager).node:
+            host = next((one.host for one in look.swarm().nodes if one.id == node), node)
+            cause = f"the hub runs on {host}, where its database and certificate are"
+            remedy = f"Put {host} first in hosts.managers, or name it with -H; to move the hub here: fab move-hub {manager}"
+            return StepError(manager, cause, remedy, nodes.STEP)
+    return None
 
 
 def require(settings: Settings, look: Look, manager: str) -> Parts:

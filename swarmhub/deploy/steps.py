@@ -43,6 +43,7 @@ def nodes_plan(run: Run) -> Plan:
     told = "; ".join(f"{row.host} {'is away: ' if row.is_away else ''}{row.problem}" for row in rows if row.problem)
     first = blocking[0] if blocking else None
     error = StepError(first.host, "; ".join([first.problem, *others]), first.remedy, nodes.STEP) if first else None
+    error = error or prerequisites.elsewhere(run.look, run.manager)
     return Plan(nodes.STEP, told or f"{len(rows)} of {len(rows)} ready", error=error)
 
 

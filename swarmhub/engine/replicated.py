@@ -59,7 +59,7 @@ def logged(driver: str) -> dict[str, Any]:
 
 def on_manager(node: str) -> dict[str, Any]:
     """Return the placement of what needs the manager's own files, by the id of its node."""
-    return {"Constraints": ["node.role==manager", f"node.id=={node}"]}
+    return {"Constraints": ["node.role==manager", f"{specs.PINNED}{node}"]}
 
 
 def healthcheck(script: str) -> dict[str, Any]:

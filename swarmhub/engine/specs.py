@@ -15,6 +15,8 @@ NAMES = {path: PurePosixPath(path).stem for path in handed.BEFORE.values()}
 # A manager whose engine is older drops these fields of a container's tables.
 YOUNGER = {"Privileges": "NoNewPrivileges", "Healthcheck": "StartInterval"}
 KNOWN_FROM = 25
+# Before the id of a node, in a constraint.
+PINNED = "node.id=="
 
 
 def kept(wanted: dict[str, Any], engine: int) -> dict[str, Any]:
@@ -48,6 +50,17 @@ def gist(spec: Json, networks: Sequence[str] = ()) -> str:
         "placed": ["on every node"] if "Global" in (spec.get("Mode") or {}) else constraints,
     }
     return "; ".join(f"{name} {', '.join(values)}" for name, values in parts.items() if values)
+
+
+def places(spec: Json) -> list[str]:
+    """Return the constraints of a service: where it may run."""
+    found: list[str] = (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
+    return found
+
+
+def pinned(spec: Json) -> str:
+    """Return the id of the node that a service is pinned to, or nothing."""
+    return next((one.removeprefix(PINNED) for one in places(spec) if one.startswith(PINNED)), "")
 
 
 def _port(port: Json) -> str:

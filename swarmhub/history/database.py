@@ -134,7 +134,7 @@ class _Action:
 
 def _do(manager: Host, database: Database, *words: str) -> Json:
     if len(words) == WITH_COPY:
-        _have_volume(manager, database)
+        have_copies(manager, database)
     done = containers.once(manager, _body(database, *words), files={name: file.read_bytes() for name, file in SENT.items()})
     if done.code:
         remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
@@ -144,8 +144,8 @@ def _do(manager: Host, database: Database, *words: str) -> Json:
     return json.loads(answer)
 
 
-def _have_volume(manager: Host, database: Database) -> None:
-    """Make the volume of the copies; one that somebody else has made is not taken for it."""
+def have_copies(manager: Host, database: Database) -> None:
+    """Make the volume of the copies, if it is missing; one that somebody else has made is not taken for it."""
     found = manager.engine.find(f"/volumes/{database.backups}")
     if found is None:
         body = {"Name": database.backups, "Driver": "local", "Labels": {LABEL: database.hub}}

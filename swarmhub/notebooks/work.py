@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmhub.engine import specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.engine.replicated import LABEL as HUB
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.notebooks.servers import RunningServer
-
-PINNED = "node.id=="
 
 
 @dataclass(frozen=True)
@@ -54,5 +53,4 @@ def hub_node(service: Json | None, hub: str) -> str:
     """Return the id of the node that the hub's service is pinned to, or nothing."""
     if service is None or service["Spec"]["Name"] != hub:
         return ""
-    constraints = (service["Spec"]["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
-    return next((one.removeprefix(PINNED) for one in constraints if one.startswith(PINNED)), "")
+    return specs.pinned(service["Spec"])

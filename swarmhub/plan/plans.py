@@ -238,10 +238,21 @@ def _apply(change: Change, hosts: Mapping[str, Host], progress: Progress, journa
 LOG_IN = "Log in to the registry on this machine: docker login"
 
 
+# What a manager answers, whatever it is asked, when most of the managers are away; the last one while it still waits for them.
+WITHOUT_QUORUM = ("more than half of the managers", "does not have a leader", "code = DeadlineExceeded")
+NO_QUORUM = "Bring the other managers back; if they are lost for good: fab recover-quorum"
+
+
+def is_without_quorum(said: str) -> bool:
+    """Tell whether a manager says that the swarm has lost its quorum."""
+    return any(part in said for part in WITHOUT_QUORUM)
+
+
 def remedy(error: EngineError) -> str:
     """Return what helps against an error that the engine answers."""
+    if is_without_quorum(error.message):
+        return f"The swarm has lost its quorum. {NO_QUORUM}"
     known = {
-        "more than half of the managers": "Bring the other managers back: the swarm has lost its quorum",
         "update out of sequence": "Somebody else changed it at the same time: run this again",
         "no space left on device": "Free some disk there: docker system df",
         "no matching manifest": "Name an image in hosts.toml that its registry has for this host's architecture",

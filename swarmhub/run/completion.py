@@ -12,7 +12,7 @@ from pathlib import Path
 SHELLS = ("bash", "zsh", "fish")
 
 # Invoke completes tasks and options; it wants to be called by its own name. Behind these words stands a host:
-BEFORE_A_HOST = ("-H", "--hosts", "--node", "drain", "undrain", "remove-node", "trust")
+BEFORE_A_HOST = ("-H", "--hosts", "--node", "drain", "undrain", "remove-node", "move-hub", "trust")
 
 BASH = r"""
 _fab_complete() {

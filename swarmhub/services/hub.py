@@ -271,12 +271,8 @@ def settings_files(spec: Json) -> list[str]:
 
 
 def _refuse_to_move(wanted: dict[str, Any], service: Json, manager: str) -> None:
-    pinned = [item for item in _constraints(service["Spec"]) if item.startswith("node.id==")]
-    if pinned and pinned[0] not in _constraints(wanted):
-        cause = f"the hub runs on another node ({pinned[0]}), where its database and certificate are"
-        remedy = "Name that manager with -H, or move the volume and /etc/letsencrypt here and remove the service first"
+    node = specs.pinned(service["Spec"])
+    if node and node != specs.pinned(wanted):
+        cause = f"the hub runs on another node ({specs.PINNED}{node}), where its database and certificate are"
+        remedy = f"Put that manager first in hosts.managers, or name it with -H; to move the hub here: fab move-hub {manager}"
         raise StepError(manager, cause, remedy)
-
-
-def _constraints(spec: Json) -> list[str]:
-    return (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or []

@@ -29,7 +29,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # These deploy variants of lab/hosts.toml, which the next one need not take back; all others ask for lab/hosts.toml itself.
 FIRST = ("browser", "browser_notebooks", "browser_page", "homes", "config", "spawner", "certs", "proxy")
 # These end with a variant, and with nothing that is deployed.
-LAST = ("users", "takeover", "teardown", "bundle")
+LAST = ("managers", "users", "takeover", "teardown", "bundle")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

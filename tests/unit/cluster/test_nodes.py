@@ -70,7 +70,14 @@ def row(host: str, found: Swarm, **members: Member | StepError) -> Row:
 
 def test_a_host_is_asked_about_itself() -> None:
     """Node id, state, whether it manages and the version come from the host's own engine."""
-    assert nodes.observe(FakeHost(answers={"GET /info": INFO})) == Member("n1", "active", True, "29.0.1")
+    seen = nodes.observe(FakeHost(answers={"GET /info": INFO}))
+    assert (seen.node, seen.state, seen.is_manager, seen.version, seen.has_lost_quorum) == (
+        "n1",
+        "active",
+        True,
+        "29.0.1",
+        False,
+    )
 
 
 def test_the_swarm_is_read_off_the_manager() -> None:

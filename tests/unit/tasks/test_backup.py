@@ -113,6 +113,33 @@ def test_a_way_back_is_shown_and_asked_for(type_: Type, backed: Hosts, capsys: p
     assert [job["action"] for job in jobs(backed[MANAGER])] == ["list", "read"]
 
 
+def _pinned(backed: Hosts, node: str) -> None:
+    """Let the hub's service be pinned to a node."""
+    answers = backed[MANAGER].engine.answers
+    hub = answers["GET /services/jupyterhub"]
+    hub["Spec"]["TaskTemplate"]["Placement"]["Constraints"] = ["node.role==manager", f"node.id=={node}"]
+    answers |= {"GET /services": [hub], **answering(LISTED, READ)}
+
+
+def test_a_hub_whose_manager_is_lost_comes_back_on_another(
+    type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its services wait for a node that will not come: they are removed, and a deploy makes them again."""
+    _pinned(backed, "n9")
+    with pytest.raises(Exit, match="There is no terminal to ask on"):
+        type_("restore")
+    said = capsys.readouterr().out
+    assert f"remove service jupyterhub on {MANAGER} (the hub stops)" in said
+    assert f"restore the hub's data of {RUN} on {MANAGER}: what is there" in said
+
+
+def test_a_hub_that_runs_elsewhere_is_restored_there(type_: Type, backed: Hosts) -> None:
+    """Two hubs on two copies would be the end of both."""
+    _pinned(backed, NODES[WORKER1])
+    with pytest.raises(Exit, match=f"the hub runs on {WORKER1}. Restore it there: fab -H {WORKER1} restore"):
+        type_("restore")
+
+
 def test_a_lost_cluster_gets_its_volume_and_its_homes(
     type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

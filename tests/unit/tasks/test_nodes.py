@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
+from swarmhub.host import EngineError
 from swarmhub.run import task
 from tests.unit.support.cluster import LABELS, NODES, Hosts, Type, changes
 from tests.unit.support.fakes import DOMAIN, EXTRA, MANAGER, WORKER1, WORKER2, Request, in_turn, server_of
@@ -94,6 +95,64 @@ def test_a_swarm_is_made_where_there_is_none(type_: Type, hosts: Hosts, manager:
     assert [call for call in changes(hosts) if "join" in call] == [
         f"{WORKER1}: POST /swarm/join",
         f"{WORKER2}: POST /swarm/join",
+    ]
+
+
+LOST = "rpc error: code = Unknown desc = The swarm does not have a leader. Make sure more than half of the managers are online."
+
+
+@pytest.fixture
+def quorum(hosts: Hosts, manager: dict[str, Any]) -> dict[str, Any]:
+    """Let the swarm lose its quorum until the manager goes on alone; it lists another one, which is away."""
+    own = manager["GET /info"]["Swarm"]
+    own |= {
+        "Error": LOST,
+        "RemoteManagers": [{"NodeID": "n1", "Addr": "10.0.0.11:2377"}, {"NodeID": "n9", "Addr": "10.0.0.9:1"}],
+    }
+    manager |= {f"GET /{one}": EngineError(MANAGER, 503, LOST) for one in ("services", "nodes", "configs", "tasks")}
+    listed = [{"ID": id_, "Description": {"Hostname": name}, **spec()} for name, id_ in NODES.items()]
+    listed[0] |= {"ManagerStatus": {"Leader": True, "Reachability": "reachable"}}
+    listed[0]["Spec"] = {"Role": "manager", "Availability": "active"}
+    gone = {"ID": "n9", "Description": {"Hostname": "gone"}, **spec(Role="manager"), "Status": {"State": "down"}}
+    kept = {**manager, "GET /nodes": listed, "GET /services": [], "GET /tasks": []}
+
+    def alone(_: Request) -> None:
+        own.pop("Error", None)
+        manager.pop("GET /configs")
+        manager.update(
+            {call: kept[call] for call in ("GET /nodes", "GET /services", "GET /tasks")}
+            | {
+                "GET /info": {**manager["GET /info"], "Swarm": own},
+                "GET /nodes/self": listed[0],
+                "GET /nodes/n9": gone,
+            }
+        )
+        manager["GET /nodes"] = [*listed, gone]
+
+    manager["POST /swarm/init"] = alone
+    return manager
+
+
+@pytest.mark.usefixtures("quorum")
+def test_without_a_quorum_every_task_names_the_way_back(type_: Type, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is tried; the same line, whatever was typed."""
+    for name in ("nodes", "users", "status", "releases", "drain"):
+        task._current.clear()
+        with pytest.raises(Exit, match=r"lost its quorum.*fab recover-quorum") as raised:
+            type_(name, **({"host": WORKER1} if name == "drain" else {}))
+        assert "\n" not in str(raised.value)
+
+
+def test_a_quorum_is_recovered_when_somebody_agrees(type_: Type, hosts: Hosts, quorum: dict[str, Any]) -> None:
+    """Unasked nothing is done; then the manager goes on, and the one that is away is taken out."""
+    with pytest.raises(Exit, match="really not be brought back"):
+        type_("recover-quorum")
+    assert changes(hosts) == []
+    type_("recover-quorum", yes=True)
+    assert [one for one in changes(hosts) if "lock" not in one] == [
+        f"{MANAGER}: POST /swarm/init",
+        f"{MANAGER}: POST /nodes/n9/update",
+        f"{MANAGER}: DELETE /nodes/n9",
     ]
 
 

@@ -419,3 +419,14 @@ def test_a_node_that_cannot_run_an_image_is_told_and_left_alone(
     type_("prepull", WORKER2)
     assert f"{WORKER2} is aarch64, and {NOTEBOOK} is for amd64: no server with it is placed there." in capsys.readouterr().out
     assert cluster.changes(hosts) == []
+
+
+def test_a_move_of_the_hub_is_asked_for(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the hub is already, nothing is asked, nothing changes, and where the domain has to lead is told."""
+    with pytest.raises(Exit, match=f"{WORKER1} is a worker; the hub needs a manager"):
+        type_("move-hub", host=WORKER1)
+    type_("move-hub", host=MANAGER)
+    assert cluster.changes(hosts) == []
+    said = capsys.readouterr().out
+    assert f"the hub is on {MANAGER}" in said
+    assert f"now, let {DOMAIN} lead to {MANAGER}" in said

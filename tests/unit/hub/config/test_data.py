@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from jupyterhub import orm
@@ -82,3 +83,27 @@ def test_a_file_that_is_not_the_hubs_to_write_is_told_with_what_to_do(
     monkeypatch.setattr(os, "access", lambda file, mode: file != tmp_path / name)
     with pytest.raises(SystemExit, match=f"{name} is not the hub's to write.*chmod 660 {name}"):
         data.make(tmp_path / "hub.sqlite", tmp_path / "cookies")
+
+
+def test_a_volume_that_is_whole_is_not_waited_for(tmp_path: Path) -> None:
+    """Nor one whose last part comes while the hub waits."""
+    data.require_whole(tmp_path, seconds=0)
+    coming = tmp_path / data.COMING
+    coming.touch()
+    Timer(0.05, coming.unlink).start()
+    data.require_whole(tmp_path, seconds=20, pause=0.01)
+    assert not coming.exists()
+
+
+def test_a_volume_that_does_not_come_ends_the_hub(tmp_path: Path) -> None:
+    """So Swarm goes back to the node that has it."""
+    (tmp_path / data.COMING).touch()
+    with pytest.raises(SystemExit, match="fab move-hub was interrupted"):
+        data.require_whole(tmp_path, seconds=0, pause=0)
+
+
+def test_a_hub_that_was_moved_away_does_not_start(tmp_path: Path) -> None:
+    """It says where it is."""
+    (tmp_path / data.MOVED).write_text("swarm-manager2\n")
+    with pytest.raises(SystemExit, match="was moved to swarm-manager2"):
+        data.require_whole(tmp_path)

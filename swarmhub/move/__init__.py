@@ -1,0 +1,1 @@
+"""The hub on another manager: what goes with it, and how its services change their node."""

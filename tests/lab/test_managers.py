@@ -1,0 +1,227 @@
+"""Three managers: the hub moves from one to another and back, and the swarm goes on after two of them are lost.
+
+All of it is about six minutes. It begins with the swarm of lab/hosts.toml, and leaves it so: one manager, two workers.
+"""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab import machine, topology
+from tests.lab.scripts import HUB_API
+from tests.lab.support import FILTER, HUB, PROXY, Done, Lab, Started, variant
+
+FIRST, SECOND, THIRD = (node.name for node in topology.NODES)
+DATA = "jupyterhub-data"
+
+
+@dataclass(frozen=True)
+class Managed:
+    """The lab with three managers; a hosts.toml for each of the first two as the one that has the hub."""
+
+    lab: Lab
+    by_first: Path
+    by_second: Path
+
+    def node_of(self, service: str) -> str:
+        """Return the node on which a service of the hub's runs."""
+        return self.lab.docker("service", "ps", service, "--filter", "desired-state=running", "--format", "{{.Node}}")
+
+    def ask(self, path: str, node: str) -> str:
+        """Ask the hub on a node."""
+        return self.lab.execute(HUB, "sh", "-c", HUB_API, "sh", "GET", path, "", node=node)
+
+    def server(self, user: str, node: str) -> dict[str, object]:
+        """Return what the hub on a node says of a user's server."""
+        found: dict[str, object] = json.loads(self.ask(f"users/{user}", node))["servers"].get("", {})
+        return found
+
+    def routes(self, node: str) -> str:
+        """Return what the hub's proxy knows, asked through the hub on a node."""
+        return self.ask("proxy", node)
+
+    def volume(self, node: str) -> str:
+        """Return what is in the hub's volume on a node."""
+        folder = self.lab.docker("volume", "inspect", DATA, "--format", "{{.Mountpoint}}", node=node)
+        return self.lab.on(node, "ls", "-A", folder)
+
+
+def managers(folder: Path, *names: str) -> Path:
+    """Write a hosts.toml with these managers, and no workers."""
+    folder.mkdir()
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return variant(folder, (f'["{FIRST}"]', f"[{quoted}]"), (f'workers = ["{SECOND}", "{THIRD}"]\n', ""))
+
+
+@pytest.fixture(scope="module")
+def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
+    """Make managers of all nodes; in the end, bring the hub back, and make workers of two of them."""
+    used.let_stand()
+    folder = tmp_path_factory.mktemp("managers")
+    made = Managed(used, managers(folder / "first", FIRST, SECOND, THIRD), managers(folder / "second", SECOND, FIRST, THIRD))
+    done = used.fab("swarm-init", hosts=made.by_first)
+    assert done.code == 0, done.text
+    yield made
+    for node in (SECOND, THIRD):
+        used.on(node, "sv", "-w", "60", "start", "docker")
+        used.wait(partial(engine_answers, used, node), 60, f"the engine of {node} does not come back")
+    for command in (("recover-quorum", "--yes"), ("move-hub", FIRST, "--yes")):
+        done = used.fab(*command, hosts=made.by_first)
+        assert done.code == 0, done.text
+    done = used.fab("swarm-init")
+    assert done.code == 0, done.text
+    used.let_stand()
+
+
+def engine_answers(lab: Lab, node: str) -> bool:
+    """Tell whether a node's engine answers."""
+    with suppress(machine.LabError):
+        return bool(lab.docker("info", "--format", "{{.ID}}", node=node))
+    return False
+
+
+def test_the_hub_moves_and_servers_go_on(managed: Managed) -> None:
+    """With its users, tokens and certificate; a server's process stays, its route comes back, and a deploy has nothing to do.
+
+    What it leaves starts no hub, and the hosts.toml of before is refused with the line to change.
+    """
+    lab = managed.lab
+    lab.start_server("grace", on=THIRD)
+    pid = lab.docker(
+        "inspect",
+        "--format",
+        "{{.State.Pid}}",
+        lab.docker("ps", "-q", "--filter", "name=jupyterhub-grace", node=THIRD),
+        node=THIRD,
+    )
+    asked = lab.fab("move-hub", SECOND, hosts=managed.by_first)
+    assert (asked.code, "Move the hub? There is no terminal to ask on" in asked.err) == (2, True), asked.text
+    assert managed.node_of(HUB) == FIRST
+    done = lab.fab("move-hub", SECOND, "--yes", hosts=managed.by_first)
+    assert done.code == 0, done.text
+    print(done.text)
+    assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [SECOND] * 3
+    assert f'managers = ["{SECOND}", "{FIRST}", "{THIRD}"]' in done.out
+    assert f"let {topology.DOMAIN} lead to {SECOND} (10.213.0.21)" in done.out
+    assert managed.server("grace", SECOND)["ready"] is True
+    lab.wait(lambda: "/user/grace/" in managed.routes(SECOND), 30, "grace has no route")
+    now = lab.docker("ps", "-q", "--filter", "name=jupyterhub-grace", node=THIRD)
+    assert lab.docker("inspect", "--format", "{{.State.Pid}}", now, node=THIRD) == pid
+    assert "moved-to-swarm-worker1-" in managed.volume(FIRST)
+    assert "jupyterhub.sqlite" not in managed.volume(FIRST)
+    refused = lab.fab("deploy", hosts=managed.by_first)
+    assert refused.code == 1
+    assert f"the hub runs on {SECOND}, where its database and certificate are. Put {SECOND} first" in refused.err
+    assert lab.left_to_change(managed.by_second) == ""
+    again = lab.fab("move-hub", SECOND, "--yes", hosts=managed.by_second)
+    assert (again.code, f"the hub is on {SECOND}" in again.out) == (0, True), again.text
+
+
+@pytest.mark.parametrize("said", ["copies of its database: ", "jupyterhub-engine: "])
+def test_an_interrupted_move_leaves_one_hub(managed: Managed, said: str) -> None:
+    """Ctrl-C while data are copied, and while the hub and its filter are between two nodes: it goes on where it was."""
+    lab = managed.lab
+    done = Started.begin("move-hub", FIRST, "--yes", until=said, hosts=managed.by_second).end(120, signal.SIGINT)
+    assert done.code == 130, done.text
+    lab.wait(lambda: '"version"' in answer(managed, SECOND), 60, "no hub answers")
+    assert managed.node_of(HUB) == SECOND
+    assert managed.server("grace", SECOND)["ready"] is True
+
+
+def test_no_hub_starts_with_what_it_has_left_behind(managed: Managed) -> None:
+    """Sent there past swarmhub, it says where the hub is, and ends; Swarm goes back to the node that has its data."""
+    lab = managed.lab
+    pins = [f"node.id=={lab.docker('node', 'inspect', node, '--format', '{{.ID}}')}" for node in (SECOND, FIRST)]
+    lab.docker("service", "update", "--detach", "--constraint-rm", pins[0], "--constraint-add", pins[1], HUB)
+    lab.wait(lambda: _update_of_hub(lab) == "rollback_completed", 120, "Swarm does not go back")
+    assert "this hub was moved to swarm-worker1, and its data here are of before" in lab.log_of(tail="50")
+    assert managed.node_of(HUB) == SECOND
+    lab.wait(lambda: '"version"' in answer(managed, SECOND), 60, "no hub answers")
+
+
+def test_a_killed_move_leaves_one_hub_too(managed: Managed) -> None:
+    """Nobody is there to send it back: Swarm ends what was begun, the one way or the other. Then it can be run again."""
+    lab = managed.lab
+    begun = Started.begin("move-hub", FIRST, "--yes", until="data: ", hosts=managed.by_second)
+    lab.wait(lambda: managed.node_of(HUB) == FIRST, 30, "the hub does not go")
+    begun.end(30, signal.SIGKILL)
+    lab.wait(lambda: _update_of_hub(lab) in ("completed", "rollback_completed"), 300, "Swarm does not end it")
+    (there,) = {managed.node_of(HUB)}
+    lab.wait(lambda: '"version"' in answer(managed, there), 60, "no hub answers")
+    assert managed.server("grace", there)["ready"] is True
+    done = lab.fab("move-hub", FIRST, "--yes", hosts=managed.by_second)
+    assert done.code == 0, done.text
+    assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [FIRST] * 3
+    assert managed.server("grace", FIRST)["ready"] is True
+    assert "jupyterhub.sqlite" not in managed.volume(SECOND)
+    lab.stop_server("grace")
+    assert lab.left_to_change(managed.by_first) == ""
+
+
+def _update_of_hub(lab: Lab) -> str:
+    return lab.docker("service", "inspect", HUB, "--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}")
+
+
+def answer(managed: Managed, node: str) -> str:
+    """Return what the hub on a node answers; nothing while there is none."""
+    with suppress(machine.LabError):
+        return managed.ask("", node)
+    return ""
+
+
+def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -> None:
+    """Every command says so and names the way back, which asks, and keeps services, secrets, configs, and the hub as it runs.
+
+    The managers that were away leave the swarm of before when they are back, and are managers again.
+    """
+    lab, hosts = managed.lab, managed.by_first
+    kept = [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret", "config")]
+    container = lab.container()
+    for node in (SECOND, THIRD):
+        lab.on(node, "sv", "-w", "60", "stop", "docker")
+    lab.wait(lambda: _is_lost(lab), 60, "the quorum is not lost")
+    for command in (("status",), ("plan",), ("users",), ("drain", SECOND, "--yes")):
+        said = lab.fab(*command, hosts=hosts)
+        assert said.code == 1, said.text
+        assert "fab recover-quorum" in said.text, said.text
+    asked = lab.fab("recover-quorum", hosts=hosts)
+    assert (asked.code, "really not be brought back?" in asked.err) == (2, True), asked.text
+    assert _is_lost(lab)
+    done = lab.fab("recover-quorum", "--yes", hosts=hosts)
+    print(done.text)
+    assert done.code == 0, done.text
+    assert lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}") == f"{FIRST} Leader"
+    assert [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret")] == kept[:2]
+    assert {*kept[2].split()} <= {*lab.docker("config", "ls", "--quiet").split()}
+    assert lab.container() == container
+    assert lab.hub_answers()
+    for node in (SECOND, THIRD):
+        lab.on(node, "sv", "-w", "60", "start", "docker")
+        lab.wait(partial(engine_answers, lab, node), 60, f"the engine of {node} does not come back")
+        back = rejoined(lab, node, hosts)
+        print(back.text)
+        assert back.code == 0, back.text
+    listed = lab.docker("node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+    assert sorted(listed.splitlines()) == [f"{FIRST} Ready Leader", f"{SECOND} Ready Reachable", f"{THIRD} Ready Reachable"]
+    deploy = lab.fab("deploy", "--yes", hosts=hosts)
+    assert deploy.code == 0, deploy.text
+
+
+def rejoined(lab: Lab, node: str, hosts: Path) -> Done:
+    """Let a node join again; an engine that keeps its gossip port is restarted, as the message says."""
+    done = lab.fab("recover-quorum", "--yes", hosts=hosts)
+    if "Restart its engine" in done.err:
+        lab.on(node, "sv", "-w", "60", "restart", "docker")
+        lab.wait(lambda: engine_answers(lab, node), 60, f"the engine of {node} does not come back")
+        done = lab.fab("recover-quorum", "--yes", hosts=hosts)
+    return done
+
+
+def _is_lost(lab: Lab) -> bool:
+    return "does not have a leader" in lab.docker("info", "--format", "{{.Swarm.Error}}")
