@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from hub.shared import database as shared
 from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
@@ -18,7 +19,7 @@ from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
 
 SCRIPT, JOB = "swarmhub-backup.py", "swarmhub-backup.json"
 # Python finds the others from there under the names that they have here.
-SENT = {SCRIPT: "backup.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
+SENT = {SCRIPT: "backup.py", **{f"swarmhub/inside/{name}": name for name in ("database.py", "postgresql.py", "rights.py")}}
 CACHE = "/cache"
 # On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
@@ -146,6 +147,8 @@ def ask(
 
 def remedy(kind: str, cause: str) -> str:
     """Return what helps."""
+    if kind == "database":
+        return shared.help_for(cause) or REMEDIES[kind]
     told = next((text for said, text in TOLD.items() if said in cause), "")
     return told or REMEDIES.get(kind) or (DAMAGED if kind == "restic" else "Run this again; with --debug for more")
 

@@ -125,11 +125,23 @@ def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -
     )
 
 
-def stop(found: Json, manager: str) -> Change:
-    """Return what stops the hub and keeps its service; an update starts it again."""
+def stop(found: Json, manager: str, *, for_update: bool = False) -> Change:
+    """Return what stops the hub and keeps its service; an update starts it again.
+
+    Where it stops `for_update`, it starts again as it was if what comes then fails.
+    """
     name = found["Spec"]["Name"]
     command = commands.line("service", "scale", f"{name}=0")
-    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command)
+    undo = partial(_start_again, found) if for_update else None
+    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command, undo=undo)
+
+
+def _start_again(found: Json, host: Host, progress: Progress) -> None:
+    name = found["Spec"]["Name"]
+    now = host.engine.get(f"/services/{name}")
+    if not (now["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1):
+        send(configs.bare(found["Spec"]), now, host, progress)
+        converge.wait(host, name, progress)
 
 
 def update(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -235,12 +236,21 @@ def _stage(job: Job) -> None:
     here, copy = DATA / DATABASE, STAGE / DATABASE
     STAGE.mkdir(mode=0o700, exist_ok=True)
     facts: Found = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **job.get("facts", {})}
-    if here.exists():
+    if job.get("database"):
+        _server().snapshot(job["database"], copy)
+    elif here.exists():
         database.backup(here, copy, database.ROOTS)
+    if copy.exists():
         facts["database"] = _facts(copy)
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
     facts |= {"restic": version, "files": {**_sums(STAGE, STAGE), **_sums(DATA, DATA.parent, job.get("excludes", ()))}}
     (STAGE / MANIFEST).write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
+def _server() -> ModuleType:
+    from swarmhub.inside import postgresql  # most hubs have no server
+
+    return postgresql
 
 
 def _facts(copy: Path) -> Found:
@@ -326,12 +336,9 @@ def _restore_hub(job: Job) -> Found:
     _fetch(f"{job['snapshot']}:{STAGE}", STAGE)
     try:
         rows = _check()
-        here, access = DATA / DATABASE, DATA / database.ACCESS
-        # On an empty cluster nobody has taken anything from anybody since.
-        is_empty = not here.exists() and not access.exists()
-        change = bool if is_empty else rights.without_taken(here, access)
+        access, url = DATA / database.ACCESS, job.get("database", "")
         if (STAGE / DATABASE).exists():
-            database.backup(STAGE / DATABASE, new / DATABASE, database.HUBS, change)
+            _put_back(new / DATABASE, access, url)
         kept = [access.name] if (access / rights.CURRENT).is_file() else []
         if job.get("userlist") and not kept:
             _put_into_force(new / database.ACCESS, job["userlist"])
@@ -347,6 +354,21 @@ def _restore_hub(job: Job) -> Found:
             "restore", "--no-lock", f"{job['snapshot']}:{CERTIFICATES}", "--target", str(CERTIFICATES), "--overwrite", "never"
         )
     return {"aside": aside, "kept": kept, "certificate": is_missing, "users": rows.get("users", 0)}
+
+
+def _put_back(come: Path, access: Path, url: str) -> None:
+    """Put the database that was saved where it is to be, without what was taken from people since: a file, or on a server."""
+    here = DATA / DATABASE
+    if url:
+        here = STAGE / "now.sqlite"
+        _server().snapshot(url, here)
+    # On an empty cluster nobody has taken anything from anybody since.
+    is_empty = not here.exists() and not access.exists()
+    change = bool if is_empty else rights.without_taken(here, access)
+    database.backup(STAGE / DATABASE, come, database.HUBS, change)
+    if url:
+        _server().load(come, url)
+        come.unlink()
 
 
 def _put_into_force(access: Path, userlist: str) -> None:

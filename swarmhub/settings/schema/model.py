@@ -7,6 +7,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
+from swarmhub.settings.schema.database import Database
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
     SERVICE,
@@ -274,6 +275,7 @@ class Settings(Table):
     secrets: Secrets = Secrets()
     certs: Certs = Certs()
     volume: Volume = Volume()
+    database: Database = Database()
     backup: Backup = Backup()
     hub: Hub
     proxy: Proxy = Proxy()
