@@ -117,7 +117,7 @@ class PostgreSQL:
             with psycopg.connect(**self.parameters) as connection:
                 yield connection
         except psycopg.Error as error:
-            raise SystemExit(f"the database: {_told(str(error))}") from None
+            raise SystemExit(_helped(f"the database: {_told(str(error))}")) from None
 
     def check(self) -> str:
         """Return what is wrong with it, for a hub that is to start: nothing, if it can be worked with."""
@@ -127,11 +127,11 @@ class PostgreSQL:
                 ((may_set_aside, may_create),) = opened.rows(rights)
                 names = opened.tables()
         except SystemExit as error:
-            return helped(str(error))
+            return str(error)
         if not (may_set_aside and may_create):
-            return helped("the database: its user may not make tables and schemas there")
+            return _helped("the database: its user may not make tables and schemas there")
         if names and not {"users", "alembic_version"} <= names:
-            return helped(f"the database: it has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
+            return _helped(f"the database: it has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
         return ""
 
 
@@ -167,7 +167,7 @@ def _keep(password: str) -> None:
     os.environ["PGPASSFILE"] = str(file)
 
 
-def helped(said: str) -> str:
+def _helped(said: str) -> str:
     """Return what is wrong, with what helps, if that is known."""
     help_ = help_for(said)
     return f"{said}. {help_}" if help_ else said
