@@ -121,8 +121,8 @@ def before(found: Databases, manager: str) -> list[Change]:
     """Return what stops the hub and moves its database; what comes after starts another one. If that fails, it starts again."""
     if not found.way:
         return []
-    stop = [replicated.stop(found.service, manager, for_update=True)] if found.service else []
-    return [*stop, database.move(found.server, found.way, manager)]
+    move = database.move(found.server, found.way, manager)
+    return replicated.while_stopped(found.service, move, manager) if found.service else [move]
 
 
 def after(found: Databases, manager: str) -> list[Change]:

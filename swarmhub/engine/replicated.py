@@ -1,6 +1,6 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from swarmhub.plan.differences import Difference, flat
 from swarmhub.plan.plans import Change, Cost, Progress
 from swarmhub.wait import until
 
+Act = Callable[[Host, Progress], object]
 # Its value is the hub's name: on its services, secrets and configs.
 LABEL = "swarmhub.service"
 SECOND = 1_000_000_000
@@ -125,15 +126,21 @@ def create(wanted: dict[str, Any], manager: str, networks: Sequence[str] = ()) -
     )
 
 
-def stop(found: Json, manager: str, *, for_update: bool = False) -> Change:
-    """Return what stops the hub and keeps its service; an update starts it again.
-
-    Where it stops `for_update`, it starts again as it was if what comes then fails.
-    """
+def stop(found: Json, manager: str) -> Change:
+    """Return what stops the hub and keeps its service; an update starts it again."""
     name = found["Spec"]["Name"]
     command = commands.line("service", "scale", f"{name}=0")
-    undo = partial(_start_again, found) if for_update else None
-    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command, undo=undo)
+    return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command)
+
+
+def while_stopped(found: Json, change: Change, manager: str) -> list[Change]:
+    """Return what stops the hub, and what is done before an update starts it again.
+
+    It starts again as it was if one of them is interrupted, or something that comes later fails.
+    """
+    again, stopping = partial(_start_again, found), stop(found, manager)
+    first, second = (replace(one, apply=_Interruptible(one.apply, again)) for one in (stopping, change))
+    return [replace(first, undo=again), second]
 
 
 def _start_again(found: Json, host: Host, progress: Progress) -> None:
@@ -204,6 +211,20 @@ class _Tidied:
         self.change.apply(host, progress)
         hub = self.wanted["Labels"][LABEL]
         configs.tidy(host, self.wanted, f"{LABEL}={hub}", is_gone=self.change.verb == "remove")
+
+
+@dataclass(frozen=True)
+class _Interruptible:
+    apply: Act
+    undo: Act
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        try:
+            self.apply(host, progress)
+        except KeyboardInterrupt:
+            progress.log(host.name, "interrupted: the hub starts again as it was")
+            self.undo(host, progress)
+            raise
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def _restoring(target: Release, service: Json, kept: Database, after: Release | 
     if after is None:
         cause = f"there is no copy of the database from the time of release {target.number}"
         raise StepError(manager, cause, "Go back without it: leave --with-database out")
-    return [replicated.stop(service, manager, for_update=True), database.restore(kept, after.copy, manager)]
+    return replicated.while_stopped(service, database.restore(kept, after.copy, manager), manager)
 
 
 def observe(cluster: Cluster, target: Release, url: SecretStr | None = None) -> WayBack:

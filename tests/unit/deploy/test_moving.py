@@ -150,6 +150,20 @@ def test_a_rollback_waits_for_the_move(hosts: Hosts) -> None:
         way_back.plan(run, run.look.releases()[0], with_database=False)
 
 
+def test_a_hub_that_was_stopped_starts_again_after_a_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of the move, or while the hub stops: nobody has to find out that it is down."""
+    again: list[str] = []
+    monkeypatch.setattr("swarmhub.engine.replicated._start_again", lambda found, *_: again.append(found["ID"]))
+    here = Database("jupyterhub-data", "jupyterhub:1", "jupyterhub")
+    spec = {"Name": "jupyterhub", "TaskTemplate": {"ContainerSpec": {}}}
+    found = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec}
+    for change in moving.before(Databases(here, replace(here, url=SecretStr(URL)), found), MANAGER):
+        interrupted = {"POST /containers/create": KeyboardInterrupt(), "POST /services/s1/update": KeyboardInterrupt()}
+        with pytest.raises(KeyboardInterrupt):
+            change.apply(FakeHost(MANAGER, interrupted), FakeProgress())
+    assert again == ["s1", "s1"]
+
+
 def test_no_plan_shows_the_url(on_server: Hosts, folder: Path) -> None:
     """Neither a change, nor what it is made of."""
     file = folder / "hosts.toml"
