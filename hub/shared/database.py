@@ -41,6 +41,9 @@ HELP = {
     "too many": "Let the server take more connections: max_connections",
     "lock timeout": "Something else has the tables in use, perhaps another hub: end it first",
     "may not make": "On the server: alter database NAME owner to USER",
+    "in the hub's volume has": "Move the hub's database there: fab move-database",
+    "that the secret names now": "Set the secret back; to another server a hub moves by way of SQLite: docs/database.md",
+    "violates foreign key": "Delete that row in the admin console, then run this again",
     "no JupyterHub's": "Give the hub a database of its own: createdb --owner",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Connection, MetaData, Table, create_engine, func, insert, inspect, select, text
+from sqlalchemy import CheckConstraint, Connection, MetaData, Table, create_engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
@@ -103,6 +103,8 @@ def _read(source: Connection) -> MetaData:
             column.type = column.type.as_generic()
             # JupyterHub gives all values itself; a default is written otherwise in either kind.
             column.server_default = None
+        # Of old files: SQLite knew no truth values, and 0 or 1 was checked for.
+        table.constraints -= {one for one in table.constraints if isinstance(one, CheckConstraint)}
     return found
 
 

@@ -217,10 +217,18 @@ def test_a_move_says_that_all_rows_are_there() -> None:
     assert made(host)["Cmd"] == ["move-in", "/data/jupyterhub.sqlite"]
 
 
-def test_what_a_server_says_comes_with_what_helps(host: FakeHost) -> None:
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ('PostgreSQL: connection to server at "10.1.2.3" failed: Connection refused', "Is the server up"),
+        ("the PostgreSQL database has no users, and jupyterhub.sqlite in the hub's volume has", "fab move-database"),
+        ("the PostgreSQL database that the secret names now has no users, and the hub's own has", "Set the secret back"),
+    ],
+    ids=["a server", "a move that was forgotten", "another server"],
+)
+def test_what_a_server_says_comes_with_what_helps(host: FakeHost, said: str, remedy: str) -> None:
     """In a line."""
-    said = 'PostgreSQL: connection to server at "10.1.2.3", port 5432 failed: Connection refused'
     host.engine.answers |= {"GET /containers/once/logs": [said], "POST /containers/once/wait": {"StatusCode": 1}}
-    with pytest.raises(StepError, match="cannot move the hub's database: PostgreSQL: connection to server") as told:
+    with pytest.raises(StepError, match="cannot move the hub's database: ") as told:
         apply(database.move(ON_SERVER, "out", MANAGER), host)
-    assert told.value.remedy == "Is the server up, and does it listen on that address and port?"
+    assert (said in told.value.cause, remedy in told.value.remedy) == (True, True)

@@ -1,13 +1,16 @@
 """The hub's database on a PostgreSQL server: copied into a file of SQLite and back, on a real server where there is one."""
 
+import logging
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyterhub import orm
+from jupyterhub import dbutil, orm
 from sqlalchemy import create_engine, inspect
 
 from tests.unit.support import postgres
@@ -94,6 +97,21 @@ def test_the_tables_are_those_that_jupyterhub_makes(url: str, file: Path) -> Non
     own = shape(with_driver(url))
     postgresql.load(file, url)
     assert shape(with_driver(url)) == own
+
+
+@pytest.mark.parametrize("dump", sorted(Path(__file__).with_name("databases").glob("*.sql")), ids=lambda dump: dump.stem)
+def test_a_file_of_an_older_hub_is_upgraded_on_the_server(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dump: Path
+) -> None:
+    """As the hub does when it starts: Alembic finds the keys by the names that it knows."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    with closing(sqlite3.connect(tmp_path / "old.sqlite")) as opened:
+        opened.executescript(dump.read_text())
+    postgresql.load(tmp_path / "old.sqlite", url)
+    dbutil.upgrade_if_needed(with_driver(url), log=logging.getLogger())
+    db = orm.new_session_factory(with_driver(url))()
+    assert {user.name for user in db.query(orm.User)} == {"ada", "grace", "linus"}
+    db.close()
 
 
 def test_a_hub_goes_on_counting(url: str, file: Path) -> None:
