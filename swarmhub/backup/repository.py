@@ -147,8 +147,8 @@ def ask(
 
 def remedy(kind: str, cause: str) -> str:
     """Return what helps."""
-    if kind == "database":
-        return shared.help_for(cause) or REMEDIES[kind]
+    if "PostgreSQL: " in cause:
+        return shared.help_for(cause) or REMEDIES["database"]
     told = next((text for said, text in TOLD.items() if said in cause), "")
     return told or REMEDIES.get(kind) or (DAMAGED if kind == "restic" else "Run this again; with --debug for more")
 

@@ -206,7 +206,8 @@ def _do(manager: Host, database: Database, *words: str) -> Json:
         files |= {name: file.read_bytes() for name, file in OF_SERVER.items()} | {GIVEN: url.get_secret_value().encode()}
     done = containers.once(manager, body, files=files, mode=0o600 if url else 0o644)
     if done.code:
-        remedy = shared.help_for(done.last) or REMEDIES.get(words[0], "Is there space left? docker system df")
+        help_ = shared.help_for(done.last) if url else ""
+        remedy = help_ or REMEDIES.get(words[0], "Is there space left? docker system df")
         raise StepError(manager.name, f"cannot {WORDS.get(words[0], words[0])} the hub's database: {done.last}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))

@@ -47,13 +47,13 @@ def main(action: str, database: str, copy: str = "") -> None:
     With a PostgreSQL server's URL at hand, `require` that it has users, and move: see `on_server`; `set-aside` is of the file.
     """
     here = Path(database)
+    if here.is_symlink() or (here.exists() and not here.is_file()):
+        sys.exit(f"{here} is no plain file: look at what the hub has done there")
     if GIVEN.exists():
         from swarmhub.inside import on_server  # an image of before has no driver for it
 
         print(json.dumps(on_server.do(_given(), action, here, copy and Path(copy))))
         return
-    if here.is_symlink() or (here.exists() and not here.is_file()):
-        sys.exit(f"{here} is no plain file: look at what the hub has done there")
     if action == "open":
         _open(here.parent)
     if action == "hold":

@@ -141,6 +141,7 @@ def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
     return {}
 
 
+@cache  # it may ask for a passphrase
 def _run(command: tuple[str, ...], file: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
