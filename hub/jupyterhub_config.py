@@ -5,9 +5,9 @@ import gc
 import os
 
 from hub.config import data
-from hub.config.configure import COOKIES, DATA, DATABASE, USERLIST, configure
+from hub.config.configure import COOKIES, DATA, USERLIST, configure
 from hub.config.people import groups
-from hub.shared import operator_token, settings
+from hub.shared import database, operator_token, settings
 from hub.shared.people import listed
 from hub.spawner.engine import ensure_configs, wait_until_it_answers
 
@@ -18,10 +18,11 @@ data.share()
 data.require_whole(DATA)
 wait_until_it_answers()
 mounted = ensure_configs(os.environ["DOCKER_SERVICE_NAME"])
-data.make(DATA / DATABASE, DATA / COOKIES)
 tables = settings.load(settings.FILE)
+kept = database.of(tables, DATA, settings.SECRETS)
+data.make(kept, DATA / COOKIES)
 if not operator_token.FILE.exists():  # else a hub runs in this container, and this is a command such as `jupyterhub token`
-    listed.enforce(DATA / listed.FOLDER, USERLIST.read_text(), DATA / DATABASE, tables["access"]["provider"])
+    listed.enforce(DATA / listed.FOLDER, USERLIST.read_text(), kept, tables["access"]["provider"])
 configure(c, mounted=mounted)
-operator_token.let_in(c, database=DATA / DATABASE)
-groups.drop_members(DATA, DATA / DATABASE, tables["groups"])
+operator_token.let_in(c, database=kept)
+groups.drop_members(DATA, kept, tables["groups"])

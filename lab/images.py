@@ -59,6 +59,12 @@ def ensure(client: docker.APIClient, say: Say) -> Images:
     return Images(**built, extra=_build(client, "notebook-extra", built["notebook"], {}, say))
 
 
+def for_database(client: docker.APIClient, say: Say) -> str:
+    """Build the image of a PostgreSQL server, if it is missing."""
+    _ensure_base(client, say)
+    return _build(client, "database", OUR_BASE, {}, say)
+
+
 def for_machines(client: docker.APIClient, say: Say) -> MachineImages:
     """Build the images of the machines in QEMU that are missing: a node with a kernel, and the notebooks'."""
     _ensure_base(client, say)

@@ -88,6 +88,23 @@ def service(c: Context, yes: bool = False) -> None:
         roll_out(run)
 
 
+@step_task(help={"yes": "Do not ask."})
+def move_database(c: Context, yes: bool = False) -> None:
+    """Move the hub's database to where [database] of hosts.toml wants it: from SQLite to a PostgreSQL server, or back."""
+    from swarmhub.deploy import databases, prerequisites, rollout
+
+    with step(c, databases.STEP) as run:
+        run.check()
+        parts = prerequisites.require(run.settings, run.look, run.manager)
+        if told := databases.unmoved(run, parts.hub_image):
+            run.report.line(databases.STEP, told)
+            return
+        plan = rollout.plan(run, parts, moves=True)
+        run.confirm(plan, "Go on?")
+        run.apply(plan)
+        _ensure(run, databases.STEP, *_of_front(run), run.settings.hub.service)
+
+
 def roll_out(run: "Run") -> None:
     """Bring the hub in line with the settings and with the images that the nodes hold."""
     from swarmhub.deploy import prerequisites, rollout

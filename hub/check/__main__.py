@@ -1,7 +1,7 @@
 """Load the whole configuration as JupyterHub will, up to where it would listen, and say what is wrong with it.
 
 It runs in a container of the hub's image, with the service's environment,
-secrets and settings and nothing else: no network, no engine, and a database of its own.
+secrets and settings and nothing else: not the hub's networks, no engine, and a database of its own.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from hub import app as hub_app
 from hub.check.origins import Origins
 from hub.check.unknown import shadowed, unknown, unused
 from hub.config.configure import CONF, SECRETS, configure
-from hub.shared import own, settings
+from hub.shared import database, own, settings
+from hub.shared.database import PostgreSQL
 from hub.shared.servers.spec import CONFIG_FILES, CONFIG_FOLDER
 from hub.spawner.spawner import SwarmSpawner
 
@@ -52,6 +53,8 @@ def main() -> int:
 def check(origins: Origins, **given: Any) -> list[str]:
     """Return what is wrong and where it comes from; `given` is what `configure` takes."""
     said = _Said()
+    if problems := _of_database(origins, given.get("secrets", SECRETS)):
+        return problems
     with TemporaryDirectory() as folder:
         try:
             config = Config()
@@ -65,6 +68,16 @@ def check(origins: Origins, **given: Any) -> list[str]:
     used = {Spawner: app.spawner_class, Proxy: app.proxy_class}
     found = [*unknown(app.config, origins), *unused(app.config, used, origins), *shadowed(app.config, kinds, origins)]
     return [*_repeated_services(app, origins), *_other_spawner(app, origins), *found]
+
+
+def _of_database(origins: Origins, secrets: Path) -> list[str]:
+    """Return what keeps a hub from working with its database on a server: that is asked, and nothing is changed in it."""
+    try:
+        found = database.of(settings.load(origins.handed), Path(), secrets)
+    except Exception as error:
+        return [_text(error)]
+    problem = found.check() if isinstance(found, PostgreSQL) else ""
+    return [problem] if problem else []
 
 
 async def _start(config: Any, folder: Path, said: "_Said") -> Any:

@@ -11,17 +11,16 @@ from aiohttp.resolver import ThreadedResolver
 from hub.config import culling, extra, http_client, page, servers
 from hub.config.people import groups, login
 from hub.config.separate_proxy import SeparateProxy
-from hub.shared import settings
+from hub.shared import database, settings
 from hub.shared.people import listed
 from hub.shared.people.listed import Listed
 from hub.shared.people.userlist import parse
 
 DATA = Path("/data")
-SECRETS = Path("/run/secrets")
+SECRETS = settings.SECRETS
 USERLIST = Path("/srv/jupyterhub/userlist")
 CONF = Path("/srv/jupyterhub/conf.d")
 LOGO = Path("/srv/jupyterhub/logo")
-DATABASE = "jupyterhub.sqlite"
 COOKIES = login.COOKIES
 
 
@@ -49,6 +48,7 @@ def configure(
     """
     tables = settings.load(handed)
     users = _users(data / listed.FOLDER, userlist, tables["access"]["provider"])
+    c.JupyterHub.db_url = database.of(tables, data, secrets).url
     _hub(c, environ, data)
     _proxy(c, environ, secrets)
     http_client.configure(tables.get("http_proxy") or {}, secrets)
@@ -58,7 +58,7 @@ def configure(
     _limits(c, tables["limits"])
     page.configure(c, tables["page"], logo, data)
     groups.configure(c, _of_listed(tables["groups"], users))
-    culling.configure(c, tables["culling"], data / DATABASE)
+    culling.configure(c, tables["culling"], data / database.FILE)
     servers.configure(c, tables, environ, mounted)
     with extra.guarded(c.JupyterHub):
         extra.apply(c, tables["jupyterhub"], secrets)
@@ -84,7 +84,6 @@ def _hub(c: Any, environ: Mapping[str, str], data: Path) -> None:
     c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{settings.API_PORT}"
     # The service's name, not its address: a restarted hub has another one.
     c.JupyterHub.hub_connect_url = f"http://{environ['DOCKER_SERVICE_NAME']}:{settings.API_PORT}"
-    c.JupyterHub.db_url = f"sqlite:///{data / DATABASE}"
     c.JupyterHub.cookie_secret_file = str(data / COOKIES)
     # A new hub finds the running servers in its database: an update must not stop them.
     c.JupyterHub.cleanup_servers = False

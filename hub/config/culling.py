@@ -1,11 +1,9 @@
 """Stop servers that nobody uses: jupyterhub-idle-culler as a service that the hub runs."""
 
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +13,9 @@ from traitlets.log import get_logger
 
 from hub import FOLDER
 from hub.config.people import groups
+from hub.shared import database as room
 from hub.shared import settings
+from hub.shared.database import Database
 from hub.shared.servers import idleness
 from hub.shared.servers.idleness import Use
 
@@ -44,18 +44,19 @@ def configure(c: Any, culling: Mapping[str, Any], database: Path) -> None:
     c.JupyterHub.load_roles.append({"name": NAME, "scopes": list(SCOPES), "services": [NAME]})
 
 
-def configure_culler(c: Any, environ: Mapping[str, str], file: Path = settings.FILE) -> None:
+def configure_culler(c: Any, environ: Mapping[str, str], file: Path = settings.FILE, secrets: Path = settings.SECRETS) -> None:
     """Set on `c` what the culler is to do: in its own process, with what `configure` hands to it, and the hub's `file`."""
-    culling = settings.load(file)["culling"]
+    tables = settings.load(file)
+    culling = tables["culling"]
     # The hub is in the same container; its name has no address before Swarm takes it for healthy.
     c.IdleCuller.url = f"{HUB}{environ.get('JUPYTERHUB_BASE_URL', '/')}hub/api"
     c.IdleCuller.timeout = culling["idle"]
     c.IdleCuller.cull_every = culling["every"]
     c.IdleCuller.remove_named_servers = culling["remove_named"]
-    c.IdleCuller.cull_arbiter_hook = arbiter(culling, Path(environ[DATABASE]))
+    c.IdleCuller.cull_arbiter_hook = arbiter(culling, room.of(tables, Path(environ[DATABASE]).parent, secrets))
 
 
-def arbiter(culling: Mapping[str, Any], database: Path, now: Callable[[], float] = time.time) -> Arbiter:
+def arbiter(culling: Mapping[str, Any], database: Database, now: Callable[[], float] = time.time) -> Arbiter:
     """Return what says of a server whether it is to stop.
 
     The culler's own `max_age` knows no exceptions: it is not set, the age is looked at here.
@@ -76,9 +77,9 @@ def arbiter(culling: Mapping[str, Any], database: Path, now: Callable[[], float]
     return is_due
 
 
-def _said(database: Path, user: str, server: str) -> dict[str, Any]:
+def _said(database: Database, user: str, server: str) -> dict[str, Any]:
     """Return what the hub keeps of how a server is used: nothing, where it does not say so."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        found = db.execute(STATE, (user, server)).fetchone()
-    state = json.loads(found[0] or "{}") if found else {}
+    with database.opened() as db:
+        found = db.rows(STATE, (user, server)) if db else []
+    state = json.loads(found[0][0] or "{}") if found else {}
     return {name: value for name, value in (state.get("use") or {}).items() if value is not None}

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from hub.shared.database import Database, SQLite
+
 UMASK = 0o007
 # What `fab move-hub` leaves on a volume (swarmhub/inside/parcel.py): it is not whole yet; its hub runs on another node now.
 COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
@@ -36,21 +38,23 @@ def require_whole(data: Path, seconds: float = COMING_SECONDS, pause: float = 0.
         time.sleep(pause)
 
 
-def make(database: Path, cookies: Path) -> None:
+def make(database: Database, cookies: Path) -> None:
     """Make what is missing of the files that SQLite and JupyterHub themselves would let nobody but their user write.
 
-    An empty database is a new one to JupyterHub; the other file is the secret of the cookies.
+    An empty file is a new database to JupyterHub; what is on a server it makes itself. The other is the secret of the cookies.
 
     Raises:
         SystemExit: one is not the hub's to write, as after a copy that somebody put back by hand.
 
     """
-    for file in (database, cookies):
+    files = [database.file] if isinstance(database, SQLite) else []
+    for file in (*files, cookies):
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
             sys.exit(
                 f"{file} is not the hub's to write. On the manager, in its volume: chgrp 0 {file.name}; chmod 660 {file.name}"
             )
-    database.touch()
+    for file in files:
+        file.touch()
     if not cookies.exists():
         new = cookies.with_name(f"{cookies.name}.new")
         new.write_text(f"{secrets.token_hex(COOKIE_SECRET_BYTES)}\n")

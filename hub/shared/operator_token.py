@@ -2,16 +2,16 @@
 
 import os
 import secrets
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from hub.shared.database import Database
 
 NAME = "swarmhub"
 FILE = Path("/run/swarmhub/token")
 
 
-def let_in(c: Any, *, database: Path, file: Path = FILE) -> None:
+def let_in(c: Any, *, database: Database, file: Path = FILE) -> None:
     """Add the service to `c` (a `traitlets.Config`), whatever else has added some.
 
     Every container makes its own token once. Commands that are run in it, such as
@@ -34,12 +34,8 @@ def _made(file: Path) -> str:
     return token
 
 
-def _forget(database: Path) -> None:
+def _forget(database: Database) -> None:
     """Take back the tokens of the containers before: JupyterHub honours every one that ever stood in its configuration."""
-    if not database.exists():
-        return
-    with closing(sqlite3.connect(database)) as connection, connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if {"api_tokens", "services"} <= tables:
-            owner = "(SELECT id FROM services WHERE name = ?)"
-            connection.execute(f"DELETE FROM api_tokens WHERE service_id = {owner}", (NAME,))  # noqa: S608 - no input in it
+    with database.opened() as opened:
+        if opened and {"api_tokens", "services"} <= opened.tables():
+            opened.change("delete from api_tokens where service_id = (select id from services where name = ?)", [(NAME,)])

@@ -8,6 +8,8 @@ from typing import Any
 # A Swarm config, which its user can read, is mounted there.
 FILE = Path("/srv/jupyterhub/settings.json")
 API_PORT = 8081
+# Where Swarm mounts the secrets.
+SECRETS = Path("/run/secrets")
 
 # Tables as in hosts.toml, whole, with images pinned, sizes in bytes and times in seconds:
 # access, notebook, home, folders, groups, culling, limits, page, jupyterhub; profiles and overrides hold only what they set.

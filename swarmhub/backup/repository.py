@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from hub.shared import database as shared
 from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
@@ -20,7 +21,7 @@ from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
 
 JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
 # Python finds them from the container's root under the names that they have here.
-SENT = ("inside/database.py", "inside/rights.py", "inside/backup")
+SENT = ("inside/database.py", "inside/postgresql.py", "inside/rights.py", "inside/backup")
 OF_SCHEDULE = ("inside/schedule",)
 CACHE = "/cache"
 # On the volume of the cache and on containers: it tells whose they are.
@@ -162,6 +163,8 @@ def _files(place: Path) -> list[Path]:
 
 def remedy(kind: str, cause: str) -> str:
     """Return what helps."""
+    if "PostgreSQL: " in cause:
+        return shared.help_for(cause) or REMEDIES["database"]
     told = next((text for said, text in TOLD.items() if said in cause), "")
     return told or REMEDIES.get(kind) or (DAMAGED if kind == "restic" else "Run this again; with --debug for more")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
+from pydantic import SecretStr
+
 from hub.shared.people.names import Names
 from hub.shared.servers import mounts
 from hub.shared.servers.mounts import HOME, USER
@@ -66,18 +68,19 @@ def plan(
     manager: str,
     time: str,
     userlist: str,
+    url: SecretStr | None = None,
 ) -> Plan:
     """Return what puts the hub back, and the homes that are `lost`; `service` is the hub's, which stops.
 
-    The `userlist` comes into force where none is.
+    The `userlist` comes into force where none is; `url` is the database's, if it is on a server.
     """
     is_up = service is not None and (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1) != 0
     stop = [replicated.stop(service, manager)] if service and is_up else []
     what = f"the hub's data of {wanted.backup.run}"
-    gist = f"what is there is set aside as before-restore-{time} in {settings.volume.name}"
-    hub = Change(
-        "restore", what, manager, _HubRestorer(settings, where, wanted.hub, time, userlist), gist=gist, cost=_cost(is_up)
-    )
+    on_server = " and the schema before_… on the PostgreSQL server" if url else ""
+    gist = f"what is there is set aside as before-restore-{time} in {settings.volume.name}{on_server}"
+    act = _HubRestorer(settings, where, wanted.hub, time, userlist, url)
+    hub = Change("restore", what, manager, act, gist=gist, cost=_cost(is_up))
     homes = [
         Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist="it is on no node")
         for one in lost
@@ -175,12 +178,14 @@ class _HubRestorer:
     snapshot: str
     time: str
     userlist: str
+    url: SecretStr | None
 
     def __call__(self, host: Host, progress: Progress) -> None:
         settings = self.settings
         places = contents.of_hub(settings, read_only=False)
         chain = certs.place(settings, certs.CHAIN) if settings.proxy.takes_tls else ""
         job: dict[str, Any] = {"snapshot": self.snapshot, "time": self.time, "chain": chain, "userlist": self.userlist}
+        job["database"] = self.url.get_secret_value() if self.url else ""
         told = repository.ask(host, self.where, "restore-hub", places, progress=progress, **job)
         aside = told["aside"]
         progress.log(

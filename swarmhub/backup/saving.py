@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
 from rich.filesize import decimal
 
 from swarmhub.backup import contents, repository
@@ -61,11 +62,20 @@ def of(hub: str) -> str:
 
 
 def plan(
-    settings: Settings, where: Repository, found: Contents, files: Mapping[str, bytes], manager: str, outcome: Outcome
+    settings: Settings,
+    where: Repository,
+    found: Contents,
+    files: Mapping[str, bytes],
+    manager: str,
+    outcome: Outcome,
+    url: SecretStr | None = None,
 ) -> Plan:
-    """Return what saves the hub, with `files` beside what the manager has, and the homes of all nodes at once."""
+    """Return what saves the hub, with `files` beside what the manager has, and the homes of all nodes at once.
+
+    `url` is the database's, if it is on a server.
+    """
     paths = [contents.DATA, contents.STAGE, *([CERTIFICATES] if settings.proxy.takes_tls else [])]
-    hub = _Part(HUB, contents.of_hub(settings, read_only=True), paths, files)
+    hub = _Part(HUB, contents.of_hub(settings, read_only=True), paths, files, url)
     changes = [Change("save", "the hub's data", manager, _Saver(where, outcome, hub), gist=_gist(settings), lane=HUB)]
     for host, homes in found.homes.items():
         if homes:
@@ -125,6 +135,7 @@ class _Part:
     mounts: Sequence[Json]
     paths: Sequence[str]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    database: SecretStr | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,7 @@ class _Saver:
             files=part.files,
             progress=None if is_hub else progress,
             is_hub=is_hub,
+            database=part.database.get_secret_value() if part.database else "",
             paths=part.paths,
             excludes=[f"{contents.DATA}/{name}" for name in LEFT_OUT] if is_hub else [],
             tags=tags(self.repository.hub, self.outcome.run, part.name),

@@ -53,6 +53,7 @@ def _body(where: Repository) -> Json:
     return {**repository.body(where, ()), "Labels": {containers.LABEL: containers.SCHEDULED, LABEL: where.hub}}
 
 
-def opening(where: Repository) -> SecretStr:
-    """Return what opens the repository."""
-    return SecretStr(json.dumps(where.job, sort_keys=True))
+def opening(where: Repository, database: SecretStr | None) -> SecretStr:
+    """Return what opens the repository, and the hub's database where that is on a server."""
+    of_server = {"database": database.get_secret_value()} if database else {}
+    return SecretStr(json.dumps({**where.job, **of_server}, sort_keys=True))

@@ -13,7 +13,7 @@ from swarmhub.backup.repository import Repository
 from swarmhub.backup.saving import Outcome
 from swarmhub.backup.snapshots import Backup
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import steps
+from swarmhub.deploy import databases, steps
 from swarmhub.engine import replicated
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Json
@@ -37,7 +37,7 @@ def save(run: Run) -> Outcome:
         StepErrors: parts could not be saved; the others are.
 
     """
-    present = run.look.present()
+    present, url = run.look.present(), databases.settled(run, "").url
     where, outcome = _repository(run, present), Outcome(_now())
     run.apply(Plan(saving.STEP, "", (repository.opening(where, run.manager),)))
     found, hub = _contents(run), build.desired(run.settings)
@@ -45,7 +45,7 @@ def save(run: Run) -> Outcome:
     facts = contents.facts(run.settings, outcome.run, found, run.look.places(), run.look.releases(), names)
     files = contents.files(settings_file.path(), hub.files, run.look.releases(), facts)
     try:
-        run.apply(saving.plan(run.settings, where, found, files, run.manager, outcome))
+        run.apply(saving.plan(run.settings, where, found, files, run.manager, outcome, url))
     except KeyboardInterrupt:  # the nodes' containers are waited for by threads, which hear nothing of it
         at_once([partial(repository.end, run.hosts[host], where.hub) for host in present])
         raise
@@ -108,15 +108,15 @@ def hub_plan(run: Run, typed: str) -> Plan:
         UsageError: there is no such backup.
 
     """
-    settings, manager = run.settings, run.hosts[run.manager]
+    settings, manager, url = run.settings, run.hosts[run.manager], databases.settled(run, "").url
     where = _repository(run, run.look.present())
     wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
     left = _of_lost_node(run)
-    service = None if left else run.look.service().service
-    plan = restoring.plan(settings, where, wanted, service, lost, run.manager, _now(), build.userlist(settings))
+    service, userlist = None if left else run.look.service().service, build.userlist(settings)
+    plan = restoring.plan(settings, where, wanted, service, lost, run.manager, _now(), userlist, url)
     return replace(plan, changes=(*left, *steps.volume_plan(run).changes, *plan.changes))
 
 

@@ -18,12 +18,12 @@ from hub.filter import policy
 from swarmhub.certificate import certs
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import standalone, takeover
+from swarmhub.deploy import databases, standalone, takeover
 from swarmhub.deploy.takeover import ByHand
 from swarmhub.engine import configs, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError
-from swarmhub.history import database, releases
+from swarmhub.history import releases
 from swarmhub.history.database import Database
 from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers
@@ -38,8 +38,13 @@ from swarmhub.services.hub import ExistingHub, Parts
 from swarmhub.settings import outbound
 
 
-def plan(run: Run, parts: Parts) -> Plan:
-    """Plan the step `service` on what the steps before it left."""
+def plan(run: Run, parts: Parts, *, moves: bool = False) -> Plan:
+    """Plan the step `service` on what the steps before it left; it `moves` the database if that is not where it is wanted.
+
+    Raises:
+        StepError: the database is not where hosts.toml wants it, and is not to be moved.
+
+    """
     settings, manager, found = run.settings, run.manager, _found(run)
     names = hub_service.secret_names(settings, run.secrets, parts.cluster, parts.proxy_token)
     has_filter = settings.hub.engine == "filter"
@@ -49,7 +54,10 @@ def plan(run: Run, parts: Parts) -> Plan:
     front = _front(run, parts)
     taken = _by_hand(run, parts)
     replaced = taken is not None and taken.service is not None
-    again = replaced or any(change.what == f"service {settings.hub.service}" for change in front)
+    data = databases.observe(run, parts.hub_image, moves=moves)
+    if not moves:
+        databases.require_settled(data, manager)
+    again = replaced or bool(data.way) or any(change.what == f"service {settings.hub.service}" for change in front)
     before = run.look.releases()
     kept = {name for release in before for name in hub_service.settings_files(release.spec)}
     mounted = engine_filter.needed(logins, run.look.engine_filter(), goes=not has_filter)
@@ -57,8 +65,9 @@ def plan(run: Run, parts: Parts) -> Plan:
     if replaced:  # nearly every field is another one: what matters is what it becomes
         gist = specs.gist(wanted, network.names(settings))
         hub = replace(hub, changes=tuple(replace(one, gist=gist) if one.differences else one for one in hub.changes))
+    hub = replace(hub, changes=(*databases.before(data, manager), *hub.changes))
     release = releases.draft(settings, wanted, parts, before)
-    hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None)
+    hub = releases.around(hub, release, before, found.service, manager, by_hand=taken is not None, urls=data.urls)
     of_filter = run.look.kept(engine_filter.desired(settings, parts, logins)) if has_filter else None
     whole = replace(
         hub,
@@ -71,14 +80,15 @@ def plan(run: Run, parts: Parts) -> Plan:
             *_recording(run),
             *takeover.stopping(taken, manager),
             *hub.changes,
+            *databases.after(data, manager),
             *engine_filter.after(of_filter, run.look.engine_filter(), manager),
             # Until it has been replaced, the hub places servers by the labels of the images before.
             *_forgetting(run, parts),
         ),
     )
-    if found.service is None or taken:  # the database may be of any hub, or of none
-        data = Database(settings.volume.name, parts.hub_image, settings.hub.service)
-        whole = replace(whole, changes=(database.check(data, manager), *whole.changes))
+    if taken:  # the database may be of any hub, or of none
+        data = replace(data, service=None)
+    whole = replace(whole, changes=(*databases.checks(data, [*names.values()], manager), *whole.changes))
     whole = hub_check.before(whole, hub_check.change(wanted, manager), found.service)
     own = run.look.logins.items() if logins else ()
     values = {**run.secrets, **{f"{policy.LOGIN}{registry}": value for registry, value in own}}

@@ -4,7 +4,7 @@ from swarmhub import settings as settings_file
 from swarmhub.backup import contents, repository
 from swarmhub.backup import schedule as room
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import backups
+from swarmhub.deploy import backups, databases
 from swarmhub.images import restic
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
@@ -49,7 +49,7 @@ def _wanted(run: Run) -> Wanted:
         member.node,
         look.swarm().cluster,
         room.times(settings, where, look.swarm(), member.node, run.manager),
-        room.opening(where),
+        room.opening(where, databases.settled(run, "").url),
         repository.program(repository.OF_SCHEDULE),
         contents.written(file, look.builds[0].files),
         member.logs,

@@ -1,6 +1,6 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from swarmhub.plan.differences import Difference, flat
 from swarmhub.plan.plans import Change, Cost, Progress
 from swarmhub.wait import until
 
+Act = Callable[[Host, Progress], object]
 # Its value is the hub's name: on its services, secrets and configs.
 LABEL = "swarmhub.service"
 SECOND = 1_000_000_000
@@ -132,6 +133,24 @@ def stop(found: Json, manager: str) -> Change:
     return Change("stop", f"service {name}", manager, _Stopper(found), cost=Cost.HUB_RESTART, command=command)
 
 
+def while_stopped(found: Json, change: Change, manager: str) -> list[Change]:
+    """Return what stops the hub, and what is done before an update starts it again.
+
+    It starts again as it was if one of them is interrupted, or something that comes later fails.
+    """
+    again, stopping = partial(_start_again, found), stop(found, manager)
+    first, second = (replace(one, apply=_Interruptible(one.apply, again)) for one in (stopping, change))
+    return [replace(first, undo=again), second]
+
+
+def _start_again(found: Json, host: Host, progress: Progress) -> None:
+    name = found["Spec"]["Name"]
+    now = host.engine.get(f"/services/{name}")
+    if not (now["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1):
+        send(configs.bare(found["Spec"]), now, host, progress)
+        converge.wait(host, name, progress)
+
+
 def update(
     wanted: dict[str, Any], found: Json, manager: str, differs: tuple[Difference, ...], *, again: bool = False
 ) -> Change:
@@ -192,6 +211,20 @@ class _Tidied:
         self.change.apply(host, progress)
         hub = self.wanted["Labels"][LABEL]
         configs.tidy(host, self.wanted, f"{LABEL}={hub}", is_gone=self.change.verb == "remove")
+
+
+@dataclass(frozen=True)
+class _Interruptible:
+    apply: Act
+    undo: Act
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        try:
+            self.apply(host, progress)
+        except KeyboardInterrupt:
+            progress.log(host.name, "interrupted: the hub starts again as it was")
+            self.undo(host, progress)
+            raise
 
 
 @dataclass(frozen=True)

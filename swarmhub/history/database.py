@@ -4,8 +4,12 @@ The copies have a volume of their own, which no service mounts: on its own volum
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
+from hub.shared import database as shared
 from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
@@ -24,21 +28,42 @@ REMEDIES = {
     "people": STAYS,
 }
 # What an action is called in a message.
-WORDS = {"try": "use", "people": "read"}
+WORDS = {
+    "look": "read",
+    "try": "use",
+    "people": "read",
+    "require": "use",
+    "set-aside": "set aside",
+    **dict.fromkeys(("try-move-in", "move-in", "try-move-out", "move-out"), "move"),
+}
 IN_CONTAINER = "swarmhub-database.py"
 # Python finds it from there under the name that it has here.
 SENT = {IN_CONTAINER: SCRIPT, "swarmhub/inside/rights.py": SCRIPTS / "rights.py"}
+# What a database on a server needs besides, and the file with its URL: the script removes it as soon as it is read.
+OF_SERVER = {f"swarmhub/inside/{name}.py": SCRIPTS / f"{name}.py" for name in ("database", "on_server", "postgresql")}
+GIVEN = "swarmhub-database-url"
+# What is about the hub's files alone, or about a copy.
+OF_FILES = {"open", "hold", "remove", "set-aside"}
 # An action, the database and a copy.
 WITH_COPY = 3
 
 
 @dataclass(frozen=True)
 class Database:
-    """Where the database is: the volume, an image with Python that can open it, and the hub's service."""
+    """Where the database is: the volume, an image with Python that can open it, and the hub's service; the URL, if on a server.
+
+    The volume has the file of SQLite, and what the hub keeps besides.
+    """
 
     volume: str
     image: str
     hub: str
+    url: SecretStr | None = None
+
+    @property
+    def place(self) -> str:
+        """Return where it is, in words."""
+        return "PostgreSQL" if self.url else self.volume
 
     @property
     def backups(self) -> str:
@@ -81,7 +106,34 @@ def people(manager: Host, database: Database) -> DatabasePeople:
 
 def check(database: Database, manager: str) -> Change:
     """Return what makes sure that the image's hub can use a database that another one has made: it upgrades a copy."""
-    return Change("check", f"the hub's database in {database.volume}", manager, _Action(database, "try", (FILE,)))
+    return Change("check", f"the hub's database in {database.place}", manager, _Action(database, "try", (FILE,)))
+
+
+def require_users(database: Database, manager: str) -> Change:
+    """Return what makes sure that the database on another server, or of another name, has the hub's users already."""
+    return Change("check", "that PostgreSQL has the hub's users", manager, _Action(database, "require", (FILE,)))
+
+
+def trying_move(database: Database, way: str, manager: str) -> Change:
+    """Return what moves the database `in` to the server or `out` of it while the hub runs, and undoes it: it can be done."""
+    return Change(
+        "try", f"to move the hub's database to {_moved_to(database, way)}", manager, _Mover(database, f"try-move-{way}")
+    )
+
+
+def move(database: Database, way: str, manager: str) -> Change:
+    """Return what moves it; no hub may run meanwhile. What is in its place is set aside."""
+    what = f"the hub's database to {_moved_to(database, way)}"
+    return Change("move", what, manager, _Mover(database, f"move-{way}"), cost=Cost.HUB_RESTART)
+
+
+def setting_aside(database: Database, manager: str) -> Change:
+    """Return what renames the file of SQLite that no hub works with any more."""
+    return Change("set aside", f"jupyterhub.sqlite in {database.volume}", manager, _Action(database, "set-aside", (FILE,)))
+
+
+def _moved_to(database: Database, way: str) -> str:
+    return "PostgreSQL" if way == "in" else f"SQLite, in {database.volume}"
 
 
 def copy(database: Database, name: str, manager: str) -> Change:
@@ -132,12 +184,30 @@ class _Action:
         )
 
 
+@dataclass(frozen=True)
+class _Mover:
+    database: Database
+    action: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        told = _do(host, self.database, self.action, FILE)
+        progress.log(host.name, f"{told['users']} users, schema {told['schema']}{_compared(told)}")
+
+
+def _compared(told: Mapping[str, int]) -> str:
+    return f"; {told['tables']} tables, {told['rows']} rows: the same in both" if told["tables"] else ""
+
+
 def _do(manager: Host, database: Database, *words: str) -> Json:
     if len(words) == WITH_COPY:
         have_copies(manager, database)
-    done = containers.once(manager, _body(database, *words), files={name: file.read_bytes() for name, file in SENT.items()})
+    body, files = _body(database, *words), {name: file.read_bytes() for name, file in SENT.items()}
+    if url := _url(database, words[0]):
+        files |= {name: file.read_bytes() for name, file in OF_SERVER.items()} | {GIVEN: url.get_secret_value().encode()}
+    done = containers.once(manager, body, files=files, mode=0o600 if url else 0o644)
     if done.code:
-        remedy = REMEDIES.get(words[0], "Is there space left? docker system df")
+        help_ = shared.help_for(done.last) if url else ""
+        remedy = help_ or REMEDIES.get(words[0], "Is there space left? docker system df")
         raise StepError(manager.name, f"cannot {WORDS.get(words[0], words[0])} the hub's database: {done.last}", remedy)
     # The engine mixes the two outputs in any order: a warning of Python's may stand before the answer or behind it.
     answer = next(line for line in done.out.splitlines() if line.startswith("{"))
@@ -155,6 +225,10 @@ def have_copies(manager: Host, database: Database) -> None:
         raise StepError(manager.name, cause, f"Move what is in it, then: docker volume rm {database.backups}")
 
 
+def _url(database: Database, action: str) -> SecretStr | None:
+    return None if action in OF_FILES else database.url
+
+
 def _body(database: Database, *words: str) -> dict[str, object]:
     # What works on the hub's files alone has no copy in reach: the hub that runs may put links there.
     copies = [f"{database.backups}:{COPIES}"] if len(words) == WITH_COPY else []
@@ -164,5 +238,8 @@ def _body(database: Database, *words: str) -> dict[str, object]:
         "Entrypoint": ["python3", f"/{IN_CONTAINER}"],
         "Cmd": list(words),
         "Labels": {"swarmhub": "database"},
-        "HostConfig": {"Binds": [f"{database.volume}:/data", *copies], "NetworkMode": "none"},
+        "HostConfig": {
+            "Binds": [f"{database.volume}:/data", *copies],
+            "NetworkMode": "bridge" if _url(database, words[0]) else "none",
+        },
     }

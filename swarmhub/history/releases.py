@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import SecretStr
+
 from swarmhub import settings
 from swarmhub.engine import configs, specs
 from swarmhub.history import author, database
@@ -44,6 +46,14 @@ class Release:
     commit: str = ""
     schema: str = ""
     id: str = ""
+
+
+@dataclass(frozen=True)
+class Urls:
+    """The URLs of the database before a release and from then on, where it is on a server."""
+
+    before: SecretStr | None = None
+    after: SecretStr | None = None
 
 
 def observe(manager: Host, service: str) -> tuple[Release, ...]:
@@ -85,14 +95,21 @@ def draft(settings: Settings, spec: Json, parts: services.Parts, before: Sequenc
 
 
 def around(
-    plan: Plan, new: Release, before: Sequence[Release], found: Json | None, manager: str, *, by_hand: bool = False
+    plan: Plan,
+    new: Release,
+    before: Sequence[Release],
+    found: Json | None,
+    manager: str,
+    *,
+    by_hand: bool = False,
+    urls: Urls = Urls(),
 ) -> Plan:
     """Return the service's plan with the database copied and opened before it, and the release recorded after it.
 
-    `by_hand` tells that the database is taken over from a hub that is no service.
+    `by_hand` tells that the database is taken over from a hub that is no service; `urls` are those of servers that it is on.
     """
     # Not with the image that runs: it may be gone, and the new one is there.
-    kept = Database(new.settings["volume"]["name"], new.hub_image, new.service)
+    kept = Database(new.settings["volume"]["name"], new.hub_image, new.service, urls.before)
     changes = (*database.opening(kept, new.spec, found, manager), *plan.changes)
     is_upgraded = any(change.cost is Cost.HUB_RESTART for change in changes) if found else by_hand
     if is_upgraded:
@@ -100,13 +117,13 @@ def around(
     else:
         new = replace(new, copy="")
     if not before or specs.compare(new.spec, before[-1].spec):
-        changes = (*changes, record(new, manager))
+        changes = (*changes, record(new, manager, urls.after))
     return replace(plan, changes=changes)
 
 
-def record(new: Release, manager: str) -> Change:
-    """Return what records a release."""
-    return Change("record", f"release {new.number}", manager, _Recorder(new))
+def record(new: Release, manager: str, url: SecretStr | None = None) -> Change:
+    """Return what records a release, whose database may be on a server."""
+    return Change("record", f"release {new.number}", manager, _Recorder(new, url))
 
 
 def settings_between(old: Release, new: Release) -> tuple[Difference, ...]:
@@ -148,9 +165,10 @@ def _name(release: Release) -> str:
 @dataclass(frozen=True)
 class _Recorder:
     release: Release
+    url: SecretStr | None
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image, self.release.service)
+        kept = Database(self.release.settings["volume"]["name"], self.release.hub_image, self.release.service, self.url)
         release = replace(
             self.release,
             made=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from pydantic import SecretStr
+
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import SwarmNode
 from swarmhub.engine import configs, replicated, specs
@@ -22,6 +24,7 @@ from swarmhub.parallel import gather
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.services import engine_filter, hub_check, subdomains
 from swarmhub.services import hub as services
+from swarmhub.settings import handed
 from swarmhub.transfer import plan as transfer
 from swarmhub.transfer.relays import Cluster
 
@@ -72,8 +75,9 @@ def plan(
     manager: str,
     *,
     with_database: bool,
+    url: SecretStr | None = None,
 ) -> Plan:
-    """Return the way back to `target`; `nodes` are those that say what they hold.
+    """Return the way back to `target`; `nodes` are those that say what they hold, `url` is the database's if on a server.
 
     Raises:
         StepError: its image is gone, or the database's schema has moved on and its copy is not asked for.
@@ -85,7 +89,7 @@ def plan(
     _refuse_without_settings(target, found.files, manager)
     wanted = configs.filled(_spec(target, found.service["Spec"]), found.files)
     differs = specs.compare(wanted, found.service["Spec"])
-    kept = _database(target)
+    kept = _database(target, url)
     after = _after(target, known)
     if not with_database:
         _refuse_moved_schema(target, found.database, after, manager)
@@ -105,7 +109,7 @@ def plan(
         changes.append(database.holding(kept, manager))
         changes += _restoring(target, found.service, kept, after, manager) if with_database else []
         changes.append(replicated.update(wanted, found.service, manager, differs, again=with_database))
-        changes.append(releases.record(new, manager))
+        changes.append(releases.record(new, manager, url))
         changes += engine_filter.after(of_filter, found.filter, manager)
     return Plan(STEP, f"release {target.number} is what runs", tuple(changes))
 
@@ -130,6 +134,9 @@ def _refuse_another_arrangement(target: Release, running: Json, manager: str) ->
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"
             raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab deploy")
+    if handed.secret_of(target.settings) != handed.database(services.settings_of(running)):
+        cause = f"release {target.number} ran with another database.url"
+        raise StepError(manager, cause, "Go back by hosts.toml: change it there, then fab move-database")
 
 
 def _refuse_without_settings(target: Release, files: Mapping[str, StoredFile], manager: str) -> None:
@@ -185,10 +192,10 @@ def _restoring(target: Release, service: Json, kept: Database, after: Release | 
     if after is None:
         cause = f"there is no copy of the database from the time of release {target.number}"
         raise StepError(manager, cause, "Go back without it: leave --with-database out")
-    return [replicated.stop(service, manager), database.restore(kept, after.copy, manager)]
+    return replicated.while_stopped(service, database.restore(kept, after.copy, manager), manager)
 
 
-def observe(cluster: Cluster, target: Release) -> WayBack:
+def observe(cluster: Cluster, target: Release, url: SecretStr | None = None) -> WayBack:
     """Ask for all that the way back to `target` needs.
 
     Raises:
@@ -208,13 +215,13 @@ def observe(cluster: Cluster, target: Release) -> WayBack:
     has_image = builder.observe(manager, target.hub_image)
     of_filter = manager.engine.find(f"/services/{engine_filter.name(service)}")
     filled = of_filter and services.with_files(of_filter, found.files)
-    state = database.observe(manager, _database(target)) if has_image else DatabaseState(0, "", 0)
+    state = database.observe(manager, _database(target, url)) if has_image else DatabaseState(0, "", 0)
     unreached = tuple(one for one in seen.values() if isinstance(one, StepError))
     wanted = {one: pull.digest_of(one) for one in target.notebook_images}
     givers = transfer.givers(cluster, pull.sources(wanted, held), list(held))
     return WayBack(found.service, state, has_image, held, unreached, filled, found.files, givers)
 
 
-def _database(target: Release) -> Database:
+def _database(target: Release, url: SecretStr | None) -> Database:
     """Return the database, opened with the release's own image: what runs now may be broken, or gone."""
-    return Database(target.settings["volume"]["name"], target.hub_image, target.service)
+    return Database(target.settings["volume"]["name"], target.hub_image, target.service, url)

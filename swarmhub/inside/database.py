@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,37 +34,66 @@ ROOT = 0
 ACCESS = "access"
 IMAGE_BEFORE = "userlist.image"
 IMAGES_LIST = Path("/srv/jupyterhub/userlist")
+# The URL of a PostgreSQL server's, where the hub works with one. It has a password.
+GIVEN = Path("/swarmhub-database-url")
 # A copy is for nobody but root; it holds tokens' hashes, as the database does.
 ROOTS, HUBS = 0o600, 0o660
 FOLDER = 0o700
 
 
 def main(action: str, database: str, copy: str = "") -> None:
-    """Do: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder, `hold` its userlist."""
+    """Do: `look`, `people`, `try`, `copy` to a file, `restore` from it, `remove`, `open` its folder, `hold` its userlist.
+
+    With a PostgreSQL server's URL at hand, `require` that it has users, and move: see `on_server`; `set-aside` is of the file.
+    """
     here = Path(database)
     if here.is_symlink() or (here.exists() and not here.is_file()):
         sys.exit(f"{here} is no plain file: look at what the hub has done there")
-    if action in ("people", "try") and here.exists():
-        require_hubs(here)
-    if copy:
-        _of_copy(action, here, Path(copy))
-    if action == "try" and here.exists():
-        _try(here)
+    if GIVEN.exists():
+        from swarmhub.inside import on_server  # an image of before has no driver for it
+
+        print(json.dumps(on_server.do(_given(), action, here, copy and Path(copy))))
+        return
     if action == "open":
         _open(here.parent)
     if action == "hold":
         _hold(here.parent / ACCESS)
-    print(json.dumps(_people(here) if action == "people" else _look(here)))
+    if action == "set-aside":
+        set_aside(here)
+    print(json.dumps(do(action, here, here.parent / ACCESS, copy and Path(copy))))
 
 
-def _of_copy(action: str, database: Path, copy: Path) -> None:
+def set_aside(database: Path) -> None:
+    """Rename a database that no hub works with any more; a backup leaves it out."""
+    if database.exists():
+        database.rename(database.with_name(f"{database.name}-before-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
+
+
+def _given() -> str:
+    url = GIVEN.read_text().strip()
+    GIVEN.unlink()
+    return url
+
+
+def do(action: str, database: Path, access: Path, copy: Path | str = "") -> dict[str, object]:
+    """Do what is about a file of SQLite, and return what is said of it; `access` is where the hub keeps who is in."""
+    if action in ("people", "try") and database.exists():
+        require_hubs(database)
+    if isinstance(copy, Path):
+        _of_copy(action, database, access, copy)
+    if action == "try" and database.exists():
+        _try(database)
+    return {**_people(database)} if action == "people" else look(database)
+
+
+def _of_copy(action: str, database: Path, access: Path, copy: Path) -> None:
     _close(copy.parent)
-    _move(database.parent / BEFORE, copy.parent)
+    _move(access.parent / BEFORE, copy.parent)
     if action == "copy" and database.exists():
         _keep(database, copy)
     if action == "restore":
         _require_roots(copy, ROOTS)
-        backup(copy, database, HUBS, rights.without_taken(database, database.parent / ACCESS))
+        backup(copy, database, HUBS, rights.without_taken(database, access))
     if action == "remove":
         copy.unlink(missing_ok=True)
 
@@ -176,7 +206,7 @@ def _try(database: Path) -> None:
         try:
             dbutil.upgrade_if_needed(f"sqlite:///{copy}", backup=False, log=logging.getLogger())
         except subprocess.CalledProcessError:
-            sys.exit(f"this JupyterHub cannot upgrade it: its schema is {_look(database)['schema']}, perhaps of a newer one")
+            sys.exit(f"this JupyterHub cannot upgrade it: its schema is {look(database)['schema']}, perhaps of a newer one")
 
 
 def _open(folder: Path) -> None:
@@ -213,7 +243,7 @@ def _opened(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", timeout=BUSY_SECONDS, uri=True)
 
 
-def _look(database: Path) -> dict[str, object]:
+def look(database: Path) -> dict[str, object]:
     """Return size in bytes, the schema's revision (Alembic's), and the number of users."""
     if not database.exists():
         return {"bytes": 0, "schema": "", "users": 0}

@@ -37,6 +37,7 @@ def document(
     tables["page"].pop("logo", None)  # it is in the image
     tables["page"].setdefault("about", ABOUT.format(domain=settings.hub.domain))
     tables["owners"] = settings.owners.handed
+    tables |= {"database": {"url": settings.database.url}} if settings.database.url else {}
     if settings.http_proxy.url:
         asked = {"no_proxy": outbound.past(settings, subnet), "notebooks": settings.http_proxy.is_for_notebooks}
         tables["http_proxy"] |= asked
@@ -91,6 +92,17 @@ def home(text: str) -> Json:
     """Return the table [home] of a document, an empty one where it is none."""
     found = read(text)
     return found.get("home", {}) if isinstance(found, dict) else {}
+
+
+def database(text: str) -> str:
+    """Return the name of the secret that has the URL of a PostgreSQL database; nothing, where the hub works with SQLite."""
+    found = read(text)
+    return secret_of(found) if isinstance(found, dict) else ""
+
+
+def secret_of(tables: Json) -> str:
+    """Return the same of tables of settings, such as a release keeps."""
+    return str(((tables.get("database") or {}).get("url") or {}).get("secret", ""))
 
 
 def marked(text: str) -> frozenset[str]:

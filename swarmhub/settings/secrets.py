@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from swarmhub.errors import SettingsError
 from swarmhub.host import Output
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.database import check_url
 from swarmhub.settings.schema.http_proxy import address
 
 CALLBACK = "OAUTH_CALLBACK_URL"
@@ -47,6 +48,7 @@ def load(settings: Settings, file: Path, environ: Mapping[str, str] = os.environ
         wrong = f"{callback!r} does not lead to this hub; it would be {usual_callback(settings)}"
         problems.append((CALLBACK, wrong))
     problems += _of_proxy(values, settings)
+    problems += _wrong_url(settings.database.secret, values.get(settings.database.secret, ""))
     if problems:
         raise _wrong(file, *problems)
     return {name: SecretStr(value) for name, value in values.items()}
@@ -73,6 +75,30 @@ def of_backup(settings: Settings, file: Path, environ: Mapping[str, str] = os.en
         wrong = "is not set; backups cannot be read without it, so keep it in a safe place, too: export {}=…"
         raise _wrong(file, *((name, wrong.format(name)) for name in missing))
     return {name: SecretStr(value) for name, value in values.items() if value}
+
+
+def of_database(name: str, settings: Settings, file: Path, environ: Mapping[str, str] = os.environ) -> SecretStr:
+    """Return the URL of the database on a PostgreSQL server, from where the others come from, by the name of its secret.
+
+    Raises:
+        SettingsError: it is not set, or is none.
+
+    """
+    value = (environ.get(name) or _given(settings, file).get(name) or "").strip()
+    problems = [] if value else [(name, f"is not set; the hub's database is there: export {name}=…")]
+    if problems := problems or _wrong_url(name, value):
+        raise _wrong(file, *problems)
+    return SecretStr(value)
+
+
+def _wrong_url(name: str, value: str) -> list[tuple[str, str]]:
+    if not value:
+        return []
+    try:
+        check_url(value)
+    except ValueError as error:
+        return [(name, str(error))]
+    return []
 
 
 def _of_proxy(values: Mapping[str, str], settings: Settings) -> list[tuple[str, str]]:
@@ -115,6 +141,7 @@ def _given(settings: Settings, file: Path) -> Mapping[str, str | None]:
     return {}
 
 
+@cache  # it may ask for a passphrase
 def _run(command: tuple[str, ...], file: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)

@@ -1,11 +1,11 @@
 """The groups of `hosts.toml` in the hub's database, beside those of the admin console."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from hub.shared.database import Database
 
 RECORD = "groups.json"
 LEAVE = """
@@ -26,7 +26,7 @@ def configure(c: Any, groups: Groups) -> None:
     c.JupyterHub.load_groups = {name: {"users": list(users)} for name, users in groups.items()}
 
 
-def drop_members(data: Path, database: Path, groups: Groups) -> None:
+def drop_members(data: Path, database: Database, groups: Groups) -> None:
     """Take out of the groups who was named in `hosts.toml` at the hub's last start, and is no more.
 
     JupyterHub only ever adds. A record in `data` tells apart who was added in the
@@ -36,15 +36,16 @@ def drop_members(data: Path, database: Path, groups: Groups) -> None:
     before: Groups = json.loads(record.read_text()) if record.exists() else {}
     now = {(name, user) for name, users in groups.items() for user in users}
     gone = [one for one in ((name, user) for name, users in before.items() for user in users) if one not in now]
-    if gone and database.exists() and database.stat().st_size:
-        with closing(sqlite3.connect(database)) as db, db:
-            db.executemany(LEAVE, gone)
+    if gone:
+        with database.opened() as db:
+            if db and "user_group_map" in db.tables():
+                db.change(LEAVE, gone)
     written = record.with_suffix(".new")
     written.write_text(json.dumps(groups))
     written.replace(record)
 
 
-def of(database: Path, user: str) -> set[str]:
+def of(database: Database, user: str) -> set[str]:
     """Return the groups that somebody is in, however they got there."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        return {name for (name,) in db.execute(OF_USER, (user,))}
+    with database.opened() as db:
+        return {name for (name,) in db.rows(OF_USER, (user,))} if db else set()

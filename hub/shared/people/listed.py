@@ -2,12 +2,11 @@
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable, Mapping, Set
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hub.shared.database import Database
 from hub.shared.people.userlist import GITHUB, Users, parse, render
 
 FOLDER = "access"
@@ -28,14 +27,10 @@ ACCOUNTS = "accounts"
 OTHERS = "accounts.refused"
 FILES = (CURRENT, LET_IN, BY_PROVIDER, IMAGE, IMAGE_BEFORE, DELETED, OTHERS)
 
-NO_ADMINS = "update users set admin = 0 where name = ?"
+NO_ADMINS = "update users set admin = false where name = ?"
 NO_ROLE = """
 delete from user_role_map
 where user_id = (select id from users where name = ?) and role_id = (select id from roles where name = 'admin')
-"""
-OF_USERS = """
-select tables.name, keys."from" from sqlite_master as tables, pragma_foreign_key_list(tables.name) as keys
-where tables.type = 'table' and keys."table" = 'users'
 """
 
 
@@ -86,7 +81,7 @@ def newer(kept: Listed, userlist: str, provider: str = GITHUB) -> dict[str, str]
     return {LET_IN: render(both), DELETED: _lines(kept.deleted | removed), CURRENT: userlist}
 
 
-def enforce(folder: Path, image: str, database: Path, provider: str = GITHUB) -> None:
+def enforce(folder: Path, image: str, database: Database, provider: str = GITHUB) -> None:
     """Shut out, before the hub answers anybody, who is out by the userlist in force; the image's is, where there is none yet.
 
     A deploy sends its list before the hub starts. So the list of an image that starts without one, as after a rollback,
@@ -164,25 +159,22 @@ def _names(file: Path) -> frozenset[str]:
     return frozenset(file.read_text().splitlines()) if file.exists() else frozenset()
 
 
-def _withdraw(database: Path, admins: Iterable[str], accounts: Iterable[str]) -> None:
+def _withdraw(database: Database, admins: Iterable[str], accounts: Iterable[str]) -> None:
     """Take the admin's rights from some, and the accounts of others, with all tokens and sessions."""
-    if not database.exists() or not database.stat().st_size:
-        return
-    with closing(sqlite3.connect(database)) as db, db:
-        db.execute("pragma foreign_keys = on")
-        of_hub = db.execute("select 1 from sqlite_master where name = 'users'").fetchone()
-        known = {name for (name,) in db.execute("select name from users")} if of_hub else set()
-        if not known:
+    with database.opened() as db:
+        tables = db.tables() if db else set[str]()
+        if db is None or "users" not in tables:
             return
+        known = {name for (name,) in db.rows("select name from users")}
         for statement in (NO_ADMINS, NO_ROLE):
-            db.executemany(statement, [(name,) for name in known.intersection(admins)])
+            db.change(statement, [(name,) for name in known.intersection(admins)])
         names = [(name,) for name in known.intersection(accounts)]
-        for table, column in db.execute(OF_USERS).fetchall():
-            of_one = f"delete from {table} where {column} = (select id from users where name = ?)"  # noqa: S608 - the schema's own
-            db.executemany(of_one, names)
-        db.executemany("delete from users where name = ?", names)
-        if db.execute("select 1 from sqlite_master where name = 'users_info'").fetchone():  # nativeauthenticator's passwords
-            db.executemany("delete from users_info where username = ?", names)
+        for table, column in db.of_users():
+            # The names are the schema's own.
+            db.change(f"delete from {table} where {column} = (select id from users where name = ?)", names)  # noqa: S608
+        db.change("delete from users where name = ?", names)
+        if "users_info" in tables:  # nativeauthenticator's passwords
+            db.change("delete from users_info where username = ?", names)
 
 
 def _lines(names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from swarmhub.inside import database, rights
 from swarmhub.inside.backup import places, restic
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
-from swarmhub.inside.backup.saving import counted
+from swarmhub.inside.backup.saving import counted, on_server
 from swarmhub.inside.backup.witnesses import sum_of
 
 ASIDE, COMING = "before-restore-", "restoring-"
@@ -53,12 +53,10 @@ def restore_hub(job: Job) -> Found:
     fetch(f"{job['snapshot']}:{places.STAGE}", places.STAGE)
     try:
         manifest = _check()
-        here, access = places.DATA / DATABASE, places.DATA / database.ACCESS
-        # On an empty cluster nobody has taken anything from anybody since.
-        is_empty = not here.exists() and not access.exists()
-        change = bool if is_empty else rights.without_taken(here, access)
+        access = places.DATA / database.ACCESS
         if (places.STAGE / DATABASE).exists():
-            database.backup(places.STAGE / DATABASE, new / DATABASE, database.HUBS, change)
+            # A drill has a volume of its own, and no server.
+            _put_back(new / DATABASE, access, "" if job.get("is_drill") else job.get("database", ""))
         kept = [access.name] if (access / rights.CURRENT).is_file() else []
         if job.get("userlist") and not kept:
             _put_into_force(new / database.ACCESS, job["userlist"])
@@ -73,6 +71,21 @@ def restore_hub(job: Job) -> Found:
         source, target = f"{job['snapshot']}:{places.CERTIFICATES}", str(places.CERTIFICATES)
         restic.run("restore", "--no-lock", source, "--target", target, "--overwrite", "never")
     return {"aside": aside, "kept": kept, "certificate": is_missing, **_told(manifest)}
+
+
+def _put_back(come: Path, access: Path, url: str) -> None:
+    """Put the database that was saved where it is to be, without what was taken from people since: a file, or on a server."""
+    here = places.DATA / DATABASE
+    if url:
+        here = places.STAGE / "now.sqlite"
+        on_server().snapshot(url, here)
+    # On an empty cluster nobody has taken anything from anybody since.
+    is_empty = not here.exists() and not access.exists()
+    change = bool if is_empty else rights.without_taken(here, access)
+    database.backup(places.STAGE / DATABASE, come, database.HUBS, change)
+    if url:
+        on_server().load(come, url)
+        come.unlink()
 
 
 def _put_into_force(access: Path, userlist: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from swarmhub.inside import database, rights
 from swarmhub.inside.backup import places, restic, witnesses
@@ -48,8 +49,11 @@ def _stage(job: Job) -> None:
     here, copy = places.DATA / DATABASE, places.STAGE / DATABASE
     places.STAGE.mkdir(mode=0o700, exist_ok=True)
     facts: Found = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **job.get("facts", {})}
-    if here.exists():
+    if job.get("database"):
+        on_server().snapshot(job["database"], copy)
+    elif here.exists():
         database.backup(here, copy, database.ROOTS)
+    if copy.exists():
         facts["database"] = counted(copy)
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
     facts |= {
@@ -57,6 +61,13 @@ def _stage(job: Job) -> None:
         "files": {**_sums(places.STAGE, places.STAGE), **_sums(places.DATA, places.DATA.parent, job.get("excludes", ()))},
     }
     (places.STAGE / MANIFEST).write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
+def on_server() -> ModuleType:
+    """Return what copies a database from and to a PostgreSQL server: most hubs have none."""
+    from swarmhub.inside import postgresql
+
+    return postgresql
 
 
 def counted(copy: Path) -> Found:

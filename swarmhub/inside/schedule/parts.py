@@ -25,8 +25,11 @@ class Node:
     """A node, and what it has to do of a schedule."""
 
     def __init__(self, schedule: Json, secrets: Json, program: Mapping[str, bytes], engine: Engine, say: Say = print) -> None:
-        """`secrets` open the repository; `program` is what the containers run."""
-        self._schedule, self._secrets, self._program, self._engine, self._say = schedule, secrets, program, engine, say
+        """`secrets` open the repository, and a database on a server; `program` is what the containers run."""
+        self._schedule, self._program, self._engine, self._say = schedule, program, engine, say
+        # What saves the hub reads it. A drill must not know it: it would put the backup in the place of what people work with.
+        self._database = {name: value for name, value in secrets.items() if name == "database"}
+        self._secrets = {name: value for name, value in secrets.items() if name not in self._database}
         info = engine.get("/info")
         self._id = str(info["Swarm"]["NodeID"])
         self.name = str(schedule["hosts"].get(self._id, info["Name"]))
@@ -71,7 +74,8 @@ class Node:
             if is_first:
                 self._ask("open", make=True)
             files = facts.files(self._engine, schedule["hub"], run, schedule["domain"], schedule["hosts"])
-            return self._save(HUB, run, schedule["data"], files, is_hub=True, paths=schedule["paths"], excludes=schedule["out"])
+            job = {"is_hub": True, "paths": schedule["paths"], "excludes": schedule["out"], **self._database}
+            return self._save(HUB, run, schedule["data"], files, **job)
 
     def _save_homes(self, run: str) -> Json:
         mounts = self._homes()

@@ -79,7 +79,7 @@ def _unknown_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Return each secret in plain text in [jupyterhub] or [access.options], and each that is not among secrets.names."""
     names = _table(data, "secrets").get("names", [])
     places = {("jupyterhub",): data.get("jupyterhub"), ("access", "options"): _table(data, "access").get("options")}
-    places |= {("http_proxy", "url"): _table(data, "http_proxy").get("url")}
+    places |= {(name, "url"): _table(data, name).get("url") for name in ("http_proxy", "database")}
     unknown = [
         (key, f"{name!r} is not in secrets.names: add it there, and set it where the other secrets are")
         for place, value in places.items()

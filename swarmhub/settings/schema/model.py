@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.backup import Backup
 from swarmhub.settings.schema.certs import Certs
+from swarmhub.settings.schema.database import Database
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import (
     SERVICE,
@@ -244,6 +245,7 @@ class Settings(Table):
     secrets: Secrets = Secrets()
     certs: Certs = Certs()
     volume: Volume = Volume()
+    database: Database = Database()
     backup: Backup = Backup()
     hub: Hub
     proxy: Proxy = Proxy()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import SecretStr
 
 from swarmhub.backup import schedule
 from swarmhub.cluster.nodes import Swarm, SwarmNode
@@ -63,5 +64,7 @@ def test_its_containers_are_told_from_an_operators() -> None:
 
 def test_what_opens_the_repository_is_a_secret() -> None:
     """It hides itself."""
-    found = schedule.opening(repository())
+    found = schedule.opening(repository(), None)
     assert (PASSWORD in found.get_secret_value(), PASSWORD in repr(found)) == (True, False)
+    with_server = schedule.opening(repository(), SecretStr("postgresql://hub"))
+    assert json.loads(with_server.get_secret_value())["database"] == "postgresql://hub"

@@ -3,9 +3,11 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from swarmhub.errors import StepError
 from swarmhub.history import database
@@ -171,3 +173,62 @@ def test_a_file_server_that_root_has_no_rights_on_is_told(host: FakeHost) -> Non
     with pytest.raises(StepError, match=r"cannot open the hub's database: .*not permitted") as told:
         apply(change, host)
     assert "no_root_squash" in told.value.remedy
+
+
+ON_SERVER = replace(WHERE, url=SecretStr("postgresql://hub:hush-hush@db.example.org/hub"))
+
+
+def sent(host: FakeHost) -> dict[str, tuple[bytes, int]]:
+    """Return the files that were put into the container, with their modes."""
+    with tarfile.open(fileobj=io.BytesIO(host.engine.sent("PUT /containers/once/archive").body)) as tar:
+        found = [(one, tar.extractfile(one)) for one in tar.getmembers()]
+        return {one.name: (opened.read(), one.mode) for one, opened in found if opened}
+
+
+def test_the_url_of_a_server_is_in_a_file_for_root_alone(host: FakeHost) -> None:
+    """Not among arguments or variables, and in no text of the plan; the container has a network then."""
+    change = database.copy(ON_SERVER, COPY, MANAGER)
+    apply(change, host)
+    files = sent(host)
+    assert files[database.GIVEN] == (b"postgresql://hub:hush-hush@db.example.org/hub", 0o600)
+    assert {*database.OF_SERVER} <= {*files}
+    assert made(host)["HostConfig"]["NetworkMode"] == "bridge"
+    assert "hush-hush" not in json.dumps(made(host)) + repr(change) + repr(ON_SERVER)
+
+
+@pytest.mark.parametrize("action", ["opening", "holding", "setting_aside", "remove"])
+def test_what_is_about_files_gets_no_url(host: FakeHost, action: str) -> None:
+    """Nor a network: the hub that runs may have put anything there."""
+    if action == "remove":
+        database.remove(host, ON_SERVER, COPY)
+    else:
+        given = (hub("61081:0"), None) if action == "opening" else ()
+        change = getattr(database, action)(ON_SERVER, *given, MANAGER)
+        apply(change[0] if action == "opening" else change, host)
+    assert (made(host)["HostConfig"]["NetworkMode"], database.GIVEN in sent(host)) == ("none", False)
+
+
+def test_a_move_says_that_all_rows_are_there() -> None:
+    """A trial says the same: it has moved them, and undone it."""
+    told = once(json.dumps(LOOKED | {"tables": 16, "rows": 312}))
+    for change in (database.trying_move(ON_SERVER, "in", MANAGER), database.move(ON_SERVER, "in", MANAGER)):
+        host = FakeHost(answers=told)
+        assert apply(change, host).lines == [(MANAGER, "2 users, schema 4621fec11365; 16 tables, 312 rows: the same in both")]
+    assert made(host)["Cmd"] == ["move-in", "/data/jupyterhub.sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ('PostgreSQL: connection to server at "10.1.2.3" failed: Connection refused', "Is the server up"),
+        ("the PostgreSQL database has no users, and jupyterhub.sqlite in the hub's volume has", "fab move-database"),
+        ("the PostgreSQL database that the secret names now has no users, and the hub's own has", "Set the secret back"),
+    ],
+    ids=["a server", "a move that was forgotten", "another server"],
+)
+def test_what_a_server_says_comes_with_what_helps(host: FakeHost, said: str, remedy: str) -> None:
+    """In a line."""
+    host.engine.answers |= {"GET /containers/once/logs": [said], "POST /containers/once/wait": {"StatusCode": 1}}
+    with pytest.raises(StepError, match="cannot move the hub's database: ") as told:
+        apply(database.move(ON_SERVER, "out", MANAGER), host)
+    assert (said in told.value.cause, remedy in told.value.remedy) == (True, True)

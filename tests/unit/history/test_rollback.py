@@ -500,3 +500,12 @@ def test_a_release_without_its_settings_is_refused() -> None:
     """Somebody has removed them; the message names the commit to deploy from."""
     with pytest.raises(StepError, match=r"the settings of release 1 are gone .* git checkout commit1; fab deploy"):
         plan(1, replace(found(), files={}))
+
+
+def test_a_release_with_another_database_is_no_way_back() -> None:
+    """Its hub would start with the users of then, or with none: the move is a command."""
+    other = alone(secrets={"names": ["DATABASE_URL"]}, database={"url": {"secret": "DATABASE_URL"}})
+    target = release(1, settings=other.model_dump(mode="json", exclude={"secrets"}))
+    with pytest.raises(StepError, match=r"release 1 ran with another database\.url") as told:
+        plan(target)
+    assert "fab move-database" in told.value.remedy

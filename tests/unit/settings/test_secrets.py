@@ -286,3 +286,28 @@ def test_a_backup_without_its_secrets_is_refused(
     with pytest.raises(SettingsError) as error:
         of_backup({}, repository)
     assert wrong in {problem.key: problem.wrong for problem in error.value.problems}[key]
+
+
+class TestOfDatabase:
+    """The URL of a database on a server, from where the other secrets come from."""
+
+    NAME = "DATABASE_URL"
+    URL = "postgresql://hub:hush@db/hub"
+
+    def test_it_is_asked_for_by_name(self, tmp_path: Path) -> None:
+        """Where hosts.toml no longer names it, too: the hub that runs does."""
+        (tmp_path / "env").write_text(f"{self.NAME}={self.URL}\n")
+        given = alone(secrets={"file": tmp_path / "env"})
+        assert secrets.of_database(self.NAME, given, HOSTS, {}).get_secret_value() == self.URL
+        assert secrets.of_database(self.NAME, given, HOSTS, {self.NAME: f"{self.URL}2"}).get_secret_value() == f"{self.URL}2"
+
+    @pytest.mark.parametrize(("value", "wrong"), [("", "is not set"), ("mysql://hub:hush@db/hub", "is not the URL")])
+    def test_what_is_wrong_with_it_is_told_without_it(self, value: str, wrong: str) -> None:
+        """With all other problems of the secrets, where a deploy checks them."""
+        table = {"names": [self.NAME]}
+        given = alone(secrets=table, database={"url": {"secret": self.NAME}})
+        with pytest.raises(SettingsError, match=wrong) as told:
+            secrets.of_database(self.NAME, given, HOSTS, {self.NAME: value})
+        assert "hush" not in str(told.value)
+        with pytest.raises(SettingsError, match=wrong):
+            secrets.load(given, HOSTS, GIVEN | {self.NAME: value})

@@ -8,7 +8,7 @@ import pytest
 
 from hub.check import __main__ as check
 from hub.check.origins import Origins
-from hub.shared import settings
+from hub.shared import database, settings
 from tests.unit.hub.config.test_configure import ENVIRON, hand
 
 
@@ -21,10 +21,18 @@ def problems(tmp_path: Path) -> Any:
     conf = tmp_path / "conf.d"
     conf.mkdir()
 
-    def find(files: dict[str, str] | None = None, *, access: Any = None, variables: Any = None, **jupyterhub: Any) -> list[str]:
+    def find(
+        files: dict[str, str] | None = None,
+        *,
+        access: Any = None,
+        variables: Any = None,
+        database: Any = None,
+        **jupyterhub: Any,
+    ) -> list[str]:
         for name, text in (files or {}).items():
             (conf / name).write_text(text)
-        file, environ = hand(tmp_path, jupyterhub=jupyterhub, access=access or {}), ENVIRON | (variables or {})
+        given = {"database": database} if database else {}
+        file, environ = hand(tmp_path, jupyterhub=jupyterhub, access=access or {}, **given), ENVIRON | (variables or {})
         return check.check(Origins(conf, file), environ=environ, secrets=tmp_path, userlist=tmp_path / "userlist")
 
     return find
@@ -158,3 +166,14 @@ def test_a_spawner_that_is_not_ours_is_told(problems: Any) -> None:
     """It would know nothing of hosts.toml."""
     told = "jupyterhub.JupyterHub.spawner_class: remove it: servers are started by swarmhub's own"
     assert any(one.startswith(told) for one in problems(JupyterHub={"spawner_class": "simple"}))
+
+
+def test_a_database_that_cannot_be_asked_is_a_problem(problems: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before all else, with what helps, and without the password."""
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr(database, "MEMORY", tmp_path)
+    monkeypatch.setenv("PGPASSFILE", "")
+    (tmp_path / "DATABASE_URL").write_text("postgresql://hub:hush@127.0.0.1:1/hub")
+    (found,) = problems(database={"url": {"secret": "DATABASE_URL"}})
+    assert found.startswith('the database: connection to server at "127.0.0.1", port 1 failed: Connection refused. Is the')
+    assert "hush" not in found

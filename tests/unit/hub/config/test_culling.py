@@ -13,6 +13,7 @@ from traitlets.config import Config
 
 from hub.config import culling
 from hub.config.people import groups
+from hub.shared.database import SQLite
 from swarmhub.settings import handed
 from tests.unit.support.fakes import NOTEBOOK, settings
 
@@ -60,7 +61,7 @@ def is_due(database: Path, idle: float, age: float = 3600, user: str = "grace", 
     """Return whether a server is culled that has been idle and has run for so many seconds."""
     model = {"name": server, "full_name": f"{user}/{server}", "started": (NOW - timedelta(seconds=age)).isoformat()}
     found = settings(culling=table).culling.model_dump(exclude_none=True)
-    arbiter = culling.arbiter(found, database, NOW.timestamp)
+    arbiter = culling.arbiter(found, SQLite(database), NOW.timestamp)
     return arbiter(inactive=timedelta(seconds=idle), inactive_limit=0, server=model)
 
 
@@ -130,5 +131,5 @@ def test_what_the_server_has_said_counts(database: Path) -> None:
 @pytest.mark.parametrize(("group", "due"), [("staff", False), ("students", True)])
 def test_members_of_an_excepted_group_are_left_alone(database: Path, group: str, due: bool) -> None:
     """The hub's database says who is in a group: hosts.toml's are there, and the admin console's."""
-    assert groups.of(database, "grace") == {"staff"}
+    assert groups.of(SQLite(database), "grace") == {"staff"}
     assert is_due(database, 3600, except_groups=[group]) is due

@@ -11,6 +11,7 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from hub.config import data
+from hub.shared.database import SQLite
 
 
 @pytest.fixture(autouse=True)
@@ -47,19 +48,19 @@ def test_what_is_made_is_the_groups_and_nobody_elses(tmp_path: Path) -> None:
 
 def test_jupyterhubs_database_is_the_groups(database: Path, cookies: Path) -> None:
     """SQLite's own would be its user's to write; JupyterHub fills the empty one."""
-    data.make(database, cookies)
+    data.make(SQLite(database), cookies)
     db = orm.new_session_factory(f"sqlite:///{database}")()
     db.add(orm.User(name="ada"))
     db.commit()
     assert mode(database) == 0o660
-    data.make(database, cookies)
+    data.make(SQLite(database), cookies)
     assert [user.name for user in db.query(orm.User)] == ["ada"]
     db.close()
 
 
 def test_jupyterhub_takes_the_secret_of_its_cookies(database: Path, cookies: Path) -> None:
     """The file is its group's, too, and JupyterHub leaves it as it is."""
-    data.make(database, cookies)
+    data.make(SQLite(database), cookies)
     hub = JupyterHub(config=Config({"JupyterHub": {"cookie_secret_file": str(cookies)}}))
     hub.init_secrets()
     assert (hub.cookie_secret.hex(), len(hub.cookie_secret)) == (cookies.read_text().strip(), 32)
@@ -69,7 +70,7 @@ def test_jupyterhub_takes_the_secret_of_its_cookies(database: Path, cookies: Pat
 def test_a_secret_that_is_there_stays(database: Path, cookies: Path) -> None:
     """Or everybody would have to log in again."""
     cookies.write_text("00")
-    data.make(database, cookies)
+    data.make(SQLite(database), cookies)
     assert (cookies.read_text(), {*cookies.parent.iterdir()}) == ("00", {cookies, database})
 
 
@@ -82,7 +83,7 @@ def test_a_file_that_is_not_the_hubs_to_write_is_told_with_what_to_do(
     # These tests may be root's, who may write all.
     monkeypatch.setattr(os, "access", lambda file, mode: file != tmp_path / name)
     with pytest.raises(SystemExit, match=f"{name} is not the hub's to write.*chmod 660 {name}"):
-        data.make(tmp_path / "hub.sqlite", tmp_path / "cookies")
+        data.make(SQLite(tmp_path / "hub.sqlite"), tmp_path / "cookies")
 
 
 def test_a_volume_that_is_whole_is_not_waited_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from jupyterhub import orm
 from traitlets.config import Config
 
+from hub.shared.database import SQLite
 from hub.shared.operator_token import NAME, let_in
 
 
@@ -22,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 def configured(file: Path, database: Path | None = None) -> Any:
     """Return the configuration that JupyterHub would get."""
     c = Config()
-    let_in(c, database=database or file.with_name("none.sqlite"), file=file)
+    let_in(c, database=SQLite(database or file.with_name("none.sqlite")), file=file)
     return c
 
 
@@ -48,7 +49,7 @@ def test_other_services_stay(file: Path) -> None:
     """The service is added to those that are there, as an admin: JupyterHub lets nobody else give or take the admin bit."""
     c = Config()
     c.JupyterHub.services = [{"name": "culler"}]
-    let_in(c, database=file.with_name("none.sqlite"), file=file)
+    let_in(c, database=SQLite(file.with_name("none.sqlite")), file=file)
     assert [(one["name"], one.get("admin")) for one in c.JupyterHub.services] == [("culler", None), (NAME, True)]
 
 

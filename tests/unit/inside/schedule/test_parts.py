@@ -51,6 +51,17 @@ def test_secrets_are_in_the_job_alone() -> None:
     assert "hush" not in str(engine.bodies)
 
 
+def test_a_database_on_a_server_is_read_for_the_hubs_backup_alone() -> None:
+    """A drill that knew it would put an old state in the place of what people work with."""
+    engine = FakeEngine(MANAGER)
+    one = Node(schedule(verify=7 * 86400), {**SECRETS, "database": "postgresql://hub"}, PROGRAM, engine, lambda _: None)
+    one.do("hub", SLOT, is_first=True)
+    one.do("homes", SLOT, is_first=False)
+    told = {job["action"]: job.get("database") for job in engine.jobs if job.get("is_hub") or job["action"] == "open"}
+    assert told == {"open": None, "save": "postgresql://hub"}
+    assert [job for job in engine.jobs if not job.get("is_hub") and "database" in job] == []
+
+
 def test_a_node_saves_its_own_homes() -> None:
     """By their labels; those made by hand by their names. Neither another hub's, nor what is elsewhere and only mounted."""
     engine = FakeEngine(WORKER)

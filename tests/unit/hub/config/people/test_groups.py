@@ -7,6 +7,7 @@ from jupyterhub import orm
 from traitlets.config import Config
 
 from hub.config.people import groups
+from hub.shared.database import SQLite
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def test_jupyterhub_is_told_the_groups() -> None:
 
 def test_who_is_dropped_from_hosts_toml_leaves_the_group(tmp_path: Path, database: Path) -> None:
     """Whom the console has added stays, also in a group that is dropped, and so do the other groups."""
-    groups.drop_members(tmp_path, database, {"gpu": ["ada", "grace"]})
-    groups.drop_members(tmp_path, database, {"gpu": ["ada"]})
-    found = {name: groups.of(database, name) for name in ("ada", "linus", "grace")}
+    groups.drop_members(tmp_path, SQLite(database), {"gpu": ["ada", "grace"]})
+    groups.drop_members(tmp_path, SQLite(database), {"gpu": ["ada"]})
+    found = {name: groups.of(SQLite(database), name) for name in ("ada", "linus", "grace")}
     assert found == {"ada": {"gpu"}, "linus": {"gpu"}, "grace": {"staff"}}
-    groups.drop_members(tmp_path, database, {})
-    assert (groups.of(database, "ada"), groups.of(database, "linus")) == (set(), {"gpu"})
+    groups.drop_members(tmp_path, SQLite(database), {})
+    assert (groups.of(SQLite(database), "ada"), groups.of(SQLite(database), "linus")) == (set(), {"gpu"})
 
 
 @pytest.mark.parametrize("content", [None, b""], ids=["none", "empty"])
@@ -45,6 +46,6 @@ def test_a_hub_without_a_database_starts(tmp_path: Path, content: bytes | None) 
     file = tmp_path / "jupyterhub.sqlite"
     if content is not None:
         file.write_bytes(content)
-    groups.drop_members(tmp_path, file, {"gpu": ["ada"]})
-    groups.drop_members(tmp_path, file, {})
+    groups.drop_members(tmp_path, SQLite(file), {"gpu": ["ada"]})
+    groups.drop_members(tmp_path, SQLite(file), {})
     assert (tmp_path / groups.RECORD).read_text() == "{}"

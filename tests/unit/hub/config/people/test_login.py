@@ -14,6 +14,7 @@ from traitlets import Set
 from traitlets.config import Config
 
 from hub.config.people import login, providers
+from hub.shared.database import SQLite
 from hub.shared.people import listed
 from swarmhub.settings import handed
 from tests.unit.hub.config.test_configure import ENVIRON
@@ -37,7 +38,7 @@ class Provider(Authenticator):  # type: ignore[misc]  # it has no types
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return where the list is kept, which names Ada and Grace."""
-    listed.enforce(tmp_path / "access", LIST, tmp_path / "none.sqlite")
+    listed.enforce(tmp_path / "access", LIST, SQLite(tmp_path / "none.sqlite"))
     return tmp_path / "access"
 
 

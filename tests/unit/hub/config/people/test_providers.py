@@ -13,6 +13,7 @@ from traitlets import Dict, List
 from traitlets.config import Config
 
 from hub.config.people import login, providers
+from hub.shared.database import SQLite
 from hub.shared.people import listed
 from swarmhub.settings import handed
 from tests.unit.hub.config.test_configure import ENVIRON
@@ -71,7 +72,7 @@ def _wrapped(entry: Any) -> Any:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return where the list is kept, which names one person of each provider."""
-    listed.enforce(tmp_path / "access", LIST, tmp_path / "none.sqlite", "several")
+    listed.enforce(tmp_path / "access", LIST, SQLite(tmp_path / "none.sqlite"), "several")
     return tmp_path / "access"
 
 

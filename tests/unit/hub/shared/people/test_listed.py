@@ -10,6 +10,7 @@ import pytest
 from jupyterhub import orm
 
 from hub.config.data import UMASK
+from hub.shared.database import SQLite
 from hub.shared.people import listed
 from hub.shared.people.userlist import Users
 
@@ -64,7 +65,7 @@ def send(folder: Path, text: str) -> None:
 
 def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: Path) -> None:
     """Nobody has been let in before, so nobody is removed."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     both = Users(frozenset({"ada", "grace"}), frozenset({"ada"}))
     assert (listed.load(folder).current, listed.load(folder).let_in) == (both, both)
     assert not listed.load(folder).removed
@@ -73,35 +74,35 @@ def test_the_images_userlist_counts_at_the_first_start(folder: Path, database: P
 @pytest.mark.usefixtures("shared")
 def test_the_lists_are_the_hubs_groups_alone(folder: Path, database: Path) -> None:
     """Another hub may have another user; nobody else has a look at them."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert [path.stat().st_mode & 0o777 for path in (folder, folder / listed.CURRENT)] == [0o770, 0o660]
 
 
 def test_a_list_that_was_sent_outlives_a_restart(folder: Path, database: Path) -> None:
     """The image's is the same as at the last start: it is the older one."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     send(folder, "ada admin\nlinus\n")
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert listed.load(folder).current.allowed == {"ada", "linus"}
 
 
 @pytest.mark.parametrize("image", [ADA_AND_GRACE, "ada admin\ngrace admin\nturing\n"], ids=["the same image", "another one"])
 def test_who_was_removed_is_out_whatever_image_starts(folder: Path, database: Path, image: str) -> None:
     """A deploy sends its list first: that of an image is an older one, as after a rollback, and so may the database be."""
-    listed.enforce(folder, "ada admin\ngrace admin\n", database)
+    listed.enforce(folder, "ada admin\ngrace admin\n", SQLite(database))
     (folder / listed.CURRENT).write_text("ada admin\n")
     for _ in range(2):
-        listed.enforce(folder, image, database)
+        listed.enforce(folder, image, SQLite(database))
         assert admins(database) == [("ada", 1, 1)]
         assert listed.load(folder).current.allowed == {"ada"}
         add(database, "grace")
-    listed.enforce(folder, image, database)
+    listed.enforce(folder, image, SQLite(database))
     assert listed.load(folder).out == {"grace"}
 
 
 def test_all_of_who_is_out_goes(folder: Path, database: Path) -> None:
     """Tokens, sessions, servers, groups and shares; all of the others stays."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     db = orm.new_session_factory(f"sqlite:///{database}")()
     for user in db.query(orm.User):
         token = orm.APIToken(user=user, hashed=user.name, prefix="")
@@ -109,7 +110,7 @@ def test_all_of_who_is_out_goes(folder: Path, database: Path) -> None:
     db.commit()
     db.close()
     (folder / listed.CURRENT).write_text("ada admin\n")
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     with closing(sqlite3.connect(database)) as opened:
         counted = [opened.execute(f"select count(*) from {table}").fetchone()[0] for table in TABLES]  # noqa: S608
     assert counted == [1] * len(TABLES)
@@ -117,22 +118,22 @@ def test_all_of_who_is_out_goes(folder: Path, database: Path) -> None:
 
 def test_who_is_listed_again_is_not_out(folder: Path, database: Path) -> None:
     """The list in force says so, whatever was before."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     listed.forget(folder, "grace")
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert not listed.load(folder).out
     assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
 
 
 def test_who_was_deleted_is_out_until_they_are_welcome(folder: Path, database: Path) -> None:
     """Somebody whom no list has ever named: an older database would bring them back."""
-    listed.enforce(folder, "ada admin\n", database)
+    listed.enforce(folder, "ada admin\n", SQLite(database))
     listed.forget(folder, "grace")
-    listed.enforce(folder, "ada admin\n", database)
+    listed.enforce(folder, "ada admin\n", SQLite(database))
     assert admins(database) == [("ada", 1, 1)]
     listed.welcome(folder, "grace", anybody=True)
     add(database, "grace")
-    listed.enforce(folder, "ada admin\n", database)
+    listed.enforce(folder, "ada admin\n", SQLite(database))
     assert [name for name, *_ in admins(database)] == ["ada", "grace"]
 
 
@@ -157,17 +158,17 @@ def test_what_an_earlier_release_kept_is_read(folder: Path) -> None:
 
 def test_who_is_no_admin_any_more_loses_bit_and_role(folder: Path, database: Path) -> None:
     """Grace was one by the list; JupyterHub by itself would leave it to her."""
-    listed.enforce(folder, "ada admin\ngrace admin\n", database)
+    listed.enforce(folder, "ada admin\ngrace admin\n", SQLite(database))
     (folder / listed.CURRENT).write_text(ADA_AND_GRACE)
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert admins(database) == [("ada", 1, 1), ("grace", 0, 0)]
 
 
 def test_who_was_made_an_admin_in_the_console_stays_one(folder: Path, database: Path) -> None:
     """No list has ever said that Grace is one."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     (folder / listed.CURRENT).write_text("ada admin\ngrace\nlinus\n")
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert admins(database) == [("ada", 1, 1), ("grace", 1, 1)]
 
 
@@ -184,14 +185,14 @@ def test_a_list_is_taken_without_a_database(folder: Path, tmp_path: Path, conten
     path = tmp_path / "none.sqlite"
     if content is not None:
         path.write_bytes(content)
-    listed.enforce(folder, "ada admin\ngrace admin\n", path)
-    listed.enforce(folder, ADA_AND_GRACE, path)
+    listed.enforce(folder, "ada admin\ngrace admin\n", SQLite(path))
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(path))
     assert (path.read_bytes() if path.exists() else None) == content
 
 
 def test_who_was_deleted_is_not_counted_as_removed(folder: Path, database: Path) -> None:
     """An admin may let them in again, in the console."""
-    listed.enforce(folder, "ada admin\ngrace\n", database)
+    listed.enforce(folder, "ada admin\ngrace\n", SQLite(database))
     (folder / listed.CURRENT).write_text("ada admin\n")
     listed.forget(folder, "grace")
     assert listed.load(folder).removed == set()
@@ -199,14 +200,14 @@ def test_who_was_deleted_is_not_counted_as_removed(folder: Path, database: Path)
 
 def test_who_is_listed_stays_so_when_deleted(folder: Path, database: Path) -> None:
     """A later list without them has to remove them."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     listed.forget(folder, "grace")
     assert listed.load(folder).let_in.allowed == {"ada", "grace"}
 
 
 def test_who_got_in_by_the_provider_is_known_until_deleted(folder: Path, database: Path) -> None:
     """Whatever the provider calls them."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     for name in ("linus", "alan turing", "linus"):
         listed.remember(folder, name)
     assert listed.load(folder).by_provider == {"linus", "alan turing"}
@@ -216,13 +217,13 @@ def test_who_got_in_by_the_provider_is_known_until_deleted(folder: Path, databas
 
 def test_other_providers_names_are_read(folder: Path, database: Path) -> None:
     """Mail addresses, for one."""
-    listed.enforce(folder, "ada@example.org admin\n", database, "google")
+    listed.enforce(folder, "ada@example.org admin\n", SQLite(database), "google")
     assert listed.load(folder, "google").current.admins == {"ada@example.org"}
 
 
 def test_an_account_is_told_by_the_number_of_its_first_login(folder: Path, database: Path) -> None:
     """Each provider has its own numbers, and two people at one have two names."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     logins = [("github", "grace", "1"), ("github", "grace", "1"), ("github", "grace", "2"), ("google", "grace", "2")]
     assert [listed.is_same(folder, *one) for one in logins] == [True, True, False, True]
     assert listed.load(folder).others == {"grace"}
@@ -231,7 +232,7 @@ def test_an_account_is_told_by_the_number_of_its_first_login(folder: Path, datab
 @pytest.mark.parametrize("anybody", [True, False])
 def test_another_account_counts_only_once_the_name_is_given_anew(folder: Path, database: Path, anybody: bool) -> None:
     """Who was deleted may come back by a membership; the name stays theirs until the operator or an admin adds it."""
-    listed.enforce(folder, "ada admin\n", database)
+    listed.enforce(folder, "ada admin\n", SQLite(database))
     listed.is_same(folder, "github", "grace", "1")
     listed.is_same(folder, "github", "grace", "2")
     listed.forget(folder, "grace")
@@ -242,9 +243,9 @@ def test_another_account_counts_only_once_the_name_is_given_anew(folder: Path, d
 
 def test_who_is_listed_again_may_have_another_account(folder: Path, database: Path) -> None:
     """A deploy adds them by a restart."""
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     for name in ("ada", "grace"):
         listed.is_same(folder, "github", name, "1")
     listed.forget(folder, "grace")
-    listed.enforce(folder, ADA_AND_GRACE, database)
+    listed.enforce(folder, ADA_AND_GRACE, SQLite(database))
     assert [listed.is_same(folder, "github", name, "2") for name in ("ada", "grace")] == [False, True]
