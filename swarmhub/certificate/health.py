@@ -13,7 +13,9 @@ from swarmhub.settings.secrets import CALLBACK_PATH
 from swarmhub.wait import until
 
 STEP = "health"
-SECONDS = 30
+SECONDS = 45
+# A slow machine that has just started all of it takes that long for one handshake.
+ANSWER_SECONDS = 15
 
 
 def url(callback: str) -> str:
@@ -46,7 +48,7 @@ def check(address: str, context: ssl.SSLContext, route: Route | None = None) -> 
     def healthy() -> bool:
         nonlocal last
         try:
-            status, _ = https.get(host, port, f"{parts.path}/hub/health", context, route=route)
+            status, _ = https.get(host, port, f"{parts.path}/hub/health", context, route=route, timeout=ANSWER_SECONDS)
         except ssl.SSLCertVerificationError as error:
             remedy = (
                 "Is this the hub's own port, and is its certificate the one on the manager? Try: fab certs, then fab service. "

@@ -13,16 +13,23 @@ LOCAL = "127.0.0.1"
 
 
 def get(
-    host: str, port: int, path: str, trust: ssl.SSLContext, *, address: str | None = None, route: "Route | None" = None
+    host: str,
+    port: int,
+    path: str,
+    trust: ssl.SSLContext,
+    *,
+    address: str | None = None,
+    route: "Route | None" = None,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> tuple[int, str]:
-    """Return status and body.
+    """Return status and body; `timeout` is how many seconds it may be silent.
 
     Raises:
         OSError: no connection, or (ssl.SSLError) a certificate that `trust` refuses.
         http.client.HTTPException: an answer that is not HTTP.
 
     """
-    with asked("GET", host, port, path, trust, address=address, route=route) as answer:
+    with asked("GET", host, port, path, trust, address=address, route=route, timeout=timeout) as answer:
         return answer.status, answer.read().decode(errors="replace")
 
 

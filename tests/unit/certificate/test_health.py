@@ -112,7 +112,7 @@ def test_a_hub_that_is_just_starting_is_waited_for(monkeypatch: pytest.MonkeyPat
 def test_a_hub_that_stays_silent_is_an_error_that_says_the_last_answer(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, turn: int | Exception, last: str
 ) -> None:
-    """After half a minute the error names the address, what came last, and what to look at."""
+    """After three quarters of a minute the error names the address, what came last, and what to look at."""
     answers(monkeypatch, turn)
     with pytest.raises(StepError) as failed:
         health.check("https://hub.example.org:8443", ANY_TRUST)
