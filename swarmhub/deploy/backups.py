@@ -107,7 +107,8 @@ def hub_plan(run: Run, typed: str) -> Plan:
     """
     settings, manager = run.settings, run.hosts[run.manager]
     where = _repository(run, run.look.present())
-    wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
+    known = snapshots.observe(manager, where)
+    wanted = restoring.observe(manager, where, snapshots.completed(snapshots.choose(known, typed), known))
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
