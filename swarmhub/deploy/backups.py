@@ -94,6 +94,7 @@ def verify(run: Run, typed: str) -> Drill:
     except KeyboardInterrupt:  # what is waited for by a thread hears nothing of it
         repository.end(manager, where.hub)
         drilling.clear(manager, where.hub)
+        repository.end(manager, where.hub)  # it may have kept evidence meanwhile
         raise
     return drill
 
