@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import cycle
 from typing import Any
 
@@ -41,7 +42,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class HomePlace:
-    """A home to put back: where it is in the backup, the host that gets it, and how it is mounted there."""
+    """A home to put back: where it is in the backup, the host that gets it, and how it is mounted there.
+
+    `saved` tells when, if an earlier backup has it.
+    """
 
     user: str
     snapshot: str
@@ -49,6 +53,7 @@ class HomePlace:
     host: str
     mount: Json
     is_new: bool = False
+    saved: datetime | None = None
 
 
 def observe(host: Host, where: Repository, backup: Backup) -> Wanted:
@@ -82,10 +87,14 @@ def plan(
     act = _HubRestorer(settings, where, wanted.hub, time, userlist, url)
     hub = Change("restore", what, manager, act, gist=gist, cost=_cost(is_up))
     homes = [
-        Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist="it is on no node")
+        Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist=_since(one))
         for one in lost
     ]
     return Plan(STEP, "", (*stop, hub, *homes))
+
+
+def _since(home: HomePlace) -> str:
+    return f"it is on no node; as it was at {home.saved:%Y-%m-%d %H:%M} UTC" if home.saved else "it is on no node"
 
 
 def _cost(is_up: bool) -> Cost:
@@ -106,6 +115,7 @@ def missing(settings: Settings, wanted: Wanted, there: Collection[str], present:
             one.host if one.host in present else next(others),
             _volume(settings, one),
             is_new=True,
+            saved=wanted.backup.homes[one.host].made if one.host in wanted.backup.earlier else None,
         )
         for one in wanted.homes
         if one.name not in there

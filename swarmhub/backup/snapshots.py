@@ -1,7 +1,7 @@
 """The backups that a repository holds: each is a snapshot of the hub, and one for every node with homes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.filesize import decimal
@@ -29,11 +29,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Backup:
-    """The snapshots of one run. Without the hub's it is not whole: that run was cut off, or has failed."""
+    """The snapshots of one run. Without the hub's it is not whole: that run was cut off, or has failed.
+
+    `earlier` are the hosts whose homes are of an earlier run.
+    """
 
     run: str
     hub: Snapshot | None
     homes: Mapping[str, Snapshot]
+    earlier: frozenset[str] = frozenset()
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
@@ -110,6 +114,13 @@ def choose(known: Sequence[Backup], typed: str) -> Backup:
     if found[0].hub is None:
         raise UsageError(f"the backup {typed} has not been brought to its end: the hub is missing in it; take another one")
     return found[0]
+
+
+def completed(chosen: Backup, known: Sequence[Backup]) -> Backup:
+    """Return a backup with the homes of nodes that were away, as the newest of the earlier ones has them."""
+    earlier = [one for one in known if one.made <= chosen.made]
+    homes = {host: snapshot for one in earlier for host, snapshot in one.homes.items()}
+    return replace(chosen, homes={**homes, **chosen.homes}, earlier=frozenset(homes.keys() - chosen.homes.keys()))
 
 
 def rows(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[tuple[str, ...]]:

@@ -97,6 +97,7 @@ def verify(run: Run, typed: str) -> Drill:
     except KeyboardInterrupt:  # what is waited for by a thread hears nothing of it
         repository.end(manager, where.hub)
         drilling.clear(manager, where.hub)
+        repository.end(manager, where.hub)  # it may have kept evidence meanwhile
         raise
     return drill
 
@@ -110,7 +111,8 @@ def hub_plan(run: Run, typed: str) -> Plan:
     """
     settings, manager, url = run.settings, run.hosts[run.manager], databases.settled(run, "").url
     where = _repository(run, run.look.present())
-    wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
+    known = snapshots.observe(manager, where)
+    wanted = restoring.observe(manager, where, snapshots.completed(snapshots.choose(known, typed), known))
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []

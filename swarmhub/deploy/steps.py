@@ -221,12 +221,13 @@ def rebuilt(run: Run, plan: Plan) -> dict[str, str]:
 def hub_image_plan(run: Run, on: Base | None = None, *, for_bundle: bool = False) -> Plan:
     """Plan the step `build-hub`; `on` is a base to build on that no file names yet.
 
-    `for_bundle` builds also what the images are built on where only that is lacking, and what makes backups.
+    `for_bundle` builds also what the images are built on where only that is lacking. What makes backups is built for it, and
+    where the cluster makes them itself.
     """
     wanted = build.wanted(run.settings, on) if on else run.look.builds
     recipes = wanted
     if for_bundle or run.settings.backup.every:
-        from swarmhub.images import restic  # no other deploy needs it
+        from swarmhub.images import restic  # most deploys do without
 
         recipes = (*(build.grounds(wanted) if for_bundle else ()), *wanted, *restic.wanted(run.settings))
     held = [one.tag for one in recipes if run.look.hub_image(one.tag) or _is_bundled(run, one.tag)]

@@ -30,7 +30,8 @@ def main(job: Job) -> None:
     """Do a job, and print its answer, or what is wrong."""
     try:
         restic.prepare(job)
-        restic.reach(job["repository"])
+        if job["action"] != "keep-evidence":  # that a repository does not answer is evidence, too
+            restic.reach(job["repository"])
         with _alone(job):
             answer: object = {"answer": ACTS[job["action"]](job)}
     except Failed as error:

@@ -49,9 +49,7 @@ def forget(job: Job) -> Found:
     removed = 0
     for part in ("hub", "homes"):
         which = ("--tag", f"{job['tag']},part:{part}", "--group-by", "host")
-        lines = restic.run("forget", *which, *PATIENT, *keeps)
+        lines = restic.run("forget", "--prune", *which, *PATIENT, *keeps)
         groups: list[Found] = next((json.loads(line) for line in lines if line.startswith("[")), [])
         removed += sum(len(one.get("remove") or ()) for one in groups)
-    if removed:
-        restic.run("prune", *PATIENT)
     return {"removed": removed}

@@ -1,5 +1,7 @@
 """How a repository is asked: by a container that has the secrets in a file, and what helps where it fails."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,13 @@ def test_a_repository_is_made_before_the_first_backup() -> None:
     room.opening(repository(), MANAGER).apply(host, progress)
     assert jobs(host)[0]["make"] is True
     assert "Without BACKUP_PASSWORD nobody can read it" in progress.lines[0][1]
+
+
+def test_what_is_sent_needs_pythons_own_library_alone(tmp_path: Path) -> None:
+    """Nothing else is in the image of restic."""
+    for name, content in room.program(room.OF_SCHEDULE).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    both = "swarmhub.inside.schedule.__main__, swarmhub.inside.backup.__main__"
+    statement = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {both}"
+    subprocess.run([sys.executable, "-I", "-S", "-c", statement], check=True)

@@ -1,6 +1,7 @@
 """The plan of the way back."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +48,16 @@ def test_homes_that_are_gone_go_where_they_were() -> None:
     found = restoring.missing(settings(), WANTED, {ADA.name}, [MANAGER, WORKER1, WORKER2])
     assert [(one.user, one.host, one.snapshot) for one in found] == [("bob", WORKER2, "of-bob"), ("eve", MANAGER, "of-eve")]
     assert [one.user for one in restoring.missing(settings(), WANTED, {ADA.name}, [MANAGER, WORKER1])] == ["eve"]
+
+
+def test_a_home_of_an_earlier_backup_says_so() -> None:
+    """Its node was away when the chosen one was made."""
+    earlier = replace(WANTED, backup=replace(BACKUP, earlier=frozenset({WORKER1})))
+    lost = restoring.missing(settings(), earlier, {BOB.name}, [WORKER1])
+    plan = restoring.plan(settings(), repository(), earlier, SERVICE, lost, MANAGER, "T", "ada admin\n")
+    gists = {one.what: one.gist for one in plan.changes}
+    made = f"{BACKUP.homes[WORKER1].made:%Y-%m-%d %H:%M}"
+    assert gists["the home of ada"] == f"it is on no node; as it was at {made} UTC"
 
 
 def test_a_home_is_made_as_the_hub_would_make_it() -> None:

@@ -1,10 +1,12 @@
 """Which backups there are, by what restic lists, and which one is meant."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from swarmhub.backup import snapshots
+from swarmhub.backup.snapshots import Backup, Snapshot
 from swarmhub.errors import StepError, UsageError
 from tests.unit.backup.answers import answering, repository
 from tests.unit.support.fakes import MANAGER, WORKER1, FakeHost
@@ -100,3 +102,17 @@ def test_a_repository_whose_snapshots_are_all_damaged_is_told_as_such() -> None:
         snapshots.observe(host, repository())
     host = FakeHost(MANAGER, answering({"answer": {"snapshots": LISTED, "damaged": 0}}))
     assert len(snapshots.observe(host, repository())) == 2
+
+
+def test_a_node_that_was_away_has_its_homes_in_an_earlier_backup() -> None:
+    """All that is lost comes back, if not all of it as of the same night."""
+
+    def made(day: int, **homes: str) -> Backup:
+        at = datetime(2026, 11, day, tzinfo=UTC)
+        saved = {host: Snapshot(id_, host, at, 0, 0, 0) for host, id_ in homes.items()}
+        return Backup(f"202611{day}", Snapshot("h", MANAGER, at, 0, 0, 0), saved)
+
+    known = [made(27, a="a27", b="b27"), made(28, a="a28"), made(29, a="a29", b="b29")]
+    found = snapshots.completed(known[1], known)
+    assert {host: one.id for host, one in found.homes.items()} == {"a": "a28", "b": "b27"}
+    assert found.earlier == {"b"}

@@ -54,8 +54,7 @@ elif act == "unlock":
 elif act == "forget":
     part = after("--tag").partition("part:")[2]
     print(json.dumps([{{"remove": [1, 2]}}, {{"remove": None}}] if part == "hub" else []))
-elif act == "prune":
-    (root / "pruned").touch()
+    (root / "pruned").touch() if "--prune" in rest else None
 elif act == "dump":
     print((root / rest[-2] / rest[-1][1:]).read_text(), end="")
 elif act == "restore":
