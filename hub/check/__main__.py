@@ -8,9 +8,10 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -53,7 +54,7 @@ def main() -> int:
 def check(origins: Origins, **given: Any) -> list[str]:
     """Return what is wrong and where it comes from; `given` is what `configure` takes."""
     said = _Said()
-    if problems := _of_database(origins, given.get("secrets", SECRETS)):
+    if problems := _of_database(origins, given.get("secrets", SECRETS), given.get("environ", os.environ)):
         return problems
     with TemporaryDirectory() as folder:
         try:
@@ -70,13 +71,13 @@ def check(origins: Origins, **given: Any) -> list[str]:
     return [*_repeated_services(app, origins), *_other_spawner(app, origins), *found]
 
 
-def _of_database(origins: Origins, secrets: Path) -> list[str]:
+def _of_database(origins: Origins, secrets: Path, environ: Mapping[str, str]) -> list[str]:
     """Return what keeps a hub from working with its database on a server: that is asked, and nothing is changed in it."""
     try:
         found = database.of(settings.load(origins.handed), Path(), secrets)
     except Exception as error:
         return [_text(error)]
-    problem = found.check() if isinstance(found, PostgreSQL) else ""
+    problem = found.check(environ["DOCKER_SERVICE_NAME"]) if isinstance(found, PostgreSQL) else ""
     return [problem] if problem else []
 
 

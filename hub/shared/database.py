@@ -27,6 +27,9 @@ select conrelid::regclass::text, attname from pg_constraint
 join pg_attribute on attrelid = conrelid and attnum = conkey[1]
 where contype = 'f' and confrelid = to_regclass('users')
 """
+# On the server: whose database it is. Two hubs with one would each take the other's servers for gone.
+OWNED = "swarmhub: the database of the hub "
+OWNER = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
 # What a server says, and what helps.
 HELP = {
     "password authentication failed": "Set the secret of database.url to the URL with the right password",
@@ -44,6 +47,7 @@ HELP = {
     "in the hub's volume has": "Move the hub's database there: fab move-database",
     "that the secret names now": "Set the secret back; to another server a hub moves by way of SQLite: docs/database.md",
     "violates foreign key": "Delete that row in the admin console, then run this again",
+    "another hub's": "Give each hub its own; if that one is gone, on the server: comment on database NAME is null",
     "no JupyterHub's": "Give the hub a database of its own: createdb --owner",
 }
 
@@ -122,17 +126,26 @@ class PostgreSQL:
         except psycopg.Error as error:
             raise SystemExit(_helped(f"the database: {_told(str(error))}")) from None
 
-    def check(self) -> str:
-        """Return what is wrong with it, for a hub that is to start: nothing, if it can be worked with."""
+    def claim(self, hub: str) -> None:
+        """Keep on the server whose database it is, where nothing is kept of it."""
+        with self.opened() as opened:
+            ((owner,), ((name,),)) = opened.rows(OWNER)[0], opened.rows("select quote_ident(current_database())")
+            if not owner:
+                opened.change(f"comment on database {name} is '{OWNED}{hub}'", [()])
+
+    def check(self, hub: str) -> str:
+        """Return what is wrong with it, for a hub of that name which is to start: nothing, if it can be worked with."""
         rights = "select has_database_privilege(current_database(), 'create'), has_schema_privilege(current_schema(), 'create')"
         try:
             with self.opened() as opened:
                 ((may_set_aside, may_create),) = opened.rows(rights)
-                names = opened.tables()
+                names, ((owner,),) = opened.tables(), opened.rows(OWNER)
         except SystemExit as error:
             return str(error)
         if not (may_set_aside and may_create):
             return _helped("the database: its user may not make tables and schemas there")
+        if (owner or "").startswith(OWNED) and owner != f"{OWNED}{hub}":
+            return _helped(f"the database: it is another hub's, {owner.removeprefix(OWNED)}")
         if names and not {"users", "alembic_version"} <= names:
             return _helped(f"the database: it has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
         return ""

@@ -137,7 +137,7 @@ def test_jupyterhub_and_the_hubs_own_code_work_on_a_server(of: Any, server: str,
 
 def test_a_database_in_order_has_no_problem(of: Any, server: str) -> None:
     """Empty, or a hub's."""
-    assert of(server).check() == ""
+    assert of(server).check("jupyterhub") == ""
 
 
 PROBLEMS = {
@@ -153,16 +153,29 @@ PROBLEMS = {
 def test_a_problem_is_told_with_what_helps(of: Any, server: str, part: str, other: str, said: str, help_: str) -> None:
     """In a line, without the password."""
     head, _, tail = server.rpartition(part)
-    problem = of(f"{head}{other}{tail}").check()
+    problem = of(f"{head}{other}{tail}").check("jupyterhub")
     assert (said in problem, help_ in problem, "\n" in problem, "w/rd" in problem) == (True, True, False, False), problem
 
 
 def test_tables_of_something_else_are_a_problem(of: Any, server: str) -> None:
     """The database is another program's."""
     postgres.ask(server, "create schema jupyterhub", "create table jupyterhub.orders (id int)")
-    problem = of(server).check()
+    problem = of(server).check("jupyterhub")
     postgres.ask(server, "drop schema jupyterhub cascade")
     assert "it has tables that are no JupyterHub's: orders. Give the hub a database of its own" in problem
+
+
+def test_another_hubs_database_is_a_problem(of: Any, server: str) -> None:
+    """Each would take the other's servers for gone. What an administrator has written there stays."""
+    of(server).claim("jupyterhub")
+    of(server).claim("other")
+    assert of(server).check("jupyterhub") == ""
+    problem = of(server).check("other")
+    assert "it is another hub's, jupyterhub. Give each hub its own" in problem
+    postgres.ask(server, "comment on database jupyterhub is 'of the IT department'")
+    of(server).claim("jupyterhub")
+    assert postgres.ask(server, database.OWNER) == [("of the IT department",)]
+    assert of(server).check("other") == ""
 
 
 def test_a_server_that_does_not_answer_ends_the_hub_in_a_line(of: Any) -> None:
