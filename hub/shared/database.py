@@ -120,8 +120,9 @@ class PostgreSQL:
     def _connected(self) -> Iterator[Any]:
         import psycopg  # most hubs need no driver
 
+        parameters: dict[str, Any] = {**self.parameters}
         try:
-            with psycopg.connect(**self.parameters) as connection:
+            with psycopg.connect(**parameters) as connection:
                 yield connection
         except psycopg.Error as error:
             raise SystemExit(_helped(f"the database: {_told(str(error))}")) from None

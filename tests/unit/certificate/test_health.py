@@ -75,7 +75,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *turns: int | Exception) -> list[tu
     """Let HTTPS requests answer in turn, the last one from then on; return what is asked."""
     left, asked = list(turns), []
 
-    def get(*question: Any, route: Any) -> tuple[int, str]:
+    def get(*question: Any, route: Any, timeout: float) -> tuple[int, str]:
         asked.append(question)
         turn = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(turn, Exception):
