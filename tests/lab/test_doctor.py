@@ -295,8 +295,12 @@ def _left(lab: Lab, node: str) -> str:
         ("homes", LAST, r"failure: /mnt/shared is on this host's own disk \| Mount it there"),
         ("homes", WORKER, r"ok: /mnt/shared is there"),
         ("homes", WORKER, r"(ok: Docker's volumes take quotas|failure: Docker's volumes are not on XFS .* \| Mount XFS)"),
-        ("ports", MANAGER, rf"failure: 2377/tcp at 10\.213\.0\.11 does not answer {WORKER}, {LAST} \| Open it there"),
-        ("ports", LAST, rf"failure: 7946/tcp at 10\.213\.0\.22 refuses {MANAGER}, {WORKER} \| Open it there"),
+        (
+            "ports",
+            MANAGER,
+            rf"failure: 2377/tcp at {topology.MANAGER.address} does not answer {WORKER}, {LAST} \| Open it there",
+        ),
+        ("ports", LAST, rf"failure: 7946/tcp at {topology.NODES[-1].address} refuses {MANAGER}, {WORKER} \| Open it there"),
         ("ports", WORKER, r"ok: 7946/tcp"),
         ("overlay", WORKER, rf"failure: no packet .* with .*{MANAGER}.* \| .*open 4789/udp between"),
         # A refused gossip port counts only for the one that joins the network last: it waits for the others' answer.
@@ -315,7 +319,7 @@ def _left(lab: Lab, node: str) -> str:
         (
             "dns",
             MANAGER,
-            rf"failure: hub\.localhost leads to 10\.213\.0\.21 \({WORKER}\), .* \| Let hub\.localhost lead to .*10\.213\.0\.11",
+            rf"failure: hub\.localhost leads to {topology.WORKERS[0].address} \({WORKER}\), .* \| Let hub\.localhost lead to .*{topology.MANAGER.address}",
         ),
         ("certificate", MANAGER, r"failure: it is for other\.example\.org, not for hub\.localhost \| Get another one"),
         ("certificate", MANAGER, r"failure: it expired 3 days ago, on .* \| Get another one: fab certs"),
