@@ -22,6 +22,7 @@ from tests.unit.support.authority import Authority
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
+OWN, THEIRS = topology.MANAGER.address, topology.WORKERS[0].address
 NOTEBOOK, METADATA = "registry.lab:5000/notebook:lab", "a cloud's metadata"
 WORKERS = f'workers = ["{WORKER}", "{LAST}"]'
 
@@ -319,7 +320,7 @@ def _left(lab: Lab, node: str) -> str:
         (
             "dns",
             MANAGER,
-            rf"failure: hub\.localhost leads to {topology.WORKERS[0].address} \({WORKER}\), .* \| Let hub\.localhost lead to .*{topology.MANAGER.address}",
+            rf"failure: hub\.localhost leads to {THEIRS} \({WORKER}\), .* \| Let hub\.localhost lead to .*{OWN}",
         ),
         ("certificate", MANAGER, r"failure: it is for other\.example\.org, not for hub\.localhost \| Get another one"),
         ("certificate", MANAGER, r"failure: it expired 3 days ago, on .* \| Get another one: fab certs"),
