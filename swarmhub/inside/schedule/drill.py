@@ -95,7 +95,7 @@ def told(evidence: Json) -> str:
     who = f"{evidence['hub']['user']} logs in by a cookie" if evidence["hub"]["user"] else "it has nobody who could log in"
     home = evidence["home"]
     opened = f"a file of the home {home['home']} is as it was saved" if home else "no file of a home was opened"
-    booted = f"JupyterHub {evidence['hub']['version']} boots on it with {rows}"
+    booted = f"JupyterHub {evidence['hub']['version']} boots on it with {rows or 'no users'}"
     return f"{evidence['backup']}: {booted}, as saved; {who}; {opened}; {evidence['seconds']} s"
 
 
