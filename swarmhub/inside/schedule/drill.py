@@ -22,7 +22,7 @@ SCRATCH, FOLDER, EVIDENCE = Path(__file__).with_name("scratch.py"), "/drill", "/
 CONFIG = "from scratch import configure\n\nconfigure(c)  # noqa: F821\n"
 LABEL = "swarmhub.drill"
 # Of all tables of the database: those that people ask about.
-TOLD = ("users", "groups", "api_tokens")
+TOLD = ("users", "groups")
 
 
 class DrillError(Exception):
@@ -91,11 +91,11 @@ def practise(backup: Json, place: Place, ask: Ask, boot: Boot, clear: Callable[[
 
 def told(evidence: Json) -> str:
     """Return what a drill has shown, in a line."""
-    rows = ", ".join(f"{evidence['rows'][name]} {name.replace('_', ' ')}" for name in TOLD if name in evidence["rows"])
+    rows = ", ".join(f"{number} {name}" for name in TOLD if (number := evidence["rows"].get(name)))
     who = f"{evidence['hub']['user']} logs in by a cookie" if evidence["hub"]["user"] else "it has nobody who could log in"
     home = evidence["home"]
     opened = f"a file of the home {home['home']} is as it was saved" if home else "no file of a home was opened"
-    booted = f"JupyterHub {evidence['hub']['version']} boots on it with {rows}"
+    booted = f"JupyterHub {evidence['hub']['version']} boots on it with {rows or 'no users'}"
     return f"{evidence['backup']}: {booted}, as saved; {who}; {opened}; {evidence['seconds']} s"
 
 

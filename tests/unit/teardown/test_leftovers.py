@@ -236,6 +236,13 @@ def test_what_a_transfer_kept_of_an_image_goes_with_every_teardown() -> None:
     assert ([thing.path for thing in found.sockets], found.volumes) == ([f"/volumes/{HUB}_transfer"], ())
 
 
+def test_what_backups_and_drills_have_left_goes_with_every_teardown() -> None:
+    """What restic remembers of the repository, and the copy in which a drill that was killed has booted a hub."""
+    names = [f"{HUB}_drill", f"{HUB}_drill-schedule", f"{HUB}_restic"]
+    found = on_node(WORKER1, volumes=[{"Name": name, "Labels": {"swarmhub.drill": HUB}} for name in names])
+    assert ([thing.path for thing in found.sockets], found.volumes) == ([f"/volumes/{name}" for name in names], ())
+
+
 @pytest.mark.parametrize(("hub", "is_found"), [(HUB, True), (f"{HUB}2", False)])
 def test_a_volume_with_the_label_of_another_hub_is_that_hubs(hub: str, is_found: bool) -> None:
     """The copies of its database, of which nothing is in use."""
