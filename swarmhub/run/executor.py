@@ -34,6 +34,8 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
             results = super().execute(*tasks)
         except BaseException as error:
             task.finish(error)
+            if isinstance(error, KeyboardInterrupt):  # between two steps: Invoke itself would end with 1, and say nothing
+                raise task.interrupted(", ".join(self.config["swarmhub_tasks"]) or "command") from None
             raise
         task.finish(None)
         # Before it ends, the interpreter would look for garbage in all that a run has made: a tenth of a short run.

@@ -55,7 +55,7 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> "Iterator[Ru
             run.require_manager()
         yield run
     except KeyboardInterrupt:
-        raise Exit(f"{name}: interrupted; what was done stays done, the same command goes on from there", INTERRUPTED) from None
+        raise interrupted(name) from None
     except (SettingsError, UsageError) as error:
         raise _exit(str(error), WRONG, error) from error
     except EngineError as error:
@@ -66,6 +66,11 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> "Iterator[Ru
         raise _exit(_line(error, name), FAILED, error) from error
     except StepErrors as error:
         raise _exit("\n".join(_line(one, name) for one in error.errors), FAILED, error) from error
+
+
+def interrupted(what: str) -> Exit:
+    """Return what ends a run after Ctrl-C, in a step or between two."""
+    return Exit(f"{what}: interrupted; what was done stays done, the same command goes on from there", INTERRUPTED)
 
 
 def finish(error: BaseException | None) -> None:

@@ -238,7 +238,7 @@ def test_a_run_is_ended_when_its_last_task_is(program: Callable[..., Any], ended
 
 
 @PROGRAMS
-@pytest.mark.parametrize("error", [Exit("no", 1), KeyboardInterrupt(), ZeroDivisionError(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("error", [Exit("no", 1), ZeroDivisionError(), SystemExit(3)], ids=repr)
 def test_a_run_is_ended_with_what_ended_it(program: Callable[..., Any], ended: list[Any], error: BaseException) -> None:
     """Whatever it was: the error comes through, and the run has been told."""
 
@@ -248,6 +248,18 @@ def test_a_run_is_ended_with_what_ended_it(program: Callable[..., Any], ended: l
     with pytest.raises(type(error)):
         program("fail", task(fail))
     assert ended == [error]
+
+
+@PROGRAMS
+def test_ctrl_c_between_two_steps_is_told_as_in_one(program: Callable[..., Any], ended: list[Any]) -> None:
+    """Invoke itself ends with 1, and says nothing."""
+
+    def fail(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Exit, match="fail: interrupted; what was done stays done") as exited:
+        program("fail", task(fail))
+    assert (exited.value.code, [type(error) for error in ended]) == (130, [KeyboardInterrupt])
 
 
 @PROGRAMS
@@ -321,8 +333,8 @@ def test_a_cancelled_run_ends_as_after_ctrl_c(number: int, monkeypatch: pytest.M
     collection = Collection()
     collection.add_task(task(lambda _: os.kill(os.getpid(), number)), name="wait")  # type: ignore[arg-type]
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Exit, match="wait: interrupted; what was done stays done") as exited:
             Remembering(collection, config=InvokeConfig()).execute("wait")
     finally:
         signal.signal(number, before)
-    assert [type(error) for error in ended] == [KeyboardInterrupt]
+    assert (exited.value.code, [type(error) for error in ended]) == (130, [KeyboardInterrupt])
