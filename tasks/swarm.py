@@ -32,21 +32,20 @@ def swarm_init(c: Context) -> None:
 
 @step_task(help=YES)
 def recover_quorum(c: Context, yes: bool = False) -> None:
-    """Bring back a swarm that has lost most of its managers: one goes on alone, and those that answer join it again."""
+    """Bring back a swarm that has lost most of its managers: one goes on alone, and the others find it when they are back."""
     from swarmhub.cluster import recovery, swarm
     from swarmhub.deploy import membership
 
     with step(c, recovery.STEP) as run:
         found = membership.recovery_of(run)
-        for line in recovery.told(run.look.members(), found):
+        for line in recovery.told(found):
             run.report.line(recovery.STEP, line, style="yellow" if found.is_lost else "")
         if found.is_lost:
             run.journal.has_swarm = False  # neither the lock nor the history can be asked
-            plan = recovery.plan_alone(found)
+            plan = membership.alone_plan(run, found)
             run.confirm(plan, recovery.question(found))
             run.apply(plan)
             run.journal.has_swarm = True
-        run.apply(recovery.plan_forgetting(run.look.swarm(), found))
         run.apply(membership.leaving_plan(run, found))
         joins = membership.joins_plan(run)
         run.apply(joins)

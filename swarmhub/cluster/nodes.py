@@ -8,7 +8,7 @@ from functools import partial
 from hub.shared.servers.nodes import hostname
 from swarmhub.engine import specs
 from swarmhub.errors import StepError
-from swarmhub.host import Host
+from swarmhub.host import Host, Json
 from swarmhub.parallel import both
 from swarmhub.plan.plans import NO_QUORUM, is_without_quorum
 from swarmhub.settings import Settings
@@ -138,7 +138,7 @@ def observe_swarm(manager: Host) -> Swarm:
         SwarmNode(
             id=node["ID"],
             hostname=hostname(node),
-            role=node["Spec"]["Role"],
+            role=_role(node),
             state=node["Status"]["State"],
             availability=node["Spec"]["Availability"],
             is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
@@ -152,6 +152,12 @@ def observe_swarm(manager: Host) -> Swarm:
         for node in listed
     )
     return Swarm(found["ID"], tuple(sorted(nodes, key=lambda node: node.hostname)), found.get("DataPathPort") or DATA_PORT)
+
+
+def _role(node: Json) -> str:
+    """Return a node's role; one that is away and has been left out of the managers' raft, by a recovery, is none of them."""
+    is_out = node["Status"]["State"] != "ready" and not node.get("ManagerStatus")
+    return "worker" if is_out else str(node["Spec"]["Role"])
 
 
 def _labelled(labels: Mapping[str, str]) -> frozenset[str]:

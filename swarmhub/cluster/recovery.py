@@ -1,10 +1,10 @@
-"""Recover a swarm that has lost its quorum: one manager goes on alone with all that the swarm knows, and the others join it."""
+"""Recover a swarm that has lost its quorum: one manager goes on alone with all that the swarm knows, and others find it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from swarmhub.cluster.nodes import Member, Swarm, SwarmNode
-from swarmhub.cluster.swarm import LISTEN, Members, forgetting
+from swarmhub.cluster.nodes import Member, Swarm
+from swarmhub.cluster.swarm import LISTEN, Members
 from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
@@ -22,6 +22,8 @@ LEAVE_SECONDS = 30
 GOSSIP = 7946
 GOSSIP_SECONDS = 15
 NO_SWARM = 503
+# Seen with Docker 26, one after the other and two at once.
+BACK = "A manager that is started again while that one runs finds it, and is a manager again by itself"
 # In these states an engine still has what it knew of its swarm.
 KNOWING = ("active", "pending", "error")
 
@@ -72,28 +74,17 @@ def _none(settings: Settings, members: Members) -> Iterable[StepError]:
             yield StepError(host, cause, "If no manager is left: fab swarm-init, then fab restore")
 
 
-def told(members: Members, found: Recovery) -> list[str]:
+def told(found: Recovery) -> list[str]:
     """Return what is wrong, and what becomes of whom, before anything is asked."""
     if not found.is_lost:
         return [f"the swarm has its quorum: {found.survivor} answers"]
-    back = [host for host, one in members.items() if host != found.survivor and isinstance(one, Member) and _leaves(one, found)]
     lines = [
-        "the swarm has lost its quorum: nothing on it can be changed; what runs goes on",
+        "the swarm has lost its quorum: nothing on it can be changed, and what runs goes on",
         f"{found.survivor} has all that the swarm knows: services, secrets, configs, where homes are. It would go on alone",
     ]
-    if back:
-        lines.append(f"leave the swarm of before, and join again: {', '.join(back)}. What runs there ends")
     if found.away:
-        lines.append(f"do not answer, and are taken out: {', '.join(found.away)}. {_keep_off(found.away)}")
+        lines.append(f"do not answer: {', '.join(found.away)}. {BACK}")
     return lines
-
-
-def _keep_off(hosts: Sequence[str]) -> str:
-    """Return what must not happen to managers that were taken out: most of those of before would be a swarm by themselves."""
-    which = "it comes" if len(hosts) == 1 else "they come"
-    return (
-        f"If they can be started at all, bring them back one by one, each with: fab {STEP}. Until {which} back, keep them off"
-    )
 
 
 def question(found: Recovery) -> str:
@@ -101,42 +92,34 @@ def question(found: Recovery) -> str:
     return f"Can the other managers really not be brought back? Let {found.survivor} go on alone?"
 
 
-def plan_alone(found: Recovery) -> Plan:
-    """Return what makes a manager go on alone, by the address at which the others know it."""
+def plan_alone(found: Recovery, running: Sequence[str]) -> Plan:
+    """Return what makes a manager go on alone, by the address at which the others know it.
+
+    Docker stops there what Swarm runs, the services `running`, and Swarm starts it again; a user's server is not started again.
+    """
     host, address = found.survivor, found.member.address
     if not address:
         remedy = f"There: docker swarm init --force-new-cluster --advertise-addr ADDRESS; then: fab {STEP}"
         raise StepError(host, "does not say by which address the other nodes know it", remedy)
     command = commands.line("swarm", "init", "--force-new-cluster", "--advertise-addr", address)
-    change = Change("let go on alone", f"the manager at {address}", host, _Alone(address), command=command)
+    gist = f"what ends there, and but for users' servers starts again: {', '.join(running)}" if running else ""
+    change = Change(
+        "let go on alone",
+        f"the manager at {address}",
+        host,
+        _Alone(address, found.member.node),
+        cost=Cost.NOTEBOOKS_STOP if running else Cost.NOTHING,
+        gist=gist,
+        command=command,
+    )
     return Plan(STEP, "", (change,))
 
 
-def is_forced(swarm: Swarm) -> bool:
-    """Tell whether a swarm answers though most of the managers that it lists are away: one was told to go on alone."""
-    listed = [node for node in swarm.nodes if node.role == "manager"]
-    return 2 * len(_well(listed)) <= len(listed)
-
-
-def _well(listed: Iterable[SwarmNode]) -> list[SwarmNode]:
-    return [node for node in listed if node.is_leader or (node.is_reachable and node.state == "ready")]
-
-
-def plan_forgetting(swarm: Swarm, found: Recovery) -> Plan:
-    """Return what takes the managers of before out of the list: none of them belongs to the one that went on alone."""
-    before = [node for node in swarm.nodes if node.role == "manager" and node.id != found.member.node]
-    changes = (forgetting(node, f"{node.hostname}, a manager of before", found.survivor) for node in before)
-    return Plan(REJOIN, "no manager of before is listed", tuple(changes) if found.is_lost or is_forced(swarm) else ())
-
-
 def leaving(settings: Settings, swarm: Swarm, members: Members, found: Recovery) -> tuple[str, ...]:
-    """Return the hosts that still have the swarm of before, and are in this one no more.
-
-    An engine that has been told so says of its swarm no more than that it is not well.
-    """
+    """Return the hosts that cannot come back by themselves: taken out of this swarm, or with an engine that has given up."""
     known, managers = {node.id for node in swarm.nodes}, settings.hosts.managers
     there = {host: one for host, one in members.items() if isinstance(one, Member) and one.node not in known}
-    return tuple(host for host, one in there.items() if _leaves(one, found) or (host in managers and one.state == "error"))
+    return tuple(host for host, one in there.items() if _is_of(one, found) or (host in managers and one.state == "error"))
 
 
 def plan_leaving(running: Mapping[str, Sequence[str]]) -> Plan:
@@ -153,13 +136,12 @@ def plan_leaving(running: Mapping[str, Sequence[str]]) -> Plan:
         )
         for host, ends in running.items()
     )
-    return Plan(REJOIN, "no host that answers has the swarm of before", changes)
+    return Plan(REJOIN, "no host has to leave and join again", changes)
 
 
-def _leaves(member: Member, found: Recovery) -> bool:
-    """Tell whether a host was a manager of the same swarm: a worker finds the one that goes on by itself."""
-    same = bool(member.managers & (found.member.managers | {found.member.node}))
-    return same and member.state in KNOWING and member.node != found.member.node and _knows(member)
+def _is_of(member: Member, found: Recovery) -> bool:
+    """Tell whether a host is of the same swarm, by the managers that it knows."""
+    return member.state in KNOWING and bool(member.managers & {found.member.node, *found.member.managers})
 
 
 def running(host: Host) -> tuple[str, ...]:
@@ -170,13 +152,14 @@ def running(host: Host) -> tuple[str, ...]:
 
 def next_steps(found: Recovery) -> str:
     """Return what to do when the swarm answers again."""
-    back = f"; when {', '.join(found.away)} can be reached again: fab {STEP}" if found.away else ""
-    return f"the swarm answers. Next: fab deploy, which gives the nodes that joined their images, and the hub their homes{back}"
+    lost = f". A manager that will not come back: fab remove-node {found.away[0]}" if found.away else ""
+    return f"the swarm answers. Next: fab deploy{lost}"
 
 
 @dataclass(frozen=True)
 class _Alone:
     address: str
+    node: str
 
     def __call__(self, host: Host, progress: Progress) -> None:
         host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": self.address, "ForceNewCluster": True})
@@ -185,7 +168,7 @@ class _Alone:
         def leads() -> bool:
             nonlocal last
             try:
-                found = host.engine.get("/nodes/self")
+                found = host.engine.get(f"/nodes/{self.node}")
             except EngineError as error:
                 last = error.message
                 return False

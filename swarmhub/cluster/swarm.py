@@ -134,14 +134,9 @@ def plan_roles(
         if node.role == "manager" != _role(settings, host):
             swarm = _demoted(swarm, host, node, hub)
             changes.append(Change("demote", host, manager, _Mover(node.id, "worker")))
-    changes += [forgetting(node, f"{node.hostname}'s earlier id", manager) for node in _stale(swarm, nodes)]
+    changes += [Change("forget", f"{node.hostname}'s earlier id", manager, _Forgetter(node)) for node in _stale(swarm, nodes)]
     managers, workers = settings.hosts.managers, settings.hosts.workers
     return Plan(STEP, f"managers: {', '.join(managers)}; workers: {', '.join(workers) or 'none'}", tuple(changes))
-
-
-def forgetting(node: SwarmNode, what: str, manager: str) -> Change:
-    """Return what takes a node that is away out of the swarm's list."""
-    return Change("forget", what, manager, _Forgetter(node))
 
 
 def _role(settings: Settings, host: str) -> str:

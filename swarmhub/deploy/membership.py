@@ -42,6 +42,11 @@ def recovery_of(run: Run) -> Recovery:
     return chosen
 
 
+def alone_plan(run: Run, found: Recovery) -> Plan:
+    """Plan that one manager goes on alone."""
+    return recovery.plan_alone(found, recovery.running(run.hosts[found.survivor]))
+
+
 def leaving_plan(run: Run, found: Recovery) -> Plan:
     """Plan that hosts leave the swarm of before, which the one that went on alone does not have."""
     hosts = recovery.leaving(run.settings, run.look.swarm(), run.look.members(), found)

@@ -35,13 +35,6 @@ LOST: dict[str, Member | StepError] = {
 }
 
 
-def listed(**states: str) -> Swarm:
-    """Return what the manager that went on alone lists: managers that are down, but for `states`."""
-    leader = node("na", A, "manager", is_leader=True)
-    others = [node(f"n{name}", name, "manager", state=states.get(name, "down"), is_reachable=name in states) for name in (B, C)]
-    return Swarm("cluster", (leader, *others, node("nw", WORKER)))
-
-
 def sentences(plan: Plan) -> list[str]:
     """Return what a plan does."""
     return [change.sentence for change in plan.changes]
@@ -51,9 +44,8 @@ def test_the_manager_that_answers_goes_on() -> None:
     """The others are away, and are named with what must not happen to them."""
     found = recovery.choose(THREE, LOST, (), ())
     assert (found.survivor, found.is_lost, found.away) == (A, True, (B, C))
-    told = "\n".join(recovery.told(LOST, found))
-    assert "do not answer, and are taken out: b, c" in told
-    assert "bring them back one by one, each with: fab recover-quorum" in told
+    told = "\n".join(recovery.told(found))
+    assert "do not answer: b, c. A manager that is started again while that one runs finds it" in told
     assert f"Let {A} go on alone?" in recovery.question(found)
 
 
@@ -62,9 +54,6 @@ def test_of_several_the_hubs_goes_on_unless_another_is_named() -> None:
     two = {**LOST, B: manager("nb")}
     assert recovery.choose(THREE, two, (), (B,)).survivor == B
     assert recovery.choose(THREE, two, (A,), (B,)).survivor == A
-    assert "leave the swarm of before, and join again: a. What runs there ends" in "\n".join(
-        recovery.told(two, recovery.choose(THREE, two, (), (B,)))
-    )
 
 
 def test_a_swarm_that_answers_is_left_as_it_is() -> None:
@@ -72,9 +61,7 @@ def test_a_swarm_that_answers_is_left_as_it_is() -> None:
     well = {**LOST, B: manager("nb", fault="")}
     found = recovery.choose(THREE, well, (), (A,))
     assert (found.survivor, found.is_lost) == (B, False)
-    assert recovery.told(well, found) == ["the swarm has its quorum: b answers"]
-    one_away = Swarm("cluster", (node("nb", B, "manager", is_leader=True), node("nc", C, "manager"), *listed().nodes[:1]))
-    assert recovery.plan_forgetting(one_away, found).changes == ()
+    assert recovery.told(found) == ["the swarm has its quorum: b answers"]
 
 
 @pytest.mark.parametrize(
@@ -94,39 +81,34 @@ def test_without_a_manager_that_knows_the_swarm_nothing_can_be_recovered(said: M
 def test_it_goes_on_by_the_address_at_which_the_others_know_it(progress: FakeProgress, monkeypatch: pytest.MonkeyPatch) -> None:
     """The swarm is told so until it leads; on a machine with two networks Docker would choose another address, or none."""
     monkeypatch.setattr("swarmhub.wait.time", Clock())
-    (change,) = recovery.plan_alone(recovery.choose(THREE, LOST, (), ())).changes
+    (change,) = recovery.plan_alone(recovery.choose(THREE, LOST, (), ()), ()).changes
     down, ready = {"Status": {"State": "down"}}, {"Status": {"State": "ready"}, "ManagerStatus": {"Leader": True}}
-    host = FakeHost(A, {"GET /nodes/self": in_turn(EngineError(A, 503, SAID), down, ready)})
+    host = FakeHost(A, {"GET /nodes/na": in_turn(EngineError(A, 503, SAID), down, ready)})
     change.apply(host, progress)
     wanted = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": "10.0.0.1na:2377", "ForceNewCluster": True}
     assert host.engine.sent("POST /swarm/init").body == wanted
     assert change.command == "docker swarm init --force-new-cluster --advertise-addr 10.0.0.1na:2377"
-    silent = FakeHost(A, {"GET /nodes/self": EngineError(A, 503, SAID)})
+    silent = FakeHost(A, {"GET /nodes/na": EngineError(A, 503, SAID)})
     with pytest.raises(StepError, match=r"does not lead the swarm: .*Run this again: fab recover-quorum"):
         change.apply(silent, progress)
+
+
+def test_what_ends_on_the_manager_that_goes_on_is_named() -> None:
+    """Docker stops what Swarm runs there; a user's server is not started again."""
+    (change,) = recovery.plan_alone(recovery.choose(THREE, LOST, (), ()), ("jupyterhub", "jupyterhub-ada")).changes
+    assert change.cost is Cost.NOTEBOOKS_STOP
+    assert change.gist == "what ends there, and but for users' servers starts again: jupyterhub, jupyterhub-ada"
 
 
 def test_without_an_address_the_operator_gives_it() -> None:
     """A guess could cut the workers off."""
     found = Recovery(A, manager("na", address=""), is_lost=True)
     with pytest.raises(StepError, match=r"--force-new-cluster --advertise-addr ADDRESS"):
-        recovery.plan_alone(found)
+        recovery.plan_alone(found, ())
 
 
-def test_managers_of_before_are_taken_out() -> None:
-    """All of them, whatever is listed of them: they are in another raft. A run that was interrupted goes on from there."""
-    found = recovery.choose(THREE, LOST, (), ())
-    assert sentences(recovery.plan_forgetting(listed(), found)) == [
-        "forget b, a manager of before on a",
-        "forget c, a manager of before on a",
-    ]
-    again = replace(found, is_lost=False)
-    assert len(recovery.plan_forgetting(listed(), again).changes) == 2
-    assert recovery.plan_forgetting(listed(b="ready"), again).changes == ()
-
-
-def test_who_still_has_the_swarm_of_before_leaves_it() -> None:
-    """A manager does, with what runs there named; workers find the one that went on, and another swarm is none of this."""
+def test_who_cannot_come_back_by_itself_leaves_first() -> None:
+    """One that was taken out since does, with what runs there named; another swarm's is left alone."""
     other = Member("nx", "active", True, "29", managers=frozenset({"nx", "ny"}))
     members = {**LOST, B: manager("nb"), C: other}
     found = recovery.choose(THREE, {**members, B: GONE}, (A,), ())
@@ -138,7 +120,8 @@ def test_who_still_has_the_swarm_of_before_leaves_it() -> None:
     assert recovery.leaving(THREE, forgotten, {**members, B: GONE}, found) == ()
     refused = Member("", "error", False, "29", fault="node is removed from the swarm")
     assert recovery.leaving(THREE, forgotten, {**members, B: refused, WORKER: refused}, found) == (B,)
-    assert recovery.leaving(THREE, listed(), members, found) == ()  # not before it has been taken out
+    whole = Swarm("cluster", (*forgotten.nodes, node("nb", B, "manager", state="down")))
+    assert recovery.leaving(THREE, whole, members, found) == ()  # it finds the swarm when it is back
 
 
 def test_an_engine_that_keeps_the_gossip_port_is_to_be_restarted(
@@ -171,8 +154,25 @@ def test_every_command_recognises_a_swarm_without_quorum() -> None:
         nodes.check_manager(A, seen)
 
 
-def test_what_comes_next_names_who_is_still_away() -> None:
-    """They are brought back by the same command."""
+def test_what_comes_next_names_who_may_not_come_back() -> None:
+    """Its entry is taken out by the command for that."""
     found = recovery.choose(THREE, LOST, (), ())
-    assert recovery.next_steps(found).endswith("when b, c can be reached again: fab recover-quorum")
-    assert recovery.next_steps(replace(found, away=())).endswith("and the hub their homes")
+    assert recovery.next_steps(found).endswith("fab deploy. A manager that will not come back: fab remove-node b")
+    assert recovery.next_steps(replace(found, away=())).endswith("Next: fab deploy")
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "role"),
+    [("down", None, "worker"), ("down", {"Reachability": "unreachable"}, "manager"), ("ready", None, "manager")],
+)
+def test_a_manager_that_was_left_out_is_none(state: str, status: Any, role: str) -> None:
+    """Docker cannot demote it, and it counts for no quorum; one that has just been promoted is one."""
+    listed = {
+        "ID": "nb",
+        "Description": {"Hostname": B},
+        "Spec": {"Role": "manager", "Availability": "active"},
+        "Status": {"State": state},
+        "ManagerStatus": status,
+    }
+    (seen,) = nodes.observe_swarm(FakeHost(A, {"GET /nodes": [listed], "GET /swarm": {"ID": "cluster"}})).nodes
+    assert seen.role == role
