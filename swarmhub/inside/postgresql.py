@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -67,7 +68,8 @@ def _opened(url: str, **options: object) -> Iterator[Connection]:
 
 
 def _patient(info: str) -> str:
-    return str(make_conninfo(**{"connect_timeout": CONNECT_SECONDS, **conninfo_to_dict(info)}))
+    given: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **conninfo_to_dict(info)}
+    return make_conninfo(**given)
 
 
 def _told(error: BaseException) -> str:
