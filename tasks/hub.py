@@ -91,6 +91,8 @@ def service(c: Context, yes: bool = False) -> None:
 @step_task(help={"yes": "Do not ask."})
 def move_database(c: Context, yes: bool = False) -> None:
     """Move the hub's database to where [database] of hosts.toml wants it: from SQLite to a PostgreSQL server, or back."""
+    from dataclasses import replace
+
     from swarmhub.deploy import databases, prerequisites, rollout
 
     with step(c, databases.STEP) as run:
@@ -99,10 +101,12 @@ def move_database(c: Context, yes: bool = False) -> None:
         if told := databases.unmoved(run, parts.hub_image):
             run.report.line(databases.STEP, told)
             return
-        plan = rollout.plan(run, parts, moves=True)
+        plan = replace(rollout.plan(run, parts, moves=True), step=databases.STEP)
         run.confirm(plan, "Go on?")
         run.apply(plan)
         _ensure(run, databases.STEP, *_of_front(run), run.settings.hub.service)
+        run.look.forget()
+        run.report.line(databases.STEP, f"{databases.unmoved(run, parts.hub_image)}, {run.seconds:.0f} s", style="bold green")
 
 
 def roll_out(run: "Run") -> None:

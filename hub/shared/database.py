@@ -33,12 +33,16 @@ OWNER = "select shobj_description(oid, 'pg_database') from pg_database where dat
 # What a server says, and what helps.
 HELP = {
     "password authentication failed": "Set the secret of database.url to the URL with the right password",
+    "no password supplied": "Put the password into the URL: postgresql://USER:PASSWORD@HOST/DATABASE",
     "no pg_hba.conf entry": "Let the manager in: pg_hba.conf on the server",
     "does not exist": "Make it on the server: createuser, then createdb --owner",
     "certificate verify failed": "Name the CA in hub.ca, and sslrootcert=system in the URL",
     "does not match host name": "Name the server in the URL as its certificate does",
     "does not support SSL": "Turn TLS on there, or take sslmode out of the URL",
     "Connection refused": "Is the server up, and does it listen on that address and port?",
+    "server closed the connection": "Is it a PostgreSQL server, and is it up?",
+    "o route to host": "Is the server up, and does the manager reach that address?",
+    "is unreachable": "Is the server up, and does the manager reach that address?",
     "failed to resolve host": "Is the host in the URL right? The manager's DNS has to know it",
     "timeout expired": "Does a firewall stand between the manager and the server?",
     "too many": "Let the server take more connections: max_connections",
@@ -94,7 +98,7 @@ class SQLite:
 class PostgreSQL:
     """A database on a server, by libpq's parameters."""
 
-    parameters: Mapping[str, str] = field(repr=False)
+    parameters: Mapping[str, Any] = field(repr=False)
 
     @property
     def url(self) -> str:

@@ -179,6 +179,8 @@ class _Action:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         state = DatabaseState(**_do(host, self.database, self.action, *self.files))
+        if self.action in OF_FILES and self.database.url:  # it says nothing of the one on the server
+            return
         progress.log(
             host.name, f"database: {state.bytes / 1e3:.0f} kB, {state.users} users, schema {state.schema or 'none yet'}"
         )

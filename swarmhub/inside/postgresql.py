@@ -68,8 +68,8 @@ def _opened(url: str, **options: object) -> Iterator[Connection]:
 
 
 def _patient(info: str) -> str:
-    parameters: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **conninfo_to_dict(info)}
-    return str(make_conninfo(**parameters))
+    given: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **conninfo_to_dict(info)}
+    return make_conninfo(**given)
 
 
 def _told(error: BaseException) -> str:

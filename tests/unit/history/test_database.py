@@ -208,6 +208,12 @@ def test_what_is_about_files_gets_no_url(host: FakeHost, action: str) -> None:
     assert (made(host)["HostConfig"]["NetworkMode"], database.GIVEN in sent(host)) == ("none", False)
 
 
+def test_what_is_about_files_says_nothing_of_the_database(host: FakeHost) -> None:
+    """There is no file where it is on a server."""
+    assert apply(database.holding(ON_SERVER, MANAGER), host).lines == []
+    assert apply(database.holding(WHERE, MANAGER), FakeHost(answers=once(json.dumps(LOOKED)))).lines != []
+
+
 def test_a_move_says_that_all_rows_are_there() -> None:
     """A trial says the same: it has moved them, and undone it."""
     told = once(json.dumps(LOOKED | {"tables": 16, "rows": 312}))

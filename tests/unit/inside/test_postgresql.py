@@ -13,10 +13,8 @@ import pytest
 from jupyterhub import dbutil, orm
 from sqlalchemy import create_engine, inspect
 
-from tests.unit.support import postgres
-
-pytest.importorskip("psycopg")
 from swarmhub.inside import database, on_server, postgresql
+from tests.unit.support import postgres
 
 NAMES = ("ada", "grace", "ünïcode 🙂", "a\"b'c%s?;--")
 

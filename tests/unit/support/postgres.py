@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 # What libpq, SQLAlchemy, URLs and pgpass files each have a rule for.
@@ -27,7 +28,6 @@ def programs() -> Path | None:
 @contextmanager
 def serving() -> Iterator[str]:
     """Start a server, and give the URL of an empty database on it."""
-    pytest.importorskip("psycopg")
     place = programs()
     if place is None:
         pytest.skip("this machine has no PostgreSQL server: apt-get install postgresql")
@@ -64,8 +64,6 @@ def serving() -> Iterator[str]:
 
 
 def _make(folder: str, port: int) -> None:
-    import psycopg
-
     with psycopg.connect(host=folder, port=port, user="postgres", dbname="postgres", autocommit=True) as opened:
         opened.execute(f"create role {USER} login password '{PASSWORD}'")
         opened.execute("create role stranger login")
@@ -74,8 +72,6 @@ def _make(folder: str, port: int) -> None:
 
 def ask(url: str, *statements: str) -> list[tuple[object, ...]]:
     """Run statements past swarmhub, and return what the last one finds."""
-    import psycopg
-
     with psycopg.connect(url, autocommit=True) as opened:
         for one in statements:
             found = opened.execute(one)

@@ -170,7 +170,6 @@ def test_a_spawner_that_is_not_ours_is_told(problems: Any) -> None:
 
 def test_a_database_that_cannot_be_asked_is_a_problem(problems: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before all else, with what helps, and without the password."""
-    pytest.importorskip("psycopg")
     monkeypatch.setattr(database, "MEMORY", tmp_path)
     monkeypatch.setenv("PGPASSFILE", "")
     (tmp_path / "DATABASE_URL").write_text("postgresql://hub:hush@127.0.0.1:1/hub")

@@ -29,7 +29,6 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what makes a hub's database of the URL in its secret."""
-    pytest.importorskip("psycopg")
     monkeypatch.setattr(database, "MEMORY", tmp_path)
     monkeypatch.setenv("PGPASSFILE", "")
 
