@@ -9,6 +9,7 @@ from hub.shared import services
 from swarmhub import settings as settings_file
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member, SwarmNode
+from swarmhub.deploy import databases
 from swarmhub.engine import ports
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.history import database, releases
@@ -259,4 +260,5 @@ def _recording(run: Run, way: Way) -> list[Change]:
     spec = cutover.repinned(last.spec, way.to_node)
     if spec == last.spec:
         return []
-    return [releases.record(replace(last, number=last.number + 1, spec=spec, copy="", commit=""), way.target.name)]
+    new, url = replace(last, number=last.number + 1, spec=spec, copy="", commit=""), databases.settled(run, "").url
+    return [releases.record(new, way.target.name, url)]

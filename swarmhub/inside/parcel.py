@@ -23,7 +23,7 @@ from swarmhub.inside import database
 
 JOB = Path("/swarmhub-parcel.json")
 FOLDER, PARCEL = Path("/parcel"), Path("/parcel.tar.gz")
-DATABASE = "jupyterhub.sqlite"
+DATABASE, COOKIES = "jupyterhub.sqlite", "jupyterhub_cookie_secret"
 BESIDE = ("-wal", "-shm", "-journal")
 # hub/config/data.py knows them: a hub waits for one, and does not start with the other.
 COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
@@ -42,8 +42,9 @@ def main(job: Job) -> dict[str, Any]:
 
 
 def _look(job: Job) -> dict[str, Any]:
-    """Tell whether a hub's database is there, which a hub could start with."""
-    return {"database": (FOLDER / DATABASE).exists() and not any((FOLDER / one).exists() for one in (COMING, MOVED))}
+    """Tell whether a hub's data are there, which a hub could start with; its database may be on a server."""
+    is_hubs = any((FOLDER / one).exists() for one in (DATABASE, COOKIES))
+    return {"data": is_hubs and not any((FOLDER / one).exists() for one in (COMING, MOVED))}
 
 
 def _pack(job: Job) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def could_start(host: Host, parcel: Parcel, image: str) -> bool:
     if host.engine.find(f"/volumes/{parcel.source}") is None or host.engine.find(f"/images/{image}/json") is None:
         return False
     with _made(host, parcel, image, {"action": "look"}, is_read=True) as container:
-        return bool(_done(host, container, parcel)["database"])
+        return bool(_done(host, container, parcel)["data"])
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def test_an_interrupted_move_is_finished(run: Run, hosts: Hosts) -> None:
     hub(hosts)["Spec"]["TaskTemplate"]["Placement"]["Constraints"] = ["node.role==manager", f"node.id=={NODES[WORKER1]}"]
     proxy = {"Name": "jupyterhub-proxy", "Labels": {"swarmhub.service": "jupyterhub"}}
     proxy |= {"TaskTemplate": {"Placement": {"Constraints": ["node.id==n1"]}}}
-    hosts[MANAGER].engine.answers |= {"GET /services": [hub(hosts), {"ID": "p", "Spec": proxy}], **once('{"database": true}')}
+    hosts[MANAGER].engine.answers |= {"GET /services": [hub(hosts), {"ID": "p", "Spec": proxy}], **once('{"data": true}')}
     assert sentences(moving.plan(run, WORKER1)) == [
         f"move service jupyterhub-proxy from {MANAGER} on {WORKER1}",
         f"set aside the hub's data in jupyterhub-data on {MANAGER}",

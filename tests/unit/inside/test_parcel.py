@@ -95,12 +95,12 @@ def test_no_hub_starts_before_the_last_of_it_has_come(nodes: tuple[Node, Node]) 
     """It waits for it, and ends where it does not come; then Swarm goes back to the node that has all of it."""
     here, there = nodes
     send(here, there, time=TIME)
-    assert there.do("look") == {"database": False}
+    assert there.do("look") == {"data": False}
     with pytest.raises(SystemExit, match="have not come within 0 s: fab move-hub was interrupted"):
         of_hub.require_whole(there.folder, seconds=0, pause=0)
     send(here, there, time=TIME, is_last=True)
     of_hub.require_whole(there.folder, seconds=0)
-    assert there.do("look") == {"database": True}
+    assert there.do("look") == {"data": True}
 
 
 def test_a_second_try_takes_the_place_of_the_first(nodes: tuple[Node, Node]) -> None:
@@ -130,7 +130,7 @@ def test_what_a_hub_has_left_behind_starts_none(nodes: tuple[Node, Node]) -> Non
     told = here.do("aside", to="swarm-manager2", time=TIME)
     assert told["aside"] == f"moved-to-swarm-manager2-{TIME}"
     assert (here.folder / told["aside"] / "cookie_secret").read_text() == "secret"
-    assert here.do("look") == {"database": False}
+    assert here.do("look") == {"data": False}
     with pytest.raises(SystemExit, match="was moved to swarm-manager2, and its data here are of before"):
         of_hub.require_whole(here.folder)
     assert here.do("aside", to="root@a/b", time=TIME) == {"aside": ""}
@@ -161,7 +161,7 @@ def test_what_is_no_hubs_database_is_not_started_with(nodes: tuple[Node, Node]) 
         made.commit()
     with pytest.raises(SystemExit, match="it is no JupyterHub's"):
         send(here, there, time=TIME, is_last=True)
-    assert there.do("look") == {"database": False}
+    assert there.do("look") == {"data": False}
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def test_what_cannot_be_packed_is_told_with_the_hub_where_it_was(progress: FakeP
 
 def test_a_host_without_the_volume_or_the_image_has_nothing_to_set_aside() -> None:
     """Neither is made by the question."""
-    host = FakeHost("c", once('{"database": true}'))
+    host = FakeHost("c", once('{"data": true}'))
     assert not parcels.could_start(host, DATA, "hub:1")
     host.engine.answers |= {"GET /volumes/jupyterhub-data": {"Name": "jupyterhub-data"}}
     assert not parcels.could_start(host, DATA, "hub:1")
