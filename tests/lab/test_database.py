@@ -1,6 +1,6 @@
 """The hub's database moves to a PostgreSQL server and back while a server runs: copies, rollback and backups work with both.
 
-Some eight minutes on a busy machine: two moves, three deploys, a rollback, a restore, and the builds of two images.
+Some five minutes: two moves, three deploys, a rollback, a restore, and the builds of two images.
 """
 
 import json
