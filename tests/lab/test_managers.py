@@ -108,7 +108,7 @@ def test_the_hub_moves_and_servers_go_on(managed: Managed) -> None:
     print(done.text)
     assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [SECOND] * 3
     assert f'managers = ["{SECOND}", "{FIRST}", "{THIRD}"]' in done.out
-    assert f"let {topology.DOMAIN} lead to {SECOND} (10.213.0.21)" in done.out
+    assert f"let {topology.DOMAIN} lead to {SECOND} (" in done.out
     assert managed.server("grace", SECOND)["ready"] is True
     lab.wait(lambda: "/user/grace/" in managed.routes(SECOND), 30, "grace has no route")
     now = lab.docker("ps", "-q", "--filter", "name=jupyterhub-grace", node=THIRD)
