@@ -1,6 +1,7 @@
 """Three managers: the hub moves from one to another and back, and the swarm goes on after two of them are lost.
 
-All of it is about six minutes. It begins with the swarm of lab/hosts.toml, and leaves it so: one manager, two workers.
+All of it is about eight minutes on a busy machine. It begins with the swarm of lab/hosts.toml, and leaves it so: one
+manager, two workers.
 """
 
 import json
@@ -15,7 +16,7 @@ import pytest
 
 from lab import machine, topology
 from tests.lab.scripts import HUB_API
-from tests.lab.support import FILTER, HUB, PROXY, Done, Lab, Started, variant
+from tests.lab.support import FILTER, HUB, PROXY, Lab, Started, variant
 
 FIRST, SECOND, THIRD = (node.name for node in topology.NODES)
 DATA = "jupyterhub-data"
@@ -105,10 +106,9 @@ def test_the_hub_moves_and_servers_go_on(managed: Managed) -> None:
     assert managed.node_of(HUB) == FIRST
     done = lab.fab("move-hub", SECOND, "--yes", hosts=managed.by_first)
     assert done.code == 0, done.text
-    print(done.text)
     assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [SECOND] * 3
     assert f'managers = ["{SECOND}", "{FIRST}", "{THIRD}"]' in done.out
-    assert f"let {topology.DOMAIN} lead to {SECOND} (10.213.0.21)" in done.out
+    assert f"let {topology.DOMAIN} lead to {SECOND} (" in done.out
     assert managed.server("grace", SECOND)["ready"] is True
     lab.wait(lambda: "/user/grace/" in managed.routes(SECOND), 30, "grace has no route")
     now = lab.docker("ps", "-q", "--filter", "name=jupyterhub-grace", node=THIRD)
@@ -176,13 +176,12 @@ def answer(managed: Managed, node: str) -> str:
 
 
 def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -> None:
-    """Every command says so and names the way back, which asks, and keeps services, secrets, configs, and the hub as it runs.
+    """Every command says so and names the way back, which asks, and keeps services, secrets and configs; the hub starts again.
 
-    The managers that were away leave the swarm of before when they are back, and are managers again.
+    The managers that were away find the one that went on when they are back, and are managers again.
     """
     lab, hosts = managed.lab, managed.by_first
     kept = [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret", "config")]
-    container = lab.container()
     for node in (SECOND, THIRD):
         lab.on(node, "sv", "-w", "60", "stop", "docker")
     lab.wait(lambda: _is_lost(lab), 60, "the quorum is not lost")
@@ -194,33 +193,26 @@ def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -
     assert (asked.code, "really not be brought back?" in asked.err) == (2, True), asked.text
     assert _is_lost(lab)
     done = lab.fab("recover-quorum", "--yes", hosts=hosts)
-    print(done.text)
     assert done.code == 0, done.text
-    assert lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}") == f"{FIRST} Leader"
+    assert f"{FIRST} Leader" in lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}").splitlines()
     assert [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret")] == kept[:2]
     assert {*kept[2].split()} <= {*lab.docker("config", "ls", "--quiet").split()}
-    assert lab.container() == container
-    assert lab.hub_answers()
+    lab.wait(lambda: lab.hub_answers(), 90, "the hub does not start again")
     for node in (SECOND, THIRD):
         lab.on(node, "sv", "-w", "60", "start", "docker")
-        lab.wait(partial(engine_answers, lab, node), 60, f"the engine of {node} does not come back")
-        back = rejoined(lab, node, hosts)
-        print(back.text)
-        assert back.code == 0, back.text
-    listed = lab.docker("node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
-    assert sorted(listed.splitlines()) == [f"{FIRST} Ready Leader", f"{SECOND} Ready Reachable", f"{THIRD} Ready Reachable"]
+    lab.wait(
+        lambda: _managers(lab) == [f"{FIRST} Leader", f"{SECOND} Reachable", f"{THIRD} Reachable"], 180, "not all come back"
+    )
     deploy = lab.fab("deploy", "--yes", hosts=hosts)
     assert deploy.code == 0, deploy.text
 
 
-def rejoined(lab: Lab, node: str, hosts: Path) -> Done:
-    """Let a node join again; an engine that keeps its gossip port is restarted, as the message says."""
-    done = lab.fab("recover-quorum", "--yes", hosts=hosts)
-    if "Restart its engine" in done.err:
-        lab.on(node, "sv", "-w", "60", "restart", "docker")
-        lab.wait(lambda: engine_answers(lab, node), 60, f"the engine of {node} does not come back")
-        done = lab.fab("recover-quorum", "--yes", hosts=hosts)
-    return done
+def _managers(lab: Lab) -> list[str]:
+    """Return the nodes that are ready, and what they are to the managers."""
+    form = "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"
+    with suppress(machine.LabError):
+        return sorted(one.replace(" Ready", "") for one in lab.docker("node", "ls", "--format", form).splitlines())
+    return []
 
 
 def _is_lost(lab: Lab) -> bool:
