@@ -15,10 +15,13 @@ InvokeExecutor: Any = _InvokeExecutor  # its configuration is typed as a table o
 class Remembering(InvokeExecutor):  # type: ignore[misc]
     """Tell the run what was typed, and when it is over, however it ends."""
 
+    _typed: list[str] = []  # noqa: RUF012 - one executor, one command line
+
     def normalize(self, tasks: Any) -> Any:
         """Return what was typed as calls."""
         calls = super().normalize(tasks)
-        self.config["swarmhub_tasks"] = [self.collection.transform(call.called_as or call.task.name) for call in calls]
+        self._typed = [self.collection.transform(call.called_as or call.task.name) for call in calls]
+        self.config["swarmhub_tasks"] = self._typed
         for flag in ("yes", "details", "verbose"):
             self.config[f"swarmhub_{flag}"] = any(call.kwargs.get(flag) for call in calls)
         self.config["swarmhub_bundle"] = next((one for call in calls if (one := call.kwargs.get("bundle"))), "")
@@ -35,7 +38,7 @@ class Remembering(InvokeExecutor):  # type: ignore[misc]
         except BaseException as error:
             task.finish(error)
             if isinstance(error, KeyboardInterrupt):  # between two steps: Invoke itself would end with 1, and say nothing
-                raise task.interrupted(", ".join(self.config["swarmhub_tasks"]) or "command") from None
+                raise task.interrupted(", ".join(self._typed) or "command") from None
             raise
         task.finish(None)
         # Before it ends, the interpreter would look for garbage in all that a run has made: a tenth of a short run.

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import topology
 
 HERE = "127.0.0.1"
 SIZE = 65536
@@ -16,16 +19,20 @@ class Proxy:
     """Listens for each port at one of its own, and passes on what comes until it is cut."""
 
     ports: dict[int, socket.socket]
+    known: Path
     open: bool = True
     asked: int = 0
     _joined: set[socket.socket] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def config(self, text: str) -> str:
-        """Return an ssh_config that leads through the proxy."""
+        """Return an ssh_config that leads through the proxy, with the hosts' keys for its ports."""
+        keys = (topology.STATE / "known_hosts").read_text()
         for port, listening in self.ports.items():
-            text = re.sub(rf"Port {port}\b", f"Port {listening.getsockname()[1]}\n  HostKeyAlias [{HERE}]:{port}", text)
-        return text
+            own = listening.getsockname()[1]
+            text, keys = re.sub(rf"Port {port}\b", f"Port {own}", text), keys.replace(f"]:{port} ", f"]:{own} ")
+        self.known.write_text(keys)
+        return text.replace(str(topology.STATE / "known_hosts"), str(self.known))
 
     def cut(self) -> None:
         """Drop all connections, and refuse new ones."""
@@ -60,9 +67,9 @@ class Proxy:
 
 
 @contextmanager
-def proxied(ports: Sequence[int]) -> Iterator[Proxy]:
-    """Put a proxy before some ports of this machine."""
-    proxy = Proxy({port: socket.create_server((HERE, 0)) for port in ports})
+def proxied(ports: Sequence[int], folder: Path) -> Iterator[Proxy]:
+    """Put a proxy before some ports of this machine; its file of known hosts is made in a folder."""
+    proxy = Proxy({port: socket.create_server((HERE, 0)) for port in ports}, folder / "known_hosts")
     threads = [threading.Thread(target=proxy.serve, args=one, daemon=True) for one in proxy.ports.items()]
     for thread in threads:
         thread.start()

@@ -16,7 +16,11 @@ BEFORE = ("check", "plan")
 # Names that count on, or have a time in them; and where Docker puts containers at its own choice.
 COUNTED = re.compile(r"release|history|journal|lock")
 OWN = re.compile(r"^-A DOCKER |^-A DOCKER-INGRESS |ctstate")
-IDS = ("ConfigID", "SecretID", "ForceUpdate")
+# What is built again is of the same content, and has another id.
+BUILT = re.compile(r"^(jupyterhub\S*:\S+) sha256:.*")
+# Docker chooses the addresses of a network that is made.
+CHOSEN = "PROXY_SUBNET="
+IDS = ("ConfigID", "SecretID", "ForceUpdate", "Target")
 
 
 def moments(said: str, most: int) -> list[str]:
@@ -31,7 +35,7 @@ def moments(said: str, most: int) -> list[str]:
 def state(lab: Lab) -> dict[str, Any]:
     """Return all objects that a deploy makes, by name and content, without what differs between two deploys of the same."""
     names = {
-        kind: [line for line in lines if not COUNTED.search(line) and not OWN.search(line)]
+        kind: [BUILT.sub(r"\1", line) for line in lines if not COUNTED.search(line) and not OWN.search(line)]
         for kind, lines in empty.listing(lab).items()
         if not kind.startswith("containers")
     }
@@ -62,4 +66,6 @@ def wipe(lab: Lab) -> None:
 def _plain(spec: Any) -> Any:
     if isinstance(spec, dict):
         return {key: _plain(value) for key, value in spec.items() if key not in IDS}
-    return [_plain(one) for one in spec] if isinstance(spec, list) else spec
+    if isinstance(spec, list):
+        return [_plain(one) for one in spec if not str(one).startswith(CHOSEN)]
+    return spec

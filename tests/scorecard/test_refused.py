@@ -15,7 +15,7 @@ SECONDS = 1
 
 def test_malformed_files(lab: Lab, settings: Settings, tmp_path: Path, seen: Row) -> None:
     """5. Malformed `hosts.toml` and userlists, made from good ones by one fault each."""
-    with cut.proxied([node.ssh_port for node in topology.NODES]) as proxy:
+    with cut.proxied([node.ssh_port for node in topology.NODES], tmp_path) as proxy:
         good = settings(ssh=proxy.config).read_text()
         userlist = (ROOT / "lab" / "userlist").read_text()
         files = [(text, userlist, line, "hosts.toml") for text, line in malformed.hosts(good)]

@@ -83,12 +83,12 @@ def test_interrupted(deployed: Lab, changed: Path, seen: Row, number: signal.Sig
     seen(f"{number.name} at {len(found)} moments: {ended}; no lock, no container left")
 
 
-def test_cut_off(deployed: Lab, changed: Path, settings: Settings, seen: Row) -> None:
+def test_cut_off(deployed: Lab, changed: Path, settings: Settings, tmp_path: Path, seen: Row) -> None:
     """3. All SSH connections are cut at each step of an update, by a proxy before the nodes' ports."""
     whole = deployed.fab("deploy", "--yes", hosts=changed)
     assert whole.code == 0, whole.text
     found, seconds = moments(whole.out, times(12)), []
-    with cut.proxied([node.ssh_port for node in topology.NODES]) as proxy:
+    with cut.proxied([node.ssh_port for node in topology.NODES], tmp_path) as proxy:
         hosts = settings(*CHANGED, ssh=proxy.config)
         for moment in found:
             assert deployed.fab("deploy", "--yes").code == 0
