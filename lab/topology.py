@@ -146,6 +146,15 @@ ACME_SHORT = "https://acme-short.lab:14000/dir"
 HUB_URL = f"https://{DOMAIN}:{MANAGER.ports[443]}"
 
 
+def on_first(value: object) -> str | None:
+    """Return an address or a published port of this lab as the first one has it, if that is another one."""
+    ours = SUBNET.removesuffix("0/24")
+    if isinstance(value, str) and NUMBER and ours in value:
+        return value.replace(ours, "10.213.0.")
+    published = {one for part in (*NODES, *SERVICES) for one in part.ports.values()}
+    return str(value - port(0)) if isinstance(value, int) and NUMBER and value in published else None
+
+
 def hosts_toml(first: str) -> str:
     """Return a hosts.toml of the first lab, or a variant of it, as this lab's."""
     return first.replace('"state/', f'"{STATE.name}/').replace(f"https://{GITHUB}:8444", GITHUB_URL)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from lab import machine, up
+from lab import machine, topology, up
 from swarmhub.people.api import HubApi
 from tests.lab import configured, empty, furnished, going_back, grouped
 from tests.lab.browsing import FLAGS
@@ -39,6 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(HERE)]
     ours.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), 0))
     items[:] = [item for item in items if not item.path.is_relative_to(HERE)] + ours
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a test as on the first lab: all workers have to know it by one name."""
+    return topology.on_first(val)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
