@@ -12,7 +12,7 @@ from lab import containers, images, keys, machine, topology
 from lab.machine import Say
 from swarmhub.engine import context
 
-NAME, ADDRESS = "database", "10.213.0.10"
+NAME, ADDRESS = "database", topology.address(10)
 USER, PASSWORD = "jupyterhub", "p@ss:w/rd%41"
 # The certificate is that of another host of the lab: libpq goes by the one name and connects to the other address.
 HOST = topology.CAMPUS
@@ -53,7 +53,8 @@ def serving(client: docker.APIClient, say: Say) -> Iterator[None]:
 def start(client: docker.APIClient) -> None:
     """Start the server, and wait until it answers."""
     client.start(containers.container_name(NAME))
-    machine.wait_for(lambda: _answers(client), READY_SECONDS, "PostgreSQL does not answer: docker logs swarmhub-lab-database")
+    silent = f"PostgreSQL does not answer: docker logs {containers.container_name(NAME)}"
+    machine.wait_for(lambda: _answers(client), READY_SECONDS, silent)
 
 
 def stop(client: docker.APIClient) -> None:
