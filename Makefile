@@ -1,5 +1,5 @@
 # make demo   a hub on a three-node swarm on this machine, from nothing
-# make test   every test: units, the lab, the browser
+# make test   every test: units, the lab, the browser; LABS=2: on two labs side by side
 # make quick  what breaks most often: a deploy, a server, a plan, the lock, and a failure of each kind
 # make test-kernel  what this machine's kernel may lack, on Debian's own in QEMU; half an hour, and not part of make test
 # make scorecard  real faults on the lab, each many times, into docs/reliability.md; hours, and not part of make test
@@ -9,6 +9,8 @@
 PYTHON ?= python3
 VENV := .venv
 SUPPLY := $(VENV)-supply
+LABS ?= 1
+SIDE_BY_SIDE := $(if $(filter-out 1,$(LABS)),-n $(LABS) --dist loadfile --no-loadscope-reorder)
 LAB := SWARMHUB_HOSTS=lab/hosts.toml
 
 .PHONY: demo test test-kernel scorecard quick check audit sbom format lock docs clean
@@ -21,7 +23,7 @@ demo: $(VENV)/bin/pip
 	@$(VENV)/bin/fab lab.guide
 
 test: check
-	$(VENV)/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests/lab
+	$(VENV)/bin/pytest -q $(SIDE_BY_SIDE) --durations=20 tests/lab
 
 quick: check
 	$(VENV)/bin/pytest -q -m quick tests/lab
