@@ -312,7 +312,7 @@ def _left(lab: Lab, node: str) -> str:
         (
             "addresses",
             MANAGER,
-            r"warning: 10\.0\.\d+\.0/24 has room for 12\d more servers, 301 of 301 .* \| .*subnet = .*dnsrr",
+            r"warning: 10\.0\.\d+\.0/24 has room for 1\d\d more servers, 301 of 301 .* \| .*subnet = .*dnsrr",
         ),
         ("published", MANAGER, r"ok: port 80 is the proxy's"),
         ("published", MANAGER, r"ok: port 443 is the proxy's"),
