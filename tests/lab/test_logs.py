@@ -8,7 +8,7 @@ from lab import topology
 from tests.lab.support import HUB, Lab
 
 MANAGER = topology.MANAGER.name
-# Nobody has to listen there: a datagram is sent, whoever takes it. The driver is the service's own, as it would be its engine's:
+# A datagram is sent, whoever listens. The driver is the service's own, as it would be an engine's:
 # an engine that is restarted for it may leave the lab without an overlay ("vxlan interface: file exists").
 SYSLOG = ("--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:514")
 
