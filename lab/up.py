@@ -59,6 +59,8 @@ def down(say: Say, with_images: bool = False) -> None:
             if with_images and not others:
                 images.remove(client)
         shutil.rmtree(topology.STATE, ignore_errors=True)
+        if topology.NUMBER:
+            (topology.ROOT.parent / topology.HOSTS).unlink(missing_ok=True)
         if not others and machine.stop_engine():
             say("stopped dockerd, which the lab had started")
 
