@@ -19,7 +19,7 @@ from tests.lab.scripts import HUB_API
 from tests.lab.support import FILTER, HUB, PROXY, Lab, Started, variant
 
 FIRST, SECOND, THIRD = (node.name for node in topology.NODES)
-DATA = "jupyterhub-data"
+DATA, CERTBOT = "jupyterhub-data", "registry.lab:5000/certbot:lab"
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
         assert done.code == 0, done.text
     done = used.fab("swarm-init")
     assert done.code == 0, done.text
+    # A teardown knows the node that has the hub: what a move leaves on others stays there.
+    used.on(SECOND, "sh", "-c", f"rm -rf /etc/letsencrypt; docker image rm {CERTBOT} || true")
     used.let_stand()
 
 
