@@ -27,7 +27,7 @@ def up(say: Say) -> None:
 
     """
     started = time.monotonic()
-    # Two labs stand on one engine and on the same images.
+    # Two labs share this machine's engine and the images.
     with machine.alone(say):
         client = machine.ensure_engine(say)
         built = images.ensure(client, say)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import Member, Swarm
 from swarmhub.cluster.swarm import LISTEN, Members
 from swarmhub.engine.containers import SERVICE_LABEL
@@ -21,7 +22,6 @@ SECONDS = 90
 LEAVE_SECONDS = 30
 GOSSIP = 7946
 GOSSIP_SECONDS = 15
-NO_SWARM = 503
 # Seen with Docker 26, one after the other and two at once.
 BACK = "A manager that is started again while that one runs finds it, and is a manager again by itself"
 # In these states an engine still has what it knew of its swarm.
@@ -75,7 +75,7 @@ def _none(settings: Settings, members: Members) -> Iterable[StepError]:
 
 
 def told(found: Recovery) -> list[str]:
-    """Return what is wrong, and what becomes of whom, before anything is asked."""
+    """Return what is wrong, and what becomes of each manager, before anything is asked."""
     if not found.is_lost:
         return [f"the swarm has its quorum: {found.survivor} answers"]
     lines = [
@@ -179,21 +179,7 @@ class _Alone:
 
 
 def _leave(host: Host, progress: Progress) -> None:
-    last = ""
-
-    def has_left() -> bool:
-        nonlocal last
-        try:
-            # Docker gives tasks that have just ended 15 s to be cleaned up, and then leaves only half: the next call ends it.
-            host.engine.post("/swarm/leave", force=True)
-        except EngineError as error:
-            last = error.message
-            return error.status == NO_SWARM and bool(host.engine.get("/info")["Swarm"]["LocalNodeState"] == "inactive")
-        return True
-
-    until(
-        has_left, LEAVE_SECONDS, lambda: StepError(host.name, f"does not leave its swarm: {last}", "Run this again in a moment")
-    )
+    removal.leave(host, LEAVE_SECONDS)
 
     def is_free() -> bool:
         return not host.run("ss", "-Hltn", f"sport = :{GOSSIP}").out.strip()

@@ -121,7 +121,18 @@ def _leave(host: Host, progress: Progress) -> None:
     def is_worker() -> bool:
         return not host.engine.get("/info")["Swarm"]["ControlAvailable"]
 
-    last = "is still a manager"
+    until(is_worker, SECONDS, lambda: _stuck(host, "is still a manager"))
+    leave(host, SECONDS)
+
+
+def leave(host: Host, seconds: float) -> None:
+    """Let a host leave the swarm that it knows, by force.
+
+    Raises:
+        StepError: it has not left within so many seconds.
+
+    """
+    last = ""
 
     def has_left() -> bool:
         nonlocal last
@@ -130,14 +141,14 @@ def _leave(host: Host, progress: Progress) -> None:
             host.engine.post("/swarm/leave", force=True)
         except EngineError as error:
             last = error.message
-            return error.status == NO_SWARM
+            return error.status == NO_SWARM and bool(host.engine.get("/info")["Swarm"]["LocalNodeState"] == "inactive")
         return True
 
-    def stuck() -> StepError:
-        return StepError(host.name, f"does not leave the swarm: {last}", "Run this again in a moment")
+    until(has_left, seconds, lambda: _stuck(host, last))
 
-    until(is_worker, SECONDS, stuck)
-    until(has_left, SECONDS, stuck)
+
+def _stuck(host: Host, said: str) -> StepError:
+    return StepError(host.name, f"does not leave the swarm: {said}", "Run this again in a moment")
 
 
 @dataclass(frozen=True)

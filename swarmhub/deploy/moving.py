@@ -42,7 +42,7 @@ class Found:
 
 
 def plan(run: Run, target: str) -> Plan:
-    """Plan the move of the hub; where it is there already, what an interrupted move has left to do.
+    """Plan the move of the hub; if it has arrived, what an interrupted move has left to do.
 
     Raises:
         UsageError: hosts.toml does not name the target as a manager.

@@ -40,7 +40,7 @@ class Parcel:
 
 
 def data(settings: Settings) -> Parcel | None:
-    """Return the hub's data; None where its volume is mounted from elsewhere, and is there already."""
+    """Return the hub's data; None where its volume is a file server's, which every manager mounts."""
     volume = settings.volume
     return Parcel("data", volume.name, replaces=True) if is_on_one_node(volume.driver, volume.options) else None
 

@@ -13,6 +13,7 @@ import pytest
 
 from lab import topology
 from lab.packages import LabError
+from tests.lab.killing import restart_hub
 from tests.lab.support import HUB, REAL, Lab, piped, variant
 
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
@@ -166,13 +167,6 @@ def unmounted(lab: Lab, node: str) -> Iterator[None]:
         yield
     finally:
         lab.on(node, "mount", "/mnt/shared")
-
-
-def restart_hub(lab: Lab) -> None:
-    """End the hub's container; Swarm starts another one."""
-    before = lab.container()
-    lab.docker("kill", before)
-    lab.wait(lambda: lab.container() not in ("", before) and lab.hub_answers(), 60, "the hub does not come back")
 
 
 def test_a_home_is_there_again_with_another_image_on_the_same_node(volumes: Lab) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab.support import HUB, Lab
 
-# A datagram is sent, whoever listens. The driver is the service's own, as it would be its engine's: an engine that is restarted
+# A datagram needs no listener. The driver is the service's own, as it would be its engine's: an engine that is restarted
 # for it may leave the lab without an overlay ("vxlan interface: file exists").
 SYSLOG = ("--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:514")
 

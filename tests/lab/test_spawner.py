@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hub.filter import policy
 from lab import machine, topology
 from tests.lab.configured import SECRETS
+from tests.lab.killing import killed_in_a_start, restart_hub
 from tests.lab.support import HUB, Lab, moved_away
 
 MANAGER = topology.MANAGER.name
@@ -100,9 +100,7 @@ def test_a_server_that_the_hub_cannot_reach_when_it_starts_is_not_ended(failing:
     before = failing.docker("service", "ps", service, "--format", "{{.ID}}")
     failing.on(LAST, "iptables", "-I", *OVERLAY)
     try:
-        hub = failing.container()
-        failing.docker("kill", hub)
-        failing.wait(lambda: failing.container() not in ("", hub) and failing.hub_answers(), 60, "no hub comes back")
+        restart_hub(failing)
         words = f"{service} runs and does not answer the hub; waiting for it"
         failing.wait(lambda: words in failing.docker("logs", failing.container()), 60, "the hub does not say that it waits")
         began = datetime.fromisoformat(failing.docker("inspect", failing.container(), "--format", "{{.State.StartedAt}}"))
@@ -155,16 +153,7 @@ print(asyncio.run(one.poll()))
 
 def test_a_hub_that_is_killed_during_a_start_leaves_no_server_behind(deployed: Lab) -> None:
     """The next hub has no id of it, and removes what would run on uncounted, and could not be stopped. About 25 s."""
-    hub = deployed.container()
-    with ThreadPoolExecutor() as pool:
-        asked = pool.submit(_unless_killed, deployed, "POST", f"users/{USER}/server", '{"user_options": {"profile": "Small"}}')
-        deployed.wait(lambda: _is_there(deployed), 30, "no server is made")
-        deployed.docker("kill", hub)
-        asked.result()
-    deployed.wait(lambda: deployed.container() not in ("", hub) and deployed.hub_answers(), 60, "no hub comes back")
-    deployed.wait(lambda: _is_there(deployed) == _is_known(deployed), 90, "a server runs without the hub's knowing it")
-    if _is_there(deployed):
-        deployed.stop_server(USER)
+    killed_in_a_start(deployed, USER)
 
 
 def test_a_start_goes_elsewhere_and_status_names_the_node_and_what_the_hub_does_not_know(deployed: Lab) -> None:
@@ -194,20 +183,3 @@ def test_a_start_goes_elsewhere_and_status_names_the_node_and_what_the_hub_does_
     finally:
         deployed.on(MANAGER, "sh", "-c", f"docker service rm {HUB}-nobody || true")
     deployed.stop_server(USER)
-
-
-def _unless_killed(lab: Lab, method: str, path: str, body: str = "") -> str:
-    with suppress(machine.LabError):
-        return lab.hub_api(method, path, body)
-    return ""
-
-
-def _is_there(lab: Lab) -> bool:
-    return bool(lab.docker("service", "ls", "--quiet", "--filter", f"name={HUB}-{USER}"))
-
-
-def _is_known(lab: Lab) -> bool:
-    """Tell whether the hub has a server of the user's that is ready; none that it is about to start or to stop."""
-    said = _unless_killed(lab, "GET", f"users/{USER}")
-    server = json.loads(said)["servers"].get("", {}) if said else {}
-    return bool(server.get("ready")) and not server.get("pending")

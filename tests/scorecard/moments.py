@@ -20,7 +20,8 @@ OWN = re.compile(r"^-A DOCKER |^-A DOCKER-INGRESS |ctstate")
 BUILT = re.compile(r"^(jupyterhub\S*:\S+) sha256:.*")
 # Docker chooses the addresses of a network that is made.
 CHOSEN = "PROXY_SUBNET="
-IDS = ("ConfigID", "SecretID", "ForceUpdate", "Target")
+# A network is known by an id, too; a mount has a target that stays.
+IDS, NETWORKS = ("ConfigID", "SecretID", "ForceUpdate"), "Networks"
 
 
 def moments(said: str, most: int) -> list[str]:
@@ -51,8 +52,10 @@ def differences(found: Any, wanted: Any, path: str = "") -> Iterator[str]:
         for key in sorted({*found, *wanted}):
             yield from differences(found.get(key), wanted.get(key), f"{path}/{key}")
     elif isinstance(found, list) and isinstance(wanted, list) and found != wanted:
-        yield from (f"{path} + {one}" for one in found if one not in wanted)
-        yield from (f"{path} - {one}" for one in wanted if one not in found)
+        more, less = ([one for one in these if one not in those] for these, those in ((found, wanted), (wanted, found)))
+        yield from (f"{path} {sign} {one}" for sign, some in (("+", more), ("-", less)) for one in some)
+        if not more and not less:
+            yield f"{path}: the same in another order, or another number of times"
     elif found != wanted:
         yield f"{path}: {found}, wanted {wanted}"
 
@@ -65,7 +68,11 @@ def wipe(lab: Lab) -> None:
 
 def _plain(spec: Any) -> Any:
     if isinstance(spec, dict):
-        return {key: _plain(value) for key, value in spec.items() if key not in IDS}
+        return {key: _networks(value) if key == NETWORKS else _plain(value) for key, value in spec.items() if key not in IDS}
     if isinstance(spec, list):
         return [_plain(one) for one in spec if not str(one).startswith(CHOSEN)]
     return spec
+
+
+def _networks(listed: Any) -> Any:
+    return [{key: value for key, value in one.items() if key != "Target"} for one in listed or []]

@@ -12,6 +12,7 @@ from lab.machine import LabError
 from swarmhub.errors import StepError
 from swarmhub.people.api import HubApi
 from tests.lab.counting import counting, server_of_ada
+from tests.lab.killing import killed_in_a_start, restart_hub
 from tests.lab.support import HUB, PROXY, Lab
 from tests.report import Row
 from tests.scorecard.counts import times
@@ -31,9 +32,8 @@ def test_hub_killed(deployed: Lab, seen: Row) -> None:
     before, seconds = _tasks(deployed, users), []
     with server_of_ada(deployed) as server, counting(deployed, server):
         for _ in range(times(20)):
-            hub, began = deployed.container(), time.monotonic()
-            deployed.docker("kill", hub)
-            deployed.wait(lambda hub=hub: deployed.container() not in ("", hub) and deployed.hub_answers(), 60, "no hub")  # type: ignore[misc]
+            began = time.monotonic()
+            restart_hub(deployed)
             seconds.append(time.monotonic() - began)
         # Before the homes of all are forgotten.
         assert _tasks(deployed, users) == before
@@ -117,16 +117,7 @@ def test_many_starts(deployed: Lab, seen: Row) -> None:
         _stop(deployed, users[at : at + 20])
     seen(f"{count} starts and stops in {time.monotonic() - began:.0f} s")
     for _ in range(replaced):
-        hub = deployed.container()
-        with ThreadPoolExecutor() as pool:
-            asked = pool.submit(_asked, deployed)
-            deployed.wait(lambda: f"{HUB}-card0" in _services(deployed), 60, "no server is made")
-            deployed.docker("kill", hub)
-            asked.result()
-        deployed.wait(lambda hub=hub: deployed.container() not in ("", hub) and deployed.hub_answers(), 60, "no hub")  # type: ignore[misc]
-        deployed.wait(lambda: (f"{HUB}-card0" in _services(deployed)) == _is_known(deployed), 90, "an orphan")
-        if _is_known(deployed):
-            deployed.stop_server("card0")
+        killed_in_a_start(deployed, "card0")
     assert _services(deployed) == before
     deployed.forget_homes()
     running = json.loads(deployed.hub_api("GET", "users?state=active"))
@@ -165,14 +156,3 @@ def _is_reached(server: HubApi) -> bool:
         return bool(server.get("status")["started"])
     except StepError:
         return False
-
-
-def _asked(lab: Lab) -> str:
-    try:
-        return lab.ask_for_server("card0")
-    except LabError as error:  # its hub was killed
-        return str(error)
-
-
-def _is_known(lab: Lab) -> bool:
-    return bool(json.loads(lab.hub_api("GET", "users/card0")).get("servers"))

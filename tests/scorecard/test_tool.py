@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab import topology
+from swarmhub.engine.containers import SERVICE_LABEL
 from tests.lab.support import Done, Lab, Settings
 from tests.report import Row
 from tests.scorecard import cut
@@ -134,7 +135,7 @@ def _converges(lab: Lab, hosts: Path | str, wanted: dict[str, Any], moment: str)
 
 def _leftovers(lab: Lab) -> dict[str, str]:
     """Return containers that belong to no service, on each node."""
-    listed = "docker ps --all --format '{{.Names}} {{.Label \"com.docker.swarm.service.name\"}}' | grep -v jupyterhub || true"
+    listed = f"docker ps --all --format '{{{{.Names}}}} {{{{.Label \"{SERVICE_LABEL}\"}}}}' | awk 'NF == 1'"
     return {node.name: lab.on(node.name, "sh", "-c", listed) for node in topology.NODES}
 
 

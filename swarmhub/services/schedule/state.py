@@ -18,7 +18,7 @@ SAVING = ("hub", "homes")
 
 @dataclass(frozen=True)
 class PartState:
-    """How a part of the backups stands on a node: when it was last done, for which period, and what has failed since."""
+    """What a node has done of a part of the backups: when it was last done, for which period, and what has failed since."""
 
     slot: float = 0
     at: float = 0

@@ -14,6 +14,7 @@ from swarmhub.notebooks.work import Work
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, Clock, FakeHost, FakeProgress, in_turn, settings
 from tests.unit.support.swarms import WHOLE, node, notebook, with_nodes
 
+OUT = {"ControlAvailable": False, "LocalNodeState": "inactive"}
 IDLE = Work((), (), holds_hub=False)
 NONE = Volumes(())
 THREE = (node("n1", MANAGER, "manager"), node("n2", WORKER1, "manager"), node("n3", WORKER2, "manager"))
@@ -148,7 +149,10 @@ def test_a_node_leaves_when_it_is_no_manager_any_more(progress: FakeProgress, cl
 def test_a_leave_that_times_out_is_tried_again(progress: FakeProgress, clock: Clock, status: int) -> None:
     """Docker gives up on tasks that have just ended, and leaves only half; who is out is done."""
     answers = in_turn(EngineError(WORKER1, 500, "context deadline exceeded"), EngineError(WORKER1, status, "x"), None)
-    host = FakeHost(WORKER1, {"GET /info": {"Swarm": {"ControlAvailable": False}}, "POST /swarm/leave": answers})
+    host = FakeHost(
+        WORKER1,
+        {"GET /info": {"Swarm": OUT}, "POST /swarm/leave": answers},
+    )
     leaving(host, progress)
     assert len(host.engine.asked("POST")) == (2 if status == 503 else 3)
     assert clock.slept

@@ -1,13 +1,12 @@
 """A cluster as the schedule sees it: an engine in memory, whose containers answer what the test says."""
 
 import base64
-import io
 import json
 import lzma
-import tarfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from swarmhub.engine import context
 from swarmhub.inside.schedule import parts
 from swarmhub.inside.schedule.engine import Engine, EngineError
 
@@ -24,13 +23,7 @@ def text(data: object) -> str:
 
 def packed(files: Mapping[str, bytes]) -> str:
     """Return how a config keeps what a deploy has left."""
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w") as opened:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            opened.addfile(entry, io.BytesIO(content))
-    return base64.b64encode(base64.b64encode(lzma.compress(tar.getvalue()))).decode()
+    return base64.b64encode(base64.b64encode(lzma.compress(context.archive(files)))).decode()
 
 
 def config(name: str, labels: dict[str, str], data: str, made: str = "2026-11-29") -> dict[str, Any]:
