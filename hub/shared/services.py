@@ -61,6 +61,11 @@ def transfer(hub: str) -> str:
     return f"{hub}_transfer"
 
 
+def temporary(hub: str) -> frozenset[str]:
+    """Return the names of the volumes in which nothing is that somebody would miss: sockets, caches, what a trial takes up."""
+    return frozenset(name(hub) for name in (engine, restic, drill, scheduled_drill, transfer))
+
+
 def names(hub: str) -> frozenset[str]:
     """Return them all, whether such a service is there or not: it may come."""
     return frozenset({hub, proxy(hub), proxy_api(hub), engine(hub), renewal(hub), firewall(hub), check(hub), schedule(hub)})

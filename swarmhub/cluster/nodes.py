@@ -142,7 +142,7 @@ def observe_swarm(manager: Host) -> Swarm:
             state=node["Status"]["State"],
             availability=node["Spec"]["Availability"],
             is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
-            is_reachable=(node.get("ManagerStatus") or {}).get("Reachability") != "unreachable",
+            is_reachable=_role(node) == "worker" or (node.get("ManagerStatus") or {}).get("Reachability") == "reachable",
             waits=WAITS in (node["Spec"].get("Labels") or {}),
             address=node["Status"].get("Addr", ""),
             images=_labelled(node["Spec"].get("Labels") or {}),

@@ -8,7 +8,7 @@ from hub.shared import services
 from swarmhub.cluster import quorum
 from swarmhub.cluster.drain import Drainer
 from swarmhub.cluster.nodes import Swarm, SwarmNode
-from swarmhub.cluster.update import Update
+from swarmhub.cluster.update import Demotion
 from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
@@ -43,8 +43,8 @@ def observe(host: Host, settings: Settings) -> Volumes:
     listed = host.engine.get("/volumes").get("Volumes") or []
     owners = {one["Name"]: homes.owner(one, settings.home.template) for one in listed}
     users = {user for user in owners.values() if user is not None}
-    without = {services.engine(settings.hub.service), services.transfer(settings.hub.service)}
-    others = [one for one in listed if owners[one["Name"]] is None and one["Name"] not in without]
+    temporary = services.temporary(settings.hub.service)
+    others = [one for one in listed if owners[one["Name"]] is None and one["Name"] not in temporary]
     # What only begins like a volume of the hub's may be somebody's home of before: it is in the way, too.
     begins = f"{settings.hub.service}-"
     ours = {one["Name"] for one in others if one["Name"].startswith(begins) or _owners(one) or is_ours(one, settings)}
@@ -81,7 +81,7 @@ def plan(host: str, node: SwarmNode, swarm: Swarm, work: Work, volumes: Volumes,
     if node.state == "ready" and node.availability != "drain":
         changes.append(Change("drain", host, manager, Drainer(node.id, host)))
     if node.role == "manager":
-        changes.append(Change("demote", host, manager, Update(node.id, role="worker")))
+        changes.append(Change("demote", host, manager, Demotion(node.id, stays=False)))
     if inside:
         changes.append(Change("leave", "the swarm", host, _leave))
     changes.append(Change("remove", f"node {host}", manager, _Remover(node.id, inside=inside)))

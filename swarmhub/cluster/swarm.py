@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from swarmhub.cluster import quorum
 from swarmhub.cluster.nodes import WAITS, Member, Swarm, SwarmNode
-from swarmhub.cluster.update import Update
+from swarmhub.cluster.update import Demotion, Update
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.plan.plans import Change, Plan, Progress
@@ -128,12 +128,12 @@ def plan_roles(
     changes = [Change("mark", f"{host} (it waits for its image)", manager, _Marker(nodes[host].id)) for host in joined]
     for host, node in nodes.items():
         if node.role == "worker" != _role(settings, host):
-            changes.append(Change("promote", host, manager, _Mover(node.id, "manager")))
+            changes.append(Change("promote", host, manager, _Mover(node.id, Update(node.id, role="manager"))))
             swarm = quorum.as_role(swarm, node.id, "manager")
     for host, node in nodes.items():
         if node.role == "manager" != _role(settings, host):
             swarm = _demoted(swarm, host, node, hub)
-            changes.append(Change("demote", host, manager, _Mover(node.id, "worker")))
+            changes.append(Change("demote", host, manager, _Mover(node.id, Demotion(node.id))))
     changes += [Change("forget", f"{node.hostname}'s earlier id", manager, _Forgetter(node)) for node in _stale(swarm, nodes)]
     managers, workers = settings.hosts.managers, settings.hosts.workers
     return Plan(STEP, f"managers: {', '.join(managers)}; workers: {', '.join(workers) or 'none'}", tuple(changes))
@@ -288,17 +288,18 @@ def _not_ready(host: Host, node: str) -> StepError:
 @dataclass(frozen=True)
 class _Mover:
     node: str
-    role: str
+    change: Update | Demotion
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        Update(self.node, role=self.role)(host, progress)
+        self.change(host, progress)
+        role = "worker" if isinstance(self.change, Demotion) else "manager"
 
         def moved() -> bool:
             status = host.engine.get(f"/nodes/{self.node}").get("ManagerStatus")
-            return bool(status) == (self.role == "manager")
+            return bool(status) == (role == "manager")
 
         remedy = "See: docker node ls; then run this again"
-        until(moved, SECONDS, lambda: StepError(host.name, f"node {self.node} is no {self.role} after {SECONDS} s", remedy))
+        until(moved, SECONDS, lambda: StepError(host.name, f"node {self.node} is no {role} after {SECONDS} s", remedy))
 
 
 @dataclass(frozen=True)
@@ -307,5 +308,5 @@ class _Forgetter:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         if self.node.role == "manager":
-            _Mover(self.node.id, "worker")(host, progress)
+            _Mover(self.node.id, Demotion(self.node.id, stays=False))(host, progress)
         host.engine.delete(f"/nodes/{self.node.id}", force=True)

@@ -10,6 +10,7 @@ from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
 from swarmhub.engine import as_root, configs, specs
 from swarmhub.engine.configs import StoredFile
+from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
@@ -66,15 +67,17 @@ class OnCluster:
 
 @dataclass(frozen=True)
 class OnNode:
-    """What a node keeps. `in_use` are images that others' containers use; `sockets` are volumes without anything to keep.
+    """What a node keeps. `in_use` are images that others' containers use; `temporary` are volumes without anything to keep.
 
+    `ended` are the containers of our services' tasks that have ended: Swarm lets go of them in its own time.
     `by_hand` are the homes that somebody else has made: they have no label, and a teardown does not remove them.
     """
 
     containers: tuple[Thing, ...]
+    ended: tuple[Thing, ...]
     images: tuple[Thing, ...]
     in_use: tuple[str, ...]
-    sockets: tuple[Thing, ...]
+    temporary: tuple[Thing, ...]
     volumes: tuple[Thing, ...]
     homes: tuple[Thing, ...]
     certificate: tuple[str, ...]
@@ -151,22 +154,20 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
     """Ask a node for what it keeps of ours."""
     containers = host.engine.get("/containers/json", all=True)
     foreign = {one["ImageID"] for one in containers if _is_foreign(one, others.services)}
+    certificate = _certificate(host, settings, others)
+    has_had_hub = host.name in settings.hosts.managers or bool(certificate)
     images = [
         (one, name, one["Id"] in foreign or _is_of(one, others.images))
         for one in host.engine.get("/images/json")
-        for name in _references(one, host.name, settings, others)
+        for name in _references(one, settings, others, has_had_hub=has_had_hub)
     ]
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
     volumes = sorted((one for one in ours if not homes.is_one(one)), key=lambda one: str(one["Name"]))
-    temporary = (beside.engine, beside.transfer, beside.restic, beside.drill, beside.scheduled_drill)
-    sockets = {name(settings.hub.service) for name in temporary}
+    temporary = beside.temporary(settings.hub.service)
     return OnNode(
-        containers=tuple(
-            Thing(f"container {one['Names'][0].lstrip('/')}", f"/containers/{one['Id']}")
-            for one in containers
-            if _is_our_tool(one.get("Labels") or {})
-        ),
+        containers=tuple(_container(one, "container ") for one in containers if _is_our_tool(one.get("Labels") or {})),
+        ended=tuple(_container(one) for one in containers if _has_ended(one, settings, others)),
         images=tuple(
             Thing(f"image {named(name)}", f"/images/{name}", one["Size"])
             for one, name, is_used in images
@@ -175,10 +176,10 @@ def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
         in_use=tuple(
             named(name) for one, name, is_used in images if is_used and not _is_one_of_more_names(one, name, settings)
         ),
-        sockets=tuple(_volume(one) for one in volumes if one["Name"] in sockets),
-        volumes=tuple(_volume(one) for one in volumes if one["Name"] not in sockets),
+        temporary=tuple(_volume(one) for one in volumes if one["Name"] in temporary),
+        volumes=tuple(_volume(one) for one in volumes if one["Name"] not in temporary),
         homes=tuple(Thing(one["Name"], f"/volumes/{one['Name']}") for one in ours if homes.is_one(one)),
-        certificate=_certificate(host, settings, others) if host.name in settings.hosts.managers else (),
+        certificate=certificate,
         by_hand=_by_hand(listed, settings),
     )
 
@@ -192,10 +193,22 @@ def _volume(volume: Json) -> Thing:
     return Thing(f"volume {volume['Name']}", f"/volumes/{volume['Name']}")
 
 
+def _container(container: Json, kind: str = "") -> Thing:
+    return Thing(f"{kind}{container['Names'][0].lstrip('/')}", f"/containers/{container['Id']}")
+
+
 def _is_foreign(container: Json, strangers: frozenset[str]) -> bool:
     """Tell whether a container stays: no service's and no tool of ours, or that of a service that is not ours."""
     labels = container.get("Labels") or {}
     return labels[SERVICE_ID] in strangers if SERVICE_ID in labels else not _is_our_tool(labels)
+
+
+def _has_ended(container: Json, settings: Settings, others: Others) -> bool:
+    """Tell whether a container is of a task of ours that has ended, of a service that may be gone."""
+    labels, hub = container.get("Labels") or {}, settings.hub.service
+    service = labels.get(SERVICE_LABEL, "")
+    is_ours = service in beside.names(hub) or service.startswith(f"{hub}-")
+    return is_ours and labels[SERVICE_ID] not in others.services and container["State"] != "running"
 
 
 def _is_our_tool(labels: Mapping[str, str]) -> bool:
@@ -225,10 +238,10 @@ def built(settings: Settings) -> re.Pattern[str]:
     return re.compile(rf"{name}(?:-proxy|-packages|_firewall|_transfer|_restic|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
 
 
-def _references(image: Json, host: str, settings: Settings, others: Others) -> list[str]:
+def _references(image: Json, settings: Settings, others: Others, *, has_had_hub: bool) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
     named = [*settings.images]
-    if host in settings.hosts.managers and not others.hubs:
+    if has_had_hub and not others.hubs:
         named += [settings.certs.certbot, settings.hub.base_image]
     if names := tags(image):
         return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
@@ -239,11 +252,16 @@ def _references(image: Json, host: str, settings: Settings, others: Others) -> l
 
 
 def _certificate(host: Host, settings: Settings, others: Others) -> tuple[str, ...]:
-    """Return the paths that hold certificates: certbot's whole folder, unless it holds others' too."""
+    """Return the paths that hold certificates: certbot's whole folder, unless it holds others' too.
+
+    A manager that the hub has left may be a worker now, and has them still; on another worker, the folder is somebody else's.
+    """
     domain = settings.hub.domain
     if others.serve(domain):
         return ()
     renewals, own = (as_root.run(host, "ls", folder).out.split() for folder in (f"{certbot.FOLDER}/renewal", certs.OWN))
+    if host.name not in settings.hosts.managers and f"{domain}.conf" not in renewals and domain not in own:
+        return ()
     if {*renewals} - {f"{domain}.conf"} or {*own} - {domain}:
         paths = (f"live/{domain}", f"archive/{domain}", f"renewal/{domain}.conf")
         of_certbot = [*(f"{certbot.FOLDER}/{path}" for path in paths), renewal.state(settings)]

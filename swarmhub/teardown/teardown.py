@@ -38,7 +38,9 @@ def plan(
             changes.append(Change("remove", _named(kind, things), manager, _Remover(things)))
     changes += [_remove(one, manager) for one in cluster.networks]
     for host, node in nodes.items():
-        changes += [_remove(thing, host) for thing in (*node.containers, *node.sockets, *node.images)]
+        if node.ended:
+            changes.append(Change("remove", _named("ended task", node.ended), host, _Remover(node.ended)))
+        changes += [_remove(thing, host) for thing in (*node.containers, *node.temporary, *node.images)]
     for node_id, labels in cluster.labels.items():
         update = Update(node_id, labels=dict.fromkeys(labels))
         changes.append(Change("remove", f"labels {', '.join(labels)} of node {node_id}", manager, update))

@@ -19,13 +19,7 @@ from tests.lab.scripts import HUB_API
 from tests.lab.support import FILTER, HUB, PROXY, Lab, Started, variant
 
 FIRST, SECOND, THIRD = (node.name for node in topology.NODES)
-DATA, CERTBOT = "jupyterhub-data", "registry.lab:5000/certbot:lab"
-# A task that has ended holds its image.
-FORGET = f"""
-rm -rf /etc/letsencrypt
-docker ps --all --quiet --filter ancestor={CERTBOT} | xargs --no-run-if-empty docker rm --force
-docker image rm {CERTBOT} || true
-"""
+DATA = "jupyterhub-data"
 
 
 @dataclass(frozen=True)
@@ -83,8 +77,6 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
         assert done.code == 0, done.text
     done = used.fab("swarm-init")
     assert done.code == 0, done.text
-    # A teardown knows the node that has the hub: what a move leaves on others stays there.
-    used.on(SECOND, "sh", "-c", FORGET)
     used.let_stand()
 
 

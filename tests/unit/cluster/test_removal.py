@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hub.shared import services
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import Swarm, SwarmNode
 from swarmhub.cluster.removal import Volumes
@@ -110,13 +111,13 @@ def test_a_node_that_answers_the_swarm_and_not_us_is_refused() -> None:
 
 
 def test_the_volumes_that_count_are_found() -> None:
-    """Those that services use, the hub's, its users', and those with our labels; none without a name, none of a transfer."""
+    """Those that services use, the hub's, its users', and those with our labels; none without a name, none to do without."""
     anonymous = "0123456789abcdef" * 4
     in_service = {"Labels": {SERVICE_LABEL: "db"}, "Mounts": [{"Type": "volume", "Name": name} for name in ("db", anonymous)]}
     plain = {"Labels": None, "Mounts": [{"Type": "volume", "Name": "plain"}, {"Type": "bind"}]}
     names = ("db", anonymous, "plain", "jupyterhub-data", "jupyterhub-user-ada", "jupyterhubs")
     volumes = [{"Name": name, "Labels": None} for name in names] + [{"Name": "kept", "Labels": {"swarmhub.backup": "1"}}]
-    volumes += [{"Name": "jupyterhub_transfer", "Labels": {"swarmhub.service": "jupyterhub"}}]
+    volumes += [{"Name": name, "Labels": {"swarmhub.service": "jupyterhub"}} for name in services.temporary("jupyterhub")]
     volumes += [{"Name": f"home-{user}", "Labels": {"swarmhub.home": "any", "swarmhub.user": user}} for user in ("b", "a")]
     host = FakeHost(answers={"GET /containers/json": [in_service, plain], "GET /volumes": {"Volumes": volumes}})
     kept = ("db", "jupyterhub-data", "jupyterhub-user-ada", "kept")

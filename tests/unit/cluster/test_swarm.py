@@ -304,10 +304,16 @@ def test_a_promotion_ends_when_the_node_manages(progress: FakeProgress, clock: C
 def test_the_id_of_a_manager_that_is_lost_is_demoted_before_it_is_forgotten(progress: FakeProgress) -> None:
     """Docker removes no manager."""
     lost = node("old", WORKER1, "manager", state="unknown", is_reachable=False)
-    spec = {"Role": "manager", "Availability": "active"}
-    host = FakeHost(answers={"GET /nodes/old": {"Version": {"Index": 7}, "Spec": spec}})
-    swarm.plan_roles(settings(), MEMBERS, with_nodes(lost), [], manager=MANAGER).changes[0].apply(host, progress)
+    found = {"Version": {"Index": 7}, "Spec": {"Role": "manager", "Availability": "active"}}
+    known = {**found, "ManagerStatus": {"Reachability": "unreachable"}}
+    host = FakeHost(answers={"GET /nodes/old": in_turn(known, known, found)})
+    change = swarm.plan_roles(settings(), MEMBERS, with_nodes(lost), [], manager=MANAGER).changes[0]
+    change.apply(host, progress)
     assert [call for call in host.engine.asked() if not call.startswith("GET")] == [
         "POST /nodes/old/update",
         "DELETE /nodes/old",
     ]
+    # One that a recovery has left out is a manager by its role alone.
+    host = FakeHost(answers={"GET /nodes/old": found})
+    change.apply(host, progress)
+    assert [call for call in host.engine.asked() if not call.startswith("GET")] == ["DELETE /nodes/old"]

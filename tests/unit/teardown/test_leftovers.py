@@ -108,8 +108,14 @@ def image(id_: str, *tags: str, labels: dict[str, str] | None = None, digests: t
 
 
 def container(id_: str, image_id: str, **labels: str) -> dict[str, Any]:
-    """Return a container as an engine lists it."""
-    return {"Id": id_, "Names": [f"/{id_}"], "ImageID": image_id, "Labels": labels}
+    """Return a container that runs as an engine lists it."""
+    return {"Id": id_, "Names": [f"/{id_}"], "ImageID": image_id, "Labels": labels, "State": "running"}
+
+
+def task(id_: str, service: str, service_id: str = "s1", state: str = "exited") -> dict[str, Any]:
+    """Return a container of a service's task."""
+    labels = {leftovers.SERVICE_ID: service_id, "com.docker.swarm.service.name": service}
+    return container(id_, "i", **labels) | {"State": state}
 
 
 def on_node(
@@ -219,6 +225,15 @@ def test_a_tool_that_was_left_is_ours() -> None:
     assert on_node(MANAGER, [], containers).containers == (Thing("container certbot", "/containers/certbot"),)
 
 
+def test_tasks_that_have_ended_are_told() -> None:
+    """Of the hub, of what is beside it and of its servers, whose services may be gone; no other service's, none that runs."""
+    ended = [task("hub.1", HUB), task("filter.1", f"{HUB}-engine", state="dead"), task("wall.1", f"{HUB}_firewall")]
+    others = [task("hub.2", HUB, state="running"), task("db.1", "db"), task("two.1", f"{HUB}-two", "s3"), container("web", "i")]
+    found = on_node(WORKER1, [], [*ended, *others])
+    assert [thing.name for thing in found.ended] == ["hub.1", "filter.1", "wall.1"]
+    assert found.containers == ()
+
+
 def test_volumes_of_the_hub_are_ours() -> None:
     """By whole name or label; a filter's goes with every teardown: there is a socket in it, of a filter that may be gone.
 
@@ -227,20 +242,20 @@ def test_volumes_of_the_hub_are_ours() -> None:
     names = ("jupyterhub-data", "jupyterhub-user-ada", "jupyterhub-test-data", "registry", "jupyterhub-engine")
     found = on_node(WORKER1, volumes=[{"Name": name, "Labels": None} for name in names])
     assert [thing.path for thing in found.volumes] == ["/volumes/jupyterhub-data"]
-    assert [thing.path for thing in found.sockets] == ["/volumes/jupyterhub-engine"]
+    assert [thing.path for thing in found.temporary] == ["/volumes/jupyterhub-engine"]
 
 
 def test_what_a_transfer_kept_of_an_image_goes_with_every_teardown() -> None:
     """Nothing in it is anybody's."""
     found = on_node(WORKER1, volumes=[{"Name": f"{HUB}_transfer", "Labels": {"swarmhub.service": HUB}}])
-    assert ([thing.path for thing in found.sockets], found.volumes) == ([f"/volumes/{HUB}_transfer"], ())
+    assert ([thing.path for thing in found.temporary], found.volumes) == ([f"/volumes/{HUB}_transfer"], ())
 
 
 def test_what_backups_and_drills_have_left_goes_with_every_teardown() -> None:
     """What restic remembers of the repository, and the copy in which a drill that was killed has booted a hub."""
     names = [f"{HUB}_drill", f"{HUB}_drill-schedule", f"{HUB}_restic"]
     found = on_node(WORKER1, volumes=[{"Name": name, "Labels": {"swarmhub.drill": HUB}} for name in names])
-    assert ([thing.path for thing in found.sockets], found.volumes) == ([f"/volumes/{name}" for name in names], ())
+    assert ([thing.path for thing in found.temporary], found.volumes) == ([f"/volumes/{name}" for name in names], ())
 
 
 @pytest.mark.parametrize(("hub", "is_found"), [(HUB, True), (f"{HUB}2", False)])
@@ -286,12 +301,28 @@ def test_homes_that_somebody_else_has_made_are_not_ours_to_remove() -> None:
     ],
 )
 def test_other_domains_keep_their_certificates(renewals: str, own: str, exists: bool, paths: tuple[str, ...]) -> None:
-    """The whole folder goes only if no other certificate, certbot's or the operator's own, is in it."""
+    """The whole folder goes only if no other certificate, certbot's or the operator's own, is in it.
+
+    On a node that is no manager, it goes only if it tells that the hub was there.
+    """
+    found = [with_certificates(name, renewals, own, exists=exists) for name in (MANAGER, WORKER1)]
+    there = tuple(f"/etc/letsencrypt{path}" for path in paths)
+    assert [one.certificate for one in found] == [there, there if DOMAIN in renewals + own else ()]
+
+
+def with_certificates(name: str, renewals: str, own: str, *, exists: bool = True, images: Any = ()) -> leftovers.OnNode:
+    """Return what a node with these files in certbot's folder keeps."""
     commands = {
         "ls /etc/letsencrypt/renewal": Output(0 if renewals else 2, renewals, ""),
         "ls /etc/letsencrypt/own": Output(0 if own else 2, own, ""),
         "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
     }
-    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
-    found = leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), leftovers.Others())
-    assert found.certificate == tuple(f"/etc/letsencrypt{path}" for path in paths)
+    answers = {"GET /images/json": images, "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
+    return leftovers.observe_node(FakeHost(name, answers, commands), settings(), leftovers.Others())
+
+
+@pytest.mark.parametrize(("renewals", "goes"), [(f"{DOMAIN}.conf\n", True), ("www.example.org.conf\n", False)])
+def test_a_node_that_the_hub_has_left_loses_what_the_hub_has_brought(renewals: str, goes: bool) -> None:
+    """It may be a worker by now; its certificate tells."""
+    found = with_certificates(WORKER1, renewals, "", images=[image("i", "certbot/certbot:v5.1.0")])
+    assert bool(found.images) is bool(found.certificate) is goes

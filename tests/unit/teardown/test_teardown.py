@@ -27,17 +27,23 @@ CLUSTER = OnCluster(
     labels={"n2": ("swarmhub.waits",)},
     others=Others(),
 )
-EMPTY = OnNode((), (), (), (), (), (), ())
+EMPTY = OnNode((), (), (), (), (), (), (), ())
 HOMES = tuple(Thing(f"home-{user}", f"/volumes/home-{user}") for user in ("ada", "grace", "knuth"))
 NODES = {
     MANAGER: replace(
         EMPTY,
-        sockets=(Thing("volume jupyterhub-engine", "/volumes/jupyterhub-engine"),),
+        temporary=(Thing("volume jupyterhub-engine", "/volumes/jupyterhub-engine"),),
         images=(Thing("image jupyterhub:1", "/images/jupyterhub:1", 570_000_000),),
         volumes=(Thing("volume jupyterhub-data", "/volumes/jupyterhub-data"),),
         certificate=("/etc/letsencrypt",),
     ),
-    WORKER1: replace(EMPTY, containers=(Thing("container certbot", "/containers/x"),), in_use=("notebook:1",), homes=HOMES),
+    WORKER1: replace(
+        EMPTY,
+        containers=(Thing("container certbot", "/containers/x"),),
+        ended=(Thing("jupyterhub.1.abc", "/containers/y"),),
+        in_use=("notebook:1",),
+        homes=HOMES,
+    ),
 }
 NOTHING = OnCluster((), (), (), (), (), {}, {}, Others())
 
@@ -57,6 +63,7 @@ def test_services_go_first_and_then_what_they_stood_on() -> None:
         f"remove network jupyter on {MANAGER}",
         f"remove volume jupyterhub-engine on {MANAGER}",
         f"remove image jupyterhub:1 (570 MB) on {MANAGER}",
+        f"remove 1 ended task (jupyterhub.1.abc) on {WORKER1}",
         f"remove container certbot on {WORKER1}",
         f"remove labels swarmhub.waits of node n2 on {MANAGER}",
     ]
