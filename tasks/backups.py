@@ -9,7 +9,7 @@ from swarmhub.run.task import step, step_task
 def backup(c: Context, verbose: bool = False) -> None:
     """Save the hub and people's homes to the repository of [backup], while people work."""
     from swarmhub.backup import saving
-    from swarmhub.deploy import backups as room
+    from swarmhub.deploy.data import backups as room
 
     with step(c, saving.STEP) as run:
         saved = room.save(run)
@@ -22,7 +22,7 @@ def backup(c: Context, verbose: bool = False) -> None:
 def backups(c: Context, json: bool = False) -> None:
     """List the backups in the repository of [backup], the newest first."""
     from swarmhub.backup import snapshots
-    from swarmhub.deploy import backups as room
+    from swarmhub.deploy.data import backups as room
 
     with step(c, "backups") as run:
         known, drills = room.known(run)
@@ -44,7 +44,7 @@ def backups(c: Context, json: bool = False) -> None:
 def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: str = "", yes: bool = False) -> None:
     """Put back the hub, and homes that are gone; or with --home one home or a file of it. What is there is set aside."""
     from swarmhub.backup import restoring
-    from swarmhub.deploy import backups as room
+    from swarmhub.deploy.data import backups as room
 
     with step(c, restoring.STEP) as run:
         restoring.check(home, path, to)
@@ -59,7 +59,7 @@ def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: st
 def backup_verify(c: Context, backup: str = "") -> None:
     """Try a backup: restore it into a scratch volume, boot a hub on it, log in, open a file of a home; keep the evidence."""
     from swarmhub.backup import drilling
-    from swarmhub.deploy import backups as room
+    from swarmhub.deploy.data import backups as room
 
     with step(c, drilling.STEP) as run:
         shown = room.verify(run, backup)
@@ -72,7 +72,7 @@ def backup_schedule(c: Context, verbose: bool = False) -> None:
     with step(c, "schedule") as run:
         run.check()
         if run.look.has_schedule():
-            from swarmhub.deploy import schedule as room  # most clusters make no backups themselves
+            from swarmhub.deploy.data import schedule as room  # most clusters make no backups themselves
 
             room.equip(run)
             run.apply(room.plan(run))

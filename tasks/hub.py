@@ -93,7 +93,8 @@ def move_database(c: Context, yes: bool = False) -> None:
     """Move the hub's database to where [database] of hosts.toml wants it: from SQLite to a PostgreSQL server, or back."""
     from dataclasses import replace
 
-    from swarmhub.deploy import databases, prerequisites, rollout
+    from swarmhub.deploy import prerequisites, rollout
+    from swarmhub.deploy.data import databases
 
     with step(c, databases.STEP) as run:
         run.check()
@@ -139,7 +140,7 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
 @step_task(positional=["host"], help={"host": "The manager that is to have the hub.", "yes": "Do not ask."})
 def move_hub(c: Context, host: str, yes: bool = False) -> None:
     """Move the hub to another manager, with its data, certificate and images; servers go on."""
-    from swarmhub.deploy import moving
+    from swarmhub.deploy.data import moving
 
     with step(c, moving.STEP) as run:
         run.require_known(host, host)

@@ -18,8 +18,9 @@ from hub.filter import policy
 from swarmhub.certificate import certs
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import databases, standalone, takeover
-from swarmhub.deploy.takeover import ByHand
+from swarmhub.deploy.by_hand import standalone, takeover
+from swarmhub.deploy.by_hand.takeover import ByHand
+from swarmhub.deploy.data import databases
 from swarmhub.engine import configs, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError

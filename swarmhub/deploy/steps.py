@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
-from swarmhub.deploy import on_nodes, prerequisites, rollout, standalone
+from swarmhub.deploy import on_nodes, prerequisites, rollout
+from swarmhub.deploy.by_hand import standalone
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -322,7 +323,7 @@ def every_plan(run: Run) -> list[Plan]:
 def _schedule_plan(run: Run) -> Plan:
     if not run.look.has_schedule():
         return Plan(SCHEDULE, "")
-    from swarmhub.deploy import schedule  # most clusters make no backups themselves
+    from swarmhub.deploy.data import schedule  # most clusters make no backups themselves
 
     return schedule.plan(run)
 

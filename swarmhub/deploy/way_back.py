@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from swarmhub.deploy import databases, on_nodes
+from swarmhub.deploy import on_nodes
+from swarmhub.deploy.data import databases
 from swarmhub.history import rollback
 from swarmhub.history.releases import Release
 from swarmhub.plan.plans import Plan

@@ -7,7 +7,8 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from swarmhub.deploy import schedule, steps
+from swarmhub.deploy import steps
+from swarmhub.deploy.data import schedule
 from swarmhub.engine import configs
 from swarmhub.errors import SettingsError
 from swarmhub.images import restic

@@ -8,15 +8,16 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from swarmhub.deploy import steps, takeover
-from swarmhub.deploy.standalone import Standalone
+from swarmhub.deploy import steps
+from swarmhub.deploy.by_hand import takeover
+from swarmhub.deploy.by_hand.standalone import Standalone
 from swarmhub.errors import StepError
 from swarmhub.history.database import Database
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
-from tests.unit.deploy.test_standalone import HUB as CONTAINER
-from tests.unit.deploy.test_standalone import SERVER as CONTAINER_SERVER
-from tests.unit.deploy.test_standalone import STOPPED
+from tests.unit.deploy.by_hand.test_standalone import HUB as CONTAINER
+from tests.unit.deploy.by_hand.test_standalone import SERVER as CONTAINER_SERVER
+from tests.unit.deploy.by_hand.test_standalone import STOPPED
 from tests.unit.support.cluster import NETWORK, Hosts
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, home_volume, once
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from swarmhub.deploy import standalone
-from swarmhub.deploy.standalone import Standalone
+from swarmhub.deploy.by_hand import standalone
+from swarmhub.deploy.by_hand.standalone import Standalone
 from swarmhub.engine import converge, replicated, specs
 from swarmhub.engine.replicated import LABEL
 from swarmhub.errors import StepError

@@ -4,7 +4,7 @@ from swarmhub import settings as settings_file
 from swarmhub.backup import contents, repository
 from swarmhub.backup import schedule as room
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import backups, databases
+from swarmhub.deploy.data import backups, databases
 from swarmhub.images import restic
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run

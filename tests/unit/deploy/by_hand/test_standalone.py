@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from swarmhub.deploy import standalone
-from swarmhub.deploy.standalone import Standalone
+from swarmhub.deploy.by_hand import standalone
+from swarmhub.deploy.by_hand.standalone import Standalone
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.plan.plans import Cost

@@ -10,8 +10,9 @@ from invoke.context import Context
 from pydantic import SecretStr
 
 from swarmhub import settings as settings_file
-from swarmhub.deploy import databases, prerequisites, rollout, way_back
-from swarmhub.deploy.databases import Databases
+from swarmhub.deploy import prerequisites, rollout, way_back
+from swarmhub.deploy.data import databases
+from swarmhub.deploy.data.databases import Databases
 from swarmhub.errors import SettingsError, StepError
 from swarmhub.history.database import Database
 from swarmhub.plan.plans import Plan

@@ -9,7 +9,7 @@ from hub.shared import services
 from swarmhub import settings as settings_file
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import Member, SwarmNode
-from swarmhub.deploy import databases
+from swarmhub.deploy.data import databases
 from swarmhub.engine import ports
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.history import database, releases

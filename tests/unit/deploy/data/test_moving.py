@@ -7,7 +7,8 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub import settings as settings_file
-from swarmhub.deploy import moving, steps
+from swarmhub.deploy import steps
+from swarmhub.deploy.data import moving
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.host import Output
 from swarmhub.images import build

@@ -13,7 +13,8 @@ from swarmhub.backup.repository import Repository
 from swarmhub.backup.saving import Outcome
 from swarmhub.backup.snapshots import Backup
 from swarmhub.cluster.nodes import Member
-from swarmhub.deploy import databases, steps
+from swarmhub.deploy import steps
+from swarmhub.deploy.data import databases
 from swarmhub.engine import replicated
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Json
