@@ -24,9 +24,10 @@ ENVIRONMENT = [f"PYTHONPATH={FOLDER}", "PYTHONUNBUFFERED=1"]
 @cache
 def files() -> Mapping[str, bytes]:
     """Return the program, as it is put into a container."""
-    inside = FOLDER.lstrip("/")
-    relay = {f"{inside}/swarmhub/inside/relay/{path}": content for path, content in context.read(SCRIPTS / "relay").items()}
-    return {f"{inside}/swarmhub/__init__.py": b"", f"{inside}/swarmhub/inside/__init__.py": b"", **relay}
+    package = f"{FOLDER.lstrip('/')}/swarmhub"
+    relay = {f"{package}/inside/relay/{path}": content for path, content in context.read(SCRIPTS / "relay").items()}
+    own = {f"{package}/inside/unix.py": context.lines(SCRIPTS / "unix.py"), **relay}
+    return {f"{package}/__init__.py": b"", f"{package}/inside/__init__.py": b"", **own}
 
 
 def ensure(manager: Host, python: str, hub: str, hosts: Sequence[Host]) -> dict[str, str | StepError]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from swarmhub.inside.relay.blobs import Blob, Life, TransferError
-from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, leave, load
+from swarmhub.inside.relay.engine import SECONDS, archive, collect, is_config, leave, load
 from swarmhub.inside.relay.wire import Peer, Server, fetch
+from swarmhub.inside.unix import Unix
 
 # The run that has started this removes it when all is done. Where that run has ended, this ends by itself.
 IDLE_SECONDS = 60.0
@@ -39,7 +40,7 @@ class Relay:
 
     def work(self) -> None:
         """Do this node's part."""
-        engine = Unix(self.job["socket"])
+        engine = Unix(self.job["socket"], SECONDS)
         if not self.before:
             collect(engine, self.job["image"], self.layers, self.blobs)
             say(state="ready")
@@ -74,7 +75,7 @@ class Relay:
             for blob in (self.blobs | self.own).values():
                 blob.path.unlink(missing_ok=True)
         with suppress(OSError, http.client.HTTPException):
-            leave(Unix(self.job["socket"]), self.job["network"])
+            leave(Unix(self.job["socket"], SECONDS), self.job["network"])
         return 1 if failed else 0
 
     def _report(self, failed: list[str]) -> None:

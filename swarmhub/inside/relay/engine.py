@@ -14,24 +14,12 @@ from http import HTTPStatus
 from typing import Any
 
 from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, Check, Life, TransferError
+from swarmhub.inside.unix import Unix, message
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 MOST_CONFIG = 8 << 20
 LEAVE_TRIES = 30
-
-
-class Unix(http.client.HTTPConnection):
-    """A connection to the engine."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("engine", timeout=1800)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to its socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+SECONDS = 1800
 
 
 def answer(engine: Unix, method: str, path: str, body: Iterator[bytes] | None = None) -> http.client.HTTPResponse:
@@ -40,7 +28,7 @@ def answer(engine: Unix, method: str, path: str, body: Iterator[bytes] | None = 
         engine.request(method, path, body=body, headers={"Content-Type": "application/x-tar"}, encode_chunked=body is not None)
     response = engine.getresponse()
     if response.status >= 400:
-        raise TransferError(_message(response.read()))
+        raise TransferError(message(response.read()))
     return response
 
 
@@ -57,13 +45,6 @@ def leave(engine: Unix, network: str) -> None:
         if response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
             return
         time.sleep(2)
-
-
-def _message(said: bytes) -> str:
-    try:
-        return str(json.loads(said)["message"])
-    except (ValueError, KeyError):
-        return said.decode(errors="replace")
 
 
 def collect(engine: Unix, image: str, layers: list[str], wanted: dict[str, Blob]) -> None:

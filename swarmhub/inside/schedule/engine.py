@@ -3,7 +3,6 @@
 import http.client
 import io
 import json
-import socket
 import struct
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,8 @@ from contextlib import closing
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
+
+from swarmhub.inside.unix import Unix, message
 
 SOCKET = "/var/run/docker.sock"
 SECONDS = 120
@@ -24,17 +25,6 @@ class EngineError(Exception):
     def __init__(self, text: str, status: int = 0) -> None:
         self.status = status
         super().__init__(text)
-
-
-class _Unix(http.client.HTTPConnection):
-    def __init__(self, path: str, seconds: float | None) -> None:
-        super().__init__("engine")
-        self._path, self._seconds = path, seconds
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self._seconds)
-        self.sock.connect(self._path)
 
 
 class Engine:
@@ -76,11 +66,11 @@ class Engine:
             self.delete(f"/containers/{container}", force=True, v=True)
 
     def _log(self, container: str) -> Iterator[str]:
-        with closing(_Unix(self._path, None)) as connection:
+        with closing(Unix(self._path, None)) as connection:
             connection.request("GET", f"/containers/{container}/logs?follow=1&stdout=1&stderr=1")
             response = connection.getresponse()
             if response.status >= HTTPStatus.BAD_REQUEST:
-                raise EngineError(_message(response.read()), response.status)
+                raise EngineError(message(response.read()), response.status)
             yield from _lines(response)
 
     def _ask(
@@ -94,22 +84,15 @@ class Engine:
     ) -> Any:
         query = {key: value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
         try:
-            with closing(_Unix(self._path, seconds)) as connection:
+            with closing(Unix(self._path, seconds)) as connection:
                 connection.request(method, f"{path}?{urlencode(query)}", content, {"Content-Type": kind})
                 response = connection.getresponse()
                 status, said = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"the engine does not answer: {error}") from None
         if status >= HTTPStatus.BAD_REQUEST:
-            raise EngineError(_message(said), status)
+            raise EngineError(message(said), status)
         return json.loads(said) if said.strip() else None
-
-
-def _message(said: bytes) -> str:
-    try:
-        return str(json.loads(said)["message"])
-    except (ValueError, KeyError, TypeError):
-        return said.decode(errors="replace").strip()
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

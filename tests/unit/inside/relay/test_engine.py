@@ -14,7 +14,8 @@ import pytest
 
 from swarmhub.inside.relay import engine
 from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, TransferError
-from swarmhub.inside.relay.engine import Unix, archive, collect, is_config, load
+from swarmhub.inside.relay.engine import archive, collect, is_config, load
+from swarmhub.inside.unix import Unix
 
 LAYERS = [b"lowest" * 1000, b"{upper}" * 1000]
 NAMES = [hashlib.sha256(one).hexdigest() for one in LAYERS]
