@@ -8,7 +8,8 @@ from swarmhub.host import Host
 from swarmhub.plan.plans import Progress
 from swarmhub.wait import until
 
-SECONDS = 60
+# A manager that was told that it is out waits for half a minute before it joins again.
+SECONDS = 120
 
 
 @dataclass(frozen=True)
