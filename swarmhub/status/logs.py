@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from swarmhub.engine import as_root
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
+from swarmhub.parallel import gather
 from swarmhub.settings import Settings
 
 STEP = "logs"
@@ -85,30 +87,52 @@ def engine_host(asked: Sequence[str], node: str, settings: Settings, manager: st
 def of_service(manager: Host, name: str, wanted: LogSelection, drivers: Drivers) -> Iterator[str]:
     """Yield the lines of a service's tasks, each behind its time; the manager gets them from the nodes.
 
-    `drivers` is asked only where no line comes.
+    `drivers` is asked only where the newest task has no line.
 
     Raises:
-        StepError: there is no such service, or the node's engine keeps its log where it cannot read it.
+        StepError: there is no such service, or its newest task's log is kept where its engine cannot read it: after the lines
+            of the tasks before it.
 
     """
     service = manager.engine.find(f"/services/{name}")
     if service is None:
         raise StepError(manager.name, f"there is no service {name}", "Deploy it first: fab deploy")
-    path = f"/services/{service['ID']}/logs"
     start = wanted.since.timestamp() if wanted.since else 0
-    lines = manager.engine.logs(path, patience=SILENT_SECONDS, timestamps=True, tail=wanted.tail, since=f"{start:.6f}")
-    try:
-        past = by_time(_come(lines))
-    except StepError as error:
-        raise _unreadable(manager, service, drivers()) or error from None
-    if not past and (unreadable := _unreadable(manager, service, drivers())):
-        raise unreadable
+    tasks = _started(manager, service)
+    answers = gather([partial(_of_task, manager, task, wanted.tail, f"{start:.6f}") for task in tasks])
+    past = by_time(line for lines in answers if not isinstance(lines, StepError) for line in lines)
     past = past if wanted.since else past[-TAIL:]
     yield from past
+    newest = answers[-1] if answers else None
+    if not newest:
+        _require_readable(service, tasks[-1] if tasks else None, drivers())
+    if isinstance(newest, StepError):
+        raise newest
     if wanted.follow:
         last = next((found[0] for line in reversed(past) if (found := STAMP.match(line))), "")
         resume = after(last) if last else f"{start:.6f}"
+        path = f"/services/{service['ID']}/logs"
         yield from manager.engine.logs(path, patience=None, timestamps=True, follow=True, since=resume)
+
+
+def _started(manager: Host, service: Json) -> list[Json]:
+    """Return the tasks that have a log, the newest last."""
+    listed = manager.engine.get("/tasks", filters={"service": [service["ID"]]})
+    return sorted((one for one in listed if _has_started(one)), key=lambda task: str(task["CreatedAt"]))
+
+
+def _has_started(task: Json) -> bool:
+    return bool(task.get("NodeID") and (task["Status"].get("ContainerStatus") or {}).get("ContainerID"))
+
+
+def _of_task(manager: Host, task: Json, tail: str, since: str) -> list[str]:
+    """Return the lines of one task.
+
+    Each is asked for by itself: the answer for a service does not end, and may lack the newest task's lines, where one of its
+    tasks is just being removed.
+    """
+    lines = manager.engine.logs(f"/tasks/{task['ID']}/logs", patience=SILENT_SECONDS, timestamps=True, tail=tail, since=since)
+    return _come(lines)
 
 
 def of_engine(host: Host, wanted: LogSelection) -> Iterator[str]:
@@ -130,23 +154,21 @@ def of_engine(host: Host, wanted: LogSelection) -> Iterator[str]:
         raise StepError(host.name, f"its engine's log broke off (exit code {code})", "Its last lines are above")
 
 
-def _unreadable(manager: Host, service: Json, drivers: Mapping[str, tuple[str, str]]) -> StepError | None:
-    """Return why a service's log has no lines: on the node of its newest task they go where the engine does not read."""
-    tasks = manager.engine.get("/tasks", filters={"service": [service["ID"]]}) if drivers else []
-    newest = max((one for one in tasks if one.get("NodeID")), key=lambda one: str(one["CreatedAt"]), default=None)
+def _require_readable(service: Json, newest: Json | None, drivers: Mapping[str, tuple[str, str]]) -> None:
+    """Make sure that what a service's newest task says goes where its node's engine can read it."""
     if newest is None:
-        return None
+        return
     host, driver = drivers.get(newest["NodeID"], (newest["NodeID"], ""))
     driver = (service["Spec"]["TaskTemplate"].get("LogDriver") or {}).get("Name") or driver
     if not driver or driver in READABLE:
-        return None
+        return
     what = "keeps no log" if driver == "none" else f"sends logs elsewhere (log-driver {driver}) and has none"
     remedy = 'Look there, or set "log-driver": "local" in its daemon.json and restart the engine: it holds for new containers'
-    return StepError(host, f"its engine {what} of {service['Spec']['Name']}", remedy)
+    raise StepError(host, f"its engine {what} of {service['Spec']['Name']}", remedy)
 
 
 def _come(lines: Iterable[str]) -> list[str]:
-    """Return the lines that come; Swarm never ends the answer where it removes an old task while it is asked."""
+    """Return the lines that come; Swarm never ends the answer where it removes the task while it is asked."""
     found: list[str] = []
     try:
         for line in lines:

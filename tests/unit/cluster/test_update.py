@@ -38,7 +38,9 @@ def test_a_demotion_waits_until_the_node_is_one_of_the_managers(progress: FakePr
 def test_a_node_that_does_not_join_the_managers_is_an_error_with_two_ways_out(progress: FakeProgress, clock: Clock) -> None:
     """Nothing is sent."""
     host = FakeHost(answers={"GET /nodes/n2": {"Version": {"Index": 7}, "Spec": SPEC | {"Role": "manager"}}})
-    with pytest.raises(StepError, match=r"has not joined the managers after 120 s\. Restart its engine; or take it out: docker"):
+    with pytest.raises(
+        StepError, match=r"has not joined the managers after 120 s\. Restart its engine; or take it out: docker"
+    ):
         Demotion("n2")(host, progress)
     assert clock.now > 1120
     assert not [call for call in host.engine.asked() if call.startswith("POST")]

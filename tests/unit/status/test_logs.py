@@ -10,7 +10,7 @@ from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Output
 from swarmhub.status import logs
 from swarmhub.status.logs import ENGINE_LOG, LogSelection
-from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, Request, once, settings
+from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, once, settings
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 LAST, SINCE = LogSelection(None, follow=False), LogSelection(NOW, follow=False)
@@ -70,19 +70,34 @@ def test_two_engines_or_none_is_a_wrong_command_line(asked: tuple[str, ...], nod
         logs.engine_host(asked, node, settings(), MANAGER)
 
 
-def manager(*lines: str) -> FakeHost:
-    """Return a manager with a service whose log has these lines, and one that is said later."""
+def task(id_: str, created: str, node: str = "n1", container: str = "c1") -> dict[str, object]:
+    """Return a task as the engine lists it."""
+    return {"ID": id_, "NodeID": node, "CreatedAt": created, "Status": {"ContainerStatus": {"ContainerID": container}}}
 
-    def log(request: Request) -> list[str]:
-        return [line(59, "later")] if request.params.get("follow") else list(lines)
 
-    return FakeHost(answers={"GET /services/jupyterhub": SERVICE, "GET /services/s1/logs": log})
+def manager(*tasks: list[str] | StepError) -> FakeHost:
+    """Return a manager with a service whose tasks, the oldest first, have said this, and which says a line later."""
+    listed = [task(f"t{number}", str(number)) for number in reversed(range(len(tasks)))]
+    said = {f"GET /tasks/t{number}/logs": lines for number, lines in enumerate(tasks)}
+    waiting = {"ID": "t9", "CreatedAt": "9", "Status": {}}
+    answers = {"GET /services/jupyterhub": SERVICE, "GET /tasks": [waiting, *listed], **said}
+    return FakeHost(answers=answers | {"GET /services/s1/logs": [line(59, "later")]})
 
 
 def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
-    """The engine gives one task's lines after the other's; those of a progress bar stay behind the one before them."""
-    found = logs.of_service(manager(line(3), "50 %", "99 %", line(1), line(4)), "jupyterhub", LAST, dict)
+    """Those of a progress bar stay behind the one before them; a task that waits for a node has said nothing."""
+    found = logs.of_service(manager([line(3), "50 %", "99 %"], [line(1), line(4)]), "jupyterhub", LAST, dict)
     assert list(found) == [line(1), line(3), "50 %", "99 %", line(4)]
+
+
+def test_a_task_whose_lines_do_not_come_hides_no_others() -> None:
+    """Swarm is just removing it; where it is the newest, that is the end, after what the others have said."""
+    silent = StepError(MANAGER, "its engine is silent", "")
+    assert list(logs.of_service(manager(silent, [line(1)]), "jupyterhub", LAST, dict)) == [line(1)]
+    found = logs.of_service(manager([line(1)], silent), "jupyterhub", LAST, dict)
+    assert next(found) == line(1)
+    with pytest.raises(StepError, match="is silent"):
+        next(found)
 
 
 @pytest.mark.parametrize(
@@ -90,14 +105,14 @@ def test_the_lines_of_several_tasks_are_sorted_by_time() -> None:
 )
 def test_by_default_the_last_hundred_lines_are_shown(wanted: LogSelection, shown: int, params: dict[str, str]) -> None:
     """The engine counts them for each task, here they count for all; who names a time wants all that was said since."""
-    host = manager(*(line(n % 60) for n in range(150)))
+    host = manager([line(n % 60) for n in range(150)])
     assert len(list(logs.of_service(host, "jupyterhub", wanted, dict))) == shown
-    assert params.items() <= host.engine.sent("GET /services/s1/logs").params.items()
+    assert params.items() <= host.engine.sent("GET /tasks/t0/logs").params.items()
 
 
 def test_following_goes_on_behind_the_last_line() -> None:
     """No line is shown twice, and none is missed between the two questions."""
-    host = manager(line(1), "50 %")
+    host = manager([line(1), "50 %"])
     assert list(logs.of_service(host, "jupyterhub", LogSelection(None, follow=True), dict)) == [
         line(1),
         "50 %",
@@ -188,15 +203,16 @@ def test_where_neither_is_the_code_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_log_that_an_engine_cannot_read_is_told(own: str, default: str, wrong: str) -> None:
-    """With the node of the newest task and what helps; a service that has said nothing has no lines."""
+    """With the node of the newest task and what helps, after the lines of older ones; who has said nothing has no lines."""
     template = {"LogDriver": {"Name": own}} if own else {}
-    tasks = [{"NodeID": "n1", "CreatedAt": "1"}, {"NodeID": "n2", "CreatedAt": "2"}, {"CreatedAt": "3"}]
     answers = {
         "GET /services/jupyterhub": {"ID": "s1", "Spec": {"Name": "jupyterhub", "TaskTemplate": template}},
-        "GET /services/s1/logs": [],
-        "GET /tasks": tasks,
+        "GET /tasks": [task("t1", "1"), task("t2", "2", node="n2")],
+        "GET /tasks/t1/logs": [line(1)],
+        "GET /tasks/t2/logs": [],
     }
     asked = logs.of_service(FakeHost(answers=answers), "jupyterhub", LAST, lambda: {"n2": (WORKER1, default)})
+    assert next(asked) == line(1)
     if not wrong:
         assert list(asked) == []
         return
