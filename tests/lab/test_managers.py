@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab import machine, topology
+from swarmhub.history import entries
 from tests.lab.scripts import HUB_API
 from tests.lab.support import FILTER, HUB, PROXY, Lab, Started, variant
 
@@ -175,7 +176,7 @@ def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -
     The managers that were away find the one that went on when they are back, and are managers again.
     """
     lab, hosts = managed.lab, managed.by_first
-    kept = [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret", "config")]
+    kept = (_listed(lab, "service"), _listed(lab, "secret"), _listed(lab, "config"))
     for node in (SECOND, THIRD):
         lab.on(node, "sv", "-w", "60", "stop", "docker")
     lab.wait(lambda: _is_lost(lab), 60, "the quorum is not lost")
@@ -189,8 +190,8 @@ def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -
     done = lab.fab("recover-quorum", "--yes", hosts=hosts)
     assert done.code == 0, done.text
     assert f"{FIRST} Leader" in lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}").splitlines()
-    assert [lab.docker(kind, "ls", "--quiet") for kind in ("service", "secret")] == kept[:2]
-    assert {*kept[2].split()} <= {*lab.docker("config", "ls", "--quiet").split()}
+    assert (_listed(lab, "service"), _listed(lab, "secret")) == kept[:2]
+    assert kept[2] <= _listed(lab, "config")
     lab.wait(lambda: lab.hub_answers(), 90, "the hub does not start again")
     for node in (SECOND, THIRD):
         lab.on(node, "sv", "-w", "60", "start", "docker")
@@ -199,6 +200,12 @@ def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -
     )
     deploy = lab.fab("deploy", "--yes", hosts=hosts)
     assert deploy.code == 0, deploy.text
+
+
+def _listed(lab: Lab, kind: str) -> set[str]:
+    """Return the ids of what the swarm keeps of a kind; entries of the history go when newer ones come."""
+    ids = {*lab.docker(kind, "ls", "--quiet").split()}
+    return ids - {*lab.docker("config", "ls", "--quiet", "--filter", f"label={entries.LABEL}").split()}
 
 
 def _managers(lab: Lab) -> list[str]:
