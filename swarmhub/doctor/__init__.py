@@ -18,7 +18,7 @@ OF_THIS_MACHINE = ("settings", "secrets", "callback")
 OF_EACH_HOST = ("ssh", "docker", "clock", "disk", "kernel", "mtu", "homes")
 OF_THE_CLUSTER = (
     *("swarm", "quorum", "ports", "overlay", "firewall", "addresses", "servers"),
-    *("published", "dns", "certificate", "backup", "image", "jupyterhub"),
+    *("published", "dns", "certificate", "database", "backup", "image", "jupyterhub"),
 )
 ORDER = (*OF_THIS_MACHINE, *OF_EACH_HOST, *OF_THE_CLUSTER)
 

@@ -14,7 +14,7 @@ from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
 from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, backups, certificate, moved, notebook, others, servers
+from swarmhub.doctor.hub import age, backups, certificate, database, moved, notebook, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
@@ -34,7 +34,7 @@ from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
 from swarmhub.services.addresses import observe as observe_addresses
 from swarmhub.services.schedule import state
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 from swarmhub.settings import secrets as secrets_file
 
 Lane = tuple[str, Callable[[], list[Finding]]]
@@ -136,8 +136,37 @@ def _gate(cluster: Cluster) -> list[Finding]:
         ("published", lambda: published.judge(published.observe(head, settings), settings, manager)),
         ("dns", lambda: dns.examine(head, settings, own, manager)),
         ("certificate", judged),
+        (database.CHECK, partial(_database, cluster)),
         (backups.CHECK, partial(_backups, cluster)),
     )
+
+
+def _database(cluster: Cluster) -> list[Finding]:
+    """Open the hub's database, where it is on a PostgreSQL server, from the manager as the hub does."""
+    settings, head = cluster.settings, cluster.manager_host
+    if not settings.database.secret:
+        return []
+    try:
+        url = secrets_file.of_database(settings.database.secret, settings, cluster.file)
+    except SettingsError:
+        return []  # said among the secrets
+    image = _with_driver(cluster)
+    if not image:
+        return [database.missing(url, cluster.manager)]
+    wrong = database.observe(head, image, url, {versions.LABEL: cluster.id})
+    return [database.judge(wrong, url, cluster.manager)]
+
+
+def _with_driver(cluster: Cluster) -> str:
+    """Return the hub's image that would be deployed, or else the one that is and works with PostgreSQL; or nothing."""
+    engine, hub = cluster.manager_host.engine, hub_service.observe(cluster.manager_host, cluster.settings.hub.service).service
+    try:
+        tags = [build.desired(cluster.settings).tag]
+    except SettingsError:
+        tags = []  # said among the settings
+    if hub and handed.database(hub_service.settings_of(hub["Spec"])):
+        tags.append(hub["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    return next((tag for tag in tags if engine.find(f"/images/{tag}/json")), "")
 
 
 def _backups(cluster: Cluster) -> list[Finding]:

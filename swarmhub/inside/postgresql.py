@@ -52,6 +52,12 @@ def load(file: Path, url: str, *, stays: bool = True) -> Rows:
         return rows
 
 
+def reach(url: str) -> None:
+    """Open the database once; nothing in it is changed."""
+    with _opened(url) as opened:
+        opened.execute(text("select 1"))
+
+
 @contextmanager
 def _opened(url: str, **options: object) -> Iterator[Connection]:
     """Open the database; what goes wrong is told in one line, without any value of it."""

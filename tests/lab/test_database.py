@@ -137,10 +137,16 @@ def test_the_password_is_shown_nowhere(world: World) -> None:
 
 
 def test_a_server_that_restarts_is_found_again(world: World) -> None:
-    """The hub answers as soon as it is back; nobody's server ends."""
+    """The hub answers as soon as it is back; nobody's server ends. Meanwhile the doctor names the server and what is wrong."""
     server = world.lab.service_version(f"{HUB}-grace")
     database.stop(world.lab.client)
+    doctor = world.fab("doctor")
     database.start(world.lab.client)
+    assert (doctor.code, f"the hub's database on the PostgreSQL server {database.HOST} does not open" in doctor.out) == (
+        1,
+        True,
+    )
+    assert "w%2Frd" not in doctor.text + world.lab.on(MANAGER, "docker", "ps", "--all", "--no-trunc"), doctor.text
     world.lab.wait(lambda: "grace" in world.users(), 60, "the hub does not find its database again")
     assert world.lab.service_version(f"{HUB}-grace") == server
 

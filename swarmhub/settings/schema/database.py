@@ -14,6 +14,10 @@ ADDRESS = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 URL = re.compile(rf"[a-z+]+://[^\s:/?#@]+(?::[^\s/?#@:]*)?@{ADDRESS}(?:,{ADDRESS})*/[^\s/?#@]+(?:\?[^\s#]*)?", re.ASCII)
 
 
+# libpq refuses what follows here, with a message that has it: it may be of the password.
+BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+
+
 def _url(value: object) -> object:
     if value is None or (isinstance(value, dict) and set(value) == {"secret"} and VARIABLE.fullmatch(str(value["secret"]))):
         return value
@@ -30,7 +34,7 @@ def check_url(value: str) -> None:
     scheme = value.partition("://")[0]
     if scheme not in SCHEMES or "://" not in value:
         raise ValueError(f"is not the URL of a PostgreSQL database, {RIGHT}")
-    if not URL.fullmatch(value):
+    if not URL.fullmatch(value) or BROKEN.search(value):
         raise ValueError(f"needs user, host and database, {RIGHT}; of : / ? # @ % in a password write %3A %2F %3F %23 %40 %25")
 
 

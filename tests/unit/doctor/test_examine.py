@@ -11,6 +11,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Output
 from swarmhub.images import build
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.database import Database
 from swarmhub.settings.schema.firewall import Firewall
 from tests.unit.doctor.answers import ADDRESSES, SpeakingHost, info
 from tests.unit.support import cluster
@@ -99,6 +100,21 @@ def test_a_name_below_the_domain_is_asked_for_where_users_have_some(
     """Of the manager's resolver, as the domain itself."""
     examine(wanted.model_copy(update={"hub": wanted.hub.model_copy(update={"subdomains": subdomains})}), hosts)
     assert [argv[-1] for argv in hosts[MANAGER].ran].count(f"swarmhub-doctor.{DOMAIN}") == asked
+
+
+def test_a_database_on_a_server_is_opened(wanted: Settings, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the manager, if the secret with its URL is at hand; without that, the secret is what is missing."""
+    on_server = wanted.model_copy(
+        update={
+            "database": Database(url={"secret": "DATABASE_URL"}),
+            "secrets": wanted.secrets.model_copy(update={"names": ("DATABASE_URL",)}),
+        }
+    )
+    assert "database" not in {one.check for one in examine(on_server, hosts)}
+    monkeypatch.setenv("DATABASE_URL", "postgresql://hub:hush@db.example.org/hub")
+    assert [one.level for one in examine(on_server, hosts) if one.check == "database"] == ["ok"]
+    del hosts[MANAGER].engine.answers[f"GET /images/{build.desired(on_server).tag}/json"]
+    assert [one.level for one in examine(on_server, hosts) if one.check == "database"] == ["warning"]
 
 
 def test_findings_come_in_a_fixed_order(wanted: Settings, hosts: Hosts) -> None:

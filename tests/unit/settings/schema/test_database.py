@@ -58,6 +58,9 @@ def test_a_url_is_taken_as_others_write_it(url: str) -> None:
         ("postgresql://hub:hu/sh@db/hub", "needs user, host and database"),
         ("postgresql://hub:hu#sh@db/hub", "needs user, host and database"),
         ("postgresql://hub:hu sh@db/hub", "write %3A %2F"),
+        ("postgresql://hub:hush%zz@db/hub", "write %3A %2F"),
+        ("postgresql://hub:hush%@db/hub", "write %3A %2F"),
+        ("postgresql://hub:hush%00@db/hub", "write %3A %2F"),
         ("postgresql://hub:hush@db:port/hub", "needs user, host and database"),
     ],
 )
