@@ -22,8 +22,8 @@ def looked_at(hosts: Hosts) -> None:
     running = {"State": "running", "Timestamp": stamp, "ContainerStatus": {"ContainerID": "c1"}}
     manager = hosts[MANAGER].engine.answers
     manager["GET /services/jupyterhub"] |= {"CreatedAt": stamp, "UpdatedAt": stamp}
-    manager["GET /tasks"] = [{"ServiceID": "s1", "NodeID": "n1", "CreatedAt": stamp, "Status": running}]
-    manager["GET /services/s1/logs"] = ["2026-11-15T10:00:00.000000000Z hello"]
+    manager["GET /tasks"] = [{"ID": "t1", "ServiceID": "s1", "NodeID": "n1", "CreatedAt": stamp, "Status": running}]
+    manager["GET /tasks/t1/logs"] = ["2026-11-15T10:00:00.000000000Z hello"]
 
 
 def test_the_status_is_printed_once(type_: Type, hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +66,7 @@ def test_the_hubs_log_is_shown_by_default(type_: Type, hosts: Hosts, capsys: pyt
 def test_ctrl_c_is_the_end_of_a_log_that_is_followed(type_: Type, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     """To follow has no other end: it is no failure."""
     looked_at(hosts)
-    hosts[MANAGER].engine.answers["GET /services/s1/logs"] = KeyboardInterrupt()
+    hosts[MANAGER].engine.answers |= dict.fromkeys(("GET /services/s1/logs", "GET /tasks/t1/logs"), KeyboardInterrupt())
     type_("logs", follow=True)
     with pytest.raises(Exit) as ended:
         type_("logs")
