@@ -49,7 +49,7 @@ class Report:
         if row is not None and row.done == _title(item):
             row.seconds += call.duration if call.when != "teardown" else 0
             if call.excinfo is not None and not row.failed:
-                said = str(call.excinfo.value).strip().splitlines()[0][:300] or call.excinfo.typename
+                said = str(call.excinfo.value).strip().partition("\n")[0][:300] or call.excinfo.typename
                 # A fixture that has failed fails all that stand on it.
                 before = [one.failed for one in self.rows[:-1]]
                 row.failed = "not tried, for the same reason" if call.when == "setup" and said in before else said

@@ -14,6 +14,7 @@ from swarmhub.run.run import Run
 from swarmhub.transfer import layers
 from swarmhub.transfer import plan as transfer
 from swarmhub.transfer.layers import Store
+from swarmhub.transfer.relays import FULL
 
 
 def instead(
@@ -43,7 +44,8 @@ def instead(
         plans.append(transfer.plan(at, sources[0], {pull.local(image): found}, {host: stores[host] for host in taking}))
         ids[image] = found.id
         helped |= {(host, image) for host in taking}
-    left = [one for one in failed.errors if not any(_is_pull(one, host, image) for host, image in helped)]
+    # What another node brings takes as much room.
+    left = [one for one in failed.errors if FULL in one.cause or not any(_is_pull(one, *those) for those in helped)]
     if left:
         raise StepErrors(*left)
     return plans, ids

@@ -101,6 +101,18 @@ class Channel(SSHConnection):
             self._start(channel)
         return channel is not None
 
+    def send(self, data: Any) -> None:
+        """Send; an engine that has answered and closed before it has read all, as on a full disk, is heard all the same.
+
+        Paramiko says that the channel is closed; urllib3 reads the answer where a pipe is broken.
+        """
+        try:
+            super().send(data)
+        except OSError as error:
+            if isinstance(error, TimeoutError) or not getattr(self.sock, "closed", False):
+                raise
+            raise BrokenPipeError(*error.args) from error
+
     def _start(self, channel: SshChannel) -> None:
         channel.settimeout(self.timeout)
         channel.exec_command(self._command)

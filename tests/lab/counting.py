@@ -40,12 +40,14 @@ def unverified(most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.S
 def server_of_ada(used: Lab) -> Iterator[HubApi]:
     """Start Ada's server, and ask it as she would."""
     used.start_server("ada", profile=REAL)
-    token = json.loads(used.hub_api("POST", "users/ada/tokens", "{}"))["token"]
-    hub = HubApi(topology.HUB_URL, unverified(), SecretStr(token))
-    # A proxy that has just started is told its routes when the hub next looks.
-    used.wait(lambda: _is_reached(hub), 60, "the proxy does not know the way to the hub")
-    yield hub.server("ada")
-    used.stop_server("ada")
+    try:
+        token = json.loads(used.hub_api("POST", "users/ada/tokens", "{}"))["token"]
+        hub = HubApi(topology.HUB_URL, unverified(), SecretStr(token))
+        # A proxy that has just started is told its routes when the hub next looks.
+        used.wait(lambda: _is_reached(hub), 60, "the proxy does not know the way to the hub")
+        yield hub.server("ada")
+    finally:
+        used.stop_server("ada")
     used.forget_homes()
 
 

@@ -1,9 +1,12 @@
 """What a run on Debian's kernel, or of the scorecard, leaves in the docs."""
 
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from tests import report
-from tests.report import Row
+from tests.report import Report, Row
 
 BEGIN, END = "<!-- written by make this -->", "<!-- end of what make this wrote -->"
 
@@ -26,3 +29,15 @@ def test_only_what_an_earlier_run_wrote_is_replaced(tmp_path: Path) -> None:
     assert text.endswith(f"| A start | done | 0 |\n{END}\nafter\n")
     assert "by hand" not in text
     assert "A deploy" not in text
+
+
+def test_a_failure_without_words_is_told_by_its_kind() -> None:
+    """And does not end the whole run."""
+    made = Report("make this", None, [Row("A deploy")])
+    failure = SimpleNamespace(value=AssertionError(), typename="AssertionError")
+    call = SimpleNamespace(excinfo=failure, when="call", duration=2)
+    noting = made.pytest_runtest_makereport(SimpleNamespace(__doc__="A deploy"), call)  # type: ignore[arg-type]
+    next(noting)
+    with pytest.raises(StopIteration):
+        noting.send(None)
+    assert made.rows == [Row("A deploy", failed="AssertionError", seconds=2)]

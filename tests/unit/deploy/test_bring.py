@@ -97,6 +97,14 @@ def test_what_no_node_holds_stays_an_error() -> None:
     assert [one.host for one in error.value.errors] == [MANAGER, WORKER1]
 
 
+def test_a_node_whose_disk_is_full_gets_nothing_from_others() -> None:
+    """It takes as much room as a pull, and would fail of the same, in other words."""
+    given = run(host(MANAGER, IMAGE), host(WORKER1), manager1=HAS, worker1=None)
+    cause = f"cannot pull {NOTEBOOK}: write /var/lib/docker/tmp/GetImageBlob1: no space left on device"
+    with pytest.raises(StepErrors, match="no space left on device"):
+        planned(given, StepErrors(StepError(WORKER1, cause, "Free some disk there")))
+
+
 def test_what_has_failed_besides_stays_an_error() -> None:
     """A build, or the pull of another image."""
     given = run(host(MANAGER, IMAGE), host(WORKER1), manager1=HAS, worker1=None)

@@ -93,3 +93,24 @@ def test_what_is_read_as_it_comes_takes_no_turn(monkeypatch: pytest.MonkeyPatch)
         assert adapter._pool.at_most.acquire(blocking=False)
     monkeypatch.setattr(channels, "PATIENCE_SECONDS", 60)
     assert adapter.send(None, stream=True).content == b""
+
+
+class ClosedChannel:
+    """Breaks when something is sent, as Paramiko's channel does; its other end has closed, or not."""
+
+    def __init__(self, closed: bool) -> None:
+        self.closed = closed
+
+    def sendall(self, _: bytes) -> None:
+        raise OSError("Socket is closed" if self.closed else "No route to host")
+
+
+@pytest.mark.parametrize(("closed", "raised"), [(True, BrokenPipeError), (False, OSError)])
+def test_an_engine_that_closes_before_it_has_read_all_is_heard(closed: bool, raised: type[OSError]) -> None:
+    """The HTTP client reads the answer where a pipe is broken; all else is a connection that broke."""
+    sessions: Any = FakeSessions()
+    channel = channels.Channel(sessions, "dial", lambda _: None)
+    channel.sock = ClosedChannel(closed)  # type: ignore[assignment]
+    with pytest.raises(OSError, match=r"Socket is closed|No route") as error:
+        channel.send(b"more")
+    assert type(error.value) is raised
