@@ -98,9 +98,13 @@ def facts(
 
 
 def of_hub(settings: Settings, *, read_only: bool) -> list[Json]:
-    """Return the mounts of what the manager has of the hub: the volume, and certificates if TLS ends here."""
+    """Return the mounts of what the manager has of the hub: the volume, and certificates if TLS ends here.
+
+    What is to be written into comes where nothing is: on a host that has had no hub.
+    """
     volume = settings.volume
     driver = {"Name": volume.driver, "Options": dict(volume.options)}
     data = {"Type": "volume", "Source": volume.name, "Target": DATA, "VolumeOptions": {"DriverConfig": driver, "NoCopy": True}}
-    certificates = {"Type": "bind", "Source": CERTIFICATES, "Target": CERTIFICATES, "ReadOnly": read_only}
+    made = {} if read_only else {"BindOptions": {"CreateMountpoint": True}}
+    certificates = {"Type": "bind", "Source": CERTIFICATES, "Target": CERTIFICATES, "ReadOnly": read_only, **made}
     return [data, *([certificates] if settings.proxy.takes_tls else [])]

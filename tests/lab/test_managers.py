@@ -6,7 +6,7 @@ manager, two workers.
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -54,11 +54,11 @@ class Managed:
         return self.lab.on(node, "ls", "-A", folder)
 
 
-def managers(folder: Path, *names: str) -> Path:
+def managers(folder: Path, *names: str, ssh: Callable[[str], str] | None = None) -> Path:
     """Write a hosts.toml with these managers, and no workers."""
     folder.mkdir()
     quoted = ", ".join(f'"{name}"' for name in names)
-    return variant(folder, (f'["{FIRST}"]', f"[{quoted}]"), (f'workers = ["{SECOND}", "{THIRD}"]\n', ""))
+    return variant(folder, (f'["{FIRST}"]', f"[{quoted}]"), (f'workers = ["{SECOND}", "{THIRD}"]\n', ""), ssh=ssh)
 
 
 @pytest.fixture(scope="module")

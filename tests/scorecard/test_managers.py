@@ -1,12 +1,18 @@
-"""What is done to a hub that moves: the tool is killed, and nobody is there to bring the hub back. Five minutes."""
+"""What is done to a hub that moves: the tool is killed or cut off, and nobody is there to bring the hub back. Half an hour."""
 
+import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
+from lab import topology
 from tests.lab.support import FILTER, HUB, PROXY, Started
-from tests.lab.test_managers import FIRST, SECOND, Managed, answer, managed, update_of_hub
+from tests.lab.test_managers import FIRST, SECOND, THIRD, Managed, answer, managed, managers, update_of_hub
 from tests.report import Row
+from tests.scorecard import cut
+from tests.scorecard.counts import times
 
 __all__ = ["managed"]
 pytestmark = pytest.mark.timeout(1800)
@@ -31,3 +37,43 @@ def test_killed_in_a_move(managed: Managed, seen: Row) -> None:
     assert back.code == 0, back.text
     lab.stop_server("grace")
     seen(f"one hub, on {there}, and a server that went on; the next move ended well")
+
+
+# What a move says, one after the other; after the first "data: " the hub goes, and waits for the last of them.
+SAID = ("certificate: ", "data: ", f"{FILTER}: ", f"{HUB}: ", "the hub was away", f"{PROXY}: ")
+
+
+def test_cut_off_in_a_move(managed: Managed, tmp_path: Path, seen: Row) -> None:
+    """3. All SSH connections are cut while the hub moves: a line says so, one hub goes on, and the same command ends well."""
+    lab, said, seconds, places = managed.lab, SAID[: times(len(SAID))], [], []
+    lab.start_server("grace", on=THIRD)
+    with cut.proxied([node.ssh_port for node in topology.NODES], tmp_path) as proxy:
+        hosts = managers(tmp_path / "cut", FIRST, SECOND, THIRD, ssh=proxy.config)
+        for moment in said:
+            begun = Started.begin("move-hub", SECOND, "--yes", until=moment, hosts=hosts)
+            began = time.monotonic()
+            proxy.cut()
+            done = begun.end(180)
+            seconds.append(time.monotonic() - began)
+            proxy.join()
+            assert done.code == 1, f"at {moment}: {done.text}"
+            assert re.fullmatch(r"[\w-]+: move-hub: .+", done.err.strip()), f"at {moment}: {done.err}"
+            places.append(_settled(managed))
+            assert managed.server("grace", places[-1])["ready"] is True
+            lab.fab("unlock", "--yes", hosts=managed.by_first)
+            for target, by in ((SECOND, managed.by_first), (FIRST, managed.by_second)):
+                again = lab.fab("move-hub", target, "--yes", hosts=by)
+                assert again.code == 0, f"after {moment}: {again.text}"
+                assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [target] * 3
+    lab.stop_server("grace")
+    seen(f"cut at {len(said)} moments; a line with host and step, at most {max(seconds):.0f} s after")
+    seen(f"one hub each time, {places.count(FIRST)} times where it was; the same command ended well")
+
+
+def _settled(managed: Managed) -> str:
+    """Return where the hub goes on, once Swarm has ended what was begun."""
+    states = ("", "completed", "rollback_completed")
+    managed.lab.wait(lambda: update_of_hub(managed.lab) in states, 300, "Swarm does not end it")
+    there = managed.node_of(HUB)
+    managed.lab.wait(lambda: '"version"' in answer(managed, there), 60, "no hub answers")
+    return there

@@ -61,5 +61,11 @@ def test_certificates_are_the_hubs_where_tls_ends_here() -> None:
         ("jupyterhub-data", False),
         ("/etc/letsencrypt", True),
     ]
+    assert "BindOptions" not in mounts[1]
     behind = settings(proxy={"speaks": "http", "behind": ["10.1.2.3"]})
     assert [one["Source"] for one in contents.of_hub(behind, read_only=True)] == ["jupyterhub-data"]
+
+
+def test_certificates_come_back_to_a_host_that_has_had_none() -> None:
+    """The engine makes their folder; it refuses one that is missing otherwise."""
+    assert contents.of_hub(settings(), read_only=False)[1]["BindOptions"] == {"CreateMountpoint": True}
