@@ -15,6 +15,7 @@ from sqlalchemy import insert, select
 from hub import logs, server
 from hub.api import HANDLERS
 from hub.api.start import leading_on
+from hub.config import configure, data
 from hub.spawner import engine
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.sweep import Sweep
@@ -55,6 +56,8 @@ class JupyterHub(app.JupyterHub):  # type: ignore[misc]  # jupyterhub has no typ
         """Start, and look after the servers from then on."""
         server.bound()
         await super().start()
+        if configure.DATA.is_dir():
+            data.has_started(configure.DATA)
         if issubclass(self.spawner_class, SwarmSpawner):
             users = self.users.values
             sweep = Sweep(_ask(), os.environ["DOCKER_SERVICE_NAME"], users, SwarmSpawner.nodes, self.log)

@@ -11,6 +11,8 @@ from hub.shared.database import Database, SQLite
 UMASK = 0o007
 # What `fab move-hub` leaves on a volume (swarmhub/inside/parcel.py): it is not whole yet; its hub runs on another node now.
 COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
+# A hub has been up with the database that is there: it has people in it.
+STARTED = ".swarmhub-started"
 # Then the hub ends, and Swarm goes back to the node that has all of it.
 COMING_SECONDS = 120
 # What JupyterHub makes where there is no such file.
@@ -44,10 +46,13 @@ def make(database: Database, cookies: Path) -> None:
     An empty file is a new database to JupyterHub; what is on a server it makes itself. The other is the secret of the cookies.
 
     Raises:
-        SystemExit: one is not the hub's to write, as after a copy that somebody put back by hand.
+        SystemExit: one is not the hub's to write, as after a copy that somebody put back by hand; the database is empty, and a
+            hub has been up with it, as after a machine that lost its power.
 
     """
     files = [database.file] if isinstance(database, SQLite) else []
+    for file in files:
+        _require_people(file)
     for file in (*files, cookies):
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
             sys.exit(
@@ -59,3 +64,20 @@ def make(database: Database, cookies: Path) -> None:
         new = cookies.with_name(f"{cookies.name}.new")
         new.write_text(f"{secrets.token_hex(COOKIE_SECRET_BYTES)}\n")
         new.replace(cookies)
+
+
+def has_started(data: Path) -> None:
+    """Keep that a hub has been up with the database on this volume."""
+    (data / STARTED).touch()
+
+
+def _require_people(file: Path) -> None:
+    """Start with nobody in a new database only: who has taken the file away wants that."""
+    started = file.with_name(STARTED)
+    if not file.exists():
+        started.unlink(missing_ok=True)
+    elif not file.stat().st_size and started.exists():
+        sys.exit(
+            f"{file} is empty, and has had people in it: no hub starts with nobody in their place. "
+            "Put a backup back: fab restore, then fab deploy. Or remove the file, to start with a new one"
+        )

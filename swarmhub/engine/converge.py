@@ -123,7 +123,8 @@ def read(service: Json, tasks: Sequence[Json]) -> ServiceState:
             return ServiceState("rolling back")
         return ServiceState(update, failed=f"{_error(bad)}; {back.get(update, update)}", task=bad["ID"])
     state = newest["Status"]["State"]
-    recent = ordered[-FAILURES - 1 :]
+    # A service that was stopped and runs again has no update, and has tasks of before.
+    recent = [task for task in ordered[-FAILURES - 1 :] if str(task["CreatedAt"]) >= str(service.get("UpdatedAt", ""))]
     if not update and state != "running" and sum(task in failures for task in recent) >= FAILURES:
         return ServiceState(state, failed=_error(failures[-1]), task=failures[-1]["ID"])
     if state == "pending" and newest["Status"].get("Err"):

@@ -5,6 +5,7 @@ manager, two workers.
 """
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -70,12 +71,13 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
     done = used.fab("swarm-init", hosts=made.by_first)
     assert done.code == 0, done.text
     yield made
+    start_engines(used)
     for node in (SECOND, THIRD):
-        used.on(node, "sv", "-w", "60", "start", "docker")
         used.wait(partial(engine_answers, used, node), 60, f"the engine of {node} does not come back")
     for command in (("recover-quorum", "--yes"), ("move-hub", FIRST, "--yes")):
         done = used.fab(*command, hosts=made.by_first)
         assert done.code == 0, done.text
+    used.wait(lambda: len(re.findall("Leader|Reachable", " ".join(_managers(used)))) == len(topology.NODES), 180, "one is away")
     done = used.fab("swarm-init")
     assert done.code == 0, done.text
     used.let_stand()
@@ -177,36 +179,57 @@ def test_a_swarm_that_has_lost_two_of_three_managers_goes_on(managed: Managed) -
     The managers that were away find the one that went on when they are back, and are managers again.
     """
     lab, hosts = managed.lab, managed.by_first
-    kept = (_listed(lab, "service"), _listed(lab, "secret"), _listed(lab, "config"))
-    for node in (SECOND, THIRD):
-        lab.on(node, "sv", "-w", "60", "stop", "docker")
-    lab.wait(lambda: _is_lost(lab), 60, "the quorum is not lost")
+    kept = objects_of(lab)
+    lose_quorum(lab)
     for command in (("status",), ("plan",), ("users",), ("drain", SECOND, "--yes")):
         said = lab.fab(*command, hosts=hosts)
         assert said.code == 1, said.text
         assert "fab recover-quorum" in said.text, said.text
     asked = lab.fab("recover-quorum", hosts=hosts)
     assert (asked.code, "really not be brought back?" in asked.err) == (2, True), asked.text
-    assert _is_lost(lab)
-    done = lab.fab("recover-quorum", "--yes", hosts=hosts)
-    assert done.code == 0, done.text
-    assert f"{FIRST} Leader" in lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}").splitlines()
-    assert (_listed(lab, "service"), _listed(lab, "secret")) == kept[:2]
-    assert kept[2] <= _listed(lab, "config")
-    lab.wait(lambda: lab.hub_answers(), 90, "the hub does not start again")
-    for node in (SECOND, THIRD):
-        lab.on(node, "sv", "-w", "60", "start", "docker")
-    lab.wait(
-        lambda: _managers(lab) == [f"{FIRST} Leader", f"{SECOND} Reachable", f"{THIRD} Reachable"], 180, "not all come back"
-    )
+    assert is_lost(lab)
+    recover(managed, kept)
+    bring_back(lab)
     deploy = lab.fab("deploy", "--yes", hosts=hosts)
     assert deploy.code == 0, deploy.text
 
 
-def _listed(lab: Lab, kind: str) -> set[str]:
-    """Return the ids of what the swarm keeps of a kind; entries of the history go when newer ones come."""
-    ids = {*lab.docker(kind, "ls", "--quiet").split()}
-    return ids - {*lab.docker("config", "ls", "--quiet", "--filter", f"label={entries.LABEL}").split()}
+def objects_of(lab: Lab) -> list[set[str]]:
+    """Return the ids of all services, secrets and configs; of the history, the oldest goes with each new entry."""
+    listed = [{*lab.docker(kind, "ls", "--quiet").split()} for kind in ("service", "secret", "config")]
+    return [ids - {*lab.docker("config", "ls", "--quiet", "--filter", f"label={entries.LABEL}").split()} for ids in listed]
+
+
+def lose_quorum(lab: Lab, *command: str) -> None:
+    """Stop the engines of two of three managers, or end them by another command; return when the third one has noticed."""
+    for node in (SECOND, THIRD):
+        lab.on(node, *(command or ("sv", "-w", "60", "stop", "docker")))
+    lab.wait(lambda: is_lost(lab), 60, "the quorum is not lost")
+
+
+def recover(managed: Managed, kept: list[set[str]]) -> None:
+    """Let the manager that is left go on, with all that there was, and wait for the hub."""
+    lab = managed.lab
+    done = lab.fab("recover-quorum", "--yes", hosts=managed.by_first)
+    assert done.code == 0, done.text
+    assert f"{FIRST} Leader" in lab.docker("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}").splitlines()
+    found = objects_of(lab)
+    assert (found[:2], kept[2] - found[2]) == (kept[:2], set())
+    lab.wait(lambda: lab.hub_answers(), 90, "the hub does not start again")
+
+
+def start_engines(lab: Lab) -> None:
+    """Start the engines again that were stopped."""
+    for node in (SECOND, THIRD):
+        lab.on(node, "sv", "-w", "60", "start", "docker")
+
+
+def bring_back(lab: Lab) -> None:
+    """Start the engines again, and wait until their nodes are managers again."""
+    start_engines(lab)
+    lab.wait(
+        lambda: _managers(lab) == [f"{FIRST} Leader", f"{SECOND} Reachable", f"{THIRD} Reachable"], 180, "not all come back"
+    )
 
 
 def _managers(lab: Lab) -> list[str]:
@@ -217,5 +240,6 @@ def _managers(lab: Lab) -> list[str]:
     return []
 
 
-def _is_lost(lab: Lab) -> bool:
+def is_lost(lab: Lab) -> bool:
+    """Tell whether the first manager's engine says that the swarm has no leader."""
     return "does not have a leader" in lab.docker("info", "--format", "{{.Swarm.Error}}")

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from tests.lab.conftest import (
+    browser,
+    context,
     deployed,
     first_deploy,
     first_history,
@@ -19,6 +21,8 @@ from tests.lab.conftest import (
 from tests.report import Report
 
 __all__ = [
+    "browser",
+    "context",
     "deployed",
     "first_deploy",
     "first_history",

@@ -1,4 +1,4 @@
-"""What is done to a hub that moves: the tool is killed or cut off, and nobody is there to bring the hub back. Half an hour."""
+"""What is done to three managers: the tool is killed or cut off while the hub moves, and two of them are lost. An hour."""
 
 import re
 import signal
@@ -9,13 +9,31 @@ import pytest
 
 from lab import topology
 from tests.lab.support import FILTER, HUB, PROXY, Started
-from tests.lab.test_managers import FIRST, SECOND, THIRD, Managed, answer, managed, managers, update_of_hub
+from tests.lab.test_managers import (
+    FIRST,
+    SECOND,
+    THIRD,
+    Managed,
+    answer,
+    bring_back,
+    is_lost,
+    lose_quorum,
+    managed,
+    managers,
+    objects_of,
+    recover,
+    update_of_hub,
+)
 from tests.report import Row
 from tests.scorecard import cut
 from tests.scorecard.counts import times
 
 __all__ = ["managed"]
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
+# As an operator stops them, and as a machine that loses its power does.
+WAYS = (("sv", "-w", "60", "stop", "docker"), ("sh", "-c", "sv down docker; kill -9 $(cat /run/docker.pid)"))
+# All that asks the swarm, and what is to be refused of what would change it.
+COMMANDS = (("status",), ("plan",), ("deploy", "--yes"), ("users",), ("drain", SECOND, "--yes"))
 
 
 def test_killed_in_a_move(managed: Managed, seen: Row) -> None:
@@ -77,3 +95,30 @@ def _settled(managed: Managed) -> str:
     there = managed.node_of(HUB)
     managed.lab.wait(lambda: '"version"' in answer(managed, there), 60, "no hub answers")
     return there
+
+
+def test_quorum_lost(managed: Managed, seen: Row) -> None:
+    """16. Two of three managers are lost at once: their engines are stopped, or killed."""
+    lab, hosts, seconds, count = managed.lab, managed.by_first, [], times(10)
+    for number in range(count):
+        lab.start_server("grace", on=FIRST)
+        kept = objects_of(lab)
+        lose_quorum(lab, *WAYS[number % len(WAYS)])
+        assert '"ready": true' in managed.ask("users/grace", FIRST)
+        for command in COMMANDS:
+            said = lab.fab(*command, hosts=hosts)
+            assert (said.code, "fab recover-quorum" in said.text, "Traceback" in said.text) == (1, True, False), said.text
+        assert is_lost(lab)
+        began = time.monotonic()
+        recover(managed, kept)
+        seconds.append(time.monotonic() - began)
+        bring_back(lab)
+        done = lab.fab("deploy", "--yes", hosts=hosts)
+        assert done.code == 0, done.text
+        lab.stop_server("grace")
+    lab.forget_homes()
+    seen(f"{count} times: {len(COMMANDS)} commands say so and name `fab recover-quorum`; the hub and a server go on until then")
+    seen(
+        f"nothing is lost of services, secrets and configs; the hub answers {min(seconds):.0f} to {max(seconds):.0f} s after it"
+    )
+    seen("the others are managers again when they are back, and a deploy ends well")

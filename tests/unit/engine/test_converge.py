@@ -159,6 +159,13 @@ def test_how_far_a_task_is_reads_in_words(update: str, one: dict[str, Any], text
     assert (state.text, state.done, state.failed) == (text, False, "")
 
 
+@pytest.mark.parametrize(("changed", "why"), [(5, ""), (0, "task: non-zero exit (1)")], ids=["of before", "since then"])
+def test_a_hub_that_crashed_and_is_started_again_is_waited_for(changed: int, why: str) -> None:
+    """As after a restore, which stops it: what has failed before the service was changed is no answer to it."""
+    started = service() | {"UpdatedAt": f"2026-11-15T10:00:{changed:02}.7Z"}
+    assert converge.read(started, [failed(3), failed(4), task(9, "pending")]).failed == why
+
+
 def test_failures_under_an_update_are_swarms_to_judge() -> None:
     """It goes back by itself; until then the service is on its way."""
     state = converge.read(service("updating"), [failed(1), failed(2), task(3, "ready")])

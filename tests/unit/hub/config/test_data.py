@@ -86,6 +86,26 @@ def test_a_file_that_is_not_the_hubs_to_write_is_told_with_what_to_do(
         data.make(SQLite(tmp_path / "hub.sqlite"), tmp_path / "cookies")
 
 
+def test_an_empty_database_that_has_had_people_in_it_starts_no_hub(database: Path, cookies: Path) -> None:
+    """As after a machine that lost its power; the log ends with the way back, and the file stays."""
+    data.make(SQLite(database), cookies)
+    data.has_started(database.parent)
+    with pytest.raises(SystemExit, match=r"is empty, and has had people in it.*fab restore, then fab deploy"):
+        data.make(SQLite(database), cookies)
+    assert database.stat().st_size == 0
+
+
+def test_an_empty_database_of_a_first_start_that_was_cut_off_is_filled(database: Path, cookies: Path) -> None:
+    """So is one in place of a file that somebody has taken away."""
+    data.make(SQLite(database), cookies)
+    data.make(SQLite(database), cookies)
+    data.has_started(database.parent)
+    database.unlink()
+    data.make(SQLite(database), cookies)
+    data.make(SQLite(database), cookies)
+    assert database.exists()
+
+
 def test_a_volume_that_is_whole_is_not_waited_for(tmp_path: Path) -> None:
     """Nor one whose last part comes while the hub waits."""
     data.require_whole(tmp_path, seconds=0)
