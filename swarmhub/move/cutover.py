@@ -139,9 +139,8 @@ class _HubMover:
             for name in filter(None, (self.filter, self.hub)):
                 _pin(host, name, way.from_node, progress)
         except (EngineError, StepError):
-            progress.log(
-                host.name, f"the swarm cannot be told; in some minutes it brings the hub back by itself, to {way.source.name}"
-            )
+            told = f"in some minutes the hub goes on by itself: here if all of its data came, else on {way.source.name}"
+            progress.log(host.name, f"the swarm cannot be told; {told}")
             return
         progress.log(host.name, f"the hub goes back to {way.source.name}")
         # What kept it from coming up here is the error to tell.

@@ -207,7 +207,14 @@ class SshEngine:
             raise EngineError(self.host, error.response.status_code, _message(error.response)) from error
         except BROKEN as error:
             remedy = "Run the same command again: what was done stays done"
-            raise StepError(self.host, f"the connection broke: {error}", remedy) from error
+            raise StepError(self.host, f"the connection broke: {_innermost(error)}", remedy) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what broke, in its own words: urllib3 shows what it wraps as Python does."""
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    return str(error) or type(error).__name__
 
 
 class _Client(APIClient):

@@ -21,6 +21,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 from paramiko import SSHException
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
+from urllib3.exceptions import ProtocolError
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
@@ -310,6 +311,14 @@ def test_a_connection_that_breaks_is_an_error_of_the_host(engine: SshEngine, wir
     wire.answers = [error]
     with pytest.raises(StepError, match=f"^{HOST}: the connection broke: .*Run the same command again"):
         CALLS[call](engine)
+
+
+def test_what_broke_is_told_in_its_own_words(engine: SshEngine, wire: Wire) -> None:
+    """Not as Python shows an error in another one."""
+    inner = http.client.RemoteDisconnected("Remote end closed connection without response")
+    wire.answers = [requests.ConnectionError(ProtocolError("Connection aborted.", inner))]
+    with pytest.raises(StepError, match=f"^{HOST}: the connection broke: Remote end closed connection without response. Run"):
+        engine.get("/x")
 
 
 @pytest.mark.parametrize(
