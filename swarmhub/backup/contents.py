@@ -102,5 +102,7 @@ def of_hub(settings: Settings, *, read_only: bool) -> list[Json]:
     volume = settings.volume
     driver = {"Name": volume.driver, "Options": dict(volume.options)}
     data = {"Type": "volume", "Source": volume.name, "Target": DATA, "VolumeOptions": {"DriverConfig": driver, "NoCopy": True}}
-    certificates = {"Type": "bind", "Source": CERTIFICATES, "Target": CERTIFICATES, "ReadOnly": read_only}
+    certificates: dict[str, Json] = {"Type": "bind", "Source": CERTIFICATES, "Target": CERTIFICATES, "ReadOnly": read_only}
+    if not read_only:  # a new manager has no such folder
+        certificates["BindOptions"] = {"CreateMountpoint": True}
     return [data, *([certificates] if settings.proxy.takes_tls else [])]

@@ -61,5 +61,12 @@ def test_certificates_are_the_hubs_where_tls_ends_here() -> None:
         ("jupyterhub-data", False),
         ("/etc/letsencrypt", True),
     ]
+    assert "BindOptions" not in mounts[1]
     behind = settings(proxy={"speaks": "http", "behind": ["10.1.2.3"]})
     assert [one["Source"] for one in contents.of_hub(behind, read_only=True)] == ["jupyterhub-data"]
+
+
+def test_a_new_manager_is_given_the_folder_of_the_certificates() -> None:
+    """A restore puts them there; before the first one of a machine there is none."""
+    (_, certificates) = contents.of_hub(settings(), read_only=False)
+    assert (certificates["Source"], certificates["BindOptions"]) == ("/etc/letsencrypt", {"CreateMountpoint": True})
