@@ -70,4 +70,4 @@ def clear(host: Host, hub: str) -> None:
 
 def evidence(hub: str) -> Json:
     """Return the mount of the volume that the evidence is in."""
-    return {"Type": "volume", "Source": services.backups(hub), "Target": drill.EVIDENCE, "VolumeOptions": {"NoCopy": True}}
+    return drill.kept_in(services.backups(hub), hub)

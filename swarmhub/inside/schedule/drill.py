@@ -21,6 +21,8 @@ Boot = Callable[[Json, Mapping[str, bytes]], Sequence[str]]
 SCRATCH, FOLDER, EVIDENCE = Path(__file__).with_name("scratch.py"), "/drill", "/evidence"
 CONFIG = "from scratch import configure\n\nconfigure(c)  # noqa: F821\n"
 LABEL = "swarmhub.drill"
+# By which a deploy knows the volume as its own (swarmhub/history/database.py).
+COPIES = "swarmhub.backups"
 # Of all tables of the database: those that people ask about.
 TOLD = ("users", "groups")
 
@@ -53,9 +55,19 @@ class Place:
     evidence: str
 
     @property
+    def kept(self) -> Json:
+        """Return the mount of the volume with the evidence; one that is made by it is known as the one for copies, too."""
+        return kept_in(self.evidence, self.hub)
+
+    @property
     def data(self) -> Json:
         """Return the mount of the scratch volume; a drill that was killed leaves it, and its label tells whose it is."""
         return {**_volume(self.scratch, "/data"), "VolumeOptions": {"NoCopy": True, "Labels": {LABEL: self.hub}}}
+
+
+def kept_in(volume: str, hub: str) -> Json:
+    """Return the mount of a hub's volume for copies and evidence, which the engine makes where there is none."""
+    return {**_volume(volume, EVIDENCE), "VolumeOptions": {"NoCopy": True, "Labels": {COPIES: hub}}}
 
 
 def practise(backup: Json, place: Place, ask: Ask, boot: Boot, clear: Callable[[], None]) -> Json:
@@ -70,7 +82,7 @@ def practise(backup: Json, place: Place, ask: Ask, boot: Boot, clear: Callable[[
 
     def keep(**more: Any) -> None:
         evidence.update(more, seconds=round(time.monotonic() - began, 1))
-        ask("keep-evidence", [_volume(place.evidence, EVIDENCE)], evidence=evidence)
+        ask("keep-evidence", [place.kept], evidence=evidence)
 
     clear()
     try:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from hub.shared import services
 from swarmhub.backup import drilling
 from swarmhub.backup.drilling import Drill
 from swarmhub.errors import StepError
+from swarmhub.history import database
 from tests.unit.backup.answers import answering, jobs, repository
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress
 
@@ -49,3 +51,9 @@ def test_a_backup_of_no_use_is_told_in_one_line() -> None:
     """With its name, and what to do."""
     with pytest.raises(StepError, match="R: the hub on the copy has 2 users, and 3 were saved"):
         Drill(repository(), BACKUP, "jupyterhub:1")(host({"users": 2, "user": "", "version": "6"}), FakeProgress())
+
+
+def test_the_volume_of_the_evidence_is_one_that_a_deploy_takes_for_its_own() -> None:
+    """On an empty cluster, the first look at the backups makes it, and the first copy of the database finds it."""
+    mount = drilling.evidence("hub")
+    assert (mount["Source"], mount["VolumeOptions"]["Labels"]) == (services.backups("hub"), {database.LABEL: "hub"})
