@@ -171,18 +171,16 @@ def _damage(world: World, place: str, kind: str) -> None:
     world.lab.on(STORE, "sh", "-ec", f"rm -rf {place}; cp -a {FOLDER} {place}; cd {place}; {command}")
 
 
-NOTES = 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute("create table notes (text)")'
 # What is done to the hub's database.
 SPOILED = {
     "of zero length": f": > {DATABASE}",
     "cut off": f"truncate -s 50000 {DATABASE}",
     "corrupt": f"python3 -c '{SPOIL}' {DATABASE}; chmod 660 {DATABASE}",
-    "another program's": f"rm {DATABASE}; python3 -c '{NOTES}' {DATABASE}; chmod 660 {DATABASE}",
 }
 
 
 def test_damaged_databases(world: World, seen: Row) -> None:
-    """19. The hub starts, and its database is empty, cut off, corrupt, or another program's."""
+    """19. The hub starts, and its database is empty, cut off, or corrupt."""
     lab, told = world.lab, {}
     assert world.fab("backup").code == 0
     before = _people(world)
