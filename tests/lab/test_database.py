@@ -70,7 +70,7 @@ homes = false
 """
     named = ('file = "state/oauth.env"', 'file = "state/oauth.env"\nnames = ["DATABASE_URL"]')
     table = ("[hub]\n", f'[database]\nurl = {{secret = "DATABASE_URL"}}\n{backup}\n[hub]\n')
-    hosts, plain = variant(folders[0], named, table), Path("lab/hosts.toml")
+    hosts, plain = variant(folders[0], named, table), Path(topology.HOSTS)
     more = variant(folders[2], named, table, ('memory_limit = "1G"', 'memory_limit = "2G"'))
     lab.on(STORE, "rm", "-rf", FOLDER)
     lab.start_server("grace", on=WORKER)
