@@ -4,10 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 from lab import topology
+from swarmhub import settings as settings_file
 from tests.lab import empty
 from tests.lab.empty import Listing
 from tests.lab.scripts import CACHE
-from tests.lab.support import HUB, Lab, interrupt
+from tests.lab.support import HUB, ROOT, Lab, interrupt
 
 MANAGER = topology.MANAGER.name
 
@@ -58,12 +59,21 @@ def _differences(found: Listing, wanted: Listing) -> Listing:
 
 
 def _foreign(listing: Listing) -> Listing:
-    """Return the images of each node that somebody else has tagged."""
-    return {name: [one for one in images if one.startswith(CACHE)] for name, images in listing.items() if "images on" in name}
+    """Return the images of each node that a teardown leaves alone: hub and hosts.toml have no such name.
+
+    Tests have named some of them in their own settings.
+    """
+    settings = settings_file.load(ROOT / topology.HOSTS)
+    named = {*settings.images, settings.certs.certbot, settings.hub.base_image}
+    return {
+        name: [one for one in images if one.split()[0] not in named and not one.startswith((HUB, "<none>"))]
+        for name, images in listing.items()
+        if "images on" in name
+    }
 
 
 def _ours(first: Listing, foreign: Listing) -> Listing:
     """Return the images that each node held at first, and those of others that it held before the teardown."""
     return {
-        name: sorted([*(one for one in first[name] if not one.startswith(CACHE)), *others]) for name, others in foreign.items()
+        name: sorted({*(one for one in first[name] if not one.startswith(CACHE)), *others}) for name, others in foreign.items()
     }
