@@ -4,10 +4,10 @@
 
 Homes with 1 GB in 10,000 files of random bytes are on one worker, and the repository is on the other one, by SFTP. In each
 round a `fab backup` makes a repository and saves the hub and the homes, and restic alone makes one and saves the homes: in a
-container of the same image on the node; who is first changes from round to round. Then both
-save again, with nothing new. At last the hub's service, volume and certificate are removed, and come back by `fab restore`
-and `fab deploy` until somebody logs in. The first backup does not count: it builds restic's image and brings it to the nodes.
-What the bench has made is removed in the end.
+container of the same image on the node; who is first changes from round to round. Then both save again, with nothing new. At
+last the hub's service, volume and certificate are removed, and come back by `fab restore` and `fab deploy` until somebody logs in.
+The first backup does not count: it builds restic's image and brings it to the nodes. What the bench has made is removed in the
+end.
 """
 
 import os
@@ -132,7 +132,7 @@ def _by_hand(bench: Bench) -> None:
 
 
 def _way_back(bench: Bench, browser: Browser) -> None:
-    """Lose the hub, put it back, and log in; whoever was logged in before still is."""
+    """Lose the hub, put it back, and log in; somebody who was logged in before still is."""
     bench.forget()
     with _somebody(browser) as before, _somebody(browser) as now:
         page = log_in(before, "grace")

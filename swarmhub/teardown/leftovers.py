@@ -204,7 +204,7 @@ def _is_foreign(container: Json, strangers: frozenset[str]) -> bool:
 
 
 def _has_ended(container: Json, settings: Settings, others: Others) -> bool:
-    """Tell whether a container is of a task of ours that has ended, of a service that may be gone."""
+    """Tell whether a container is left of an ended task of this hub, whose service may be gone."""
     labels, hub = container.get("Labels") or {}, settings.hub.service
     service = labels.get(SERVICE_LABEL, "")
     is_ours = service in beside.names(hub) or service.startswith(f"{hub}-")

@@ -46,7 +46,7 @@ def _no_longer_short(used: Lab, short_lived: Path) -> Iterator[None]:
 
 @contextmanager
 def _in_front(lab: Lab) -> Iterator[None]:
-    """Put a server before the ACME server, for whoever asks for it by its name."""
+    """Let the ACME server's name lead to another server, which passes requests on to it."""
     pair = [(topology.STATE / f"{ACME.name}.{kind}").read_text() for kind in ("crt", "key")]
     to, back = (f"s/^{one} {ACME.hostname}$/{other} {ACME.hostname}/" for one, other in _ways())
     told = (f"sed -i '{one}' /srv/lab/hosts; kill -HUP $(pidof dnsmasq)" for one in (to, back))

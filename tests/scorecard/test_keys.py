@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(1800)
 MANAGER, JUMP = topology.MANAGER, topology.WORKERS[0]
 COMMANDS = (("network",), ("plan",), ("deploy", "--yes"))
 LOG = "/var/log/sshd.log"
-# What sshd notes of whoever offers a name or a key; of one that goes before that it notes its address.
+# What sshd logs when a client offers a name or a key; of a client that leaves before, it logs the address alone.
 ASKED = re.compile(r"Accepted|Failed|authenticating user|invalid user|userauth|Postponed", re.IGNORECASE)
 SAYS = {
     "unknown": "unknown host key ssh-ed25519 SHA256:",

@@ -12,9 +12,7 @@ SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 # User, one host or several, database, and libpq's parameters.
 ADDRESS = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 URL = re.compile(rf"[a-z+]+://[^\s:/?#@]+(?::[^\s/?#@:]*)?@{ADDRESS}(?:,{ADDRESS})*/[^\s/?#@]+(?:\?[^\s#]*)?", re.ASCII)
-
-
-# libpq refuses what follows here, with a message that has it: it may be of the password.
+# A % that is no escape: libpq's refusal quotes what follows it, which may be part of the password.
 BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
