@@ -4,10 +4,10 @@
 
 Homes with 1 GB in 10,000 files of random bytes are on one worker, and the repository is on the other one, by SFTP. In each
 round a `fab backup` makes a repository and saves the hub and the homes, and restic alone makes one and saves the homes: in a
-container of the same image on the node; who is first changes from round to round. Then both save again, with nothing new. At
-last the hub's service, volume and certificate are removed, and come back by `fab restore` and `fab deploy` until somebody logs in.
-The first backup does not count: it builds restic's image and brings it to the nodes. What the bench has made is removed in the
-end.
+container of the same image on the node; who is first changes from round to round. Then both
+save again, with nothing new. At last the hub's service, volume and certificate are removed, and come back by `fab restore`
+and `fab deploy` until somebody logs in. The first backup does not count: it builds restic's image and brings it to the nodes.
+What the bench has made is removed in the end.
 """
 
 import os
