@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.machine import LabError
+from lab.vm import disks
 from swarmhub.errors import StepError
 from tests.kernel.support import HUB, MANAGER, WORKER, Cluster
 from tests.report import Row
@@ -25,6 +26,15 @@ MESH = "docker network inspect ingress --format '{{index .Options \"com.docker.n
 OVERLAY_IN_PLAIN = (
     f'timeout 60 tcpdump -lnni between udp port 4789 2>/dev/null | grep "vni " | grep -v "vni $({MESH})" | head -n 4 | wc -l'
 )
+# The image stands for a disk; there is no line of /etc/fstab, since the machine is switched off afterwards.
+VOLUMES_ON_XFS = """set -e
+systemctl stop docker.socket docker
+truncate -s 1G /var/xfs && mkfs.xfs -q /var/xfs
+mv /var/lib/docker/volumes /var/lib/docker/volumes.old && mkdir /var/lib/docker/volumes
+mount -o loop,pquota /var/xfs /var/lib/docker/volumes
+cp -a /var/lib/docker/volumes.old/. /var/lib/docker/volumes/
+systemctl start docker
+"""
 SAMBA = r"[global]\nmap to guest = bad user\nguest account = root\n[people]\npath = /srv/cifs\nread only = no\nguest ok = yes\n"
 CURL6 = "curl -sS -k -o /dev/null -w '%{{http_code}}' --max-time 20 'https://[{}]/hub/health'"
 
@@ -100,6 +110,31 @@ def test_root_squash(deployed: Cluster, seen: Row) -> None:
     finally:
         deployed.on(WORKER, "sed -i s/root_squash/no_root_squash/ /etc/exports && exportfs -ra")
     assert "home" in refused.value.cause.lower()
+
+
+def test_stale(deployed: Cluster, seen: Row) -> None:
+    """The file server takes the export back while Ada's server runs, and gives it again."""
+    look = "ls ~/$(date +%s%N)"  # a name that no cache has
+    deployed.on(WORKER, "exportfs -ua")
+    try:
+        said = deployed.wait(lambda: _says(deployed, f"{look} 2>&1 | grep -v such"), 180, "Ada still reads her home")
+        seen(f"in her server: {said}")
+        with pytest.raises(StepError) as refused:
+            deployed.start_server("grace", MANAGER)
+        seen(f"another one does not start: “{refused.value.cause}”")
+    finally:
+        deployed.on(WORKER, "exportfs -ra")
+    assert "stale file handle" in said.lower()
+    assert "file server" in refused.value.cause
+    deployed.wait(lambda: _says(deployed, "head -n 1 ~/file") == "kept", 180, "Ada's server does not find her home again")
+    seen("afterwards, her server finds her file without a restart")
+
+
+def _says(cluster: Cluster, script: str) -> str:
+    try:
+        return cluster.in_server("ada", MANAGER, script)
+    except LabError:
+        return ""
 
 
 def test_ipv6_by_ingress(deployed: Cluster, meshed: Path, seen: Row) -> None:
@@ -200,3 +235,15 @@ def test_ipv6_by_host(deployed: Cluster, seen: Row) -> None:
         answer = deployed.on(MANAGER, CURL6.format(address))
         seen(f"[{address}]: {answer}")
         assert answer == "200"
+
+
+def test_quota(deployed: Cluster, seen: Row) -> None:
+    """The volumes are put on XFS as docs/notebooks.md says; one has the option that the hub gives for `quota = "20M"`."""
+    deployed.on(WORKER, VOLUMES_ON_XFS)
+    deployed.on(WORKER, "docker volume create -o size=20M limited")
+    fill = "head -c {} /dev/zero > /home/jovyan/{} 2>&1 || echo refused"
+    run = f"docker run --rm --user 0 -v limited:/home/jovyan --entrypoint sh {disks.NOTEBOOK} -c '{{}}'"
+    assert deployed.on(WORKER, run.format(fill.format("19M", "fits"))) == ""
+    said = deployed.on(WORKER, run.format(fill.format("2M", "does-not")))
+    assert "refused" in said
+    seen(f"19 MB fit; 2 MB more: {said.splitlines()[0]}")
