@@ -21,8 +21,8 @@ from swarmhub.cluster.nodes import Member
 from swarmhub.deploy.by_hand import standalone, takeover
 from swarmhub.deploy.by_hand.takeover import ByHand
 from swarmhub.deploy.data import databases
-from swarmhub.engine import configs, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import releases
 from swarmhub.history.database import Database
@@ -33,9 +33,11 @@ from swarmhub.notebooks.servers import RunningServer
 from swarmhub.people import plans as user_plans
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
-from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import ExistingHub, Parts
+from swarmhub.services import engine_filter, network, proxy, renewal
+from swarmhub.services.hub import check as hub_check
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub import subdomains
+from swarmhub.services.hub.service import ExistingHub, Parts
 from swarmhub.settings import outbound
 
 

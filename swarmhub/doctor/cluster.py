@@ -12,27 +12,29 @@ from swarmhub.certificate import certs
 from swarmhub.cluster.nodes import Swarm
 from swarmhub.doctor import local
 from swarmhub.doctor.finding import Finding, from_error, warning
-from swarmhub.doctor.hosts import disk, kernel, swarm, versions
+from swarmhub.doctor.hosts import disk, kernel, swarm
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.hub import age, backups, certificate, database, moved, notebook, others, servers
+from swarmhub.doctor.hub import backups, certificate, database, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
+from swarmhub.doctor.images import age, moved, notebook, versions
 from swarmhub.doctor.network import addresses, dns, overlap, peers, published
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import SettingsError, StepError
 from swarmhub.firewall import firewall
 from swarmhub.host import Host
-from swarmhub.images import age as image_age
-from swarmhub.images import build, platforms, pull
+from swarmhub.images import platforms, pull
+from swarmhub.images.hub import age as image_age
+from swarmhub.images.hub import build
 from swarmhub.images.platforms import Misfit
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes
 from swarmhub.parallel import at_once
-from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
 from swarmhub.services.addresses import observe as observe_addresses
+from swarmhub.services.hub import service as hub_service
 from swarmhub.services.schedule import state
 from swarmhub.settings import Settings, handed
 from swarmhub.settings import secrets as secrets_file

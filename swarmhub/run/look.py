@@ -14,8 +14,8 @@ from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Swarm
-from swarmhub.engine import converge, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import converge, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
@@ -25,8 +25,9 @@ from swarmhub.history import lock, releases
 from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.host import Host, Json
-from swarmhub.images import build, builder, pull
+from swarmhub.images import builder, pull
 from swarmhub.images.builder import Recipe
+from swarmhub.images.hub import build
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import homes, places, servers, shared
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
@@ -34,8 +35,8 @@ from swarmhub.notebooks.places import Places
 from swarmhub.notebooks.shared import SharedVolume
 from swarmhub.parallel import at_once, both, gather
 from swarmhub.services import engine_filter, network, proxy, renewal, volume
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import ExistingHub
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import ExistingHub
 from swarmhub.services.network import ExistingNetwork
 from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings

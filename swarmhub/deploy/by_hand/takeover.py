@@ -7,8 +7,8 @@ from functools import partial
 
 from swarmhub.deploy.by_hand import standalone
 from swarmhub.deploy.by_hand.standalone import Standalone
-from swarmhub.engine import converge, replicated, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import converge, replicated, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import database
 from swarmhub.history.database import Database, DatabasePeople
