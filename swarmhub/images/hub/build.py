@@ -9,7 +9,6 @@ from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.images.builder import Recipe
-from swarmhub.images.hub import logo
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
@@ -177,6 +176,8 @@ def _conf(folder: Path) -> dict[str, bytes]:
 
 
 def _logo(file: Path) -> dict[str, bytes]:
+    from swarmhub.images.hub import logo  # most hubs have none
+
     try:
         content = file.read_bytes()
         return {f"logo/logo.{logo.kind(content)}": content}

@@ -210,7 +210,7 @@ def test_interruption_is_cleaned_up(wanted: Settings, hosts: Hosts, monkeypatch:
     def interrupted(*_: object) -> list[Finding]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("swarmhub.doctor.cluster._side_by_side", interrupted)
+    monkeypatch.setattr("swarmhub.doctor.cluster.side_by_side", interrupted)
     monkeypatch.setattr("swarmhub.doctor.cluster.OverlayTrial.clean_up", lambda _: cleaned.append("trial"))
     monkeypatch.setattr("swarmhub.doctor.images.versions.clean_up", lambda *_: cleaned.append("versions"))
     with pytest.raises(KeyboardInterrupt):
