@@ -12,11 +12,10 @@ from typing import Any
 from jupyterhub import app, orm
 from sqlalchemy import insert, select
 
-from hub import logs, server
+from hub import engine, logs, server
 from hub.api import HANDLERS
 from hub.api.start import leading_on
 from hub.config import configure, data
-from hub.spawner import engine
 from hub.spawner.spawner import SwarmSpawner
 from hub.spawner.sweep import Sweep
 

@@ -7,9 +7,9 @@ import os
 from hub.config import data
 from hub.config.configure import COOKIES, DATA, USERLIST, configure
 from hub.config.people import groups
+from hub.engine import ensure_configs, wait_until_it_answers
 from hub.shared import database, operator_token, settings
 from hub.shared.people import listed
-from hub.spawner.engine import ensure_configs, wait_until_it_answers
 
 # Before it ends, Python would look for garbage in all that the hub has loaded, while people wait for the next one: 0.3 s.
 atexit.register(gc.freeze)

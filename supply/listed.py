@@ -9,7 +9,8 @@ from invoke.context import Context
 from swarmhub.engine import containers
 from swarmhub.errors import SettingsError, StepError, StepErrors
 from swarmhub.host import Host, Json
-from swarmhub.images import build, builder
+from swarmhub.images import builder
+from swarmhub.images.hub import build
 from swarmhub.run.run import Run
 
 SCRIPT = Path(__file__).with_name("inside.py")

@@ -32,7 +32,7 @@ def check(c: Context) -> None:
 def build_hub(c: Context, fresh: bool = False, verbose: bool = False) -> None:
     """Build the images of hub and proxy on the manager, if what goes into them has changed; the next deploy runs them."""
     from swarmhub.deploy import steps
-    from swarmhub.images import build
+    from swarmhub.images.hub import build
 
     with step(c, build.STEP) as run:
         if fresh:
@@ -42,8 +42,9 @@ def build_hub(c: Context, fresh: bool = False, verbose: bool = False) -> None:
 
 
 def _build_fresh(run: "Run") -> None:
-    from swarmhub.deploy import newer, steps
-    from swarmhub.images import base, build
+    from swarmhub.deploy import steps
+    from swarmhub.deploy.images import newer
+    from swarmhub.images.hub import base, build
 
     with run.report.working(build.STEP, "asking the registry"):
         on, said = newer.base(run)
@@ -58,7 +59,7 @@ def _build_fresh(run: "Run") -> None:
 def lock_hub(c: Context, verbose: bool = False) -> None:
     """Choose the versions of hub.packages on the manager, and write them with their hashes into hub.packages_lock."""
     from swarmhub.deploy import steps
-    from swarmhub.images import packages
+    from swarmhub.images.hub import packages
 
     with step(c, packages.STEP) as run:
         run.report.line(packages.STEP, steps.lock_packages(run))
@@ -81,7 +82,7 @@ def proxy(c: Context) -> None:
 @step_task(help={"yes": "Do not ask before notebooks stop or people are removed."})
 def service(c: Context, yes: bool = False) -> None:
     """Roll out the hub: check its configuration, update proxy, people and hub where they differ, and record the release."""
-    from swarmhub.services import hub as room
+    from swarmhub.services.hub import service as room
 
     with step(c, room.STEP) as run:
         run.check()
@@ -113,7 +114,7 @@ def move_database(c: Context, yes: bool = False) -> None:
 def roll_out(run: "Run") -> None:
     """Bring the hub in line with the settings and with the images that the nodes hold."""
     from swarmhub.deploy import prerequisites, rollout
-    from swarmhub.services import hub as room
+    from swarmhub.services.hub import service as room
 
     run.apply(rollout.plan(run, prerequisites.require(run.settings, run.look, run.manager)))
     _ensure(run, room.STEP, *_of_front(run), run.settings.hub.service)
@@ -130,7 +131,7 @@ def _of_front(run: "Run") -> list[str]:
 
 
 def _ensure(run: "Run", step: str, *services: str) -> None:
-    from swarmhub.engine import converge
+    from swarmhub.engine.swarm import converge
 
     for service in services:
         with run.report.working(step, f"waiting until the service {service} runs"):

@@ -60,7 +60,7 @@ def all_images(c: Context) -> None:
 
 
 def _find_newer(run: "Run") -> None:
-    from swarmhub.deploy import newer
+    from swarmhub.deploy.images import newer
     from swarmhub.images import pull as room
 
     run.check()
@@ -100,7 +100,7 @@ def _pull(run: "Run", nodes: tuple[str, ...], *builds: "Plan") -> None:
 
 def _bring(run: "Run", failed: StepErrors, wanted: dict[str, str], nodes: tuple[str, ...]) -> dict[str, str]:
     """Bring the images that registries do not give from nodes that hold them; return by which ids they are wanted then."""
-    from swarmhub.deploy import bring
+    from swarmhub.deploy.images import bring
     from swarmhub.transfer.plan import STEP
 
     run.look.forget()
@@ -118,7 +118,8 @@ def bundle(c: Context, out: str = "swarmhub-bundle.tar") -> None:
     """Write all images of a deploy into one file, for a network without internet: pull and build them on the manager first."""
     from pathlib import Path
 
-    from swarmhub.deploy import bundled, steps
+    from swarmhub.deploy import steps
+    from swarmhub.deploy.images import bundled
     from swarmhub.images.bundle import STEP
 
     with step(c, STEP) as run:

@@ -1,4 +1,4 @@
-"""Mounted into every single-user server (`hub.spawner.engine.ensure_config`), besides the image's own configuration.
+"""Mounted into every single-user server (`hub.engine.ensure_configs`), besides the image's own configuration.
 
 aiohttp resolves names through aiodns where it is installed, and that keeps an
 answer for as long as Docker's DNS lets it: 600 s. A hub that was restarted has

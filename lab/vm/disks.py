@@ -21,7 +21,7 @@ from lab.machine import LabError, Say, wait_for
 from lab.vm import machines
 from swarmhub import settings
 from swarmhub.engine import context
-from swarmhub.images import build
+from swarmhub.images.hub import build
 
 HOSTS = topology.ROOT / "vm" / "hosts.toml"
 # The container in which the disks are filled: a node of the lab, from the machines' own image.

@@ -21,7 +21,7 @@ from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
 
 JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
 # Python finds them from the container's root under the names that they have here.
-SENT = ("inside/database.py", "inside/postgresql.py", "inside/rights.py", "inside/backup")
+SENT = (*(f"inside/database/{name}.py" for name in ("postgresql", "rights", "sqlite")), "inside/backup")
 OF_SCHEDULE = ("inside/schedule", "inside/unix.py")
 CACHE = "/cache"
 # On the volume of the cache and on containers: it tells whose they are.

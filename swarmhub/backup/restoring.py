@@ -16,8 +16,8 @@ from swarmhub.backup.contents import CLUSTER, SavedHome
 from swarmhub.backup.repository import Repository
 from swarmhub.backup.snapshots import Backup
 from swarmhub.certificate import certs
-from swarmhub.engine import replicated
 from swarmhub.engine.removal import Thing, remove_soon
+from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Plan, Progress

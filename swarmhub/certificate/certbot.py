@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from swarmhub.certificate import dns_challenge
 from swarmhub.certificate.dns_challenge import Dns
-from swarmhub.engine import containers, ports
+from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images.pull import split
@@ -175,6 +175,8 @@ class Certbot:
     def _require_port(self, host: Host) -> None:
         if not self.wanted.is_by_http:
             return
+        from swarmhub.engine import ports  # a certificate that holds needs none
+
         holder = ports.observe(host, HTTP)
         if holder:
             cause = f"port 80 is taken by {holder.name}; the certificate authority asks there"

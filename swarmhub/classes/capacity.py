@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hub.shared.servers.nodes import hostname
-from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.host import Json
 
 NANO = 1_000_000_000

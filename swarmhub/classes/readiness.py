@@ -9,7 +9,6 @@ from swarmhub.classes import capacity, people
 from swarmhub.classes.capacity import Misfit, NodeRoom, Packing, ServerNeed
 from swarmhub.classes.people import Known
 from swarmhub.classes.roster import RosterEntry
-from swarmhub.cluster import machine
 from swarmhub.cluster.nodes import Member
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import homes
@@ -19,6 +18,7 @@ from swarmhub.plan.shown import size
 from swarmhub.services import addresses
 from swarmhub.services.addresses import Use
 from swarmhub.settings import Settings, handed
+from swarmhub.status import machine
 
 PREPARE, STEP = "class-prepare", "class"
 HEADS = ("NODE", "SERVERS", "MEMORY FREE", "THEN", "CPUS FREE", "THEN", "HOMES", "NEW HOMES", "DISK FREE")

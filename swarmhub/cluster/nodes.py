@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hub.shared.servers.nodes import hostname
-from swarmhub.engine import specs
+from swarmhub.engine.swarm import specs
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.parallel import both

@@ -128,12 +128,12 @@ def plan_roles(
     changes = [Change("mark", f"{host} (it waits for its image)", manager, _Marker(nodes[host].id)) for host in joined]
     for host, node in nodes.items():
         if node.role == "worker" != _role(settings, host):
-            changes.append(Change("promote", host, manager, _Mover(node.id, Update(node.id, role="manager"))))
+            changes.append(Change("promote", host, manager, _Promoter(node.id)))
             swarm = quorum.as_role(swarm, node.id, "manager")
     for host, node in nodes.items():
         if node.role == "manager" != _role(settings, host):
             swarm = _demoted(swarm, host, node, hub)
-            changes.append(Change("demote", host, manager, _Mover(node.id, Demotion(node.id))))
+            changes.append(Change("demote", host, manager, _Demoter(node.id)))
     changes += [Change("forget", f"{node.hostname}'s earlier id", manager, _Forgetter(node)) for node in _stale(swarm, nodes)]
     managers, workers = settings.hosts.managers, settings.hosts.workers
     return Plan(STEP, f"managers: {', '.join(managers)}; workers: {', '.join(workers) or 'none'}", tuple(changes))
@@ -286,20 +286,30 @@ def _not_ready(host: Host, node: str) -> StepError:
 
 
 @dataclass(frozen=True)
-class _Mover:
+class _Promoter:
     node: str
-    change: Update | Demotion
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        self.change(host, progress)
-        role = "worker" if isinstance(self.change, Demotion) else "manager"
+        Update(self.node, role="manager")(host, progress)
+        until(lambda: _manages(host, self.node), SECONDS, lambda: _not_moved(host, self.node, "manager"))
 
-        def moved() -> bool:
-            status = host.engine.get(f"/nodes/{self.node}").get("ManagerStatus")
-            return bool(status) == (role == "manager")
 
-        remedy = "See: docker node ls; then run this again"
-        until(moved, SECONDS, lambda: StepError(host.name, f"node {self.node} is no {role} after {SECONDS} s", remedy))
+@dataclass(frozen=True)
+class _Demoter:
+    node: str
+    stays: bool = True
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        Demotion(self.node, self.stays)(host, progress)
+        until(lambda: not _manages(host, self.node), SECONDS, lambda: _not_moved(host, self.node, "worker"))
+
+
+def _manages(host: Host, node: str) -> bool:
+    return bool(host.engine.get(f"/nodes/{node}").get("ManagerStatus"))
+
+
+def _not_moved(host: Host, node: str, role: str) -> StepError:
+    return StepError(host.name, f"node {node} is no {role} after {SECONDS} s", "See: docker node ls; then run this again")
 
 
 @dataclass(frozen=True)
@@ -308,5 +318,5 @@ class _Forgetter:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         if self.node.role == "manager":
-            _Mover(self.node.id, Demotion(self.node.id, stays=False))(host, progress)
+            _Demoter(self.node.id, stays=False)(host, progress)
         host.engine.delete(f"/nodes/{self.node.id}", force=True)

@@ -6,7 +6,8 @@ from functools import partial
 from swarmhub.cluster import availability, drain, recovery, removal, swarm
 from swarmhub.cluster.nodes import Member, SwarmNode
 from swarmhub.cluster.recovery import Recovery
-from swarmhub.engine import configs, containers
+from swarmhub.engine import containers
+from swarmhub.engine.swarm import configs
 from swarmhub.errors import StepError
 from swarmhub.history import releases
 from swarmhub.images import pull

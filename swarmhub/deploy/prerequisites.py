@@ -8,7 +8,7 @@ from functools import partial
 from swarmhub.certificate import certs
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member
-from swarmhub.engine import specs
+from swarmhub.engine.swarm import specs
 from swarmhub.errors import StepError
 from swarmhub.images import pull
 from swarmhub.images.pull import Held, Holding
@@ -18,9 +18,9 @@ from swarmhub.parallel import every
 from swarmhub.plan.differences import LATER, known_after
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.look import Look
-from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.settings import Settings, handed
 
 PULL = "First: fab prepull-all"

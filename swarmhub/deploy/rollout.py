@@ -21,8 +21,8 @@ from swarmhub.cluster.nodes import Member
 from swarmhub.deploy.by_hand import standalone, takeover
 from swarmhub.deploy.by_hand.takeover import ByHand
 from swarmhub.deploy.data import databases
-from swarmhub.engine import configs, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import releases
 from swarmhub.history.database import Database
@@ -30,12 +30,13 @@ from swarmhub.images import pull
 from swarmhub.notebooks import homes, servers
 from swarmhub.notebooks.homes import HomeVolume
 from swarmhub.notebooks.servers import RunningServer
-from swarmhub.people import plans as user_plans
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.run import Run
-from swarmhub.services import engine_filter, hub_check, network, proxy, renewal, subdomains
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import ExistingHub, Parts
+from swarmhub.services import engine_filter, network, proxy, renewal
+from swarmhub.services.hub import check as hub_check
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub import subdomains
+from swarmhub.services.hub.service import ExistingHub, Parts
 from swarmhub.settings import outbound
 
 
@@ -76,7 +77,7 @@ def plan(run: Run, parts: Parts, *, moves: bool = False) -> Plan:
             *takeover.adopting(taken, settings.hub.service, _told(run, taken), manager),
             *engine_filter.before(of_filter, run.look.engine_filter(), manager),
             *front,
-            *user_plans.before_service(run).changes,
+            *_of_people(run, hub),
             # Before the hub: one that did not know of a home would make an empty one.
             *_recording(run),
             *takeover.stopping(taken, manager),
@@ -152,8 +153,21 @@ def _working(run: Run) -> Sequence[RunningServer]:
     return servers.running(servers.observe(run.hosts[run.manager], run.settings.hub.service))
 
 
+def _of_people(run: Run, hub: Plan) -> Sequence[Change]:
+    """Return what another userlist changes, which only a hub that is replaced can bring."""
+    if not hub.changes:
+        return ()
+    from swarmhub.people import plans  # most deploys replace nothing
+
+    return plans.before_service(run).changes
+
+
 def _told(run: Run, taken: ByHand | None) -> str:
-    allowed, nobodys = user_plans.wanted(run).allowed, homes.nobodys(_homes(run, _nodes(run)))
+    if taken is None:
+        return ""
+    from swarmhub.people import plans  # most hubs are ours
+
+    allowed, nobodys = plans.wanted(run).allowed, homes.nobodys(_homes(run, _nodes(run)))
     return takeover.told(taken, run.settings.access.console, allowed, nobodys)
 
 

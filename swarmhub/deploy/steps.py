@@ -18,18 +18,19 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as firewall_spec
 from swarmhub.host import EngineError
-from swarmhub.images import build, builder, pull
-from swarmhub.images.build import Base
+from swarmhub.images import builder, pull
 from swarmhub.images.builder import NOTEBOOKS, Recipe
+from swarmhub.images.hub import build
+from swarmhub.images.hub.build import Base
 from swarmhub.images.pull import BUNDLE, Held, Holding
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Cost, Plan, remedy
 from swarmhub.run.run import Run
-from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy, volume
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.settings import outbound
 
 SCHEDULE = "schedule"
@@ -150,7 +151,7 @@ def _of(run: Run, image: str, held: Mapping[str, Holding]) -> Mapping[str, Held 
     there = pull.of(image, held)
     if not run.bundle:
         return there
-    from swarmhub.deploy import bundled  # most clusters reach a registry
+    from swarmhub.deploy.images import bundled  # most clusters reach a registry
 
     return bundled.voting(run.bundle, image, there)
 
@@ -159,7 +160,7 @@ def _bundled(run: Run) -> set[str]:
     """Return the notebook images that are yet to come from a bundle."""
     if not run.bundle:
         return set()
-    from swarmhub.deploy import bundled
+    from swarmhub.deploy.images import bundled
 
     return bundled.later(run, run.bundle)
 
@@ -173,7 +174,7 @@ def bundle_plan(run: Run) -> Plan:
     """
     if not run.bundle:
         return Plan(BUNDLE, "none is given")
-    from swarmhub.deploy import bundled
+    from swarmhub.deploy.images import bundled
 
     return bundled.plan(run, run.bundle)
 
@@ -242,7 +243,7 @@ def lock_packages(run: Run) -> str:
         UsageError: hub.packages names none.
 
     """
-    from swarmhub.images import packages  # most hubs need none
+    from swarmhub.images.hub import packages  # most hubs need none
 
     settings = run.settings
     if not settings.hub.packages:

@@ -8,6 +8,7 @@ from swarmhub.doctor import cluster, local
 from swarmhub.doctor.finding import HERE, Finding, from_error
 from swarmhub.doctor.hosts import access, clock, homes, kernel, squashed
 from swarmhub.doctor.hosts.access import HostAnswers
+from swarmhub.doctor.lanes import Cluster
 from swarmhub.doctor.network import mtu
 from swarmhub.host import Host
 from swarmhub.parallel import at_once
@@ -33,7 +34,7 @@ def examine(settings: Settings, file: Path, all_hosts: Mapping[str, Host], manag
     findings += clock.judge(probes) + kernel.judge(probes, settings) + mtu.judge(seen, settings)
     findings += homes.examine(settings, all_hosts, seen, manager)
     findings += squashed.examine(settings, all_hosts, seen)
-    findings += cluster.examine(cluster.Cluster(settings, file, all_hosts, manager, seen))
+    findings += cluster.examine(Cluster(settings, file, all_hosts, manager, seen))
     findings += local.observe(settings, file)
     place = {name: number for number, name in enumerate((HERE, *names))}
     return sorted(findings, key=lambda one: (ORDER.index(one.check), place.get(one.host, len(place))))

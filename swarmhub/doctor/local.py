@@ -9,9 +9,9 @@ from hub.shared.people import userlist
 from swarmhub.certificate import certs, own
 from swarmhub.doctor.finding import HERE, Finding, failure, ok, warning
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.notebooks import homes
-from swarmhub.services.hub import IN_ENVIRONMENT
+from swarmhub.services.hub.service import IN_ENVIRONMENT
 from swarmhub.settings import Settings
 from swarmhub.settings import secrets as secrets_file
 

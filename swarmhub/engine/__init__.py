@@ -1,1 +1,1 @@
-"""The parts of Docker that several rooms need: containers, images, services, secrets and configs."""
+"""The parts of Docker that several rooms need: containers, a build context, ports, root; what Swarm has is in `swarm/`."""

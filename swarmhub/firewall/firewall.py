@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from hub.shared import services
-from swarmhub.engine import converge, specs
-from swarmhub.engine.converge import FAILURES, HOLDING, failed
-from swarmhub.engine.replicated import LABEL, send
+from swarmhub.engine.swarm import converge, specs
+from swarmhub.engine.swarm.converge import FAILURES, HOLDING, failed
+from swarmhub.engine.swarm.replicated import LABEL, send
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec

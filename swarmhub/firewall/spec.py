@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.shared import services
-from swarmhub.engine import replicated
-from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.engine.swarm import replicated
+from swarmhub.engine.swarm.replicated import LABEL, SECOND
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall.rules import ChainRules
 

@@ -20,7 +20,7 @@ from swarmhub.plan.plans import Change, Cost, Progress
 FILE = "/data/jupyterhub.sqlite"
 COPIES = "/backups"
 LABEL = "swarmhub.backups"
-SCRIPT = SCRIPTS / "database.py"
+SCRIPT = SCRIPTS / "database" / "sqlite.py"
 STAYS = "It stays as it is. Put a good copy in its place, or move it away to start with a new one"
 REMEDIES = {
     "open": "Where the volume is a file server's, root has to own it there: no_root_squash",
@@ -38,9 +38,9 @@ WORDS = {
 }
 IN_CONTAINER = "swarmhub-database.py"
 # Python finds it from there under the name that it has here.
-SENT = {IN_CONTAINER: SCRIPT, "swarmhub/inside/rights.py": SCRIPTS / "rights.py"}
+SENT = {IN_CONTAINER: SCRIPT, "swarmhub/inside/database/rights.py": SCRIPT.with_stem("rights")}
 # What a database on a server needs besides, and the file with its URL: the script removes it as soon as it is read.
-OF_SERVER = {f"swarmhub/inside/{name}.py": SCRIPTS / f"{name}.py" for name in ("database", "on_server", "postgresql")}
+OF_SERVER = {f"swarmhub/inside/database/{name}.py": SCRIPT.with_stem(name) for name in ("sqlite", "on_server", "postgresql")}
 GIVEN = "swarmhub-database-url"
 # What is about the hub's files alone, or about a copy.
 OF_FILES = {"open", "hold", "remove", "set-aside"}

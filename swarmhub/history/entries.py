@@ -4,8 +4,8 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from swarmhub.engine import configs
-from swarmhub.engine.configs import Record
+from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.configs import Record
 from swarmhub.host import Host
 
 # Its value is the hub's service; an older swarmhub wrote the same for all hubs.

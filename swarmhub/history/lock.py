@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from swarmhub.engine import configs
-from swarmhub.engine.configs import Record
+from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.configs import Record
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 

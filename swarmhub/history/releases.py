@@ -10,14 +10,14 @@ from typing import Any
 from pydantic import SecretStr
 
 from swarmhub import settings
-from swarmhub.engine import configs, specs
+from swarmhub.engine.swarm import configs, specs
 from swarmhub.history import author, database
 from swarmhub.history.database import Database
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images.pull import digest_of, short
 from swarmhub.plan.differences import Difference, differences
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
-from swarmhub.services import hub as services
+from swarmhub.services.hub import service as services
 from swarmhub.settings import Settings, handed
 
 LABEL = "swarmhub.release"

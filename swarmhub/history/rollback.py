@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from swarmhub.cluster import availability
 from swarmhub.cluster.nodes import SwarmNode
-from swarmhub.engine import configs, replicated, specs
-from swarmhub.engine.configs import StoredFile
+from swarmhub.engine.swarm import configs, replicated, specs
+from swarmhub.engine.swarm.configs import StoredFile
 from swarmhub.errors import StepError, UsageError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database, DatabaseState
@@ -19,11 +19,13 @@ from swarmhub.history.releases import Release
 from swarmhub.host import Json
 from swarmhub.images import builder, pull
 from swarmhub.images.pull import Giver, Holding
-from swarmhub.inside.database import DAMAGED
+from swarmhub.inside.database.sqlite import DAMAGED
 from swarmhub.parallel import gather
 from swarmhub.plan.plans import Change, Plan
-from swarmhub.services import engine_filter, hub_check, subdomains
-from swarmhub.services import hub as services
+from swarmhub.services import engine_filter
+from swarmhub.services.hub import check as hub_check
+from swarmhub.services.hub import service as services
+from swarmhub.services.hub import subdomains
 from swarmhub.settings import handed
 from swarmhub.transfer import plan as transfer
 from swarmhub.transfer.relays import Cluster

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from swarmhub.host import EngineError, Host
 from swarmhub.images.pull import Held, Holding
 
-# By the name that a machine has for itself, those that images have for what it runs; of any other machine nothing is known.
+# By the name that a machine has for itself, those that images have for what it runs, its own kind first; of any other machine
+# nothing is known.
 RUNS = {
     "x86_64": ("amd64", "386"),
     "aarch64": ("arm64", "arm"),
@@ -37,6 +38,11 @@ class Misfit:
 
 
 REMEDY = "Name an image in hosts.toml that its registry has for both"
+
+
+def native(machine: str) -> tuple[str, ...]:
+    """Return for what a machine builds images, nothing where that is not known."""
+    return RUNS.get(machine, ())[:1]
 
 
 def runs(machine: str, made_for: Collection[str]) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 from hub import FOLDER
 from hub.shared import services
 from swarmhub.engine import context
-from swarmhub.images import build
 from swarmhub.images.builder import Recipe
+from swarmhub.images.hub import build
 from swarmhub.settings import Settings, read_text
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from swarmhub.inside import database
+from swarmhub.inside.database import sqlite
 
 JOB = Path("/swarmhub-parcel.json")
 FOLDER, PARCEL = Path("/parcel"), Path("/parcel.tar.gz")
@@ -110,7 +110,7 @@ def _read(path: Path) -> bytes:
 def _copied(path: Path) -> bytes:
     with TemporaryDirectory() as folder:
         copy = Path(folder) / DATABASE
-        database.backup(path, copy, database.ROOTS)
+        sqlite.backup(path, copy, sqlite.ROOTS)
         return copy.read_bytes()
 
 
@@ -122,7 +122,7 @@ def _unpack(job: Job) -> dict[str, Any]:
         tar.extractall(FOLDER, numeric_owner=True, filter="fully_trusted")  # noqa: S202
     if job.get("time"):
         if (FOLDER / DATABASE).exists():
-            database.require_hubs(FOLDER / DATABASE)
+            sqlite.require_hubs(FOLDER / DATABASE)
         (FOLDER / MOVED).unlink(missing_ok=True)
     os.sync()
     if job.get("is_last"):

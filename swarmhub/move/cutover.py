@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hub.shared import services
-from swarmhub.engine import converge, replicated, specs
-from swarmhub.engine.converge import HOLDING
-from swarmhub.engine.replicated import LABEL
-from swarmhub.engine.specs import PINNED
+from swarmhub.engine.swarm import converge, replicated, specs
+from swarmhub.engine.swarm.converge import HOLDING
+from swarmhub.engine.swarm.replicated import LABEL
+from swarmhub.engine.swarm.specs import PINNED
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.move import parcels

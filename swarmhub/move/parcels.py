@@ -22,7 +22,8 @@ from swarmhub.settings import Settings
 
 SCRIPT, JOB, PARCEL, FOLDER = "swarmhub-parcel.py", "swarmhub-parcel.json", "/parcel.tar.gz", "/parcel"
 # Python finds the others from there under the names that they have here.
-SENT = {SCRIPT: "parcel.py", "swarmhub/inside/database.py": "database.py", "swarmhub/inside/rights.py": "rights.py"}
+OTHERS = ("database/sqlite.py", "database/rights.py")
+SENT = {SCRIPT: "parcel.py", **{f"swarmhub/inside/{name}": name for name in OTHERS}}
 
 
 @dataclass(frozen=True)

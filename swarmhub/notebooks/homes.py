@@ -11,7 +11,7 @@ from datetime import datetime
 
 from hub.shared.servers import mounts
 from hub.shared.servers.mounts import beginning, formerly, is_former, is_on_one_node, is_whole
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Progress
 

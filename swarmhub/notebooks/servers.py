@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.shared.servers.mounts import BRACES, LITERAL
-from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 

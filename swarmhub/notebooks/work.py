@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swarmhub.engine import specs
-from swarmhub.engine.converge import HOLDING
-from swarmhub.engine.replicated import LABEL as HUB
+from swarmhub.engine.swarm import specs
+from swarmhub.engine.swarm.converge import HOLDING
+from swarmhub.engine.swarm.replicated import LABEL as HUB
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.notebooks.servers import RunningServer

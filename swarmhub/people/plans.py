@@ -5,7 +5,7 @@ from dataclasses import replace
 from hub.shared.people.listed import Listed
 from hub.shared.people.userlist import Users, parse
 from swarmhub.errors import StepError
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.people import api as hub_api
 from swarmhub.people import users
 from swarmhub.people.api import HubApi

@@ -20,7 +20,7 @@ from swarmhub.people.api import ApiError, HubApi
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.plan.shown import age, named
 from swarmhub.settings import Settings
-from swarmhub.settings.schema.access import Access
+from swarmhub.settings.schema.people.access import Access
 from swarmhub.status.shell import ContainerLocation
 from swarmhub.wait import until
 

@@ -17,7 +17,7 @@ def everything(settings: Settings, secrets: Callable[[], object]) -> None:
 
     """
     from swarmhub.certificate import certs, own
-    from swarmhub.images import build
+    from swarmhub.images.hub import build
     from swarmhub.settings import handed, members
     from swarmhub.settings.secrets import of_backup
 

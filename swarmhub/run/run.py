@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from swarmhub.images.builder import Recipe
     from swarmhub.images.bundle import Bundle
     from swarmhub.run.look import Look
-    from swarmhub.settings.schema.volumes import Key
+    from swarmhub.settings.schema.clashes.volumes import Key
     from swarmhub.ssh.connection import Connections
 
 

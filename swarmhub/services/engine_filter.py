@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from hub.filter import policy
 from hub.filter.policy import Policy
 from hub.shared import services
-from swarmhub.engine import configs, replicated, secrets, specs
-from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.engine.swarm import configs, replicated, secrets, specs
+from swarmhub.engine.swarm.replicated import LABEL, SECOND
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Progress
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import DATA, NETWORK, SOCKET, Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import DATA, NETWORK, SOCKET, Parts
 from swarmhub.settings import Settings, handed
 from swarmhub.settings.secrets import swarm_name
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from hub.shared import services
 from swarmhub.certificate import certbot
 from swarmhub.certificate.certs import CHAIN, KEY, place
-from swarmhub.engine import replicated, specs
-from swarmhub.engine import secrets as swarm_secrets
-from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.engine.swarm import replicated, specs
+from swarmhub.engine.swarm import secrets as swarm_secrets
+from swarmhub.engine.swarm.replicated import LABEL, SECOND
 from swarmhub.host import Json
 from swarmhub.plan.plans import Change, Cost
-from swarmhub.services.hub import IN_ENVIRONMENT, Parts
+from swarmhub.services.hub.service import IN_ENVIRONMENT, Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.schema.model import PROXY_TOKEN
 from swarmhub.settings.secrets import Secrets

@@ -10,15 +10,15 @@ from hub.shared import services
 from swarmhub.certificate import certbot, certs, dns_challenge
 from swarmhub.certificate.certbot import FOLDER, CertificateRequest
 from swarmhub.certificate.dns_challenge import Dns
-from swarmhub.engine import configs, replicated, specs
-from swarmhub.engine import secrets as swarm_secrets
-from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.engine.swarm import configs, replicated, specs
+from swarmhub.engine.swarm import secrets as swarm_secrets
+from swarmhub.engine.swarm.replicated import LABEL, SECOND
 from swarmhub.host import Host, Json
 from swarmhub.inside import SCRIPTS
 from swarmhub.plan import commands
 from swarmhub.plan.plans import Change, Cost
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.settings import Settings, outbound
 from swarmhub.settings.secrets import swarm_name
 

@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
 from swarmhub.settings.schema.clashes import clashes
+from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.model import Settings
-from swarmhub.settings.schema.volumes import Key
 
 __all__ = ["Settings", "current", "load", "path", "read_text"]
 

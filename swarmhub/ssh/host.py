@@ -9,7 +9,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import Output
 from swarmhub.ssh import streams, tunnel
 from swarmhub.ssh.connection import Connections
-from swarmhub.ssh.engine import SshEngine
+from swarmhub.ssh.docker.engine import SshEngine
 
 
 @dataclass(frozen=True)

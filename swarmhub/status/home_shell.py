@@ -12,7 +12,7 @@ from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.notebooks import homes
 from swarmhub.run.look import Look
-from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import service as hub_service
 from swarmhub.settings import Settings, handed
 from swarmhub.status.shell import SHELL
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hub.shared import services
 from hub.shared.told import FILE
 from swarmhub.certificate.certs import Certificate
-from swarmhub.cluster import machine, nodes
-from swarmhub.cluster.machine import Machine
+from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import DOCKER_ROOT, Member, Swarm
 from swarmhub.engine import containers
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import age, pull
+from swarmhub.images import pull
+from swarmhub.images.hub import age
 from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.notebooks.servers import RunningServer
@@ -26,6 +26,8 @@ from swarmhub.plan.plans import remedy
 from swarmhub.run.look import Look
 from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
+from swarmhub.status import machine
+from swarmhub.status.machine import Machine
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status, read_hub
 
 if TYPE_CHECKING:

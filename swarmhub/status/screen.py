@@ -9,13 +9,13 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from swarmhub.certificate.certs import Certificate
-from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.images import pull
-from swarmhub.images.age import DAYS
+from swarmhub.images.hub.age import DAYS
 from swarmhub.plan.shown import age, size
 from swarmhub.run.report import aligned
 from swarmhub.services.renewal import RenewalState
+from swarmhub.status.machine import Machine
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from hub.shared import services
 from swarmhub.certificate.certs import Certificate
-from swarmhub.cluster.machine import Machine
 from swarmhub.cluster.nodes import Row
-from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.errors import StepError
 from swarmhub.host import Json
 from swarmhub.images import pull
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
+from swarmhub.status.machine import Machine
 
 if TYPE_CHECKING:
     from swarmhub.services.schedule.state import Standing

@@ -8,11 +8,12 @@ from hub.shared import services as beside
 from swarmhub.certificate import certbot, certs
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import IMAGE
-from swarmhub.engine import as_root, configs, specs
-from swarmhub.engine.configs import StoredFile
+from swarmhub.engine import as_root
 from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.engine.removal import Thing
-from swarmhub.engine.replicated import LABEL as SERVICE
+from swarmhub.engine.swarm import configs, specs
+from swarmhub.engine.swarm.configs import StoredFile
+from swarmhub.engine.swarm.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
@@ -20,7 +21,7 @@ from swarmhub.images.pull import LABEL, short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
-from swarmhub.services.hub import images_of
+from swarmhub.services.hub.service import images_of
 from swarmhub.settings import Settings
 
 PREFIX = "swarmhub."

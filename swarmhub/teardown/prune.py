@@ -7,16 +7,18 @@ from functools import partial
 from http import HTTPStatus
 
 from hub.shared import services
-from swarmhub.engine import configs, containers
+from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing
+from swarmhub.engine.swarm import configs
 from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.images import build, restic
+from swarmhub.images import restic
+from swarmhub.images.hub import build
 from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
-from swarmhub.services.hub import images_of
+from swarmhub.services.hub.service import images_of
 from swarmhub.services.schedule.service import LEFT
 from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers

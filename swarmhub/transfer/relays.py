@@ -10,8 +10,9 @@ from threading import Lock
 from typing import Any
 
 from hub.shared import services
-from swarmhub.engine import containers, replicated
+from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing, remove_soon
+from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.parallel import at_once

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from swarmhub.settings import load
-from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
 from swarmhub.settings.schema.grammar import Table
 from swarmhub.settings.schema.model import Settings
 from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.schema.page import Page
+from swarmhub.settings.schema.people.access import Access
 from tests.lab import examples
 from tests.unit.support.fakes import NOTEBOOK, settings
 

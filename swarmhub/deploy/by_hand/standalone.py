@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
-from swarmhub.engine import containers, specs
+from swarmhub.engine import containers
+from swarmhub.engine.swarm import specs
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.notebooks import servers

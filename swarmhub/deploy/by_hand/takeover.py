@@ -7,8 +7,8 @@ from functools import partial
 
 from swarmhub.deploy.by_hand import standalone
 from swarmhub.deploy.by_hand.standalone import Standalone
-from swarmhub.engine import converge, replicated, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import converge, replicated, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import database
 from swarmhub.history.database import Database, DatabasePeople
@@ -118,13 +118,13 @@ def stopping(found: ByHand | None, manager: str) -> list[Change]:
     return [*services, *standalone.stopping(found.containers, manager)]
 
 
-def told(found: ByHand | None, console: bool, listed: Collection[str], nobodys: Sequence[str]) -> str:
+def told(found: ByHand, console: bool, listed: Collection[str], nobodys: Sequence[str]) -> str:
     """Return who may log in because the database knows them, if that is how it is, and which volumes are nobody's home.
 
     `console` tells whether the database lets people in, `listed` are the names in the userlist.
     """
     left = f"; no user name fits these volumes, and they stay as they are: {_names(nobodys, ())}" if nobodys else ""
-    return _who(found.people, console, listed) + left if found else ""
+    return _who(found.people, console, listed) + left
 
 
 def _who(people: DatabasePeople, console: bool, listed: Collection[str]) -> str:

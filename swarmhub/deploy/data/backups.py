@@ -15,11 +15,12 @@ from swarmhub.backup.snapshots import Backup
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import steps
 from swarmhub.deploy.data import databases
-from swarmhub.engine import replicated
+from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Json
-from swarmhub.images import build, builder, restic
+from swarmhub.images import builder, restic
 from swarmhub.images.builder import Recipe
+from swarmhub.images.hub import build
 from swarmhub.move import cutover
 from swarmhub.notebooks import servers, work
 from swarmhub.parallel import at_once, every

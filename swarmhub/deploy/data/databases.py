@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmhub import settings as settings_file
-from swarmhub.engine import replicated
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import replicated
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.history import database
 from swarmhub.history.database import Database
@@ -13,7 +13,7 @@ from swarmhub.history.releases import Urls
 from swarmhub.host import Json
 from swarmhub.plan.plans import Change
 from swarmhub.run.run import Run
-from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import service as hub_service
 from swarmhub.settings import handed
 from swarmhub.settings.secrets import of_database
 

@@ -15,7 +15,7 @@ from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database
 from swarmhub.host import Host, Json
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.move import cutover, parcels
 from swarmhub.move.cutover import Way
 from swarmhub.move.parcels import Parcel

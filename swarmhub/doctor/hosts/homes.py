@@ -12,9 +12,9 @@ from swarmhub.host import EngineError, Host
 from swarmhub.notebooks import places
 from swarmhub.notebooks.places import Places, Wanted
 from swarmhub.parallel import at_once
-from swarmhub.services import hub as hub_service
+from swarmhub.services.hub import service as hub_service
 from swarmhub.settings import Settings, handed
-from swarmhub.settings.schema.volumes import Area, areas, nested
+from swarmhub.settings.schema.clashes.volumes import Area, areas, nested
 
 CHECK = "homes"
 

@@ -1,1 +1,1 @@
-"""What can be wrong with what the hub needs: its certificate, its images, the firewall."""
+"""What can be wrong with what the hub needs: its certificate, its database, its backups, the firewall."""

@@ -11,8 +11,8 @@ from swarmhub.host import Host
 from swarmhub.inside import SCRIPTS
 
 CHECK = "database"
-SENT = {f"swarmhub/inside/{name}.py": SCRIPTS / f"{name}.py" for name in ("reach", "postgresql")}
-GIVEN, MODULE = "swarmhub-database-url", "swarmhub.inside.reach"
+SENT = {f"swarmhub/inside/{name}.py": SCRIPTS / f"{name}.py" for name in ("database/reach", "database/postgresql")}
+GIVEN, MODULE = "swarmhub-database-url", "swarmhub.inside.database.reach"
 # Several hosts in the URL are tried one after the other, each for as long as libpq is told to.
 SECONDS = 40
 TIMED_OUT = 124

@@ -17,7 +17,8 @@ from swarmhub.doctor.finding import Finding, failure, from_error, ok, warning
 from swarmhub.doctor.network import starts
 from swarmhub.doctor.network.peers import NEIGHBOURS
 from swarmhub.doctor.network.starts import CHECK, MOST_SECONDS, Running
-from swarmhub.engine import containers, context, replicated
+from swarmhub.engine import containers, context
+from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.parallel import at_once

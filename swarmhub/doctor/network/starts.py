@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from swarmhub.doctor.finding import Finding, failure, warning
-from swarmhub.engine.converge import HOLDING
+from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.host import Json
 from swarmhub.wait import until
 

@@ -61,7 +61,7 @@ def text(content: bytes) -> str:
 def _ignored(file: Path) -> Callable[[str], bool]:
     if not file.is_file():
         return lambda _: False
-    from swarmhub.ssh import ignored  # imports docker-py, and few folders have such a file
+    from swarmhub.ssh.docker import ignored  # imports docker-py, and few folders have such a file
 
     return ignored.matcher(text(file.read_bytes()))
 

@@ -12,8 +12,8 @@ from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
 from swarmhub.images.own.folder import DOCKERFILE, Folder
 from swarmhub.images.pull import LABEL
 from swarmhub.settings import Settings, read_text
+from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.notebook import Notebook, Profile
-from swarmhub.settings.schema.volumes import Key
 
 NOTEBOOK: Key = ("notebook",)
 NO_DOCKERFILE = f"has no {DOCKERFILE} and none of {', '.join(LISTS)}"

@@ -10,11 +10,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from swarmhub.inside import database, rights
 from swarmhub.inside.backup import places, restic
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
 from swarmhub.inside.backup.saving import counted, on_server
 from swarmhub.inside.backup.witnesses import sum_of
+from swarmhub.inside.database import rights, sqlite
 
 ASIDE, COMING = "before-restore-", "restoring-"
 
@@ -53,13 +53,13 @@ def restore_hub(job: Job) -> Found:
     fetch(f"{job['snapshot']}:{places.STAGE}", places.STAGE)
     try:
         manifest = _check()
-        access = places.DATA / database.ACCESS
+        access = places.DATA / sqlite.ACCESS
         if (places.STAGE / DATABASE).exists():
             # A drill has a volume of its own, and no server.
             _put_back(new / DATABASE, access, "" if job.get("is_drill") else job.get("database", ""))
         kept = [access.name] if (access / rights.CURRENT).is_file() else []
         if job.get("userlist") and not kept:
-            _put_into_force(new / database.ACCESS, job["userlist"])
+            _put_into_force(new / sqlite.ACCESS, job["userlist"])
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -82,7 +82,7 @@ def _put_back(come: Path, access: Path, url: str) -> None:
     # On an empty cluster nobody has taken anything from anybody since.
     is_empty = not here.exists() and not access.exists()
     change = bool if is_empty else rights.without_taken(here, access)
-    database.backup(places.STAGE / DATABASE, come, database.HUBS, change)
+    sqlite.backup(places.STAGE / DATABASE, come, sqlite.HUBS, change)
     if url:
         on_server().load(come, url)
         come.unlink()
@@ -94,7 +94,7 @@ def _put_into_force(access: Path, userlist: str) -> None:
     file = access / rights.CURRENT
     file.unlink(missing_ok=True)
     file.write_text(userlist)
-    file.chmod(database.HUBS)
+    file.chmod(sqlite.HUBS)
 
 
 def _told(manifest: Found) -> Found:
@@ -118,7 +118,7 @@ def _check() -> Found:
     if "database" in manifest:
         if counted(places.STAGE / DATABASE)["rows"] != manifest["database"]["rows"]:
             raise Failed("damaged", "the hub's database has other rows than were saved")
-        database.require_hubs(places.STAGE / DATABASE)
+        sqlite.require_hubs(places.STAGE / DATABASE)
     return manifest
 
 

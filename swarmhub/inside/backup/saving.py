@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from swarmhub.inside import database, rights
 from swarmhub.inside.backup import places, restic, witnesses
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
 from swarmhub.inside.backup.restic import PATIENT, parsed
 from swarmhub.inside.backup.witnesses import sum_of
+from swarmhub.inside.database import rights, sqlite
 
 
 def save(job: Job) -> Found:
@@ -52,7 +52,7 @@ def _stage(job: Job) -> None:
     if job.get("database"):
         on_server().snapshot(job["database"], copy)
     elif here.exists():
-        database.backup(here, copy, database.ROOTS)
+        sqlite.backup(here, copy, sqlite.ROOTS)
     if copy.exists():
         facts["database"] = counted(copy)
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -65,7 +65,7 @@ def _stage(job: Job) -> None:
 
 def on_server() -> ModuleType:
     """Return what copies a database from and to a PostgreSQL server: most hubs have none."""
-    from swarmhub.inside import postgresql
+    from swarmhub.inside.database import postgresql
 
     return postgresql
 

@@ -12,15 +12,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from hub.shared import services
-from swarmhub.engine import configs, context, converge, replicated, specs
-from swarmhub.engine import secrets as swarm_secrets
-from swarmhub.engine.replicated import LABEL, SECOND
+from swarmhub.engine import context
+from swarmhub.engine.swarm import configs, converge, replicated, specs
+from swarmhub.engine.swarm import secrets as swarm_secrets
+from swarmhub.engine.swarm.replicated import LABEL, SECOND
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.inside import SCRIPTS
 from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress
-from swarmhub.services.hub import SOCKET, ExistingHub
+from swarmhub.services.hub.service import SOCKET, ExistingHub
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import swarm_name
 from swarmhub.wait import until

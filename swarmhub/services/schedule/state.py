@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hub.shared import services
-from swarmhub.engine import configs, containers
+from swarmhub.engine import containers
+from swarmhub.engine.swarm import configs
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 

@@ -5,7 +5,6 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.backup import Backup
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.database import Database
@@ -43,8 +42,9 @@ from swarmhub.settings.schema.notebook import (
     TaggedImage,
     differences_of,
 )
-from swarmhub.settings.schema.owners import Owners
 from swarmhub.settings.schema.page import Page
+from swarmhub.settings.schema.people.access import Access
+from swarmhub.settings.schema.people.owners import Owners
 
 EndpointMode = Literal["vip", "dnsrr"]
 # A separate proxy takes routes from everyone who has it. It is mounted next to the operator's secrets.

@@ -16,11 +16,11 @@ from typing import Any
 
 from docker.types import EndpointSpec
 
+from hub.engine import ensure_configs
 from hub.shared import settings
 from hub.shared.people.names import Names
 from hub.shared.servers import mounts, spec
 from hub.shared.servers.choice import server_for
-from hub.spawner.engine import ensure_configs
 
 SOCKET, VERSION, SECONDS = "/run/engine/docker.sock", "/v1.44", 3
 USER, SERVICE = "mallory", os.environ["DOCKER_SERVICE_NAME"]

@@ -11,7 +11,7 @@ from lab import topology
 from swarmhub.doctor.hosts import homes
 from swarmhub.history import database
 from swarmhub.notebooks import places
-from swarmhub.settings.schema.volumes import areas
+from swarmhub.settings.schema.clashes.volumes import areas
 from tests.lab.support import HUB, Lab
 
 MANAGER = topology.MANAGER.name

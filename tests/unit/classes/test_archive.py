@@ -9,7 +9,7 @@ import pytest
 
 from swarmhub.classes import archive
 from swarmhub.classes.archive import ArchivedHome, RosterHomes
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import Host
 from swarmhub.notebooks import files, homes

@@ -9,12 +9,12 @@ from swarmhub.classes import readiness
 from swarmhub.classes.capacity import NodeRoom
 from swarmhub.classes.readiness import ClusterSupply
 from swarmhub.classes.roster import RosterEntry
-from swarmhub.cluster.machine import FACTS
 from swarmhub.cluster.nodes import Member
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.host import Output
 from swarmhub.services.addresses import Use
 from swarmhub.settings import Settings
+from swarmhub.status.machine import FACTS
 from tests.unit.support.cluster import Hosts
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, server_of, settings
 

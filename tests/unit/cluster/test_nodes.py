@@ -7,7 +7,7 @@ import pytest
 
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import Member, Row, Swarm, SwarmNode
-from swarmhub.engine import specs
+from swarmhub.engine.swarm import specs
 from swarmhub.errors import StepError
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, settings
 from tests.unit.support.swarms import MEMBERS, WHOLE, member, node, with_nodes

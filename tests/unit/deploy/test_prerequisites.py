@@ -7,7 +7,7 @@ import pytest
 
 from swarmhub.deploy import prerequisites
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.plan.plans import Change, Plan
 from swarmhub.run.look import Look
 from swarmhub.settings import Settings

@@ -5,7 +5,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from swarmhub.deploy import steps
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.settings import Settings

@@ -10,12 +10,12 @@ from invoke.context import Context
 
 from hub.shared.settings import FILE
 from swarmhub.deploy import prerequisites, steps
-from swarmhub.engine import configs, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
-from swarmhub.images import build
 from swarmhub.images.builder import Recipe
+from swarmhub.images.hub import build
 from swarmhub.images.own import recipes
 from swarmhub.plan.differences import Difference
 from swarmhub.plan.plans import Cost, Plan, is_within

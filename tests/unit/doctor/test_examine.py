@@ -9,7 +9,7 @@ from swarmhub import doctor
 from swarmhub.doctor.finding import Finding
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Output
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.settings import Settings
 from swarmhub.settings.schema.database import Database
 from swarmhub.settings.schema.firewall import Firewall
@@ -210,9 +210,9 @@ def test_interruption_is_cleaned_up(wanted: Settings, hosts: Hosts, monkeypatch:
     def interrupted(*_: object) -> list[Finding]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("swarmhub.doctor.cluster._side_by_side", interrupted)
+    monkeypatch.setattr("swarmhub.doctor.cluster.side_by_side", interrupted)
     monkeypatch.setattr("swarmhub.doctor.cluster.OverlayTrial.clean_up", lambda _: cleaned.append("trial"))
-    monkeypatch.setattr("swarmhub.doctor.hosts.versions.clean_up", lambda *_: cleaned.append("versions"))
+    monkeypatch.setattr("swarmhub.doctor.images.versions.clean_up", lambda *_: cleaned.append("versions"))
     with pytest.raises(KeyboardInterrupt):
         examine(wanted, hosts)
     assert cleaned == ["trial", "versions"]

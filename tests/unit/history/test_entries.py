@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.history import entries
 from swarmhub.history.entries import Entry
 from swarmhub.host import EngineError

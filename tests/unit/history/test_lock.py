@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from swarmhub.engine import configs
-from swarmhub.engine.configs import Record
+from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.configs import Record
 from swarmhub.errors import StepError
 from swarmhub.history import lock
 from swarmhub.history.lock import Lease, LockHolder

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.history import author, releases
 from swarmhub.history.releases import LABEL, Release
 from swarmhub.host import EngineError
 from swarmhub.plan.plans import Change, Cost, Plan
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import CALLBACK, EXTRA, MANAGER, NOTEBOOK, FakeHost, FakeProgress, once, settings, with_extra
 

@@ -19,8 +19,8 @@ from swarmhub.history.rollback import WayBack
 from swarmhub.images.pull import Giver, Held
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.services import engine_filter
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.transfer.relays import Cluster
 from tests.unit.support.cluster import as_kept, stored
 from tests.unit.support.fakes import (

@@ -6,7 +6,7 @@ import pytest
 
 from hub import FOLDER
 from swarmhub.images import restic
-from swarmhub.images.build import Base
+from swarmhub.images.hub.build import Base
 from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers
 from tests.unit.support.fakes import settings
@@ -31,7 +31,7 @@ def test_it_is_built_on_what_the_hub_is(monkeypatch: pytest.MonkeyPatch) -> None
     """With packages as fresh; another base is another image, so that the next backup builds it."""
     before = restic.recipe(settings()).tag
     on = Base("debian:trixie-slim", f"sha256:{'a' * 64}", "2026-11-29T20:51:44Z")
-    monkeypatch.setattr("swarmhub.images.build.base", lambda settings: on)
+    monkeypatch.setattr("swarmhub.images.hub.build.base", lambda settings: on)
     made = restic.recipe(settings())
     assert made.given == {"BASE": on.reference, "FRESH": on.fresh}
     assert made.tag != before

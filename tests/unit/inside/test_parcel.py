@@ -11,7 +11,7 @@ import pytest
 from hub.config import data as of_hub
 from swarmhub.inside import parcel
 
-SCHEMA = Path(__file__).parent / "databases" / "5.2.1.sql"
+SCHEMA = Path(__file__).parent / "database" / "dumps" / "5.2.1.sql"
 TIME = "20261130-010203"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.shared.people.names import of_docker
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.homes import HomeRecord, HomeVolume
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, home_volume

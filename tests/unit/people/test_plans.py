@@ -71,7 +71,7 @@ def test_a_list_that_was_sent_stays_while_the_image_brings_none(run: Run, monkey
 
 def test_nothing_is_asked_where_the_hub_stays(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most deploys have nothing to do, and are to be quick."""
-    from swarmhub.images import build
+    from swarmhub.images.hub import build
 
     monkeypatch.setattr(users, "read", lambda *_: pytest.fail("the hub was asked"))
     container = hosts[MANAGER].engine.answers["GET /services/jupyterhub"]["Spec"]["TaskTemplate"]["ContainerSpec"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmhub.engine import configs, specs
+from swarmhub.engine.swarm import configs, specs
 from swarmhub.host import Json
 from swarmhub.plan import commands
 from swarmhub.services import network, volume

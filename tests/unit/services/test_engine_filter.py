@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from hub.filter import policy
-from swarmhub.engine import configs, specs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs, specs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.plan.plans import Cost
 from swarmhub.services import engine_filter
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import SOCKET, Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import SOCKET, Parts
 from tests.unit.support.cluster import SECRETS, stored
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, Clock, FakeHost, FakeProgress, alone, settings
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from swarmhub.plan.plans import Change, Cost
-from swarmhub.services import hub as hub_service
 from swarmhub.services import network, proxy
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.schema.model import PROXY_TOKEN
 from tests.unit.support.cluster import SECRETS, as_kept

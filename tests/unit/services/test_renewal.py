@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from swarmhub.certificate import certbot, certs
 from swarmhub.certificate.certbot import CertificateRequest
 from swarmhub.certificate.dns_challenge import CREDENTIALS, Dns
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.host import Output
 from swarmhub.plan.plans import Cost, Plan, as_values
-from swarmhub.services import hub as hub_service
 from swarmhub.services import renewal
-from swarmhub.services.hub import Parts
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.services.renewal import ExistingRenewal, RenewalState
 from swarmhub.settings import Settings
 from tests.unit.support.cluster import stored

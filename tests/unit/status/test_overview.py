@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub.cluster.machine import FACTS
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Output
 from swarmhub.run.look import Look
 from swarmhub.settings import Settings
 from swarmhub.status import overview, summary
+from swarmhub.status.machine import FACTS
 from swarmhub.status.summary import ServerStatus, Status
-from tests.unit.cluster.test_machine import PRINTED
+from tests.unit.status.test_machine import PRINTED
 from tests.unit.support import cluster
 from tests.unit.support.authority import Authority
 from tests.unit.support.fakes import (

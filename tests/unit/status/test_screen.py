@@ -9,13 +9,13 @@ import pytest
 from rich.text import Text
 
 from swarmhub.certificate.certs import Certificate
-from swarmhub.cluster.machine import Machine
 from swarmhub.cluster.nodes import Row
 from swarmhub.errors import StepError
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
 from swarmhub.services.schedule.state import Standing, Trouble
 from swarmhub.status import screen
+from swarmhub.status.machine import Machine
 from swarmhub.status.summary import AvoidedNode, Image, NodeStatus, ServerStatus, ServiceStatus, Status
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1
 

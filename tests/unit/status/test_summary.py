@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from swarmhub.certificate.certs import Certificate
-from swarmhub.cluster.machine import Machine
 from swarmhub.cluster.nodes import Row
 from swarmhub.errors import StepError
 from swarmhub.images.pull import Held
 from swarmhub.services.renewal import RenewalState
+from swarmhub.status.machine import Machine
 from swarmhub.status.summary import Image, NodeStatus, Status, as_json, read_hub
 from tests.unit.support.fakes import NOW
 

@@ -9,18 +9,18 @@ from pydantic import SecretStr
 
 from hub.shared import services
 from swarmhub.certificate.certs import parse
-from swarmhub.engine import configs
-from swarmhub.engine.configs import StoredFile
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.configs import StoredFile
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.firewall import firewall
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import rules as firewall_rules
 from swarmhub.firewall import spec as wanted_firewall
 from swarmhub.history import releases
 from swarmhub.host import EngineError, Output
-from swarmhub.images import build
-from swarmhub.services import hub as hub_service
-from swarmhub.services.hub import Parts
+from swarmhub.images.hub import build
+from swarmhub.services.hub import service as hub_service
+from swarmhub.services.hub.service import Parts
 from swarmhub.settings import Settings
 from swarmhub.settings.secrets import Secrets
 from tests.unit.support.authority import Authority

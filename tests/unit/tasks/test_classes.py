@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub.cluster import machine
-from swarmhub.cluster.machine import Machine
 from swarmhub.errors import StepError
 from swarmhub.people import api as hub_api
 from swarmhub.people import starts
+from swarmhub.status import machine
+from swarmhub.status.machine import Machine
 from tests.unit.support.cluster import NODES, Hosts, Type, changes
 from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, home_volume, once
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.history import entries as history
 from swarmhub.history import lock, releases
 from swarmhub.history.lock import Lease

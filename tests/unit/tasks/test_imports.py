@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("pydantic", "pydantic_core", "rich", "docker", "requests", "cryptography", "paramiko", "dotenv", "hub")
 # What a deploy with nothing to do is not about.
 OTHERS = ("doctor", "classes", "smoke", "teardown")
-OF_DEPLOY = 146
+OF_DEPLOY = 142
 DEPLOY = """
 from invoke.config import Config
 from invoke.context import Context

@@ -12,8 +12,8 @@ from swarmhub.certificate import https
 from swarmhub.host import Output
 from swarmhub.run import look
 from swarmhub.run.look import Look
-from swarmhub.ssh.channels import FAR
 from swarmhub.ssh.connection import COMMANDS
+from swarmhub.ssh.docker.channels import FAR
 from tests.unit.support.cluster import Hosts, Type
 from tests.unit.support.fakes import MANAGER, FakeEngine, FakeHost, Request
 

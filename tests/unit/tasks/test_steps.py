@@ -15,7 +15,8 @@ from swarmhub.certificate import health, https
 from swarmhub.errors import StepError
 from swarmhub.firewall import image as firewall_image
 from swarmhub.host import EngineError
-from swarmhub.images import build, bundle
+from swarmhub.images import bundle
+from swarmhub.images.hub import build
 from swarmhub.run.report import Report
 from swarmhub.settings import Settings
 from tests.unit.support import cluster

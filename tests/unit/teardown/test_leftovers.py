@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from hub.shared.settings import FILE
-from swarmhub.engine import configs
 from swarmhub.engine.removal import Thing
+from swarmhub.engine.swarm import configs
 from swarmhub.host import Output
 from swarmhub.teardown import leftovers
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, settings

@@ -154,7 +154,7 @@ def test_a_rollback_waits_for_the_move(hosts: Hosts) -> None:
 def test_a_hub_that_was_stopped_starts_again_after_a_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of the move, or while the hub stops: nobody has to find out that it is down."""
     again: list[str] = []
-    monkeypatch.setattr("swarmhub.engine.replicated._start_again", lambda found, *_: again.append(found["ID"]))
+    monkeypatch.setattr("swarmhub.engine.swarm.replicated._start_again", lambda found, *_: again.append(found["ID"]))
     here = Database("jupyterhub-data", "jupyterhub:1", "jupyterhub")
     spec = {"Name": "jupyterhub", "TaskTemplate": {"ContainerSpec": {}}}
     found = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec}
@@ -182,7 +182,7 @@ def test_a_hub_that_was_stopped_for_a_move_starts_again_if_that_fails(monkeypatc
     assert move.undo is None
     assert stop.undo is not None
     waited: list[Any] = []
-    monkeypatch.setattr("swarmhub.engine.converge.wait", lambda *given: waited.append(given))
+    monkeypatch.setattr("swarmhub.engine.swarm.converge.wait", lambda *given: waited.append(given))
     stopped = {"ID": "s1", "Version": {"Index": 8}, "Spec": {**spec, "Mode": {"Replicated": {"Replicas": 0}}}}
     host = FakeHost(MANAGER, {"GET /services/jupyterhub": found, "POST /services/s1/update": {}})
     stop.undo(host, FakeProgress())

@@ -11,7 +11,7 @@ from swarmhub.deploy import steps
 from swarmhub.deploy.data import moving
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.host import Output
-from swarmhub.images import build
+from swarmhub.images.hub import build
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.run.run import Run
 from tests.unit.support.cluster import NODES, Hosts

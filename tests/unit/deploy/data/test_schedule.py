@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from swarmhub.deploy import steps
 from swarmhub.deploy.data import schedule
-from swarmhub.engine import configs
+from swarmhub.engine.swarm import configs
 from swarmhub.errors import SettingsError
 from swarmhub.images import restic
 from swarmhub.plan.plans import Plan

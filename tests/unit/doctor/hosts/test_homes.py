@@ -6,8 +6,8 @@ from swarmhub.doctor.hosts import homes
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.notebooks.places import Places, Wanted
+from swarmhub.settings.schema.clashes.volumes import areas
 from swarmhub.settings.schema.notebook import Folder
-from swarmhub.settings.schema.volumes import areas
 from tests.unit.doctor.answers import SpeakingHost, seen
 from tests.unit.support.fakes import MANAGER, WORKER1, settings
 

@@ -211,7 +211,7 @@ def test_what_the_deployment_sends_is_what_the_hub_reads() -> None:
     """The service's environment has every variable that the configuration asks for, and none that nobody reads."""
     from pydantic import SecretStr
 
-    from swarmhub.services import hub as hub_service
+    from swarmhub.services.hub import service as hub_service
 
     secrets = dict.fromkeys(("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET", "OAUTH_CALLBACK_URL"), SecretStr("x"))
     spec = hub_service.desired(alone(), secrets, hub_service.Parts("n", "n", "i", {NOTEBOOK: IMAGE}, "c", "c"))

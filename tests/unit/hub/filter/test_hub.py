@@ -15,13 +15,13 @@ from jupyterhub import orm
 from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
+from hub import engine as start
 from hub.config import extra
 from hub.config.servers import configure
 from hub.filter import policy, rules
 from hub.shared.people.names import of_docker
 from hub.shared.servers import mounts
 from hub.shared.servers.spec import CONFIG_FILES
-from hub.spawner import engine as start
 from hub.spawner import homes, starts
 from hub.spawner.service import Answer
 from hub.spawner.spawner import SwarmSpawner

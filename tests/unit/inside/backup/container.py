@@ -9,7 +9,7 @@ from typing import Any
 from swarmhub.inside.backup import __main__ as program
 from swarmhub.inside.backup import places, restic
 
-SCHEMA = Path(__file__).parents[1] / "databases" / "5.2.1.sql"
+SCHEMA = Path(__file__).parents[1] / "database" / "dumps" / "5.2.1.sql"
 # Of restic: a snapshot is a folder, its name a number. What it says and its exit codes are those of restic 0.18.
 RESTIC = """#!{python}
 import json, os, shutil, sys

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from swarmhub.engine import configs
-from swarmhub.engine.replicated import LABEL
+from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError
 from swarmhub.inside.schedule import facts
 from swarmhub.plan.plans import Cost, Plan
-from swarmhub.services.hub import ExistingHub
+from swarmhub.services.hub.service import ExistingHub
 from swarmhub.services.schedule import service
 from swarmhub.services.schedule.service import ExistingSchedule, Wanted
 from tests.unit.inside.schedule.cluster import FakeEngine, config

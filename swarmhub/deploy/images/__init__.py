@@ -1,0 +1,1 @@
+"""Images from a bundle, from one node to others, and newer ones from registries."""

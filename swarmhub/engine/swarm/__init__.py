@@ -1,0 +1,1 @@
+"""What Swarm has besides nodes: services with their specs, secrets and configs."""

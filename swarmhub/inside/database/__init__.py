@@ -1,0 +1,1 @@
+"""The hub's database, a file of SQLite or on a PostgreSQL server: copied, put back, moved, tried."""

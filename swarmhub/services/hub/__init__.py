@@ -1,0 +1,1 @@
+"""The hub's service: its spec and update, the check before it, and where people's servers are found."""
