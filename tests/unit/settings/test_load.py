@@ -56,6 +56,13 @@ def test_a_file_that_cannot_be_read_says_where_and_how_to_put_it_right(file: Pat
     assert problems(file, content) == [said]
 
 
+def test_a_wrong_word_alone_in_a_list_is_told_once(file: Path) -> None:
+    """The list is not called empty as well."""
+    content = HOSTS_TOML.replace('"swarm-manager1"', '"root@swarm-manager1"', 1)
+    (said,) = problems(file, content)
+    assert "hosts.managers[0]: 'root@swarm-manager1' is not a host name" in said
+
+
 def test_a_file_that_is_not_there_says_how_to_begin(file: Path, tmp_path: Path) -> None:
     """A missing file is told with the two ways to have one; a path that leads to a folder is told as such."""
     with pytest.raises(SettingsError) as error:
