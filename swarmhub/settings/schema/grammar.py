@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from hub.shared.people.userlist import LONGEST, is_name, normal, wrong_name
+from hub.shared.people.userlist import LONGEST, is_name, normal, normal_group, wrong_name
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # What ssh takes: underscores, which DNS would not, and the dot at the end of a whole name.
@@ -284,8 +284,8 @@ def _user(value: str) -> str:
 
 def _group(value: str) -> str:
     if not is_name(value):
-        raise ValueError(f"{value!r} is no name of a group: no control characters, no space at an end, at most {LONGEST}")
-    return value
+        raise ValueError(f"{value!r} is no name of a group: no space at an end, nothing invisible, at most {LONGEST}")
+    return normal_group(value)
 
 
 User = Annotated[str, AfterValidator(_user)]

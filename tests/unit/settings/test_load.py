@@ -192,11 +192,17 @@ def test_groups_have_any_name_that_a_provider_sends(file: Path) -> None:
     assert settings.culling.except_groups == settings.profiles[0].groups == tuple(names)
 
 
+def test_a_groups_letters_may_be_in_two_parts(file: Path) -> None:
+    """As some editors store them; the provider writes one, and both are the same group."""
+    settings = good(file, edited('[culling]\nexcept_groups = ["Gru\u0308n"]\n[groups]\n"Gru\u0308n" = ["ada"]\n'))
+    assert (settings.culling.except_groups, [*settings.groups]) == (("Gr\u00fcn",), ["Gr\u00fcn"])
+
+
 @pytest.mark.parametrize("name", ["", " staff", "a\\u0007b", "x" * 256], ids=["empty", "a space", "a bell", "long"])
 def test_what_is_no_name_of_a_group_is_told(file: Path, name: str) -> None:
     """JupyterHub would keep it, and nobody could type it."""
     (problem,) = problems(file, edited(f'[culling]\nexcept_groups = ["{name}"]\n'))
-    assert "is no name of a group: no control characters, no space at an end, at most 255" in problem
+    assert "is no name of a group: no space at an end, nothing invisible, at most 255" in problem
 
 
 def test_groups_have_one_source(file: Path) -> None:
