@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.shared.people.userlist import GITHUB, is_name, normal, wrong_name
+from hub.shared.people.userlist import GITHUB, is_name, normal, normal_group, wrong_name
 from swarmhub.errors import Problem, SettingsError
 
 NAME, GROUP = "name", "group"
 # What spreadsheets write: Excel a semicolon, where the comma is the decimal point.
-DELIMITERS = ";\t,"
+DELIMITERS = ",;\t"
 # What learning platforms call the column of the name by which somebody logs in; the first one that is there counts.
 LOGINS = (
-    *("username", "user name", "sis login id", "login id", "login", "user", "benutzername", "anmeldename", "nutzername"),
-    *("nom d'utilisateur", "identifiant", "nombre de usuario", "usuario", "gebruikersnaam", "nome utente"),
+    *("github_username", "username", "user name", "sis login id", "login id", "login", "user"),
+    *("benutzername", "anmeldename", "nutzername", "nom d'utilisateur", "identifiant", "nombre de usuario", "usuario"),
+    *("gebruikersnaam", "nome utente", "nome de usuário", "usuário", "nome de utilizador", "utilizador"),
+    *("nazwa użytkownika", "användarnamn", "brukernavn", "brugernavn", "käyttäjätunnus", "имя пользователя"),
 )
 MAILS = (
     *("email", "e-mail", "email address", "e-mail address", "mail", "e-mail-adresse", "emailadresse", "e-mail adresse"),
@@ -24,12 +26,18 @@ MAILS = (
 )
 GROUPS = (
     *("group", "groups", "group name", "gruppe", "gruppen", "section", "sections", "section name", "sektion"),
-    *("groupe", "groupes", "grupo", "grupos", "groep", "groepen", "gruppo", "gruppi"),
+    *("groupe", "groupes", "grupo", "grupos", "groep", "groepen", "gruppo", "gruppi", "grupa", "grupy", "grupp", "grupper"),
 )
 SEVERAL = re.compile(r"group\d+")  # Moodle's group1, group2
-BETWEEN = re.compile(r"[,;|\n]")
+BETWEEN = re.compile(r"[;|\n]")
+# LDAP's names of groups have commas of their own.
+OF_LDAP = re.compile(r"\w+=[^,]+(?:,\s*\w+=[^,]+)+")
+# What Moodle says of people without a group.
+NO_GROUP = ("no groups", "keine gruppen", "aucun groupe")
 # A line of Canvas's gradebook that is nobody's.
 NOBODY = "points possible"
+# Brightspace writes "#" before each name, and has this column.
+HASHED = "end-of-line indicator"
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 TURN = "in Excel, save it as CSV UTF-8; elsewhere: iconv -f WINDOWS-1252 -t UTF-8 FILE"
 
@@ -94,11 +102,12 @@ def load(file: Path, provider: str = GITHUB) -> Roster:
 
 def parse(text: str, provider: str = GITHUB) -> tuple[Roster, list[tuple[int, str]]]:
     """Return the roster and every mistake with its line; with a mistake, the roster is not to be used."""
+    rows: list[tuple[int, list[str]]] = []
     try:
-        rows = list(_rows(text))
+        rows += (row for row in _rows(text) if any(row[1]))
     except csv.Error as error:
-        return Roster(()), [(1, f"is no CSV: {error}")]
-    heads = [cell.lower() for cell in rows[0][1]] if rows else []
+        return Roster(()), [(rows[-1][0] + 1 if rows else 1, f"is no CSV: {error}; is a quotation mark not closed?")]
+    heads = [_head(cell) for cell in rows[0][1]] if rows else []
     columns = _columns(heads)
     if isinstance(columns, str):
         return Roster(()), [(rows[0][0] if rows else 1, columns)]
@@ -106,11 +115,13 @@ def parse(text: str, provider: str = GITHUB) -> tuple[Roster, list[tuple[int, st
     lines: dict[str, int] = {}
     mistakes: list[tuple[int, str]] = []
     for line, row in rows[1:]:
-        if not any(row) or (not columns.is_own and row[0].lower() == NOBODY):
-            continue
         person = _person(dict(zip(heads, row, strict=False)), columns)
+        # Canvas has a line of its own that says how grades are posted: without a student, whom its first column has.
+        is_nobody = row[0].lower() == NOBODY or not (row[0] or person.name or heads[0] == columns.name)
+        if is_nobody and not columns.is_own:
+            continue
         name, before = normal(person.name), found.get(normal(person.name))
-        wrongs = [*_wrongs(person, row, heads, provider), *_again(person, before, lines.get(name, 0))]
+        wrongs = [*_wrongs(person, columns.name, row, heads, provider), *_again(person, before, lines.get(name, 0))]
         mistakes += [(line, f"{wrong}{_hint(columns, provider)}") for wrong in wrongs]
         groups = (*(before.groups if before else ()), *person.groups)
         found[name] = RosterEntry(name, tuple(dict.fromkeys(groups)))
@@ -133,10 +144,14 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows with their lines, the header first; Excel may say above it what separates the cells."""
     said = re.match(r"sep=(.)\r?\n", text)
     body, skipped = (text[said.end() :], 1) if said else (text, 0)
-    header = re.sub(r'"[^"]*"', "", body.partition("\n")[0])
+    header = re.sub(r'"[^"]*"', "", body.lstrip().partition("\n")[0])
     delimiter = said[1] if said else max(DELIMITERS, key=header.count)
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     yield from ((reader.line_num + skipped, [cell.strip() for cell in row]) for row in reader)
+
+
+def _head(cell: str) -> str:
+    return normal(cell).replace("\u2019", "'")
 
 
 def _columns(heads: Sequence[str]) -> Columns | str:
@@ -154,18 +169,23 @@ def _columns(heads: Sequence[str]) -> Columns | str:
 
 
 def _person(row: Mapping[str, str], columns: Columns) -> RosterEntry:
-    cells = (part.strip() for head in columns.groups for part in BETWEEN.split(row.get(head, "")))
-    return RosterEntry(row.get(columns.name, ""), tuple(cell for cell in cells if cell))
+    parts = (part.strip() for head in columns.groups for part in BETWEEN.split(row.get(head, "")))
+    cells = (cell.strip() for part in parts for cell in ([part] if OF_LDAP.fullmatch(part) else part.split(",")))
+    groups = tuple(normal_group(cell) for cell in cells if cell and (columns.is_own or cell.lower() not in NO_GROUP))
+    name = row.get(columns.name, "")
+    return RosterEntry(name.removeprefix("#") if HASHED in columns.others else name, groups)
 
 
-def _wrongs(person: RosterEntry, row: Sequence[str], heads: Sequence[str], provider: str) -> Iterator[str]:
+def _wrongs(person: RosterEntry, column: str, row: Sequence[str], heads: Sequence[str], provider: str) -> Iterator[str]:
     if len(row) > len(heads) and any(row[len(heads) :]):
         yield f"has {len(row)} cells, and the header {len(heads)}"
-    if wrong := wrong_name(person.name, provider):
+    if not person.name:
+        yield f"has no name in the column {column!r}; write one, or remove the line"
+    elif wrong := wrong_name(person.name, provider):
         yield wrong
     for group in person.groups:
         if not is_name(group):
-            yield f"{group!r} is no group: no control characters, at most 255"
+            yield f"{group!r} is no group: nothing invisible, at most 255"
 
 
 def _again(person: RosterEntry, before: RosterEntry | None, line: int) -> Iterator[str]:

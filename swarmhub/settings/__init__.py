@@ -100,7 +100,11 @@ def _where(message: str, text: str) -> tuple[int, str]:
 
 
 def _wrongs(error: ValidationError) -> Iterator[tuple[Key, str]]:
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        # Of a list it counts the right values only, and each wrong one is told.
+        if detail["type"] == "too_short" and any(one["loc"][:-1] == detail["loc"] for one in details):
+            continue
         # Pydantic marks a wrong key, as against a wrong value, with one more part.
         place = tuple(part for part in detail["loc"] if part != "[key]")
         key = (*place, *detail.get("ctx", {}).get("at", ()))

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import shlex
 import socket
 import threading
@@ -15,13 +16,8 @@ from typing import Any
 import paramiko
 from fabric import Config, Connection
 from invoke.exceptions import ThreadException
-from paramiko import PKey, SSHClient, SSHConfig
-from paramiko.ssh_exception import (
-    AuthenticationException,
-    BadHostKeyException,
-    ConfigParseError,
-    SSHException,
-)
+from paramiko import PKey, ProxyCommand, SSHClient
+from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, SSHException
 
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import Output
@@ -29,7 +25,7 @@ from swarmhub.ssh import options
 from swarmhub.ssh.capacity import Sessions
 from swarmhub.ssh.failures import CONNECT_SECONDS, UnknownHostKey, explain
 from swarmhub.ssh.keys.identities import ChosenAgent, is_private
-from swarmhub.ssh.keys.known_hosts import known_keys, known_name
+from swarmhub.ssh.keys.known_hosts import known_keys, shown_name
 from swarmhub.ssh.streams import MOST, Bounded, TooMuch
 
 QUICK_SECONDS = 3
@@ -58,7 +54,7 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
         # As with ssh, the usual files are not tried where others are named, and those that are not there are passed over.
         files = {
             "key_filename": [file for file in identities if file not in named or is_private(file)],
-            "look_for_keys": not named,
+            "look_for_keys": "identityfile" not in self.ssh_config,
         }
         self._set(
             agent=ChosenAgent(self.ssh_config, identities),
@@ -79,10 +75,18 @@ class VerifiedConnection(Connection):  # type: ignore[misc]  # Fabric has no typ
             return super().get_gateway()
         gateway = None  # the first hop asks for a jump host of its own
         for hop in hops.replace("ssh://", "").split(",") if hops.lower() != "none" else []:
-            if self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
+            host, user, port = _hop(hop)
+            if host in (self.host, self.original_host):
                 return None  # a jump host that the same pattern of the ssh_config matches
-            gateway = VerifiedConnection(hop, config=self.config.clone(), gateway=gateway, connect_timeout=CONNECT_SECONDS)
+            config = self.config.clone()
+            gateway = VerifiedConnection(host, user, port, config=config, gateway=gateway, connect_timeout=CONNECT_SECONDS)
         return gateway
+
+    def open_gateway(self) -> Any:
+        """Return the way to the host; a command of the ssh_config is for a shell, as with ssh, and has its tokens filled in."""
+        if isinstance(self.gateway, str):
+            return ProxyCommand(shlex.join(("sh", "-c", f"exec {self.gateway}")))
+        return super().open_gateway()
 
     def _remote_runner(self) -> Any:
         return Bounded(context=self, inline_env=self.inline_ssh_env)
@@ -225,25 +229,32 @@ def make_config(base: object, ssh_config: Path | None) -> Config:
     """Return Fabric's configuration, with the ssh_config of the settings unless -S names another.
 
     Raises:
-        SettingsError: there is no such ssh_config, or it is no ssh_config.
+        SettingsError: there is no such ssh_config.
 
     """
-    from_fab = base if isinstance(base, Config) else Config()
-    if ssh_config is None or from_fab._runtime_ssh_path:
-        return options.with_ssh(from_fab, from_fab.base_ssh_config, from_fab._runtime_ssh_path)
-    try:
-        parsed = SSHConfig.from_path(str(ssh_config))
-    except OSError as error:
-        wrong = f"{(error.strerror or str(error)).lower()}; ssh.config names it"
-        raise SettingsError(Problem(str(ssh_config), 1, "", wrong)) from None
-    except ConfigParseError as error:
-        raise SettingsError(Problem(str(ssh_config), 1, "", f"ssh would not read it: {error}".lower())) from None
+    from_fab = base if isinstance(base, Config) else Config(overrides={"load_ssh_configs": False})
+    file = from_fab._runtime_ssh_path
+    if file is None and ssh_config is not None:
+        file = str(ssh_config)
+        try:
+            ssh_config.read_bytes()
+        except OSError as error:
+            wrong = f"{(error.strerror or str(error)).lower()}; ssh.config names it"
+            raise SettingsError(Problem(file, 1, "", wrong)) from None
     # That is a clone, which keeps what the command line gave: -i, a prompted password, -H.
-    return options.with_ssh(from_fab, parsed, str(ssh_config))
+    return options.with_ssh(from_fab, file)
+
+
+def _hop(text: str) -> tuple[str, str | None, int | None]:
+    """Return the host, user and port of a jump host: Fabric knows no port behind an IPv6 address."""
+    user, _, place = text.strip().rpartition("@")
+    found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?/?", place)
+    host, port = (found[1] or found[2], found[3]) if found else (place, None)
+    return host, user or None, int(port) if port else None
 
 
 def _verify(connection: Connection) -> None:
-    client, name = connection.client, known_name(connection)
+    client, name = connection.client, shown_name(connection)
     for kind, key in known_keys(connection).trusted.items():
         client.get_host_keys().add(name, kind, key)
     client.set_missing_host_key_policy(_Refuse())

@@ -4,11 +4,17 @@ import socket
 
 from fabric import Connection
 from paramiko import PKey
-from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadHostKeyException,
+    NoValidConnectionsError,
+    PasswordRequiredException,
+    SSHException,
+)
 
 from swarmhub.errors import StepError
 from swarmhub.ssh import options
-from swarmhub.ssh.keys.known_hosts import fingerprint, known_keys, known_name
+from swarmhub.ssh.keys.known_hosts import fingerprint, known_keys, shown_name
 
 CONNECT_SECONDS = 10
 # sshd's MaxAuthTries, as shipped.
@@ -44,6 +50,9 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
     if str(error) == HUNG_UP and len(connection.agent.offered) >= MOST_TRIES:
         remedy = f"Name the key for {host} in your ssh_config: IdentityFile, and IdentitiesOnly yes"
         return StepError(host, f"{where} refuses the first of your agent's keys, and listens to no more", remedy)
+    if isinstance(error, PasswordRequiredException):
+        files = " ".join(connection.connect_kwargs.get("key_filename") or ())
+        return StepError(host, f"your key for {where} has a passphrase", f"Let an agent have the key: ssh-add {files}".rstrip())
     if isinstance(error, AuthenticationException):
         return StepError(host, f"{where} refuses your key", f"Make this work first: {login}")
     if isinstance(error, socket.gaierror):
@@ -57,7 +66,7 @@ def _explain(host: str, connection: Connection, error: Exception) -> StepError:
 
 def _explain_key(host: str, connection: Connection, error: UnknownHostKey | BadHostKeyException) -> StepError:
     hop = connection
-    while error.hostname not in (known_name(hop), hop.host) and isinstance(hop.gateway, Connection):
+    while error.hostname not in (shown_name(hop), hop.host) and isinstance(hop.gateway, Connection):
         hop = hop.gateway
     whose = f"jump host {hop.host}: " if hop is not connection else ""
     trust, known = f"fab trust {host}", known_keys(hop)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hub.shared.servers.mounts import digest
+from hub.shared.servers.mounts import HASH, digest
 
 LETTERS = {*string.ascii_lowercase, *string.digits}
+# Of a folder, for file systems: 255, less what the hub puts around it while it makes one.
+LONGEST = 250
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -34,12 +36,17 @@ class Names:
         return f"{name}_{digest(json.dumps(used, sort_keys=True))}"
 
     def path(self, template: str) -> str:
-        """Fill in the name of a folder; what stands between the template's parts stands in none of them."""
+        """Fill in the name of a folder; what stands between the template's parts stands in none of them.
+
+        A name that file systems do not take, as letters that are not Latin take nine each, ends in a hash of the whole.
+        """
         between = {*"".join(PLACEHOLDER.sub("\0", template).split("\0")[1:-1])} & {*"_."}
         values = self.folder
         for one in between:
             values = {part: value.replace(one, f"%{ord(one):02X}") for part, value in values.items()}
-        return template.format(**values)
+        whole = template.format(**values)
+        # "%-" is in no other name: each "%" is followed by digits.
+        return whole if len(whole) <= LONGEST else f"{whole[: LONGEST - HASH - 2]}%-{digest(whole)}"
 
     @property
     def docker(self) -> dict[str, str]:

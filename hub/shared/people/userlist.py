@@ -10,6 +10,7 @@ LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9]){0,38}(?:_[a-z0-9]{1,15}
 # A word of the list: in quotation marks, where one doubled is one, or without; then a comment.
 WORD = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"(?=[ \t#]|\Z)|([^ \t"#][^ \t#]*)|(#.*)|\Z)')
 LONGEST = 255
+RIGHT = "no slash, not only dots, no space at an end, nothing invisible"
 # So the users of the smoke test begin, who are removed with their homes. GitHub has no such names.
 SMOKE = "smoke--"
 QUOTED = (
@@ -69,6 +70,11 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name).lower()
 
 
+def normal_group(name: str) -> str:
+    """Return a group's name with each letter composed; upper and lower case count, as the provider writes them."""
+    return unicodedata.normalize("NFC", name)
+
+
 def wrong_name(name: str, provider: str) -> str | None:
     """Return why this cannot be what the provider calls somebody, if it cannot."""
     if provider == GITHUB and not LOGIN.fullmatch(name):
@@ -78,7 +84,7 @@ def wrong_name(name: str, provider: str) -> str | None:
     if normal(name).startswith(SMOKE):
         return f"{name!r} begins as the users of the smoke test do, who are removed with their files"
     if not is_name(name) or "/" in name or not name.strip("."):
-        return f"{name!r} is no user name of JupyterHub: no slash, not only dots, no space at an end, at most {LONGEST}"
+        return f"{name!r} is no user name of JupyterHub: {RIGHT}, at most {LONGEST}"
     return None
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.settings import Settings
+from swarmhub.settings.schema.model import MTU as OPTION
 
 CHECK = "mtu"
-OPTION = "com.docker.network.driver.mtu"
 ASSUMED = 1500
 BRIDGE = "docker_gwbridge"
 

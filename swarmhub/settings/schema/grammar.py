@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from hub.shared.people.userlist import LONGEST, is_name, normal, wrong_name
+from hub.shared.people.userlist import LONGEST, is_name, normal, normal_group, wrong_name
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # What ssh takes: underscores, which DNS would not, and the dot at the end of a whole name.
@@ -18,7 +18,8 @@ HOST_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 HOST = re.compile(rf"{HOST_LABEL}(?:\.{HOST_LABEL})*\.?", re.IGNORECASE | re.ASCII)
 # With the interface that such an address may need: fe80::1%eth0.
 IPV6 = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9_.-]{1,15})?", re.IGNORECASE | re.ASCII)
-DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
+# An address is none: no certificate and no OAuth callback is for one.
+DOMAIN = re.compile(rf"(?!.*\.[0-9]+\Z){LABEL}(?:\.{LABEL})+")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 # distribution/reference: [registry[:port]/]path[:tag][@digest]
 # Swarm's rule for a service, Docker's for an image, and room for "-github_client_secret-" and a version in 64.
@@ -35,6 +36,8 @@ EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 URL = re.compile(rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII)
 # Who trusts half of the internet trusts anybody.
 SHORTEST_PREFIX = 8
+# A network has an address of its own, a broadcast's and a gateway's; Docker chooses networks of /24.
+LONGEST_PREFIX, NETWORK_PREFIX = 29, 24
 # PEP 508's names, extras and versions. An address would be in the lock, and an option would be the resolver's.
 VERSIONS = r"(?:~=|==|!=|<=|>=|<|>) ?[A-Za-z0-9.!+*_-]+"
 PACKAGE = re.compile(
@@ -43,6 +46,12 @@ PACKAGE = re.compile(
     re.ASCII,
 )
 OPTION = re.compile(r"[A-Za-z0-9/:][A-Za-z0-9_.:/=,@+-]*")
+# CIFS has several names for it.
+PASSWORD_OPTION = re.compile(r"(?i)(?:.*,)?\s*(?:pass|passwd|password)2?=.*")
+READABLE = (
+    "a password here could be read by `docker service inspect`; mount the share on every node (fstab, credentials=FILE) and "
+    "use type = 'path'"
+)
 TEXT = re.compile(r"[^\0-\x1f\x7f]*")
 LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -57,8 +66,9 @@ REPOSITORY = re.compile(
     re.ASCII,
 )
 KEEP = re.compile(r"[1-9][0-9]{0,3}[hdwmy](?: [1-9][0-9]{0,3}[hdwmy]){0,4}", re.ASCII)
-# A path in a container or on a host, without what would lead out of it.
-ABSOLUTE = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
+# A path in a container or on a host, without what would lead out of it, and no space that nobody sees.
+ABSOLUTE = re.compile(r"(?!.*(?:/\.\.?| )(?:/|\Z))/[A-Za-z0-9_./ @+-]*")
+WHOLE = "an absolute path of letters a-z, digits, '_', '.', '-', '@', '+' and spaces within names, such as"
 # A path is quoted wherever it is used; what a shell would act on has no honest use in one.
 PATH = re.compile(r"[^\0-\x1f\x7f`$;&|<>\"'*?!()\[\]{}\\]+")
 
@@ -87,8 +97,21 @@ def _host(value: str) -> str:
     return word(HOST, "a host name or address: user, port and key belong in the ssh_config")(value)
 
 
+def _option(value: str) -> str:
+    if PASSWORD_OPTION.fullmatch(value):
+        raise ValueError(READABLE)
+    return word(OPTION, "a driver option: letters, digits and _.:/=,@+-")(value)
+
+
 Host = Annotated[str, AfterValidator(_host)]
-Domain = Annotated[str, AfterValidator(word(DOMAIN, "a domain name in lower case, such as hub.example.org"))]
+# Of a mount.
+FileServer = Annotated[str, AfterValidator(word(HOST, "a file server's name or IPv4 address, without a path"))]
+Domain = Annotated[
+    str,
+    AfterValidator(
+        word(DOMAIN, "a domain name in lower case, such as hub.example.org: no https://, port or address; ü is written as xn--")
+    ),
+]
 ServiceName = Annotated[
     str, AfterValidator(word(SERVICE, "a service's name: lower case, digits, and single '-' or '_' between them, at most 30"))
 ]
@@ -97,7 +120,7 @@ Image = Annotated[str, AfterValidator(word(IMAGE, "an image, such as quay.io/jup
 Interface = Annotated[str, AfterValidator(word(INTERFACE, "a network interface that all hosts have, such as eth1"))]
 Email = Annotated[str, AfterValidator(word(EMAIL, "an e-mail address"))]
 HttpsUrl = Annotated[str, AfterValidator(word(URL, "an https:// address without query or password"))]
-Option = Annotated[str, AfterValidator(word(OPTION, "a driver option: letters, digits and _.:/=,@+-"))]
+Option = Annotated[str, AfterValidator(_option)]
 # What a lock may name: by a hash, from an index.
 IndexPackage = Annotated[
     str, AfterValidator(word(PACKAGE, "a Python package by its name, such as jupyterhub-ldapauthenticator>=2; no address"))
@@ -111,15 +134,34 @@ Repository = Annotated[
 Keep = Annotated[str, AfterValidator(word(KEEP, 'how many to keep, one an hour, day, week, month or year, such as "7d 4w 6m"'))]
 
 
-def _subnet(value: str) -> str:
+def _network(value: str) -> IPv4Network:
     try:
-        return str(IPv4Network(value))
+        return IPv4Network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is not a subnet, such as 10.20.0.0/16: {error}") from None
+        why = "it is an IPv6 one" if ":" in value else error
+        raise ValueError(f"{value!r} is not an IPv4 subnet, such as 10.20.0.0/16: {why}") from None
+
+
+def _subnet(value: str) -> str:
+    found = _network(value)
+    if not SHORTEST_PREFIX <= found.prefixlen <= LONGEST_PREFIX:
+        raise ValueError(
+            f"{value!r} has {found.num_addresses} addresses; name a subnet of /{SHORTEST_PREFIX} to /{LONGEST_PREFIX}, "
+            "such as 10.20.0.0/16"
+        )
+    if found.is_loopback or found.is_link_local or found.is_multicast or found.is_reserved or found.is_unspecified:
+        raise ValueError(f"{value!r} has addresses that no container can have; name a subnet such as 10.20.0.0/16")
+    return str(found)
+
+
+def _pool(value: str) -> str:
+    if _network(_subnet(value)).prefixlen > NETWORK_PREFIX:
+        raise ValueError(f"{value!r} has no room for one network of Docker's, a /{NETWORK_PREFIX}; name a larger one")
+    return str(_network(value))
 
 
 def _peer(value: str) -> str:
-    found = IPv4Network(_subnet(value))
+    found = _network(value)
     if found.prefixlen < SHORTEST_PREFIX or found.is_loopback:
         raise ValueError(
             f"{value!r} is no reverse proxy's address, such as 10.1.2.3 or 10.1.2.0/28: what it says of clients counts"
@@ -163,6 +205,7 @@ def without_password(value: str) -> str:
 
 
 Subnet = Annotated[str, AfterValidator(_subnet)]
+Pool = Annotated[str, AfterValidator(_pool)]
 Package = Annotated[str, AfterValidator(package)]
 Peer = Annotated[str, AfterValidator(_peer)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
@@ -171,6 +214,10 @@ BasePath = Annotated[str, AfterValidator(_base_path)]
 # Docker's and JupyterHub's units: powers of 1024.
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE | re.ASCII)
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+# Docker starts no container with less memory, and the kernel has no smaller share of a CPU. What is above the others is a slip,
+# and far above them no number of Docker's.
+LEAST_MEMORY, LEAST_CPUS = 6 * 2**20, 0.01
+MOST_SIZE, MOST_CPUS, MOST_COUNT, MOST_DAYS = 2**50, 1024, 2**22, 36500
 _DURATION = re.compile(r"(?:[0-9]+[smhd])+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PLACEHOLDERS = ("username", "servername", "profile")
@@ -181,6 +228,14 @@ def _size(value: object) -> int:
     size = int(float(found[1]) * _SIZES[found[2].upper()]) if found else 0
     if not size:
         raise ValueError(f'{value!r} is no size, such as "512M" or "2G"')
+    if size > MOST_SIZE:
+        raise ValueError(f"{value!r} is more than 1024T")
+    return size
+
+
+def _memory(size: int) -> int:
+    if size < LEAST_MEMORY:
+        raise ValueError("is too little: Docker starts no container with less than 6M of memory")
     return size
 
 
@@ -190,12 +245,14 @@ def _duration(value: object) -> int:
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
     if not seconds:
         raise ValueError(f"{value!r} is no time at all")
+    if seconds > MOST_DAYS * _SECONDS["d"]:
+        raise ValueError(f"{value!r} is more than a hundred years")
     return seconds
 
 
 def _cpus(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1024:
-        raise ValueError(f"{value!r} is no number of CPUs, such as 0.5 or 2")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_CPUS <= value <= MOST_CPUS:
+        raise ValueError(f"{value!r} is no number of CPUs from {LEAST_CPUS} to {MOST_CPUS}, such as 0.5 or 2")
     return float(value)
 
 
@@ -210,9 +267,10 @@ def _template(value: str) -> str:
 
 
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
+Memory = Annotated[Size, AfterValidator(_memory)]
 Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
 Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[StrictInt, Field(ge=1, le=MOST_COUNT)]
 Template = Annotated[str, AfterValidator(_template)]
 Text = Annotated[str, AfterValidator(word(TEXT, "a line of text"))]
 Lines = Annotated[str, AfterValidator(word(LINES, "text without control characters")), AfterValidator(str.strip)]
@@ -226,16 +284,16 @@ def _user(value: str) -> str:
 
 def _group(value: str) -> str:
     if not is_name(value):
-        raise ValueError(f"{value!r} is no name of a group: no control characters, no space at an end, at most {LONGEST}")
-    return value
+        raise ValueError(f"{value!r} is no name of a group: no space at an end, nothing invisible, at most {LONGEST}")
+    return normal_group(value)
 
 
 User = Annotated[str, AfterValidator(_user)]
 Group = Annotated[str, AfterValidator(_group)]
 Variable = Annotated[str, AfterValidator(word(VARIABLE, "a variable's name: letters, digits and '_'"))]
 Owner = Annotated[str, AfterValidator(word(OWNER, "a user's and a group's number, such as 1000:100"))]
-ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /home/jovyan"))]
-ServerPath = Annotated[str, AfterValidator(word(ABSOLUTE, "an absolute path, such as /srv/homes"))]
+ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, f"{WHOLE} /home/jovyan"))]
+ServerPath = Annotated[str, AfterValidator(word(ABSOLUTE, f"{WHOLE} /srv/homes"))]
 
 
 def file_path(value: object, info: ValidationInfo) -> Path:

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_v
 
 from swarmhub.settings.schema.grammar import HOST, VARIABLE, Table, misplaced
 
-PROXY = re.compile(r"https?://(?:[^@/\s?#]*@)?(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?/?", re.ASCII)
+PROXY = re.compile(
+    r"https?://(?:[^@/\s?#]*@)?(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
+)
 RIGHT = "such as http://proxy.example.org:3128"
 
 
@@ -18,7 +20,7 @@ def _url(value: object) -> object:
     if isinstance(value, dict) and set(value) == {"secret"} and VARIABLE.fullmatch(str(value["secret"])):
         return value
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} is no address, {RIGHT}, and no secret, such as {{secret = "INTERNET_PROXY"}}')
+        raise ValueError(f'is no address, {RIGHT}, and no secret, such as {{secret = "INTERNET_PROXY"}}')
     if "@" in value:
         raise ValueError(
             "a password here could be read in a Swarm config; put the address where the other secrets are, and write "
@@ -34,7 +36,8 @@ def address(value: str) -> str:
         ValueError: it is none; the message does not have it.
 
     """
-    if not PROXY.fullmatch(value):
+    found = PROXY.fullmatch(value)
+    if not found or not 0 < int(found[1] or 80) < 65536:
         raise ValueError(f"is not the address of an HTTP proxy, {RIGHT}")
     return value.rstrip("/")
 
@@ -44,7 +47,9 @@ def _past(value: str) -> str:
         ip_network(value, strict=False)
     except ValueError:
         if not HOST.fullmatch(value.removeprefix(".")):
-            raise ValueError(f"{value!r} is no name, domain or network, such as intranet.example.org or 10.0.0.0/8") from None
+            raise ValueError(
+                f"{value!r} is no name, domain or network, such as intranet.example.org, .example.org or 10.0.0.0/8"
+            ) from None
     return value
 
 

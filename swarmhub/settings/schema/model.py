@@ -1,5 +1,7 @@
 """What `hosts.toml` may say: the schema and its defaults."""
 
+from ipaddress import ip_network
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,11 +21,12 @@ from swarmhub.settings.schema.grammar import (
     HttpsUrl,
     IndexPackage,
     Interface,
+    Memory,
     Name,
     Option,
     Peer,
+    Pool,
     ServiceName,
-    Size,
     Subnet,
     Table,
     User,
@@ -40,12 +43,15 @@ from swarmhub.settings.schema.notebook import (
     Override,
     Profile,
     TaggedImage,
+    check_options,
     differences_of,
 )
 from swarmhub.settings.schema.page import Page
 from swarmhub.settings.schema.people.access import Access
 from swarmhub.settings.schema.people.owners import Owners
 
+# The option by which an overlay's packets are smaller.
+MTU, LEAST_MTU, MOST_MTU = "com.docker.network.driver.mtu", 576, 65535
 EndpointMode = Literal["vip", "dnsrr"]
 # A separate proxy takes routes from everyone who has it. It is mounted next to the operator's secrets.
 PROXY_TOKEN = "PROXY_TOKEN"  # noqa: S105 - a name
@@ -88,7 +94,7 @@ class Network(Table):
     proxy_subnet: Subnet | None = Field(
         None, description="Addresses of the network that only hub and proxy are on: a /28 does. Default: Docker chooses."
     )
-    pool: Subnet | None = Field(
+    pool: Pool | None = Field(
         None,
         description="What Docker chooses from, told to a swarm that `fab swarm-init` makes, such as `172.28.0.0/16`. "
         "Default: `10.0.0.0/8`.",
@@ -97,6 +103,19 @@ class Network(Table):
     endpoint_mode: EndpointMode = Field(
         "dnsrr", description="How names resolve: `dnsrr`, one address a server; `vip`, two, and IPVS in every kernel."
     )
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Self:
+        size = self.options.get(MTU)
+        if size is not None and not (size.isdecimal() and LEAST_MTU <= int(size) <= MOST_MTU):
+            raise misplaced(f'{size!r} is no number of bytes, such as "1400"', "options", MTU)
+        return self
+
+    @model_validator(mode="after")
+    def _are_apart(self) -> Self:
+        if self.subnet and self.proxy_subnet and ip_network(self.subnet).overlaps(ip_network(self.proxy_subnet)):
+            raise misplaced(f"overlaps network.subnet, {self.subnet}; choose addresses outside it", "proxy_subnet")
+        return self
 
 
 class Github(Table):
@@ -150,6 +169,11 @@ class Volume(Table):
     driver: Name = Field("local", description="Its driver.")
     options: dict[Name, Option] = Field({}, description="Its driver's options.")
 
+    @model_validator(mode="after")
+    def _has_no_secret(self) -> Self:
+        check_options(self.options)
+        return self
+
 
 class Hub(Table):
     """JupyterHub itself."""
@@ -185,7 +209,7 @@ class Hub(Table):
         description="How the hub asks Docker. `filter`: only the calls that servers need get through. `socket`: Docker's own "
         "socket; an attacker in the hub is then root on the cluster.",
     )
-    memory_limit: Size = Field(  # type: ignore[assignment]
+    memory_limit: Memory = Field(  # type: ignore[assignment]
         "2G", description="Memory that the hub may use; above, it is ended and starts again. It uses 120M with 200 users."
     )
     base_image: TaggedImage = Field("debian:trixie-slim", description="What the hub's image is built on.")
@@ -275,6 +299,19 @@ class Settings(Table):
         """Return the names that the certificate is for: the domain, and all that are one label below it."""
         domain = self.hub.domain
         return (domain, f"*.{domain}") if self.hub.subdomains or self.certs.wildcard else (domain,)
+
+    @model_validator(mode="after")
+    def _guarantees_fit(self) -> Self:
+        tables = [(("notebook",), self.notebook), *((("profiles", at), one) for at, one in enumerate(self.profiles))]
+        for kind, (key, one) in product(("memory", "cpu"), tables):
+            least, most = (
+                getattr(one, name) or getattr(self.notebook, name) for name in (f"{kind}_guarantee", f"{kind}_limit")
+            )
+            if least and most and least > most:
+                raise misplaced(
+                    f"is more than {kind}_limit lets a server use; lower it, or raise that", *key, f"{kind}_guarantee"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod

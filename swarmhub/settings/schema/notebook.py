@@ -8,14 +8,16 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validat
 
 from hub.shared.servers.mounts import is_on_one_node
 from swarmhub.settings.schema.grammar import (
+    READABLE,
     ContainerPath,
     Count,
     Cpus,
-    Domain,
     Duration,
     FilePath,
+    FileServer,
     Group,
     Image,
+    Memory,
     Name,
     Option,
     Owner,
@@ -35,6 +37,8 @@ from swarmhub.settings.schema.grammar import (
 SECRET = re.compile(
     r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
 )
+# mount and its helpers read these, and the kernel, which an engine asks by itself, refuses them.
+OF_FSTAB = re.compile(r"(?:.*,)?(_netdev|nofail|cred(?:entials)?=[^,]*|x-[^,]*)(?:,.*)?")
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
 StorageType = Literal["volume", "path", "nfs", "cifs"]
 NEEDS: Mapping[StorageType, tuple[str, ...]] = {
@@ -58,7 +62,7 @@ class Server(Table):
     cpu_guarantee: Cpus | None = Field(None, description="CPUs that a node must have free for it.")
     cpu_limit: Cpus | None = Field(None, description="CPUs that it may use.")
     memory_guarantee: Size | None = Field(None, description="Memory that a node must have free for it, such as `512M`.")
-    memory_limit: Size | None = Field(None, description="Memory that it may use; above, its kernels are killed.")
+    memory_limit: Memory | None = Field(None, description="Memory that it may use; above, its kernels are killed.")
     shared_memory: Size | None = Field(None, description="Size of `/dev/shm`. Docker's default is 64M.")
     processes: Count | None = Field(None, description="How many processes and threads it may have.")
     generic_resources: dict[Name, Count] = Field(
@@ -173,7 +177,7 @@ class Storage(Table):
     driver: Name = Field("local", description="For `volume`: its driver. `local` keeps the files on one node.")
     options: dict[Name, Option] = Field({}, description="For `volume`: the driver's options.")
     path: ServerPath | None = Field(None, description="For `path`, `nfs`, `cifs`: the folder, export or share.")
-    server: Domain | Name | None = Field(None, description="For `nfs`, `cifs`: the file server.")
+    server: FileServer | None = Field(None, description="For `nfs`, `cifs`: the file server.")
     mount_options: Option | None = Field(None, description="For `nfs`, `cifs`: more mount options, such as `nfsvers=4.2,soft`.")
 
     @property
@@ -194,13 +198,24 @@ class Storage(Table):
         for key in ("driver", "options", "path", "server", "mount_options"):
             if key in self.model_fields_set and key not in TAKES[self.type]:
                 raise misplaced(f"does not go with type = {self.type!r}", key)
-        if self.mount_options and "password=" in self.mount_options:
+        if self.mount_options and (found := OF_FSTAB.fullmatch(self.mount_options)):
             wrong = (
-                "a password here could be read by `docker service inspect`; mount the share on every node "
-                "(fstab, credentials=FILE) and use type = 'path'"
+                f"has {found[1].partition('=')[0]}, which only /etc/fstab understands: an engine mounts without its programs"
             )
-            raise misplaced(wrong, "mount_options")
+            raise misplaced(f"{wrong}; remove it, or mount the share on every node and use type = 'path'", "mount_options")
+        check_options(self.options)
         return self
+
+
+def check_options(options: Mapping[str, str]) -> None:
+    """Make sure that no option of a volume's driver is a secret by its name.
+
+    Raises:
+        PydanticCustomError: one is.
+
+    """
+    if secret := next((name for name in options if SECRET.fullmatch(name)), ""):
+        raise misplaced(READABLE, "options", secret)
 
 
 class Home(Storage):

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-import shlex
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ from swarmhub import settings
 SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
 AUTHORITY, REVOKED = "@cert-authority", "@revoked"
 HASHED = "|1|"
+# Several files of UserKnownHostsFile; a name with spaces is in quotation marks, and an apostrophe is a letter of a name.
+SEVERAL = re.compile(r'"[^"]*"|[^\s"]+')
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,16 @@ def _users_files(connection: Connection) -> list[Path]:
     """Return the user's files: those of the ssh_config if it names any, as ssh does."""
     named = connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts")
     whole = Path(named.strip('"')).expanduser()
-    return [whole] if whole.exists() else [Path(name).expanduser() for name in shlex.split(named)]
+    return [whole] if whole.exists() else [Path(name.strip('"')).expanduser() for name in SEVERAL.findall(named)]
 
 
 def known_name(connection: Connection) -> str:
     """Return the name under which known_hosts has a host."""
+    return connection.ssh_config.get("hostkeyalias") or shown_name(connection)
+
+
+def shown_name(connection: Connection) -> str:
+    """Return the name by which Paramiko asks for a host's keys."""
     return connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
 
 

@@ -108,6 +108,6 @@ def _ask(connection: Connection, known: Mapping[str, PKey]) -> PKey:
         options.key_types = (*first, *(kind for kind in options.key_types if kind not in first))
         transport.start_client(timeout=CONNECT_SECONDS)
         key: PKey = transport.get_remote_server_key()
-    if connection.gateway:
+    if isinstance(connection.gateway, Connection):
         connection.gateway.close()
     return key

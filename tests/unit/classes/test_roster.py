@@ -38,9 +38,13 @@ def test_files_of_spreadsheets_are_read(text: str, tmp_path: Path) -> None:
         ("name,group\n", [(1, "has no names")]),
         ("name,group\nada,ml,3\n", [(2, "has 3 cells, and the header 2")]),
         ("name\nada\n\nAda\n", [(4, "'Ada' is on line 2 already")]),
-        ("name,group\n,ml\n", [(2, "'' is no GitHub user name")]),
+        ("name,group\n,ml\n", [(2, "has no name in the column 'name'; write one")]),
         ("name,group\na b,ml\nada,m\tl\n", [(2, "'a b' is no GitHub user name"), (3, "'m\\tl' is no group")]),
         ("name,email\nada,ada@x.org\n", [(1, "has a column 'email'; a roster has name and group")]),
+        ('name,group\nada,a\n"grace,b\n', [(3, "is no CSV: unexpected end of data; is a quotation mark not closed?")]),
+        ("name\nada,ml\n", [(2, "has 2 cells, and the header 1")]),
+        ("name\nada\u200b\n", [(2, "'ada\\u200b' is no GitHub user name")]),
+        ("github_username,name\n,Ada\n", [(2, "has no name in the column 'github_username'")]),
         ("email\nada@x.org\n", [(2, "'ada@x.org' is no GitHub user name")]),
     ],
 )
@@ -84,6 +88,23 @@ CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,Quiz 1 (4711)
 "Hopper, Grace",102,9002,grace,Lab A,
 """
 ILIAS = """sep=;\r\nNachname;Vorname;Benutzername;E-Mail;Gruppen\r\nLovelace;Ada;ada;ada@example.org;Lab A|Lab B\r\n"""
+CANVAS_POSTED = """Student,ID,SIS Login ID,Section,Quiz 1 (4711)
+,,,,Manual Posting
+    Points Possible,,,,10
+"Lovelace, Ada",101,ada,Lab A,9
+"""
+CLASSROOM = """"identifier","github_username","github_id","name"
+"ada@example.org","ada","1","Ada Lovelace"
+"""
+BRIGHTSPACE = """OrgDefinedId,Username,Last Name,Sections,End-of-Line Indicator
+#9001,#ada,Lovelace,Lab A,#
+"""
+NO_GROUPS = """\ufeff"First name","Email address",Groups
+Ada,ada@example.org,"No groups"
+"""
+BRAZIL = "\n\nNome de usu\u0061\u0301rio;Grupos\nada;Lab A\n"
+FRENCH = "Nom d\u2019utilisateur;Groupe\nada;Lab A\n"
+LDAP = "username;group\nada;cn=ml,ou=groups,dc=example\ngrace;cn=a,dc=b|cn=c,dc=d\n"
 BY_GROUP = "username;group\nada;Lab A\nada;Lab B\n"
 LABS = ("Lab A", "Lab B")
 EXPORTS = {
@@ -91,6 +112,17 @@ EXPORTS = {
     "Moodle's users": (MOODLE_USERS, [("ada", LABS), ("grace", ())], "username"),
     "Canvas's gradebook": (CANVAS, [("ada", LABS), ("grace", ("Lab A",))], "sis login id"),
     "ILIAS": (ILIAS, [("ada", LABS)], "benutzername"),
+    "Canvas's gradebook with its postings": (CANVAS_POSTED, [("ada", ("Lab A",))], "sis login id"),
+    "GitHub Classroom's roster": (CLASSROOM, [("ada", ())], "github_username"),
+    "Brightspace's grades": (BRIGHTSPACE, [("ada", ("Lab A",))], "username"),
+    "Moodle's word for no group": (NO_GROUPS, [("ada@example.org", ())], "email address"),
+    "Portuguese, with blank lines above": (BRAZIL, [("ada", ("Lab A",))], "nome de usuário"),
+    "French, typographic": (FRENCH, [("ada", ("Lab A",))], "nom d'utilisateur"),
+    "LDAP's groups": (
+        LDAP,
+        [("ada", ("cn=ml,ou=groups,dc=example",)), ("grace", ("cn=a,dc=b", "cn=c,dc=d"))],
+        "username",
+    ),
     "a line for each group": (BY_GROUP, [("ada", LABS)], "username"),
 }
 

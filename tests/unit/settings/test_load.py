@@ -56,6 +56,13 @@ def test_a_file_that_cannot_be_read_says_where_and_how_to_put_it_right(file: Pat
     assert problems(file, content) == [said]
 
 
+def test_a_wrong_word_alone_in_a_list_is_told_once(file: Path) -> None:
+    """The list is not called empty as well."""
+    content = HOSTS_TOML.replace('"swarm-manager1"', '"root@swarm-manager1"', 1)
+    (said,) = problems(file, content)
+    assert "hosts.managers[0]: 'root@swarm-manager1' is not a host name" in said
+
+
 def test_a_file_that_is_not_there_says_how_to_begin(file: Path, tmp_path: Path) -> None:
     """A missing file is told with the two ways to have one; a path that leads to a folder is told as such."""
     with pytest.raises(SettingsError) as error:
@@ -185,11 +192,17 @@ def test_groups_have_any_name_that_a_provider_sends(file: Path) -> None:
     assert settings.culling.except_groups == settings.profiles[0].groups == tuple(names)
 
 
+def test_a_groups_letters_may_be_in_two_parts(file: Path) -> None:
+    """As some editors store them; the provider writes one, and both are the same group."""
+    settings = good(file, edited('[culling]\nexcept_groups = ["Gru\u0308n"]\n[groups]\n"Gru\u0308n" = ["ada"]\n'))
+    assert (settings.culling.except_groups, [*settings.groups]) == (("Gr\u00fcn",), ["Gr\u00fcn"])
+
+
 @pytest.mark.parametrize("name", ["", " staff", "a\\u0007b", "x" * 256], ids=["empty", "a space", "a bell", "long"])
 def test_what_is_no_name_of_a_group_is_told(file: Path, name: str) -> None:
     """JupyterHub would keep it, and nobody could type it."""
     (problem,) = problems(file, edited(f'[culling]\nexcept_groups = ["{name}"]\n'))
-    assert "is no name of a group: no control characters, no space at an end, at most 255" in problem
+    assert "is no name of a group: no space at an end, nothing invisible, at most 255" in problem
 
 
 def test_groups_have_one_source(file: Path) -> None:

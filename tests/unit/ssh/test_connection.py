@@ -6,6 +6,7 @@ import shlex
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,13 @@ import pytest
 from fabric import Config, Connection
 from invoke.config import Config as InvokeConfig
 from paramiko import ECDSAKey, SSHClient, SSHConfig
-from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadHostKeyException,
+    NoValidConnectionsError,
+    PasswordRequiredException,
+    SSHException,
+)
 
 from swarmhub import wait
 from swarmhub.errors import SettingsError, StepError
@@ -447,8 +454,10 @@ def test_more_keys_than_sshd_listens_to_are_told(monkeypatch: pytest.MonkeyPatch
 
 def test_what_of_the_ssh_config_is_not_followed_is_told_with_the_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be why."""
-    line = explained(monkeypatch, REFUSED, f"{TO_HOST}  BindAddress 10.0.0.1\n  HostKeyAlias one\n  Compression yes\n")
-    assert line.endswith(f"Try: ssh {HOST}. swarmhub does not follow bindaddress, hostkeyalias of your ssh_config")
+    line = explained(
+        monkeypatch, REFUSED, f"{TO_HOST}  BindAddress 10.0.0.1\n  RevokedHostKeys /etc/ssh/revoked\n  Compression yes\n"
+    )
+    assert line.endswith(f"Try: ssh {HOST}. swarmhub does not follow bindaddress, revokedhostkeys of your ssh_config")
 
 
 @pytest.mark.parametrize(
@@ -491,12 +500,40 @@ def test_paramikos_own_tracebacks_are_not_shown() -> None:
     assert not logging.getLogger("paramiko.transport").isEnabledFor(logging.ERROR)
 
 
-def test_under_invoke_there_is_a_configuration_too() -> None:
+def test_under_invoke_there_is_a_configuration_too(home: Path) -> None:
     """`invoke` knows nothing of SSH: Fabric's own is made, with one's own ssh_config; what fab was given is kept."""
-    assert isinstance(make_config(InvokeConfig(), None), Config)
-    given = config("Host a\n  User ada", connect_kwargs={"key_filename": ["mine"]})
-    made = make_config(given, None)
+    (home / ".ssh/config").write_text("Host a\n  User ada")
+    assert make_config(InvokeConfig(), None).base_ssh_config.lookup("a")["user"] == "ada"
+    made = make_config(config(connect_kwargs={"key_filename": ["mine"]}), None)
     assert (made.connect_kwargs.key_filename, made.clone().base_ssh_config.lookup("a")["user"]) == (["mine"], "ada")
+
+
+def test_a_key_with_a_passphrase_is_told_as_such(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh` would ask for it, so that it works is no help; an agent is."""
+    line = explained(monkeypatch, PasswordRequiredException("Private key file is encrypted"))
+    assert line == "your key for root@10.0.0.21:22 has a passphrase. Let an agent have the key: ssh-add"
+
+
+def test_a_jump_host_may_be_an_ipv6_address_with_a_port() -> None:
+    """As ssh writes it: in brackets."""
+    ssh_config = f"Host {HOST}\n  ProxyJump ada@[fe80::1]:2201,grace@outer:2202,[fe80::2],fe80::3"
+    passed = [(one.user, one.host, one.port) for one in hops(VerifiedConnection(HOST, config=config(ssh_config, user="root")))]
+    assert passed == [("root", "fe80::3", 22), ("root", "fe80::2", 22), ("grace", "outer", 2202), ("ada", "fe80::1", 2201)]
+
+
+def test_a_proxy_command_is_for_a_shell(tmp_path: Path) -> None:
+    """As with ssh: it may redirect what it says, and use variables."""
+    made = VerifiedConnection(HOST, config=config(f"Host *\n  ProxyCommand echo $0 2>{tmp_path}/said | cat"))
+    with closing(made.open_gateway()) as way:
+        assert way.recv(3) == b"sh\n"
+
+
+def test_a_key_is_known_by_its_alias(home: Path) -> None:
+    """HostKeyAlias is the name in known_hosts, whatever the address and the port."""
+    (home / ".ssh/known_hosts").write_text(entry("real", KEY))
+    made = VerifiedConnection(HOST, config=config("Host *\n  HostKeyAlias real\n  Port 2222"))
+    with pytest.raises(AuthenticationException):
+        shake_hands(made.client, HOST, KEY, 2222)
 
 
 def test_the_settings_ssh_config_is_used(tmp_path: Path) -> None:

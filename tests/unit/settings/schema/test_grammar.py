@@ -36,7 +36,7 @@ REFUSED = {
     "hub.domain": (
         "is not a domain name in lower case, such as hub.example.org",
         "hub Hub.example.org hub.example.org. https://hub.example.org hub.example.org:443 hub_.example.org -hub.example.org "
-        "*.example.org hub..org hüb.example.org ../../etc.passwd",
+        "*.example.org hub..org hüb.example.org ../../etc.passwd 10.0.0.1 hub.1",
     ),
     "hub.service": ("is not ", f"hub.one hub- hub_ -hub MyHub {'h' * 63}"),
     "notebook.image": (

@@ -1,9 +1,10 @@
 """What the settings say of themselves: defaults, and values that follow from others."""
 
+import re
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from swarmhub.settings.schema.model import Settings
 from tests.unit.support.fakes import settings
@@ -109,7 +110,7 @@ def test_what_is_no_path_is_refused(given: str) -> None:
         ({"behind": ["10.1.2.3"], "speaks": "http", "http_port": 0}, "may not be 0"),
         ({"behind": ["0.0.0.0/0"]}, "is no reverse proxy's address"),
         ({"behind": ["127.0.0.1"]}, "is no reverse proxy's address"),
-        ({"behind": ["proxy.example.org"]}, "is not a subnet"),
+        ({"behind": ["proxy.example.org"]}, "is not an IPv4 subnet"),
     ],
 )
 def test_a_proxy_in_front_is_named_by_its_addresses(table: dict[str, Any], wrong: str) -> None:
@@ -159,3 +160,51 @@ def test_sftp_takes_its_files_and_no_other_does() -> None:
         settings(backup={"repository": "sftp:b@nas:/x", "ssh_key": "key"})
     with pytest.raises(ValueError, match="is for a repository by sftp: only"):
         settings(backup={"repository": "/mnt/backup", "ssh_key": "key"})
+
+
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ({"subnet": "10.20.0.0"}, "'10.20.0.0' has 1 addresses; name a subnet of /8 to /29"),
+        ({"subnet": "10.20.0.1/32"}, "has 1 addresses"),
+        ({"subnet": "0.0.0.0/0"}, "name a subnet of /8 to /29"),
+        ({"proxy_subnet": "10.20.0.0/31"}, "has 2 addresses"),
+        ({"subnet": "127.0.0.0/8"}, "has addresses that no container can have"),
+        ({"subnet": "169.254.0.0/16"}, "has addresses that no container can have"),
+        ({"pool": "224.0.0.0/8"}, "has addresses that no container can have"),
+        ({"subnet": "fd00::/64"}, "'fd00::/64' is not an IPv4 subnet, such as 10.20.0.0/16: it is an IPv6 one"),
+        ({"subnet": "10.20.0.5/16"}, "has host bits set"),
+        ({"pool": "10.20.0.0/28"}, "has no room for one network of Docker's, a /24"),
+        ({"subnet": "10.20.0.0/16", "proxy_subnet": "10.20.1.0/28"}, "overlaps network.subnet, 10.20.0.0/16"),
+        ({"options": {"com.docker.network.driver.mtu": "14OO"}}, "'14OO' is no number of bytes"),
+        ({"options": {"com.docker.network.driver.mtu": "68"}}, "'68' is no number of bytes"),
+    ],
+)
+def test_what_no_network_can_be_made_of_is_refused(table: dict[str, Any], wrong: str) -> None:
+    """Before Docker refuses it, in the middle of a deploy, or makes a network without room for a server."""
+    with pytest.raises(ValueError, match=re.escape(wrong)):
+        settings(network=table)
+
+
+def test_a_subnet_may_be_a_part_of_the_pool() -> None:
+    """Docker chooses from the rest."""
+    given = settings(network={"subnet": "10.20.0.0/255.255.0.0", "proxy_subnet": "10.21.0.0/29", "pool": "10.0.0.0/8"})
+    assert (given.network.subnet, given.network.proxy_subnet) == ("10.20.0.0/16", "10.21.0.0/29")
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"notebook": {"memory_guarantee": "8G", "memory_limit": "2G"}}, "notebook.memory_guarantee"),
+        ({"notebook": {"cpu_guarantee": 2, "cpu_limit": 0.5}}, "notebook.cpu_guarantee"),
+        (
+            {"notebook": {"memory_guarantee": "2G"}, "profiles": [{"name": "a"}, {"name": "b", "memory_limit": "1G"}]},
+            "profiles.1.memory_guarantee",
+        ),
+    ],
+)
+def test_no_server_is_guaranteed_more_than_it_may_use(given: dict[str, Any], key: str) -> None:
+    """Nodes would keep for it what it cannot have; a profile has what [notebook] says, too."""
+    with pytest.raises(ValidationError) as refused:
+        settings(**given)
+    assert [".".join(map(str, one["ctx"]["at"])) for one in refused.value.errors()] == [key]

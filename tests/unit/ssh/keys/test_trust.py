@@ -106,6 +106,14 @@ def test_a_changed_key_is_told_with_the_known_one_and_replaced(port: int, folder
     assert shown(port).is_trusted
 
 
+def test_a_host_behind_a_command_shows_its_key_too(port: int) -> None:
+    """ProxyCommand is no jump host: there is no connection to close."""
+    reach = f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'"
+    text = f"Host {HOST}\n  HostName 192.0.2.1\n  ProxyCommand {reach}\n"
+    (one,) = trust.keys(Connections(Config(ssh_config=SSHConfig.from_text(text))), HOST)
+    assert (one.name, one.key.get_name()) == ("192.0.2.1", ELLIPTIC.get_name())
+
+
 def test_a_host_that_does_not_answer_is_an_error() -> None:
     """It reads like every other connection that fails."""
     with socket.create_server(("127.0.0.1", 0)) as closed:

@@ -1,13 +1,16 @@
 """Names that Docker and file systems take."""
 
+import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from escapism import escape
 
 from hub.shared.people.names import LETTERS, Names, of_docker
+from hub.spawner.homes import make_folder
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,18 @@ def test_no_two_names_become_one(escaped: object) -> None:
     """Nobody gets another's home by the choice of a name."""
     names = ["a-b", "a-2db", "a.b", "a%2Eb", "a_b", "a@b", "a%40b", ".a", "%2Ea", "ab"]
     assert len({escaped(name) for name in names}) == len(names)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("letter", ["a", ".", "Д", "伊", "🙂"])
+def test_a_long_name_has_a_folder_that_file_systems_take(letter: str, tmp_path: Path) -> None:
+    """JupyterHub takes 255 letters; an escaped one is up to twelve long, and no name is another's folder."""
+    names = [letter * size for size in (20, 21, 42, 43, 254, 255)]
+    folders = [Names(name).path("home-{username}") for name in names]
+    for folder in folders:
+        make_folder(folder, f"{os.getuid()}:{os.getgid()}", tmp_path)
+    assert len(set(folders)) == len(names) == len([*tmp_path.iterdir()])
+    # Who takes a long name's folder for a name gets another one.
+    assert Names(folders[-1].removeprefix("home-")).path("home-{username}") not in folders
 
 
 def test_a_server_and_a_profile_have_names_too() -> None:

@@ -134,7 +134,8 @@ def test_what_jupyterhub_does_not_take_is_told(name: str) -> None:
     """Before it ends at its start, or nobody can log in by that name."""
     (mistake,) = parse(f"ada admin\n{name}", "google")[1]
     assert mistake.wrong == (
-        f"{name.strip(chr(34))!r} is no user name of JupyterHub: no slash, not only dots, no space at an end, at most 255"
+        f"{name.strip(chr(34))!r} is no user name of JupyterHub: no slash, not only dots, no space at an end, "
+        "nothing invisible, at most 255"
     )
 
 
