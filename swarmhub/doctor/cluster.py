@@ -16,7 +16,7 @@ from swarmhub.doctor.hosts import disk, kernel, swarm, versions
 from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.doctor.hub import age, backups, certificate, database, moved, notebook, others, servers
 from swarmhub.doctor.hub import firewall as firewall_there
-from swarmhub.doctor.network import addresses, dns, overlap, peers, published
+from swarmhub.doctor.network import addresses, dns, overlap, peers, published, vxlan
 from swarmhub.doctor.network.overlay import OverlayTrial, Participant
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.doctor.probe import Probe
@@ -219,13 +219,18 @@ def _services(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Fin
     def people() -> list[Finding]:
         return servers.judge(settings, head.engine.get("/nodes"), homes.places(head, settings.hub.service), manager)
 
-    of_network = (("addresses", room), ("addresses", overlaps))
+    of_network = (("addresses", room), ("addresses", overlaps), (vxlan.CHECK, partial(_left, cluster, found)))
     of_servers = (
         (others.CHECK, partial(_names, cluster)),
         (servers.CHECK, people),
         (firewall_there.CHECK, partial(_firewall, cluster, nodes)),
     )
     return _one_by_one(cluster, *of_network, ("secrets", secrets), *of_servers)
+
+
+def _left(cluster: Cluster, found: Swarm) -> list[Finding]:
+    """Look for VXLAN devices that engines have left."""
+    return vxlan.judge(*vxlan.observe(cluster.manager_host), cluster.seen, found.data_port)
 
 
 def _names(cluster: Cluster) -> list[Finding]:
