@@ -22,6 +22,7 @@ tables = settings.load(settings.FILE)
 kept = database.of(tables, DATA, settings.SECRETS)
 data.make(kept, DATA / COOKIES)
 if not operator_token.FILE.exists():  # else a hub runs in this container, and this is a command such as `jupyterhub token`
+    data.require_hubs(kept)
     if isinstance(kept, database.PostgreSQL):
         kept.claim(os.environ["DOCKER_SERVICE_NAME"])
     listed.enforce(DATA / listed.FOLDER, USERLIST.read_text(), kept, tables["access"]["provider"])

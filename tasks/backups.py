@@ -25,11 +25,13 @@ def backups(c: Context, json: bool = False) -> None:
     from swarmhub.deploy.data import backups as room
 
     with step(c, "backups") as run:
-        known, drills = room.known(run)
+        known = room.known(run)
         if json:
-            run.report.json(snapshots.values(known, drills))
+            run.report.json(snapshots.values(known))
+        elif known.lack:
+            run.report.line("backups", known.lack, style="yellow")
         else:
-            run.report.table(snapshots.HEADS, snapshots.rows(known, drills))
+            run.report.table(snapshots.HEADS, snapshots.rows(known))
 
 
 @step_task(

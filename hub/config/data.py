@@ -2,11 +2,11 @@
 
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 
-from hub.shared.database import Database, SQLite
+from hub.shared import told
+from hub.shared.database import Database, SQLite, anothers, help_for
 
 UMASK = 0o007
 # What `fab move-hub` leaves on a volume (swarmhub/inside/parcel.py): it is not whole yet; its hub runs on another node now.
@@ -17,6 +17,10 @@ STARTED = ".swarmhub-started"
 COMING_SECONDS = 120
 # What JupyterHub makes where there is no such file.
 COOKIE_SECRET_BYTES = 32
+BACK = (
+    "Put a backup back: fab restore, then fab deploy; or a copy from before an update: fab rollback --with-database; "
+    "or move the file away, to start with a new one: docs/failures.md, The hub does not start"
+)
 
 
 def share() -> None:
@@ -32,11 +36,11 @@ def require_whole(data: Path, seconds: float = COMING_SECONDS, pause: float = 0.
 
     """
     if (moved := data / MOVED).exists():
-        sys.exit(f"this hub was moved to {moved.read_text().strip()}, and its data here are of before: it does not start here")
+        told.refuse(f"it was moved to {moved.read_text().strip()}, and its data here are of before")
     give_up = time.monotonic() + seconds
     while (data / COMING).exists():
         if time.monotonic() > give_up:
-            sys.exit(f"the hub's data have not come within {seconds:.0f} s: fab move-hub was interrupted; run it again")
+            told.refuse(f"its data have not come within {seconds:.0f} s: fab move-hub was interrupted. Run it again")
         time.sleep(pause)
 
 
@@ -55,15 +59,32 @@ def make(database: Database, cookies: Path) -> None:
         _require_people(file)
     for file in (*files, cookies):
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
-            sys.exit(
-                f"{file} is not the hub's to write. On the manager, in its volume: chgrp 0 {file.name}; chmod 660 {file.name}"
-            )
+            remedy = f"On the manager, in its volume: chgrp 0 {file.name}; chmod 660 {file.name}"
+            told.refuse(f"{file} is not the hub's to write. {remedy}")
     for file in files:
         file.touch()
     if not cookies.exists():
         new = cookies.with_name(f"{cookies.name}.new")
         new.write_text(f"{secrets.token_hex(COOKIE_SECRET_BYTES)}\n")
         new.replace(cookies)
+
+
+def require_hubs(database: Database) -> None:
+    """Make sure that the database is whole, and no other program's: JupyterHub would add its own tables to any.
+
+    Raises:
+        SystemExit: it is not, or cannot be opened.
+
+    """
+    if isinstance(database, SQLite) and (damage := database.damage()):
+        told.refuse(f"{database.file} is damaged: {damage}. {BACK}")
+    try:
+        wrong = anothers(database)
+    except SystemExit as error:
+        told.refuse(str(error))
+    if wrong:
+        where, remedy = (database.file, BACK) if isinstance(database, SQLite) else ("the database", help_for(wrong))
+        told.refuse(f"{where}: {wrong}. {remedy}")
 
 
 def has_started(data: Path) -> None:
@@ -77,7 +98,4 @@ def _require_people(file: Path) -> None:
     if not file.exists():
         started.unlink(missing_ok=True)
     elif not file.stat().st_size and started.exists():
-        sys.exit(
-            f"{file} is empty, and has had people in it: no hub starts with nobody in their place. "
-            "Put a backup back: fab restore, then fab deploy. Or remove the file, to start with a new one"
-        )
+        told.refuse(f"{file} is empty, and has had people in it. {BACK}")

@@ -27,6 +27,8 @@ select conrelid::regclass::text, attname from pg_constraint
 join pg_attribute on attrelid = conrelid and attnum = conkey[1]
 where contype = 'f' and confrelid = to_regclass('users')
 """
+# Of JupyterHub's tables, those that every version has had at least one of.
+OF_JUPYTERHUB = {"users", "spawners", "servers", "alembic_version"}
 # On the server: whose database it is. Two hubs with one would each take the other's servers for gone.
 OWNED = "swarmhub: the database of the hub "
 OWNER = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
@@ -93,6 +95,17 @@ class SQLite:
             connection.execute("pragma foreign_keys = on")
             yield _Connection(connection, "select name from sqlite_master where type = 'table'", OF_SQLITE, "?")
 
+    def damage(self) -> str:
+        """Return what of the file cannot be read; nothing, if it is whole."""
+        try:
+            with self.opened() as opened:
+                found = opened.rows("pragma quick_check(1)")[0][0] if opened else "ok"
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return "" if found == "ok" else " ".join(found.removeprefix("*** in database main ***").split())
+
 
 @dataclass(frozen=True)
 class PostgreSQL:
@@ -152,11 +165,22 @@ class PostgreSQL:
         if (owner or "").startswith(OWNED) and owner != f"{OWNED}{hub}":
             return _helped(f"the database: it is another hub's, {owner.removeprefix(OWNED)}")
         if names and not {"users", "alembic_version"} <= names:
-            return _helped(f"the database: it has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
+            return _helped(f"the database: {_strange(names)}")
         return ""
 
 
 Database = SQLite | PostgreSQL
+
+
+def anothers(database: Database) -> str:
+    """Return that a database has tables, and none of JupyterHub's: it is another program's; nothing, if it is not."""
+    with database.opened() as opened:
+        names = opened.tables() if opened else set[str]()
+    return _strange(names) if names and not names & OF_JUPYTERHUB else ""
+
+
+def _strange(names: Iterable[str]) -> str:
+    return f"it has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}"
 
 
 def of(tables: Mapping[str, Any], data: Path, secrets: Path) -> Database:

@@ -17,6 +17,8 @@ from swarmhub.settings import Settings
 
 STEP = "backup"
 HUB, HOMES = "hub", "homes"
+# What the tag of all snapshots of a hub begins with; the rest is its name.
+OF = "swarmhub:"
 # What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
 LEFT_OUT = (
     "jupyterhub.sqlite",
@@ -58,7 +60,7 @@ def tags(hub: str, run: str, part: str) -> list[str]:
 
 def of(hub: str) -> str:
     """Return the tag of all snapshots of a hub."""
-    return f"swarmhub:{hub}"
+    return f"{OF}{hub}"
 
 
 def plan(

@@ -50,18 +50,38 @@ class Backup:
         return min(one.made for one in self.snapshots)
 
 
-def observe(host: Host, repository: Repository) -> tuple[Backup, ...]:
-    """Ask for the backups of the hub, the oldest first.
+@dataclass(frozen=True)
+class Listing:
+    """What a repository has of a hub: its backups, and what drills have shown, both the oldest first.
 
-    Raises:
-        StepError: the repository cannot be read, or so little of it that a backup may be missing.
-
+    Where it has no backup of the hub, `others` are the tags of each snapshot of somebody else's.
     """
-    return observe_all(host, repository)[0]
+
+    address: str
+    hub: str
+    backups: tuple[Backup, ...]
+    drills: tuple[Json, ...] = ()
+    others: tuple[Sequence[str], ...] = ()
+
+    @property
+    def lack(self) -> str:
+        """Return that it has no backup of the hub, what it has instead, and what helps; nothing, if it has one."""
+        if self.backups:
+            return ""
+        hubs = sorted({tag.removeprefix(saving.OF) for tags in self.others for tag in tags if tag.startswith(saving.OF)})
+        remedy = f"Set backup.repository in hosts.toml to where the backups of {self.hub} are"
+        if hubs:
+            cause = f"{self.address} has no backup of the hub {self.hub}, but of {', '.join(hubs)}"
+            return f"{cause}. {remedy}; or hub.service, to the hub that this is to be"
+        if self.others:
+            return f"{self.address} has no backup of any hub: its snapshots are somebody else's. {remedy}"
+        return (
+            f"{self.address} has no backup yet. Make one: fab backup; or set backup.repository in hosts.toml to where some are"
+        )
 
 
-def observe_all(host: Host, repository: Repository) -> tuple[tuple[Backup, ...], tuple[Json, ...]]:
-    """Ask for the backups of the hub, and for what drills have shown, both the oldest first.
+def observe(host: Host, repository: Repository) -> Listing:
+    """Ask for the backups of the hub, and for what drills have shown.
 
     Raises:
         StepError: the repository cannot be read, or so little of it that a backup may be missing.
@@ -72,7 +92,7 @@ def observe_all(host: Host, repository: Repository) -> tuple[tuple[Backup, ...],
     if answer["damaged"] and not found:
         cause = f"{repository.address}: none of its {answer['damaged']} snapshots can be read"
         raise StepError(host.name, cause, "The repository is damaged: restic check tells more; restore it from its own copy")
-    return found, tuple(answer.get("drills", ()))
+    return Listing(repository.address, repository.hub, found, tuple(answer.get("drills", ())), tuple(answer.get("others", ())))
 
 
 def read(listed: Sequence[Json]) -> tuple[Backup, ...]:
@@ -96,19 +116,21 @@ def _snapshot(one: Json) -> Snapshot:
     return Snapshot(one["id"], one["hostname"], datetime.fromisoformat(one["time"]), *sums)
 
 
-def choose(known: Sequence[Backup], typed: str) -> Backup:
+def choose(known: Listing, typed: str) -> Backup:
     """Return the backup whose name begins as was typed, or the newest one that is whole.
 
     Raises:
         UsageError: there is none, or there are several.
 
     """
-    whole = [one for one in known if one.hub]
+    if known.lack:
+        raise UsageError(known.lack)
+    whole = [one for one in known.backups if one.hub]
     if not typed and whole:
         return whole[-1]
-    found = [one for one in known if typed and one.run.startswith(typed)]
+    found = [one for one in known.backups if typed and one.run.startswith(typed)]
     if len(found) != 1:
-        wrong = f"there is no backup {typed}" if typed else "there is no backup yet"
+        wrong = f"there is no backup {typed}" if typed else "there is no whole backup yet"
         wrong = f"{typed} is the beginning of {len(found)} backups" if found else wrong
         raise UsageError(f"{wrong}; see what there is: fab backups")
     if found[0].hub is None:
@@ -116,16 +138,16 @@ def choose(known: Sequence[Backup], typed: str) -> Backup:
     return found[0]
 
 
-def completed(chosen: Backup, known: Sequence[Backup]) -> Backup:
+def completed(chosen: Backup, known: Listing) -> Backup:
     """Return a backup with the homes of nodes that were away, as the newest of the earlier ones has them."""
-    earlier = [one for one in known if one.made <= chosen.made]
+    earlier = [one for one in known.backups if one.made <= chosen.made]
     homes = {host: snapshot for one in earlier for host, snapshot in one.homes.items()}
     return replace(chosen, homes={**homes, **chosen.homes}, earlier=frozenset(homes.keys() - chosen.homes.keys()))
 
 
-def rows(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[tuple[str, ...]]:
+def rows(known: Listing) -> list[tuple[str, ...]]:
     """Return the backups as people read them, the newest first, with how the last drill with each has ended."""
-    tried = {one["backup"]: f"{one['outcome']} {one['at'][:16].replace('T', ' ')}" for one in drills}
+    tried = {one["backup"]: f"{one['outcome']} {one['at'][:16].replace('T', ' ')}" for one in known.drills}
     return [
         (
             one.run,
@@ -137,11 +159,11 @@ def rows(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[tuple[str
             decimal(sum(each.added for each in one.snapshots)),
             tried.get(one.run, "-"),
         )
-        for one in reversed(known)
+        for one in reversed(known.backups)
     ]
 
 
-def values(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[Json]:
+def values(known: Listing) -> list[Json]:
     """Return them for JSON."""
     return [
         {
@@ -152,7 +174,7 @@ def values(known: Sequence[Backup], drills: Sequence[Json] = ()) -> list[Json]:
             "files": sum(each.files for each in one.snapshots),
             "bytes": sum(each.bytes for each in one.snapshots),
             "added": sum(each.added for each in one.snapshots),
-            "drills": [drill for drill in drills if drill["backup"] == one.run],
+            "drills": [drill for drill in known.drills if drill["backup"] == one.run],
         }
-        for one in known
+        for one in known.backups
     ]

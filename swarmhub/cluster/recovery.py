@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from swarmhub.cluster import removal
 from swarmhub.cluster.nodes import Member, Swarm
-from swarmhub.cluster.swarm import LISTEN, Members
+from swarmhub.cluster.swarm import LISTEN, Members, require_gossip_port
 from swarmhub.engine.containers import SERVICE_LABEL
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
@@ -20,8 +20,6 @@ REJOIN = "rejoin"
 # The first try of a new leader may take a while; Docker itself gives up after a minute.
 SECONDS = 90
 LEAVE_SECONDS = 30
-GOSSIP = 7946
-GOSSIP_SECONDS = 15
 # Seen with Docker 26, one after the other and two at once.
 BACK = "A manager that is started again while that one runs finds it, and is a manager again by itself"
 # In these states an engine still has what it knew of its swarm.
@@ -180,11 +178,4 @@ class _Alone:
 
 def _leave(host: Host, progress: Progress) -> None:
     removal.leave(host, LEAVE_SECONDS)
-
-    def is_free() -> bool:
-        return not host.run("ss", "-Hltn", f"sport = :{GOSSIP}").out.strip()
-
-    # An engine whose farewell nobody has heard may keep the port, and would have no overlay network in the next swarm.
-    cause = f"has left its swarm, and its engine still has port {GOSSIP}, which the next swarm needs"
-    remedy = f"Restart its engine: sudo systemctl restart docker; then: fab {STEP}"
-    until(is_free, GOSSIP_SECONDS, lambda: StepError(host.name, cause, remedy))
+    require_gossip_port(host, STEP)

@@ -21,6 +21,9 @@ LISTEN = "0.0.0.0:2377"
 SECONDS = 60
 SUBNET_SIZE = 24  # Docker's own
 UNAVAILABLE = 503
+GOSSIP = 7946
+GOSSIP_SECONDS = 15
+EVERYWHERE = (f"*:{GOSSIP}", f"0.0.0.0:{GOSSIP}", f"[::]:{GOSSIP}")
 
 Members = Mapping[str, Member | StepError]
 
@@ -174,6 +177,7 @@ class _Initialiser:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         _require_the_former_gone(host)
+        require_gossip_port(host, STEP)
         pool = {"DefaultAddrPool": [self.pool], "SubnetSize": SUBNET_SIZE} if self.pool else {}
         with _choosing_an_address(host):
             host.engine.post("/swarm/init", {"ListenAddr": LISTEN, "AdvertiseAddr": _address(host, self.advertise), **pool})
@@ -187,6 +191,7 @@ class _Joiner:
 
     def __call__(self, host: Host, progress: Progress) -> None:
         _require_the_former_gone(host)
+        require_gossip_port(host, STEP)
         body = {
             "ListenAddr": LISTEN,
             "AdvertiseAddr": _address(host, self.advertise),
@@ -227,6 +232,31 @@ def _require_the_former_gone(host: Host) -> None:
         return StepError(host.name, cause, "There: docker ps --filter network=NAME; stop what is on it, or restart the engine")
 
     until(lambda: not names(), SECONDS, stays)
+
+
+def require_gossip_port(host: Host, step: str) -> None:
+    """Wait until the engine of a host that is in no swarm has let go of the port by which it found the others of its last one.
+
+    An engine whose farewell nobody has heard may keep it. It joins the next swarm, and has no overlay network there.
+
+    Raises:
+        StepError: it keeps it.
+
+    """
+
+    def is_free() -> bool:
+        listening = host.run("ss", "-Hltnp", f"sport = :{GOSSIP}").out.splitlines()
+        return not any(_is_engines(line) for line in listening)
+
+    cause = f"is in no swarm, and its engine still has port {GOSSIP} of its last one: in the next, it would reach no other node"
+    remedy = f"Restart its engine: sudo systemctl restart docker; then: fab {step}"
+    until(is_free, GOSSIP_SECONDS, lambda: StepError(host.name, cause, remedy))
+
+
+def _is_engines(listening: str) -> bool:
+    """Tell by a line of `ss` whether an engine listens; who that is, only root is told."""
+    is_others = "users:(" in listening and '"dockerd"' not in listening
+    return not is_others and any(one in listening.split() for one in EVERYWHERE)
 
 
 def _joined_late(host: Host, error: StepError) -> None:

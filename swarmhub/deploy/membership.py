@@ -110,7 +110,7 @@ def teardown_plan(run: Run, *, with_data: bool) -> tuple[Plan, list[str]]:
     """Plan the end of the deployment, and say what stays."""
     settings, manager, _ = run.settings, run.hosts[run.manager], run.look.swarm()
     cluster = leftovers.observe_cluster(manager, settings)
-    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster.others) for host in settings.hosts.all]
+    ask = [partial(leftovers.observe_node, run.hosts[host], settings, cluster) for host in settings.hosts.all]
     nodes = dict(zip(settings.hosts.all, every(ask), strict=True))
     people = servers.running(servers.observe(manager, settings.hub.service))
     plan = teardown.plan(settings, cluster, nodes, people, manager=run.manager, with_data=with_data)

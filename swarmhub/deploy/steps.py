@@ -26,7 +26,7 @@ from swarmhub.images.pull import BUNDLE, Held, Holding
 from swarmhub.notebooks import shared
 from swarmhub.parallel import every
 from swarmhub.plan.differences import known_after
-from swarmhub.plan.plans import Cost, Plan, remedy
+from swarmhub.plan.plans import Cost, Plan, step_error
 from swarmhub.run.run import Run
 from swarmhub.services import network, proxy, volume
 from swarmhub.services.hub import service as hub_service
@@ -343,7 +343,7 @@ def _attempt(step: str, make: Callable[[], Plan]) -> Plan:
     try:
         return make()
     except EngineError as error:
-        return Plan(step, "", error=StepError(error.host, error.message, remedy(error), step))
+        return Plan(step, "", error=step_error(error, step))
     except StepErrors as error:  # no node answers: one of them says why
         return Plan(step, "", error=_step_of(step, error.errors[0]))
     except StepError as error:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Json
-from swarmhub.plan.plans import remedy as remedy_of
+from swarmhub.plan.plans import step_error
 
 # Where a finding is about the machine that the operator sits at.
 HERE = "here"
@@ -56,10 +56,10 @@ def failure(check: str, host: str, text: str, remedy: str) -> Finding:
 
 def from_error(check: str, host: str, error: BaseException) -> Finding:
     """Return the failure that an error means; the doctor itself goes on."""
+    if isinstance(error, EngineError):
+        error, host = step_error(error), error.host
     if isinstance(error, StepError):
         return failure(check, host, error.cause, error.remedy)
-    if isinstance(error, EngineError):
-        return failure(check, error.host, error.message, remedy_of(error))
     return failure(check, host, f"cannot be checked: {type(error).__name__}: {error}", "Look there by hand")
 
 

@@ -1,4 +1,4 @@
-"""One shell script a host, in one round trip: the clock, free disk, the kernel, addresses, routes and MTUs."""
+"""One shell script a host, in one round trip: the clock, free disk, the kernel, addresses, routes, MTUs and VXLANs."""
 
 import re
 import time
@@ -33,6 +33,8 @@ ip -o addr 2>/dev/null | while read -r _ device family address _; do
   case $family in inet|inet6) echo "address ${device%%@*} ${address%%/*} $(cat "/sys/class/net/${device%%@*}/mtu")";; esac
 done
 ip -o route 2>/dev/null | sed -n 's/^\([0-9][^ ]*\) .*\bdev \([^ ]*\).*/route \1 \2/p'
+ip -o -d link show type vxlan 2>/dev/null |
+  sed -n 's/^[0-9]*: \([^:@]*\).* vxlan id \([0-9]*\) .*dstport \([0-9]*\) .*/vxlan \1 \2 \3/p'
 sed -n 's/^nameserver  *\([^ ]*\).*/nameserver \1/p' /etc/resolv.conf 2>/dev/null
 for folder in /bin /usr /lib /lib64; do [ ! -e "$folder" ] || echo "folder $folder"; done
 command -v bash >/dev/null && echo "bash yes"
@@ -58,6 +60,15 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Vxlan:
+    """A VXLAN device of a host's own, with its number and UDP port."""
+
+    device: str
+    number: int
+    port: int
+
+
+@dataclass(frozen=True)
 class Probe:
     """What a host says of itself. `offset` is its clock's lead over this machine's, in seconds, right to within `error`."""
 
@@ -72,6 +83,7 @@ class Probe:
     has_bash: bool
     routes: tuple[Route, ...] = ()
     name_servers: tuple[str, ...] = ()
+    vxlans: tuple[Vxlan, ...] = ()
 
 
 def observe(host: Host, *folders: str) -> Probe:
@@ -109,4 +121,5 @@ def parse(text: str, now: float, error: float) -> Probe:
         has_bash="bash" in rows,
         routes=tuple(Route(*row) for row in rows.get("route", [])),
         name_servers=tuple(row[0] for row in rows.get("nameserver", [])),
+        vxlans=tuple(Vxlan(device, int(number), int(port)) for device, number, port in rows.get("vxlan", [])),
     )

@@ -166,6 +166,13 @@ def refusal(plans: Sequence[Plan]) -> str:
     return f"there is no plan for {', '.join(refused)}{rest}"
 
 
+def errors(plans: Sequence[Plan]) -> list[StepError]:
+    """Return why steps could not be planned, each reason with the first step that it bars: later ones may stand on that."""
+    found = [plan.error for plan in plans if plan.error]
+    first = {(one.host, one.cause, one.remedy): one for one in reversed(found)}
+    return [one for one in found if one in first.values()]
+
+
 class ChangeLog(Protocol):
     """Where it is kept which change is being made, and which has been."""
 
@@ -246,6 +253,21 @@ NO_QUORUM = "Bring the other managers back; if they are lost for good: fab recov
 def is_without_quorum(said: str) -> bool:
     """Tell whether a manager says that the swarm has lost its quorum."""
     return any(part in said for part in WITHOUT_QUORUM)
+
+
+# What an engine answers that is asked for what only a manager knows: it is in no swarm, or a worker.
+IN_NO_SWARM, NO_MANAGER = 'Use "docker swarm init"', "This node is not a swarm manager"
+TO_A_MANAGER = {
+    IN_NO_SWARM: ("is in no swarm", "Make the swarm that hosts.toml describes: fab swarm-init"),
+    NO_MANAGER: ("is no manager of its swarm", "Name one in hosts.managers, or on a manager: docker node promote HOST"),
+}
+
+
+def step_error(error: EngineError, step: str = "") -> StepError:
+    """Return the step's error that an engine's is, with what helps."""
+    known = next((told for part, told in TO_A_MANAGER.items() if part in error.message), None)
+    cause, helps = known or (error.message, remedy(error))
+    return StepError(error.host, cause, helps, step)
 
 
 def remedy(error: EngineError) -> str:

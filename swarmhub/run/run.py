@@ -270,8 +270,7 @@ class Run:
         """
         journal = self.journal
         journal.open(self.look.holder())
-        errors = [plan.error for plan in steps if plan.error]
-        if errors:
+        if errors := plans.errors(steps):
             self.report.line("plan", f"{plans.refusal(steps)}; nothing was changed", style="bold red")
             raise StepErrors(*errors)
         if any(plan.changes for plan in steps):

@@ -61,7 +61,7 @@ def step(context: Context, name: str, *, on_nodes: bool = False) -> "Iterator[Ru
     except EngineError as error:
         from swarmhub.plan import plans
 
-        raise _exit(_line(StepError(error.host, error.message, plans.remedy(error)), name), FAILED, error) from error
+        raise _exit(_line(plans.step_error(error), name), FAILED, error) from error
     except StepError as error:
         raise _exit(_line(error, name), FAILED, error) from error
     except StepErrors as error:

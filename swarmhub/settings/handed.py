@@ -81,9 +81,12 @@ def check(settings: Settings, file: Path) -> None:
 
 def images(text: str) -> list[str]:
     """Return the images of a document, none where it is none."""
-    tables = read(text)
-    if not isinstance(tables, dict):
-        return []
+    found = read(text)
+    return images_of(found) if isinstance(found, dict) else []
+
+
+def images_of(tables: Json) -> list[str]:
+    """Return the images of tables of settings, such as a release keeps."""
     servers = [tables.get("notebook", {}), *(server for part in PARTS for server in tables.get(part, []))]
     return [server["image"] for server in servers if "image" in server]
 

@@ -22,7 +22,7 @@ from swarmhub.images.pull import Held, Holding
 from swarmhub.notebooks import servers as notebooks
 from swarmhub.notebooks.servers import RunningServer
 from swarmhub.parallel import at_once, both
-from swarmhub.plan.plans import remedy
+from swarmhub.plan.plans import step_error
 from swarmhub.run.look import Look
 from swarmhub.services.renewal import RenewalState
 from swarmhub.settings import Settings
@@ -237,7 +237,7 @@ def _or_error(ask: Callable[[], T]) -> T | StepError:
     except StepError as error:
         return error
     except EngineError as error:
-        return StepError(error.host, error.message, remedy(error))
+        return step_error(error)
 
 
 def _answered(answers: Sequence[Any]) -> Sequence[Any]:

@@ -17,12 +17,12 @@ from swarmhub.engine.swarm.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import LABEL, short, split
+from swarmhub.images.pull import LABEL, digest_of, short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
 from swarmhub.services.hub.service import images_of
-from swarmhub.settings import Settings
+from swarmhub.settings import Settings, handed
 
 PREFIX = "swarmhub."
 # Their values are the hub's service.
@@ -35,12 +35,14 @@ SERVICE_ID = "com.docker.swarm.service.id"
 class Others:
     """What stays: the services that are not ours, by id, and of other hubs their names, and what they need of the nodes.
 
-    `images` are those that their servers run, by short digests, `environments` the variables of their services.
+    `images` are those that other hubs' servers run, by short digests, `environments` the variables of their services.
+    `used` are the images of all services that stay, by short digests, and by tags where a service names no digest.
     """
 
     services: frozenset[str] = frozenset()
     hubs: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()
+    used: frozenset[str] = frozenset()
     environments: tuple[Mapping[str, str], ...] = ()
 
     def serve(self, domain: str) -> bool:
@@ -53,7 +55,8 @@ class Others:
 class OnCluster:
     """What the swarm keeps; `homes` are the records of where people's are.
 
-    `shared` are our networks that others' services are on, and the names of those.
+    `shared` are our networks that others' services are on, and the names of those; `named` are the notebook images of the
+    releases, which hosts.toml may name no more.
     """
 
     services: tuple[Thing, ...]
@@ -64,6 +67,7 @@ class OnCluster:
     shared: Mapping[str, tuple[str, ...]]
     labels: Mapping[str, tuple[str, ...]]
     others: Others
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -113,15 +117,20 @@ def observe_cluster(manager: Host, settings: Settings) -> OnCluster:
             if (names := tuple(name for name in node["Spec"].get("Labels") or {} if _is_our_node_label(name, others)))
         },
         others=others,
+        named=frozenset(
+            image for one in releases.of_every_hub(stored) if one.service == hub for image in handed.images_of(one.settings)
+        ),
     )
 
 
 def _others(strangers: Sequence[Json], files: Mapping[str, StoredFile]) -> Others:
     of_hubs = [one["Spec"] for one in strangers if SERVICE in (one["Spec"].get("Labels") or {})]
+    run = [str((one["Spec"]["TaskTemplate"].get("ContainerSpec") or {}).get("Image", "")) for one in strangers]
     return Others(
         services=frozenset(one["ID"] for one in strangers),
         hubs=frozenset(spec["Labels"][SERVICE] for spec in of_hubs),
         images=frozenset(image for spec in of_hubs for image in images_of(configs.filled(spec, files))),
+        used=frozenset(short(digest_of(image)) if "@" in image else image for image in run if image),
         environments=tuple(specs.environment(spec["TaskTemplate"]["ContainerSpec"]) for spec in of_hubs),
     )
 
@@ -151,16 +160,17 @@ def is_ours(labels: Mapping[str, str] | None, hub: str, *, is_alone: bool = True
     return bool(ours) and LOCK not in ours and {ours[label] for label in OF_HUB if label in ours} <= known
 
 
-def observe_node(host: Host, settings: Settings, others: Others) -> OnNode:
+def observe_node(host: Host, settings: Settings, cluster: OnCluster) -> OnNode:
     """Ask a node for what it keeps of ours."""
+    others, notebooks = cluster.others, {*settings.images, *cluster.named}
     containers = host.engine.get("/containers/json", all=True)
     foreign = {one["ImageID"] for one in containers if _is_foreign(one, others.services)}
     certificate = _certificate(host, settings, others)
     has_had_hub = host.name in settings.hosts.managers or bool(certificate)
     images = [
-        (one, name, one["Id"] in foreign or _is_of(one, others.images))
+        (one, name, one["Id"] in foreign or _is_of(one, others.images | others.used))
         for one in host.engine.get("/images/json")
-        for name in _references(one, settings, others, has_had_hub=has_had_hub)
+        for name in _references(one, settings, notebooks if others.hubs or not has_had_hub else notebooks | _of_hub(settings))
     ]
     listed = host.engine.get("/volumes").get("Volumes") or []
     ours = [one for one in listed if removal.is_ours(one, settings)]
@@ -217,9 +227,9 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
 
 
 def _is_of(image: Json, theirs: Collection[str]) -> bool:
-    """Tell whether an image is one of those that other hubs' servers run."""
+    """Tell whether an image is one of those that others need, by its id, its digests or its tags."""
     digests = [digest.partition("@")[2] for digest in image.get("RepoDigests") or []]
-    return any(short(one) in theirs for one in (image["Id"], *digests))
+    return any(one in theirs for one in (*map(short, (image["Id"], *digests)), *tags(image)))
 
 
 def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
@@ -239,11 +249,13 @@ def built(settings: Settings) -> re.Pattern[str]:
     return re.compile(rf"{name}(?:-proxy|-packages|_firewall|_transfer|_restic|-notebook(?:-[a-z0-9-]+)?)?:[0-9a-f]{{12}}")
 
 
-def _references(image: Json, settings: Settings, others: Others, *, has_had_hub: bool) -> list[str]:
-    """Return what of an image is ours to remove: the tags that we set or hosts.toml names, or the id of one without a tag."""
-    named = [*settings.images]
-    if has_had_hub and not others.hubs:
-        named += [settings.certs.certbot, settings.hub.base_image]
+def _of_hub(settings: Settings) -> set[str]:
+    """Return the images that a manager has for the hub, which all hubs may share."""
+    return {settings.certs.certbot, settings.hub.base_image}
+
+
+def _references(image: Json, settings: Settings, named: Collection[str]) -> list[str]:
+    """Return what of an image is ours to remove: the tags that we set or that are `named`, or the id of one without a tag."""
     if names := tags(image):
         return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
     is_built = LABEL in (image.get("Labels") or {})

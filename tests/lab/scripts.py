@@ -1,6 +1,14 @@
 """Shell scripts that run inside the nodes and the hub; each is given its arguments behind it."""
 
-SERVICE_LOG = 'timeout 10 docker service logs --raw --tail "$1" "$0" || [ $? = 124 ]'
+# Of each task that has had a container, the oldest first: the answer for a service may lack the newest one's lines, and it
+# does not end where Swarm is just removing a task. Of a container that is gone there is nothing to be had.
+SERVICE_LOG = """
+tasks=$(docker service ps --quiet --no-trunc "$0") || exit
+for task in $(echo "$tasks" | tac); do
+  container=$(docker inspect --type task "$task" --format "{{with .Status.ContainerStatus}}{{.ContainerID}}{{end}}")
+  [ -z "$container" ] || timeout 10 docker service logs --raw --tail "$1" "$task" || [ $? = 124 ] || echo "no log of $task"
+done
+"""
 EXECUTE = 'docker exec "$(docker ps -q --filter "label=com.docker.swarm.service.name=$0" | head -n 1)" "$@"'
 # In the volume: to make a token takes seconds, and the next hub knows it too, unless its database is another one. Whoever a
 # hub runs as is of the group 0.

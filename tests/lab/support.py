@@ -115,7 +115,7 @@ class Lab:
         return self._patiently(node, "sh", "-c", EXECUTE, service, *command)
 
     def log_of(self, service: str = HUB, tail: str = "all") -> str:
-        """Return a service's log; Swarm never ends its answer where it has removed an old task meanwhile."""
+        """Return the logs of a service's tasks, of each its last lines."""
         return self.on(topology.MANAGER.name, "sh", "-c", SERVICE_LOG, service, tail)
 
     def _patiently(self, node: str, *command: str) -> str:

@@ -105,6 +105,25 @@ def test_what_goes_wrong_is_told_with_what_helps(world: World) -> None:
     assert world.lab.in_server("grace", "ls") == "data.bin\nnotes.txt"
 
 
+def test_a_repository_of_another_hub_is_told_with_what_it_has(world: World) -> None:
+    """With the right password it opens, and no command leads to another one that shows nothing."""
+    place = f"{FOLDER}-of-another"
+    image = world.lab.docker("image", "ls", "--quiet", f"{HUB}_restic", node=STORE).split()[0]
+    run = f"docker run --rm --user 0 --env RESTIC_PASSWORD={PASSWORD} --volume {place}:/repository --entrypoint restic {image}"
+    restic = f"{run} --quiet --repo /repository"
+    world.lab.on(STORE, "sh", "-ec", f"{restic} init; {restic} backup --tag swarmhub:another /etc/hostname")
+    try:
+        hosts = world.made(f"sftp:root@{STORE}:{place}")
+        told = (
+            f"sftp:root@{STORE}:{place} has no backup of the hub {HUB}, but of another. Set backup.repository in hosts.toml to"
+        )
+        refused, listed = world.fab("restore", "--yes", hosts=hosts), world.fab("backups", hosts=hosts)
+        assert (refused.code, refused.err.count("\n"), told in refused.err) == (2, 1, True), refused.text
+        assert (listed.code, told in listed.out.replace("\n", " ")) == (0, True), listed.text
+    finally:
+        world.lab.on(STORE, "rm", "-rf", place)
+
+
 def test_a_file_comes_back_into_a_home_in_use(world: World) -> None:
     """In its place, with what was there beside it; or in a folder, which is the user's own."""
     world.lab.in_server("grace", "echo overwritten > notes.txt")

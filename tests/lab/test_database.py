@@ -142,7 +142,7 @@ def test_a_server_that_restarts_is_found_again(world: World) -> None:
     database.stop(world.lab.client)
     doctor = world.fab("doctor")
     database.start(world.lab.client)
-    assert (doctor.code, f"the hub's database on the PostgreSQL server {database.HOST} does not open" in doctor.out) == (
+    assert (doctor.code, f"the hub's database on the PostgreSQL server {database.HOST} cannot be used" in doctor.out) == (
         1,
         True,
     )

@@ -135,6 +135,19 @@ def promoted(lab: Lab, node: str) -> Iterator[None]:
         lab.wait(lambda: lab.docker(*is_manager, node=node) == "false", 60, f"{node} stays a manager")
 
 
+@contextmanager
+def vxlan_left(lab: Lab, node: str) -> Iterator[None]:
+    """Have a VXLAN device on a node as an engine leaves one, with the number of an overlay; the network is called `left`."""
+    lab.docker("network", "create", "--driver", "overlay", "left")
+    option = '{{index .Options "com.docker.network.driver.overlay.vxlanid_list"}}'
+    number = lab.docker("network", "inspect", "left", "--format", option)
+    try:
+        with undone(lab, node, f"ip link add vx-left type vxlan id {number} dstport 4789", "ip link delete vx-left"):
+            yield
+    finally:
+        lab.docker("network", "rm", "left")
+
+
 HOMES = """
 [home]
 quota = "5G"
@@ -201,6 +214,7 @@ def sick(lab: Lab, healthy: Examined, tmp_path_factory: pytest.TempPathFactory) 
             led_elsewhere(lab),
             expired(lab),
             undone(lab, LAST, "umount /mnt/shared", "mount /mnt/shared"),
+            vxlan_left(lab, LAST),
             image_gone(lab, LAST),
             image_gone(lab, MANAGER, instead=older),
         ):
@@ -308,6 +322,11 @@ def _left(lab: Lab, node: str) -> str:
             "overlay",
             LAST,
             r"(ok: .* with 1 other node|failure: .* does not start: it has been preparing .* \| .*7946/tcp first)",
+        ),
+        (
+            "overlay",
+            LAST,
+            r"failure: its engine has left the VXLAN device vx-left: no container on left .* \| .*ip link delete vx-left",
         ),
         (
             "addresses",

@@ -1,7 +1,10 @@
 """What goes wrong on real machines gets one line with host, step, cause and remedy; the rest goes on."""
 
+import base64
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,23 +206,39 @@ def test_node_outside_the_swarm_stops_a_deploy(deployed: Lab) -> None:
         deployed.docker("node", "rm", "--force", left)
 
 
-def test_hub_that_does_not_start_shows_its_own_log(deployed: Lab, settings: Settings) -> None:
-    """A hub that cannot read its database: the step fails with the hub's own last lines; repaired, it is taken up again."""
+def test_hub_that_refuses_its_database_says_why_and_what_helps(deployed: Lab, settings: Settings, tmp_path: Path) -> None:
+    """Damaged, or another program's: the step fails with the hub's reason; with its own database again, it is taken up."""
     database = "/var/lib/docker/volumes/jupyterhub-data/_data/jupyterhub.sqlite"
+    with closing(sqlite3.connect(tmp_path / "others.sqlite")) as others:
+        others.execute("create table orders (id int)")
+    content = base64.b64encode((tmp_path / "others.sqlite").read_bytes()).decode()
     deployed.on(MANAGER, "cp", "--preserve", database, f"{database}.kept")
-    deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
     try:
-        done = deployed.fab("service", hosts=settings(("[github]", '[page]\nname = "Another"\n\n[github]')))
-        again = deployed.fab("service")
+        deployed.on(MANAGER, "sh", "-c", f"echo nothing that SQLite reads > {database}")
+        damaged = deployed.fab("service", hosts=settings(("[github]", '[page]\nname = "Another"\n\n[github]')))
+        deployed.on(MANAGER, "sh", "-c", f"echo {content} | base64 -d > {database}")
+        # Rolled back, the service is as wanted, and crashes all the same.
+        foreign = deployed.fab("service")
+        left = deployed.on(MANAGER, "base64", "-w0", database)
     finally:
         deployed.on(MANAGER, "mv", f"{database}.kept", database)
-    assert done.code == 1
-    assert "file is not a database" in done.out
-    assert f"{MANAGER}: service: service {HUB} does not run" in done.err
-    assert "Traceback" not in done.err
-    # Rolled back, the service is as wanted, and crashes all the same.
-    assert (again.code, f"service {HUB} does not run" in again.err) == (1, True)
+    for done, why in (
+        (damaged, "is damaged: file is not a database"),
+        (foreign, "it has tables that are no JupyterHub's: orders"),
+    ):
+        assert (done.code, done.err.count("\n")) == (1, 1), done.text
+        assert done.err.startswith(f"{MANAGER}: service: service {HUB} does not run: "), done.text
+        assert f"{why}. Put a backup back: fab restore, then fab deploy" in done.err, done.text
+    assert left == content
     deployed.wait(deployed.hub_answers, 60, "the hub does not come back")
+
+
+def test_a_tag_that_the_registry_has_not_is_told_once(deployed: Lab, settings: Settings) -> None:
+    """Neither images nor service can be planned without it."""
+    done = deployed.fab("deploy", hosts=settings(("notebook:lab", "notebook:none")))
+    assert (done.code, done.err.count("\n")) == (1, 1), done.text
+    assert re.search("notebook:none.* Check the name and the tag", done.err), done.err
+    assert "there is no plan for images, service; nothing was changed" in done.out
 
 
 @pytest.mark.quick

@@ -16,6 +16,14 @@ NODES = tuple(node.name for node in topology.NODES)
 NOTEBOOK, KEPT = "registry.lab:5000/notebook:lab", "lab-cache:notebook"
 
 
+# A stand-in for an engine that keeps its port, which one does once in many times: by name and port it looks the same.
+KEEPS = """
+cp "$(readlink -f "$(command -v python3)")" /tmp/dockerd
+/tmp/dockerd -c 'import socket, time; s = socket.create_server(("", 7946)); time.sleep(300)' > /dev/null 2>&1 &
+echo $!
+"""
+
+
 def availability(lab: Lab, node: str) -> str:
     """Return the availability of the node that has this name, or of both if there are two."""
     return lab.docker("node", "ls", "--filter", f"name={node}", "--format", "{{.Availability}}")
@@ -88,6 +96,11 @@ def test_a_host_that_joins_gets_its_image_before_notebooks(whole: Lab, home: str
     # Under another name its layers stay, and the pull is quick.
     whole.docker("tag", NOTEBOOK, KEPT, node=LAST)
     whole.docker("image", "rm", NOTEBOOK, node=LAST)
+    keeping = whole.on(LAST, "sh", "-c", KEEPS)
+    kept = whole.fab("swarm-init")
+    whole.on(LAST, "kill", keeping)
+    assert (kept.code, kept.err.count("\n")) == (1, 1), kept.text
+    assert f"{LAST}: swarm-init: is in no swarm, and its engine still has port 7946" in kept.err
     joined = whole.fab("swarm-init")
     assert joined.code == 0, joined.text
     assert f"join the swarm as a worker on {LAST}" in joined.out
@@ -122,6 +135,9 @@ def test_a_swarm_is_made_from_nothing(whole: Lab) -> None:
     for node in reversed(NODES):
         whole.leave_swarm(node)
     created = whole.docker("volume", "inspect", "jupyterhub-data", "--format", "{{.CreatedAt}}")
+    for command in (("restore", "--yes"), ("releases",)):
+        said = f"{MANAGER}: {command[0]}: is in no swarm. Make the swarm that hosts.toml describes: fab swarm-init\n"
+        assert whole.fab(*command).err == said
     made = whole.fab("swarm-init")
     assert made.code == 0, made.text
     assert "SWMTKN" not in made.text

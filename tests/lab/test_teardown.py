@@ -1,5 +1,6 @@
 """A teardown leaves every node as it was before the first deploy."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.lab.scripts import CACHE
 from tests.lab.support import HUB, ROOT, Lab, interrupt
 
 MANAGER = topology.MANAGER.name
+EXTRA = 'image = "registry.lab:5000/notebook-extra:lab"'
 
 
 def test_a_teardown_asks_first(used: Lab) -> None:
@@ -26,21 +28,25 @@ def test_a_teardown_asks_first(used: Lab) -> None:
     assert used.fingerprint() == before
 
 
-def test_nothing_of_ours_is_left_on_any_node(used: Lab, first_listing: Listing, group_hosts: Path) -> None:
+def test_nothing_of_ours_is_left_on_any_node(used: Lab, first_listing: Listing, group_hosts: Path, tmp_path: Path) -> None:
     """After a teardown, stopped in the middle and run again, all nodes hold what they held before the run's first deploy.
 
-    A user of the docker group, who is not root, goes on with it, and removes what is root's.
+    A user of the docker group, who is not root, goes on with it, and removes what is root's. The settings name one image less
+    then: a release has its name.
     """
     assert first_listing["services"] == first_listing["secrets"] == first_listing["configs"] == []
+    used.let_stand(group_hosts)
     used.forget_homes()
-    kept_by_others = _foreign(empty.listing(used))
+    later = tmp_path / "hosts.toml"
+    later.write_text(group_hosts.read_text().replace(EXTRA, 'memory_limit = "2G"'))
+    kept_by_others = _foreign(empty.listing(used), _named(used, group_hosts))
     stopped = interrupt("teardown", "--yes", when="remove image")
     assert stopped.code == 130, stopped.text
-    kept = used.fab("teardown", "--yes", hosts=group_hosts)
+    kept = used.fab("teardown", "--yes", hosts=later)
     assert kept.code == 0, kept.text
     assert "keep       volume jupyterhub-data, volume jupyterhub_backups, /etc/letsencrypt on swarm-manager1" in kept.out
     assert used.docker("volume", "ls", "--quiet").split() == ["jupyterhub-data", "jupyterhub_backups"]
-    done = used.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes", hosts=group_hosts)
+    done = used.fab("teardown", "--with-data", "--name", topology.DOMAIN, "--yes", hosts=later)
     assert done.code == 0, done.text
     # Swarm lets go of the containers of tasks that ended long ago in its own time.
     used.wait(lambda: not used.docker("ps", "--all", "--quiet"), 30, "containers stay")
@@ -58,13 +64,17 @@ def _differences(found: Listing, wanted: Listing) -> Listing:
     return {name: lines for name, lines in signs.items() if lines}
 
 
-def _foreign(listing: Listing) -> Listing:
-    """Return the images of each node that a teardown leaves alone: hub and hosts.toml have no such name.
-
-    Tests have named some of them in their own settings.
-    """
+def _named(lab: Lab, hosts: Path) -> set[str]:
+    """Return the images that hosts.toml or a release names: tests have had settings of their own."""
     settings = settings_file.load(ROOT / topology.HOSTS)
-    named = {*settings.images, settings.certs.certbot, settings.hub.base_image}
+    releases = [one["settings"] for one in json.loads(lab.fab("releases", "--json", hosts=hosts).out)]
+    servers = [server for one in releases for server in (one["notebook"], *one["profiles"])]
+    images = {server["image"] for server in servers if "image" in server}
+    return images | {*settings.images, settings.certs.certbot, settings.hub.base_image}
+
+
+def _foreign(listing: Listing, named: set[str]) -> Listing:
+    """Return the images of each node that a teardown leaves alone: nothing of the hub's has such a name."""
     return {
         name: [one for one in images if one.split()[0] not in named and not one.startswith((HUB, "<none>"))]
         for name, images in listing.items()

@@ -11,13 +11,12 @@ from swarmhub.backup.contents import Contents
 from swarmhub.backup.drilling import Drill
 from swarmhub.backup.repository import Repository
 from swarmhub.backup.saving import Outcome
-from swarmhub.backup.snapshots import Backup
+from swarmhub.backup.snapshots import Listing
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import steps
 from swarmhub.deploy.data import databases
 from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError, StepErrors
-from swarmhub.host import Json
 from swarmhub.images import builder, restic
 from swarmhub.images.builder import Recipe
 from swarmhub.images.hub import build
@@ -73,9 +72,9 @@ def require_whole(run: Run) -> None:
         raise StepErrors(*(StepError(host, "does not answer: homes there are not in this backup", remedy) for host in silent))
 
 
-def known(run: Run) -> tuple[tuple[Backup, ...], tuple[Json, ...]]:
+def known(run: Run) -> Listing:
     """Ask for the backups that there are, and for what drills have shown."""
-    return snapshots.observe_all(run.hosts[run.manager], _repository(run, [run.manager]))
+    return snapshots.observe(run.hosts[run.manager], _repository(run, [run.manager]))
 
 
 def verify(run: Run, typed: str) -> Drill:

@@ -43,7 +43,7 @@ def judge(wrong: str, url: SecretStr, manager: str) -> Finding:
     name = f"the PostgreSQL server {server(url)}"
     if not wrong:
         return ok(CHECK, manager, f"the hub's database on {name} opens")
-    return failure(CHECK, manager, f"the hub's database on {name} does not open: {wrong}", shared.help_for(wrong) or OTHERWISE)
+    return failure(CHECK, manager, f"the hub's database on {name} cannot be used: {wrong}", shared.help_for(wrong) or OTHERWISE)
 
 
 def missing(url: SecretStr, manager: str) -> Finding:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.shared import told
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan.plans import Progress
@@ -157,9 +158,13 @@ def _error(task: Json) -> str:
 
 
 def _failure(manager: Host, name: str, state: ServiceState, progress: Progress) -> StepError:
-    for line in _last_lines(manager, state.task):
+    lines = _last_lines(manager, state.task)
+    for line in lines:
         progress.log(manager.name, line)
-    return StepError(manager.name, f"service {name} does not run: {state.failed}", "Its last log lines are above")
+    why = next((line.partition(told.REFUSES)[2] for line in reversed(lines) if told.REFUSES in line), "")
+    cause, _, remedy = why.partition(". ")
+    cause = f"{state.failed}: {cause}" if cause else state.failed
+    return StepError(manager.name, f"service {name} does not run: {cause}", remedy or "Its last log lines are above")
 
 
 def _last_lines(manager: Host, task: str) -> list[str]:

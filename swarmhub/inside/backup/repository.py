@@ -20,15 +20,22 @@ def open_(job: Job) -> Found:
 
 
 def list_(job: Job) -> Found:
-    """Return the hub's snapshots, how many cannot be read, and what drills have shown."""
-    lines = restic.run("snapshots", "--no-lock", "--tag", job["tag"], seconds=restic.ASK_SECONDS)
-    found = next(json.loads(line) for line in lines if line.startswith("["))
+    """Return the hub's snapshots, how many cannot be read, and what drills have shown; of no snapshots, whose others are."""
+    found, lines = _snapshots("--tag", job["tag"])
+    others = [] if found else _snapshots()[0]
     kept = ("id", "time", "hostname", "tags", "paths")
     return {
-        "snapshots": [{name: one.get(name) for name in kept} | {"summary": one.get("summary") or {}} for one in found or ()],
+        "snapshots": [{name: one.get(name) for name in kept} | {"summary": one.get("summary") or {}} for one in found],
+        "others": [one.get("tags") or [] for one in others],
         "damaged": len([line for line in lines if line.startswith("Ignoring ")]),
         "drills": evidence.known(),
     }
+
+
+def _snapshots(*which: str) -> tuple[list[Found], list[str]]:
+    """Return snapshots, and all that restic says of them."""
+    lines = restic.run("snapshots", "--no-lock", *which, seconds=restic.ASK_SECONDS)
+    return next(json.loads(line) for line in lines if line.startswith("[")) or [], lines
 
 
 def read(job: Job) -> Found:

@@ -6,7 +6,7 @@ PostgreSQL has to fit the version of the server. Both ways are one transaction: 
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,9 +53,9 @@ def load(file: Path, url: str, *, stays: bool = True) -> Rows:
 
 
 def reach(url: str) -> None:
-    """Open the database once; nothing in it is changed."""
+    """Open the database once, and make sure that it is no other program's; nothing in it is changed."""
     with _opened(url) as opened:
-        opened.execute(text("select 1"))
+        _require_hubs(inspect(opened).get_table_names())
 
 
 @contextmanager
@@ -121,13 +121,17 @@ def _set_aside(target: Connection) -> str:
     names = inspect(target).get_table_names()
     if not names:
         return ""
-    if not {"users", "alembic_version"} <= {*names}:
-        sys.exit(f"PostgreSQL: the database has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
+    _require_hubs(names)
     aside = f"{ASIDE}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     target.execute(CreateSchema(aside))
     for name in names:
         target.execute(text(f'alter table "{name}" set schema {aside}'))
     return aside
+
+
+def _require_hubs(names: Sequence[str]) -> None:
+    if names and not {"users", "alembic_version"} <= {*names}:
+        sys.exit(f"PostgreSQL: the database has tables that are no JupyterHub's: {', '.join(sorted(names)[:5])}")
 
 
 def _count_on(target: Connection, table: Table) -> None:

@@ -133,7 +133,7 @@ def test_an_engine_that_keeps_the_gossip_port_is_to_be_restarted(
     host = FakeHost(B, {"POST /swarm/leave": in_turn(EngineError(B, 500, "context deadline exceeded"), None)})
     change.apply(host, progress)
     assert host.engine.asked("POST") == ["POST /swarm/leave"] * 2
-    host.commands["ss -Hltn sport = :7946"] = Output(0, "LISTEN 0 4096 *:7946", "")
+    host.commands["ss -Hltnp sport = :7946"] = Output(0, "LISTEN 0 4096 *:7946 *:*", "")
     with pytest.raises(StepError, match="sudo systemctl restart docker; then: fab recover-quorum"):
         change.apply(host, progress)
 

@@ -130,6 +130,32 @@ def test_a_network_of_a_swarm_that_was_left_and_stays_is_named(progress: FakePro
     assert clock.slept
 
 
+@pytest.mark.parametrize(
+    ("listening", "is_kept"),
+    [
+        ("", False),
+        ('LISTEN 0 4096 *:7946 *:* users:(("dockerd",pid=7,fd=9))', True),
+        ("LISTEN 0 4096 *:7946 *:*", True),
+        ('LISTEN 0 4096 *:7946 *:* users:(("serf",pid=7,fd=9))', False),
+        ("LISTEN 0 4096 127.0.0.1:7946 0.0.0.0:*", False),
+    ],
+    ids=["free", "the engine's", "whose it is nobody tells", "another program's", "on one address"],
+)
+@pytest.mark.parametrize("plan", [swarm.plan_init(settings(), MANAGER), joins({WORKER1: OUTSIDE})], ids=["init", "join"])
+def test_an_engine_that_keeps_the_port_of_its_last_swarm_enters_no_other(
+    progress: FakeProgress, clock: Clock, plan: Plan, listening: str, is_kept: bool
+) -> None:
+    """It would reach no other node there; what else listens on that port is no reason to refuse."""
+    host = FakeHost(MANAGER, commands={"ss -Hltnp sport = :7946": Output(0, listening, "")})
+    if not is_kept:
+        plan.changes[0].apply(host, progress)
+        assert (len(host.engine.asked("POST")), clock.slept) == (1, [])
+        return
+    with pytest.raises(StepError, match=r"still has port 7946 .* sudo systemctl restart docker; then: fab swarm-init"):
+        plan.changes[0].apply(host, progress)
+    assert (host.engine.asked("POST"), sum(clock.slept)) == ([], pytest.approx(15, abs=1))
+
+
 def test_a_swarm_that_is_whole_needs_no_joins() -> None:
     """All hosts are in: nothing to do, and it says so."""
     plan = joins({})

@@ -30,6 +30,8 @@ def test_everything_is_read_from_one_answer() -> None:
     assert (found.folders, found.has_bash) == (("/bin", "/usr"), True)
     routed = probe.parse(f"{TEXT}route 10.0.0.0/24 eth0\nnameserver 10.0.0.2\n", 1000, 0)
     assert (routed.routes, routed.name_servers) == ((probe.Route("10.0.0.0/24", "eth0"),), ("10.0.0.2",))
+    of_vxlan = probe.parse(f"{TEXT}vxlan vx-001001-abcde 4097 4789\n", 1000, 0)
+    assert of_vxlan.vxlans == (probe.Vxlan("vx-001001-abcde", 4097, 4789),)
     # Busybox' date prints an N for the nanoseconds.
     assert probe.parse(TEXT.replace("1000.500", "1000.N"), 1000, 0).offset == 0
 

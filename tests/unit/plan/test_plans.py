@@ -127,6 +127,35 @@ def test_what_engines_often_say_has_a_remedy(message: str, helps: str) -> None:
     assert helps in plans.remedy(EngineError(MANAGER, 500, message))
 
 
+def test_a_reason_that_bars_several_steps_is_told_once() -> None:
+    """With the first of them; another reason is told, too, on the same host or on another one."""
+    told = [("images", MANAGER, "no such tag"), ("firewall", MANAGER, "no rules"), ("service", MANAGER, "no such tag")]
+    told += [("service", WORKER1, "no such tag")]
+    steps = [Plan(step, "", error=StepError(host, cause, "remedy", step)) for step, host, cause in told]
+    found = plans.errors([Plan("network", "as wanted"), *steps])
+    assert [(one.step, one.host, one.cause) for one in found] == [told[0], told[1], told[3]]
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (
+            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm.',
+            "is in no swarm. Make the swarm that hosts.toml describes: fab swarm-init",
+        ),
+        (
+            "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.",
+            "is no manager of its swarm. Name one in hosts.managers, or on a manager: docker node promote HOST",
+        ),
+        ("no space left on device", "no space left on device. Free some disk there: docker system df"),
+    ],
+    ids=["in no swarm", "a worker", "what is none of that"],
+)
+def test_what_is_no_manager_is_told_with_what_makes_it_one(said: str, line: str) -> None:
+    """Whatever was asked of it, and in other words than Docker's, which name another command."""
+    assert str(plans.step_error(EngineError(MANAGER, 503, said), "restore")) == f"{MANAGER}: restore: {line}"
+
+
 def test_a_change_is_shown_and_compared_without_what_applies_it() -> None:
     """Two changes that say the same are equal, and their repr holds nothing of the function: it may hold a secret."""
     one, other = change(MANAGER, lambda *_: 1), change(MANAGER, lambda *_: 2)

@@ -1,5 +1,8 @@
 """What of a cluster is ours, and what is somebody else's."""
 
+import base64
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -118,17 +121,26 @@ def task(id_: str, service: str, service_id: str = "s1", state: str = "exited") 
     return container(id_, "i", **labels) | {"State": state}
 
 
+OTHERS = leftovers.Others(frozenset({"s3"}))
+
+
+def cluster(others: leftovers.Others, *named: str) -> leftovers.OnCluster:
+    """Return a swarm of which nothing is ours; `named` are the images of its releases."""
+    return leftovers.OnCluster((), (), (), (), (), {}, {}, others, frozenset(named))
+
+
 def on_node(
     name: str,
     images: Any = (),
     containers: Any = (),
     volumes: Any = None,
-    others: leftovers.Others | None = None,
+    others: leftovers.Others = OTHERS,
+    named: Sequence[str] = (),
     **given: Any,
 ) -> leftovers.OnNode:
     """Return what a node with these images keeps of ours."""
     answers = {"GET /images/json": images, "GET /containers/json": containers, "GET /volumes": {"Volumes": volumes}}
-    return leftovers.observe_node(FakeHost(name, answers), settings(**given), others or leftovers.Others(frozenset({"s3"})))
+    return leftovers.observe_node(FakeHost(name, answers), settings(**given), cluster(others, *named))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +202,52 @@ def test_an_image_that_another_hub_needs_stays(one: Any, goes: bool) -> None:
     assert bool(on_node(MANAGER, [one], others=other).images) is goes
 
 
+BEFORE = "quay.io/jupyter/scipy-notebook:2026-10-01"
+
+
+def test_the_notebook_images_of_the_releases_are_known() -> None:
+    """Those of profiles too, but not another hub's: its releases stay."""
+    tables = {"notebook": {"image": BEFORE}, "profiles": [{"name": "Big", "image": "big:1"}, {"name": "Small"}]}
+    release = {"number": 1, "hub_image": "h", "notebook_images": [], "spec": {}, "copy": ""}
+    stored = [
+        release_of(HUB, release | {"service": HUB, "settings": tables}),
+        release_of("other", release | {"service": "other", "settings": {"notebook": {"image": "theirs:1"}}}),
+    ]
+    answers: dict[str, Any] = {f"GET /{kind}": [] for kind in ("services", "secrets", "networks", "nodes")}
+    found = leftovers.observe_cluster(FakeHost(answers=answers | {"GET /configs": stored}), settings())
+    assert found.named == {BEFORE, "big:1"}
+
+
+def release_of(hub: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return a release as the swarm keeps it."""
+    content = base64.b64encode(json.dumps(data).encode()).decode()
+    return {
+        "ID": hub,
+        "UpdatedAt": "",
+        "Spec": {"Name": f"{hub}-release-1", "Labels": {"swarmhub.release": hub}, "Data": content},
+    }
+
+
+USERS = {
+    "nobody": ((), leftovers.Others(), True),
+    "a container": ([container("web", "i")], leftovers.Others(), False),
+    "a service, by digest": ((), leftovers.Others(used=frozenset({"b" * 12})), False),
+    "a service, by tag": ((), leftovers.Others(used=frozenset({BEFORE})), False),
+    "another hub's servers": ((), leftovers.Others(hubs=frozenset({"x"}), images=frozenset({"b" * 12})), False),
+}
+
+
+@pytest.mark.parametrize(("containers", "others", "goes"), USERS.values(), ids=USERS)
+def test_an_image_that_only_a_release_names_goes_unless_something_uses_it(
+    containers: Any, others: leftovers.Others, goes: bool
+) -> None:
+    """Earlier settings have brought it to the nodes; without such a release it is nobody's."""
+    one = image("i", BEFORE, digests=(f"quay.io/jupyter/scipy-notebook@sha256:{'b' * 64}",))
+    found = on_node(WORKER1, [one], containers, others=others, named=[BEFORE])
+    assert ([thing.name for thing in found.images], found.in_use) == (([f"image {BEFORE}"], ()) if goes else ([], (BEFORE,)))
+    assert on_node(WORKER1, [one], others=others).images == ()
+
+
 def test_an_image_that_two_hubs_have_built_loses_one_name() -> None:
     """What the other hub runs stays by the other hub's name for it."""
     used = container("task", "i", **{leftovers.SERVICE_ID: "s3"})
@@ -216,7 +274,7 @@ def test_a_certificate_that_another_hub_serves_stays() -> None:
     answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
     for folder in (f"live/{DOMAIN}", f"own/{DOMAIN}/current"):
         other = leftovers.Others(environments=({"SSL_CERT": f"/etc/letsencrypt/{folder}/fullchain.pem"},))
-        assert leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), other).certificate == ()
+        assert leftovers.observe_node(FakeHost(MANAGER, answers, commands), settings(), cluster(other)).certificate == ()
 
 
 def test_a_tool_that_was_left_is_ours() -> None:
@@ -318,7 +376,7 @@ def with_certificates(name: str, renewals: str, own: str, *, exists: bool = True
         "test -d /etc/letsencrypt": Output(0 if exists else 1, "", ""),
     }
     answers = {"GET /images/json": images, "GET /containers/json": [], "GET /volumes": {"Volumes": []}}
-    return leftovers.observe_node(FakeHost(name, answers, commands), settings(), leftovers.Others())
+    return leftovers.observe_node(FakeHost(name, answers, commands), settings(), cluster(leftovers.Others()))
 
 
 @pytest.mark.parametrize(("renewals", "goes"), [(f"{DOMAIN}.conf\n", True), ("www.example.org.conf\n", False)])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hub.shared import told
 from swarmhub.engine.swarm import converge
 from swarmhub.engine.swarm.converge import ServiceState
 from swarmhub.errors import StepError
@@ -211,6 +212,17 @@ def test_a_failure_shows_the_tasks_last_lines_first(clock: Clock, progress: Fake
     gone = manager([failed(1), failed(2)], log=EngineError(MANAGER, 404, "task t2 not found"))
     with pytest.raises(StepError, match="service hub does not run"):
         converge.wait(gone, "hub", progress)
+
+
+def test_a_hub_that_refuses_to_start_is_told_with_its_reason_and_what_helps(clock: Clock, progress: FakeProgress) -> None:
+    """In the line of the failure, not only above it."""
+    host = manager(
+        [failed(1), failed(2)], log=["[I] loading", f"{told.REFUSES}a.sqlite is damaged. Put a backup back: fab restore"]
+    )
+    with pytest.raises(StepError) as error:
+        converge.wait(host, "hub", progress)
+    said = "does not run: task: non-zero exit (1): a.sqlite is damaged. Put a backup back: fab restore"
+    assert str(error.value) == f"{MANAGER}: service hub {said}"
 
 
 def test_the_wait_has_an_end(clock: Clock, progress: FakeProgress) -> None:

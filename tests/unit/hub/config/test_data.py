@@ -1,7 +1,9 @@
 """What the hub keeps, for a hub of another user."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Timer
 
@@ -11,7 +13,7 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from hub.config import data
-from hub.shared.database import SQLite
+from hub.shared.database import PostgreSQL, SQLite
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +106,52 @@ def test_an_empty_database_of_a_first_start_that_was_cut_off_is_filled(database:
     data.make(SQLite(database), cookies)
     data.make(SQLite(database), cookies)
     assert database.exists()
+
+
+def filled(file: Path, script: str) -> SQLite:
+    """Return a database in which a script has been run."""
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.executescript(script)
+    return SQLite(file)
+
+
+OF_JUPYTERHUBS = [file.read_text() for file in (Path(__file__).parents[2] / "inside" / "databases").glob("*.sql")]
+
+
+@pytest.mark.parametrize("script", ["", *OF_JUPYTERHUBS, "create table users (name)"])
+def test_a_hub_starts_with_a_new_database_and_with_that_of_any_jupyterhub(database: Path, cookies: Path, script: str) -> None:
+    """Also with one of a first start that was cut off."""
+    kept = filled(database, script)
+    data.require_hubs(kept)
+    data.make(kept, cookies)
+    data.require_hubs(kept)
+
+
+def test_no_hub_starts_with_another_programs_database(database: Path) -> None:
+    """JupyterHub's tables would be added to it; the last line of the log says what helps, and nothing is changed."""
+    kept = filled(database, "create table orders (id int)")
+    before = database.read_bytes()
+    with pytest.raises(SystemExit, match=r"tables that are no JupyterHub's: orders\. .*fab restore, then fab deploy"):
+        data.require_hubs(kept)
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize(("place", "damage"), [(0, "file is not a database"), (8192, "Page 3")])
+def test_no_hub_starts_with_a_damaged_database(database: Path, place: int, damage: str) -> None:
+    """Whether it can be opened at all, or only a page of it is broken."""
+    kept = filled(database, OF_JUPYTERHUBS[0])
+    content = bytearray(database.read_bytes())
+    content[place : place + 400] = b"?" * 400
+    database.write_bytes(content)
+    with pytest.raises(SystemExit, match=rf"^this hub does not start: .*is damaged: .*{damage}.*fab restore, then fab deploy"):
+        data.require_hubs(kept)
+
+
+def test_a_server_that_does_not_answer_is_told_as_what_keeps_the_hub_from_starting() -> None:
+    """With what helps."""
+    away = PostgreSQL({"host": "127.0.0.1", "port": "1", "user": "hub", "dbname": "hub", "password": "hush"})
+    with pytest.raises(SystemExit, match=r"^this hub does not start: the database: .*Connection refused.*Is the server up"):
+        data.require_hubs(away)
 
 
 def test_a_volume_that_is_whole_is_not_waited_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy import create_engine, make_url, text
 
+from hub.config import data
 from hub.config.people import groups
 from hub.shared import database, operator_token
 from hub.shared.database import Opened, PostgreSQL, SQLite
@@ -160,8 +161,12 @@ def test_tables_of_something_else_are_a_problem(of: Any, server: str) -> None:
     """The database is another program's."""
     postgres.ask(server, "create schema jupyterhub", "create table jupyterhub.orders (id int)")
     problem = of(server).check("jupyterhub")
+    with pytest.raises(SystemExit) as refused:
+        data.require_hubs(of(server))
     postgres.ask(server, "drop schema jupyterhub cascade")
+    data.require_hubs(of(server))
     assert "it has tables that are no JupyterHub's: orders. Give the hub a database of its own" in problem
+    assert str(refused.value) == f"this hub does not start: {problem}"
 
 
 def test_another_hubs_database_is_a_problem(of: Any, server: str) -> None:

@@ -49,6 +49,9 @@ elif act == "backup":
     sums = {{"total_files_processed": 1, "total_bytes_processed": 10, "data_added_packed": 4, "total_duration": 0.5}}
     print(json.dumps({{"message_type": "summary", "snapshot_id": number, **sums}}))
     sys.exit(3)
+elif act == "snapshots":
+    kept = [json.loads(one.read_text()) for one in sorted(root.glob("*.json"))]
+    print(json.dumps([one for one in kept if "--tag" not in rest or after("--tag") in one["tags"]]))
 elif act == "unlock":
     sys.exit()
 elif act == "forget":

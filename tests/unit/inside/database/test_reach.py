@@ -24,6 +24,15 @@ def test_a_server_that_is_up_is_said_nothing_of(tmp_path: Path, monkeypatch: pyt
     assert not file.exists()
 
 
+def test_another_programs_database_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens, and no hub would start with it."""
+    with postgres.serving() as url:
+        postgres.ask(url, "create table orders (id int)")
+        given(url, tmp_path, monkeypatch)
+        with pytest.raises(SystemExit, match=r"^PostgreSQL: the database has tables that are no JupyterHub's: orders$"):
+            reach.main()
+
+
 def test_a_server_that_is_down_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its address, without the password; the file with the URL is gone then, too."""
     file = given("postgresql://hub:h%40sh@127.0.0.1:1/hub", tmp_path, monkeypatch)
