@@ -208,7 +208,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _start(self) -> tuple[str, int]:
         # They may ask on with a token until the hub has deleted them, which it does not do while a server starts.
-        if self.user.name in listed.load(LISTS).removed:
+        if self.user.name in listed.load(LISTS, self.tables["access"]["provider"]).removed:
             words = f"You may no longer use this hub. {reading.ASK}"
             raise self._failure(words, "removed", f"the userlist in force no longer names {self.user.name}")
         self._given = await given.gather(self)

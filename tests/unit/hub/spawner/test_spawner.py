@@ -746,13 +746,16 @@ def test_a_server_that_ends_while_the_hub_waits_for_it_is_told(monkeypatch: pyte
     assert checked(docker, [False], monkeypatch) == (3, 1)
 
 
-def test_who_is_removed_gets_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The hub knows them still and their token is good until they are deleted; nothing is made."""
+@pytest.mark.parametrize(("name", "provider"), [("ada", "github"), ("ada@example.org", "google"), ("ada lovelace", "google")])
+def test_who_is_removed_gets_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, provider: str) -> None:
+    """The hub knows them still and their token is good until they are deleted; nothing is made, whoever names them."""
     (tmp_path / listed.CURRENT).write_text("grace admin\n")
-    (tmp_path / listed.LET_IN).write_text("ada\ngrace admin\n")
+    (tmp_path / listed.LET_IN).write_text(f'"{name}"\ngrace admin\n')
     monkeypatch.setattr(module, "LISTS", tmp_path)
     docker = engine()
+    spawner = made(docker, monkeypatch, access={"provider": provider})
+    spawner.user.name = name
     with pytest.raises(SpawnException) as error:
-        asyncio.run(made(docker, monkeypatch).start())
+        asyncio.run(spawner.start())
     assert error.value.jupyterhub_message.startswith("You may no longer use this hub.")
     assert "create_service" not in [method for method, _, _ in docker.calls]
