@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -72,7 +73,8 @@ class Repository:
         """Return what the container is told of it, secrets included."""
         address = self.address
         if self.user:
-            user, password = (one.get_secret_value() for one in self.user)
+            # What is neither a letter nor a digit would end the password, and be told in a message.
+            user, password = (quote(one.get_secret_value(), safe="") for one in self.user)
             scheme, _, rest = address.partition("://")
             address = f"{scheme}://{user}:{password}@{rest}"
         return {

@@ -393,6 +393,13 @@ def test_a_home_in_which_nothing_was_written_is_forgotten(
     assert ("remove_config" in docker.methods) is is_forgotten
 
 
+def test_a_home_that_another_server_of_the_user_has_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both were started at once, and that one runs: without the record, its files would not be found again."""
+    docker = engine(task("assigned"), task("rejected", "No such image: x"), create_config=refused(409))
+    failed(docker, monkeypatch)
+    assert "remove_config" not in docker.methods
+
+
 def known_home(**node: Any) -> dict[str, Any]:
     """Return the answers of an engine where ada's home is on node n1."""
     found = {"Description": {"Hostname": "worker1"}, "Status": {"State": "ready"}, "Spec": {"Availability": "active"}}
