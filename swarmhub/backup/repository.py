@@ -34,6 +34,7 @@ REMEDIES = {
     "locked": "Something else works on the repository: wait until that is done, then run this again",
     "busy": "The schedule, or somebody else, saves or restores there: wait until that is done, then run this again",
     "nothing": "See what there is: fab backups",
+    "link": "Put it into a folder of its own in the home: --to DIR",
     "database": "Nothing was changed. Go on from another backup (fab backups), or see: fab releases",
     "damaged": "The backup is damaged, and nothing was changed. Take another one: fab backups",
     "disk": "Is there space left, there and in the repository? Then run this again",

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from hub.shared import services
 from swarmhub.engine import configs, containers
 from swarmhub.engine.removal import Thing
+from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
@@ -39,7 +40,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a node's engine lists of images, containers and volumes, and when, in seconds since 1970."""
+    """What a node's engine lists of images, containers and a hub's volumes, and when, in seconds since 1970."""
 
     images: tuple[Json, ...]
     containers: tuple[Json, ...]
@@ -51,7 +52,8 @@ def observe(host: Host) -> Stored:
     """Ask a node what it stores."""
     ask = [partial(host.engine.get, "/images/json"), partial(host.engine.get, "/containers/json", all=True)]
     images, listed, volumes = together([*ask, partial(host.engine.get, "/volumes")])
-    return Stored(tuple(images), tuple(listed), time.time(), tuple(one["Name"] for one in volumes.get("Volumes") or []))
+    ours = (one["Name"] for one in volumes.get("Volumes") or [] if SERVICE in (one.get("Labels") or {}))
+    return Stored(tuple(images), tuple(listed), time.time(), tuple(ours))
 
 
 def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], bases: Sequence[str] = ()) -> Needed:
