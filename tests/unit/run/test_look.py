@@ -98,7 +98,7 @@ def test_somebody_elses_service_is_not_taken_for_one_of_the_hubs(
 ) -> None:
     """A proxy made by hand, or the service `backup` of a stack called like the hub: neither changed nor removed."""
     tables, ask = OWN[name]
-    spec = {"Name": name, "Labels": labels, "TaskTemplate": {"ContainerSpec": {}}}
+    spec: dict[str, Any] = {"Name": name, "Labels": labels, "TaskTemplate": {"ContainerSpec": {}}}
     hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": spec}]
     assert not ask(look)
     for table, given in tables.items():

@@ -435,11 +435,19 @@ def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPat
     [
         labelled({"swarmhub.service": "jupyterhub"}),
         labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"}),
+        labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada", "swarmhub.server": "gpu"}),
         labelled({"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"}),
         labelled(None),
         refused(403),
     ],
-    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's", "what the filter hides"],
+    ids=[
+        "one of the hub's",
+        "another user's server",
+        "another one of the user's",
+        "another hub's server",
+        "a stranger's",
+        "what the filter hides",
+    ],
 )
 def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, there: Any) -> None:
     """Neither the start removes it nor whoever stops the server that did not start."""
