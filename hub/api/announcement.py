@@ -6,6 +6,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
+from hub.api import body
 from hub.shared import announcement
 
 
@@ -20,7 +21,7 @@ class AnnouncementHandler(APIHandler):  # type: ignore[misc]  # jupyterhub has n
     @needs_scope("admin:users")  # type: ignore[untyped-decorator]
     def put(self) -> None:
         """Put another text into force."""
-        text = (self.get_json_body() or {}).get("text")
+        text = body.table(self).get("text")
         if not isinstance(text, str):
             raise HTTPError(HTTPStatus.BAD_REQUEST, "text is missing")
         announcement.change(self.settings[announcement.SETTING], text)

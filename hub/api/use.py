@@ -10,6 +10,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
+from hub.api import body
 from hub.shared import announcement
 from hub.shared.servers import idleness
 from hub.shared.servers.idleness import Use
@@ -27,7 +28,7 @@ class UseHandler(APIHandler):  # type: ignore[misc]  # jupyterhub has no types
         user = self.find_user(user_name)
         if user is None or server_name not in user.orm_spawners or not user.spawners[server_name].ready:
             raise HTTPError(HTTPStatus.NOT_FOUND, "No such server runs")
-        spawner, said = user.spawners[server_name], self.get_json_body() or {}
+        spawner, said = user.spawners[server_name], body.table(self)
         culling, now = spawner.tables["culling"], time.time()
         use = told(of(spawner), said, now)
         if said.get("keep") is True:

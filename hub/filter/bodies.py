@@ -101,7 +101,8 @@ def read(policy: Policy, body: Any) -> Server:
     container, resources = part(template, "ContainerSpec"), part(template, "Resources")
     labels = part(body, "Labels")
     user, profile, server = (str(part(labels, name) or "") for name in (OWNER, PROFILE, SERVER))
-    if not user or len(user) > 255 or profile not in (policy.profiles or ("",)):
+    # Of very long names, it would take minutes to find out which mounts are theirs.
+    if not user or max(len(user), len(server)) > 255 or profile not in (policy.profiles or ("",)):
         raise Refused("Labels name no user and profile of the settings")
     whose = Names(user, server, profile)
     return Server(

@@ -83,13 +83,15 @@ async def node_up(docker: Docker, node: str, volume: str, everywhere: Iterable[s
         raise NotHere(words, "home-barred", f"{volume} is on {name}, and hosts.toml keeps servers off it ({constraint}); {how}")
 
 
-async def remember(docker: Docker, volume: str, service: str, user: str, node: str) -> None:
-    """Keep it on the cluster that a user's home is on a node from now on."""
+async def remember(docker: Docker, volume: str, service: str, user: str, node: str) -> bool:
+    """Keep it on the cluster that a user's home is on a node from now on; tell whether nothing was kept of it before."""
     try:
         await docker("create_config", volume, b"{}", labels={HOME: service, USER: user, NODE: node})
     except APIError as error:
         if error.status_code != HTTPStatus.CONFLICT:  # two named servers of one user were started at once
             raise
+        return False
+    return True
 
 
 async def forget(docker: Docker, volume: str) -> None:

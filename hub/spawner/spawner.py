@@ -208,7 +208,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
 
     async def _start(self) -> tuple[str, int]:
         # They may ask on with a token until the hub has deleted them, which it does not do while a server starts.
-        if self.user.name in listed.load(LISTS).removed:
+        if self.user.name in listed.load(LISTS, self.tables["access"]["provider"]).removed:
             words = f"You may no longer use this hub. {reading.ASK}"
             raise self._failure(words, "removed", f"the userlist in force no longer names {self.user.name}")
         self._given = await given.gather(self)
@@ -278,7 +278,7 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         """Remove what an earlier start has left, and nothing else of that name.
 
         Raises:
-            SpawnException: it is no server of this user's.
+            SpawnException: it is no server of this user's, or another one.
 
         """
         try:
@@ -290,10 +290,11 @@ class SwarmSpawner(dockerspawner.SwarmSpawner):  # type: ignore[misc]  # dockers
         if not found:
             return
         labels = found["Spec"].get("Labels") or {}
-        if [labels.get(name) for name in (NOTEBOOKS, OWNER)] != [self.prefix, self.user.name]:
+        found_of = (labels.get(NOTEBOOKS), labels.get(OWNER), labels.get(SERVER, self.name))  # older hubs did not say which
+        if found_of != (self.prefix, self.user.name, self.name):
             self.object_id = ""  # whoever stops this server is not to stop that one
             words = f"Your server cannot have its name: the cluster has something else that is called so. {reading.ASK}"
-            raise self._failure(words, "name", f"there is a service of that name that is no server of {self.user.name}")
+            raise self._failure(words, "name", f"there is a service of that name that is not this server of {self.user.name}")
         self.log.warning("Removing %s, which an earlier start has left", self.object_name)
         await self.remove_object()
 

@@ -141,6 +141,8 @@ class Start:
     _told: str = ""
     _address: str | None = None
     _is_remembered: bool = False
+    # Not by another server of the user's, which may have written there.
+    _is_first: bool = False
 
     async def follow(self, port: int, path: str) -> tuple[str, int]:
         """Return the address when the server answers at a path of its own.
@@ -187,7 +189,7 @@ class Start:
         self._hosts = self._hosts or {node["ID"]: hostname(node) for node in await docker("nodes")}
         news = reading.read(tasks, self._hosts, self.needs)
         if self.volume and news.node and not self._is_remembered:
-            await homes.remember(docker, self.volume, self.hub, self.user, news.node)
+            self._is_first = await homes.remember(docker, self.volume, self.hub, self.user, news.node)
             self._is_remembered = True
         if not news.failed:
             news = await self._out_of_time(news, seconds)
@@ -216,6 +218,6 @@ class Start:
     async def _ended(self, news: News) -> Ended:
         """Return what is known of a server that has ended before it answered."""
         lines = await self.service.last_lines() if news.ran else []
-        if self._is_remembered and not news.ran:
+        if self._is_first and not news.ran:
             await homes.forget(self.service.docker, self.volume)  # nothing was written there
         return Ended(news, lines)

@@ -40,6 +40,9 @@ class Sweep:
                 await self.look()
             except ENGINE_ERRORS as error:
                 self.log.warning("The engine does not say which servers there are: %s", error)
+            except Exception:
+                # Nothing else ends it, or servers that nobody knows would stay for good.
+                self.log.exception("A look at the servers has failed; the next one is in %.0f s", SECONDS)
             await asyncio.sleep(SECONDS)
 
     async def look(self) -> None:
@@ -47,13 +50,20 @@ class Sweep:
         found = await self.docker("services", filters={"label": f"{NOTEBOOKS}={self.hub}"})
         known = {user.name: user.spawners for user in self.users()}
         unknown = {one["ID"]: str(one["Spec"]["Name"]) for one in found if not is_known(one, known)}
-        gone = self._seen & unknown.keys()
-        for id_ in gone:
-            self.log.warning("Removing %s, which the hub does not know", unknown[id_])
-            await self.docker("remove_service", id_)
+        gone = {id_ for id_ in sorted(self._seen & unknown.keys()) if await self._is_removed(id_, unknown[id_])}
         self._seen = frozenset(unknown.keys() - gone)
         await self._end({spawner.object_id: spawner for of in known.values() for spawner in of.values() if spawner.ready})
         self._write([unknown[id_] for id_ in self._seen])
+
+    async def _is_removed(self, id_: str, name: str) -> bool:
+        """Remove a server, and tell whether that was possible: else it is tried at the next look, and the others go on."""
+        self.log.warning("Removing %s, which the hub does not know", name)
+        try:
+            await self.docker("remove_service", id_)
+        except ENGINE_ERRORS as error:
+            self.log.warning("%s cannot be removed: %s", name, error)
+            return False
+        return True
 
     async def _end(self, ready: Mapping[str, Any]) -> None:
         """Let JupyterHub see which of the spawners that are ready, by their services, have a server that has ended.

@@ -8,7 +8,7 @@ from hub.shared import services
 from swarmhub.backup import repository
 from swarmhub.backup.repository import LABEL, Repository
 from swarmhub.engine import containers
-from swarmhub.engine.removal import Thing, remove_soon
+from swarmhub.engine.removal import Thing, remove_ours
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.inside.schedule import drill
@@ -65,7 +65,8 @@ def plan(one: Drill, manager: str) -> Plan:
 
 def clear(host: Host, hub: str) -> None:
     """Remove the scratch volume."""
-    remove_soon(host, Thing(f"volume {services.drill(hub)}", f"/volumes/{services.drill(hub)}"))
+    name = services.drill(hub)
+    remove_ours(host, Thing(f"volume {name}", f"/volumes/{name}"), drill.LABEL, hub)
 
 
 def evidence(hub: str) -> Json:

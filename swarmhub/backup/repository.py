@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -33,6 +34,7 @@ REMEDIES = {
     "locked": "Something else works on the repository: wait until that is done, then run this again",
     "busy": "The schedule, or somebody else, saves or restores there: wait until that is done, then run this again",
     "nothing": "See what there is: fab backups",
+    "link": "Put it into a folder of its own in the home: --to DIR",
     "database": "Nothing was changed. Go on from another backup (fab backups), or see: fab releases",
     "damaged": "The backup is damaged, and nothing was changed. Take another one: fab backups",
     "disk": "Is there space left, there and in the repository? Then run this again",
@@ -72,7 +74,8 @@ class Repository:
         """Return what the container is told of it, secrets included."""
         address = self.address
         if self.user:
-            user, password = (one.get_secret_value() for one in self.user)
+            # What is neither a letter nor a digit would end the password, and be told in a message.
+            user, password = (quote(one.get_secret_value(), safe="") for one in self.user)
             scheme, _, rest = address.partition("://")
             address = f"{scheme}://{user}:{password}@{rest}"
         return {

@@ -17,7 +17,7 @@ from swarmhub.backup.repository import Repository
 from swarmhub.backup.snapshots import Backup
 from swarmhub.certificate import certs
 from swarmhub.engine.removal import Thing, remove_soon
-from swarmhub.engine.swarm import replicated
+from swarmhub.engine.swarm import configs, replicated
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
@@ -61,7 +61,7 @@ def observe(host: Host, where: Repository, backup: Backup) -> Wanted:
     snapshot = backup.hub.id if backup.hub else ""
     facts = repository.ask(host, where, "read", snapshot=snapshot, names=[CLUSTER])[CLUSTER]
     found = repository.parsed(facts)
-    return Wanted(backup, tuple(SavedHome(**one) for one in found["homes"]))
+    return Wanted(backup, tuple(SavedHome(**configs.known(SavedHome, one)) for one in found["homes"]))
 
 
 def plan(

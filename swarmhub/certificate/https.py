@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from swarmhub.host import Host
 
 TIMEOUT_SECONDS = 5
+# Of a body: what answers may be no hub, or one that somebody has broken into.
+MOST = 1 << 20
 LOCAL = "127.0.0.1"
 
 
@@ -22,7 +24,7 @@ def get(
     route: "Route | None" = None,
     timeout: float = TIMEOUT_SECONDS,
 ) -> tuple[int, str]:
-    """Return status and body; `timeout` is how many seconds it may be silent.
+    """Return status and body, as far as anybody would read it; `timeout` is how many seconds it may be silent.
 
     Raises:
         OSError: no connection, or (ssl.SSLError) a certificate that `trust` refuses.
@@ -30,7 +32,7 @@ def get(
 
     """
     with asked("GET", host, port, path, trust, address=address, route=route, timeout=timeout) as answer:
-        return answer.status, answer.read().decode(errors="replace")
+        return answer.status, answer.read(MOST).decode(errors="replace")
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ def is_ours(volume: Json, settings: Settings) -> bool:
         return bool(volume["Labels"][homes.LABEL] == settings.hub.service)
     # By whole names: another hub's may begin like this one's.
     hub = settings.hub.service
-    by_name = volume["Name"] in (settings.volume.name, services.engine(hub), services.backups(hub))
+    by_name = volume["Name"] in (settings.volume.name, services.engine(hub))
     return by_name or hub in _owners(volume)
 
 

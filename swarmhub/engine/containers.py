@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import datetime
 
 from swarmhub.engine import context
 from swarmhub.errors import StepError
@@ -87,9 +88,14 @@ def left(listed: Iterable[Json], now: float) -> list[Json]:
     return [one for one in old if not (one["Labels"][LABEL] == SCHEDULED and one.get("State") == "running")]
 
 
-def sweep(host: Host, now: float) -> None:
-    """Remove the containers that killed runs have left; `now` is in seconds since 1970."""
-    for one in left(host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}), now):
+def clock(host: Host) -> float:
+    """Return what the engine's clock says, in seconds since 1970: by it the engine says when a container was made."""
+    return datetime.fromisoformat(host.engine.get("/info")["SystemTime"]).timestamp()
+
+
+def sweep(host: Host) -> None:
+    """Remove the containers that killed runs have left."""
+    for one in left(host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}), clock(host)):
         host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
 
 

@@ -24,6 +24,20 @@ class Thing:
         return f"{self.name} ({self.size / 1e6:.0f} MB)" if self.size else self.name
 
 
+def remove_ours(host: Host, thing: Thing, label: str, owner: str) -> None:
+    """Remove a network or a volume whose label tells that it is its owner's.
+
+    Raises:
+        StepError: somebody else has made it.
+
+    """
+    found = host.engine.find(thing.path)
+    if found and (found.get("Labels") or {}).get(label) != owner:
+        cause = f"somebody else has made the {thing.name}, whose name is needed here"
+        raise StepError(host.name, cause, "Rename it, or name the hub otherwise: hub.service")
+    remove_soon(host, thing)
+
+
 def remove_soon(host: Host, thing: Thing) -> None:
     """Remove something, which what is ending just now may still use."""
     last: EngineError | None = None

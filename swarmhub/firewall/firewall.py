@@ -140,8 +140,8 @@ def plan(wanted: dict[str, Any], found: ExistingFirewall, manager: str) -> Plan:
 
 
 def plan_none(hub: str, found: ExistingFirewall, manager: str) -> Plan:
-    """Return what takes the firewall away where it is not wanted."""
-    if found.service is None:
+    """Return what takes the firewall away where it is not wanted; somebody else's service of its name stays."""
+    if found.service is None or LABEL not in (found.service["Spec"].get("Labels") or {}):
         return Plan(STEP, "no rules are wanted")
     gone = Change("remove", _what(name(hub)), manager, _Remover(found.service["ID"]))
     return Plan(STEP, "no rules are wanted", (gone,))

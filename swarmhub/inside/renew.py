@@ -54,8 +54,9 @@ def pause(failures: int, life: float) -> float:
 
 
 def left(state: Attempts, now: datetime.datetime) -> float:
-    """Return the seconds until the next run; never more than the longest interval, though the clock was wrong once."""
-    return min((datetime.datetime.fromisoformat(state.next) - now).total_seconds(), MOST) if state.next else 0
+    """Return the seconds until the next run; one that is further away than any interval was set by a wrong clock."""
+    seconds = (datetime.datetime.fromisoformat(state.next) - now).total_seconds() if state.next else 0
+    return seconds if seconds <= MOST else 0
 
 
 def lifetime(chain: Path) -> float:

@@ -29,8 +29,10 @@ class RunningServer:
 
 def observe(manager: Host, hub: str = "") -> tuple[RunningServer, ...]:
     """Ask for the servers that a hub has started, or that all hubs have, by name."""
-    services = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}" if hub else LABEL]})
-    tasks = manager.engine.get("/tasks", filters={"service": [one["ID"] for one in services]}) if services else []
+    label = {"label": [f"{LABEL}={hub}" if hub else LABEL]}
+    services = manager.engine.get("/services", filters=label)
+    # Not by the services' ids: the engine has no answer at all where one of them has gone meanwhile.
+    tasks = manager.engine.get("/tasks", filters=label) if services else []
     return read(services, tasks)
 
 

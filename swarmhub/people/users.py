@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,6 +28,8 @@ STEP, SHOW = "users-sync", "users"
 FOLDER = f"/data/{listed.FOLDER}"
 HEADS = ("NAME", "ADMIN", "FROM", "LAST SEEN", "SERVERS")
 REMOVE_SECONDS = 60
+# Far above what thousands of names are; a hub that somebody has broken into may keep anything there.
+MOST = 64 << 20
 # The hub does nothing else while it adds some.
 AT_ONCE = 100
 # While a server starts or stops, the hub refuses to stop it or to delete its user.
@@ -60,14 +62,33 @@ def read(host: Host, place: ContainerLocation, provider: str) -> Listed:
         StepError: it is a hub of an older release.
 
     """
+    found = _kept(host, place.container, provider)
+    if found is None:
+        cause = "the hub keeps no userlist that could be changed while it runs"
+        raise StepError(host.name, cause, "The hub is of an older release: fab deploy")
+    return found
+
+
+def _kept(host: Host, container: str, provider: str) -> Listed | None:
+    """Return what a container has of the userlist; None where it has no such folder.
+
+    Raises:
+        StepError: it is more than a hub keeps.
+
+    """
+    tar = bytearray()
     try:
-        tar = b"".join(host.engine.download(f"/containers/{place.container}/archive", path=FOLDER))
+        with closing(host.engine.download(f"/containers/{container}/archive", path=FOLDER)) as parts:
+            for part in parts:
+                tar += part
+                if len(tar) > MOST:
+                    cause = f"the hub has more than {MOST >> 20} MB in {FOLDER}, which is for its userlist"
+                    raise StepError(host.name, cause, "Has somebody broken into it? Its log says more: fab logs")
     except EngineError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        cause = "the hub keeps no userlist that could be changed while it runs"
-        raise StepError(host.name, cause, "The hub is of an older release: fab deploy") from error
-    return listed.read(_files(tar), provider)
+        return None
+    return listed.read(_files(bytes(tar)), provider)
 
 
 def plan(userlist: str, found: HubPeople, access: Access, api: HubApi, place: ContainerLocation) -> Plan:
@@ -229,12 +250,9 @@ def _send_to_volume(settings: Settings, image: str, userlist: str, host: Host, p
         "Labels": {containers.LABEL: STEP},
     }
     with containers.made(host, body) as container:  # it is not started: the engine reads and writes the volume all the same
-        try:
-            kept = read(host, ContainerLocation(host.name, container), provider)
-        except StepError:
-            return  # there has been no hub yet, and the first goes by its image's list
-        if kept.image == userlist:
-            return
+        kept = _kept(host, container, provider)
+        if kept is None or kept.image == userlist:
+            return  # where there has been no hub yet, the first goes by its image's list
         files = {name: text.encode() for name, text in listed.newer(kept, userlist, provider).items()}
         host.engine.put(f"/containers/{container}/archive", context.archive(files), path=FOLDER)
 
@@ -294,4 +312,4 @@ def _is_out(api: HubApi, name: str) -> bool:
 def _files(tar: bytes) -> dict[str, str]:
     with tarfile.open(fileobj=io.BytesIO(tar)) as packed:
         files = {member.name: packed.extractfile(member) for member in packed.getmembers() if member.isfile()}
-        return {name.rpartition("/")[2]: file.read().decode() for name, file in files.items() if file}
+        return {name.rpartition("/")[2]: file.read().decode(errors="replace") for name, file in files.items() if file}

@@ -20,7 +20,8 @@ ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
 IN_LINE = re.compile(r"([A-Za-z_][\w.-]*)=([^\s…]+)")
 # Control characters, format characters (those of direction among them), halves of pairs, and ends of lines and paragraphs.
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-IN_URL = re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+@")
+# A user's password, to the last @ before the path; of HTTP also what stands alone there, as a token does.
+IN_URL = re.compile(r"((?i:https?)://(?:[^/\s:@]*:)?|\w://[^/\s:@]*:)[^/\s]+@")
 
 
 def hidden(value: Any, path: str = "") -> Any:
@@ -47,7 +48,7 @@ def in_command(command: str) -> str:
 
 def in_line(line: str) -> str:
     """Return a line that some program has written as it may be shown."""
-    shown = IN_LINE.sub(lambda found: f"{found[1]}={HIDDEN}" if _is_secret(found[1]) else found[0], line)
+    shown = IN_LINE.sub(lambda found: f"{found[1]}={HIDDEN if _is_secret(found[1]) else in_line(found[2])}", line)
     return IN_URL.sub(rf"\1{HIDDEN}@", shown)
 
 

@@ -95,7 +95,7 @@ class Report:
         from rich.prompt import Confirm
 
         try:
-            return Confirm.ask(question, console=self._console, default=False)
+            return Confirm.ask(_asked(question), console=self._console, default=False)
         except EOFError:
             return False
         except KeyboardInterrupt:
@@ -106,7 +106,7 @@ class Report:
         """Ask for a word to be typed."""
         from rich.prompt import Prompt
 
-        return Prompt.ask(question, console=self._console)
+        return Prompt.ask(_asked(question), console=self._console)
 
     def nodes(self, rows: "Sequence[Row]") -> None:
         """Say what hosts.toml and the swarm say of each node, and below what is wrong."""
@@ -295,6 +295,11 @@ def _visible(line: Text) -> Text:
     """Return a line as it may be shown; only one that is not so loses its colours."""
     shown = visible(line.plain)
     return line if shown == line.plain else Text(shown)
+
+
+def _asked(question: str) -> Text:
+    """Return a question as it may be shown, letter by letter: Rich would read the brackets in a name as its own."""
+    return Text(visible(question), style="prompt")
 
 
 def count(changes: int) -> str:

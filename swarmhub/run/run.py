@@ -330,7 +330,7 @@ class Run:
     def _lock(self) -> None:
         """Take the lock, and with it remove what runs have left that were killed."""
         if self.journal.lock():
-            at_once([partial(containers.sweep, self.hosts[host], time.time()) for host in self.asked])
+            at_once([partial(containers.sweep, self.hosts[host]) for host in self.asked])
 
     def _change(self, plan: Plan, step: str) -> None:
         """Change it; what fails is of this `step`, or of the task where that is empty."""

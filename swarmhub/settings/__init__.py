@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from swarmhub.errors import Problem, SettingsError
+from swarmhub.plan.hidden import in_line
 from swarmhub.settings.schema.clashes import clashes
 from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.model import Settings
@@ -62,7 +63,9 @@ def load(file: Path) -> Settings:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
 
         found = positions(text)
-        raise SettingsError(*(Problem(str(file), line_of(key, found), _dotted(key), wrong) for key, wrong in problems.items()))
+        # A value that is refused may be an address with a password: it is shown without.
+        told = {key: in_line(wrong) for key, wrong in problems.items()}
+        raise SettingsError(*(Problem(str(file), line_of(key, found), _dotted(key), wrong) for key, wrong in told.items()))
     return settings
 
 

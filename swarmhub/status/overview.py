@@ -13,6 +13,7 @@ from swarmhub.certificate.certs import Certificate
 from swarmhub.cluster import nodes
 from swarmhub.cluster.nodes import DOCKER_ROOT, Member, Swarm
 from swarmhub.engine import containers
+from swarmhub.engine.swarm import converge
 from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
@@ -126,7 +127,7 @@ def _placed(
 
 def _ask_manager(look: Look, manager: Host, name: str) -> _Running:
     swarm, service = look.swarm(), look.service().service
-    tasks = manager.engine.get("/tasks", filters={"service": [name]}) if service else []
+    tasks = converge.tasks(manager, name) if service else ()
     hub = read_hub(service, tasks) if service else None
     certificate, renewed = _or_error(look.certificate), _or_error(look.renewed)
     return _Running(swarm, hub, notebooks.observe(manager, name), certificate, renewed, _beside(manager, name))
@@ -136,7 +137,7 @@ def _beside(manager: Host, hub: str) -> tuple[ServiceStatus, ...]:
     """Ask for the services that stand beside a hub's, by name."""
     listed = manager.engine.get("/services", filters={"label": [f"{LABEL}={hub}"]})
     ours = [one for one in listed if _is_beside(one["Spec"], hub)]
-    found = (read_hub(one, manager.engine.get("/tasks", filters={"service": [one["Spec"]["Name"]]})) for one in ours)
+    found = (read_hub(one, converge.tasks(manager, one["Spec"]["Name"])) for one in ours)
     return tuple(sorted(found, key=lambda one: one.service))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swarmhub.cluster.nodes import Member
+from swarmhub.engine.swarm import converge
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.notebooks import servers
@@ -33,7 +34,7 @@ def of_hub(look: Look, manager: Host, name: str) -> ContainerLocation:
     service = look.service().service
     if service is None:
         raise StepError(manager.name, f"there is no service {name}", "Deploy it first: fab deploy")
-    hub = summary.read_hub(service, manager.engine.get("/tasks", filters={"service": [name]}))
+    hub = summary.read_hub(service, converge.tasks(manager, name))
     if hub.state != "running":
         raise StepError(manager.name, f"service {name} does not run: it is {hub.state}", "Its log: fab logs")
     return _place(look, manager, hub.node, hub.container, name)

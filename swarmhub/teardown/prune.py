@@ -1,6 +1,5 @@
 """Remove the images, configs and left containers that neither the settings nor a kept release needs, on every node."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.engine.removal import Thing
 from swarmhub.engine.swarm import configs
+from swarmhub.engine.swarm.replicated import LABEL as SERVICE
 from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
@@ -41,7 +41,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a node's engine lists of images, containers and volumes, and when, in seconds since 1970."""
+    """What a node's engine lists of images, containers and a hub's volumes, and when, by its clock in seconds since 1970."""
 
     images: tuple[Json, ...]
     containers: tuple[Json, ...]
@@ -52,8 +52,9 @@ class Stored:
 def observe(host: Host) -> Stored:
     """Ask a node what it stores."""
     ask = [partial(host.engine.get, "/images/json"), partial(host.engine.get, "/containers/json", all=True)]
-    images, listed, volumes = together([*ask, partial(host.engine.get, "/volumes")])
-    return Stored(tuple(images), tuple(listed), time.time(), tuple(one["Name"] for one in volumes.get("Volumes") or []))
+    images, listed, volumes, now = together([*ask, partial(host.engine.get, "/volumes"), partial(containers.clock, host)])
+    ours = (one["Name"] for one in volumes.get("Volumes") or [] if SERVICE in (one.get("Labels") or {}))
+    return Stored(tuple(images), tuple(listed), now, tuple(ours))
 
 
 def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], bases: Sequence[str] = ()) -> Needed:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.shared import services
 from swarmhub.engine import containers
-from swarmhub.engine.removal import Thing, remove_soon
+from swarmhub.engine.removal import Thing, remove_ours
 from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
@@ -107,7 +107,7 @@ def carry(cluster: Cluster, load: Load, progress: Progress) -> dict[str, StepErr
 def _network(cluster: Cluster) -> Iterator[None]:
     """Make the network, and remove it in the end; what a run has left that was killed, too."""
     engine, thing = cluster.manager.engine, Thing(f"network {cluster.name}", f"/networks/{cluster.name}")
-    remove_soon(cluster.manager, thing)
+    remove_ours(cluster.manager, thing, replicated.LABEL, cluster.hub)
     body = {
         "Driver": "overlay",
         "Attachable": True,
@@ -118,7 +118,7 @@ def _network(cluster: Cluster) -> Iterator[None]:
     try:
         yield
     finally:
-        remove_soon(cluster.manager, thing)
+        remove_ours(cluster.manager, thing, replicated.LABEL, cluster.hub)
 
 
 def _take_part(
@@ -198,7 +198,7 @@ def _error(host: str, cause: str) -> StepError:
 def _tidy(cluster: Cluster, hosts: Sequence[str]) -> None:
     """Remove what was kept of the layers; where the transfer is to go on, it stays."""
     volume = Thing(f"volume {cluster.name}", f"/volumes/{cluster.name}")
-    at_once([partial(remove_soon, cluster.hosts[host], volume) for host in hosts])
+    at_once([partial(remove_ours, cluster.hosts[host], volume, replicated.LABEL, cluster.hub) for host in hosts])
 
 
 def job(load: Load, order: Sequence[str], host: str, token: str, network: str) -> dict[str, Json]:

@@ -237,7 +237,6 @@ class _Stopper:
         host.engine.post(f"/services/{self.found['ID']}/update", spec, version=self.found["Version"]["Index"])
 
         def is_down() -> bool:
-            tasks = host.engine.get("/tasks", filters={"service": [name]})
-            return not any(task["Status"]["State"] in HOLDING for task in tasks)
+            return not any(task["Status"]["State"] in HOLDING for task in converge.tasks(host, name))
 
         until(is_down, STOP_SECONDS, lambda: StepError(host.name, f"service {name} does not stop", f"docker service ps {name}"))

@@ -125,7 +125,9 @@ def _check() -> Found:
 def _forget_coming(folder: Path) -> None:
     """Remove what a restore that was cut off had brought so far."""
     for left in folder.glob(f"{COMING}*"):
-        if left.is_dir() and not left.is_symlink():
+        if left.is_symlink():  # whoever has the folder may have put it there
+            left.unlink()
+        elif left.is_dir():
             shutil.rmtree(left)
 
 
@@ -163,7 +165,11 @@ def restore_home(job: Job) -> Found:
         shutil.rmtree(new, ignore_errors=True)
         raise Failed("nothing", f"{part or 'this home'} is not in this backup")
     if part or job.get("to"):
-        place = _place(home, job.get("to") or str(Path(part).parent))
+        try:
+            place = _place(home, job.get("to") or str(Path(part).parent))
+        except Failed:
+            shutil.rmtree(new)
+            raise
         target = place / (come.name if part else f"home-{job['time']}")
         aside = _set_aside(target, f"{target.name}.{ASIDE}{job['time']}")
         come.rename(target)
@@ -175,10 +181,17 @@ def restore_home(job: Job) -> Found:
 
 
 def _place(home: Path, folder: str) -> Path:
-    """Return a folder of a home; what is missing of it is made, and belongs to the owner of the home."""
+    """Return a folder of a home; what is missing of it is made, and belongs to the owner of the home.
+
+    Raises:
+        Failed: its owner has put a link there, which could lead to what else this container has.
+
+    """
     place = home
     for part in Path(folder).parts:
         place = place / part
+        if place.is_symlink():
+            raise Failed("link", f"{place.relative_to(home)} is a link in the home now, and nothing is put where it leads")
         if not place.is_dir():
             _make(place, home)
     return place

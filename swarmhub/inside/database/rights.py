@@ -1,6 +1,8 @@
 """Take from a copy of the hub's database, before it is put back, what has been taken from people since it was made."""
 
+import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,6 +10,8 @@ from pathlib import Path
 
 # What the hub keeps of who is in (hub/shared/people/listed.py).
 DELETED, LET_IN, CURRENT = "deleted", "userlist.let-in", "userlist"
+# A word of the userlist, as the hub reads it (hub/shared/people/userlist.py), or a comment.
+WORD = re.compile(r'"((?:[^"]|"")*)"|([^\s"#][^\s#]*)|#.*')
 # Each right's row, the person whom it is about, and what tells it from others, in whatever database.
 RIGHTS = {
     "api_tokens": "select t.rowid, u.name, t.hashed from api_tokens t join users u on u.id = t.user_id",
@@ -96,8 +100,13 @@ def _withdraw(copy: sqlite3.Connection, now: Now, compared: Iterable[str]) -> No
 
 def _userlist(file: Path) -> dict[str, bool]:
     """Return whom a userlist names, and whether as an admin."""
-    words = (line.partition("#")[0].lower().split() for line in _lines(file))
+    words = map(_words, _lines(file))
     return {first: more == ["admin"] for first, *more in filter(None, words)}
+
+
+def _words(line: str) -> list[str]:
+    words = (quoted.replace('""', '"') or plain for quoted, plain in WORD.findall(line))
+    return [unicodedata.normalize("NFC", word).lower() for word in words if word]
 
 
 def _lines(file: Path) -> list[str]:

@@ -62,6 +62,8 @@ class Worker:
             _say(f"{part}: {error}; again in {slots.BUSY_SECONDS:.0f} s")
         except (Failed, EngineError, DrillError, Missing, OSError) as error:
             after = self._failed(part, before, error, period)
+        except Exception as error:  # such as an answer that lacks something: with the container, the pauses would end, too
+            after = self._failed(part, before, EngineError(repr(error)), period)
         finally:
             self._keep(part, after)
 

@@ -92,7 +92,10 @@ class Engine:
             raise EngineError(f"the engine does not answer: {error}") from None
         if status >= HTTPStatus.BAD_REQUEST:
             raise EngineError(message(said), status)
-        return json.loads(said) if said.strip() else None
+        try:
+            return json.loads(said) if said.strip() else None
+        except ValueError:
+            raise EngineError("the engine's answer was cut off") from None
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

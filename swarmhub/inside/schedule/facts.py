@@ -35,7 +35,8 @@ def files(engine: Engine, hub: str, run: str, domain: str, hosts: Mapping[str, s
 
 def _facts(engine: Engine, hub: str, run: str, hosts: Mapping[str, str]) -> Json:
     nodes = {one["ID"]: one for one in engine.get("/nodes")}
-    names = {id_: hosts.get(id_, one["Description"]["Hostname"]) for id_, one in nodes.items()}
+    # One that has just joined has not yet described itself.
+    names = {id_: hosts.get(id_) or (one.get("Description") or {}).get("Hostname") or id_ for id_, one in nodes.items()}
     labels = {one["Spec"]["Name"]: one["Spec"]["Labels"] for one in _listed(engine, HOME, hub)}
     records = [
         {"name": name, "user": one.get(USER, ""), "host": names.get(one.get(NODE, ""), one.get(NODE, ""))}

@@ -63,7 +63,8 @@ class Lock:
 
     def _beat(self, id_: str, over: threading.Event) -> None:
         while not over.wait(BEAT_SECONDS):
-            with suppress(EngineError):
+            # Whatever it is: a lock that nobody renews is taken away, and others would change what is being saved.
+            with suppress(Exception):
                 found = self._engine.get(f"/configs/{id_}")
                 body = {**found["Spec"], "Labels": _labels()}
                 self._engine.post(f"/configs/{id_}/update", body, version=found["Version"]["Index"])

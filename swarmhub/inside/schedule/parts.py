@@ -8,6 +8,7 @@ from typing import Any
 
 from swarmhub.inside.backup.places import Failed
 from swarmhub.inside.schedule import drill, facts, slots
+from swarmhub.inside.schedule.drill import DrillError
 from swarmhub.inside.schedule.engine import Engine
 from swarmhub.inside.schedule.lock import Lock
 
@@ -130,6 +131,10 @@ class Node:
         place = drill.Place(hub, image, schedule["scratch"], schedule["evidence"])
 
         def clear() -> None:
+            listed = self._engine.get("/volumes", filters={"name": [place.scratch]}).get("Volumes") or []
+            there = [one.get("Labels") or {} for one in listed if one["Name"] == place.scratch]
+            if any(labels.get(drill.LABEL) != hub for labels in there):
+                raise DrillError(f"somebody else has made the volume {place.scratch}, whose name a drill needs")
             self._engine.delete(f"/volumes/{place.scratch}", force=True)
 
         evidence = drill.practise(backup, place, self._ask, self._boot, clear)

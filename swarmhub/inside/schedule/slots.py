@@ -50,11 +50,12 @@ def name(slot: float) -> str:
 
 
 def left(attempt: Attempt, now: float, period: float) -> float:
-    """Return the seconds until a part is due; never more than the longest pause, though the clock was wrong once."""
+    """Return the seconds until a part is due; a try that is further away than any pause was set by a wrong clock."""
     slot = begin(now, period)
     if attempt.slot == slot:
         return slot + period - now
-    return min(max(attempt.next - now, 0), MOST)
+    seconds = max(attempt.next - now, 0)
+    return seconds if seconds <= MOST else 0
 
 
 def pause(failures: int, period: float) -> float:

@@ -88,16 +88,17 @@ class Services(Nodes):
 
     def proxy(self) -> Json | None:
         """Return the separate proxy's service."""
-        return self._beside(proxy.name(self._settings))
+        return self._beside(proxy.name(self._settings), is_wanted=self._settings.proxy.separate)
 
     def engine_filter(self) -> Json | None:
         """Return the service of the filter between the hub and the engine."""
-        found = self._beside(engine_filter.name(self._settings.hub.service))
+        hub = self._settings.hub
+        found = self._beside(engine_filter.name(hub.service), is_wanted=hub.engine == "filter")
         return found and hub_service.with_files(found, self.service().files)
 
     def renewal(self) -> Json | None:
         """Return the service that renews the certificate."""
-        return self._beside(renewal.name(self._settings))
+        return self._beside(renewal.name(self._settings), is_wanted=renewal.is_wanted(self._settings))
 
     def renewed(self) -> RenewalState | None:
         """Return how the certificate's renewal stands; it is not asked for where there is none."""
@@ -107,14 +108,17 @@ class Services(Nodes):
 
     def has_schedule(self) -> bool:
         """Tell whether the cluster makes backups itself, or is to."""
+        return self._settings.backup.every is not None or self._schedule() is not None
+
+    def _schedule(self) -> Json | None:
         settings = self._settings
-        return settings.backup.every is not None or self._beside(beside.schedule(settings.hub.service)) is not None
+        return self._beside(beside.schedule(settings.hub.service), is_wanted=settings.backup.every is not None)
 
     def schedule(self) -> "ExistingSchedule":
         """Return the service that makes backups, with its secret and what a deploy has left for it."""
         from swarmhub.services.schedule import service  # most clusters make none
 
-        return service.existing(self._beside(beside.schedule(self._settings.hub.service)), self.service())
+        return service.existing(self._schedule(), self.service())
 
     def scheduled(self, host: str) -> "NodeState | None":
         """Return how a host's parts of the backups stand that the cluster makes; it is not asked where it makes none.
@@ -170,13 +174,19 @@ class Services(Nodes):
         names += [beside.schedule(settings.hub.service)] if settings.backup.every else []
         return self._once("tasks", partial(converge.tasks, self._manager, *names))
 
-    def _beside(self, name: str) -> Json | None:
+    def _beside(self, name: str, *, is_wanted: bool) -> Json | None:
+        """Return one of the hub's own services; somebody else's of its name is none, and in the way where it `is_wanted`."""
         found = next((one for one in self._services() if one["Spec"]["Name"] == name), None)
         self._require_ours(found)
         if found and (user := servers.user(found)):  # an older hub has started it
             cause = f"the server of {user} has the name {name}, which one of the hub's own services needs"
             raise StepError(self._manager.name, cause, f"Stop that server: docker service rm {name}; it gets another name")
-        return found
+        if found is None or LABEL in (found["Spec"].get("Labels") or {}):
+            return found
+        if is_wanted:
+            cause = f"somebody else has made the service {name}, whose name one of the hub's own services needs"
+            raise StepError(self._manager.name, cause, "Rename it, or name the hub otherwise: hub.service")
+        return None
 
     def _require_ours(self, found: Json | None) -> None:
         """Make sure that a service with a name of this hub's is not another hub's, nor a server of another hub's."""

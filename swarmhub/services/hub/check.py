@@ -67,9 +67,17 @@ class _Checker:
 
 @contextmanager
 def _running(host: Host, spec: Json) -> Iterator[str]:
-    """Make the service, give its id, and remove it in the end; one that a run has left which was killed goes first."""
+    """Make the service, give its id, and remove it in the end; one that a run has left which was killed goes first.
+
+    Raises:
+        StepError: somebody else's service has its name.
+
+    """
     left = host.engine.find(f"/services/{spec['Name']}")
     if left is not None:
+        if (left["Spec"].get("Labels") or {}).get(LABEL) != spec["Labels"][LABEL]:
+            cause = f"somebody else has made the service {spec['Name']}, whose name the configuration's check needs"
+            raise StepError(host.name, cause, "Rename it, or name the hub otherwise: hub.service")
         host.engine.delete(f"/services/{left['ID']}")
     service = str(host.engine.post("/services/create", replicated.resolved(host, spec))["ID"])
     try:

@@ -135,12 +135,7 @@ def left_name(settings: Settings, wanted: Wanted) -> str:
 
 
 def plan(settings: Settings, wanted: Wanted, found: ExistingSchedule, spec: dict[str, Any], manager: str) -> Plan:
-    """Return what makes the service as wanted, with its secret and files before it, and takes older ones away.
-
-    Raises:
-        StepError: somebody else's service has its name.
-
-    """
+    """Return what makes the service as wanted, with its secret and files before it, and takes older ones away."""
     secret, left = secret_name(settings, wanted), left_name(settings, wanted)
     made = [swarm_secrets.make(REPOSITORY, secret, wanted.repository, settings.hub.service, manager)]
     leaving = [Change("create", f"config {left}", manager, _Leaver(left, settings.hub.service, wanted.left))]
@@ -158,8 +153,6 @@ def _sending(spec: dict[str, Any], found: Json | None, node: str, manager: str) 
     if found is None:
         change = Change("create", what, manager, _Sender(spec, None, node), flat(spec), gist=specs.gist(spec))
         return [replicated.tidied(change, spec)]
-    if LABEL not in (found["Spec"].get("Labels") or {}):
-        raise StepError(manager, f"{what} is not this hub's", "Rename it, or name the hub otherwise: hub.service")
     differs = specs.compare(spec, found["Spec"])
     if not differs:
         return []

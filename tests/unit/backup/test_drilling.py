@@ -53,6 +53,15 @@ def test_a_backup_of_no_use_is_told_in_one_line() -> None:
         Drill(repository(), BACKUP, "jupyterhub:1")(host({"users": 2, "user": "", "version": "6"}), FakeProgress())
 
 
+def test_somebody_elses_volume_is_not_emptied_for_it() -> None:
+    """The volume `drill` of a stack called like the hub."""
+    manager = host({})
+    manager.engine.answers["GET /volumes/jupyterhub_drill"] = {"Labels": {"com.docker.stack.namespace": "jupyterhub"}}
+    with pytest.raises(StepError, match="somebody else has made the volume jupyterhub_drill"):
+        Drill(repository(), BACKUP, "jupyterhub:1")(manager, FakeProgress())
+    assert not manager.engine.asked("DELETE") + manager.engine.asked("POST")
+
+
 def test_the_volume_of_the_evidence_is_one_that_a_deploy_takes_for_its_own() -> None:
     """On an empty cluster, the first look at the backups makes it, and the first copy of the database finds it."""
     mount = drilling.evidence("hub")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -65,6 +66,15 @@ def test_the_password_of_a_rest_server_is_in_no_message() -> None:
     where = repository("rest:https://backup.example.org/hub", user=(SecretStr("me"), SecretStr("pass")))
     assert where.job["repository"] == "rest:https://me:pass@backup.example.org/hub"
     assert "pass@" not in where.address + repr(where)
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "p@ss", "p:ss#1", "100%zz", "a b?c", "[x"])
+def test_any_password_of_a_rest_server_stays_one(password: str) -> None:
+    """It is read again as it was: neither is part of it taken for the host, nor told in the reader's message."""
+    where = repository("rest:https://backup.example.org:8000/hub", user=(SecretStr("me@home"), SecretStr(password)))
+    read = urlsplit(where.job["repository"].removeprefix("rest:"))
+    assert (read.hostname, read.port, read.path) == ("backup.example.org", 8000, "/hub")
+    assert (unquote(read.username or ""), unquote(read.password or "")) == ("me@home", password)
 
 
 def test_the_settings_name_files_that_are_read(tmp_path: Path) -> None:

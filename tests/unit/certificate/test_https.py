@@ -26,6 +26,13 @@ def test_status_and_body_are_returned(authority: Authority) -> None:
         assert https.get(HUB, port, "/hub/health", trusting(authority)) == (503, "starting: /hub/health")
 
 
+def test_of_a_body_that_does_not_end_the_beginning_is_enough(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers may be no hub."""
+    monkeypatch.setattr(https, "MOST", 8)
+    with serving(*authority.issue(HUB, start=YESTERDAY), body="starting: ") as port:
+        assert https.get(HUB, port, "/hub/health", trusting(authority)) == (200, "starting")
+
+
 def test_the_address_to_connect_to_may_be_another_than_the_name(authority: Authority) -> None:
     """The certificate is checked for the name, also where the connection goes to an address that DNS does not know."""
     with serving(*authority.issue("hub.example.org", start=YESTERDAY)) as port:

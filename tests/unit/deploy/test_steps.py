@@ -537,7 +537,8 @@ def test_a_newer_one_costs_what_the_proxy_that_runs_makes_of_it(own: Run, hosts:
     manager.commands[f"cat {there}/fullchain.pem"] = manager.commands[f"cat /etc/letsencrypt/live/{DOMAIN}/fullchain.pem"]
     manager.commands[f"stat -Lc %s {there}/privkey.pem"] = Output(0, "241\n", "")
     if has_proxy:
-        manager.engine.answers["GET /services"] = [{"ID": "p", "Spec": {"Name": "jupyterhub-proxy", "TaskTemplate": {}}}]
+        spec = {"Name": "jupyterhub-proxy", "Labels": {LABEL: "jupyterhub"}, "TaskTemplate": {}}
+        manager.engine.answers["GET /services"] = [{"ID": "p", "Spec": spec}]
     (change,) = steps.certs_plan(own).changes
     assert (change.verb, change.cost) == ("replace", cost)
 
@@ -545,7 +546,8 @@ def test_a_newer_one_costs_what_the_proxy_that_runs_makes_of_it(own: Run, hosts:
 def test_nothing_renews_a_certificate_of_ones_own(own: Run, hosts: Hosts) -> None:
     """A service that did goes with the deploy that brings it."""
     own.__dict__["settings"] = own.settings.model_copy(update={"proxy": Proxy(separate=True)})
-    renewal = {"ID": "r1", "Version": {"Index": 1}, "Spec": {"Name": "jupyterhub-renewal", "TaskTemplate": {}}}
+    spec = {"Name": "jupyterhub-renewal", "Labels": {LABEL: "jupyterhub"}, "TaskTemplate": {}}
+    renewal = {"ID": "r1", "Version": {"Index": 1}, "Spec": spec}
     hosts[MANAGER].engine.answers["GET /services"] = [renewal]
     assert f"remove service jupyterhub-renewal on {MANAGER}" in [one.sentence for one in every(own)["service"].changes]
 

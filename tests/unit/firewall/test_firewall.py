@@ -72,9 +72,11 @@ def test_other_rules_are_an_update_of_the_version_that_was_seen() -> None:
 
 
 def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
-    """It is named."""
+    """It is named where the hub needs the name, and else nothing is done to it."""
+    theirs = ExistingFirewall(service(Labels={"com.docker.stack.namespace": HUB}))
     with pytest.raises(StepError, match="service jupyterhub_firewall is not this hub's"):
-        firewall.plan(WANTED, ExistingFirewall(service(Labels={})), MANAGER)
+        firewall.plan(WANTED, theirs, MANAGER)
+    assert firewall.plan_none(HUB, theirs, MANAGER).changes == ()
 
 
 def test_a_firewall_that_is_not_wanted_goes_and_its_containers_are_waited_for(clock: Clock) -> None:

@@ -299,6 +299,24 @@ def test_what_the_hub_keeps_is_read_from_its_container() -> None:
     assert [*kept.removed, *kept.by_provider] == ["linus", "turing"]
 
 
+def test_what_a_hub_keeps_is_bounded() -> None:
+    """Somebody who has broken into it may have filled the folder: this machine's memory is not."""
+    left = iter([b"\0" * (1 << 20)] * 100)
+    host = FakeHost(MANAGER)
+    host.engine.download = lambda _, **params: (part for part in left)  # type: ignore[method-assign]
+    with pytest.raises(StepError, match="more than 64 MB in /data/access"):
+        users.read(host, PLACE, "github")
+    assert len([*left]) == 35
+
+
+def test_a_broken_connection_is_not_taken_for_a_hub_that_never_was() -> None:
+    """Nobody would be removed by the hub that starts next."""
+    host = volume(**{listed.CURRENT: LIST})
+    host.engine.answers["GET /containers/c1/archive"] = StepError(MANAGER, "the connection broke", "Run this again")
+    with pytest.raises(StepError, match="the connection broke"):
+        sent_to(host)
+
+
 def test_a_hub_of_before_is_told() -> None:
     """It has no such folder; the next deploy brings one that has."""
     host = FakeHost(MANAGER, {"GET /containers/hub-1/archive": EngineError(MANAGER, 404, "no such path")})

@@ -17,6 +17,7 @@ from swarmhub.history.entries import Entry
 from swarmhub.history.lock import LockHolder
 from swarmhub.history.releases import Release
 from swarmhub.plan.differences import Difference
+from swarmhub.plan.hidden import visible
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run import report as reports
 from swarmhub.run.report import Report
@@ -330,6 +331,15 @@ def test_only_yes_is_yes(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bo
     """No, nothing, and Ctrl-D are no."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     assert Said(terminal=True).report.ask("Go on?") is answer
+
+
+@pytest.mark.parametrize("name", ["[/]", "[/x]", "[red]ada", "ada\u202e\x1b[2J"])
+def test_a_question_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """People choose their names: what one is asked about ends no run, and is hidden by none of its letters."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    said = Said(terminal=True)
+    assert said.report.ask(f"Remove {name}?") is True
+    assert said.lines == [f"Remove {visible(name)}? [y/n] (n):"]
 
 
 @pytest.mark.parametrize(("screen", "keyboard"), [(True, True), (True, False), (False, True), (False, False)])

@@ -63,6 +63,20 @@ def test_a_wrong_word_alone_in_a_list_is_told_once(file: Path) -> None:
     assert "hosts.managers[0]: 'root@swarm-manager1' is not a host name" in said
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[backup]\nrepository = "rest:https://me:hunter2@backup.example.org/"',
+        '[certs]\nserver = "https://me:hunter2@acme.example.org/dir"',
+        '[jupyterhub.Spawner]\nimage = "x"\n[http_proxy]\nurl = ["http://me:hunter2@proxy:3128"]',
+    ],
+)
+def test_an_address_that_is_refused_is_told_without_its_password(file: Path, table: str) -> None:
+    """People's terminals and the logs of their CI show it."""
+    said = "\n".join(problems(file, f"{HOSTS_TOML}\n{table}\n".encode()))
+    assert ("hunter2" in said, "(hidden)" in said) == (False, True)
+
+
 def test_a_file_that_is_not_there_says_how_to_begin(file: Path, tmp_path: Path) -> None:
     """A missing file is told with the two ways to have one; a path that leads to a folder is told as such."""
     with pytest.raises(SettingsError) as error:

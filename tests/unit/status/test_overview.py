@@ -56,7 +56,7 @@ def hosts(given: Settings, authority: Authority) -> Hosts:
     answers["GET /services/jupyterhub"] |= {"CreatedAt": CREATED, "UpdatedAt": CREATED}
     answers["GET /services"] = [server_of("ada", id_="s2")]
     of_hub = [task("n1", "c1", "s1")]
-    answers["GET /tasks"] = lambda request: [task("n2", "c2", "s2")] if asks_for(request, "s2") else of_hub
+    answers["GET /tasks"] = lambda request: [task("n2", "c2", "s2")] if is_of_servers(request) else of_hub
     for host, container in ((MANAGER, "c1"), (WORKER1, "c2")):
         made[host].engine.answers[f"GET /containers/{container}/stats"] = {"memory_stats": {"usage": len(host)}}
     for one in made.values():
@@ -64,9 +64,9 @@ def hosts(given: Settings, authority: Authority) -> Hosts:
     return made
 
 
-def asks_for(request: Request, service: str) -> bool:
-    """Tell whether a request for tasks is for those of a service."""
-    return service in request.params["filters"]["service"]
+def is_of_servers(request: Request) -> bool:
+    """Tell whether a request for tasks is for those of people's servers."""
+    return "label" in request.params["filters"]
 
 
 def task(node: str, container: str, service: str) -> dict[str, Any]:

@@ -323,6 +323,13 @@ def test_a_volume_with_the_label_of_another_hub_is_that_hubs(hub: str, is_found:
     assert bool(found.volumes) is is_found
 
 
+def test_a_volume_that_is_called_like_that_of_the_copies_is_ours_by_its_label() -> None:
+    """A stack called like the hub may have a volume `backups`: its data are not the hub's to remove."""
+    assert on_node(WORKER1, volumes=[{"Name": f"{HUB}_backups", "Labels": {"com.docker.stack.namespace": HUB}}]).volumes == ()
+    found = on_node(WORKER1, volumes=[{"Name": f"{HUB}_backups", "Labels": {"swarmhub.backups": HUB}}])
+    assert [thing.path for thing in found.volumes] == [f"/volumes/{HUB}_backups"]
+
+
 def test_homes_are_told_from_other_volumes() -> None:
     """By their label, which says whose hub's they are, too; a name alone does not make one."""
     homes = [{"Name": f"jupyterhub-home-{hub}", "Labels": {"swarmhub.home": hub}} for hub in (HUB, "another")]

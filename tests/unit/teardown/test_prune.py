@@ -168,6 +168,14 @@ def test_what_is_kept_of_an_image_that_was_not_brought_to_its_end_goes() -> None
     assert [one.sentence for one in plan.changes] == [f"remove volume {HUB}_transfer on {WORKER1}"]
 
 
+def test_a_volume_of_that_name_is_ours_by_its_label() -> None:
+    """A stack called like the hub may have a volume `transfer`."""
+    listed = [{"Name": f"{HUB}_transfer", "Labels": labels} for labels in (None, {"com.docker.stack.namespace": HUB})]
+    listed.append({"Name": "kept", "Labels": {"swarmhub.service": HUB}})
+    answers = {"GET /images/json": [], "GET /containers/json": [], "GET /volumes": {"Volumes": listed}}
+    assert prune.observe(FakeHost(WORKER1, answers)).volumes == ("kept",)
+
+
 def test_what_images_are_built_on_is_needed(tmp_path: Path) -> None:
     """A build that nobody needs goes; what the next one stands on stays, and older versions of that go."""
     (tmp_path / "userlist").write_text("ada admin\n")

@@ -61,6 +61,15 @@ def test_nothing_is_left_when_all_have_the_image() -> None:
     assert progress.amounts == [(WORKER1, 7, 40), (WORKER1, 40, 40)]
 
 
+def test_somebody_elses_network_of_its_name_stays() -> None:
+    """The network `transfer` of a stack called like the hub."""
+    manager = node(MANAGER, READY)
+    manager.engine.answers["GET /networks/jupyterhub_transfer"] = {"Labels": {"com.docker.stack.namespace": "jupyterhub"}}
+    with pytest.raises(StepError, match="somebody else has made the network jupyterhub_transfer"):
+        carried(manager, node(WORKER1, READY))
+    assert not manager.engine.asked("DELETE")
+
+
 def test_a_node_that_fails_keeps_what_has_arrived_and_the_others_go_on() -> None:
     """One line with the host and what helps; the source keeps what it has made ready, too."""
     full = node(WORKER1, '{"error": "No space left on device"}')

@@ -59,7 +59,8 @@ def _fields(value: object, info: ValidationInfo, form: str, count: int) -> Itera
             continue  # a comment, or NIS
         fields = [name, *rest[1:]]
         if not name or len(fields) < count or not all(re.fullmatch("[0-9]{1,10}", one, re.ASCII) for one in fields[1:count]):
-            raise ValueError(f"{file}:{number}: {line[:60]!r} is no line such as {form}")
+            # Behind the name may be the hash of a password.
+            raise ValueError(f"{file}:{number}: the line of {name[:60]!r} is none such as {form}")
         yield fields[: count + (form.endswith("MEMBER"))]
 
 

@@ -115,6 +115,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("Labels", {}, "Labels name no user"),
     ("Labels.swarmhub.notebooks", "other-hub", "Labels.swarmhub.notebooks is not as the settings make it"),
     ("Labels.swarmhub.user", "", "Labels name no user"),
+    ("Labels.swarmhub.user", "a" * 256, "Labels name no user"),
+    ("Labels.swarmhub.server", "a" * 256, "Labels name no user"),
     ("Labels.swarmhub.user", ["ada"], "'jupyterhub-home-ada' is no mount"),
     ("Labels.swarmhub.profile", "", "Labels name no user and profile"),
     ("Labels.swarmhub.profile", "backup", "Labels name no user and profile"),

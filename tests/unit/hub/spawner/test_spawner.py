@@ -393,6 +393,13 @@ def test_a_home_in_which_nothing_was_written_is_forgotten(
     assert ("remove_config" in docker.methods) is is_forgotten
 
 
+def test_a_home_that_another_server_of_the_user_has_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both were started at once, and that one runs: without the record, its files would not be found again."""
+    docker = engine(task("assigned"), task("rejected", "No such image: x"), create_config=refused(409))
+    failed(docker, monkeypatch)
+    assert "remove_config" not in docker.methods
+
+
 def known_home(**node: Any) -> dict[str, Any]:
     """Return the answers of an engine where ada's home is on node n1."""
     found = {"Description": {"Hostname": "worker1"}, "Status": {"State": "ready"}, "Spec": {"Availability": "active"}}
@@ -428,11 +435,19 @@ def test_what_an_earlier_start_has_left_is_removed(monkeypatch: pytest.MonkeyPat
     [
         labelled({"swarmhub.service": "jupyterhub"}),
         labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "grace"}),
+        labelled({"swarmhub.notebooks": "jupyterhub", "swarmhub.user": "ada", "swarmhub.server": "gpu"}),
         labelled({"swarmhub.notebooks": "another-hub", "swarmhub.user": "ada"}),
         labelled(None),
         refused(403),
     ],
-    ids=["one of the hub's", "another user's server", "another hub's server", "a stranger's", "what the filter hides"],
+    ids=[
+        "one of the hub's",
+        "another user's server",
+        "another one of the user's",
+        "another hub's server",
+        "a stranger's",
+        "what the filter hides",
+    ],
 )
 def test_what_is_no_server_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch, there: Any) -> None:
     """Neither the start removes it nor whoever stops the server that did not start."""
@@ -746,13 +761,16 @@ def test_a_server_that_ends_while_the_hub_waits_for_it_is_told(monkeypatch: pyte
     assert checked(docker, [False], monkeypatch) == (3, 1)
 
 
-def test_who_is_removed_gets_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The hub knows them still and their token is good until they are deleted; nothing is made."""
+@pytest.mark.parametrize(("name", "provider"), [("ada", "github"), ("ada@example.org", "google"), ("ada lovelace", "google")])
+def test_who_is_removed_gets_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, provider: str) -> None:
+    """The hub knows them still and their token is good until they are deleted; nothing is made, whoever names them."""
     (tmp_path / listed.CURRENT).write_text("grace admin\n")
-    (tmp_path / listed.LET_IN).write_text("ada\ngrace admin\n")
+    (tmp_path / listed.LET_IN).write_text(f'"{name}"\ngrace admin\n')
     monkeypatch.setattr(module, "LISTS", tmp_path)
     docker = engine()
+    spawner = made(docker, monkeypatch, access={"provider": provider})
+    spawner.user.name = name
     with pytest.raises(SpawnException) as error:
-        asyncio.run(made(docker, monkeypatch).start())
+        asyncio.run(spawner.start())
     assert error.value.jupyterhub_message.startswith("You may no longer use this hub.")
     assert "create_service" not in [method for method, _, _ in docker.calls]

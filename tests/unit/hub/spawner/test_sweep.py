@@ -82,9 +82,21 @@ def test_a_server_is_known_by_its_user_its_name_and_its_id(known: dict[str, Any]
     assert not is_known(service(user="grace"), {"ada": known})
 
 
-def test_an_engine_that_fails_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub goes on."""
-    docker = Docker({"services": refused(503)})
+def test_one_that_cannot_be_removed_does_not_keep_the_others(tmp_path: Path) -> None:
+    """It is told of, and tried again at each look."""
+    stuck, other = service("ada", id_="s1"), service("grace", id_="s2")
+    docker = Docker({"services": [stuck, other], "remove_service": refused(500, "rpc error")})
+    told = swept(docker, [], tmp_path / "servers.json", looks=3)
+    assert told["unknown"] == ["jupyterhub-ada", "jupyterhub-grace"]
+    assert [args for method, args, _ in docker.calls if method == "remove_service"] == [("s1",), ("s2",)] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [refused(503), KeyError("Spec"), TypeError("null")], ids=["silent", "partial", "another type"]
+)
+def test_an_engine_that_fails_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
+    """The hub goes on, and so does the search, whatever is wrong."""
+    docker = Docker({"services": wrong})
     monkeypatch.setattr("hub.spawner.sweep.SECONDS", 0.0)
     sweep = Sweep(docker, "jupyterhub", list, Nodes(), logging.getLogger("hub"), tmp_path / "servers.json")
 

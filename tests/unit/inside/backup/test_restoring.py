@@ -117,6 +117,18 @@ def test_a_file_comes_into_a_folder_of_its_own(container: Container, home: Path)
     assert (home / "work" / "notes [1].txt").read_text() == "after"
 
 
+@pytest.mark.parametrize(("part", "to"), [("work/notes [1].txt", ""), ("work/notes [1].txt", "work/deeper")])
+def test_nothing_is_put_behind_a_link(container: Container, home: Path, part: str, to: str) -> None:
+    """The owner could turn a folder into one that leads to the repository, or to the cache: nothing there is renamed."""
+    elsewhere = container.root / "elsewhere"
+    (home / "work").rename(elsewhere)
+    (home / "work").symlink_to(elsewhere)
+    (home / "restoring-T").symlink_to(elsewhere)
+    done = restored(container, home, part, to)
+    assert (done["kind"], done["failed"].split(" is ")[0]) == ("link", "work")
+    assert (names(home), names(elsewhere), (elsewhere / "notes [1].txt").read_text()) == (["work"], ["notes [1].txt"], "after")
+
+
 def test_a_home_comes_back_whole(container: Container, home: Path) -> None:
     """With its mode, for its owner could not enter it otherwise; what was there is in a folder of it."""
     home.chmod(0o700)

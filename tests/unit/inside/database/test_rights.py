@@ -11,6 +11,7 @@ from jupyterhub import orm
 from sqlalchemy.orm import Session
 
 from hub.shared.people import listed
+from hub.shared.people.userlist import Users, parse
 from swarmhub.inside.database import rights
 
 PEOPLE = ("ada", "grace", "linus", "eve")
@@ -116,6 +117,28 @@ def test_who_is_listed_again_keeps_the_account(copy: Path, now: Path) -> None:
     change(now, "delete from users where name = 'grace'")
     put_back(copy, now)
     assert rows(copy, NAMES) == [*PEOPLE]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ('"Linus Torvalds"', "linus torvalds"),
+        ('"linus ""t"""', 'linus "t"'),
+        ('"linus#1"', "linus#1"),
+        ("jose\u0301", "jos\u00e9"),
+    ],
+)
+def test_the_userlist_is_read_as_the_hub_reads_it(copy: Path, now: Path, written: str, name: str) -> None:
+    """Whoever was deleted and is listed again keeps the account, and is an admin though the database is lost."""
+    text = f"ada admin\n{written} admin  # since 1991\n"
+    assert parse(text, "google") == (Users(frozenset({"ada", name}), frozenset({"ada", name})), ())
+    (now.parent / "access" / listed.CURRENT).write_text(text)
+    (now.parent / "access" / listed.DELETED).write_text(f"{name}\n")
+    with closing(sqlite3.connect(copy)) as opened, opened:
+        opened.execute("update users set name = ? where name = 'linus'", (name,))
+    now.unlink()
+    put_back(copy, now)
+    assert rows(copy, EACH["admins"]) == ["ada", name]
 
 
 TAKEN = {

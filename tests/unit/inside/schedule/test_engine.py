@@ -126,3 +126,10 @@ def test_a_container_that_does_not_start_is_removed(server: Server) -> None:
 def test_the_socket_is_the_engines_own() -> None:
     """As it is mounted."""
     assert engine.SOCKET == "/var/run/docker.sock"
+
+
+def test_an_answer_that_was_cut_off_is_none(server: Server) -> None:
+    """It is told as what the engine did, and tried again as such."""
+    server.answers["GET /info"] = (200, b'{"Name": "w')
+    with pytest.raises(EngineError, match="cut off"):
+        asking(server).get("/info")

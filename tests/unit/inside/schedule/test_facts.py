@@ -42,6 +42,15 @@ def test_a_node_without_a_name_goes_by_its_own() -> None:
     assert {one["host"] for one in told["homes"]} == {f"host-{MANAGER}", f"host-{WORKER}"}
 
 
+def test_a_node_that_has_not_described_itself_goes_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has just joined, and has no home yet: the backup is made all the same."""
+    engine, ask = FakeEngine(MANAGER), FakeEngine.get
+    new = {"ID": "n9", "Description": {}, "Status": {"State": "unknown"}}
+    monkeypatch.setattr(engine, "get", lambda path, **more: ask(engine, path, **more) + ([new] if path == "/nodes" else []))
+    told = json.loads(files(engine)["backup/cluster.json"])
+    assert (told["silent"], len(told["homes"])) == (["swarm-worker1"], 2)
+
+
 def test_settings_that_are_gone_are_told() -> None:
     """A backup without them would be taken for a whole one."""
     engine = FakeEngine(MANAGER)

@@ -1,13 +1,16 @@
 """The cluster's lock, as the schedule takes it."""
 
 import json
+import threading
 import time
 from base64 import b64decode
+from typing import Any
 
 import pytest
 
 from swarmhub.history import lock as of_operators
 from swarmhub.inside.schedule import lock
+from swarmhub.inside.schedule.engine import EngineError
 from swarmhub.inside.schedule.lock import Busy, Lock
 from tests.unit.inside.schedule.cluster import HUB, MANAGER, FakeEngine, config, text
 
@@ -31,6 +34,21 @@ def test_what_fails_gives_it_back() -> None:
     with pytest.raises(ValueError, match="wrong"), Lock(engine).held(HUB, HOST, "x"):
         raise ValueError("wrong")
     assert of_operators.NAME not in engine.configs
+
+
+@pytest.mark.parametrize("error", [EngineError("no quorum", 500), KeyError("Version"), ValueError("cut off")])
+def test_nothing_ends_its_renewal(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Else the next operator's run would take it for that of a run that has died."""
+    asked, engine = [threading.Event(), threading.Event()], FakeEngine(MANAGER)
+
+    def get(path: str, **_: Any) -> Any:
+        next((one for one in asked if not one.is_set()), asked[1]).set()
+        raise error
+
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "get", get)
+    with Lock(engine).held(HUB, HOST, "x"):
+        assert asked[1].wait(20)
 
 
 def held_by_somebody(beat: str = "1") -> FakeEngine:

@@ -45,6 +45,15 @@ def done(engine: FakeEngine) -> list[str]:
     return [one["action"] for one in engine.jobs]
 
 
+def test_what_nobody_has_foreseen_is_a_failure_too(tmp_path: Path, clock: Clock) -> None:
+    """Such as an answer without what belongs into it: it is tried again after a pause, and the container goes on."""
+    engine = FakeEngine(MANAGER, {"save": {"answer": {"files": 3}}})
+    one = worker(tmp_path, engine)
+    one.turn()
+    assert (one.attempts["hub"].failures, one.attempts["hub"].said) == (1, "KeyError('unread')")
+    assert one.attempts["hub"].next == clock.now + 60
+
+
 def test_the_first_backup_is_made_at_once(tmp_path: Path, clock: Clock) -> None:
     """Then the next on the next day; thinning out follows the hub's, and a container that starts again makes no other."""
     engine = FakeEngine(MANAGER, {"forget": {"answer": {"removed": 0}}})

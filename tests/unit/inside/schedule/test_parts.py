@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from swarmhub.inside.backup.places import Failed
+from swarmhub.inside.schedule.drill import DrillError
 from swarmhub.inside.schedule.parts import Node
 from tests.unit.inside.schedule.cluster import HUB, MANAGER, SECRETS, WORKER, FakeEngine, schedule, volume
 
@@ -130,6 +131,16 @@ def test_the_newest_backup_is_tried() -> None:
     kept = engine.jobs[-1]["evidence"]
     assert (kept["outcome"], kept["home"]["host"], kept["hub"]["user"]) == ("passed", "swarm-worker1", "ada")
     assert engine.gone == [f"/volumes/{HUB}_drill"] * 2
+
+
+def test_a_drill_does_not_empty_somebody_elses_volume() -> None:
+    """The volume `drill` of a stack called like the hub; one of a longer name is of no matter."""
+    listed = [{"id": "h", "time": "2026-11-30T00:00:01Z", "hostname": "swarm-manager1", "tags": ["run:R", "part:hub"]}]
+    engine = FakeEngine(MANAGER, {"list": {"answer": {"snapshots": listed}}})
+    engine.volumes = [volume(f"{HUB}_drill-schedule"), volume(f"{HUB}_drill", {"com.docker.stack.namespace": HUB})]
+    with pytest.raises(DrillError, match=f"somebody else has made the volume {HUB}_drill"):
+        node(engine, verify=1).do("verify", SLOT, is_first=True)
+    assert (engine.gone, [job["action"] for job in engine.jobs]) == ([], ["list"])
 
 
 def test_what_an_earlier_container_has_left_goes() -> None:

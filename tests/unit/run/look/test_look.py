@@ -1,5 +1,8 @@
 """One look at the cluster: each question asked once, until something has changed."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from swarmhub.cluster.nodes import Member
@@ -78,6 +81,33 @@ def test_a_users_server_is_not_taken_for_a_service_of_the_hubs(look: Look, hosts
     hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": spec}]
     with pytest.raises(StepError, match="the server of proxy has the name jupyterhub-proxy"):
         look.proxy()
+
+
+OWN: dict[str, tuple[dict[str, Any], Callable[[Look], object]]] = {
+    "jupyterhub-proxy": ({"proxy": {"separate": True}}, Look.proxy),
+    "jupyterhub-engine": ({"hub": {"engine": "filter"}}, Look.engine_filter),
+    "jupyterhub-renewal": ({"proxy": {"separate": True}}, Look.renewal),
+    "jupyterhub_backup": ({"backup": {"every": 86400}}, Look.has_schedule),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("labels", [None, {}, {"com.docker.stack.namespace": "jupyterhub"}])
+def test_somebody_elses_service_is_not_taken_for_one_of_the_hubs(
+    look: Look, hosts: dict[str, FakeHost], name: str, labels: dict[str, str] | None
+) -> None:
+    """A proxy made by hand, or the service `backup` of a stack called like the hub: neither changed nor removed."""
+    tables, ask = OWN[name]
+    spec: dict[str, Any] = {"Name": name, "Labels": labels, "TaskTemplate": {"ContainerSpec": {}}}
+    hosts[MANAGER].engine.answers["GET /services"] = [{"ID": "s9", "Spec": spec}]
+    assert not ask(look)
+    for table, given in tables.items():
+        changed = getattr(look._settings, table).model_copy(update=given)
+        look._settings = look._settings.model_copy(update={table: changed})
+    if name == "jupyterhub_backup":
+        ask = Look.schedule
+    with pytest.raises(StepError, match=f"somebody else has made the service {name}"):
+        ask(look)
 
 
 def test_each_host_says_of_itself_what_it_is_or_why_not(look: Look, hosts: dict[str, FakeHost]) -> None:

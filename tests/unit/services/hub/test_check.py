@@ -60,11 +60,22 @@ def test_it_runs_as_the_hub_will() -> None:
 @pytest.mark.parametrize("is_left", [False, True], ids=["nothing is left", "one is left of a run that was killed"])
 def test_it_leaves_nothing(is_left: bool) -> None:
     """Its service is removed in the end, and before it one with the same name."""
-    host = answering("x", answers={"GET /services/jupyterhub_check": {"ID": "c0"}} if is_left else {})
+    left = {"ID": "c0", "Spec": {"Labels": {"swarmhub.service": "jupyterhub"}}}
+    host = answering("x", answers={"GET /services/jupyterhub_check": left} if is_left else {})
     with pytest.raises(StepError):
         CHECK.apply(host, FakeProgress())
     removed = [call for call in host.engine.asked() if call.startswith("DELETE")]
     assert removed == [*(["DELETE /services/c0"] if is_left else []), "DELETE /services/c1"]
+
+
+@pytest.mark.parametrize("labels", [None, {"com.docker.stack.namespace": "jupyterhub"}, {"swarmhub.service": "other"}])
+def test_somebody_elses_service_of_its_name_stays(labels: dict[str, str] | None) -> None:
+    """The service `check` of a stack called like the hub."""
+    theirs = {"ID": "c0", "Spec": {"Labels": labels}}
+    host = answering("x", answers={"GET /services/jupyterhub_check": theirs})
+    with pytest.raises(StepError, match="somebody else has made the service jupyterhub_check"):
+        CHECK.apply(host, FakeProgress())
+    assert not host.engine.asked("DELETE") + host.engine.asked("POST")
 
 
 def test_problems_are_one_line() -> None:

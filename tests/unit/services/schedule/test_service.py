@@ -118,15 +118,6 @@ def test_all_of_it_goes_with_the_setting() -> None:
     assert service.removal(SETTINGS, ExistingSchedule(None, {}, {}), MANAGER).changes == ()
 
 
-def test_somebody_elses_service_of_that_name_is_left_alone() -> None:
-    """It has no label of a hub's."""
-    there = found()
-    assert there.service is not None
-    there.service["Spec"]["Labels"] = {}
-    with pytest.raises(StepError, match="is not this hub's"):
-        planned(there)
-
-
 def test_the_hub_does_not_take_its_secret_for_one_left_over() -> None:
     """A rollout removes those that the hub reads no more."""
     secret = service.secret_name(SETTINGS, WANTED)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from swarmhub import settings as settings_file
+from swarmhub.plan.hidden import in_line
 from tests.unit.settings.written import edited, good, in_hub, problems
 
 SHELL = [
@@ -86,7 +87,7 @@ def test_what_nobody_would_take_is_refused(file: Path, key: str) -> None:
     said, words = REFUSED[key]
     for value in (*words.split(), *([""] if words else []), *SHELL[said == A_PATH :]):
         (problem,) = problems(file, written(key, value))
-        assert f": {key}: {value!r} {said}" in problem
+        assert f": {key}: {in_line(repr(value))} {said}" in problem
 
 
 def test_what_is_a_name_is_taken(file: Path) -> None:

@@ -50,7 +50,7 @@ def test_claims_are_handed_over(tmp_path: Path) -> None:
     ("lines", "wrong"),
     [
         ('passwd = "none"', "owners.passwd: {}/none: no such file or directory; make it by: getent passwd > none"),
-        ('passwd = "bad"', "owners.passwd: {}/bad:2: 'ada:20001' is no line such as NAME:x:UID:GID:…"),
+        ('passwd = "bad"', "owners.passwd: {}/bad:2: the line of 'ada' is none such as NAME:x:UID:GID:…"),
         ('passwd = "twice"', "owners.passwd: twice: 'ADA' has two lines, with other numbers; keep one"),
         ('passwd = "latin"', "owners.passwd: {}/latin is not UTF-8; save it as UTF-8"),
         ('passwd = "good"\nuid_claim = "uid"', "owners.uid_claim: clashes with 'passwd'; keep one of the two"),
