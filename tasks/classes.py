@@ -21,7 +21,8 @@ HELP = {"roster": "CSV with the header name,group, or the export of a learning p
 
 
 @step_task(
-    positional=["roster"], help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many of them at a time."}
+    positional=["roster"],
+    help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many servers start at a time."},
 )
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and check that the nodes have room for a class; with --start, start its servers."""
@@ -54,7 +55,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
 
 @step_task(
     positional=["roster"],
-    help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
+    help=HELP | {"to": "The folder for the archives.", "keep": "Only save: the homes stay on the nodes."},
 )
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
     """Copy the homes of a class to this machine, then remove them from the nodes."""

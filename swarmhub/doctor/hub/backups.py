@@ -43,4 +43,4 @@ def _of(one: Trouble) -> Finding:
 
 
 def _to_do(findings: list[Finding]) -> str:
-    return "What is wrong is told below" if findings else "Make one now: fab backup; then see why: docker service logs"
+    return "The lines below say what is wrong" if findings else "Make one now: fab backup; then see why: docker service logs"
