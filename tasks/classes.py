@@ -55,7 +55,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
 
 @step_task(
     positional=["roster"],
-    help=HELP | {"to": "The folder for the archives.", "keep": "Only save: the homes stay on the nodes."},
+    help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
 )
 def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
     """Copy the homes of a class to this machine, then remove them from the nodes."""
