@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import fabfile
 from swarmhub.settings import load
 from swarmhub.settings.schema.access import Access
 from swarmhub.settings.schema.certs import Certs
@@ -15,7 +16,6 @@ from swarmhub.settings.schema.grammar import Table
 from swarmhub.settings.schema.model import Settings
 from swarmhub.settings.schema.notebook import Culling, Folder, Home, Limits, Notebook, Override, Profile
 from swarmhub.settings.schema.page import Page
-from tasks import ns
 from tests.lab import examples
 from tests.unit.support.fakes import NOTEBOOK, settings
 
@@ -112,7 +112,7 @@ def test_a_page_that_a_setting_or_a_message_names_exists() -> None:
 
 def options() -> dict[str, set[str]]:
     """Return each task, as it is typed, with its options."""
-    tasks = {name: ns[name] for name in ns.task_names}
+    tasks = {name: fabfile.ns[name] for name in fabfile.ns.task_names}
     return {name: {f"--{one.name.replace('_', '-')}" for one in task.get_arguments()} for name, task in tasks.items()}
 
 
