@@ -36,15 +36,15 @@ def backups(c: Context, json: bool = False) -> None:
 
 @step_task(
     help={
-        "backup": "Which one, or how its name begins, from `fab backups`. Default: the newest.",
+        "backup": "The backup's name, or how it begins, from `fab backups`. Default: the newest.",
         "home": "Only the home of this user.",
         "path": "Only this file or folder of the home.",
-        "to": "Put it into this folder of the home, and leave all else there as it is.",
+        "to": "Restore into this folder of the home; nothing else there changes.",
         "yes": "Do not ask.",
     },
 )
 def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: str = "", yes: bool = False) -> None:
-    """Put back the hub, and homes that are gone; or with --home one home or a file of it. What is there is set aside."""
+    """Restore the hub, and homes that are gone; or with --home one home or a file of it. Existing data is set aside."""
     from swarmhub.backup import restoring
     from swarmhub.deploy.data import backups as room
 
@@ -57,9 +57,9 @@ def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: st
         run.report.line(restoring.STEP, told, style="bold green")
 
 
-@step_task(help={"backup": "Which one, or how its name begins, from `fab backups`. Default: the newest."})
+@step_task(help={"backup": "The backup's name, or how it begins, from `fab backups`. Default: the newest."})
 def backup_verify(c: Context, backup: str = "") -> None:
-    """Try a backup: restore it into a scratch volume, boot a hub on it, log in, open a file of a home; keep the evidence."""
+    """Try a backup: restore it into a scratch volume, boot a hub on it, log in, open a file of a home; record the result."""
     from swarmhub.backup import drilling
     from swarmhub.deploy.data import backups as room
 
@@ -70,7 +70,7 @@ def backup_verify(c: Context, backup: str = "") -> None:
 
 @step_task(help={"verbose": "Show all output of a build."})
 def backup_schedule(c: Context, verbose: bool = False) -> None:
-    """Let the cluster make backups itself, as [backup] every says; or no longer."""
+    """Start, change or end the backups that the cluster makes itself, as [backup] every says."""
     with step(c, "schedule") as run:
         run.check()
         if run.look.has_schedule():

@@ -21,7 +21,8 @@ HELP = {"roster": "CSV with the header name,group, or the export of a learning p
 
 
 @step_task(
-    positional=["roster"], help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many of them at a time."}
+    positional=["roster"],
+    help=HELP | {"start": "Start everybody's server, too.", "at-once": "How many servers start at a time."},
 )
 def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4, yes: bool = False) -> None:
     """Pull all images, and check that the nodes have room for a class; with --start, start its servers."""

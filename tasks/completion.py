@@ -9,7 +9,7 @@ from swarmhub.run.task import step, step_task
 def completion(c: Context, shell: str = "") -> None:
     """Print shell code that completes tasks, options and host names: source <(fab completion).
 
-    fish has a completion of its own for fab, which only a file takes the place of:
+    fish has its own completion for fab. To replace it, write a file:
     fab completion --shell fish > ~/.config/fish/completions/fab.fish
     """
     import os

@@ -23,7 +23,7 @@ def history(c: Context, json: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask."})
 def unlock(c: Context, yes: bool = False) -> None:
-    """Remove the cluster's lock of a run that has died; show whose it is, and ask first."""
+    """Remove the cluster's lock after a run has died; show whose it is, and ask first."""
     from swarmhub.history import author, entries, journal, lock
 
     with step(c, "unlock") as run:

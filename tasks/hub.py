@@ -28,7 +28,7 @@ def check(c: Context) -> None:
         run.report.line("check", f"settings, userlist and secrets are in order; the manager is {run.manager}")
 
 
-@step_task(help={"fresh": "Build it again, on the newest base image and with Debian's newest packages.", **VERBOSE})
+@step_task(help={"fresh": "Build both again, on the newest base image and with Debian's newest packages.", **VERBOSE})
 def build_hub(c: Context, fresh: bool = False, verbose: bool = False) -> None:
     """Build the images of hub and proxy on the manager, if what goes into them has changed; the next deploy runs them."""
     from swarmhub.deploy import steps
@@ -91,7 +91,7 @@ def service(c: Context, yes: bool = False) -> None:
 
 @step_task(help={"yes": "Do not ask."})
 def move_database(c: Context, yes: bool = False) -> None:
-    """Move the hub's database to where [database] of hosts.toml wants it: from SQLite to a PostgreSQL server, or back."""
+    """Move the hub's database from SQLite to the PostgreSQL server of [database], or back, as hosts.toml says."""
     from dataclasses import replace
 
     from swarmhub.deploy import prerequisites, rollout
@@ -138,7 +138,7 @@ def _ensure(run: "Run", step: str, *services: str) -> None:
             converge.ensure(run.hosts[run.manager], service, run.report, run.look.running(service))
 
 
-@step_task(positional=["host"], help={"host": "The manager that is to have the hub.", "yes": "Do not ask."})
+@step_task(positional=["host"], help={"host": "The manager to move the hub to.", "yes": "Do not ask."})
 def move_hub(c: Context, host: str, yes: bool = False) -> None:
     """Move the hub to another manager, with its data, certificate and images; servers go on."""
     from swarmhub.deploy.data import moving

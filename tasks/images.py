@@ -34,7 +34,7 @@ def prepull_all(c: Context, newer: bool = False) -> None:
 
 @step_task(help={"verbose": "Show all output of a build."})
 def build_notebook(c: Context, verbose: bool = False) -> None:
-    """Build the notebook images of your own on the manager, if what goes into them has changed; the hub keeps the old ones."""
+    """Build your own notebook images on the manager, if what goes into them has changed; the next deploy uses them."""
     from swarmhub.images import builder
 
     with step(c, builder.NOTEBOOKS) as run:
@@ -142,7 +142,7 @@ def load_bundle(c: Context) -> None:
 
 @step_task(help={"yes": "Do not ask."})
 def prune(c: Context, yes: bool = False) -> None:
-    """Remove old images, configs and left containers that neither the settings nor a kept release needs, on every node."""
+    """Remove old images, configs and left-over containers that neither the settings nor a kept release needs, on every node."""
     from swarmhub.deploy import membership
     from swarmhub.teardown import prune as room
 

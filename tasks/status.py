@@ -42,10 +42,10 @@ def status(c: Context, watch: bool = False, json: bool = False) -> None:
 @step_task(
     help={
         "user": "This user's server instead of the hub.",
-        "engine": "A node's Docker Engine, that of -H or --node.",
-        "node": "The host whose engine is meant.",
+        "engine": "The Docker Engine of the node that -H or --node names.",
+        "node": "The node, for --engine.",
         "follow": "Go on until Ctrl-C.",
-        "since": "From when on: 10m, 1h, 2026-11-23T10:00:00. Default: the last 100 lines.",
+        "since": "Lines from then on: 10m, 1h, 2026-11-23T10:00:00. Default: the last 100 lines.",
     }
 )
 def logs(c: Context, user: str = "", engine: bool = False, node: str = "", follow: bool = False, since: str = "") -> None:

@@ -6,6 +6,7 @@ from swarmhub.errors import StepError
 from swarmhub.run.task import step, step_task
 
 YES = {"yes": "Do not ask."}
+HOST = {"host": "The node, by its name in hosts.toml."}
 
 
 @step_task()
@@ -32,7 +33,7 @@ def swarm_init(c: Context) -> None:
 
 @step_task(help=YES)
 def recover_quorum(c: Context, yes: bool = False) -> None:
-    """Bring back a swarm that has lost most of its managers: one goes on alone, and the others find it when they are back."""
+    """Bring back a swarm that has lost most of its managers: one goes on alone, and the others rejoin when they are back."""
     from swarmhub.cluster import recovery, swarm
     from swarmhub.deploy import membership
 
@@ -55,7 +56,7 @@ def recover_quorum(c: Context, yes: bool = False) -> None:
             run.report.line(recovery.STEP, warning, style="yellow")
 
 
-@step_task(positional=["host"], help=YES | {"wait": "Minutes to wait until the people there have finished."})
+@step_task(positional=["host"], help=HOST | YES | {"wait": "Minutes to wait until the people there have finished."})
 def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
     """Empty a node for maintenance: list who works there, ask, and stop their servers (--wait: let them finish)."""
     from swarmhub.cluster import drain as emptying
@@ -77,7 +78,7 @@ def drain(c: Context, host: str, wait: int = 0, yes: bool = False) -> None:
         run.apply(plan)
 
 
-@step_task(positional=["host"])
+@step_task(positional=["host"], help=HOST)
 def undrain(c: Context, host: str) -> None:
     """Allow new servers again on a node that was drained or paused."""
     from swarmhub.cluster import availability
@@ -88,7 +89,7 @@ def undrain(c: Context, host: str) -> None:
         run.apply(membership.undrain_plan(run, host))
 
 
-@step_task(positional=["host"], help=YES)
+@step_task(positional=["host"], help=HOST | YES)
 def remove_node(c: Context, host: str, yes: bool = False) -> None:
     """Take a node out of the swarm, unless that would lose the quorum, data or somebody's work."""
     from swarmhub.cluster import removal
@@ -103,7 +104,7 @@ def remove_node(c: Context, host: str, yes: bool = False) -> None:
         run.report.line(removal.STEP, f"now take {host} out of hosts.toml: fab swarm-init would let it join again")
 
 
-@step_task(positional=["host"], help=YES)
+@step_task(positional=["host"], help=HOST | YES)
 def trust(c: Context, host: str, yes: bool = False) -> None:
     """Show a host's SSH key, and record it in known_hosts, next to hosts.toml."""
     from swarmhub.run import trust as keys

@@ -23,7 +23,7 @@ def users(c: Context, json: bool = False) -> None:
         for line in room.strangers(found):
             run.report.line(room.SHOW, line, style="red")
         if plans.wanted(run) != found.listed.current:
-            run.report.line(room.SHOW, "the userlist here is another than the hub's. Next: fab users-sync", style="yellow")
+            run.report.line(room.SHOW, "the userlist here differs from the hub's. Next: fab users-sync", style="yellow")
 
 
 @step_task(help={"yes": "Do not ask before people are removed."})
@@ -40,7 +40,7 @@ def users_sync(c: Context, yes: bool = False) -> None:
         run.apply(plan)
 
 
-@step_task(help={"text": "What everybody has to know now; an empty one withdraws the announcement."})
+@step_task(help={"text": "The announcement; an empty text withdraws it."})
 def announce(c: Context, text: str) -> None:
     """Tell everybody something now: on the hub's pages and in every open JupyterLab, without a restart."""
     from swarmhub.people import announcement as room

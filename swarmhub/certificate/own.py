@@ -96,7 +96,7 @@ class _Installer:
 def _do(host: Host, *argv: str, content: bytes | None = None) -> None:
     done = as_root.run(host, *argv, content=content)
     if done.code:
-        raise StepError(host.name, f"cannot install the certificate: {done.last}", "Mend that there, and run this again")
+        raise StepError(host.name, f"cannot install the certificate: {done.last}", "Correct that there, and run this again")
 
 
 def _chain(file: Path) -> "list[x509.Certificate]":

@@ -55,7 +55,7 @@ def named(notebooks: Sequence[RunningServer], user: str, manager: str) -> Runnin
         if one.user == user.lower():  # as JupyterHub writes names
             return one
     others = ", ".join(one.user for one in notebooks)
-    raise StepError(manager, f"{user} has no server", f"Who has one: {others}" if others else "Nobody has one")
+    raise StepError(manager, f"{user} has no server", f"Users with a server: {others}" if others else "Nobody has one")
 
 
 def running(notebooks: Sequence[RunningServer]) -> tuple[RunningServer, ...]:

@@ -70,4 +70,4 @@ def _open(volume: SharedVolume, folder: Folder, owner: str, host: Host, _: Progr
     done = as_root.run(host, "sh", "-c", OPEN, "sh", where, owner, mounts.MARKER)
     if done.code:
         remedy = f"There, as root: chown {owner} {where}"
-        raise StepError(host.name, f"cannot give volume {volume.name} to the people: {done.last}", remedy)
+        raise StepError(host.name, f"cannot change the owner of volume {volume.name}: {done.last}", remedy)

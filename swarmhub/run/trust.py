@@ -27,7 +27,7 @@ def ask(run: Run, host: str, *, new_only: bool = False) -> None:
         if shown.before:
             run.report.line("", f"it has CHANGED: known so far is {shown.before}", style="red")
             if new_only:
-                raise StepError(host, "the host key has CHANGED", f"Look at it by itself: fab trust {host}")
+                raise StepError(host, "the host key has CHANGED", f"If the host was reinstalled: fab trust {host}")
         run.report.line("", f"compare, on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_{shown.kind}_key.pub")
         run.agree("Is it the host's own key?")
         run.report.line(STEP, f"recorded in {record(shown)}", style="green")

@@ -9,7 +9,7 @@ from swarmhub.settings.schema.model import Settings
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HEAD = """# Settings
 
-All that `hosts.toml` may say. Generated from `swarmhub/settings/model.py` by `make docs`; do not edit.
+All that `hosts.toml` may say. Generated from `swarmhub/settings/schema/model.py` by `make docs`; do not edit.
 Paths count from the folder of `hosts.toml`. For completion and checks in an editor: `docs/hosts.schema.json`.
 `fab check` names every mistake with its line, before anything is connected to.
 """

@@ -209,7 +209,7 @@ class Connections:
             if not any(isinstance(one.value, TooMuch) for one in error.exceptions):
                 raise
             cause = f"{' '.join(argv[:4])} prints more than {MOST >> 20} MB"
-            raise StepError(host, cause, "Look at what runs there: nothing that swarmhub asks for is so much") from None
+            raise StepError(host, cause, "Look at what runs there: this command never prints that much") from None
         except (OSError, SSHException, EOFError) as error:
             raise StepError(host, f"the connection broke: {error}", "Run the same command again") from error
         return Output(done.exited, done.stdout, done.stderr)

@@ -57,7 +57,7 @@ def _on_node(settings: Settings, look: Look, manager: str, name: str) -> HomeLoc
         raise StepError(manager, cause, "Compare: fab nodes")
     if not found:
         others = homes.names(one.user for host in present for one in look.homes(host) if one.user)
-        raise StepError(manager, f"there is no home of {name}", f"Whose there are: {others}" if others else "Nobody has one")
+        raise StepError(manager, f"there is no home of {name}", f"Users with a home: {others}" if others else "Nobody has one")
     host, volume = next(((host, one) for host, one in found if host in recorded), found[0])
     # It is there: nothing of the image is to be copied into it.
     options = {"NoCopy": True}

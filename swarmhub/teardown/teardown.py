@@ -126,4 +126,4 @@ class _FolderRemover:
     def __call__(self, host: Host, progress: Progress) -> None:
         done = as_root.run(host, "rm", "-rf", self.path)
         if done.code:
-            raise StepError(host.name, f"cannot remove {self.path}: {done.last}", "Mend that there, and run this again")
+            raise StepError(host.name, f"cannot remove {self.path}: {done.last}", "Correct that there, and run this again")

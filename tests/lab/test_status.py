@@ -143,7 +143,7 @@ def test_a_users_log_comes_from_the_node_that_runs_the_server(deployed: Lab, nod
 def test_a_user_without_a_server_is_told_who_has_one(deployed: Lab, node: str) -> None:
     """One line, with the names of those that have a server."""
     done = deployed.fab("logs", "--user", "nobody")
-    assert (done.code, done.err) == (1, f"{MANAGER}: logs: nobody has no server. Who has one: {USER}\n")
+    assert (done.code, done.err) == (1, f"{MANAGER}: logs: nobody has no server. Users with a server: {USER}\n")
 
 
 def test_only_lines_since_a_time_are_shown(deployed: Lab, node: str) -> None:

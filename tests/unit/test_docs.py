@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import fabfile
 from swarmhub.settings import load
 from swarmhub.settings.schema.certs import Certs
 from swarmhub.settings.schema.firewall import Firewall
@@ -38,8 +39,15 @@ TABLES: dict[str, type[Table]] = {
 }
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
-# Settings name pages in comments.
+# Settings name pages in comments, and messages do in their remedies.
 NAMED = re.compile(r"\bdocs/[\w-]+\.md\b")
+SOURCES = [path for room in ("swarmhub", "tasks", "hub", "lab") for path in sorted((ROOT / room).rglob("*.py"))]
+WRITTEN = [*PAGES, *ROOT.glob("*.md"), *SOURCES]
+COMMAND = re.compile(r"\bfab (?:-H [^\s`]+ )?([a-z][a-z.-]*[a-z])((?: [^`|()\";,]*)?)")
+OPTION = re.compile(r"--[a-z-]+")
+FABRICS_OWN = {"--debug", "--help", "--list"}
+TEST = re.compile(r"`(test_\w+(?:\.py)?)`")
+FILE = re.compile(r"`((?:swarmhub|hub|tasks|tests|bench|supply)/[\w./-]+)`")
 # What a profile or an override may set besides is what [notebook] shows.
 OWN = {"profiles": {"name", "description", "groups"}, "overrides": {"users", "groups", "profiles"}}
 
@@ -96,7 +104,36 @@ def test_a_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{page.name}: {file}#{anchor}"
 
 
-def test_a_page_that_a_setting_names_exists() -> None:
-    """In the comments of hosts.toml and of the examples."""
-    texts = [(ROOT / "hosts.toml").read_text(), *(page.read_text() for page in PAGES)]
+def test_a_page_that_a_setting_or_a_message_names_exists() -> None:
+    """In the comments of hosts.toml and of the examples, and in the code."""
+    texts = [path.read_text() for path in (ROOT / "hosts.toml", *WRITTEN)]
     assert [name for text in texts for name in NAMED.findall(text) if not (ROOT / name).exists()] == []
+
+
+def options() -> dict[str, set[str]]:
+    """Return each task, as it is typed, with its options."""
+    tasks = {name: fabfile.ns[name] for name in fabfile.ns.task_names}
+    return {name: {f"--{one.name.replace('_', '-')}" for one in task.get_arguments()} for name, task in tasks.items()}
+
+
+def test_a_command_that_is_named_exists() -> None:
+    """A page or a message says no `fab` command that an operator cannot type, and no option that it does not take."""
+    known = options()
+    wrong = []
+    for path in WRITTEN:
+        for task, rest in COMMAND.findall(path.read_text()):
+            unknown = set(OPTION.findall(rest)) - known.get(task, set()) - FABRICS_OWN
+            if task not in known or unknown:
+                wrong.append((str(path.relative_to(ROOT)), task, *sorted(unknown)))
+    assert wrong == []
+
+
+def test_a_test_or_a_file_that_a_page_names_exists() -> None:
+    """A page that says what holds, or where it is, leads to it."""
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    known = {name for path in tests for name in (path.name, *re.findall(r"def (test_\w+)", path.read_text()))}
+    found = {page.name: TEST.findall(page.read_text()) + FILE.findall(page.read_text()) for page in PAGES}
+    wrong = [
+        (page, name) for page, names in found.items() for name in names if name not in known and not (ROOT / name).exists()
+    ]
+    assert wrong == []

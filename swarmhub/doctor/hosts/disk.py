@@ -20,7 +20,7 @@ def _of(host: str, folder: str, left: int, coming: int | None) -> Finding:
         text += " (no node has the notebook images yet to tell their size)"
     elif coming:
         text += f", and notebook images of up to {coming / GB:.1f} GB are still to come"
-    remedy = "Free some there (docker system df, docker image prune), or give it a larger disk"
+    remedy = "Free some there (fab prune; docker system df), or give it a larger disk"
     rest = left - (coming or 0)
     if rest < FAILS:
         return failure(CHECK, host, text, remedy)

@@ -18,7 +18,7 @@ REMEDIES = {
     "drill": "Make a new backup, and try it: fab backup, then fab backup-verify",
     "disk": f"Is there space left, there and in the repository? Then {AGAIN}",
     "deploy": "fab deploy leaves it again",
-    "away": "Mend that host, then: fab deploy",
+    "away": "Repair that host, then: fab deploy",
 }
 OTHERWISE = f"See fab backup, which says what helps; {AGAIN}"
 
@@ -43,4 +43,4 @@ def _of(one: Trouble) -> Finding:
 
 
 def _to_do(findings: list[Finding]) -> str:
-    return "What is wrong is told below" if findings else "Make one now: fab backup; then see why: docker service logs"
+    return "The lines below say what is wrong" if findings else "Make one now: fab backup; then see why: docker service logs"

@@ -32,9 +32,7 @@ def _memory(tables: Json, nodes: Sequence[Json], barred: Mapping[str, str]) -> l
     if len(managers) != 1 or managers[0]["ID"] in barred or not unlimited:
         return []
     name = hostname(managers[0])
-    text = (
-        f"{unlimited} no memory limit and may run on {name}, the only manager: one can take the memory of the hub and the swarm"
-    )
+    text = f"{unlimited} no memory limit and may run on {name}, the only manager: one can use up the memory of hub and swarm"
     return [warning(CHECK, name, text, 'Set memory_limit in [notebook], or nodes = "workers"')]
 
 
@@ -47,7 +45,7 @@ def _unlimited(tables: Json) -> str:
     profiles = tables["profiles"]
     names = [one["name"] for one in profiles if not server_for(tables, "", (), one).get("memory_limit")]
     if names:
-        return f"servers of {', '.join(names)} have"
+        return f"servers with the profile {' or '.join(names)} have"
     return "" if profiles or server_for(tables, "", (), None).get("memory_limit") else "servers have"
 
 

@@ -15,6 +15,6 @@ def judge(tag: str, base: Base, installed: datetime, now: datetime, manager: str
     days = (now - installed).days
     on = f"on {base.shown}" if "@" in base.reference else f"on {base.shown}, a tag without a digest"
     if days <= DAYS:
-        return ok(CHECK, manager, f"{tag} has Debian's packages of {days} days ago, {on}")
-    text = f"{tag} has Debian's packages of {days} days ago, {on}: security updates since then are not in it"
+        return ok(CHECK, manager, f"{tag} has Debian's packages from {days} days ago, {on}")
+    text = f"{tag} has Debian's packages from {days} days ago, {on}: it lacks the security updates since then"
     return warning(CHECK, manager, text, f"{FRESH}, then: fab deploy")

@@ -288,8 +288,8 @@ def test_a_damaged_one_is_an_error_of_the_step(machine: Machine, pair: Settings)
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
-        ("mkdir: cannot create directory '/etc/letsencrypt/own': No space left on device\n", "Mend that there"),
-        ("", "Mend that there"),
+        ("mkdir: cannot create directory '/etc/letsencrypt/own': No space left on device\n", "Correct that there"),
+        ("", "Correct that there"),
     ],
 )
 def test_what_cannot_be_written_is_told_with_its_reason(pair: Settings, said: str, remedy: str) -> None:

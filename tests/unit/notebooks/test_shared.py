@@ -55,5 +55,5 @@ def test_a_volume_is_looked_at_and_made() -> None:
     host.engine.answers["GET /volumes/team"] = {"Mountpoint": WHERE}
     assert shared.observe(host, ["team"]) == (SharedVolume("team", WHERE, "0:0"),)
     host.commands[GIVE] = Output(1, "", "chown: no")
-    with pytest.raises(StepError, match="cannot give volume team to the people: chown: no"):
+    with pytest.raises(StepError, match="cannot change the owner of volume team: chown: no"):
         change.apply(host, progress)

@@ -75,7 +75,7 @@ def test_a_user_without_a_server_is_told_who_has_one(hosts: Hosts) -> None:
     """A mistyped name is seen at once."""
     with pytest.raises(StepError) as raised:
         of_user(hosts, "adda")
-    assert (raised.value.cause, raised.value.remedy) == ("adda has no server", "Who has one: ada")
+    assert (raised.value.cause, raised.value.remedy) == ("adda has no server", "Users with a server: ada")
 
 
 def test_without_a_hub_there_is_no_shell(hosts: Hosts) -> None:

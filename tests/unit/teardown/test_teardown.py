@@ -179,5 +179,5 @@ def test_a_folder_is_removed_by_a_command(progress: FakeProgress) -> None:
     change("/etc/letsencrypt", with_data=True).apply(host, progress)
     assert host.ran == [("rm", "-rf", "/etc/letsencrypt")]
     host.commands[call] = Output(1, "", "Device or resource busy\n")
-    with pytest.raises(StepError, match=r"cannot remove /etc/letsencrypt: Device or resource busy\. Mend that there"):
+    with pytest.raises(StepError, match=r"cannot remove /etc/letsencrypt: Device or resource busy\. Correct that there"):
         change("/etc/letsencrypt", with_data=True).apply(host, progress)

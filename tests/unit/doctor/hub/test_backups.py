@@ -23,7 +23,7 @@ def test_one_that_is_late_is_a_failure() -> None:
     (found,) = backups.judge(replace(GOOD, is_late=True), NOW, MANAGER)
     assert (found.level, "more than twice as long as backup.every" in found.text) == (Level.FAILURE, True)
     both = backups.judge(replace(GOOD, is_late=True, troubles=(Trouble(WORKER1, "x", "silent"),)), NOW, MANAGER)
-    assert ([one.level for one in both], both[0].remedy) == ([Level.FAILURE] * 2, "What is wrong is told below")
+    assert ([one.level for one in both], both[0].remedy) == ([Level.FAILURE] * 2, "The lines below say what is wrong")
 
 
 def test_a_failure_is_told_with_its_host_and_what_helps() -> None:

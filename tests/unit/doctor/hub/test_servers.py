@@ -23,7 +23,7 @@ def nodes(*roles: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("given", "which"),
-    [({}, "servers have"), ({"profiles": PROFILES}, "servers of Large have")],
+    [({}, "servers have"), ({"profiles": PROFILES}, "servers with the profile Large have")],
     ids=["all", "a profile"],
 )
 def test_servers_without_a_memory_limit_on_the_only_manager_are_a_warning(given: dict[str, Any], which: str) -> None:
