@@ -145,7 +145,8 @@ def test_the_projects_own_folder_makes_an_image(folder: Path) -> None:
         "Dockerfile",
         "jupyterhub_config.py",
         "config/configure.py",
-        "spawner/engine.py",
+        "engine.py",
+        "spawner/spawner.py",
         "shared/people/userlist.py",
     } <= set(files)
 
