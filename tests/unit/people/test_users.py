@@ -6,6 +6,7 @@ import tarfile
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -55,7 +56,7 @@ class Hub:
             raise ApiError(DOMAIN, self.status, "is in the process of stopping", "")
         _, name, *server = path.split("/")
         if server:
-            self.known[name]["servers"].pop(server[-1] if len(server) > 1 else "")
+            self.known[name]["servers"].pop(unquote(server[-1]) if len(server) > 1 else "")
         else:
             del self.known[name]
 
@@ -204,11 +205,14 @@ def test_people_and_bits_are_the_hubs_api(host: FakeHost) -> None:
 
 
 def test_who_is_removed_has_all_servers_stopped_first(host: FakeHost, clock: Clock) -> None:
-    """JupyterHub refuses to delete whose servers run, and to stop what is starting: it is asked again."""
-    hub = Hub({"grace": user("grace", servers=("", "gpu"))}, busy=1)
+    """JupyterHub refuses to delete whose servers run, and to stop what is starting: it is asked again.
+
+    Before its version 6, a server could have any name.
+    """
+    hub = Hub({"grace": user("grace", servers=("", "gpu/1"))}, busy=1)
     seen = found(user("ada", admin=True), hub.known["grace"])
     applied(planned("ada admin\n", seen, hub), host)
-    stops = ["DELETE users/grace/server", "DELETE users/grace/servers/gpu"]
+    stops = ["DELETE users/grace/server", "DELETE users/grace/servers/gpu%2F1"]
     assert (hub.asked, hub.known) == ([stops[0], *stops, "DELETE users/grace"], {})
 
 
