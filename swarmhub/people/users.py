@@ -34,6 +34,8 @@ MOST = 64 << 20
 AT_ONCE = 100
 # While a server starts or stops, the hub refuses to stop it or to delete its user.
 BUSY = HTTPStatus.BAD_REQUEST
+# What the hub says of a named server from before the settings turned them off, however often it is asked to stop it.
+TURNED_OFF = "Named servers are not enabled"
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,9 @@ def _is_out(api: HubApi, name: str) -> bool:
             api.delete(path)
             return True
     except ApiError as error:
+        if TURNED_OFF in error.cause:
+            cause = f"{name} has named servers, and the hub stops none since limits.named_servers is 0"
+            raise StepError(error.host, cause, "Set it to 1, then: fab deploy, and run this again") from None
         # A start that the hub refuses meanwhile may end in an error of its own.
         if error.status != BUSY and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
