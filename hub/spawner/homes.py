@@ -50,8 +50,9 @@ async def reach(docker: Docker, home: Home, owner: str, everywhere: Iterable[str
 async def find(docker: Docker, volume: str, user: str | None = None) -> str | None:
     """Return the id of the node that has the home, or None where there is none yet, or none of this user."""
     for one in await docker("configs", filters={"name": volume}):
-        labels = one["Spec"]["Labels"]
-        if one["Spec"]["Name"] == volume and user in (None, labels.get(USER)):  # the filter takes beginnings, too
+        labels = one["Spec"].get("Labels") or {}
+        # The filter takes beginnings, too; and what somebody else has made under that name tells of no home.
+        if one["Spec"]["Name"] == volume and NODE in labels and user in (None, labels.get(USER)):
             return str(labels[NODE])
     return None
 

@@ -194,9 +194,10 @@ def _as_runs(host: Host, release: Release) -> Json:
 
 
 def _forget(host: Host, old: Release, kept: Database, progress: Progress) -> None:
-    host.engine.delete(f"/configs/{old.id}")
+    # The record goes after the copy: where that cannot be removed, the next deploy still knows of it.
     if old.copy:
         database.remove(host, kept, old.copy)
+    host.engine.delete(f"/configs/{old.id}")
     left = observe(host, old.service)
     needed = {name for release in left for name in services.settings_files(release.spec)}
     unused = [name for name in services.settings_files(old.spec) if name not in needed]

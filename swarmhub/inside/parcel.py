@@ -75,9 +75,11 @@ def _paths(only: Any) -> Iterator[Path]:
 
 def _below(path: Path) -> Iterator[Path]:
     yield path
-    if path.is_dir() and not path.is_symlink():
-        for one in sorted(path.iterdir()):
-            yield from _below(one)
+    inside: list[Path] = []
+    with suppress(FileNotFoundError, NotADirectoryError):  # a hub that runs has just removed it
+        inside = sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
+    for one in inside:
+        yield from _below(one)
 
 
 def _add(tar: tarfile.TarFile, path: Path) -> int | None:

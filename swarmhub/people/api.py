@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from pydantic import SecretStr
 
@@ -74,8 +74,8 @@ class HubApi:
 
         The proxy passes every header on: what a server is sent, whoever has a hand in that server can read.
         """
-        token = self.post(f"users/{user}/tokens", {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
-        place = urlsplit(urljoin(self.address, self.get(f"users/{user}")["servers"][""]["url"]))
+        token = self.post(f"users/{quote(user, safe='')}/tokens", {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
+        place = urlsplit(urljoin(self.address, self.get(f"users/{quote(user, safe='')}")["servers"][""]["url"]))
         return HubApi(
             address=f"{place.scheme}://{place.netloc}",
             trust=self.trust,

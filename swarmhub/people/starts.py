@@ -48,7 +48,7 @@ def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -
         StepError: it does not come; the cause is the hub's own.
 
     """
-    path = f"users/{quote(name)}/server"
+    path = f"users/{quote(name, safe='')}/server"
     try:
         # Without any, JupyterHub takes those of the last time: a profile that may be gone.
         api.post(path, {"user_options": options or {}})
@@ -83,10 +83,10 @@ class Stopper:
 
         """
         services = [one.service for one in servers.observe(host, self.hub) if one.user == self.user]
-        model = self.api.find(f"users/{quote(self.user)}") or {}
+        model = self.api.find(f"users/{quote(self.user, safe='')}") or {}
         for server in model.get("servers") or {}:
-            path = f"servers/{quote(server)}" if server else "server"
-            self.api.delete(f"users/{quote(self.user)}/{path}")
+            path = f"servers/{quote(server, safe='')}" if server else "server"
+            self.api.delete(f"users/{quote(self.user, safe='')}/{path}")
         cause = f"{self.user}'s server still runs after {STOP_SECONDS} s"
         until(
             lambda: not self._runs(host, services),

@@ -34,6 +34,8 @@ MOST = 64 << 20
 AT_ONCE = 100
 # While a server starts or stops, the hub refuses to stop it or to delete its user.
 BUSY = HTTPStatus.BAD_REQUEST
+# What the hub says of a named server from before the settings turned them off, however often it is asked to stop it.
+TURNED_OFF = "Named servers are not enabled"
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: P
 def _set_admin(api: HubApi, name: str, admin: bool, host: Host, progress: Progress) -> None:
     if not admin:
         _tell_of_visits(api, name, host, progress)
-    api.patch(f"users/{quote(name)}", {"admin": admin})
+    api.patch(f"users/{quote(name, safe='')}", {"admin": admin})
 
 
 def _remove(api: HubApi, name: str, host: Host, progress: Progress) -> None:
@@ -288,21 +290,24 @@ def _visited(api: HubApi, name: str) -> list[str]:
     """Return the servers of others for which somebody has a token."""
     tokens: Sequence[Json] = ()
     with suppress(ApiError):  # they are removed, whether this is known or not
-        tokens = (api.find(f"users/{quote(name)}/tokens") or {}).get("api_tokens", ())
+        tokens = (api.find(f"users/{quote(name, safe='')}/tokens") or {}).get("api_tokens", ())
     places = {str(one.get("oauth_client")).partition("/user/")[2].strip("/") for one in tokens}
     return sorted(place for place in map(unquote, places) if place and place.partition("/")[0] != name)
 
 
 def _is_out(api: HubApi, name: str) -> bool:
-    path = f"users/{quote(name)}"
+    path = f"users/{quote(name, safe='')}"
     user = api.find(path)
     try:
         for server in (user or {}).get("servers") or {}:
-            api.delete(f"{path}/servers/{quote(server)}" if server else f"{path}/server")
+            api.delete(f"{path}/servers/{quote(server, safe='')}" if server else f"{path}/server")
         if user and not user.get("servers"):
             api.delete(path)
             return True
     except ApiError as error:
+        if TURNED_OFF in error.cause:
+            cause = f"{name} has named servers, and the hub stops none since limits.named_servers is 0"
+            raise StepError(error.host, cause, "Set it to 1, then: fab deploy, and run this again") from None
         # A start that the hub refuses meanwhile may end in an error of its own.
         if error.status != BUSY and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise

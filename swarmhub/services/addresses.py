@@ -42,7 +42,7 @@ def read(subnet: str, network: str, services: Sequence[Json], tasks: Sequence[Js
         for attached in task.get("NetworksAttachments") or []
         if attached["Network"]["ID"] == network
     ]
-    servers = [one for one in services if one["Spec"].get("Labels", {}).get("swarmhub.notebooks") == hub]
+    servers = [one for one in services if (one["Spec"].get("Labels") or {}).get("swarmhub.notebooks") == hub]
     return Use(subnet, len([vip for vip in vips if vip.get("Addr")]) + len(held), len(servers))
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -125,10 +125,11 @@ class OverlayTrial:
 
     def _sweep(self) -> None:
         """Remove what an earlier run left that was killed."""
+        now = containers.clock(self._manager)
         for kind in ("services", "networks"):
             for old in self._manager.engine.get(f"/{kind}", filters={"label": ["swarmhub=doctor"]}):
                 made = old.get("CreatedAt") or old["Created"]
-                if (datetime.now(UTC) - datetime.fromisoformat(made)).total_seconds() > STALE_SECONDS:
+                if now - datetime.fromisoformat(made).timestamp() > STALE_SECONDS:
                     with suppress(EngineError):
                         self._manager.engine.delete(f"/{kind}/{old.get('ID') or old['Id']}")
 

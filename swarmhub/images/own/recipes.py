@@ -106,6 +106,10 @@ def _read(of: Path, key: Key, file: Path) -> Folder:
         raise SettingsError(_problem(file, key, f"{error.filename}: {(error.strerror or str(error)).lower()}")) from None
     except ValueError as error:
         raise SettingsError(_problem(file, key, f"{_shown(of)}: {error}")) from None
+    read_here = () if DOCKERFILE in read.files else (DOCKERFILE, *LISTS)
+    if linked := next((name for name in read_here if name in read.links), ""):
+        wrong = f"{_shown(of)}/{linked} is a link to {read.links[linked]}, which no build follows: put the file itself there"
+        raise SettingsError(_problem(file, key, wrong))
     if problems := [Problem(f"{_shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
         raise SettingsError(*problems)
     return read

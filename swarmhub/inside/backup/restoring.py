@@ -100,7 +100,7 @@ def _put_into_force(access: Path, userlist: str) -> None:
 def _told(manifest: Found) -> Found:
     """Return what a backup says of the hub: its rows, when it was made, and of which versions."""
     data = manifest.get("database", {"rows": {}, "schema": ""})
-    versions = {"restic": manifest.get("restic", ""), "schema": data["schema"]}
+    versions = {"restic": manifest.get("restic", ""), "schema": data.get("schema", "")}
     return {"users": data["rows"].get("users", 0), "rows": data["rows"], "made": manifest["made"], "versions": versions}
 
 
@@ -108,7 +108,9 @@ def _check() -> Found:
     """Make sure that what has come is what was saved, and that its database is a hub's; return the manifest."""
     try:
         manifest: Found = json.loads((places.STAGE / MANIFEST).read_text())
-    except (OSError, ValueError):
+        # A snapshot of homes has a manifest, too, but no list of the hub's files.
+        _ = manifest["made"], manifest["files"].items(), manifest.get("database", {"rows": {}})["rows"].items()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise Failed("damaged", "it has no manifest, so it is no whole backup of a hub") from None
     for name, wanted in manifest["files"].items():
         # What the hub keeps besides may have changed between the sum and the snapshot; restic has its own sums.

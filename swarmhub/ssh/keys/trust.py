@@ -69,8 +69,11 @@ def keys(connections: Connections, host: str) -> Iterator[Shown]:
 def record(shown: Shown) -> str:
     """Keep a key in the project's known_hosts, in the place of an older one, and return the file's name."""
     file = project_known_hosts()
-    text = file.read_text() if file.exists() else ""
-    file.write_text(recorded(text, shown.name, shown.key))
+    # Whole or not at all: a run that is ended here would forget every other host.
+    kept = file.resolve()
+    new = kept.with_name(f".{kept.name}.new")
+    new.write_text(recorded(kept.read_text() if kept.exists() else "", shown.name, shown.key))
+    new.replace(kept)
     return str(file)
 
 

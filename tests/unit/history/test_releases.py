@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from swarmhub.engine.swarm import configs
-from swarmhub.history import author, releases
+from swarmhub.errors import StepError
+from swarmhub.history import author, database, releases
 from swarmhub.history.releases import LABEL, Release
 from swarmhub.host import EngineError
 from swarmhub.plan.plans import Change, Cost, Plan
@@ -268,6 +269,21 @@ def test_only_the_last_ten_stay(host: FakeHost) -> None:
     assert record(host, release(11)).lines == [(MANAGER, "forgot release 1: only the last 10 stay")]
     assert (numbers(host), removed(host)) == (list(range(2, 12)), [f"/backups/{NAME}-before-1.sqlite"])
     assert "DELETE /images/jupyterhub:1" in host.engine.asked()
+
+
+def test_a_copy_that_cannot_be_removed_keeps_its_record(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing would know of it any more, and it has everybody's tokens: the next deploy removes it."""
+    keep(host, *ten())
+    with monkeypatch.context() as full:
+        full.setattr(
+            database, "remove", lambda *_: (_ for _ in ()).throw(StepError(MANAGER, "it does not answer", "try again"))
+        )
+        with pytest.raises(StepError):
+            record(host, release(11))
+    assert numbers(host) == list(range(1, 12))
+    record(host, release(12))
+    assert numbers(host) == list(range(3, 13))
+    assert removed(host) == [f"/backups/{NAME}-before-{number}.sqlite" for number in (1, 2)]
 
 
 def test_settings_go_with_the_last_release_that_has_them(host: FakeHost) -> None:

@@ -76,6 +76,20 @@ def test_what_a_hub_keeps_arrives_as_it_is(nodes: tuple[Node, Node]) -> None:
     assert (told["files"], told["aside"], users(there)) == (3, "", users(here))
 
 
+def test_a_folder_that_goes_while_it_is_packed_is_left_out(nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub runs meanwhile."""
+    here, there = nodes
+    looked = Path.iterdir
+
+    def gone(path: Path) -> Any:
+        if path.name == "access":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(Path, "iterdir", gone)
+    assert send(here, there, time=TIME, is_last=True)["files"] == 2
+
+
 def test_a_database_in_use_is_copied_whole(nodes: tuple[Node, Node]) -> None:
     """What a hub has not committed yet is not in it, and SQLite's own files beside it stay where they are."""
     here, there = nodes

@@ -47,7 +47,7 @@ class FakeApi:
                 self.starting -= 1
 
     def find(self, path: str) -> Any:
-        return {"servers": {"": {}, "second one": {}}}
+        return {"servers": {"": {}, "second one/?": {}}}
 
     def delete(self, path: str) -> None:
         self.asked.append(f"DELETE {path}")
@@ -112,7 +112,7 @@ def test_all_servers_of_a_user_stop(progress: FakeProgress, clock: Clock) -> Non
     node = FakeHost(WORKER1, {"GET /containers/json": in_turn([{}], [])})
     api = FakeApi()
     starts.Stopper(api, "ada", "jupyterhub", [node])(manager, progress)  # type: ignore[arg-type]
-    assert api.asked == ["DELETE users/ada/server", "DELETE users/ada/servers/second%20one"]
+    assert api.asked == ["DELETE users/ada/server", "DELETE users/ada/servers/second%20one%2F%3F"]
     label = "com.docker.swarm.service.name=jupyterhub-ada"
     assert [one.params["filters"] for one in node.engine.requests] == [{"label": [label]}] * 2
     assert len(clock.slept) == 2

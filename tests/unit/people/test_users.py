@@ -6,6 +6,7 @@ import tarfile
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -34,6 +35,7 @@ class Hub:
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     busy: int = 0
     status: int = 400
+    cause: str = "is in the process of stopping"
     asked: list[str] = field(default_factory=list)
 
     def users(self) -> list[Any]:
@@ -52,10 +54,10 @@ class Hub:
         self.asked.append(f"DELETE {path}")
         if self.busy:
             self.busy -= 1
-            raise ApiError(DOMAIN, self.status, "is in the process of stopping", "")
+            raise ApiError(DOMAIN, self.status, self.cause, "")
         _, name, *server = path.split("/")
         if server:
-            self.known[name]["servers"].pop(server[-1] if len(server) > 1 else "")
+            self.known[name]["servers"].pop(unquote(server[-1]) if len(server) > 1 else "")
         else:
             del self.known[name]
 
@@ -204,12 +206,24 @@ def test_people_and_bits_are_the_hubs_api(host: FakeHost) -> None:
 
 
 def test_who_is_removed_has_all_servers_stopped_first(host: FakeHost, clock: Clock) -> None:
-    """JupyterHub refuses to delete whose servers run, and to stop what is starting: it is asked again."""
-    hub = Hub({"grace": user("grace", servers=("", "gpu"))}, busy=1)
+    """JupyterHub refuses to delete whose servers run, and to stop what is starting: it is asked again.
+
+    Before its version 6, a server could have any name.
+    """
+    hub = Hub({"grace": user("grace", servers=("", "gpu/1"))}, busy=1)
     seen = found(user("ada", admin=True), hub.known["grace"])
     applied(planned("ada admin\n", seen, hub), host)
-    stops = ["DELETE users/grace/server", "DELETE users/grace/servers/gpu"]
+    stops = ["DELETE users/grace/server", "DELETE users/grace/servers/gpu%2F1"]
     assert (hub.asked, hub.known) == ([stops[0], *stops, "DELETE users/grace"], {})
+
+
+def test_named_servers_that_were_turned_off_are_told_at_once(host: FakeHost, clock: Clock) -> None:
+    """The hub runs on with those that were started before, and refuses to stop them."""
+    hub = Hub({"grace": user("grace", servers=("gpu",))}, busy=9999, cause="Named servers are not enabled.")
+    seen = found(user("ada", admin=True), hub.known["grace"])
+    with pytest.raises(StepError, match=r"limits\.named_servers is 0\. Set it to 1, then: fab deploy"):
+        applied(planned("ada admin\n", seen, hub), host)
+    assert clock.slept == []
 
 
 def test_who_does_not_go_is_told(host: FakeHost, clock: Clock) -> None:

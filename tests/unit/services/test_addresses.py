@@ -20,7 +20,7 @@ def test_addresses_in_use_are_counted() -> None:
         "Spec": {"Labels": {"swarmhub.notebooks": "jupyterhub"}},
         "Endpoint": {"VirtualIPs": [{"NetworkID": NET, "Addr": "10.0.1.4/24"}, {"NetworkID": "other", "Addr": "10.0.0.4/24"}]},
     }
-    hub = {"Spec": {"Name": "jupyterhub"}}
+    hub = {"Spec": {"Name": "jupyterhub", "Labels": None}}
     tasks = [task("running"), task("shutdown"), task("running", "other")]
     assert addresses.read("10.0.1.0/24", NET, [service, hub], tasks, "jupyterhub") == Use("10.0.1.0/24", 2, 1)
 

@@ -4,6 +4,7 @@ No two users, servers and profiles share what a template tells apart, and no vol
 engine mounts is never below what a user may write: a link there would lead it to any folder of the node.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def _follows_home(data: Mapping[str, Any], folder: Mapping[str, Any]) -> bool:
 
 def _hubs_own(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     hub = _text(data, "hub", "service", "jupyterhub")
-    own = (_text(data, "volume", "name", "jupyterhub-data"), services.engine(hub), services.backups(hub))
+    own = (_text(data, "volume", "name", "jupyterhub-data"), services.backups(hub), *sorted(services.temporary(hub)))
     home = mounts.template(_text(data, "home", "name", "{username}"), hub)
     named: dict[Key, str] = {(*key, "name"): one["name"] for key, one in folders(data) if _is_volume(one)}
     for key, template in [(("home", "name"), home), *named.items()]:
@@ -172,8 +173,8 @@ def _area(key: Key, named: str, table: Mapping[str, Any], otherwise: str) -> Are
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """Return the parts of a path, however many slashes are between them."""
-    return tuple(part for part in path.split("/") if part)
+    """Return the parts of a path as a node follows it, whatever slashes and dots are between them."""
+    return tuple(part for part in posixpath.normpath(f"/{path}").split("/") if part)
 
 
 def _systems(places: Iterable[Area]) -> Iterator[tuple[Key, str]]:

@@ -38,6 +38,13 @@ def test_the_node_of_a_home_is_found_by_its_whole_name(configs: list[dict[str, A
     assert asyncio.run(homes.find(Docker({"configs": configs}), VOLUME)) == found
 
 
+@pytest.mark.parametrize("labels", [None, {}, {"com.docker.stack.namespace": "other"}])
+def test_what_somebody_else_has_made_under_that_name_tells_of_no_home(labels: dict[str, str] | None) -> None:
+    """It has no node to look at."""
+    other = {"Spec": {"Name": VOLUME, "Labels": labels}}
+    assert asyncio.run(homes.find(Docker({"configs": [other]}), VOLUME)) is None
+
+
 @pytest.mark.parametrize(("user", "found"), [("ada", "n1"), ("grace", None)])
 def test_a_home_is_somebodys_alone(user: str, found: str | None) -> None:
     """Where two people could have had the name, its record tells whose it is."""

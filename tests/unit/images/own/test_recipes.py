@@ -69,6 +69,15 @@ def test_a_folder_with_lists_is_installed_on_the_image(folder: Path) -> None:
     assert b"--no-install-recommends tree " in one.files["Dockerfile"]
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "requirements.txt", "apt.txt", "environment.yml"])
+def test_a_link_in_the_place_of_what_is_read_is_told(folder: Path, name: str) -> None:
+    """It may lead out of the folder; that there is no such file would be no answer."""
+    (folder.parent / "elsewhere").write_text("six\n")
+    (folder / name).symlink_to("../elsewhere")
+    with pytest.raises(SettingsError, match=f"mine/{name} is a link to ../elsewhere, which no build follows"):
+        made(f'{IMAGE}\nbuild = "mine"')
+
+
 def test_a_dockerfile_is_built_as_it_is(folder: Path) -> None:
     """But for the label by which it is known; with its arguments."""
     (folder / "Dockerfile").write_text("ARG V\nFROM a:1\nCOPY run /")

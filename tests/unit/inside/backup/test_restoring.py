@@ -145,8 +145,14 @@ def test_what_is_in_no_backup_is_told(container: Container, home: Path) -> None:
     assert (done["failed"], done["kind"], names(home)) == ("work/other.txt is not in this backup", "nothing", ["work"])
 
 
-def test_what_is_no_backup_of_a_hub_is_refused(container: Container) -> None:
-    """Somebody else's snapshot, for example."""
+@pytest.mark.parametrize(
+    "manifest",
+    [None, "{", "[]", "null", '{"witnesses": []}', '{"made": "", "files": []}', '{"made": "", "files": {}, "database": 5}'],
+)
+def test_what_is_no_backup_of_a_hub_is_refused(container: Container, manifest: str | None) -> None:
+    """Somebody else's snapshot, for example, or one of homes."""
+    if manifest is not None:
+        (places.STAGE / "manifest.json").write_text(manifest)
     with pytest.raises(Failed, match="it has no manifest"):
         restoring._check()
 

@@ -85,6 +85,26 @@ def test_a_key_that_is_recorded_is_trusted_from_then_on(port: int, folder: Path)
     assert shown(port).is_trusted
 
 
+def test_a_known_hosts_that_cannot_be_written_stays_whole(port: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, every host would be a stranger; a link to it elsewhere stays one."""
+    (folder / "elsewhere").mkdir()
+    kept = folder / "elsewhere" / "known"
+    kept.write_text(entry("other", OTHER))
+    (folder / "known_hosts").symlink_to(kept)
+    one = shown(port)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            trust.record(one)
+    assert kept.read_text() == entry("other", OTHER)
+    trust.record(one)
+    assert ((folder / "known_hosts").is_symlink(), kept.read_text()) == (
+        True,
+        entry("other", OTHER) + entry(one.name, ELLIPTIC),
+    )
+    assert [one.name for one in kept.parent.iterdir()] == ["known"]
+
+
 def test_a_key_in_the_users_own_file_is_trusted_already(port: int, folder: Path) -> None:
     """Nothing is recorded twice."""
     (folder / "home/.ssh/known_hosts").write_text(entry(f"[127.0.0.1]:{port}", ELLIPTIC))

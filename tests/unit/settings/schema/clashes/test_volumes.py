@@ -20,6 +20,7 @@ def folder(name: str, **more: str) -> dict[str, object]:
         (folder("{username}-{profile}"), ("folders", 0, "name"), "jupyterhub-data"),
         ({"volume": {"name": "jupyterhub-home-data"}}, ("home", "name"), "jupyterhub-home-data"),
         ({"home": {"name": "jupyterhub-{username}"}}, ("home", "name"), "jupyterhub-data"),
+        (folder("jupyterhub_drill"), ("folders", 0, "name"), "jupyterhub_drill"),
         ({"hub": {"service": "lab"}} | folder("lab-{username}"), ("folders", 0, "name"), "lab-engine"),
     ],
 )
@@ -156,6 +157,8 @@ def test_nothing_is_mounted_from_below_what_people_write(data: dict[str, Any], r
         ({"type": "none", "o": "bind", "device": "/srv/homes/ada"}, {"folders.0.path"}),
         ({"o": "rw,rbind", "device": "/srv/other"}, set()),
         ({"type": "none", "o": "bind", "device": "/etc"}, {"folders.0.path"}),
+        ({"type": "none", "o": "bind", "device": "/srv/../etc"}, {"folders.0.path"}),
+        ({"type": "none", "o": "bind", "device": "/srv/./homes//ada"}, {"folders.0.path"}),
         ({"type": "tmpfs", "device": "tmpfs"}, set()),
     ],
 )
