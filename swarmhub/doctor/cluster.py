@@ -20,7 +20,7 @@ def examine(cluster: Cluster) -> list[Finding]:
     """Return what was found; without the manager's engine, only what the nodes hold."""
     if cluster.seen[cluster.manager].info is None:
         text = "not checked without this manager's engine: the swarm, the ports, the overlay, the domain, the certificate"
-        missing = warning("swarm", cluster.manager, text, "Repair it first, or name another manager: fab -H MANAGER doctor")
+        missing = warning("swarm", cluster.manager, text, "Mend it first, or name another manager: fab -H MANAGER doctor")
         return [missing, *side_by_side(cluster, [("image", partial(asked.examine, cluster, {}))])]
     labels: Labels = {}
     lanes: list[Lane] = []
