@@ -1,5 +1,6 @@
 """The overlays' addresses against what the hosts reach: a server that asks for such an address asks the overlay."""
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
@@ -12,8 +13,8 @@ from swarmhub.settings import Settings
 
 CHECK = "addresses"
 INGRESS = "ingress"
-# Docker's own bridges: each host has them, and Docker keeps them apart from its overlays itself.
-BRIDGES = ("docker", "br-", "veth")
+# Docker's own bridges: each host has them. A host's own may begin as theirs do, such as br-lan.
+BRIDGES = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}|veth.*")
 
 
 def observe(manager: Host, settings: Settings) -> dict[str, str]:
@@ -41,7 +42,7 @@ def judge(overlays: Mapping[str, str], seen: Mapping[str, HostAnswers], settings
 def _met(subnet: str, probe: Probe) -> Iterator[str]:
     """Yield what a host reaches by an overlay's addresses."""
     overlay = ip_network(subnet)
-    routes = [one for one in probe.routes if not one.device.startswith(BRIDGES)]
+    routes = [one for one in probe.routes if not BRIDGES.fullmatch(one.device)]
     for route in routes:
         if overlay.overlaps(ip_network(route.subnet, strict=False)):
             yield f"its network {route.subnet} ({route.device})"
