@@ -1,6 +1,8 @@
-"""The overlays' addresses against what the hosts reach: a server that asks for such an address asks the overlay."""
+"""The overlays' addresses against what the hosts reach: a server that asks for such an address asks the overlay.
 
-import re
+With those of a bridge of Docker's own, such as docker_gwbridge, the engine rejects every container of the overlay.
+"""
+
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
@@ -13,8 +15,6 @@ from swarmhub.settings import Settings
 
 CHECK = "addresses"
 INGRESS = "ingress"
-# Docker's own bridges: each host has them. A host's own may begin as theirs do, such as br-lan.
-BRIDGES = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}|veth.*")
 
 
 def observe(manager: Host, settings: Settings) -> dict[str, str]:
@@ -42,8 +42,7 @@ def judge(overlays: Mapping[str, str], seen: Mapping[str, HostAnswers], settings
 def _met(subnet: str, probe: Probe) -> Iterator[str]:
     """Yield what a host reaches by an overlay's addresses."""
     overlay = ip_network(subnet)
-    routes = [one for one in probe.routes if not BRIDGES.fullmatch(one.device)]
-    for route in routes:
+    for route in probe.routes:
         if overlay.overlaps(ip_network(route.subnet, strict=False)):
             yield f"its network {route.subnet} ({route.device})"
     for server in probe.name_servers:
