@@ -4,6 +4,7 @@ JupyterHub takes them without a word. They are looked for in [jupyterhub] and, b
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -121,13 +122,20 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
     problems += [
         Problem(f"{folder}/{name}", 1, "", wrong) for name in conf if not name.endswith(".py") and MISNAMED.fullmatch(name)
     ]
-    tables = [
+    tables: list[tuple[tuple[str, ...], str]] = [
         ((section, option), wrong)
         for section, options in settings.jupyterhub.items()
         for option, value in options.items()
         for wrong in _wrongs(
             settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else (), is_text=True)
         )
+    ]
+    tables += [
+        ((section, option, key), f"{value!r} is a text, and has to be a list: [{json.dumps(value)}]")
+        for section, options in settings.jupyterhub.items()
+        for option, given in options.items()
+        for key, value in (given.items() if section in SPAWNERS and option in PARTS and isinstance(given, dict) else ())
+        if key in extras.LISTS and isinstance(value, str)
     ]
     if tables:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser

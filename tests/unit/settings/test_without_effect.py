@@ -144,3 +144,19 @@ def test_a_file_that_is_not_read_for_its_name_is_told(folder: Path, name: str) -
         without_effect.check(loaded, Path("hosts.toml"), "conf.d", {name: b"c = 1", "page.html": b"", "README.txt": b""})
     said = f"conf.d/{name}:1: is not read: only names that end in .py are; rename it"
     assert [str(problem) for problem in error.value.problems] == [said]
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "value"),
+    [
+        ("extra_container_spec", "mounts", "scratch:/scratch"),
+        ("extra_container_spec", "env", "A=1"),
+        ("extra_container_spec", "cap_add", "CAP_SYS_NICE"),
+        ("extra_placement_spec", "constraints", "node.role==worker"),
+        ("extra_task_spec", "networks", "storage"),
+    ],
+)
+def test_a_text_that_has_to_be_a_list_is_told(folder: Path, option: str, key: str, value: str) -> None:
+    """It would be a list of its letters, and no server would start."""
+    (problem,) = told(folder, tables=f'[jupyterhub.SwarmSpawner]\n{option} = {{{key} = "{value}"}}\n')
+    assert problem.endswith(f"jupyterhub.SwarmSpawner.{option}.{key}: '{value}' is a text, and has to be a list: [\"{value}\"]")

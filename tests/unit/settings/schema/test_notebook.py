@@ -64,7 +64,7 @@ def test_a_password_of_a_file_server_is_no_setting(table: str, option: dict[str,
     "options", ["credentials=/etc/nas", "vers=3.0,cred=/etc/nas", "soft,_netdev", "soft,nofail", "x-systemd.automount"]
 )
 def test_options_that_only_fstab_understands_are_refused(options: str) -> None:
-    """An engine mounts by the kernel alone, which refuses them at the first start."""
+    """An engine mounts by the kernel alone, which refuses them, or goes on without the password, at the first start."""
     with pytest.raises(ValidationError, match="which only /etc/fstab understands"):
         settings(home={"type": "nfs", "server": "nas", "path": "/homes", "mount_options": options})
 
