@@ -87,7 +87,7 @@ HOOK = "spawner"
 # Windows hides the end of such a name, and JupyterHub's own is case-sensitive.
 MISNAMED = re.compile(r"(?i).*\.py(?:\.txt)?")
 
-Path_ = tuple[str, ...]
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,6 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         raise SettingsError(*problems)
 
 
-def _parts(value: object) -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, dict) else ()
-
-
 def found(source: bytes) -> Iterator[Setting]:
     """Yield what a file of conf.d sets; nothing of one that is no Python, which the check in the hub's image tells."""
     try:
@@ -168,24 +164,20 @@ def found(source: bytes) -> Iterator[Setting]:
                 yield Setting(path[at - 1] * (at == 2), path[at], line, path[at + 1 : at + 2] or (*_keys(node),), is_text)
 
 
-def _set(node: ast.AST) -> Iterator[tuple[int, Path_]]:
+def _set(node: ast.AST) -> Iterator[tuple[int, Names]]:
     """Yield the line and the path of what a statement assigns to or a call changes: `a.b` of `a.b = 1`, `a.b.update(c=1)`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
         path = _path(node.func.value)
-        # A whole class may be changed so: `c.CLASS.update(option=1)`.
-        is_class = len(path) == 2 and path[0] != HOOK
-        yield from ((node.lineno, (*path, *key)) for key in ([(one,) for one in _keys(node)] if is_class else [()]) if path)
-    targets = (
-        node.targets
-        if isinstance(node, ast.Assign)
-        else [node.target]
-        if isinstance(node, ast.AugAssign | ast.AnnAssign)
-        else []
-    )
+        if len(path) == 2 and path[0] != HOOK:  # a whole class: `c.CLASS.update(option=1)`
+            yield from ((node.lineno, (*path, key)) for key in _keys(node))
+        elif path:
+            yield node.lineno, path
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else targets
     yield from ((target.lineno, path) for target in targets if (path := _path(target)))
 
 
-def _path(value: ast.expr) -> Path_:
+def _path(value: ast.expr) -> Names:
     """Return the names of `a.b["c"]`, however each is written; nothing where it begins with something else."""
     if isinstance(value, ast.Name):
         return (value.id,)
