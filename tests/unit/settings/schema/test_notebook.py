@@ -105,3 +105,10 @@ def test_a_path_is_told_what_it_may_have(path: str) -> None:
     """It may be absolute and be refused for a letter, or a space that nobody sees."""
     with pytest.raises(ValidationError, match=r"is not an absolute path of letters a-z, digits, .* and spaces within names"):
         settings(home={"type": "path", "path": path})
+
+
+@pytest.mark.parametrize("owner", ["1000", "9999999999:100", "1000:4294967295", "jovyan:users", "-1:100", "١:100"])
+def test_an_owner_has_numbers_that_linux_has(owner: str) -> None:
+    """Another one ends the start of each new user."""
+    with pytest.raises(ValidationError, match="is not a user's and a group's number, such as 1000:100"):
+        settings(home={"owner": owner})
