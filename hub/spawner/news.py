@@ -127,6 +127,9 @@ def _why(task: Json, host: str) -> tuple[str, str]:
         "ip addresses may be exhausted": (NO_ADDRESS, "addresses"),
         # Docker 26: an engine that was stopped just after the node's last server has left the network behind, half removed.
         "error creating vxlan interface": (f"{host} cannot join the network of the servers.", "network"),
+        # The servers' network has addresses of one that the node has, such as docker_gwbridge.
+        "pool overlaps with other one": (f"{host} cannot join the network of the servers.", "network"),
+        "range of cpus is from": (f"{host} has fewer CPUs than your server may use.", "rejected"),
     }
     for part, (words, reason) in known.items():
         if part.lower() in error.lower():

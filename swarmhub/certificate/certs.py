@@ -15,7 +15,7 @@ from swarmhub.host import Host
 from swarmhub.parallel import both
 from swarmhub.plan.differences import Difference, differences, flat
 from swarmhub.plan.plans import Change, Cost, Plan
-from swarmhub.settings import Settings, read_text
+from swarmhub.settings import Settings, read_ca
 
 STEP = "certs"
 OWN = f"{certbot.FOLDER}/own"
@@ -87,7 +87,7 @@ def desired(settings: Settings) -> CertificateRequest:
 
     """
     certs = settings.certs
-    ca = read_text(certs.ca, "certs.ca names it") if certs.ca else None
+    ca = read_ca(certs.ca, "certs.ca") if certs.ca else None
     files = {certbot.CA_IN_CONTAINER: certs.ca, dns_challenge.CREDENTIALS: certs.dns_credentials}
     return CertificateRequest(
         settings.hub.domain,

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 
+from swarmhub.errors import Problem, SettingsError
+
 Files = Mapping[str, bytes]
 
 
@@ -18,10 +20,22 @@ LEFT = (".*", *JUNK)
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Read every file below `folder`, keyed by its path there with forward slashes; the same on every machine."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    relative = ((path.relative_to(folder), path) for path in paths)
-    return {part.as_posix(): lines(path) for part, path in relative if not any(map(_is_left, part.parts))}
+    """Read every file below `folder`, keyed by its path there with forward slashes; the same on every machine.
+
+    Raises:
+        SettingsError: a link leads nowhere or to a folder, whose files would be missing in silence, or a file cannot be read.
+
+    """
+    relative = ((path.relative_to(folder), path) for path in sorted(folder.rglob("*")))
+    paths = {part.as_posix(): path for part, path in relative if not any(map(_is_left, part.parts))}
+    broken = [path for path in paths.values() if path.is_symlink() and not path.is_file()]
+    if broken:
+        wrong = "is a link that leads to no file; put the files themselves there, or remove it"
+        raise SettingsError(*(Problem(str(path), 1, "", wrong) for path in broken))
+    try:
+        return {name: lines(path) for name, path in paths.items() if path.is_file()}
+    except OSError as error:
+        raise SettingsError(Problem(str(error.filename), 1, "", (error.strerror or str(error)).lower())) from None
 
 
 def lines(file: Path) -> bytes:

@@ -7,7 +7,7 @@ from hub.shared import services
 from swarmhub.engine import context
 from swarmhub.images.builder import Recipe
 from swarmhub.images.hub import build
-from swarmhub.settings import Settings, read_text
+from swarmhub.settings import Settings, read_ca
 
 
 def recipe(settings: Settings, folder: Path = FOLDER) -> Recipe:
@@ -19,7 +19,7 @@ def recipe(settings: Settings, folder: Path = FOLDER) -> Recipe:
     """
     files = {**context.read(folder / "backup"), "ca/.keep": b""}
     if settings.hub.ca:
-        files["ca/settings.crt"] = read_text(settings.hub.ca, "hub.ca names it").encode()
+        files["ca/settings.crt"] = read_ca(settings.hub.ca, "hub.ca").encode()
     files, on = context.copied(files), build.base(settings)
     tag = f"{services.restic(settings.hub.service)}:{context.digest(files, *on.inputs)}"
     return Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments, source="hub/backup/Dockerfile")

@@ -36,11 +36,11 @@ for folder in "$@"; do
   timeout -s KILL 5 stat -L "$folder/$marker" > /dev/null 2>&1 && echo "marked $folder"
   timeout -s KILL 5 test -w "$folder" && echo "writable $folder"
   timeout -s KILL 5 stat -L -c 'owner %u %g %a' "$folder"
-  # Which file system it is on and where there, whatever links and mounts of folders lead to it.
+  # Which file system it is on and where there, whatever links and mounts of folders lead to it; a blank is \040 there.
   timeout -s KILL 5 readlink -f "$folder" | awk '
     NR == FNR { path = $0; next }
-    { at = $5 == "/" ? "" : $5 }
-    index(path "/", at "/") == 1 && length(at) >= length(best) { best = at; there = $3 " " $4; options = $6 " " $NF }
+    { at = $5 == "/" ? "" : $5; below = $4; gsub(/\\040/, " ", at); gsub(/\\040/, " ", below) }
+    index(path "/", at "/") == 1 && length(at) >= length(best) { best = at; there = $3 " " below; options = $6 " " $NF }
     END { if (there) print "real " there "/" substr(path, length(best) + 1)
           if (path == best) print "itself"
           if ((" " options) ~ /[ ,]ro([, ]|$)/) print "readonly" }' - /proc/self/mountinfo

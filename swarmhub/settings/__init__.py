@@ -18,13 +18,14 @@ from swarmhub.settings.schema.clashes import clashes
 from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.model import Settings
 
-__all__ = ["Settings", "current", "load", "path", "read_text"]
+__all__ = ["Settings", "current", "load", "path", "read_ca", "read_text"]
 
 # What these were called in earlier states of the project.
 RENAMED: dict[Key, str] = {
     ("walls",): "[firewall], and its key apart is firewall.isolate_servers",
     ("firewall", "apart"): "firewall.isolate_servers",
 }
+CERTIFICATE, PRIVATE = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 EXAMPLE = '[hosts]\nmanagers = ["swarm-manager1"]'
 
 
@@ -91,6 +92,23 @@ def read_text(file: Path, missing: str) -> str:
         line = text[: text.index("\r")].count("\n") + 1
         wrong = f"has carriage returns; save it with Unix line ends: sed -i 's/\\r$//' {file}"
         raise SettingsError(Problem(str(file), line, "", wrong))
+    return text
+
+
+def read_ca(file: Path, key: str) -> str:
+    """Read the certificates of authorities; the setting `key` names the file.
+
+    Raises:
+        SettingsError: it is not there, holds no certificate in PEM, or a private key, which is nobody else's matter.
+
+    """
+    text = read_text(file, f"{key} names it") if not file.is_file() or CERTIFICATE.encode() in file.read_bytes() else ""
+    if not text:
+        wrong = f"holds no certificate in PEM; convert it: openssl x509 -in {file} -out NEW. {key} names it"
+        raise SettingsError(Problem(str(file), 1, "", wrong))
+    if PRIVATE in text:
+        wrong = f"holds a private key, too; name a file with certificates alone: {key} names it"
+        raise SettingsError(Problem(str(file), text[: text.index(PRIVATE)].count("\n") + 1, "", wrong))
     return text
 
 

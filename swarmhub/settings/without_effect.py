@@ -4,6 +4,8 @@ JupyterHub takes them without a word. They are looked for in [jupyterhub] and, b
 """
 
 import ast
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from swarmhub.settings import Settings, read_text
 SPAWNERS = {"Spawner", "DockerSpawner", "SwarmSpawner"}
 PROXIES = {"ConfigurableHTTPProxy", "SeparateProxy"}
 IMAGE, FILES = "notebook.image, or the image of a profile", "[home] and [[folders]]"
+SIZED = "memory_limit, cpu_limit, shared_memory, processes or generic_resources of [notebook]"
 NETWORK = "network.name: the hub reaches servers by their addresses on it"
 # What to set instead.
 INSTEAD = {
@@ -26,11 +29,11 @@ INSTEAD = {
     "pull_policy": "no option: fab deploy and fab prepull-all pull the images of hosts.toml on every node",
     "volumes": FILES,
     "read_only_volumes": FILES,
+    "mounts": FILES,
     "format_volume_name": "home.name",
     "volume_driver": "home.driver and home.options",
     "volume_driver_options": "home.options",
-    "extra_host_config": "memory_limit, cpu_limit, shared_memory, processes or generic_resources of [notebook]; for mounts, "
-    f"{FILES}",
+    "extra_host_config": f"{SIZED}; for mounts, {FILES}",
     "extra_create_kwargs": "extra_container_spec, extra_resources_spec, extra_placement_spec or extra_task_spec",
     "links": NETWORK,
     "host_ip": NETWORK,
@@ -41,6 +44,17 @@ INSTEAD = {
     "post_start_cmd": "command of [notebook] or of a profile",
     "remove": "no option: a server's service is always removed when it stops, and its home stays",
     "remove_containers": "no option: a server's service is always removed when it stops, and its home stays",
+    # SwarmSpawner's of cassinyio, of which many swarms were made.
+    "container_spec": f"{IMAGE}, command and environment of [notebook], {FILES}",
+    "resource_spec": SIZED,
+    "placement": "notebook.nodes or node_labels",
+    "networks": NETWORK,
+    "service_prefix": "hub.service",
+    "use_user_options": "[[profiles]]",
+    "jupyterhub_service_name": "hub.service",
+    **dict.fromkeys(
+        ("move_certs_image", "certs_volume_name"), "no option: the firewall keeps servers apart, firewall.isolate_servers"
+    ),
     "default_url": "notebook.default_url",
     "start_timeout": "notebook.start_timeout",
 }
@@ -68,6 +82,12 @@ OF_PROXY = {"command", "should_start", "pid_file", "api_url", "auth_token"}
 OF_SPAWNER = {"network_name": "use network.name", **dict.fromkeys(("tables", "configs", "prefix"), "remove it")}
 # What changes a table or a list in place.
 CHANGES = {"update", "append", "extend", "insert", "setdefault"}
+# What a hook calls the server that it changes.
+HOOK = "spawner"
+# Windows hides the end of such a name, and JupyterHub's own is case-sensitive.
+MISNAMED = re.compile(r"(?i).*\.py(?:\.txt)?")
+
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,13 +118,24 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         for one in found(source)
         for wrong in _wrongs(settings, one)
     ]
-    tables = [
+    wrong = "is not read: only names that end in .py are; rename it"
+    problems += [
+        Problem(f"{folder}/{name}", 1, "", wrong) for name in conf if not name.endswith(".py") and MISNAMED.fullmatch(name)
+    ]
+    tables: list[tuple[tuple[str, ...], str]] = [
         ((section, option), wrong)
         for section, options in settings.jupyterhub.items()
         for option, value in options.items()
         for wrong in _wrongs(
             settings, Setting(section, option, 0, tuple(value) if isinstance(value, dict) else (), is_text=True)
         )
+    ]
+    tables += [
+        ((section, option, key), f"{value!r} is a text, and has to be a list: [{json.dumps(value)}]")
+        for section, options in settings.jupyterhub.items()
+        for option, given in options.items()
+        for key, value in (given.items() if section in SPAWNERS and option in PARTS and isinstance(given, dict) else ())
+        if key in extras.LISTS and isinstance(value, str)
     ]
     if tables:
         from swarmhub.settings.lines import line_of, positions  # only a broken file pays for the parser
@@ -118,10 +149,6 @@ def check(settings: Settings, file: Path, folder: str, conf: Mapping[str, bytes]
         raise SettingsError(*problems)
 
 
-def _parts(value: object) -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, dict) else ()
-
-
 def found(source: bytes) -> Iterator[Setting]:
     """Yield what a file of conf.d sets; nothing of one that is no Python, which the check in the hub's image tells."""
     try:
@@ -129,19 +156,43 @@ def found(source: bytes) -> Iterator[Setting]:
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        for target in _targets(node):
-            if isinstance(target, ast.Attribute) and (section := _section(target.value)) is not None:
-                is_text = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-                yield Setting(section, target.attr, target.lineno, (*_keys(node),), is_text)
+        for line, path in _set(node):
+            # `c.CLASS.option`, or a hook's `spawner.option`.
+            at = 1 if path[0] == HOOK else 2
+            if len(path) > at:
+                is_text = isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+                yield Setting(path[at - 1] * (at == 2), path[at], line, path[at + 1 : at + 2] or (*_keys(node),), is_text)
 
 
-def _targets(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what a statement assigns to, or a call changes: `a.b` of `a.b = 1`, `a.b["c"] = 1` and `a.b.update(c=1)`."""
+def _set(node: ast.AST) -> Iterator[tuple[int, Names]]:
+    """Yield the line and the path of what a statement assigns to or a call changes: `a.b` of `a.b = 1`, `a.b.update(c=1)`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
-        yield node.func.value
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-    for target in targets:
-        yield target.value if isinstance(target, ast.Subscript) else target
+        path = _path(node.func.value)
+        if len(path) == 2 and path[0] != HOOK:  # a whole class: `c.CLASS.update(option=1)`
+            yield from ((node.lineno, (*path, key)) for key in _keys(node))
+        elif path:
+            yield node.lineno, path
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else targets
+    yield from ((target.lineno, path) for target in targets if (path := _path(target)))
+
+
+def _path(value: ast.expr) -> Names:
+    """Return the names of `a.b["c"]`, however each is written; nothing where it begins with something else."""
+    if isinstance(value, ast.Name):
+        return (value.id,)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "get_config":
+        return (value.func.id,)
+    if isinstance(value, ast.Attribute):
+        last = value.attr
+    elif isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str):
+        last = value.slice.value
+    elif isinstance(value, ast.Subscript):  # what the key is, is known only as it runs
+        return _path(value.value)
+    else:
+        return ()
+    before = _path(value.value)
+    return (*before, last) if before else ()
 
 
 def _keys(node: ast.AST) -> Iterator[str]:
@@ -150,21 +201,12 @@ def _keys(node: ast.AST) -> Iterator[str]:
         values = node.args
         yield from (one.arg for one in node.keywords if one.arg)
     else:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        of_entries = [one.slice for one in targets if isinstance(one, ast.Subscript)]
-        values = of_entries or ([node.value] if isinstance(node, ast.Assign | ast.AugAssign) else [])
+        values = [node.value] if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and node.value else []
     for value in values:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
             yield from (one.arg for one in value.keywords if one.arg)
         keys = value.keys if isinstance(value, ast.Dict) else [value]
         yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
-
-
-def _section(value: ast.expr) -> str | None:
-    """Return the class of `c.CLASS`, nothing for a hook's `spawner`, None for all else."""
-    if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
-        return value.attr
-    return "" if isinstance(value, ast.Name) and value.id == "spawner" else None
 
 
 def _shown(one: Setting) -> str:
@@ -208,7 +250,7 @@ def _without(settings: Settings, section: str, option: str) -> str:
         return own.NETWORK
     if section and section not in SPAWNERS:
         return ""
-    if option in INSTEAD:
-        return f"use {INSTEAD[option]}"
+    if instead := INSTEAD.get(option, ""):
+        return instead if instead.startswith("no option") else f"use {instead}"
     key = YIELDS.get(option, "")
     return f"notebook.{key} is set, which wins; keep one of the two" if key and getattr(settings.notebook, key) else ""

@@ -24,14 +24,15 @@ from swarmhub.errors import StepError
 
 SECONDS = 10
 SYSTEM = Path("/etc/ssh/ssh_config")
-# What Paramiko reads as ssh does: words without quotes, tokens and comments behind them. It passes over Include and Tag, takes
-# every Match that it does not know for one that fits, canonicalizes half, and prefers a jump host to a command before it.
+# What Paramiko reads as ssh does: words, or one in quotes, without tokens and comments behind them. It passes over Include and
+# Tag, takes every Match that it does not know for one that fits, canonicalizes half, and prefers a jump host to a command.
 AS_SSH = re.compile(
-    r"\s*(?:#.*|(?:port|connecttimeout)(?:\s*=\s*|\s+)\d+"
-    r"|(?!(?:match|tag|canonical\w+|include|proxycommand|port|connecttimeout)\b)\w+(?:\s*=\s*|\s+)[^\s\"'\\#%$\[][^\"'\\#%$\[]*)?\s*",
-    re.IGNORECASE,
+    r"""\s*(?:\#.*|(?:port|connecttimeout)(?:\s*=\s*|\s+)\d+
+    |(?!(?:match|tag|canonical\w+|include|proxycommand|port|connecttimeout)\b)\w+(?:\s*=\s*|\s+)
+     (?:[^\s"'\\\#%$\[][^"'\\\#%$\[]*|"[^"'\\\#%$\[]*"))?\s*""",
+    re.IGNORECASE | re.VERBOSE,
 )
-INCLUDE = re.compile(r"\s*include[\s=]+([^\"'\\#%$]+)", re.IGNORECASE)
+INCLUDE = re.compile(r"""\s*include[\s=]+([^"'\\#%$]+)""", re.IGNORECASE)
 # What may decide whether a host is reached, and is not honoured.
 NOT_HONOURED = (
     "addressfamily",

@@ -6,6 +6,8 @@ from typing import Any
 PARTS = {part: f"extra_{part}_spec" for part in ("container", "resources", "placement", "task", "endpoint")}
 # Of these, what is said there is added to what every server gets.
 ADDED = ("mounts", "env", "configs", "cap_add", "cap_drop")
+# A text in the place of one of these lists would count as a list of its letters.
+LISTS = (*ADDED, "secrets", "groups", "hosts", "constraints", "preferences", "platforms", "networks", "ports")
 # Docker-py's arguments. "": it is as said there; else the setting that decides.
 COMMAND = "command of [notebook] or of a profile"
 PLACES = "extra_placement_spec, notebook.nodes or node_labels: the node that has a user's home is among what it would replace"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from hub.shared.servers import nodes as placing
 from hub.shared.servers.choice import server_for
 from hub.shared.servers.nodes import hostname
-from swarmhub.doctor.finding import Finding, ok, warning
+from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Json
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.homes import HomeRecord
@@ -13,6 +13,7 @@ from swarmhub.settings import Settings, handed
 from swarmhub.settings.without_effect import SPAWNERS
 
 CHECK = "servers"
+NANO = 1_000_000_000
 
 
 def judge(settings: Settings, nodes: Sequence[Json], places: Sequence[HomeRecord], manager: str) -> list[Finding]:
@@ -21,8 +22,25 @@ def judge(settings: Settings, nodes: Sequence[Json], places: Sequence[HomeRecord
     everywhere = placing.everywhere(tables)
     barred = {node["ID"]: constraint for node in nodes if (constraint := placing.barred(node, everywhere))}
     names = {node["ID"]: hostname(node) for node in nodes}
-    found = [*_memory(tables, nodes, barred), *_homes(places, barred, names)]
-    return found or [ok(CHECK, manager, "no server can take a manager's memory, and each home is where servers run")]
+    found = [*_memory(tables, nodes, barred), *_cpus(tables, nodes, everywhere), *_homes(places, barred, names)]
+    told = "no server can take a manager's memory, nodes have the CPUs of the limits, and each home is where servers run"
+    return found or [ok(CHECK, manager, told)]
+
+
+def _cpus(tables: Json, nodes: Sequence[Json], everywhere: Sequence[str]) -> list[Finding]:
+    """Return a line for each node with fewer CPUs than a server may use: its engine refuses to start such a server."""
+    found: dict[str, list[str]] = {}
+    for profile in tables["profiles"] or [None]:
+        server = server_for(tables, "", (), profile)
+        constraints = [*everywhere, *placing.labelled(server["node_labels"])]
+        limit, what = server.get("cpu_limit") or 0, f"servers of {profile['name']}" if profile else "servers"
+        for node in nodes:
+            cpus = (((node.get("Description") or {}).get("Resources") or {}).get("NanoCPUs") or 0) / NANO
+            if 0 < cpus < limit and not placing.barred(node, constraints):
+                found.setdefault(hostname(node), []).append(f"{what} may use {limit:g} CPUs, and there are {cpus:g}")
+    remedy = "Set a cpu_limit that each node has, or keep such servers off it by node_labels"
+    cause = "the engine refuses to start them"
+    return [failure(CHECK, name, f"{'; '.join(texts)}: {cause}", remedy) for name, texts in found.items()]
 
 
 def _memory(tables: Json, nodes: Sequence[Json], barred: Mapping[str, str]) -> list[Finding]:

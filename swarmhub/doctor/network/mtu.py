@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.doctor.hosts.access import HostAnswers
 from swarmhub.settings import Settings
-from swarmhub.settings.schema.model import MTU as OPTION
+from swarmhub.settings.schema.model import MTU
 
 CHECK = "mtu"
 ASSUMED = 1500
@@ -17,7 +17,7 @@ BRIDGE = "docker_gwbridge"
 
 def judge(seen: Mapping[str, HostAnswers], settings: Settings) -> list[Finding]:
     """Compare the device that carries each node's address with what the overlay counts on."""
-    assumed = int(settings.network.options.get(OPTION, ASSUMED))
+    assumed = int(settings.network.options.get(MTU, ASSUMED))
     in_swarm = {host: one for host, one in seen.items() if one.probe and one.address}
     mtus = {host: _device(one) for host, one in in_swarm.items()}
     smallest = min((mtu for _, mtu in filter(None, mtus.values())), default=assumed)
@@ -37,7 +37,7 @@ def _of(host: str, address: str, device: tuple[str, int] | None, assumed: int, s
         return warning(CHECK, host, f"no device of it carries {address}, by which the other nodes know it", remedy)
     name, mtu = device
     if mtu < assumed:
-        remedy = f'In hosts.toml, below [network]: options = {{ "{OPTION}" = "{smallest}" }}; then: fab network --recreate'
+        remedy = f'In hosts.toml, below [network]: options = {{ "{MTU}" = "{smallest}" }}; then: fab network --recreate'
         return failure(
             CHECK, host, f"{name} takes {mtu} bytes, the overlay counts on {assumed}: large packets get lost", remedy
         )
@@ -51,6 +51,6 @@ def _is_too_large(one: HostAnswers, device: tuple[str, int]) -> bool:
 
 def _bridge(host: str, device: tuple[str, int]) -> Finding:
     name, mtu = device
-    remedy = f"Make {BRIDGE} again there, with {OPTION}={mtu} (docs/network.md, Large packets get lost)"
+    remedy = f"Make {BRIDGE} again there, with {MTU}={mtu} (docs/network.md, Large packets get lost)"
     text = f"{name} takes {mtu} bytes, {BRIDGE} more: servers lose large packets to all that is outside the overlay"
     return failure(CHECK, host, text, remedy)

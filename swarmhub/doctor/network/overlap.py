@@ -1,4 +1,7 @@
-"""The overlays' addresses against what the hosts reach: a server that asks for such an address asks the overlay."""
+"""The overlays' addresses against what the hosts reach: a server that asks for such an address asks the overlay.
+
+With those of a bridge of Docker's own, such as docker_gwbridge, the engine rejects every container of the overlay.
+"""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
@@ -12,8 +15,6 @@ from swarmhub.settings import Settings
 
 CHECK = "addresses"
 INGRESS = "ingress"
-# Docker's own bridges: each host has them, and Docker keeps them apart from its overlays itself.
-BRIDGES = ("docker", "br-", "veth")
 
 
 def observe(manager: Host, settings: Settings) -> dict[str, str]:
@@ -41,8 +42,7 @@ def judge(overlays: Mapping[str, str], seen: Mapping[str, HostAnswers], settings
 def _met(subnet: str, probe: Probe) -> Iterator[str]:
     """Yield what a host reaches by an overlay's addresses."""
     overlay = ip_network(subnet)
-    routes = [one for one in probe.routes if not one.device.startswith(BRIDGES)]
-    for route in routes:
+    for route in probe.routes:
         if overlay.overlaps(ip_network(route.subnet, strict=False)):
             yield f"its network {route.subnet} ({route.device})"
     for server in probe.name_servers:

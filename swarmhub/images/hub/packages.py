@@ -15,7 +15,7 @@ from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.images.hub import build
 from swarmhub.plan.plans import Progress
-from swarmhub.settings import Settings, read_text
+from swarmhub.settings import Settings, read_ca, read_text
 
 STEP = "lock-hub"
 REMEDY = "Run: fab lock-hub"
@@ -101,7 +101,7 @@ def keep(settings: Settings, text: str) -> str:
 def _files(settings: Settings) -> dict[str, bytes]:
     own = {name: context.lines(FOLDER / name) for name in (*HUB, "requirements-build.lock")}
     asked = "".join(f"{one}\n" for one in settings.hub.packages).encode()
-    ca = {"ca/settings.crt": read_text(settings.hub.ca, "hub.ca names it").encode()} if settings.hub.ca else {}
+    ca = {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
     return {**context.read(FOLDER / "lock"), **own, "packages.in": asked, "ca/.keep": b"", **ca}
 
 

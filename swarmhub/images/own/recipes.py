@@ -11,7 +11,7 @@ from swarmhub.images.own import dockerfile, folder
 from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
 from swarmhub.images.own.folder import DOCKERFILE, Folder
 from swarmhub.images.pull import LABEL
-from swarmhub.settings import Settings, read_text
+from swarmhub.settings import Settings, read_ca
 from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.notebook import Notebook, Profile
 
@@ -74,7 +74,7 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
         raise SettingsError(_problem(file, (*key, "image"), wrong))
     else:
         gist = f"{_listed(table, read)} on {base}"
-    authorities = {"ca/settings.crt": read_text(settings.hub.ca, "hub.ca names it").encode()} if settings.hub.ca else {}
+    authorities = {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
     files = {**authorities, **_normal(table, read, own=own)}
     # By it an image is known for one that no registry has, and what a build has left is found.
     label = f"{LABEL}={name}"

@@ -56,7 +56,9 @@ TEXT = re.compile(r"[^\0-\x1f\x7f]*")
 LINES = re.compile(r"[^\0-\x09\x0b-\x1f\x7f]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
-OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
+OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}", re.ASCII)
+# What Linux has of a user's or a group's number; the last one means none.
+LARGEST = 2**32 - 2
 # The user of an SSH address is no secret.
 PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
 # What restic takes for a repository, of the kinds that are tried; no user's password.
@@ -288,10 +290,16 @@ def _group(value: str) -> str:
     return normal_group(value)
 
 
+def _owner(value: str) -> str:
+    if not OWNER.fullmatch(value) or any(int(number) > LARGEST for number in value.split(":")):
+        raise ValueError(f"{value!r} is not a user's and a group's number, such as 1000:100")
+    return value
+
+
 User = Annotated[str, AfterValidator(_user)]
 Group = Annotated[str, AfterValidator(_group)]
 Variable = Annotated[str, AfterValidator(word(VARIABLE, "a variable's name: letters, digits and '_'"))]
-Owner = Annotated[str, AfterValidator(word(OWNER, "a user's and a group's number, such as 1000:100"))]
+Owner = Annotated[str, AfterValidator(_owner)]
 ContainerPath = Annotated[str, AfterValidator(word(ABSOLUTE, f"{WHOLE} /home/jovyan"))]
 ServerPath = Annotated[str, AfterValidator(word(ABSOLUTE, f"{WHOLE} /srv/homes"))]
 

@@ -37,7 +37,7 @@ from swarmhub.settings.schema.grammar import (
 SECRET = re.compile(
     r"(?i)(?:.*[_-])?(?:secrets?|passw(?:or)?d|pwd|passphrase|(?:\w+_)?tokens?|credentials?|(?:api|private|secret|signing|access|cookie)_?keys?)"
 )
-# mount and its helpers read these, and the kernel, which an engine asks by itself, refuses them.
+# mount and its helpers read these. An engine asks the kernel by itself, which refuses them, or passes over a file of passwords.
 OF_FSTAB = re.compile(r"(?:.*,)?(_netdev|nofail|cred(?:entials)?=[^,]*|x-[^,]*)(?:,.*)?")
 TaggedImage = Annotated[Image, AfterValidator(full_image)]
 StorageType = Literal["volume", "path", "nfs", "cifs"]

@@ -1,41 +1,34 @@
 """Ask a host's Docker Engine through docker-py, over the run's SSH connection."""
 
-import logging
 import struct
 import threading
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 import requests
 from docker import APIClient
-from docker.auth import AuthConfig, encode_header
+from docker.auth import encode_header
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.credentials import CredentialsNotFound, StoreError
-from docker.errors import DockerException, InvalidConfigFile, StreamParseError
+from docker.errors import StreamParseError
 from docker.utils import convert_filters, version_lt
 from paramiko import Transport
 
 from swarmhub.errors import StepError
 from swarmhub.host import NO_GREETING, STREAM_SECONDS, EngineError, Json, greeting
+from swarmhub.ssh import logins
 from swarmhub.ssh.capacity import Sessions
 from swarmhub.ssh.connection import Connections
 from swarmhub.ssh.docker.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
-# One that asks in a window or a terminal waits for ever where nobody is.
-HELPER_SECONDS = 20
 FIND_DOCKER = (
     'for one in /usr/local/bin /usr/bin /bin /snap/bin /opt/bin /opt/docker/bin "$HOME/bin" "$HOME/.local/bin"; do '
     '[ -x "$one/docker" ] && echo "$one/docker" && break; done; :'
 )
-WITHOUT = "note: registries are asked without the logins that a credential helper keeps"
 
 
 class SshEngine:
@@ -167,9 +160,6 @@ class SshEngine:
             return _Client(adapter, newest) if version_lt(newest, client.api_version) else client
         except (*BROKEN, KeyError) as error:
             raise self._explain(error) from error
-        except (InvalidConfigFile, ValueError, AttributeError, TypeError) as error:
-            cause = f"the logins in this machine's Docker configuration cannot be read: {error}"
-            raise StepError(self.host, cause, "Log in to the registry on this machine again: docker login") from error
 
     def _explain(self, error: Exception) -> StepError:
         """Ask the host why its engine does not answer: the tunnel says nothing but that it closed."""
@@ -225,7 +215,7 @@ class _Client(APIClient):
         # A proxy of this machine is for the internet, not for an SSH channel.
         self.trust_env = False
         self.mount(BASE_URL, adapter)
-        self._auth_configs = _Logins.load_config(None, None)
+        self._auth_configs = logins.load()
 
     def own_login(self, registry: str) -> Any:
         """Return the operator's own login to a registry, or None."""
@@ -238,57 +228,6 @@ class _Client(APIClient):
         response = super().request(*args, **options)
         response.raise_for_status()
         return response
-
-
-class _Logins(AuthConfig):
-    """The operator's own logins. Where a credential helper does not work, those in Docker's configuration file alone."""
-
-    def resolve_authconfig(self, registry: str | None = None) -> Any:
-        """Return the login to a registry, or None."""
-        return _unless_broken(super().resolve_authconfig, registry) or self.auths.get(registry or "")
-
-    def get_all_credentials(self) -> Any:
-        """Return the logins to all registries."""
-        return _unless_broken(super().get_all_credentials) or dict(self.auths)
-
-
-# docker-py's own words on a helper that is not installed name a line of its source.
-warnings.filterwarnings("ignore", module="docker.credentials")
-
-
-_has_hung = threading.Event()
-
-
-def _unless_broken(ask: Callable[..., Any], *arguments: str | None) -> Any:
-    """Ask a credential helper; one that is not there, fails, prints something else or waits for somebody has no logins."""
-    if _has_hung.is_set():
-        return None
-    answer: Future[Any] = Future()
-    threading.Thread(target=_answer, args=(answer, ask, *arguments), daemon=True).start()
-    try:
-        return answer.result(HELPER_SECONDS)
-    except TimeoutError:
-        _has_hung.set()
-        _note(f"{WITHOUT}: it does not answer within {HELPER_SECONDS} s")
-    except (DockerException, StoreError, ValueError, OSError) as error:
-        # docker-py wraps what its store raises in another.
-        cause = error.__context__ if type(error) is DockerException and error.__context__ else error
-        if not isinstance(cause, CredentialsNotFound):
-            _note(f"{WITHOUT}: {' '.join(str(cause).split())}")
-    return None
-
-
-def _answer(answer: "Future[Any]", ask: Callable[..., Any], *arguments: str | None) -> None:
-    try:
-        answer.set_result(ask(*arguments))
-    except BaseException as error:
-        answer.set_exception(error)
-
-
-@cache
-def _note(text: str) -> None:
-    """Tell the operator something once, and not for every host."""
-    logging.getLogger(__name__).warning(text)
 
 
 def _decode(response: requests.Response) -> Json:

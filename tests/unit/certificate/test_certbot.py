@@ -165,7 +165,7 @@ def test_certbots_container_is_made_run_followed_and_removed() -> None:
 
 def test_a_private_authoritys_ca_reaches_certbot(tmp_path: Path) -> None:
     """The CA file is put into the container before it starts, where its environment points."""
-    (tmp_path / "ca.pem").write_text("the CA")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     host = manager()
     get_certificate(host, ca=str(tmp_path / "ca.pem"))
     put = host.engine.sent("PUT /containers/c1/archive")

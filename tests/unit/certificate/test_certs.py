@@ -72,8 +72,8 @@ def test_which_server_is_asked(held: Certificate, table: dict[str, Any], held_fr
 
 def test_a_ca_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
     """The file that certs.ca names is read on this machine; a missing one is found before certbot runs."""
-    (tmp_path / "ca.pem").write_text("the CA")
-    assert wanted(ca=str(tmp_path / "ca.pem")).ca == "the CA"
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
+    assert wanted(ca=str(tmp_path / "ca.pem")).ca == "-----BEGIN CERTIFICATE-----"
     with pytest.raises(SettingsError, match=r"nothere\.pem:1: no such file or directory; certs\.ca names it"):
         wanted(ca=str(tmp_path / "nothere.pem"))
 

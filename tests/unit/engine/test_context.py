@@ -1,5 +1,6 @@
 """Files of an image: read, named by their content, and packed the same way every time."""
 
+import errno
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from swarmhub.engine import context
+from swarmhub.errors import SettingsError
 
 FILES = {"Dockerfile": b"FROM scratch\n", "ca/.keep": b""}
 
@@ -43,6 +45,36 @@ def test_what_machines_and_editors_leave_is_left_out(tmp_path: Path, left: str) 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert context.read(tmp_path) == {"app.py": b"app.py"}
+
+
+@pytest.mark.parametrize("to", ["/nowhere/10-site.py", "10-site.py", "/proc", "deep"])
+def test_a_link_that_leads_to_no_file_is_told(tmp_path: Path, to: str) -> None:
+    """What it stands for, such as how people log in, would be missing in silence."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "10-site.py").symlink_to(to)
+    with pytest.raises(SettingsError, match=r"10-site\.py:1: is a link that leads to no file; put the files themselves there"):
+        context.read(tmp_path)
+
+
+def test_links_to_files_and_locks_of_editors_are_no_problem(tmp_path: Path) -> None:
+    """Emacs keeps whose file it is in a link that leads nowhere."""
+    (tmp_path / "elsewhere").write_text("c = 1")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/10-site.py").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "conf/.#10-site.py").symlink_to("ada@host.123")
+    assert context.read(tmp_path / "conf") == {"10-site.py": b"c = 1"}
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a line with its name."""
+    (tmp_path / "10-site.py").write_text("c = 1")
+
+    def denied(file: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)  # the tests may run as root
+    with pytest.raises(SettingsError, match=r"10-site\.py:1: permission denied"):
+        context.read(tmp_path)
 
 
 def test_lines_end_alike_on_every_machine(tmp_path: Path) -> None:

@@ -95,6 +95,23 @@ def test_a_mount_that_is_broken_is_told_from_one_that_is_missing(tmp_path: Path,
     assert places.parse(done.stdout).folders == {"/mnt/homes": "stale"}
 
 
+def test_a_mount_point_may_have_spaces(tmp_path: Path) -> None:
+    """The kernel writes them in octal; what is mounted there is told like any other."""
+    (there := tmp_path / "my homes").mkdir()
+    at = str(there).replace(" ", "\\040")
+    (tmp_path / "mounts").write_text(f"1 0 8:1 / / rw - ext4 a rw\n2 1 0:44 /all\\040homes {at} ro - nfs4 nas:/x ro\n")
+    shim = (
+        'for one; do shift; [ "$one" = /proc/self/mountinfo ] && one=$MOUNTS; set -- "$@" "$one"; done; exec /usr/bin/awk "$@"'
+    )
+    (tmp_path / "awk").write_text(f"#!/bin/sh\n{shim}\n")
+    (tmp_path / "awk").chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MOUNTS": str(tmp_path / "mounts")}
+    done = subprocess.run([*SCRIPT, str(there)], capture_output=True, text=True, check=False, env=variables)
+    found = places.parse(done.stdout)
+    assert (found.themselves, found.readonly) == (frozenset({str(there)}), frozenset({str(there)}))
+    assert found.real[str(there)] == ("0:44", "all homes")
+
+
 def test_the_marker_is_seen(tmp_path: Path) -> None:
     """And whether root may write there, and whether the folder is a mount point."""
     (tmp_path / "one" / ".swarmhub").mkdir(parents=True)

@@ -7,7 +7,7 @@ import pytest
 
 from swarmhub import settings as settings_file
 from swarmhub.errors import SettingsError
-from swarmhub.settings import Settings, load, read_text
+from swarmhub.settings import Settings, load, read_ca, read_text
 from swarmhub.settings.schema.model import Network
 from tests.unit.settings.written import edited, good, in_hub, problems
 from tests.unit.support.cluster import HOSTS_TOML
@@ -380,3 +380,30 @@ def test_a_second_hub_has_a_volume_and_a_network_of_its_own(file: Path) -> None:
         )
     ]
     assert names == [("jupyterhub-data", "jupyter"), ("hub-test-data", "hub-test"), ("kept", "hub-test")]
+
+
+PEM, KEY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\nMIIB\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x30\x82\x05\x4c\x30", "ca.pem:1: holds no certificate in PEM; convert it: openssl x509 -in ca.pem -out NEW"),
+        (PEM.encode("utf-16"), "ca.pem:1: holds no certificate in PEM"),
+        (b"", "ca.pem:1: holds no certificate in PEM"),
+        (f"{PEM}{KEY}".encode(), "ca.pem:4: holds a private key, too; name a file with certificates alone: hub.ca names it"),
+        (PEM.replace("\n", "\r\n").encode(), "ca.pem:1: has carriage returns"),
+        (None, "ca.pem:1: no such file or directory; hub.ca names it"),
+    ],
+    ids=["DER", "UTF-16", "empty", "a key", "CRLF", "none"],
+)
+def test_what_is_no_authority_is_told_by_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    """Windows exports DER; and everybody reads a key that is in the hub's image."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("ca.pem").write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        read_ca(Path("ca.pem"), "hub.ca")
+    assert str(error.value).startswith(said)

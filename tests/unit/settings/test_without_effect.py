@@ -43,6 +43,16 @@ OLD = {
     "a spawner": ('c.JupyterHub.spawner_class = "simple"', "JupyterHub.spawner_class is swarmhub's own: remove it: servers"),
     "a proxy's api": ('c.ConfigurableHTTPProxy.api_url = "x"', "ConfigurableHTTPProxy.api_url has no effect: the proxy is a"),
     "the network": ('c.SwarmSpawner.network_name = "x"', "SwarmSpawner.network_name is swarmhub's own: use network.name"),
+    "by a key": ('c.DockerSpawner["volumes"] = {}', "DockerSpawner.volumes has no effect: use [home] and [[folders]]"),
+    "by keys": ('c["DockerSpawner"]["volumes"] = {}', "DockerSpawner.volumes has no effect: use [home] and [[folders]]"),
+    "with a type": ("c.DockerSpawner.volumes: dict = {}", "DockerSpawner.volumes has no effect: use [home] and [[folders]]"),
+    "by a call": ("get_config().DockerSpawner.volumes = {}", "DockerSpawner.volumes has no effect: use [home]"),
+    "of a class": ("c.DockerSpawner.update(volumes={})", "DockerSpawner.volumes has no effect: use [home]"),
+    "of a table": ('c.DockerSpawner.update({"volumes": {}})', "DockerSpawner.volumes has no effect: use [home]"),
+    "mounts": ("c.SwarmSpawner.mounts = []", "SwarmSpawner.mounts has no effect: use [home] and [[folders]]"),
+    "an older spawner": ("c.SwarmSpawner.container_spec = {}", "SwarmSpawner.container_spec has no effect: use notebook.image"),
+    "its sizes": ("c.SwarmSpawner.resource_spec = {}", "SwarmSpawner.resource_spec has no effect: use memory_limit"),
+    "a pull": ('c.DockerSpawner.pull_policy = "always"', "DockerSpawner.pull_policy has no effect: no option: fab deploy"),
     "the proxy": ('c.ConfigurableHTTPProxy.command = ["x"]', "ConfigurableHTTPProxy.command has no effect: the proxy is a"),
 }
 
@@ -62,6 +72,7 @@ EXTRAS = {
     "another place": ("task_spec |= {'placement': 1}", "placement: use extra_placement_spec"),
     "a mode": ('endpoint_spec = {"mode": "vip"}', "mode: use network.endpoint_mode"),
     "none": ('container_spec = {"ulimits": 1}', "ulimits: there is no such key; there are mounts, env,"),
+    "an image by a key": ('container_spec["image"] = "x"', "image: use notebook.image"),
     "a size": ('resources_spec = {"mem_limit": 1}', "mem_limit: memory_limit is set in [notebook]"),
 }
 
@@ -123,3 +134,29 @@ def test_a_spawner_of_ones_own_may_inherit_from_ours(folder: Path) -> None:
     """A class that conf.d makes is for the check in the hub's image to judge, and so is a network that a hook chooses."""
     conf = "c.JupyterHub.spawner_class = Mine\ndef hook(spawner):\n    spawner.network_name = 'x'"
     assert told(folder, conf) == []
+
+
+@pytest.mark.parametrize("name", ["10-own.PY", "10-own.py.txt", "10-own.Py.TXT"])
+def test_a_file_that_is_not_read_for_its_name_is_told(folder: Path, name: str) -> None:
+    """As Windows makes such names; what is no configuration, such as a page, is no problem."""
+    loaded = settings.load(folder / "hosts.toml")
+    with pytest.raises(SettingsError) as error:
+        without_effect.check(loaded, Path("hosts.toml"), "conf.d", {name: b"c = 1", "page.html": b"", "README.txt": b""})
+    said = f"conf.d/{name}:1: is not read: only names that end in .py are; rename it"
+    assert [str(problem) for problem in error.value.problems] == [said]
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "value"),
+    [
+        ("extra_container_spec", "mounts", "scratch:/scratch"),
+        ("extra_container_spec", "env", "A=1"),
+        ("extra_container_spec", "cap_add", "CAP_SYS_NICE"),
+        ("extra_placement_spec", "constraints", "node.role==worker"),
+        ("extra_task_spec", "networks", "storage"),
+    ],
+)
+def test_a_text_that_has_to_be_a_list_is_told(folder: Path, option: str, key: str, value: str) -> None:
+    """It would be a list of its letters, and no server would start."""
+    (problem,) = told(folder, tables=f'[jupyterhub.SwarmSpawner]\n{option} = {{{key} = "{value}"}}\n')
+    assert problem.endswith(f"jupyterhub.SwarmSpawner.{option}.{key}: '{value}' is a text, and has to be a list: [\"{value}\"]")

@@ -57,6 +57,8 @@ def given(tmp_path: Path, text: str, ssh: str | None, monkeypatch: pytest.Monkey
         ('Include "more 1"\nHost a\n  User bob\n', True),
         ("Include ${HOME}/.ssh/more1\nHost a\n  User bob\n", True),
         ("Host a\n  User bob\n  Port 22 # its own\n", True),
+        ('Host a\n  User bob\n  IdentityFile "/a b/key"\n', False),
+        ('Host a\n  User bob\n  UserKnownHostsFile "/a b" "/c"\n', True),
         ("Host a\n  User bob\n  IdentityFile ~/.ssh/%h\n", True),
         ("Host a\n  User bob\n  ProxyCommand nc a 22\n", True),
         ("Host a\n  User bob\n  ConnectTimeout 1m\n", True),

@@ -8,13 +8,11 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from hub.shared.people.userlist import normal
-from swarmhub.settings.schema.grammar import Table, file_path, misplaced, word
+from swarmhub.settings.schema.grammar import LARGEST, Table, file_path, misplaced, word
 
 CLAIM = re.compile(r"[^\s\0-\x1f\x7f]{1,200}")
 RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")
 CLAIMS = ("uid", "gid", "gids")
-# What Linux has of them; the last one means none.
-LARGEST = 2**32 - 2
 
 Claim = Annotated[str, AfterValidator(word(CLAIM, "the name of a claim, such as uidNumber"))]
 

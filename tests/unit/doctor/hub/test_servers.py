@@ -55,3 +55,37 @@ def test_homes_where_no_server_may_start_are_told() -> None:
     (found,) = servers.judge(settings(notebook={"nodes": "workers"}), nodes("manager", "worker"), PLACES, MANAGER)
     assert (found.level, found.host) == ("warning", MANAGER)
     assert f"homes are on {MANAGER}, where hosts.toml lets no server start (node.role==worker): ada" in str(found)
+
+
+def with_cpus(*numbers: int, **labels: str) -> list[dict[str, Any]]:
+    """Return nodes with so many CPUs; the last one has labels."""
+    found = nodes(*("manager", "worker", "worker")[: len(numbers)])
+    for node, number in zip(found, numbers, strict=True):
+        node["Description"]["Resources"] = {"NanoCPUs": number * servers.NANO}
+        node["Spec"]["Labels"] = {}
+    found[-1]["Spec"]["Labels"] = labels
+    return found
+
+
+LARGE = [{"name": "Small", "cpu_limit": 2}, {"name": "Large", "cpu_limit": 8, "node_labels": {"size": "large"}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "there", "told"),
+    [
+        ({"notebook": {"cpu_limit": 4}}, with_cpus(4, 2), {WORKER1: "servers may use 4 CPUs, and there are 2"}),
+        ({"notebook": {"cpu_limit": 4, "nodes": "workers"}}, with_cpus(2, 4), {}),
+        ({"profiles": LARGE}, with_cpus(4, 4, size="large"), {WORKER1: "servers of Large may use 8 CPUs, and there are 4"}),
+        ({"profiles": LARGE}, with_cpus(4, 4, 16, size="large"), {}),
+        ({"notebook": {"cpu_limit": 4}}, nodes("manager", "worker"), {}),
+    ],
+    ids=["all", "workers only", "too large for its node", "each where it runs", "not known"],
+)
+def test_a_node_without_the_cpus_of_a_limit_refuses_servers(
+    given: dict[str, Any], there: list[dict[str, Any]], told: dict[str, str]
+) -> None:
+    """Docker starts no container that may use more CPUs than there are; it is told for each node where that would be."""
+    limits = {"memory_limit": "1G"}
+    given = {**given, "notebook": {**limits, **given.get("notebook", {})}}
+    found = {one.host: one for one in servers.judge(settings(**given), there, (), MANAGER) if one.level == "failure"}
+    assert {host: one.text.partition(":")[0] for host, one in found.items()} == told

@@ -4,6 +4,7 @@ import pytest
 
 from swarmhub.doctor.network import mtu
 from swarmhub.doctor.probe import Address
+from swarmhub.settings.schema.model import MTU
 from tests.unit.doctor.answers import info, probe, seen
 from tests.unit.support.fakes import MANAGER, WORKER1, settings
 
@@ -16,7 +17,7 @@ def carrying(size: int) -> tuple[Address, ...]:
 def test_full_size_is_well() -> None:
     """1500 bytes are what Docker counts on, and a smaller size that the overlay was told; without an address none is judged."""
     (found,) = mtu.judge({MANAGER: seen()}, settings())
-    wanted = settings(network={"options": {mtu.OPTION: "1400"}})
+    wanted = settings(network={"options": {MTU: "1400"}})
     (told,) = mtu.judge({MANAGER: seen(probe=probe(addresses=carrying(1400)))}, wanted)
     assert (found.level, told.level) == ("ok", "ok")
     assert mtu.judge({MANAGER: seen(info=info(address=""))}, settings()) == []

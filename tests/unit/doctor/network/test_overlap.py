@@ -11,8 +11,12 @@ OVERLAYS = {"jupyter": "10.0.1.0/24", "jupyter-proxy": "10.0.2.0/24", "ingress":
 
 
 def test_addresses_of_ones_own_are_well() -> None:
-    """Docker's bridges are on every host, and no way to anybody."""
-    routes = (Route("192.168.1.0/24", "eth0"), Route("10.0.1.0/24", "docker_gwbridge"), Route("10.0.2.0/24", "br-1a"))
+    """Each host has networks of its own, and Docker's bridges."""
+    routes = (
+        Route("192.168.1.0/24", "eth0"),
+        Route("172.18.0.0/16", "docker_gwbridge"),
+        Route("172.19.0.0/16", "br-1a2b3c4d5e6f"),
+    )
     (found,) = overlap.judge(
         OVERLAYS, {MANAGER: seen(probe=probe(routes=routes, name_servers=("10.0.3.1",)))}, settings(), MANAGER
     )
@@ -34,6 +38,13 @@ def test_a_network_that_a_host_reaches_is_named(route: str, network: str, key: s
     found = [one for one in overlap.judge(OVERLAYS, there, settings(), MANAGER) if f"network {network} " in one.text]
     assert [(one.level, one.host) for one in found] == [("failure", WORKER1)]
     assert (f"{route} (eth1)" in found[0].text, key in found[0].remedy) == (True, True)
+
+
+@pytest.mark.parametrize("device", ["docker0", "docker_gwbridge", "br-1a2b3c4d5e6f", "br-lan", "br-ex"])
+def test_a_bridge_is_a_network_like_any_other(device: str) -> None:
+    """With an overlay on one of Docker's own, its engine rejects every container: the pool overlaps with another one."""
+    found = overlap.judge(OVERLAYS, {MANAGER: seen(probe=probe(routes=(Route("10.0.0.0/16", device),)))}, settings(), MANAGER)
+    assert {one.level for one in found} == {"failure"}
 
 
 @pytest.mark.parametrize(("server", "level"), [("10.0.1.53", "failure"), ("fe80::1%eth0", "ok"), ("127.0.0.53", "ok")])

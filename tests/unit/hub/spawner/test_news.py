@@ -75,6 +75,12 @@ def test_the_bar_only_moves_on() -> None:
             "worker1 cannot join the network of the servers",
             "network",
         ),
+        (task("rejected", "Pool overlaps with other one on this address space"), "worker1 cannot join the network", "network"),
+        (
+            task("rejected", "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"),
+            "worker1 has fewer CPUs than your server may use",
+            "rejected",
+        ),
         *((task("failed", f"{NO_PLACE}: {why}: unknown"), PLACE, "place") for why in NO_RIGHT),
         (task("failed", "task: non-zero exit (3)", code=3), "Your server ended while it started (exit code 3)", "exit"),
         (task("failed", "task: non-zero exit (137)", code=137), "most often for want of memory (exit code 137)", "memory"),

@@ -35,13 +35,13 @@ def desired(folder: Path, **table: Any) -> Recipe:
 
 def test_the_image_holds_the_folder_and_the_operators_userlist(folder: Path) -> None:
     """The userlist and the CA of hosts.toml; ca/, conf.d/ and logo/ are there, even empty."""
-    (folder / "company.pem").write_text("the CA")
+    (folder / "company.pem").write_text("-----BEGIN CERTIFICATE-----")
     assert desired(folder, ca=str(folder / "company.pem")).files == {
         "Dockerfile": DOCKERFILE.encode(),
         "config.py": b"the project's config.py\n",
         "userlist": b"ada admin\ngrace\n",
         "ca/.keep": b"",
-        "ca/settings.crt": b"the CA",
+        "ca/settings.crt": b"-----BEGIN CERTIFICATE-----",
         "conf.d/.keep": b"",
         "logo/.keep": b"",
     }
@@ -84,7 +84,7 @@ def test_the_tag_changes_with_whatever_goes_in(folder: Path, change: str) -> Non
     if change == "userlist":
         (folder / "users").write_text("ada admin\n")
     elif change == "ca":
-        (folder / "ca.pem").write_text("the CA")
+        (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
         table = {"ca": str(folder / "ca.pem")}
     elif change == "base":
         table = {"base_image": "debian:sid-slim"}

@@ -166,9 +166,9 @@ def test_what_has_changed_is_told(hosts: Path) -> None:
 
 def test_the_resolver_has_the_hubs_base_and_lock(hosts: Path) -> None:
     """And the authorities of hosts.toml; its first steps are the hub image's, so that an engine does them once."""
-    (hosts.parent / "ca.pem").write_text("the CA")
+    (hosts.parent / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     files = packages._files(given(hosts, LDAP, ca=str(hosts.parent / "ca.pem")))
-    assert (files["packages.in"], files["ca/settings.crt"]) == (f"{LDAP}\n".encode(), b"the CA")
+    assert (files["packages.in"], files["ca/settings.crt"]) == (f"{LDAP}\n".encode(), b"-----BEGIN CERTIFICATE-----")
     assert files["requirements.lock"] == (FOLDER / "requirements.lock").read_bytes()
     shared = files["Dockerfile"].decode().partition("LABEL")[2].partition("WORKDIR")[0]
     assert shared in (FOLDER / "Dockerfile").read_text()

@@ -64,7 +64,7 @@ def test_a_password_of_a_file_server_is_no_setting(table: str, option: dict[str,
     "options", ["credentials=/etc/nas", "vers=3.0,cred=/etc/nas", "soft,_netdev", "soft,nofail", "x-systemd.automount"]
 )
 def test_options_that_only_fstab_understands_are_refused(options: str) -> None:
-    """An engine mounts by the kernel alone, which refuses them at the first start."""
+    """An engine mounts by the kernel alone, which refuses them, or goes on without the password, at the first start."""
     with pytest.raises(ValidationError, match="which only /etc/fstab understands"):
         settings(home={"type": "nfs", "server": "nas", "path": "/homes", "mount_options": options})
 
@@ -105,3 +105,10 @@ def test_a_path_is_told_what_it_may_have(path: str) -> None:
     """It may be absolute and be refused for a letter, or a space that nobody sees."""
     with pytest.raises(ValidationError, match=r"is not an absolute path of letters a-z, digits, .* and spaces within names"):
         settings(home={"type": "path", "path": path})
+
+
+@pytest.mark.parametrize("owner", ["1000", "9999999999:100", "1000:4294967295", "jovyan:users", "-1:100", "١:100"])
+def test_an_owner_has_numbers_that_linux_has(owner: str) -> None:
+    """Another one ends the start of each new user."""
+    with pytest.raises(ValidationError, match="is not a user's and a group's number, such as 1000:100"):
+        settings(home={"owner": owner})

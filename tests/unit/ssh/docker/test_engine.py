@@ -26,6 +26,7 @@ from urllib3.exceptions import ProtocolError
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
 from swarmhub.images.bundle import Archive
+from swarmhub.ssh import logins
 from swarmhub.ssh.docker import engine as module
 from swarmhub.ssh.docker.channels import TIMEOUT_SECONDS
 from swarmhub.ssh.docker.engine import SshEngine
@@ -559,7 +560,7 @@ def test_without_its_helper_a_registry_is_asked_without_a_login(
     call: str,
 ) -> None:
     """A public image needs no login; the operator is told once that none was sent."""
-    module._note.cache_clear()
+    logins._note.cache_clear()
     with_helper(tmp_path, monkeypatch)
     wire.answers = [answer(200, {"Descriptor": {"digest": "sha256:1f"}})] * 2
     CALLS[call](engine)
@@ -586,9 +587,9 @@ def test_a_helper_that_does_not_work_is_done_without(
     script: str,
 ) -> None:
     """As in a cron job, over SSH on a Mac, or in WSL; one that waits is asked once only."""
-    module._note.cache_clear()
-    monkeypatch.setattr(module, "HELPER_SECONDS", 2)
-    monkeypatch.setattr(module, "_has_hung", threading.Event())
+    logins._note.cache_clear()
+    monkeypatch.setattr(logins, "HELPER_SECONDS", 2)
+    monkeypatch.setattr(logins, "_has_hung", threading.Event())
     with_helper(tmp_path, monkeypatch, script)
     wire.answers = [answer(200)] * 2
     for _ in range(2):
@@ -607,14 +608,74 @@ def test_an_empty_keychain_is_no_news(
     assert (login(wire), caplog.messages) == (None, [])
 
 
-def test_logins_that_cannot_be_read_are_an_error_of_one_line(
-    engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def kept(entry: Any) -> str:
+    """Return a Docker configuration with a readable login to quay.io, and this one to another registry."""
+    readable = {"auth": base64.b64encode(b"ada:hush").decode()}
+    return json.dumps({"auths": {"ghcr.io": entry, "quay.io": readable}})
+
+
+HUSH = {"username": "ada", "password": "hush", "serveraddress": "quay.io"}
+NO_LOGIN = "its entry in"
+CONFIGURATIONS = {
+    "a token": (kept({"auth": "YTpi", "identitytoken": "t"}), {"IdentityToken": "t"}, ""),
+    "as other tools write them": (kept({"username": "ada", "password": "hush"}), HUSH | {"serveraddress": "ghcr.io"}, ""),
+    "with a helper": (kept({}), {}, ""),
+    "logged out": (kept({"auth": ""}), {}, ""),
+    "null": (kept(None), {}, ""),
+    "no base64": (kept({"auth": "%%%"}), {}, NO_LOGIN),
+    "no password": (kept({"auth": "YWRh"}), {}, NO_LOGIN),
+    "Latin-1": (kept({"auth": base64.b64encode(b"a:\xe4").decode()}), {}, NO_LOGIN),
+    "a byte order mark": ("\ufeff" + kept({}), {}, ""),
+}
+
+
+@pytest.mark.parametrize(("text", "login", "said"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_a_login_that_cannot_be_read_leaves_the_others(
+    engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, text: str, login: Any, said: str
 ) -> None:
-    """The line says that this machine's configuration is wrong, and what helps."""
-    (tmp_path / "config.json").write_text('{"auths": {"quay.io": {"auth": "x"}}}')
+    """Each stands for itself, as for the docker command; the operator is told of what is wrong with one."""
+    logins._note.cache_clear()
+    (tmp_path / "config.json").write_text(text)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    with pytest.raises(StepError, match=r"logins in this machine's Docker configuration cannot be read.*docker login"):
-        engine.get("/info")
+    told = [json.loads(base64.urlsafe_b64decode(engine.registry_login(name) or "e30=")) for name in ("ghcr.io", "quay.io")]
+    assert told == [login, HUSH]
+    assert [said in note for note in caplog.messages] == ([True] if said else [])
+
+
+@pytest.mark.parametrize("content", [b'{"auths":', "{}".encode("utf-16"), b"\xff"])
+def test_a_configuration_that_cannot_be_read_is_told_once(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, content: bytes
+) -> None:
+    """Public images need no login, so the run goes on."""
+    logins._note.cache_clear()
+    (tmp_path / "config.json").write_bytes(content)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    wire.answers = [answer(200)] * 2
+    for _ in range(2):
+        list(engine.pull("quay.io/lab/notebook", "1"))
+    (note,) = caplog.messages
+    assert f"without a login: {tmp_path}/config.json cannot be read: " in note
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"auths": null, "proxies": null, "credsStore": ""}'])
+def test_a_configuration_without_logins_is_no_news(
+    engine: SshEngine, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, text: str
+) -> None:
+    """Whatever else is in it, or is not."""
+    (tmp_path / "config.json").write_text(text)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    wire.answers = [answer(200)]
+    list(engine.pull("quay.io/lab/notebook", "1"))
+    assert (login(wire), caplog.messages) == (None, [])
+
+
+@pytest.mark.filterwarnings("ignore:docker-credential-test not installed")
+def test_the_file_has_docker_hubs_login_too(engine: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the address that it has there, where the helper is not installed."""
+    login = {"https://index.docker.io/v1/": {"auth": base64.b64encode(b"ada:hush").decode()}}
+    (tmp_path / "config.json").write_text(json.dumps({"credsStore": "test", "auths": login}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert json.loads(base64.urlsafe_b64decode(engine.registry_login("docker.io")))["password"] == "hush"
 
 
 def _silence(timeout: Any) -> float | None:
