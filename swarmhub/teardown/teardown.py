@@ -33,15 +33,16 @@ def plan(
     # The firewall last: it protects the nodes until no server is left.
     services = sorted(cluster.services, key=lambda thing: thing.name == firewall.name(settings.hub.service))
     changes = [_service(thing, settings.hub.service, working, manager) for thing in services]
+    if cluster.secrets:
+        changes.append(Change("remove", _named("secret", cluster.secrets), manager, _Remover(cluster.secrets)))
     changes += [_remove(one, manager) for one in cluster.networks]
     for host, node in nodes.items():
         if node.ended:
             changes.append(Change("remove", _named("ended task", node.ended), host, _Remover(node.ended)))
         changes += [_remove(thing, host) for thing in (*node.containers, *node.temporary, *node.images)]
     # After the images: the releases name some of them, for a run that goes on where this one was cut off.
-    for kind, things in (("secret", cluster.secrets), ("config", cluster.configs)):
-        if things:
-            changes.append(Change("remove", _named(kind, things), manager, _Remover(things)))
+    if cluster.configs:
+        changes.append(Change("remove", _named("config", cluster.configs), manager, _Remover(cluster.configs)))
     for node_id, labels in cluster.labels.items():
         update = Update(node_id, labels=dict.fromkeys(labels))
         changes.append(Change("remove", f"labels {', '.join(labels)} of node {node_id}", manager, update))

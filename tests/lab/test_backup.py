@@ -109,7 +109,9 @@ def test_a_repository_of_another_hub_is_told_with_what_it_has(world: World) -> N
     """With the right password it opens, and no command leads to another one that shows nothing."""
     place = f"{FOLDER}-of-another"
     image = world.lab.docker("image", "ls", "--quiet", f"{HUB}_restic", node=STORE).split()[0]
-    run = f"docker run --rm --user 0 --env RESTIC_PASSWORD={PASSWORD} --volume {place}:/repository --entrypoint restic {image}"
+    run = (
+        f'docker run --rm --user 0 --env RESTIC_PASSWORD="{PASSWORD}" --volume {place}:/repository --entrypoint restic {image}'
+    )
     restic = f"{run} --quiet --repo /repository"
     world.lab.on(STORE, "sh", "-ec", f"{restic} init; {restic} backup --tag swarmhub:another /etc/hostname")
     try:

@@ -8,10 +8,10 @@ from typing import Any
 
 from swarmhub.doctor.finding import Finding, failure
 from swarmhub.doctor.hosts.access import HostAnswers
-from swarmhub.doctor.network.starts import CHECK
 from swarmhub.host import Host, Json
 from swarmhub.services.network import CHOSEN_BY_DOCKER
 
+CHECK = "overlay"
 REFUSED = "error creating vxlan interface: file exists"
 
 

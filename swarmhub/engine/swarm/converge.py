@@ -53,20 +53,23 @@ def ensure(manager: Host, name: str, progress: Progress, seen: tuple[Json | None
         StepError: it does not run within a while; the service's own last log lines were said before.
 
     """
-    last = ServiceState("")
+    last, ended = ServiceState(""), list[Json]()
     old: frozenset[str] | None = None
     service, tasks = seen
     if service and read({**service, "UpdateStatus": None}, tasks).done:
         return
 
     def settled() -> bool:
-        nonlocal last, old
+        nonlocal last, old, ended
         service, tasks = _ask(manager, name)
-        last, failures = read({**service, "UpdateStatus": None}, tasks), frozenset(task["ID"] for task in failed(tasks))
-        old = failures if old is None else old
-        return last.done or len(failures - old) >= FAILURES
+        last, failures = read({**service, "UpdateStatus": None}, tasks), failed(_by_age(tasks))
+        old = frozenset(task["ID"] for task in failures) if old is None else old
+        ended = [task for task in failures if task["ID"] not in old]
+        return last.done or len(ended) >= FAILURES
 
     def stays_down() -> StepError:
+        if ended and not last.failed:  # the task that has come after them has said nothing yet
+            return _failure(manager, name, ServiceState("", failed=_error(ended[-1]), task=ended[-1]["ID"]), progress)
         return _failure(manager, name, ServiceState("", failed=last.failed or f"it is {last.text}", task=last.task), progress)
 
     until(settled, ENSURE_SECONDS, stays_down, pause=PAUSE_SECONDS)
@@ -103,7 +106,7 @@ def wait(manager: Host, name: str, progress: Progress) -> None:
 
 def read(service: Json, tasks: Sequence[Json]) -> ServiceState:
     """Read the state of a service with one replica off its update status and its tasks' actual states."""
-    ordered = sorted(tasks, key=lambda task: str(task["CreatedAt"]))
+    ordered = _by_age(tasks)
     update = (service.get("UpdateStatus") or {}).get("State", "")
     if not ordered:
         return ServiceState("waiting for a task")
@@ -144,6 +147,10 @@ def read(service: Json, tasks: Sequence[Json]) -> ServiceState:
 def _ask(manager: Host, name: str) -> tuple[Json, Sequence[Json]]:
     service = manager.engine.get(f"/services/{name}")
     return service, tasks(manager, name)
+
+
+def _by_age(tasks: Sequence[Json]) -> list[Json]:
+    return sorted(tasks, key=lambda task: str(task["CreatedAt"]))
 
 
 def failed(tasks: Sequence[Json]) -> list[Json]:

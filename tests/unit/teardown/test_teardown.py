@@ -59,12 +59,12 @@ def test_services_go_first_and_then_what_they_stood_on() -> None:
         f"remove service jupyterhub on {MANAGER}",
         f"remove service jupyterhub-ada on {MANAGER}",
         f"remove 2 secrets (id, secret) on {MANAGER}",
-        f"remove 3 configs (history-0, history-1, …) on {MANAGER}",
         f"remove network jupyter on {MANAGER}",
         f"remove volume jupyterhub-engine on {MANAGER}",
         f"remove image jupyterhub:1 (570 MB) on {MANAGER}",
         f"remove 1 ended task (jupyterhub.1.abc) on {WORKER1}",
         f"remove container certbot on {WORKER1}",
+        f"remove 3 configs (history-0, history-1, …) on {MANAGER}",
         f"remove labels swarmhub.waits of node n2 on {MANAGER}",
     ]
 

@@ -261,6 +261,15 @@ def test_a_service_that_crashes_unchanged_fails_with_its_log(clock: Clock, progr
     assert sum(clock.slept) == pytest.approx(30, abs=1)
 
 
+def test_a_service_whose_task_has_just_failed_is_told_with_its_reason_and_its_log(clock: Clock, progress: FakeProgress) -> None:
+    """The task that has come after it has said nothing yet."""
+    stopped, later = task(1, "shutdown"), task(3, "assigned")
+    host = manager([stopped, task(2, "starting")], [later, failed(2), stopped], log=["KeyError: 'SSL_KEY'"])
+    with pytest.raises(StepError, match=r"service hub does not run: task: non-zero exit \(1\)"):
+        converge.ensure(host, "hub", progress)
+    assert progress.lines == [(MANAGER, "KeyError: 'SSL_KEY'")]
+
+
 def test_a_service_that_never_comes_is_told_as_it_is_last(clock: Clock, progress: FakeProgress) -> None:
     """Its task has not failed: it waits for something."""
     with pytest.raises(StepError, match=r"service hub does not run: it is preparing"):
