@@ -135,7 +135,8 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     found |= {image: known_after(BUNDLE) for image in _bundled(run)}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
-    return {image: digest or asked[image] for image, digest in found.items()}
+    wanted = {image: digest or asked[image] for image, digest in found.items()}
+    return pull.by_content(wanted, held) if on_nodes.knows_by_content(run) else wanted
 
 
 def _require_machines(run: Run, hosts: Sequence[str], held: Mapping[str, Holding]) -> None:

@@ -17,7 +17,7 @@ from swarmhub.engine.swarm.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import LABEL, digest_of, short, split
+from swarmhub.images.pull import LABEL, digest_of, is_kept, short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
@@ -229,7 +229,8 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
 def _is_of(image: Json, theirs: Collection[str]) -> bool:
     """Tell whether an image is one of those that others need, by its id, its digests or its tags."""
     digests = [digest.partition("@")[2] for digest in image.get("RepoDigests") or []]
-    return any(one in theirs for one in (*map(short, (image["Id"], *digests)), *tags(image)))
+    names = tags(image)
+    return any(one in theirs for one in (*map(short, (image["Id"], *digests, *filter(is_kept, names))), *names))
 
 
 def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
@@ -257,7 +258,7 @@ def _of_hub(settings: Settings) -> set[str]:
 def _references(image: Json, settings: Settings, named: Collection[str]) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or that are `named`, or the id of one without a tag."""
     if names := tags(image):
-        return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
+        return [tag for tag in names if tag in named or built(settings).fullmatch(tag) or is_kept(tag)]
     is_built = LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])

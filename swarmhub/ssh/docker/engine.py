@@ -25,6 +25,7 @@ from swarmhub.ssh.docker.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
+LOGIN = "X-Registry-Auth"
 FIND_DOCKER = (
     'for one in /usr/local/bin /usr/bin /bin /snap/bin /opt/bin /opt/docker/bin "$HOME/bin" "$HOME/.local/bin"; do '
     '[ -x "$one/docker" ] && echo "$one/docker" && break; done; :'
@@ -54,9 +55,10 @@ class SshEngine:
                 return None
             raise
 
-    def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
-        """Return the decoded answer to a POST."""
-        return _decode(self._call("POST", path, params, json=body))
+    def post(self, path: str, body: Json = None, /, *, login: str = "", **params: Json) -> Json:
+        """Return the decoded answer to a POST; `login` goes with it, as `registry_login` returns it."""
+        headers = {"headers": {LOGIN: login}} if login else {}
+        return _decode(self._call("POST", path, params, json=body, **headers))
 
     def put(self, path: str, content: bytes, /, **params: Json) -> None:
         """Send bytes, such as a tar for a container."""
