@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from unittest.mock import patch
 
 from pydantic import SecretStr
 
@@ -14,11 +15,13 @@ from swarmhub.people.api import HubApi
 from swarmhub.smoke import kernel
 from tests.lab.support import REAL, Lab
 
+# For so long at most: a smoke test's kernel has a minute to answer in.
+LASTS_SECONDS = 3600
 # Until it is told that this is enough; how far it is can be read on the way. It would not go on for ever.
-COUNT = """
+COUNT = f"""
 import os, time
 file = open("/tmp/numbers", "w")
-for number in range(600):
+for number in range({LASTS_SECONDS * 5}):
     print(number, flush=True)
     print(number, file=file, flush=True)
     if os.path.exists("/tmp/enough"):
@@ -54,7 +57,8 @@ def server_of_ada(used: Lab) -> Iterator[HubApi]:
 @contextmanager
 def counting(lab: Lab, server: HubApi) -> Iterator[None]:
     """Let a kernel count over one websocket, and see to it that it has gone on for a while after what was done meanwhile."""
-    with ThreadPoolExecutor() as pool:
+    lab.in_server("ada", "rm -f /tmp/enough /tmp/numbers")
+    with patch.object(kernel, "SECONDS", LASTS_SECONDS), ThreadPoolExecutor() as pool:
         counted = pool.submit(kernel.run, server, COUNT)
         try:
             lab.wait(lambda: _number(lab) or counted.done(), 30, "the kernel does not count")

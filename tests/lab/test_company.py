@@ -3,9 +3,12 @@
 About fifty seconds: one hub update, a smoke test, and the way back for what comes after.
 """
 
+import hashlib
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -23,10 +26,15 @@ URL = f"http://operator:{PASSWORD}@{MANAGER.address}:{PORT}"
 # Its addresses come first, and so does its name.
 NETWORK, SUBNET = "a-storage", "10.0.200.0/24"
 BELOW = f"{topology.HUB_URL}/jupyter/"
-# It passes on what comes with the password, and prints where to.
-LEADS_ON = f"""
-import asyncio, base64
-wanted = "Basic " + base64.b64encode(b"operator:{PASSWORD}").decode()
+# It passes on what comes with the password, of which it has the digest alone, and prints where to. What is not asked by TLS, it
+# asks itself, once a connection.
+LEADS_ON = """
+import asyncio, hashlib, sys
+from urllib.parse import urlsplit
+NOT_PASSED_ON = ("proxy-", "connection:")
+def is_let(line):
+    name, _, value = line.partition(":")
+    return name.lower() == "proxy-authorization" and hashlib.sha256(value.strip().encode()).hexdigest() == sys.argv[1]
 async def pass_on(reader, writer):
     while part := await reader.read(65536):
         writer.write(part)
@@ -34,16 +42,22 @@ async def pass_on(reader, writer):
     writer.close()
 async def lead(reader, writer):
     lines = (await reader.readuntil(b"\\r\\n\\r\\n")).decode().split("\\r\\n")
-    if not any(line.lower().startswith("proxy-authorization:") and line.endswith(wanted) for line in lines):
+    if not any(map(is_let, lines)):
         writer.write(b"HTTP/1.1 407 Proxy Authentication Required\\r\\n\\r\\n")
         return writer.close()
     print(lines[0], flush=True)
-    host, port = lines[0].split()[1].split(":")
-    there = await asyncio.open_connection(host, int(port))
+    method, target, _ = lines[0].split()
+    url = urlsplit(f"//{target}" if method == "CONNECT" else target)
+    far, there = await asyncio.open_connection(url.hostname, url.port or 80)
+    if method != "CONNECT":
+        lines[0] = f"{method} {target.partition(url.netloc)[2] or '/'} HTTP/1.1"
+        kept = [line for line in lines if line and not line.lower().startswith(NOT_PASSED_ON)]
+        there.write("\\r\\n".join([*kept, "Connection: close", "", ""]).encode())
+        return await pass_on(far, writer)
     writer.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
-    await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer), return_exceptions=True)
+    await asyncio.gather(pass_on(reader, there), pass_on(far, writer), return_exceptions=True)
 async def main():
-    async with await asyncio.start_server(lead, "{MANAGER.address}", {PORT}) as server:
+    async with await asyncio.start_server(lead, sys.argv[2], int(sys.argv[3])) as server:
         await server.serve_forever()
 asyncio.run(main())
 """
@@ -60,6 +74,19 @@ rm -rf /tmp/mamba && mkdir /tmp/mamba && cd /tmp/mamba && printf %s "$2" > mamba
 printf "FROM $1\\nCOPY mamba /usr/local/bin/mamba\\n" > Dockerfile && docker build --quiet --tag $3 .
 """
 ENVIRONMENT = "dependencies:\n  - geopandas=1\n"
+
+
+@contextmanager
+def leading_on(lab: Lab, password: str) -> Iterator[None]:
+    """Let an HTTP proxy that asks for a password run on the manager."""
+    digest = hashlib.sha256(f"Basic {b64encode(f'operator:{password}'.encode()).decode()}".encode()).hexdigest()
+    image = lab.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+    command = ("python3", "-c", LEADS_ON, digest, MANAGER.address, str(PORT))
+    try:
+        lab.docker("run", "-d", "--name", PROXY, "--network", "host", image, *command)
+        yield
+    finally:
+        lab.on(MANAGER.name, "sh", "-c", f"docker rm -f {PROXY}; true")
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +117,16 @@ extra_task_spec = {{networks = ["{NETWORK}"]}}
 @pytest.fixture(scope="module")
 def company(settled: Lab, hosts: Path) -> Iterator[Lab]:
     """Start the HTTP proxy, make the second network, and deploy."""
-    image = settled.docker("service", "inspect", HUB, "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
-    try:
-        settled.docker("run", "-d", "--name", PROXY, "--network", "host", image, "python3", "-c", LEADS_ON)
-        settled.docker("network", "create", "--driver", "overlay", "--subnet", SUBNET, NETWORK)
-        done = settled.fab("deploy", "--yes", hosts=hosts)
-        assert done.code == 0, done.text
-        yield settled
-    finally:
-        settled.forget_homes()
-        settled.let_stand()
-        settled.on(MANAGER.name, "sh", "-c", f"docker rm -f {PROXY}; docker network rm {NETWORK}; true")
+    with leading_on(settled, PASSWORD):
+        try:
+            settled.docker("network", "create", "--driver", "overlay", "--subnet", SUBNET, NETWORK)
+            done = settled.fab("deploy", "--yes", hosts=hosts)
+            assert done.code == 0, done.text
+            yield settled
+        finally:
+            settled.forget_homes()
+            settled.let_stand()
+            settled.on(MANAGER.name, "sh", "-c", f"docker network rm {NETWORK}; true")
 
 
 def test_a_login_goes_by_the_http_proxy_and_ends_below_the_path(company: Lab, context: BrowserContext) -> None:

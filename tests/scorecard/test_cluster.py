@@ -15,12 +15,12 @@ from tests.lab.counting import counting, server_of_ada
 from tests.lab.killing import killed_in_a_start, restart_hub
 from tests.lab.support import HUB, PROXY, Lab
 from tests.report import Row
+from tests.scorecard import servers
 from tests.scorecard.counts import times
 
 MANAGER = topology.MANAGER.name
 WORKER, LAST = (worker.name for worker in topology.WORKERS)
 pytestmark = pytest.mark.timeout(3600)
-AT_ONCE = 4
 # What a hub that starts needs: it does not end before its engine answers.
 READY_SECONDS, ROUTES_SECONDS, NOTICED_SECONDS = 15, 30, 60
 
@@ -28,18 +28,18 @@ READY_SECONDS, ROUTES_SECONDS, NOTICED_SECONDS = 15, 30, 60
 def test_hub_killed(deployed: Lab, seen: Row) -> None:
     """9. The hub is killed with 20 servers up."""
     users = [f"card{number}" for number in range(times(20))]
-    _start(deployed, users)
-    before, seconds = _tasks(deployed, users), []
+    servers.start(deployed, users)
+    before, seconds = servers.tasks(deployed, users), []
     with server_of_ada(deployed) as server, counting(deployed, server):
         for _ in range(times(20)):
             began = time.monotonic()
             restart_hub(deployed)
             seconds.append(time.monotonic() - began)
         # Before the homes of all are forgotten.
-        assert _tasks(deployed, users) == before
+        assert servers.tasks(deployed, users) == before
         known = json.loads(deployed.hub_api("GET", "users?state=ready"))
         assert {one["name"] for one in known} >= set(users)
-        _stop(deployed, users)
+        servers.stop(deployed, users)
     seen(f"{len(seconds)} times with {len(users)} servers: none lost, a kernel's websocket kept")
     seen(f"the hub answers after {min(seconds):.0f} to {max(seconds):.0f} s")
     assert max(seconds) <= READY_SECONDS
@@ -113,8 +113,8 @@ def test_many_starts(deployed: Lab, seen: Row) -> None:
     users = [f"card{number % 20}" for number in range(count)]
     began = time.monotonic()
     for at in range(0, count, 20):
-        _start(deployed, users[at : at + 20])
-        _stop(deployed, users[at : at + 20])
+        servers.start(deployed, users[at : at + 20])
+        servers.stop(deployed, users[at : at + 20])
     seen(f"{count} starts and stops in {time.monotonic() - began:.0f} s")
     for _ in range(replaced):
         killed_in_a_start(deployed, "card0")
@@ -123,21 +123,6 @@ def test_many_starts(deployed: Lab, seen: Row) -> None:
     running = json.loads(deployed.hub_api("GET", "users?state=active"))
     assert running == []
     seen(f"{replaced} hubs replaced in mid-start: no service that the hub does not know, none missing that it knows")
-
-
-def _start(lab: Lab, users: list[str]) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lab.start_server, users))
-
-
-def _stop(lab: Lab, users: list[str]) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lab.stop_server, users))
-
-
-def _tasks(lab: Lab, users: list[str]) -> str:
-    services = [f"{HUB}-{user}" for user in users]
-    return lab.docker("service", "ps", *services, "--filter", "desired-state=running", "--format", "{{.ID}}")
 
 
 def _services(lab: Lab) -> set[str]:
