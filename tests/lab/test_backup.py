@@ -153,7 +153,7 @@ def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) ->
     assert '"barbara"' not in lab.hub_api("GET", "users")
 
 
-SCHEDULE = 'every = "1d"\nverify = "7d"\nkeep = "7d"\n'
+SCHEDULE = 'every = "1d"\nat = "03:00"\nverify = "7d"\nkeep = "7d"\n'
 SERVICE, FAILED = f"{HUB}_backup", "the hub's data failed"
 
 
@@ -205,8 +205,9 @@ def test_the_cluster_makes_and_tries_backups_itself(scheduled: Scheduled) -> Non
     scheduled.wait(lambda one: one["last"] and one["drilled"], 240, "no backup is made and tried")
     found = scheduled.standing
     assert (found["troubles"], found["late"], found["bytes"] > 20_000_000) == ([], False, True), found
+    assert found["next"].endswith("T03:00:00+00:00"), found
     newest = json.loads(scheduled.fab("backups", "--json").out)[-1]
-    assert (newest["run"].endswith("-000000"), [*newest["homes"]]) == (True, [WORKER]), newest
+    assert (newest["run"].endswith("-030000"), [*newest["homes"]]) == (True, [WORKER]), newest
     assert [(one["outcome"], one["home"]["host"]) for one in newest["drills"]] == [("passed", WORKER)], newest
     assert PASSWORD not in lab.docker("service", "inspect", SERVICE) + lab.log_of(SERVICE)
     assert lab.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub.schedule") == ""

@@ -172,6 +172,7 @@ BasePath = Annotated[str, AfterValidator(_base_path)]
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE | re.ASCII)
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _DURATION = re.compile(r"(?:[0-9]+[smhd])+", re.ASCII)
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PLACEHOLDERS = ("username", "servername", "profile")
 
@@ -193,6 +194,13 @@ def _duration(value: object) -> int:
     return seconds
 
 
+def _time_of_day(value: object) -> int:
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f'{value!r} is no time of day, such as "03:00"')
+    return int(found[1]) * 3600 + int(found[2]) * 60
+
+
 def _cpus(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1024:
         raise ValueError(f"{value!r} is no number of CPUs, such as 0.5 or 2")
@@ -211,6 +219,7 @@ def _template(value: str) -> str:
 
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
 Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
+TimeOfDay = Annotated[int, BeforeValidator(_time_of_day, json_schema_input_type=str)]
 Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
 Count = Annotated[StrictInt, Field(ge=1)]
 Template = Annotated[str, AfterValidator(_template)]
