@@ -17,6 +17,8 @@ from swarmhub.settings import Settings
 
 STEP = "backup"
 HUB, HOMES = "hub", "homes"
+# Each home in a snapshot of its own: what thins out knows the other parts only.
+ARCHIVE = "archive"
 # What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
 LEFT_OUT = (
     "jupyterhub.sqlite",
@@ -79,7 +81,7 @@ def plan(
     changes = [Change("save", "the hub's data", manager, _Saver(where, outcome, hub), gist=_gist(settings), lane=HUB)]
     for host, homes in found.homes.items():
         if homes:
-            mounts = [_volume(one.name) for one in homes]
+            mounts = [volume(one.name) for one in homes]
             part = _Part(HOMES, mounts, [contents.HOMES, contents.STAGE])
             count = f"{len(homes)} home{'' if len(homes) == 1 else 's'}"
             changes.append(
@@ -118,7 +120,8 @@ def _gist(settings: Settings) -> str:
     return f"database, cookies, userlist in force{certificates}, settings, releases"
 
 
-def _volume(name: str) -> Json:
+def volume(name: str) -> Json:
+    """Return the mount by which a home's volume is read."""
     options = {"NoCopy": True}
     return {
         "Type": "volume",

@@ -185,13 +185,19 @@ def _size(value: object) -> int:
     return size
 
 
-def _duration(value: object) -> int:
+def seconds(value: object) -> int:
+    """Return a length of time in seconds, such as 10m or 180d.
+
+    Raises:
+        ValueError: it is none.
+
+    """
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError(f'{value!r} is no length of time, such as "90s", "10m", "1h30m" or "7d"')
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
-    if not seconds:
+    found = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
+    if not found:
         raise ValueError(f"{value!r} is no time at all")
-    return seconds
+    return found
 
 
 def _time_of_day(value: object) -> int:
@@ -218,7 +224,7 @@ def _template(value: str) -> str:
 
 
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
-Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
+Duration = Annotated[int, BeforeValidator(seconds, json_schema_input_type=str)]
 TimeOfDay = Annotated[int, BeforeValidator(_time_of_day, json_schema_input_type=str)]
 Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
 Count = Annotated[StrictInt, Field(ge=1)]
