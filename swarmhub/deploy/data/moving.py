@@ -62,7 +62,7 @@ def plan(run: Run, target: str) -> Plan:
         *_images(run, way, moved),
         *_copies(run, way, data, image),
         cutover.hub_change(way, moved[0], _filter(moved), data),
-        *(cutover.change(way, one) for one in moved[1:] if one is not _filter(moved)),
+        *(_moving(run.settings, way, one, image) for one in moved[1:] if one is not _filter(moved)),
         *aside,
         *_recording(run, way),
     )
@@ -223,6 +223,13 @@ def _copying(way: Way, parcel: Parcel, image: str) -> Change:
     return Change("copy", f"the hub's {parcel.what} from {way.source.name}", way.target.name, copy, gist=gist)
 
 
+def _moving(settings: Settings, way: Way, one: Json, image: str) -> Change:
+    """Return what takes over a service that the hub can be without for a while."""
+    if one["Spec"]["Name"] == services.renewal(settings.hub.service):
+        return cutover.renewal_change(way, one, parcels.certificate(settings), image)
+    return cutover.change(way, one)
+
+
 def _setting_aside(host: Host, data: Parcel, image: str, way: Way) -> Change:
     to = way.target.name
 
@@ -242,7 +249,7 @@ def _rest(run: Run, way: Way, data: Parcel | None, image: str) -> list[Change]:
     for host in others:
         node = run.look.member(host).node
         there = replace(way, source=run.hosts[host], from_node=node)
-        changes += [cutover.change(there, one) for one in cutover.pinned(listed, run.settings.hub.service, node)]
+        changes += [_moving(run.settings, there, one, image) for one in cutover.pinned(listed, run.settings.hub.service, node)]
     if data:
         stale = together([partial(parcels.could_start, run.hosts[host], data, image) for host in others])
         changes += [

@@ -12,6 +12,7 @@ from swarmhub.backup.contents import SavedHome
 from swarmhub.backup.restoring import Wanted
 from swarmhub.backup.snapshots import ArchivedHome, Backup, Snapshot
 from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host
 from swarmhub.notebooks import files
 from tests.unit.backup.answers import answering, jobs, repository
 from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
@@ -134,7 +135,12 @@ def test_of_homes_in_a_folder_only_the_one_is_mounted() -> None:
 def test_a_folder_that_is_gone_is_made(monkeypatch: pytest.MonkeyPatch, is_missing: bool) -> None:
     """There is nothing to mount without it; where the restore then fails, it goes again, as nobody has a home there."""
     done: list[str] = []
-    monkeypatch.setattr(files, "make", lambda host, image, mount, name: done.append(f"make {name}") or is_missing)
+
+    def make(host: Host, image: str, mount: Any, name: str) -> bool:
+        done.append(f"make {name}")
+        return is_missing
+
+    monkeypatch.setattr(files, "make", make)
     monkeypatch.setattr(files, "remove", lambda host, image, mount, name: done.append(f"remove {name}"))
     archived = ArchivedHome("ada", "ada", snapshot("s", MANAGER))
     home = restoring.archived_place(settings(home={"type": "path", "path": "/mnt/homes"}), archived, {}, [MANAGER], MANAGER)

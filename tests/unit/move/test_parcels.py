@@ -53,7 +53,10 @@ def test_the_hubs_own_parts_go() -> None:
         f"renewal/{DOMAIN}.conf",
         f"own/{DOMAIN}",
         "swarmhub-renewal-jupyterhub.json",
+        "cli.ini",
+        "renewal-hooks",
     )
+    assert certificate.spared == ("cli.ini", "renewal-hooks")
     behind = settings(proxy={"behind": ["10.0.0.1"], "speaks": "http", "http_port": 8080})
     assert [one.what for one in parcels.beside(behind)] == ["copies of its database"]
 
@@ -75,8 +78,8 @@ def test_a_folder_goes_through_this_machine(progress: FakeProgress) -> None:
         {"Binds": ["/etc/letsencrypt:/parcel:ro"], "NetworkMode": "none"},
     ]
     assert jobs(there) == [
-        {"action": "unpack", "time": "20261130-010203", "is_last": True},
-        {"action": "unpack", "time": "", "is_last": False},
+        {"action": "unpack", "spared": [], "time": "20261130-010203", "is_last": True},
+        {"action": "unpack", "spared": [], "time": "", "is_last": False},
     ]
     sent = [one.body for one in there.engine.requests if one.method == "PUT" and one.body == b"packed bytes"]
     assert len(sent) == 2

@@ -69,14 +69,20 @@ def test_a_home_is_archived_and_read_back(container: Container, home: Path) -> N
     assert [one.name for one in saved.iterdir()] == ["ada"]
 
 
+def replaced(file: Path, make: Callable[[Path], None]) -> None:
+    """Put something else in the place of what has a name."""
+    file.rename(file.with_name("x")) if file.is_dir() else file.unlink()
+    make(file)
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "other content of the same size": lambda home: (home / "work" / "notes.txt").write_text("of the tern"),
     "more content": lambda home: (home / "empty").write_text("more"),
     "a file that is gone": lambda home: (home / "empty").unlink(),
     "a file more": lambda home: (home / "work" / "new").touch(),
-    "a link that leads elsewhere": lambda home: [(home / "link").unlink(), (home / "link").symlink_to("empty")],
-    "a folder in the place of a file": lambda home: [(home / "empty").unlink(), (home / "empty").mkdir()],
-    "a link in the place of a folder": lambda home: [(home / "work").rename(home / "x"), (home / "work").symlink_to("x")],
+    "a link that leads elsewhere": lambda home: replaced(home / "link", lambda file: file.symlink_to("empty")),
+    "a folder in the place of a file": lambda home: replaced(home / "empty", Path.mkdir),
+    "a link in the place of a folder": lambda home: replaced(home / "work", lambda file: file.symlink_to("x")),
 }
 
 
