@@ -55,9 +55,10 @@ def _away(run: "Run", typed: str, *, archive: bool, free: bool, json: bool) -> N
     if json and (archive or free):
         raise UsageError("--json only lists: leave out --archive and --free, or --json")
     try:
-        found = archives.observe(run, seconds(typed))
+        since = seconds(typed)
     except ValueError as error:
         raise UsageError(f"--away {error}") from None
+    found = archives.observe(run, since)
     if json:
         run.report.json(room.as_json(found.homes))
         return

@@ -25,8 +25,8 @@ DATA = "jupyterhub-data"
 CERTIFICATES, RENEWAL = "/etc/letsencrypt", f"{HUB}-renewal"
 AUTHORITY, CERTBOT = "acme-staging.lab:14000", "registry.lab:5000/certbot:lab"
 CONF, LIVE = f"{CERTIFICATES}/renewal/{topology.DOMAIN}.conf", f"{CERTIFICATES}/live/{topology.DOMAIN}/fullchain.pem"
-REGISTER = f"""docker run --rm -v {CERTIFICATES}:{CERTIFICATES} -v /root/lab-ca.crt:/ca.crt -e REQUESTS_CA_BUNDLE=/ca.crt {CERTBOT} \\
-register --non-interactive --agree-tos --email other@hub.localhost --server https://{AUTHORITY}/dir"""
+INTO = f"-v {CERTIFICATES}:{CERTIFICATES} -v /root/lab-ca.crt:/ca.crt -e REQUESTS_CA_BUNDLE=/ca.crt {CERTBOT}"
+REGISTER = f"docker run --rm {INTO} register -n --agree-tos --email other@hub.localhost --server https://{AUTHORITY}/dir"
 
 
 @dataclass(frozen=True)
