@@ -109,6 +109,12 @@ def _challenge(wanted: CertificateRequest) -> list[str]:
     return [*how, "--preferred-challenges=http"]
 
 
+def account_folder(directory: str, account: str) -> str:
+    """Return where certbot keeps an account at an ACME server, below its own folder."""
+    where = urlsplit(directory)
+    return f"accounts/{where.netloc}{where.path}/{account}"
+
+
 def container(wanted: CertificateRequest, directory: str, *, force: bool, account: str = "") -> Json:
     """Return the body of the request that makes certbot's container."""
     published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
@@ -178,8 +184,7 @@ class Certbot:
         """Tell whether the account is still there: an operator may have removed one that the authority has forgotten."""
         if not self.account:
             return False
-        where = urlsplit(self.directory)
-        file = f"{FOLDER}/accounts/{where.netloc}{where.path}/{self.account}/regr.json"
+        file = f"{FOLDER}/{account_folder(self.directory, self.account)}/regr.json"
         return as_root.size(host, file, folder=FOLDER) is not None
 
     def _require_image(self, host: Host, progress: Progress) -> None:

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from hub.shared.servers.mounts import is_on_one_node
+from swarmhub.certificate import certbot
 from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
-from swarmhub.certificate.certs import OWN
+from swarmhub.certificate.certs import OWN, Certificate
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.history.database import Database
@@ -48,19 +49,20 @@ def data(settings: Settings) -> Parcel | None:
     return Parcel("data", volume.name, replaces=True) if is_on_one_node(volume.driver, volume.options) else None
 
 
-def beside(settings: Settings) -> tuple[Parcel, ...]:
+def beside(settings: Settings, found: Certificate | None) -> tuple[Parcel, ...]:
     """Return what goes with the data: the copies of the database, and the certificate of this hub, if TLS ends here."""
     copies = Parcel("copies of its database", Database(settings.volume.name, "", settings.hub.service).backups)
-    return (copies, *([certificate(settings)] if settings.proxy.takes_tls else []))
+    return (copies, *([certificate(settings, found)] if settings.proxy.takes_tls else []))
 
 
-def certificate(settings: Settings) -> Parcel:
-    """Return the certificate of this hub's domain, and certbot's accounts: those of other hubs may be newer there.
+def certificate(settings: Settings, found: Certificate | None) -> Parcel:
+    """Return the certificate of this hub's domain, and the account that it was `found` to be got by: others' stay.
 
     What an operator has told certbot goes too, where it was told nothing yet.
     """
     domain, state = settings.hub.domain, renewal.state(settings)
-    of_certbot = ("accounts", f"archive/{domain}", f"live/{domain}", f"renewal/{domain}.conf")
+    account = certbot.account_folder(found.directory, found.account) if found and found.account else "accounts"
+    of_certbot = (account, f"archive/{domain}", f"live/{domain}", f"renewal/{domain}.conf")
     own = f"{OWN.removeprefix(CERTIFICATES)}/{domain}".lstrip("/")
     only = (*of_certbot, own, state.removeprefix(f"{CERTIFICATES}/"), *OF_OPERATOR)
     return Parcel("certificate", CERTIFICATES, only, spared=OF_OPERATOR)

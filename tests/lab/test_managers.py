@@ -79,7 +79,7 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
     register(used, SECOND)
     yield made
     for node in (FIRST, SECOND):
-        used.on(node, "rm", "-f", f"{CERTIFICATES}/cli.ini")
+        used.on(node, "rm", "-f", f"{CERTIFICATES}/cli.ini", "/root/lab-ca.crt")
     start_engines(used)
     for node in (SECOND, THIRD):
         used.wait(partial(engine_answers, used, node), 60, f"the engine of {node} does not come back")
@@ -167,7 +167,7 @@ def test_the_certificate_is_renewed_where_the_hub_is(managed: Managed) -> None:
     lab = managed.lab
     account = re.findall(r"^account = (\S+)", lab.on(SECOND, "cat", CONF), re.MULTILINE)
     there, before = accounts(lab, SECOND), lab.on(SECOND, "cat", LIVE)
-    assert ({*account} == accounts(lab, FIRST), len(account), len(there)) == (True, 1, 2)
+    assert ({*account} == accounts(lab, FIRST), len(account), len(there)) == (True, 1, 2), there
     assert "of an operator" in lab.on(SECOND, "cat", f"{CERTIFICATES}/cli.ini")
     with led_to(lab, topology.WORKERS[0]):
         # certbot takes it for due, and is not to wait for half a day.
@@ -207,13 +207,14 @@ def test_no_hub_starts_with_what_it_has_left_behind(managed: Managed) -> None:
 
 
 def test_the_hub_moves_back(managed: Managed) -> None:
-    """To a node that has data of before, which stay aside; a plan is empty then."""
+    """To a node that has data of before, which stay aside; a plan is empty then, and others' accounts stay where they are."""
     lab = managed.lab
     done = lab.fab("move-hub", FIRST, "--yes", hosts=managed.by_second)
     assert done.code == 0, done.text
     assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [FIRST] * 3
     assert managed.server("grace", FIRST)["ready"] is True
     assert "jupyterhub.sqlite" not in managed.volume(SECOND)
+    assert len(accounts(lab, FIRST)) == 1
     lab.stop_server("grace")
     assert lab.left_to_change(managed.by_first) == ""
 

@@ -128,7 +128,7 @@ def away(hosts: Hosts, folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) 
         {**snapshot, "id": "homes", "hostname": WORKER1, "tags": [*tags, "part:homes"]},
     ]
     facts = json.dumps({"homes": [{"name": "jupyterhub-home-ada", "user": "ada", "host": WORKER1}]})
-    asked = [{"answer": {"snapshots": listed, "damaged": 0}}, {"answer": {"cluster.json": facts}}]
+    asked: list[dict[str, Any]] = [{"answer": {"snapshots": listed, "damaged": 0}}, {"answer": {"cluster.json": facts}}]
     hosts[MANAGER].engine.answers |= answering(*asked, *asked)
     saved = {"snapshot": "s", "files": 3, "bytes": 2000, "added": 500, "seconds": 1.5, "unread": []}
     hosts[WORKER1].engine.answers |= answering({"answer": saved})
