@@ -84,7 +84,7 @@ def class_archive(c: Context, roster: str, to: str = "", keep: bool = False, yes
             run.report.line(archive.STEP, f"no home: {', '.join(without)}")
         if plan.changes and not (keep and stop is None):
             run.confirm(plan, archive.question(found, "on this machine" if is_here else "in the archive", keep=keep))
-        run.apply(plan)
+        archives.apply(run, plan)
 
 
 def _members(run: "Run") -> "dict[str, tuple[Member, Host]]":

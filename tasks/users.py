@@ -50,6 +50,7 @@ def _away(run: "Run", typed: str, *, archive: bool, free: bool, json: bool) -> N
 
     from swarmhub.deploy.data import archives
     from swarmhub.people import away as room
+    from swarmhub.people.users import SHOW
     from swarmhub.settings.schema.grammar import seconds
 
     if json and (archive or free):
@@ -65,12 +66,12 @@ def _away(run: "Run", typed: str, *, archive: bool, free: bool, json: bool) -> N
     if found.homes:
         run.report.table(room.HEADS, room.rows(found.homes, datetime.now(UTC)))
     for line in (*found.left_out, *(() if found.homes else (f"nobody who was not seen for {typed} has a home",))):
-        run.report.line(room.STEP, line)
+        run.report.line(SHOW, line)
     if found.homes and (archive or free):
         plan = archives.plan(run, found, is_freed=free)
         if free:
             run.confirm(plan, room.question(found.homes))
-        run.apply(plan)
+        archives.apply(run, plan)
 
 
 @step_task(help={"yes": "Do not ask before people are removed."})

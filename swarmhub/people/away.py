@@ -11,11 +11,10 @@ from swarmhub.host import Json
 from swarmhub.notebooks import leaving
 from swarmhub.notebooks.leaving import Act, Archive, LeavingHome
 from swarmhub.people.api import HubApi
-from swarmhub.people.users import HubPeople
+from swarmhub.people.users import SHOW, HubPeople
 from swarmhub.plan.plans import Plan
 from swarmhub.plan.shown import age, size
 
-STEP = "users"
 HEADS = ("NAME", "LAST SEEN", "HOME", "NODE", "SIZE", "LAST BACKUP", "ARCHIVED")
 
 
@@ -102,7 +101,7 @@ def as_json(found: Sequence[AwayHome]) -> Json:
 def plan(found: Sequence[AwayHome], to: Archive, free: Act | None) -> Plan:
     """Return what saves the homes in the archive, on all nodes at once, and frees each that is saved."""
     changes = tuple(leaving.change(one.home, to, free) for one in found)
-    return Plan(STEP, "nobody who is away has a home", changes, at_once=True)
+    return Plan(SHOW, "nobody who is away has a home", changes, at_once=True)
 
 
 def question(found: Sequence[AwayHome]) -> str:

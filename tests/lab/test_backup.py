@@ -318,3 +318,30 @@ def test_the_schedule_goes_with_its_setting(scheduled: Scheduled) -> None:
     assert "backup-repository" not in lab.docker("secret", "ls", "--format", "{{.Name}}")
     assert f"{HUB}-deployed-" not in lab.docker("config", "ls", "--format", "{{.Name}}")
     assert json.loads(scheduled.world.fab("backups", "--json").out)
+
+
+def test_a_home_in_a_folder_is_freed_and_comes_back(world: World) -> None:
+    """Of a file server's folder only this one goes; it is made again, with its owner, when its user is wanted back."""
+    lab, folder = world.lab, "/mnt/shared/archived"
+    lab.on(WORKER, "mkdir", "-p", folder)
+    hosts = world.made(REPOSITORY, f'\n[home]\ntype = "path"\npath = "{folder}"\n')
+    lab.stop_server("grace")
+    try:
+        deployed = world.fab("deploy", "--yes", hosts=hosts)
+        assert deployed.code == 0, deployed.text
+        lab.start_server("grace")
+        lab.in_server("grace", "mkdir work && echo of the folder > work/notes.txt && ln -s work/notes.txt link")
+        lab.stop_server("grace")
+        owner = lab.on(WORKER, "stat", "-c", "%u:%g %a", f"{folder}/grace")
+        lab.on(WORKER, "mkdir", f"{folder}/somebody-else")
+        done = world.fab("users", "--away", "1s", "--free", "--yes", hosts=hosts)
+        assert (done.code, "save and free the home of grace" in done.out) == (0, True), done.text
+        assert lab.on(WORKER, "ls", folder) == "somebody-else"
+        back = world.fab("restore", "--home", "grace", "--yes", hosts=hosts)
+        assert back.code == 0, back.text
+        assert lab.on(WORKER, "stat", "-c", "%u:%g %a", f"{folder}/grace") == owner
+        lab.start_server("grace")
+        assert lab.in_server("grace", "cat link && touch new") == "of the folder"
+    finally:
+        lab.stop_server("grace")
+        lab.on(WORKER, "rm", "-rf", folder)

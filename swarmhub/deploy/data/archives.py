@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from swarmhub.backup import archives, snapshots
+from swarmhub.backup import archives, repository, snapshots
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy.data import backups
 from swarmhub.host import Host
 from swarmhub.notebooks import leaving
 from swarmhub.notebooks.homes import names
 from swarmhub.notebooks.leaving import Archive, Freeing, LeavingHomes
+from swarmhub.parallel import at_once
 from swarmhub.people import api as hub_api
 from swarmhub.people import away, plans
 from swarmhub.people.away import AwayHome, StillAway
@@ -93,6 +95,15 @@ def archive(run: Run) -> Archive:
 
     """
     return archives.to(backups.repository_of(run, run.look.present()), backups.now())
+
+
+def apply(run: Run, plan: Plan) -> None:
+    """Save homes, and free those that are to go; after a Ctrl-C, nothing works on on any node."""
+    try:
+        run.apply(plan)
+    except KeyboardInterrupt:  # what is waited for by threads hears nothing of it
+        at_once([partial(repository.end, host, run.settings.hub.service) for host in nodes(run).values()])
+        raise
 
 
 def nodes(run: Run) -> Mapping[str, Host]:

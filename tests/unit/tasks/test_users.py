@@ -185,3 +185,15 @@ def test_what_makes_no_sense_is_refused(type_: Type, hosts: Hosts, typed: dict[s
     with pytest.raises(Exit, match=wrong) as refused:
         type_("users", **typed)
     assert (refused.value.code, hosts[MANAGER].engine.requests) == (2, [])
+
+
+def test_a_ctrl_c_frees_nothing_and_leaves_no_container(type_: Type, away: Hosts) -> None:
+    """Though a thread waits for it."""
+    away[WORKER1].engine.answers |= {
+        "POST /containers/once/start": KeyboardInterrupt(),
+        "GET /containers/json": [{"Id": "left", "Labels": {}, "Created": 0}],
+    }
+    with pytest.raises(Exit, match="interrupted"):
+        type_("users", away="180d", free=True, yes=True)
+    assert "DELETE /containers/left" in away[WORKER1].engine.asked()
+    assert away[WORKER1].engine.asked("DELETE /volumes") == []
