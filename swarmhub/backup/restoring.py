@@ -194,9 +194,18 @@ def archived_place(
     backup = Backup("", None, {snapshot.host: snapshot})
     if settings.home.keep and not settings.home.is_on_one_node:
         found = _in_folder(settings, Wanted(backup, ()), wanted.user, manager)
-        return replace(found, path=f"{contents.HOMES}/{wanted.name}")
-    home = SavedHome(wanted.name, wanted.user, snapshot.host)
-    return place(settings, Wanted(backup, (home,)), wanted.name, there, present, manager)
+    else:
+        volume = _volume_of(settings, wanted)
+        homes = (SavedHome(volume, wanted.user, snapshot.host),)
+        found = place(settings, Wanted(backup, homes), volume, there, present, manager)
+    return replace(found, path=f"{contents.HOMES}/{wanted.name}")
+
+
+def _volume_of(settings: Settings, wanted: ArchivedHome) -> str:
+    """Return the name of the volume for an archived home, which may have been a folder when it was archived."""
+    hub, name = settings.hub.service, settings.home.name
+    home = mounts.home(handed.tables(settings), hub, Names(wanted.user))
+    return wanted.name if home is None or wanted.name.startswith(mounts.beginning(name, hub)) else str(home.mount["Source"])
 
 
 def home_plan(settings: Settings, where: Repository, one: HomePlace, run: str, part: str, to: str, time: str) -> Plan:

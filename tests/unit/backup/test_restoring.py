@@ -159,6 +159,8 @@ def test_an_archived_home_goes_where_its_user_has_one_now() -> None:
         found = restoring.archived_place(settings(), archived, there, present, MANAGER)
         hosts[found.host] = found.is_new
     assert hosts == {WORKER2: False, WORKER1: True}
+    as_folder = restoring.archived_place(settings(), replace(archived, name="ada"), {}, [WORKER1], MANAGER)
+    assert (as_folder.path, as_folder.mount["Source"]) == ("/homes/ada", ADA.name)
     gone = replace(archived, snapshot=snapshot("s", GONE))
     assert restoring.archived_place(settings(), gone, {}, [WORKER2], MANAGER).host == WORKER2
     with pytest.raises(StepError, match=f"{WORKER1}: does not answer, and had the home of ada"):
