@@ -55,28 +55,37 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
 
 @step_task(
     positional=["roster"],
-    help=HELP | {"to": "The folder for the archives.", "keep": "Save only: the homes stay."},
+    help=HELP
+    | {
+        "to": "Save them as files in this folder here. Default: in the repository of [backup], if there is one; else archives.",
+        "keep": "Save only: the homes stay.",
+    },
 )
-def class_archive(c: Context, roster: str, to: str = "archives", keep: bool = False, yes: bool = False) -> None:
-    """Copy the homes of a class to this machine, then remove them from the nodes."""
+def class_archive(c: Context, roster: str, to: str = "", keep: bool = False, yes: bool = False) -> None:
+    """Save the homes of a class in the archive, or as files of this machine, then remove them from the nodes."""
     from datetime import date
     from pathlib import Path
 
     from swarmhub.classes import archive
     from swarmhub.classes import roster as rosters
+    from swarmhub.deploy.data import archives
+    from swarmhub.notebooks import leaving
 
     with step(c, archive.STEP) as run:
         names = [person.name for person in rosters.load(Path(roster), run.settings.access.provider).people]
-        manager = run.hosts[run.manager]
-        nodes = {node: host for node, (_, host) in _members(run).items()}
-        found = archive.observe(run.settings, names, manager, nodes)
+        manager, nodes = run.hosts[run.manager], archives.nodes(run)
+        found = leaving.observe(run.settings, names, manager, nodes)
         stop = _stopper(run, list(nodes.values())) if found.working else None
-        plan = archive.plan(found, run.settings, Path(to) / date.today().isoformat(), manager, stop, keep=keep)
+        if is_here := bool(to) or not run.settings.backup.repository:
+            places = archive.files(found.homes, Path(to or "archives") / date.today().isoformat(), run.settings.notebook.image)
+        else:
+            places = [archives.archive(run)] * len(found.homes) if found.homes else []
+        plan = archive.plan(found, run.settings, places, manager, stop, keep=keep)
         if without := found.without(names):
             run.report.line(archive.STEP, f"no home: {', '.join(without)}")
         if plan.changes and not (keep and stop is None):
-            run.confirm(plan, archive.question(found, keep=keep))
-        run.apply(plan)
+            run.confirm(plan, archive.question(found, "on this machine" if is_here else "in the archive", keep=keep))
+        archives.apply(run, plan)
 
 
 def _members(run: "Run") -> "dict[str, tuple[Member, Host]]":

@@ -1,7 +1,7 @@
 """The way back from a backup: of the hub, onto whatever manager, with the homes that are gone; or of one home."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import cycle
 from typing import Any
@@ -14,12 +14,13 @@ from hub.shared.servers.mounts import HOME, USER
 from swarmhub.backup import contents, repository
 from swarmhub.backup.contents import CLUSTER, SavedHome
 from swarmhub.backup.repository import Repository
-from swarmhub.backup.snapshots import Backup
+from swarmhub.backup.snapshots import ArchivedHome, Backup
 from swarmhub.certificate import certs
 from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.engine.swarm import configs, replicated
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
+from swarmhub.notebooks import files as home_files
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings, handed
 
@@ -44,7 +45,7 @@ class Wanted:
 class HomePlace:
     """A home to put back: where it is in the backup, the host that gets it, and how it is mounted there.
 
-    `saved` tells when, if an earlier backup has it.
+    `saved` tells when, if an earlier backup has it; `folder` is the one to make below the mount `above`, if it is missing.
     """
 
     user: str
@@ -54,6 +55,8 @@ class HomePlace:
     mount: Json
     is_new: bool = False
     saved: datetime | None = None
+    above: Json | None = None
+    folder: str = ""
 
 
 def observe(host: Host, where: Repository, backup: Backup) -> Wanted:
@@ -87,7 +90,7 @@ def plan(
     act = _HubRestorer(settings, where, wanted.hub, time, userlist, url)
     hub = Change("restore", what, manager, act, gist=gist, cost=_cost(is_up))
     homes = [
-        Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(where, one, time), gist=_since(one))
+        Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(settings, where, one, time), gist=_since(one))
         for one in lost
     ]
     return Plan(STEP, "", (*stop, hub, *homes))
@@ -147,6 +150,7 @@ def place(
 
     Raises:
         UsageError: the backup has no such home, or several.
+        StepError: it may be on a host that does not answer.
 
     """
     if settings.home.keep and not settings.home.is_on_one_node:
@@ -161,23 +165,54 @@ def place(
     if host:
         snapshot = wanted.backup.homes[home.host].id
         return HomePlace(home.user, snapshot, f"{contents.HOMES}/{home.name}", host, _volume(settings, home))
-    return next(one for one in missing(settings, wanted, (), present) if one.user == home.user and one.path.endswith(home.name))
+    wanted = replace(wanted, homes=(home,))
+    if not (lost := missing(settings, wanted, (), present)):
+        remedy = "Bring it back; if it is lost for good, take it out of hosts.toml: the home then goes to another node"
+        raise StepError(home.host, f"does not answer, and had the home of {home.user}", remedy)
+    return lost[0]
 
 
 def _in_folder(settings: Settings, wanted: Wanted, name: str, manager: str) -> HomePlace:
-    home = mounts.home(handed.tables(settings), settings.hub.service, Names(name))
     snapshot = next(iter(wanted.backup.homes.values()), None)
-    if home is None or snapshot is None:
+    if snapshot is None:
         raise UsageError(f"backup {wanted.backup.run}: it has no homes")
+    tables, hub = handed.tables(settings), settings.hub.service
+    home = mounts.home(tables, hub, Names(name))
+    if home is None:
+        raise UsageError("no homes are kept (home.keep = false)")
     # Of the folder above all homes, only this one: its owner may have put links to others into it.
-    return HomePlace(name, snapshot.id, f"{contents.HOMES}/{home.folder}", manager, {**home.mount, "Target": TARGET})
+    mount, path = {**home.mount, "Target": TARGET}, f"{contents.HOMES}/{home.folder}"
+    above = mounts.above_homes(tables["home"], hub)
+    return HomePlace(name, snapshot.id, path, manager, mount, above=above, folder=home.folder)
 
 
-def home_plan(where: Repository, one: HomePlace, run: str, part: str, to: str, time: str) -> Plan:
+def archived_place(
+    settings: Settings, wanted: ArchivedHome, there: Mapping[str, Collection[str]], present: Sequence[str], manager: str
+) -> HomePlace:
+    """Return where an archived home goes: where its user has one now, else where it was, or to any host if that is gone."""
+    snapshot = wanted.snapshot
+    backup = Backup("", None, {snapshot.host: snapshot})
+    if settings.home.keep and not settings.home.is_on_one_node:
+        found = _in_folder(settings, Wanted(backup, ()), wanted.user, manager)
+    else:
+        volume = _volume_of(settings, wanted)
+        homes = (SavedHome(volume, wanted.user, snapshot.host),)
+        found = place(settings, Wanted(backup, homes), volume, there, present, manager)
+    return replace(found, path=f"{contents.HOMES}/{wanted.name}")
+
+
+def _volume_of(settings: Settings, wanted: ArchivedHome) -> str:
+    """Return the name of the volume for an archived home, which may have been a folder when it was archived."""
+    hub, name = settings.hub.service, settings.home.name
+    home = mounts.home(handed.tables(settings), hub, Names(wanted.user))
+    return wanted.name if home is None or wanted.name.startswith(mounts.beginning(name, hub)) else str(home.mount["Source"])
+
+
+def home_plan(settings: Settings, where: Repository, one: HomePlace, run: str, part: str, to: str, time: str) -> Plan:
     """Return what puts back a home, or one thing in it, in its place or into the folder `to` of the home."""
     what = f"{part} of the home of {one.user}" if part else f"the home of {one.user}"
     aside = "what is there is set aside" if not to else f"into {to}, which is made in the home"
-    act = _HomeRestorer(where, one, time, part, to)
+    act = _HomeRestorer(settings, where, one, time, part, to)
     return Plan(STEP, "", (Change("restore", f"{what} of {run}", one.host, act, gist="" if one.is_new else aside),))
 
 
@@ -209,6 +244,7 @@ class _HubRestorer:
 
 @dataclass(frozen=True)
 class _HomeRestorer:
+    settings: Settings
     where: Repository
     home: HomePlace
     time: str
@@ -216,7 +252,8 @@ class _HomeRestorer:
     to: str = ""
 
     def __call__(self, host: Host, progress: Progress) -> None:
-        home = self.home
+        home, image = self.home, self.settings.notebook.image
+        is_made = home.above is not None and home_files.make(host, image, home.above, home.folder)
         job: dict[str, Any] = {"snapshot": home.snapshot, "path": home.path, "part": self.part, "to": self.to}
         try:
             told = repository.ask(
@@ -225,6 +262,8 @@ class _HomeRestorer:
         except BaseException:
             if home.is_new:  # half a home would be taken for one
                 remove_soon(host, Thing(f"volume {home.mount['Source']}", f"/volumes/{home.mount['Source']}"))
+            elif home.above is not None and is_made:
+                home_files.remove(host, image, home.above, home.folder)
             raise
         if told["aside"]:
             progress.log(host.name, f"what was there is in {told['aside']} in the home")

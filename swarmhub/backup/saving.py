@@ -19,6 +19,8 @@ STEP = "backup"
 HUB, HOMES = "hub", "homes"
 # What the tag of all snapshots of a hub begins with; the rest is its name.
 OF = "swarmhub:"
+# Each home in a snapshot of its own: what thins out knows the other parts only.
+ARCHIVE = "archive"
 # What an earlier release kept in the volume, what a restore has set aside, and the database itself: its copy is saved.
 LEFT_OUT = (
     "jupyterhub.sqlite",
@@ -81,7 +83,7 @@ def plan(
     changes = [Change("save", "the hub's data", manager, _Saver(where, outcome, hub), gist=_gist(settings), lane=HUB)]
     for host, homes in found.homes.items():
         if homes:
-            mounts = [_volume(one.name) for one in homes]
+            mounts = [volume(one.name) for one in homes]
             part = _Part(HOMES, mounts, [contents.HOMES, contents.STAGE])
             count = f"{len(homes)} home{'' if len(homes) == 1 else 's'}"
             changes.append(
@@ -120,7 +122,8 @@ def _gist(settings: Settings) -> str:
     return f"database, cookies, userlist in force{certificates}, settings, releases"
 
 
-def _volume(name: str) -> Json:
+def volume(name: str) -> Json:
+    """Return the mount by which a home's volume is read."""
     options = {"NoCopy": True}
     return {
         "Type": "volume",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import unquote
 
 from rich.filesize import decimal
 
@@ -10,6 +11,7 @@ from swarmhub.backup import drilling, saving
 from swarmhub.backup.repository import Repository, ask
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
+from swarmhub.notebooks.homes import names
 
 HEADS = ("BACKUP", "MADE (UTC)", "HUB", "HOMES", "FILES", "SIZE", "NEW", "TRIED")
 SHORTEST = 4
@@ -28,8 +30,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class ArchivedHome:
+    """A home in a snapshot of its own, which no thinning out removes: its volume's or folder's name, and whose it is."""
+
+    name: str
+    user: str
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
 class Backup:
-    """The snapshots of one run. Without the hub's it is not whole: that run was cut off, or has failed.
+    """The snapshots of one run. Without the hub's it is not whole: that run was cut off, has failed, or has `archived` homes.
 
     `earlier` are the hosts whose homes are of an earlier run.
     """
@@ -38,11 +49,12 @@ class Backup:
     hub: Snapshot | None
     homes: Mapping[str, Snapshot]
     earlier: frozenset[str] = frozenset()
+    archived: tuple[ArchivedHome, ...] = ()
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Return all of them."""
-        return (*([self.hub] if self.hub else []), *self.homes.values())
+        return (*([self.hub] if self.hub else []), *self.homes.values(), *(one.snapshot for one in self.archived))
 
     @property
     def made(self) -> datetime:
@@ -97,17 +109,25 @@ def observe(host: Host, repository: Repository) -> Listing:
 
 def read(listed: Sequence[Json]) -> tuple[Backup, ...]:
     """Read the backups off the snapshots, as restic lists them."""
-    runs: dict[str, dict[str, dict[str, Snapshot]]] = {}
+    runs: dict[str, Backup] = {}
     for one in listed:
         tags = dict(tag.partition(":")[::2] for tag in one["tags"] or ())
         if {"run", "part"} <= tags.keys():
-            parts = runs.setdefault(tags["run"], {})
-            parts.setdefault(tags["part"], {})[one["hostname"]] = _snapshot(one)
-    backups = (
-        Backup(run, next(iter(parts.get(saving.HUB, {}).values()), None), parts.get(saving.HOMES, {}))
-        for run, parts in runs.items()
-    )
-    return tuple(sorted(backups, key=lambda one: one.made))
+            run = tags["run"]
+            runs[run] = _with(runs.get(run, Backup(run, None, {})), tags, _snapshot(one))
+    return tuple(sorted((one for one in runs.values() if one.snapshots), key=lambda one: one.made))
+
+
+def _with(backup: Backup, tags: Mapping[str, str], snapshot: Snapshot) -> Backup:
+    """Return a backup with one snapshot more."""
+    if tags["part"] == saving.HUB:
+        return replace(backup, hub=snapshot)
+    if tags["part"] == saving.HOMES:
+        return replace(backup, homes={**backup.homes, snapshot.host: snapshot})
+    if tags["part"] == saving.ARCHIVE:
+        home = ArchivedHome(unquote(tags["home"]), unquote(tags["user"]), snapshot)
+        return replace(backup, archived=(*backup.archived, home))
+    return backup
 
 
 def _snapshot(one: Json) -> Snapshot:
@@ -133,9 +153,30 @@ def choose(known: Listing, typed: str) -> Backup:
         wrong = f"there is no backup {typed}" if typed else "there is no whole backup yet"
         wrong = f"{typed} is the beginning of {len(found)} backups" if found else wrong
         raise UsageError(f"{wrong}; see what there is: fab backups")
+    if found[0].archived:
+        raise UsageError(f"{typed} has archived homes only: fab restore --backup {typed} --home NAME")
     if found[0].hub is None:
         raise UsageError(f"the backup {typed} has not been brought to its end: the hub is missing in it; take another one")
     return found[0]
+
+
+def archived(known: Listing, typed: str, name: str) -> ArchivedHome | None:
+    """Return the newest archived home of a user, or with a name, of the runs that begin as was typed; None if there is none.
+
+    Raises:
+        UsageError: several homes of the user are archived.
+
+    """
+    found = {
+        home.name: home
+        for one in known.backups
+        if one.run.startswith(typed)
+        for home in one.archived
+        if name in (home.user, home.name)
+    }
+    if len(found) > 1:
+        raise UsageError(f"{name} has several homes in the archive: {', '.join(sorted(found))}; name one of them")
+    return next(iter(found.values()), None)
 
 
 def completed(chosen: Backup, known: Listing) -> Backup:
@@ -152,8 +193,8 @@ def rows(known: Listing) -> list[tuple[str, ...]]:
         (
             one.run,
             f"{one.made:%Y-%m-%d %H:%M:%S}",
-            "yes" if one.hub else "missing",
-            ", ".join(sorted(one.homes)) or "-",
+            "-" if one.archived else "yes" if one.hub else "missing",
+            _homes(one),
             str(sum(each.files for each in one.snapshots)),
             decimal(sum(each.bytes for each in one.snapshots)),
             decimal(sum(each.added for each in one.snapshots)),
@@ -161,6 +202,12 @@ def rows(known: Listing) -> list[tuple[str, ...]]:
         )
         for one in reversed(known.backups)
     ]
+
+
+def _homes(backup: Backup) -> str:
+    """Return where a backup's homes are from, or whose are archived by it."""
+    whose = f"archived: {names(one.user for one in backup.archived)}" if backup.archived else ""
+    return ", ".join([*sorted(backup.homes), *([whose] if whose else [])]) or "-"
 
 
 def values(known: Listing) -> list[Json]:
@@ -171,6 +218,7 @@ def values(known: Listing) -> list[Json]:
             "made": one.made.isoformat(),
             "hub": one.hub.id if one.hub else None,
             "homes": {host: each.id for host, each in one.homes.items()},
+            "archived": {each.name: each.user for each in one.archived},
             "files": sum(each.files for each in one.snapshots),
             "bytes": sum(each.bytes for each in one.snapshots),
             "added": sum(each.added for each in one.snapshots),

@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from swarmhub.certificate import dns_challenge
 from swarmhub.certificate.dns_challenge import Dns
-from swarmhub.engine import containers
+from swarmhub.engine import as_root, containers, ports
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images.pull import split
@@ -69,9 +70,10 @@ class CertificateRequest:
         return {**({"REQUESTS_CA_BUNDLE": CA_IN_CONTAINER} if self.ca else {}), **(self.dns.environment if self.dns else {})}
 
 
-def arguments(wanted: CertificateRequest, directory: str, *, force: bool) -> list[str]:
-    """Return certbot's arguments."""
-    account = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
+def arguments(wanted: CertificateRequest, directory: str, *, force: bool, account: str = "") -> list[str]:
+    """Return certbot's arguments; of several accounts it would ask which one is meant, though nobody is there to answer."""
+    chosen = ["--account", account] if account else []
+    contact = ["--email", wanted.email] if wanted.email else ["--register-unsafely-without-email"]
     return [
         "certonly",
         "--non-interactive",
@@ -82,7 +84,8 @@ def arguments(wanted: CertificateRequest, directory: str, *, force: bool) -> lis
         "--cert-name",
         wanted.domain,
         *(word for name in wanted.names for word in ("--domain", name)),
-        *account,
+        *contact,
+        *chosen,
         "--force-renewal" if force else "--keep-until-expiring",
     ]
 
@@ -106,14 +109,20 @@ def _challenge(wanted: CertificateRequest) -> list[str]:
     return [*how, "--preferred-challenges=http"]
 
 
-def container(wanted: CertificateRequest, directory: str, *, force: bool) -> Json:
+def account_folder(directory: str, account: str) -> str:
+    """Return where certbot keeps an account at an ACME server, below its own folder."""
+    where = urlsplit(directory)
+    return f"accounts/{where.netloc}{where.path}/{account}"
+
+
+def container(wanted: CertificateRequest, directory: str, *, force: bool, account: str = "") -> Json:
     """Return the body of the request that makes certbot's container."""
     published = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}} if wanted.is_by_http else {}
     entry: dict[str, Any] = {"Entrypoint": WITH_VARIABLES} if wanted.variables else {}
     return {
         "Image": wanted.image,
         **entry,
-        "Cmd": arguments(wanted, directory, force=force),
+        "Cmd": arguments(wanted, directory, force=force, account=account),
         "Env": [f"{name}={value}" for name, value in wanted.environment.items()],
         "ExposedPorts": {"80/tcp": {}} if wanted.is_by_http else {},
         "Labels": {"swarmhub": LABEL},
@@ -123,11 +132,15 @@ def container(wanted: CertificateRequest, directory: str, *, force: bool) -> Jso
 
 @dataclass(frozen=True)
 class Certbot:
-    """Runs certbot on the manager until it has got the certificate; `force`: though one is there that holds."""
+    """Runs certbot on the manager until it has got the certificate; `force`: though one is there that holds.
+
+    `account` is the one that the certificate before was got by; there may be another, of another hub or of an earlier time.
+    """
 
     wanted: CertificateRequest
     directory: str
     force: bool
+    account: str = ""
 
     def __call__(self, host: Host, progress: Progress) -> None:
         """Run it; ask again where the server has refused a nonce.
@@ -163,8 +176,16 @@ class Certbot:
             if line.strip() and not _is_noise(said):
                 progress.log(host.name, line)
 
-        body = container(self.wanted, self.directory, force=self.force)
+        account = self.account if self._has_account(host) else ""
+        body = container(self.wanted, self.directory, force=self.force, account=account)
         return containers.once(host, body, files=_files(self.wanted), mode=0o600, say=say).code, said
+
+    def _has_account(self, host: Host) -> bool:
+        """Tell whether the account is still there: an operator may have removed one that the authority has forgotten."""
+        if not self.account:
+            return False
+        file = f"{FOLDER}/{account_folder(self.directory, self.account)}/regr.json"
+        return as_root.size(host, file, folder=FOLDER) is not None
 
     def _require_image(self, host: Host, progress: Progress) -> None:
         if host.engine.find(f"/images/{self.wanted.image}/json") is None:
@@ -175,7 +196,6 @@ class Certbot:
     def _require_port(self, host: Host) -> None:
         if not self.wanted.is_by_http:
             return
-        from swarmhub.engine import ports  # a certificate that holds needs none
 
         holder = ports.observe(host, HTTP)
         if holder:

@@ -24,7 +24,7 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 
 @dataclass(frozen=True)
 class Certificate:
-    """What the manager holds for the domain: the chain, and the ACME directory it came from."""
+    """What the manager holds for the domain: the chain, and the ACME directory it came from, and by which account there."""
 
     names: frozenset[str]
     issuer: str
@@ -34,6 +34,7 @@ class Certificate:
     chain: str
     fingerprint: str
     is_own: bool = False
+    account: str = ""
 
     @property
     def remedy(self) -> str:
@@ -117,7 +118,8 @@ def observe(manager: Host, settings: Settings) -> Certificate | None:
     if chain is None:
         return None
     try:
-        return parse_own(chain) if is_own else parse(chain, _directory(renewal or ""))
+        kept = renewal or ""
+        return parse_own(chain) if is_own else replace(parse(chain, _kept("server", kept)), account=_kept("account", kept))
     except ValueError as error:
         folder = own_folder(domain) if is_own else certbot.FOLDER
         remedy = f"Was the disk full? Remove {folder} there, and get another one: fab certs"
@@ -137,9 +139,9 @@ def _read_own(manager: Host, settings: Settings) -> tuple[str | None, None]:
     return chain if key else None, None
 
 
-def _directory(renewal: str) -> str:
-    """Return the ACME directory that certbot asked, by what it keeps for the renewal; nothing if it is not known."""
-    found = re.search(r"^server\s*=\s*(\S+)", renewal, re.MULTILINE)
+def _kept(key: str, renewal: str) -> str:
+    """Return what certbot keeps for the renewal, such as the ACME directory that it asked; nothing if it is not known."""
+    found = re.search(rf"^{key}\s*=\s*(\S+)", renewal, re.MULTILINE)
     return found[1] if found else ""
 
 
@@ -187,6 +189,8 @@ def directory_for(wanted: CertificateRequest, found: Certificate | None) -> str:
 def plan(wanted: CertificateRequest, found: Certificate | None, manager: str, now: datetime.datetime) -> Plan:
     """Return what gets the certificate; one that still holds is kept."""
     directory = directory_for(wanted, found)
+    account = found.account if found and found.directory == directory else ""
+    again = Certbot(wanted, directory, force=True, account=account)
     what = f"{'' if directory == wanted.server else 'staging '}certificate for {wanted.domain}"
     if found is None:
         differs = flat({"server": directory, "names": [*wanted.names]})
@@ -197,10 +201,10 @@ def plan(wanted: CertificateRequest, found: Certificate | None, manager: str, no
         differs = differences(
             {"server": directory, "names": [*wanted.names]}, {"server": found.directory, "names": sorted(found.names)}
         )
-        return Plan(STEP, "", (_change("replace", what, manager, Certbot(wanted, directory, force=True), differs),))
+        return Plan(STEP, "", (_change("replace", what, manager, again, differs),))
     if found.is_due(now):
         left = Difference("days left", found.days_left(now), f"more than a third of {found.days}")
-        return Plan(STEP, "", (_change("renew", what, manager, Certbot(wanted, directory, force=True), (left,)),))
+        return Plan(STEP, "", (_change("renew", what, manager, again, (left,)),))
     return Plan(STEP, f"{what}: {found.days_left(now)} days left")
 
 

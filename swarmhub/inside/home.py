@@ -1,4 +1,4 @@
-"""Count what is in people's homes, or remove one; prints one line of JSON."""
+"""Count what is in people's homes, make or remove one; prints one line of JSON."""
 
 import json
 import os
@@ -9,19 +9,26 @@ from typing import NoReturn
 
 
 def main(action: str, *folders: str) -> None:
-    """Do one of: `count` what is in folders, `remove` a folder. One that is not there is null."""
+    """Do one of: `count` what is in folders, `make` or `remove` a folder. One that is not there is null."""
+    if action == "make":
+        os.mkdir(folders[0], 0o700)
     if action == "remove":
         shutil.rmtree(folders[0])
     print(json.dumps({folder: _count(folder) if os.path.isdir(folder) else None for folder in folders}))
 
 
-def _count(folder: str) -> dict[str, int]:
-    """Count as a tar holds it: no sockets, and of several hard links to one file one has its bytes."""
+def _count(folder: str) -> dict[str, float]:
+    """Count as a tar holds it: no sockets, and of several hard links to one file one has its bytes; tell the last change, too.
+
+    That is when something was last written, whatever time its owner has given it.
+    """
     files = size = 0
     seen = set()
+    changed = os.lstat(folder).st_ctime
     for above, folders, names in os.walk(folder, onerror=_fail):
         for name in (*folders, *names):
             found = os.lstat(os.path.join(above, name))
+            changed = max(changed, found.st_ctime)
             if stat.S_ISSOCK(found.st_mode):
                 continue
             files += 1
@@ -29,7 +36,7 @@ def _count(folder: str) -> dict[str, int]:
                 size += found.st_size
             if found.st_nlink > 1:
                 seen.add((found.st_dev, found.st_ino))
-    return {"files": files, "bytes": size}
+    return {"files": files, "bytes": size, "changed": changed}
 
 
 def _fail(error: OSError) -> NoReturn:

@@ -3,6 +3,7 @@
 It runs in a container that has this one folder, and nothing else of the node.
 """
 
+import fcntl
 import gzip
 import io
 import json
@@ -15,6 +16,7 @@ import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +27,7 @@ JOB = Path("/swarmhub-parcel.json")
 FOLDER, PARCEL = Path("/parcel"), Path("/parcel.tar.gz")
 DATABASE, COOKIES = "jupyterhub.sqlite", "jupyterhub_cookie_secret"
 BESIDE = ("-wal", "-shm", "-journal")
+CERTBOT = ".certbot.lock"
 # hub/config/data.py knows them: a hub waits for one, and does not start with the other.
 COMING, MOVED = ".swarmhub-coming", ".swarmhub-moved"
 # What has been set aside stays where it is; so does a file system's own folder.
@@ -50,12 +53,20 @@ def _look(job: Job) -> dict[str, Any]:
 def _pack(job: Job) -> dict[str, Any]:
     """Pack the folder, or what is `only` asked for of it; a database as SQLite copies one that is in use."""
     count = size = 0
+    if job.get("only"):  # no hub writes there: it could lock such a file for ever
+        _let_certbot_end()
     with PARCEL.open("wb") as file, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=LEVEL) as packed:
         with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for path in _paths(job.get("only") or ()):
                 content = _add(tar, path)
                 count, size = count + (content is not None), size + (content or 0)
     return {"files": count, "bytes": size, "packed": PARCEL.stat().st_size}
+
+
+def _let_certbot_end() -> None:
+    """Wait for a certbot that is at work in the folder: half of a new certificate would go. It removes its lock in the end."""
+    with suppress(FileNotFoundError), (FOLDER / CERTBOT).open() as lock:
+        fcntl.lockf(lock, fcntl.LOCK_SH)
 
 
 def _paths(only: Any) -> Iterator[Path]:
@@ -121,7 +132,7 @@ def _unpack(job: Job) -> dict[str, Any]:
     aside = _make_room(job["time"]) if job.get("time") else ""
     with tarfile.open(PARCEL, "r:gz") as tar:
         # Whatever is in it: the container has this folder, and nothing else to lose.
-        tar.extractall(FOLDER, numeric_owner=True, filter="fully_trusted")  # noqa: S202
+        tar.extractall(FOLDER, numeric_owner=True, filter=partial(_wanted, tuple(job.get("spared") or ())))  # noqa: S202
     if job.get("time"):
         if (FOLDER / DATABASE).exists():
             sqlite.require_hubs(FOLDER / DATABASE)
@@ -130,6 +141,12 @@ def _unpack(job: Job) -> dict[str, Any]:
     if job.get("is_last"):
         (FOLDER / COMING).unlink()
     return {"aside": aside}
+
+
+def _wanted(spared: tuple[str, ...], member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Return what is put in place: all but what is spared, if something has its name."""
+    is_spared = any(member.name == one or member.name.startswith(f"{one}/") for one in spared)
+    return None if is_spared and not member.isdir() and os.path.lexists(os.path.join(folder, member.name)) else member
 
 
 def _make_room(time: str) -> str:

@@ -84,6 +84,14 @@ def change(way: Way, found: Json) -> Change:
     )
 
 
+def renewal_change(way: Way, found: Json, certificate: Parcel, image: str) -> Change:
+    """Return what takes over the renewal of the certificate, with what it has done since the certificate was copied."""
+    name = found["Spec"]["Name"]
+    what, act = f"service {name} from {way.source.name}", _RenewalMover(way, name, certificate, image)
+    gist = "it stops there, what certbot has comes here, and it starts here"
+    return Change("move", what, way.target.name, act, gist=gist, command=_command(found, way))
+
+
 def _command(found: Json, way: Way) -> str:
     words = ("--constraint-rm", f"{PINNED}{way.from_node}", "--constraint-add", f"{PINNED}{way.to_node}")
     return commands.line("service", "update", *words, found["Spec"]["Name"])
@@ -101,6 +109,29 @@ class _Mover:
         except BaseException:
             _pin(host, self.name, self.way.from_node, progress)
             raise
+
+
+@dataclass(frozen=True)
+class _RenewalMover:
+    way: Way
+    name: str
+    certificate: Parcel
+    image: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        way, spec = self.way, host.engine.get(f"/services/{self.name}")["Spec"]
+        try:
+            self._send({**spec, "Mode": {"Replicated": {"Replicas": 0}}}, host, progress)
+            _leave(host, self.name, way.from_node)
+            parcels.carry(way.source, way.target, self.certificate, self.image, progress, time=way.time)
+            self._send({**repinned(spec, way.to_node), "Mode": {"Replicated": {"Replicas": 1}}}, host, progress)
+            converge.wait(host, self.name, progress)
+        except BaseException:
+            self._send(spec, host, progress)
+            raise
+
+    def _send(self, spec: Json, host: Host, progress: Progress) -> None:
+        replicated.send(spec, host.engine.get(f"/services/{self.name}"), host, progress)
 
 
 @dataclass(frozen=True)

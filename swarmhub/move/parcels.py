@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from hub.shared.servers.mounts import is_on_one_node
+from swarmhub.certificate import certbot
 from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
-from swarmhub.certificate.certs import OWN
+from swarmhub.certificate.certs import OWN, Certificate
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.history.database import Database
@@ -24,20 +25,23 @@ SCRIPT, JOB, PARCEL, FOLDER = "swarmhub-parcel.py", "swarmhub-parcel.json", "/pa
 # Python finds the others from there under the names that they have here.
 OTHERS = ("database/sqlite.py", "database/rights.py")
 SENT = {SCRIPT: "parcel.py", **{f"swarmhub/inside/{name}": name for name in OTHERS}}
+# certbot's own configuration, and what it runs before and after a renewal.
+OF_OPERATOR = ("cli.ini", "renewal-hooks")
 
 
 @dataclass(frozen=True)
 class Parcel:
     """A folder that goes with the hub: a volume or a path, and what of it.
 
-    One that `replaces` takes the place of all that is there; what is in others is added. Each is in a container of its own: the
-    hub that runs could put a link to the others there.
+    One that `replaces` takes the place of all that is there; what is in others is added, but what is `spared` only where it is
+    missing. Each is in a container of its own: the hub that runs could put a link to the others there.
     """
 
     what: str
     source: str
     only: tuple[str, ...] = ()
     replaces: bool = False
+    spared: tuple[str, ...] = ()
 
 
 def data(settings: Settings) -> Parcel | None:
@@ -46,18 +50,23 @@ def data(settings: Settings) -> Parcel | None:
     return Parcel("data", volume.name, replaces=True) if is_on_one_node(volume.driver, volume.options) else None
 
 
-def beside(settings: Settings) -> tuple[Parcel, ...]:
+def beside(settings: Settings, found: Certificate | None) -> tuple[Parcel, ...]:
     """Return what goes with the data: the copies of the database, and the certificate of this hub, if TLS ends here."""
     copies = Parcel("copies of its database", Database(settings.volume.name, "", settings.hub.service).backups)
-    return (copies, *([_certificate(settings)] if settings.proxy.takes_tls else []))
+    return (copies, *([certificate(settings, found)] if settings.proxy.takes_tls else []))
 
 
-def _certificate(settings: Settings) -> Parcel:
-    """Return the certificate of this hub's domain, and certbot's accounts: those of other hubs may be newer there."""
+def certificate(settings: Settings, found: Certificate | None) -> Parcel:
+    """Return the certificate of this hub's domain, and the account that it was `found` to be got by: others' stay.
+
+    What an operator has told certbot goes too, where it was told nothing yet.
+    """
     domain, state = settings.hub.domain, renewal.state(settings)
-    of_certbot = ("accounts", f"archive/{domain}", f"live/{domain}", f"renewal/{domain}.conf")
+    account = certbot.account_folder(found.directory, found.account) if found and found.account else "accounts"
+    of_certbot = (account, f"archive/{domain}", f"live/{domain}", f"renewal/{domain}.conf")
     own = f"{OWN.removeprefix(CERTIFICATES)}/{domain}".lstrip("/")
-    return Parcel("certificate", CERTIFICATES, (*of_certbot, own, state.removeprefix(f"{CERTIFICATES}/")))
+    only = (*of_certbot, own, state.removeprefix(f"{CERTIFICATES}/"), *OF_OPERATOR)
+    return Parcel("certificate", CERTIFICATES, only, spared=OF_OPERATOR)
 
 
 def carry(
@@ -72,7 +81,7 @@ def carry(
     with _made(source, parcel, image, {"action": "pack", "only": parcel.only}, is_read=not parcel.replaces) as container:
         told = _done(source, container, parcel)
         packed = b"".join(source.engine.download(f"/containers/{container}/archive", path=PARCEL))
-    job = {"action": "unpack", "time": time if parcel.replaces else "", "is_last": is_last}
+    job = {"action": "unpack", "spared": parcel.spared, "time": time if parcel.replaces else "", "is_last": is_last}
     with _made(target, parcel, image, job) as container:
         target.engine.put(f"/containers/{container}/archive", packed, path="/")
         aside = _done(target, container, parcel)["aside"]

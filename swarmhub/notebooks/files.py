@@ -6,7 +6,7 @@ import os
 import tarfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,10 +26,11 @@ OF_FILE, GROWN = 4096, 1.1
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a home: files, folders and links, and the bytes of the files."""
+    """What is in a home: files, folders and links, the bytes of the files, and when it was changed last, if that is known."""
 
     files: int
     bytes: int
+    changed: float = field(default=0, compare=False)
 
 
 def count(host: Host, image: str, mounts: Sequence[Json], names: Sequence[str]) -> dict[str, Content | None]:
@@ -41,6 +42,14 @@ def count(host: Host, image: str, mounts: Sequence[Json], names: Sequence[str]) 
 def remove(host: Host, image: str, mount: Json, name: str) -> None:
     """Remove a home's folder below the folder above all homes."""
     _do(host, image, [mount], "remove", name)
+
+
+def make(host: Host, image: str, mount: Json, name: str) -> bool:
+    """Make a home's folder below the folder above all homes, and tell whether it was missing."""
+    if count(host, image, [mount], [name])[name] is not None:
+        return False
+    _do(host, image, [mount], "make", name)
+    return True
 
 
 def save(host: Host, image: str, mount: Json, name: str, file: Path, say: Callable[[int, int], object]) -> Content:
@@ -138,7 +147,7 @@ def _do(host: Host, image: str, mounts: Sequence[Json], action: str, *names: str
 
 
 def _body(image: str, mounts: Sequence[Json], action: str, *names: str) -> Mapping[str, object]:
-    read_only = action != "remove"
+    read_only = action == "count"
     return {
         "Image": image,
         "User": "0",

@@ -109,13 +109,14 @@ def observe(settings: Settings, look: Look, hosts: Mapping[str, Host], manager: 
 
 def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> "Standing | None":
     """Return how the cluster's own backups stand, if it makes any."""
-    if settings.backup.every is None:
+    backup = settings.backup
+    if backup.every is None:
         return None
     from swarmhub.services.schedule import state  # most clusters make none
 
     nodes = {host: one.member if isinstance(one.member, StepError) else one.backups for host, one in seen.items()}
     told = {host: one for host, one in nodes.items() if one is not None}
-    return state.judge(told, settings.backup.every, datetime.now(UTC))
+    return state.judge(told, backup.every, backup.at or 0, datetime.now(UTC))
 
 
 def _placed(

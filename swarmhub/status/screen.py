@@ -177,7 +177,8 @@ def _backups(found: "Standing", now: datetime) -> list[Text]:
     made = f"  last {found.last:%Y-%m-%d %H:%M} UTC, {age(found.last, now)} ago{': late' if found.is_late else ''}"
     homes = f", with the homes of {found.homes} node{'' if found.homes == 1 else 's'}" if found.homes else ""
     tried = f"   tried {found.drilled:%Y-%m-%d %H:%M} UTC" if found.drilled else ""
-    return [Text.assemble((made, BAD if found.is_bad else ""), f"   {decimal(found.bytes)}{homes}{tried}"), *troubles]
+    due = [Text(f"  next {found.next:%Y-%m-%d %H:%M} UTC, in {age(now, found.next)}")] if found.next else []
+    return [Text.assemble((made, BAD if found.is_bad else ""), f"   {decimal(found.bytes)}{homes}{tried}"), *due, *troubles]
 
 
 def _images(found: Sequence[Image], hosts: Sequence[str]) -> list[Text]:

@@ -170,6 +170,7 @@ def _backup_facts(found: "Standing") -> Json:
         "last": found.last.isoformat() if found.last else None,
         "bytes": found.bytes,
         "late": found.is_late,
+        "next": found.next.isoformat() if found.next else None,
         "drilled": found.drilled.isoformat() if found.drilled else None,
         "troubles": [{"host": one.host, "text": one.text} for one in found.troubles],
     }

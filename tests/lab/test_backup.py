@@ -142,6 +142,73 @@ def test_a_file_comes_back_into_a_home_in_use(world: World) -> None:
     assert (refused.code, "grace has a server that runs" in refused.err) == (1, True), refused.text
 
 
+def of_homes(lab: Lab) -> tuple[str, str]:
+    """Return the volumes of homes on the worker, and their records."""
+    volumes = lab.docker("volume", "ls", "--quiet", "--filter", "label=swarmhub.home", node=WORKER)
+    return volumes, lab.docker("config", "ls", "--format", "{{.Name}}", "--filter", "label=swarmhub.home")
+
+
+def test_a_home_is_freed_only_if_all_of_it_can_be_read_back(world: World) -> None:
+    """Whose server runs is left out. A repository that is damaged takes a home for saved, as it has its parts; it stays."""
+    lab = world.lab
+    running = world.fab("users", "--away", "1s", "--free", "--yes")
+    assert (running.code, "left out, as their servers run: grace" in running.out) == (0, True), running.text
+    assert "nobody who was not seen for 1s has a home" in running.out
+    lab.stop_server("grace")
+    before = of_homes(lab)
+    shown = world.fab("users", "--away", "1s", "--json")
+    (found,) = json.loads(shown.out)
+    assert (found["name"], found["node"], found["bytes"] > 20_000_000, found["archived"]) == ("grace", WORKER, True, None)
+    assert found["saved"], found
+    damage = f"cp -r {FOLDER} {FOLDER}-damaged && find {FOLDER}-damaged/data -size +1M -exec truncate -s 99 {{}} +"
+    lab.on(STORE, "sh", "-ec", damage)
+    try:
+        hosts = world.made(f"sftp:root@{STORE}:{FOLDER}-damaged")
+        damaged = world.fab("users", "--away", "1s", "--free", "--yes", hosts=hosts)
+        assert (damaged.code, "save and free the home of grace" in damaged.out) == (1, True), damaged.text
+        assert len(damaged.err.strip().splitlines()) == 1, damaged.err
+    finally:
+        lab.on(STORE, "rm", "-rf", f"{FOLDER}-damaged")
+    assert of_homes(lab) == before
+
+
+def test_a_home_that_was_freed_comes_back(world: World) -> None:
+    """Asked first; thinning out leaves the archive, and its user finds the home where it was, with a new record."""
+    lab = world.lab
+    before = of_homes(lab)
+    asked = world.fab("users", "--away", "1s", "--free")
+    assert (asked.code, "Then 1 home will be in the archive only" in asked.err) == (2, True), asked.text
+    assert of_homes(lab) == before
+    done = world.fab("users", "--away", "1s", "--free", "--yes")
+    assert (done.code, "read back whole" in done.out) == (0, True), done.text
+    assert of_homes(lab) == ("", "")
+    thinned = world.fab("backup", hosts=world.made(REPOSITORY, 'keep = "1d"\n'))
+    assert (thinned.code, "removed; kept: 1d" in thinned.out) == (0, True), thinned.text
+    listed = json.loads(world.fab("backups", "--json").out)
+    assert [[*one["archived"].values()] for one in listed if one["archived"]] == [["grace"]], listed
+    back = world.fab("restore", "--home", "grace", "--yes")
+    assert back.code == 0, back.text
+    assert of_homes(lab) == before
+    lab.start_server("grace")
+    assert (lab.node_of("grace"), lab.in_server("grace", "cat notes.txt && touch new")) == (WORKER, "of the term")
+
+
+def test_a_class_is_archived_where_backups_are(world: World, tmp_path: Path) -> None:
+    """By the same way, and its user starts with an empty home; what was archived takes its place."""
+    lab, roster = world.lab, tmp_path / "class.csv"
+    roster.write_text("name,group\ngrace,\n")
+    done = world.fab("class-archive", str(roster), "--yes")
+    assert (done.code, "to the repository" in done.out, "read back whole" in done.out) == (0, True, True), done.text
+    assert of_homes(lab) == ("", "")
+    lab.start_server("grace", on=WORKER)
+    assert lab.in_server("grace", "ls") == ""
+    lab.stop_server("grace")
+    back = world.fab("restore", "--home", "grace", "--yes")
+    assert (back.code, "of the archive" in back.out) == (0, True), back.text
+    lab.start_server("grace")
+    assert lab.in_server("grace", "cat notes.txt && stat -c %s data.bin").split("\n") == ["of the term", "20000000"]
+
+
 def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) -> None:
     """Its volume, its service, its certificate and a home are gone: they come back, and a cookie from before logs in.
 
@@ -174,7 +241,7 @@ def test_a_hub_that_is_lost_comes_back(world: World, context: BrowserContext) ->
     assert '"barbara"' not in lab.hub_api("GET", "users")
 
 
-SCHEDULE = 'every = "1d"\nverify = "7d"\nkeep = "7d"\n'
+SCHEDULE = 'every = "1d"\nat = "03:00"\nverify = "7d"\nkeep = "7d"\n'
 SERVICE, FAILED = f"{HUB}_backup", "the hub's data failed"
 
 
@@ -226,8 +293,9 @@ def test_the_cluster_makes_and_tries_backups_itself(scheduled: Scheduled) -> Non
     scheduled.wait(lambda one: one["last"] and one["drilled"], 240, "no backup is made and tried")
     found = scheduled.standing
     assert (found["troubles"], found["late"], found["bytes"] > 20_000_000) == ([], False, True), found
+    assert found["next"].endswith("T03:00:00+00:00"), found
     newest = json.loads(scheduled.fab("backups", "--json").out)[-1]
-    assert (newest["run"].endswith("-000000"), [*newest["homes"]]) == (True, [WORKER]), newest
+    assert (newest["run"].endswith("-030000"), [*newest["homes"]]) == (True, [WORKER]), newest
     assert [(one["outcome"], one["home"]["host"]) for one in newest["drills"]] == [("passed", WORKER)], newest
     assert PASSWORD not in lab.docker("service", "inspect", SERVICE) + lab.log_of(SERVICE)
     assert lab.docker("ps", "--all", "--quiet", "--filter", "label=swarmhub.schedule") == ""
@@ -271,3 +339,30 @@ def test_the_schedule_goes_with_its_setting(scheduled: Scheduled) -> None:
     assert "backup-repository" not in lab.docker("secret", "ls", "--format", "{{.Name}}")
     assert f"{HUB}-deployed-" not in lab.docker("config", "ls", "--format", "{{.Name}}")
     assert json.loads(scheduled.world.fab("backups", "--json").out)
+
+
+def test_a_home_in_a_folder_is_freed_and_comes_back(world: World) -> None:
+    """Of a file server's folder only this one goes; it is made again, with its owner, when its user is wanted back."""
+    lab, folder = world.lab, "/mnt/shared/archived"
+    lab.on(WORKER, "mkdir", "-p", folder)
+    hosts = world.made(REPOSITORY, f'\n[home]\ntype = "path"\npath = "{folder}"\n')
+    lab.stop_server("grace")
+    try:
+        deployed = world.fab("deploy", "--yes", hosts=hosts)
+        assert deployed.code == 0, deployed.text
+        lab.start_server("grace")
+        lab.in_server("grace", "mkdir work && echo of the folder > work/notes.txt && ln -s work/notes.txt link")
+        lab.stop_server("grace")
+        owner = lab.on(WORKER, "stat", "-c", "%u:%g %a", f"{folder}/grace")
+        lab.on(WORKER, "mkdir", f"{folder}/somebody-else")
+        done = world.fab("users", "--away", "1s", "--free", "--yes", hosts=hosts)
+        assert (done.code, "save and free the home of grace" in done.out) == (0, True), done.text
+        assert lab.on(WORKER, "ls", folder) == "somebody-else"
+        back = world.fab("restore", "--home", "grace", "--yes", hosts=hosts)
+        assert back.code == 0, back.text
+        assert lab.on(WORKER, "stat", "-c", "%u:%g %a", f"{folder}/grace") == owner
+        lab.start_server("grace")
+        assert lab.in_server("grace", "cat link && touch new") == "of the folder"
+    finally:
+        lab.stop_server("grace")
+        lab.on(WORKER, "rm", "-rf", folder)

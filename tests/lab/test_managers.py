@@ -8,7 +8,7 @@ import json
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,11 @@ from tests.lab.support import FILTER, HUB, PROXY, Lab, Started, variant
 
 FIRST, SECOND, THIRD = (node.name for node in topology.NODES)
 DATA = "jupyterhub-data"
+CERTIFICATES, RENEWAL = "/etc/letsencrypt", f"{HUB}-renewal"
+AUTHORITY, CERTBOT = "acme-staging.lab:14000", "registry.lab:5000/certbot:lab"
+CONF, LIVE = f"{CERTIFICATES}/renewal/{topology.DOMAIN}.conf", f"{CERTIFICATES}/live/{topology.DOMAIN}/fullchain.pem"
+INTO = f"-v {CERTIFICATES}:{CERTIFICATES} -v /root/lab-ca.crt:/ca.crt -e REQUESTS_CA_BUNDLE=/ca.crt {CERTBOT}"
+REGISTER = f"docker run --rm {INTO} register -n --agree-tos --email other@hub.localhost --server https://{AUTHORITY}/dir"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,11 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
     made = Managed(used, managers(folder / "first", FIRST, SECOND, THIRD), managers(folder / "second", SECOND, FIRST, THIRD))
     done = used.fab("swarm-init", hosts=made.by_first)
     assert done.code == 0, done.text
+    used.on(FIRST, "sh", "-c", f"echo '# of an operator' > {CERTIFICATES}/cli.ini")
+    register(used, SECOND)
     yield made
+    for node in (FIRST, SECOND):
+        used.on(node, "rm", "-f", f"{CERTIFICATES}/cli.ini", "/root/lab-ca.crt")
     start_engines(used)
     for node in (SECOND, THIRD):
         used.wait(partial(engine_answers, used, node), 60, f"the engine of {node} does not come back")
@@ -81,6 +90,33 @@ def managed(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Man
     done = used.fab("swarm-init")
     assert done.code == 0, done.text
     used.let_stand()
+
+
+def register(lab: Lab, node: str) -> None:
+    """Let certbot on a node have an account of its own at the authority, as another hub there would."""
+    authorities = (topology.STATE / "acme-ca.crt").read_text()
+    lab.on(node, "sh", "-c", f"mkdir -p {CERTIFICATES} && cat > /root/lab-ca.crt <<'EOF'\n{authorities}\nEOF\n")
+    lab.on(node, "sh", "-c", REGISTER)
+
+
+@contextmanager
+def led_to(lab: Lab, node: topology.Node) -> Iterator[None]:
+    """Let DNS lead to another node than the first one."""
+
+    def lead(before: str, after: str) -> None:
+        line = f"s/^{before} {topology.DOMAIN}$/{after} {topology.DOMAIN}/"
+        lab.on("dns", "sh", "-c", f"sed -i '{line}' /srv/lab/hosts; kill -HUP $(pidof dnsmasq)")
+
+    lead(topology.MANAGER.address, node.address)
+    try:
+        yield
+    finally:
+        lead(node.address, topology.MANAGER.address)
+
+
+def accounts(lab: Lab, node: str) -> set[str]:
+    """Return the accounts at the authority that a node has."""
+    return {*lab.on(node, "ls", f"{CERTIFICATES}/accounts/{AUTHORITY}/dir").split()}
 
 
 def engine_answers(lab: Lab, node: str) -> bool:
@@ -126,6 +162,27 @@ def test_the_hub_moves_and_servers_go_on(managed: Managed) -> None:
     assert (again.code, f"the hub is on {SECOND}" in again.out) == (0, True), again.text
 
 
+def test_the_certificate_is_renewed_where_the_hub_is(managed: Managed) -> None:
+    """By the account that it was got by, though this manager has one of its own; certbot's own configuration came along."""
+    lab = managed.lab
+    account = re.findall(r"^account = (\S+)", lab.on(SECOND, "cat", CONF), re.MULTILINE)
+    there, before = accounts(lab, SECOND), lab.on(SECOND, "cat", LIVE)
+    assert ({*account} == accounts(lab, FIRST), len(account), len(there)) == (True, 1, 2), there
+    assert "of an operator" in lab.on(SECOND, "cat", f"{CERTIFICATES}/cli.ini")
+    with led_to(lab, topology.WORKERS[0]):
+        # certbot takes it for due, and is not to wait for half a day.
+        lab.on(SECOND, "sed", "-i", "1i renew_before_expiry = 9999 days", CONF)
+        lab.on(SECOND, "rm", f"{CERTIFICATES}/swarmhub-renewal-{HUB}.json")
+        running = lab.docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={RENEWAL}", node=SECOND)
+        lab.docker("kill", running, node=SECOND)
+        lab.wait(lambda: lab.on(SECOND, "cat", LIVE) != before, 120, "the certificate is not renewed")
+        lab.on(SECOND, "sed", "-i", "/^renew_before_expiry = 9999 days/d", CONF)
+    assert re.findall(r"^account = (\S+)", lab.on(SECOND, "cat", CONF), re.MULTILINE) == account
+    assert accounts(lab, SECOND) == there
+    state = json.loads(lab.on(SECOND, "cat", f"{CERTIFICATES}/swarmhub-renewal-{HUB}.json"))
+    assert state["failures"] == 0, state
+
+
 @pytest.mark.parametrize("said", ["certificate: ", "jupyterhub-engine: "])
 def test_an_interrupted_move_leaves_one_hub(managed: Managed, said: str) -> None:
     """Ctrl-C while data are copied, and while the hub and its filter are between two nodes: it goes on where it was."""
@@ -150,13 +207,14 @@ def test_no_hub_starts_with_what_it_has_left_behind(managed: Managed) -> None:
 
 
 def test_the_hub_moves_back(managed: Managed) -> None:
-    """To a node that has data of before, which stay aside; a plan is empty then."""
+    """To a node that has data of before, which stay aside; a plan is empty then, and others' accounts stay where they are."""
     lab = managed.lab
     done = lab.fab("move-hub", FIRST, "--yes", hosts=managed.by_second)
     assert done.code == 0, done.text
     assert [managed.node_of(name) for name in (HUB, FILTER, PROXY)] == [FIRST] * 3
     assert managed.server("grace", FIRST)["ready"] is True
     assert "jupyterhub.sqlite" not in managed.volume(SECOND)
+    assert len(accounts(lab, FIRST)) == 1
     lab.stop_server("grace")
     assert lab.left_to_change(managed.by_first) == ""
 

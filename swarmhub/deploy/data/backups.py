@@ -10,6 +10,7 @@ from swarmhub.backup import contents, drilling, repository, restoring, saving, s
 from swarmhub.backup.contents import Contents
 from swarmhub.backup.drilling import Drill
 from swarmhub.backup.repository import Repository
+from swarmhub.backup.restoring import HomePlace, Wanted
 from swarmhub.backup.saving import Outcome
 from swarmhub.backup.snapshots import Listing
 from swarmhub.cluster.nodes import Member
@@ -21,7 +22,8 @@ from swarmhub.images import builder, restic
 from swarmhub.images.builder import Recipe
 from swarmhub.images.hub import build
 from swarmhub.move import cutover
-from swarmhub.notebooks import servers, work
+from swarmhub.notebooks import homes, leaving, servers, work
+from swarmhub.notebooks.homes import HomeVolume
 from swarmhub.parallel import at_once, every
 from swarmhub.plan.plans import Change, Cost, Plan
 from swarmhub.run.run import Run
@@ -39,7 +41,7 @@ def save(run: Run) -> Outcome:
 
     """
     present, url = run.look.present(), databases.settled(run, "").url
-    where, outcome = _repository(run, present), Outcome(_now())
+    where, outcome = repository_of(run, present), Outcome(now())
     run.apply(Plan(saving.STEP, "", (repository.opening(where, run.manager),)))
     found, hub = _contents(run), build.desired(run.settings)
     names = {node.id: node.hostname for node in run.look.swarm().nodes}
@@ -56,7 +58,7 @@ def save(run: Run) -> Outcome:
 def thin_out(run: Run) -> None:
     """Remove the backups that are not to be kept, if the settings say which are."""
     if run.settings.backup.keep:
-        run.apply(saving.forgetting(run.settings, _repository(run, [run.manager]), run.manager))
+        run.apply(saving.forgetting(run.settings, repository_of(run, [run.manager]), run.manager))
 
 
 def require_whole(run: Run) -> None:
@@ -74,7 +76,7 @@ def require_whole(run: Run) -> None:
 
 def known(run: Run) -> Listing:
     """Ask for the backups that there are, and for what drills have shown."""
-    return snapshots.observe(run.hosts[run.manager], _repository(run, [run.manager]))
+    return snapshots.observe(run.hosts[run.manager], repository_of(run, [run.manager]))
 
 
 def verify(run: Run, typed: str) -> Drill:
@@ -88,7 +90,7 @@ def verify(run: Run, typed: str) -> Drill:
     manager, service = run.hosts[run.manager], run.look.service().service
     if service is None:
         raise StepError(run.manager, "there is no hub, in whose image the drill boots", "First: fab deploy")
-    where = _repository(run, [run.manager])
+    where = repository_of(run, [run.manager])
     chosen = snapshots.choose(snapshots.observe(manager, where), typed)
     homes = {host: one.id for host, one in chosen.homes.items()}
     backup = {"run": chosen.run, "hub": chosen.hub.id if chosen.hub else "", "homes": homes}
@@ -111,7 +113,7 @@ def hub_plan(run: Run, typed: str) -> Plan:
 
     """
     settings, manager, url = run.settings, run.hosts[run.manager], databases.settled(run, "").url
-    where = _repository(run, run.look.present())
+    where = repository_of(run, run.look.present())
     known = snapshots.observe(manager, where)
     wanted = restoring.observe(manager, where, snapshots.completed(snapshots.choose(known, typed), known))
     present = run.look.present()
@@ -119,7 +121,7 @@ def hub_plan(run: Run, typed: str) -> Plan:
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
     left = _of_lost_node(run)
     service, userlist = None if left else run.look.service().service, build.userlist(settings)
-    plan = restoring.plan(settings, where, wanted, service, lost, run.manager, _now(), userlist, url)
+    plan = restoring.plan(settings, where, wanted, service, lost, run.manager, now(), userlist, url)
     return replace(plan, changes=(*left, *steps.volume_plan(run).changes, *plan.changes))
 
 
@@ -150,18 +152,48 @@ def home_plan(run: Run, typed: str, name: str, part: str, to: str) -> Plan:
 
     """
     manager = run.hosts[run.manager]
-    where = _repository(run, run.look.present())
-    wanted = restoring.observe(manager, where, snapshots.choose(snapshots.observe(manager, where), typed))
-    present = run.look.present()
-    there = {host: [one.name for one in run.look.homes(host)] for host in present}
-    home = restoring.place(run.settings, wanted, name, there, present, run.manager)
+    where = repository_of(run, run.look.present())
+    home, saved_in = _saved_home(run, where, typed, name)
     if not part and not to:
         working = {one.user for one in servers.running(servers.observe(manager, run.settings.hub.service))}
         restoring.require_stopped(working, home.user, run.manager)
-    return restoring.home_plan(where, home, wanted.backup.run, part, to, _now())
+    plan = restoring.home_plan(run.settings, where, home, saved_in, part, to, now())
+    return replace(plan, changes=(*plan.changes, *_recording(run, home)))
 
 
-def _now() -> str:
+def _saved_home(run: Run, where: Repository, typed: str, name: str) -> tuple[HomePlace, str]:
+    """Return a home as it was saved last, by a backup or in the archive, and what to call that."""
+    settings, manager, present = run.settings, run.hosts[run.manager], run.look.present()
+    there = {host: [one.name for one in run.look.homes(host)] for host in present}
+    known = snapshots.observe(manager, where)
+    archived = snapshots.archived(known, typed, name)
+    newer = [one for one in known if one.hub and one.run.startswith(typed) and archived and one.made > archived.snapshot.made]
+    if archived is None or newer:
+        wanted = restoring.observe(manager, where, snapshots.choose(known, typed))
+        if archived is None or _has(run, wanted, name):
+            return restoring.place(settings, wanted, name, there, present, run.manager), wanted.backup.run
+    at = f"the archive, {archived.snapshot.made:%Y-%m-%d %H:%M} UTC"
+    return restoring.archived_place(settings, archived, there, present, run.manager), at
+
+
+def _has(run: Run, wanted: Wanted, name: str) -> bool:
+    """Tell whether a backup has a home; one of a folder of all homes has it, if the folder still does."""
+    if run.settings.home.is_on_one_node:
+        return any(name in (one.user, one.name) for one in wanted.homes)
+    return bool(leaving.observe(run.settings, [name], run.hosts[run.manager], {}).homes)
+
+
+def _recording(run: Run, home: HomePlace) -> list[Change]:
+    """Return what records on which node a home is that comes back: its user would start with an empty one elsewhere."""
+    if not home.is_new:
+        return []
+    node, known = run.look.member(home.host).node, run.look.places()
+    volume = HomeVolume(home.mount["Source"], home.user, datetime.now(UTC))
+    return homes.recording(known, {node: [volume]}, {node: home.host}, run.settings.hub.service, run.manager)
+
+
+def now() -> str:
+    """Return the name of a backup that is made now."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
@@ -172,7 +204,7 @@ def _contents(run: Run) -> Contents:
     return contents.homes_of(run.settings, held, silent, run.manager)
 
 
-def _repository(run: Run, hosts: Sequence[str]) -> Repository:
+def repository_of(run: Run, hosts: Sequence[str]) -> Repository:
     """Return the repository, once all of the hosts have the image that asks it."""
     secrets, recipe = of_backup(run.settings, settings_file.path()), restic.recipe(run.settings)
     equip(run, hosts)

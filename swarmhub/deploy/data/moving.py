@@ -62,7 +62,7 @@ def plan(run: Run, target: str) -> Plan:
         *_images(run, way, moved),
         *_copies(run, way, data, image),
         cutover.hub_change(way, moved[0], _filter(moved), data),
-        *(cutover.change(way, one) for one in moved[1:] if one is not _filter(moved)),
+        *(_moving(run, way, one, image) for one in moved[1:] if one is not _filter(moved)),
         *aside,
         *_recording(run, way),
     )
@@ -203,7 +203,8 @@ def _copies(run: Run, way: Way, data: Parcel | None, image: str) -> list[Change]
     copied = Database(run.settings.volume.name, image, run.settings.hub.service)
     # A new hub has no copies yet.
     has_copies = way.source.engine.find(f"/volumes/{copied.backups}") is not None
-    going = [one for one in parcels.beside(run.settings) if one.source != copied.backups or has_copies]
+    beside = parcels.beside(run.settings, run.look.certificate())
+    going = [one for one in beside if one.source != copied.backups or has_copies]
     is_new = has_copies and way.target.engine.find(f"/volumes/{copied.backups}") is None
     keeping = [Change("create", f"volume {copied.backups}", way.target.name, partial(_keep, copied))] if is_new else []
     parts = [*going, *([data] if data else [])]
@@ -221,6 +222,13 @@ def _copying(way: Way, parcel: Parcel, image: str) -> Change:
 
     gist = "while the hub runs" if parcel.replaces else ""
     return Change("copy", f"the hub's {parcel.what} from {way.source.name}", way.target.name, copy, gist=gist)
+
+
+def _moving(run: Run, way: Way, one: Json, image: str) -> Change:
+    """Return what takes over a service that the hub can be without for a while."""
+    if one["Spec"]["Name"] == services.renewal(run.settings.hub.service):
+        return cutover.renewal_change(way, one, parcels.certificate(run.settings, run.look.certificate()), image)
+    return cutover.change(way, one)
 
 
 def _setting_aside(host: Host, data: Parcel, image: str, way: Way) -> Change:
@@ -242,7 +250,7 @@ def _rest(run: Run, way: Way, data: Parcel | None, image: str) -> list[Change]:
     for host in others:
         node = run.look.member(host).node
         there = replace(way, source=run.hosts[host], from_node=node)
-        changes += [cutover.change(there, one) for one in cutover.pinned(listed, run.settings.hub.service, node)]
+        changes += [_moving(run, there, one, image) for one in cutover.pinned(listed, run.settings.hub.service, node)]
     if data:
         stale = together([partial(parcels.could_start, run.hosts[host], data, image) for host in others])
         changes += [

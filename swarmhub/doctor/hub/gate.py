@@ -70,14 +70,14 @@ def _with_driver(cluster: Cluster) -> str:
 
 def _backups(cluster: Cluster) -> list[Finding]:
     """Ask the nodes how the backups stand that the cluster makes; none are asked for before there is a hub to save."""
-    settings, now = cluster.settings, datetime.now(UTC)
-    if settings.backup.every is None or cluster.manager_host.engine.find(f"/services/{settings.hub.service}") is None:
+    settings, backup, now = cluster.settings, cluster.settings.backup, datetime.now(UTC)
+    if backup.every is None or cluster.manager_host.engine.find(f"/services/{settings.hub.service}") is None:
         return []
     asked = [host for host, one in cluster.seen.items() if one.info]
     answers = at_once([partial(state.observe, cluster.hosts[host], settings.hub.service) for host in asked])
     told = dict(zip(asked, answers, strict=True))
     nodes = {host: one if isinstance(one, Mapping | StepError) else _broken(host, one) for host, one in told.items()}
-    return backups.judge(state.judge(nodes, settings.backup.every, now), now, cluster.manager)
+    return backups.judge(state.judge(nodes, backup.every, backup.at or 0, now), now, cluster.manager)
 
 
 def _broken(host: str, error: BaseException) -> StepError:

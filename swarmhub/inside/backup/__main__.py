@@ -16,6 +16,7 @@ HUB, HOMES = "the hub's data", "the homes"
 ACTS: dict[str, Callable[[Job], object]] = {
     "open": repository.open_,
     "save": saving.save,
+    "archive": saving.archive,
     "list": repository.list_,
     "read": repository.read,
     "forget": repository.forget,
@@ -71,7 +72,7 @@ def _worked_on(job: Job) -> str:
         return ""
     if job["action"] == "save":
         return HUB if job.get("is_hub") else HOMES
-    return {"restore-hub": HUB, "restore-home": HOMES}.get(job["action"], "")
+    return {"restore-hub": HUB, "restore-home": HOMES, "archive": HOMES}.get(job["action"], "")
 
 
 def load() -> Job:

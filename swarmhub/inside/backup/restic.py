@@ -1,10 +1,13 @@
 """Run restic, which finds its secrets in memory only, and find out why it fails."""
 
+import io
 import json
 import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
 from urllib.parse import urlsplit
 
 from swarmhub.inside.backup import places
@@ -71,22 +74,10 @@ def run(*words: str, say: Callable[[Found], None] = lambda _: None, seconds: flo
         Failed: it fails.
 
     """
-    files = ("--repository-file", f"{places.SECRETS}/repository", "--password-file", f"{places.SECRETS}/password")
-    ca = ("--cacert", f"{places.SECRETS}/ca") if (places.SECRETS / "ca").stat().st_size else ()
-    command = [
-        "restic",
-        "--json",
-        *files,
-        *ca,
-        "--cache-dir",
-        str(places.CACHE),
-        "-o",
-        f"sftp.args=-F {places.SECRETS}/ssh_config",
-        *words,
-    ]
-    environment = {**os.environ, "RESTIC_PROGRESS_FPS": "1", "AWS_SHARED_CREDENTIALS_FILE": f"{places.SECRETS}/s3"}
     with open(places.SECRETS / "said", "w+") as said:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, errors="replace", env=environment)
+        process = subprocess.Popen(
+            _command(words), stdout=subprocess.PIPE, stderr=said, text=True, errors="replace", env=_environment()
+        )
         with process:
             lines = list(_told(process, say, seconds))
         said.seek(0)
@@ -94,10 +85,47 @@ def run(*words: str, say: Callable[[Found], None] = lambda _: None, seconds: flo
     if seconds and process.returncode == CUT:
         why = f": {errors[-1].rpartition(': ')[2]}" if errors else ""
         raise Failed("silent", f"the repository does not answer within {seconds:.0f} s{why}")
-    if process.returncode not in (0, PARTLY):
-        cause = _cause(errors)
-        raise Failed(KINDS.get(process.returncode, "restic"), _said_by_ssh() if NO_SESSION in cause else cause)
+    _require(process.returncode, errors)
     return lines + [line for line in errors if '"during"' in line or line.startswith("Ignoring ")]
+
+
+@contextmanager
+def reading(*words: str) -> Iterator[IO[bytes]]:
+    """Run restic and give what it writes, as it comes.
+
+    Raises:
+        Failed: it fails; of a stream that was cut off, this is the reason.
+
+    """
+    with open(places.SECRETS / "said", "w+") as said:
+        with subprocess.Popen(_command(words), stdout=subprocess.PIPE, stderr=said, env=_environment()) as process:
+            content = process.stdout or io.BytesIO()
+            try:
+                yield content
+                while content.read(1 << 20):  # or what is left would break its pipe
+                    pass
+            except BaseException:
+                process.kill()
+                raise
+        said.seek(0)
+        _require(process.returncode, said.read().splitlines())
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    files = ("--repository-file", f"{places.SECRETS}/repository", "--password-file", f"{places.SECRETS}/password")
+    ca = ("--cacert", f"{places.SECRETS}/ca") if (places.SECRETS / "ca").stat().st_size else ()
+    ssh = f"sftp.args=-F {places.SECRETS}/ssh_config"
+    return ["restic", "--json", *files, *ca, "--cache-dir", str(places.CACHE), "-o", ssh, *words]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "RESTIC_PROGRESS_FPS": "1", "AWS_SHARED_CREDENTIALS_FILE": f"{places.SECRETS}/s3"}
+
+
+def _require(code: int, errors: Sequence[str]) -> None:
+    if code not in (0, PARTLY):
+        cause = _cause(errors)
+        raise Failed(KINDS.get(code, "restic"), _said_by_ssh() if NO_SESSION in cause else cause)
 
 
 def _told(process: "subprocess.Popen[str]", say: Callable[[Found], None], seconds: float | None) -> Iterator[str]:

@@ -22,6 +22,27 @@ def save(job: Job) -> Found:
         _stage(job)
     else:
         witnesses.write(places.HOMES)
+    return _snapshot(job, job["paths"])
+
+
+def archive(job: Job) -> Found:
+    """Make a snapshot of one home, read it back, and compare it with the home: what may be removed then is in it.
+
+    Raises:
+        Failed: something cannot be read, or is not there as it is here.
+
+    """
+    home = places.HOMES / job["home"]
+    if home.is_symlink() or not home.is_dir():
+        raise Failed("nothing", f"the home {job['home']} is not there any more")
+    told = _snapshot(job, [str(home)])
+    if told["unread"]:
+        raise Failed("disk", f"not all of the home can be read: {told['unread'][0]}")
+    witnesses.require_same(home, told["snapshot"], told["bytes"])
+    return told
+
+
+def _snapshot(job: Job, paths: Sequence[str]) -> Found:
     last: Found = {}
 
     def say(told: Found) -> None:
@@ -32,7 +53,7 @@ def save(job: Job) -> Found:
 
     tags = [word for tag in job["tags"] for word in ("--tag", tag)]
     outs = [word for out in job.get("excludes", ()) for word in ("--exclude", out)]
-    lines = restic.run("backup", *PATIENT, "--host", job["node"], *tags, *outs, "--", *job["paths"], say=say)
+    lines = restic.run("backup", *PATIENT, "--host", job["node"], *tags, *outs, "--", *paths, say=say)
     unread = [one for one in map(parsed, lines) if one.get("message_type") == "error"]
     return {
         "snapshot": last["snapshot_id"],

@@ -44,12 +44,12 @@ class Worker:
     def _left(self, part: str, period: float) -> float:
         now, hub = time.time(), self.attempts.get(HUB, Attempt())
         # What is to be thinned out or tried has to be there.
-        if (part == THIN and hub.slot != slots.begin(now, period)) or (part == VERIFY and not hub.slot):
+        if (part == THIN and hub.slot != slots.begin(now, period, self._node.at)) or (part == VERIFY and not hub.slot):
             return LOOK_SECONDS
-        return slots.left(self.attempts.get(part, Attempt()), now, period)
+        return slots.left(self.attempts.get(part, Attempt()), now, period, self._node.at)
 
     def _try(self, part: str, period: float) -> None:
-        before, slot = self.attempts.get(part, Attempt()), slots.begin(time.time(), period)
+        before, slot = self.attempts.get(part, Attempt()), slots.begin(time.time(), period, self._node.at)
         # One that is killed tries again as late as one that fails; one that is told to end, at once.
         self._keep(part, replace(before, is_running=True))
         after = before

@@ -50,6 +50,11 @@ class Node:
             **({VERIFY: float(schedule["verify"])} if schedule["verify"] else {}),
         }
 
+    @property
+    def at(self) -> float:
+        """Return the seconds after midnight UTC at which periods begin."""
+        return float(self._schedule["at"])
+
     def sweep(self) -> None:
         """Remove the containers that an earlier one of this service has left."""
         for one in self._engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={self._schedule['hub']}"]}):

@@ -1,7 +1,8 @@
 """When a backup is due, and how it stands: all nodes go by the clock alone, so that they need not speak to each other.
 
-Time is cut into periods, from 1970 on. A backup is due as soon as one has begun: so all nodes give theirs the same name, and
-what was missed while a node was away is made once when it is back. What fails is tried again, after longer and longer pauses.
+Time is cut into periods, from 1970 on, and from a time of day. A backup is due as soon as one has begun: so all nodes give
+theirs the same name, and what was missed while a node was away is made once when it is back. What fails is tried again, after
+longer and longer pauses.
 """
 
 import json
@@ -39,9 +40,9 @@ class Attempt:
 Attempts = dict[str, Attempt]
 
 
-def begin(now: float, period: float) -> float:
-    """Return when the period began that it is."""
-    return now - now % period
+def begin(now: float, period: float, at: float) -> float:
+    """Return when the period began that it is; `at` are the seconds after midnight UTC at which one begins."""
+    return now - (now - at) % period
 
 
 def name(slot: float) -> str:
@@ -49,9 +50,9 @@ def name(slot: float) -> str:
     return f"{datetime.fromtimestamp(slot, UTC):%Y%m%d-%H%M%S}"
 
 
-def left(attempt: Attempt, now: float, period: float) -> float:
+def left(attempt: Attempt, now: float, period: float, at: float) -> float:
     """Return the seconds until a part is due; a try that is further away than any pause was set by a wrong clock."""
-    slot = begin(now, period)
+    slot = begin(now, period, at)
     if attempt.slot == slot:
         return slot + period - now
     seconds = max(attempt.next - now, 0)

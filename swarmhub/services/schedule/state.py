@@ -10,6 +10,7 @@ from swarmhub.engine import containers
 from swarmhub.engine.swarm import configs
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
+from swarmhub.inside.schedule import slots
 
 FILE = "/cache/schedule.json"
 # In the order in which they are told; as swarmhub.inside.schedule.parts calls them.
@@ -43,7 +44,8 @@ class Trouble:
 class Standing:
     """The last backup that is whole, and what is wrong since.
 
-    It is told when it was made, how large it is and of how many nodes it has homes; and when a drill last went well.
+    It is told when it was made, how large it is and of how many nodes it has homes; when a drill last went well; and when the
+    next backup begins, if nothing fails.
     """
 
     last: datetime | None
@@ -52,6 +54,7 @@ class Standing:
     is_late: bool
     troubles: tuple[Trouble, ...]
     drilled: datetime | None = None
+    next: datetime | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -86,8 +89,8 @@ def read(text: str) -> dict[str, PartState]:
         return {}
 
 
-def judge(nodes: Mapping[str, NodeState | StepError], every: int, now: datetime) -> Standing:
-    """Return how the backups stand, from what the nodes say; `every` are the seconds between two."""
+def judge(nodes: Mapping[str, NodeState | StepError], every: int, at: int, now: datetime) -> Standing:
+    """Return how the backups stand, from what the nodes say; `every` are the seconds between two, which begin at `at`."""
     known = {host: one for host, one in nodes.items() if not isinstance(one, StepError)}
     saved = [state for one in known.values() for part, state in one.items() if part in SAVING]
     # As old as the oldest part: who has homes on a node that is behind has no newer backup.
@@ -109,6 +112,7 @@ def judge(nodes: Mapping[str, NodeState | StepError], every: int, now: datetime)
         is_late=last is not None and now - last > timedelta(seconds=2 * every),
         troubles=(*silent, *failing),
         drilled=datetime.fromtimestamp(max(drills), UTC) if drills else None,
+        next=datetime.fromtimestamp(slots.begin(now.timestamp(), every, at) + every, UTC),
     )
 
 

@@ -4,10 +4,11 @@ from typing import Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from swarmhub.settings.schema.grammar import Duration, FilePath, Keep, Repository, Table, misplaced
+from swarmhub.settings.schema.grammar import Duration, FilePath, Keep, Repository, Table, TimeOfDay, misplaced
 
 # What is shorter would hardly end before the next one.
 SHORTEST_SECONDS = 3600
+DAY_SECONDS = 86400
 
 
 class Backup(Table):
@@ -27,7 +28,12 @@ class Backup(Table):
     every: Duration | None = Field(
         None,
         description="How often the cluster itself makes a backup, such as `1d` or `12h`, with nobody's machine switched on. "
-        "Days begin at midnight UTC. Default: only `fab backup` makes any.",
+        "Days begin at midnight UTC, unless `at` says otherwise. Default: only `fab backup` makes any.",
+    )
+    at: TimeOfDay | None = Field(
+        None,
+        description='The time of day in UTC at which the cluster begins a backup, such as `03:00`; with `every = "12h"`, it '
+        "begins one at 15:00, too. Default: midnight.",
     )
     verify: Duration | None = Field(
         None,
@@ -38,13 +44,23 @@ class Backup(Table):
     ca: FilePath | None = Field(None, description="PEM file with the CAs of a private `s3:` or `rest:` server.")
 
     @model_validator(mode="after")
-    def _files_fit(self) -> Self:
-        if self.every and not self.repository:
+    def _schedule_fits(self) -> Self:
+        if self.every is None:
+            needs = {"at": "it says when in the day the schedule begins", "verify": "the schedule does it"}
+            for key, why in needs.items():
+                if getattr(self, key) is not None:
+                    raise misplaced(f"needs backup.every: {why}", key)
+            return self
+        if not self.repository:
             raise misplaced("needs backup.repository: where backups go", "every")
-        if self.every and self.every < SHORTEST_SECONDS:
+        if self.every < SHORTEST_SECONDS:
             raise misplaced("is too often: an hour is the shortest time between two backups", "every")
-        if self.verify and not self.every:
-            raise misplaced("needs backup.every: the schedule does it", "verify")
+        if self.at is not None and self.every % DAY_SECONDS and DAY_SECONDS % self.every:
+            raise misplaced("needs a backup.every of whole days, or one that divides a day, such as 12h", "at")
+        return self
+
+    @model_validator(mode="after")
+    def _files_fit(self) -> Self:
         is_sftp = (self.repository or "").startswith("sftp:")
         for key in ("ssh_key", "ssh_known_hosts"):
             if is_sftp and not getattr(self, key):

@@ -221,6 +221,7 @@ _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 LEAST_MEMORY, LEAST_CPUS = 6 * 2**20, 0.01
 MOST_SIZE, MOST_CPUS, MOST_COUNT, MOST_DAYS = 2**50, 1024, 2**22, 36500
 _DURATION = re.compile(r"(?:[0-9]+[smhd])+", re.ASCII)
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PLACEHOLDERS = ("username", "servername", "profile")
 
@@ -241,15 +242,28 @@ def _memory(size: int) -> int:
     return size
 
 
-def _duration(value: object) -> int:
+def seconds(value: object) -> int:
+    """Return a length of time in seconds, such as 10m or 180d.
+
+    Raises:
+        ValueError: it is none.
+
+    """
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError(f'{value!r} is no length of time, such as "90s", "10m", "1h30m" or "7d"')
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
-    if not seconds:
+    found = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", value))
+    if not found:
         raise ValueError(f"{value!r} is no time at all")
-    if seconds > MOST_DAYS * _SECONDS["d"]:
+    if found > MOST_DAYS * _SECONDS["d"]:
         raise ValueError(f"{value!r} is more than a hundred years")
-    return seconds
+    return found
+
+
+def _time_of_day(value: object) -> int:
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f'{value!r} is no time of day, such as "03:00"')
+    return int(found[1]) * 3600 + int(found[2]) * 60
 
 
 def _cpus(value: object) -> float:
@@ -270,7 +284,8 @@ def _template(value: str) -> str:
 
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
 Memory = Annotated[Size, AfterValidator(_memory)]
-Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
+Duration = Annotated[int, BeforeValidator(seconds, json_schema_input_type=str)]
+TimeOfDay = Annotated[int, BeforeValidator(_time_of_day, json_schema_input_type=str)]
 Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=float)]
 Count = Annotated[StrictInt, Field(ge=1, le=MOST_COUNT)]
 Template = Annotated[str, AfterValidator(_template)]

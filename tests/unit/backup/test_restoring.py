@@ -10,8 +10,10 @@ import pytest
 from swarmhub.backup import restoring
 from swarmhub.backup.contents import SavedHome
 from swarmhub.backup.restoring import Wanted
-from swarmhub.backup.snapshots import Backup, Snapshot
+from swarmhub.backup.snapshots import ArchivedHome, Backup, Snapshot
 from swarmhub.errors import StepError, UsageError
+from swarmhub.host import Host
+from swarmhub.notebooks import files
 from tests.unit.backup.answers import answering, jobs, repository
 from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
 
@@ -103,7 +105,7 @@ def test_half_a_home_does_not_stay() -> None:
     for home, is_removed in ((new, True), (old, False)):
         host = FakeHost(WORKER1, answering({"failed": "no", "kind": "restic"}))
         with pytest.raises(StepError):
-            restoring.home_plan(repository(), home, "RUN", "", "", "T").changes[0].apply(host, FakeProgress())
+            restoring.home_plan(settings(), repository(), home, "RUN", "", "", "T").changes[0].apply(host, FakeProgress())
         assert (f"DELETE /volumes/{ADA.name}" in host.engine.asked()) == is_removed
 
 
@@ -114,7 +116,7 @@ def test_a_home_comes_back_where_it_is_now() -> None:
         assert (home.host, home.snapshot, home.path, home.is_new) == (WORKER2, "of-ada", f"/homes/{ADA.name}", False)
     answer = {"aside": "notes.txt.before-restore-T", "place": "notes.txt"}
     host, progress = FakeHost(WORKER2, answering({"answer": answer})), FakeProgress()
-    plan = restoring.home_plan(repository(), home, "RUN", "notes.txt", "", "T")
+    plan = restoring.home_plan(settings(), repository(), home, "RUN", "notes.txt", "", "T")
     assert plan.changes[0].sentence == f"restore notes.txt of the home of ada of RUN on {WORKER2}"
     plan.changes[0].apply(host, progress)
     assert (jobs(host)[0]["part"], jobs(host)[0]["target"]) == ("notes.txt", "/home")
@@ -127,6 +129,42 @@ def test_of_homes_in_a_folder_only_the_one_is_mounted() -> None:
     given = settings(home={"type": "path", "path": "/mnt/homes"})
     home = restoring.place(given, Wanted(backup, ()), "ada", {}, [MANAGER], MANAGER)
     assert (home.path, home.mount) == ("/homes/ada", {"Type": "bind", "Source": "/mnt/homes/ada", "Target": "/home"})
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_folder_that_is_gone_is_made(monkeypatch: pytest.MonkeyPatch, is_missing: bool) -> None:
+    """There is nothing to mount without it; where the restore then fails, it goes again, as nobody has a home there."""
+    done: list[str] = []
+
+    def make(host: Host, image: str, mount: Any, name: str) -> bool:
+        done.append(f"make {name}")
+        return is_missing
+
+    monkeypatch.setattr(files, "make", make)
+    monkeypatch.setattr(files, "remove", lambda host, image, mount, name: done.append(f"remove {name}"))
+    archived = ArchivedHome("ada", "ada", snapshot("s", MANAGER))
+    home = restoring.archived_place(settings(home={"type": "path", "path": "/mnt/homes"}), archived, {}, [MANAGER], MANAGER)
+    assert (home.snapshot, home.path, home.mount["Source"]) == ("s", "/homes/ada", "/mnt/homes/ada")
+    plan = restoring.home_plan(settings(), repository(), home, "RUN", "", "", "T")
+    with pytest.raises(StepError):
+        plan.changes[0].apply(FakeHost(MANAGER, answering({"failed": "no", "kind": "restic"})), FakeProgress())
+    assert done == ["make ada", *(["remove ada"] if is_missing else [])]
+
+
+def test_an_archived_home_goes_where_its_user_has_one_now() -> None:
+    """Else where it was, and elsewhere if that is no more; one of a node that is away may still be there."""
+    archived = ArchivedHome(ADA.name, "ada", snapshot("s", WORKER1))
+    hosts = {}
+    for there, present in (({WORKER2: [ADA.name]}, [WORKER1, WORKER2]), ({}, [WORKER1, WORKER2])):
+        found = restoring.archived_place(settings(), archived, there, present, MANAGER)
+        hosts[found.host] = found.is_new
+    assert hosts == {WORKER2: False, WORKER1: True}
+    as_folder = restoring.archived_place(settings(), replace(archived, name="ada"), {}, [WORKER1], MANAGER)
+    assert (as_folder.path, as_folder.mount["Source"]) == ("/homes/ada", ADA.name)
+    gone = replace(archived, snapshot=snapshot("s", GONE))
+    assert restoring.archived_place(settings(), gone, {}, [WORKER2], MANAGER).host == WORKER2
+    with pytest.raises(StepError, match=f"{WORKER1}: does not answer, and had the home of ada"):
+        restoring.archived_place(settings(), archived, {}, [WORKER2], MANAGER)
 
 
 def test_a_home_that_is_in_no_backup_is_told() -> None:

@@ -26,6 +26,7 @@ def test_it_says_what_a_backup_by_hand_would_save() -> None:
     """With the names that hosts.toml has for the nodes."""
     found = times(settings(backup=BACKUP))
     assert (found["every"], found["verify"], found["keep"]) == (86400, 604800, {"daily": 7, "weekly": 4})
+    assert (found["at"], times(settings(backup={**BACKUP, "at": "03:00"}))["at"]) == (0, 10800)
     assert (found["node"], found["hosts"], found["volumes"], found["shared"]) == ("n1", {"n1": MANAGER}, True, None)
     assert found["paths"] == ["/data", "/backup", "/etc/letsencrypt"]
     assert PASSWORD not in json.dumps(found)

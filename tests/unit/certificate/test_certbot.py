@@ -111,6 +111,17 @@ def test_certbots_container_has_port_80_and_the_folder_and_no_more() -> None:
     assert "--keep-until-expiring" not in given
 
 
+@pytest.mark.parametrize(("is_there", "words"), [(True, ["--account", "abc"]), (False, [])])
+def test_the_account_of_the_certificate_before_is_named(is_there: bool, words: list[str]) -> None:
+    """Of several certbot would ask; one that was removed there is none, and certbot makes another."""
+    host = manager(*SUCCESS)
+    file = "/etc/letsencrypt/accounts/acme-staging-v02.api.letsencrypt.org/directory/abc/regr.json"
+    host.commands[f"stat -Lc %s {file}"] = Output(0, "80\n", "") if is_there else Output(1, "", "No such file or directory")
+    Certbot(wanted(), STAGING, force=True, account="abc")(host, FakeProgress())
+    (body,) = (one.body for one in host.engine.requests if str(one) == "POST /containers/create")
+    assert [word for word in body["Cmd"] if word in ("--account", "abc")] == words
+
+
 SS = "ss -Hltnp sport = :80"
 
 

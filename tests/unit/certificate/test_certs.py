@@ -79,7 +79,7 @@ def test_a_ca_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> No
 
 
 def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> None:
-    """Names, issuer and life come from the chain, the ACME directory from certbot's renewal file, if there is one."""
+    """Names, issuer and life come from the chain, the ACME directory and the account from certbot's file, if there is one."""
     chain, _ = authority.issue(DOMAIN, f"www.{DOMAIN}", days=90)
     host = FakeHost(commands={CHAIN: Output(0, chain, ""), RENEWAL: Output(0, RENEWAL_FILE, "")})
     found, by_hand = (
@@ -87,7 +87,8 @@ def test_what_the_manager_holds_is_read_off_its_files(authority: Authority) -> N
         certs.observe(FakeHost(commands={CHAIN: Output(0, chain, "")}), settings()),
     )
     assert found is not None
-    assert by_hand == replace(found, directory="")
+    assert by_hand == replace(found, directory="", account="")
+    assert found.account == "0123456789abcdef"
     assert found.names == {DOMAIN, f"www.{DOMAIN}"}
     assert (found.issuer, found.directory, found.chain) == ("CN=Test CA", STAGING, chain)
     assert found.not_after - found.not_before == timedelta(days=90)
@@ -181,11 +182,14 @@ def test_what_is_done_about_a_certificate(
     held: Certificate, case: str, verb: str, argument: str, cost: Cost, paths: list[str]
 ) -> None:
     """Another directory or name takes one that certbot must be forced to get; the plan says what is not as wanted."""
+    held = replace(held, account="abc")
     found = {"missing": None, "another name": replace(held, names=frozenset({"other.example.org"}))}.get(case, held)
     later = timedelta(days={"due": 60, "expired": 100}.get(case, 0))
     (change,) = planned(found, now=NOW + later, staging=case != "another directory").changes
     run: Any = change.apply
     given = certbot.arguments(run.wanted, run.directory, force=run.force)
+    # An account is that of one directory.
+    assert run.account == ("" if "server" in paths else "abc")
     assert (change.verb, change.cost, argument in given) == (verb, cost, True)
     assert [item.path for item in change.differences] == paths
 

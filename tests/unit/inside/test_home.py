@@ -27,7 +27,23 @@ def ada(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_files_folders_and_links_are_counted(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file with two names has its bytes once, a link leads nowhere, a socket cannot be kept; what is not there is null."""
     home.main("count", str(ada), "/nowhere")
-    assert json.loads(capsys.readouterr().out) == {str(ada): {"files": 4, "bytes": 5}, "/nowhere": None}
+    changed = max(one.lstat().st_ctime for one in (ada, *ada.rglob("*")))
+    assert json.loads(capsys.readouterr().out) == {str(ada): {"files": 4, "bytes": 5, "changed": changed}, "/nowhere": None}
+
+
+def test_a_time_that_its_owner_has_given_a_file_tells_nothing(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An old archive that was unpacked yesterday was unpacked yesterday."""
+    before = (ada / "work" / "a.txt").lstat().st_ctime
+    os.utime(ada / "work" / "a.txt", (0, 0))
+    home.main("count", str(ada))
+    assert json.loads(capsys.readouterr().out)[str(ada)]["changed"] >= before
+
+
+def test_a_folder_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For a home that comes back; it is nobody else's until that has come."""
+    home.main("make", str(tmp_path / "ada"))
+    assert json.loads(capsys.readouterr().out)[str(tmp_path / "ada")]["files"] == 0
+    assert (tmp_path / "ada").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_home_is_removed(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,11 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
+import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +198,38 @@ def test_a_link_that_takes_a_files_place_is_not_followed(nodes: tuple[Node, Node
     monkeypatch.setattr(parcel, "_read", replaced)
     with pytest.raises(OSError, match="cookie_secret"):
         send(here, there, time=TIME, is_last=True)
+
+
+def test_what_an_operator_has_written_there_stays(nodes: tuple[Node, Node]) -> None:
+    """It is for all hubs of that node; where there is none yet, it comes."""
+    here, there = nodes
+    for node, text in ((here, "here"), (there, "there")):
+        (node.folder / "hooks").mkdir()
+        (node.folder / "cli.ini").write_text(text)
+        (node.folder / "accounts").write_text(text)
+    (here.folder / "hooks" / "new.sh").touch()
+    send(here, there, only=("accounts", "cli.ini", "hooks"), spared=("cli.ini", "hooks"))
+    assert [(there.folder / name).read_text() for name in ("cli.ini", "accounts")] == ["there", "here"]
+    assert (there.folder / "hooks" / "new.sh").exists()
+
+
+def test_a_certbot_at_work_is_waited_for(nodes: tuple[Node, Node]) -> None:
+    """Half of a new certificate would go; the hub's data wait for no such file."""
+    here, _ = nodes
+    lock = here.folder / ".certbot.lock"
+    held = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", held, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as certbot:
+        assert certbot.stdout
+        assert certbot.stdout.readline() == "held\n"
+        here.do("pack")
+        packing = threading.Thread(target=partial(here.do, "pack", only=("access",)))
+        packing.start()
+        packing.join(0.2)
+        assert packing.is_alive()
+        certbot.communicate("\n")
+        packing.join(10)
+    assert not packing.is_alive()

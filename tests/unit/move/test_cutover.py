@@ -158,3 +158,43 @@ def test_a_proxy_that_does_not_come_up_goes_back_alone(progress: FakeProgress) -
     with pytest.raises(StepError, match="jupyterhub-proxy does not run"):
         change.apply(cluster.b, progress)
     assert cluster.pins == ["jupyterhub-proxy nb", "jupyterhub-proxy na"]
+
+
+RENEWAL, CERTIFICATE = service("jupyterhub-renewal"), Parcel("certificate", "/etc/letsencrypt", ("accounts",))
+
+
+def renewing(cluster: Cluster) -> list[int]:
+    """Let a cluster have a renewal, and return how many of it are wanted, each time that it is changed."""
+    wanted: list[int] = []
+
+    def update(request: Request) -> None:
+        cluster._update("jupyterhub-renewal", request)
+        wanted.append((request.body["Mode"]["Replicated"])["Replicas"])
+
+    cluster.services["jupyterhub-renewal"] = {**RENEWAL, "Spec": {**RENEWAL["Spec"], "Mode": {"Replicated": {"Replicas": 1}}}}
+    cluster.b.engine.answers |= {
+        "GET /services/jupyterhub-renewal": lambda _: cluster.services["jupyterhub-renewal"],
+        "POST /services/jupyterhub-renewal/update": update,
+        "GET /tasks": lambda request: cluster._tasks(request) if wanted[-1] else [],
+    }
+    return wanted
+
+
+def test_the_renewal_takes_along_what_it_has_done_since(progress: FakeProgress) -> None:
+    """It stops first: a certificate that it got meanwhile, or half of one, would stay behind."""
+    cluster = Cluster()
+    wanted = renewing(cluster)
+    cutover.renewal_change(cluster.way, RENEWAL, CERTIFICATE, "hub:1").apply(cluster.b, progress)
+    assert (cluster.pins, wanted) == (["jupyterhub-renewal na", "jupyterhub-renewal nb"], [0, 1])
+    assert [one for one in cluster.a.engine.asked() if one.endswith("archive")][-1] == "GET /containers/once/archive"
+    assert cluster.b.engine.asked().index("PUT /containers/once/archive") > 0
+
+
+def test_a_renewal_that_cannot_move_goes_on_where_it_was(progress: FakeProgress) -> None:
+    """Though it was stopped already."""
+    cluster = Cluster()
+    wanted = renewing(cluster)
+    cluster.a.engine.answers["POST /containers/once/wait"] = {"StatusCode": 1}
+    with pytest.raises(StepError, match="the hub's certificate cannot be moved"):
+        cutover.renewal_change(cluster.way, RENEWAL, CERTIFICATE, "hub:1").apply(cluster.b, progress)
+    assert (cluster.pins, wanted) == (["jupyterhub-renewal na", "jupyterhub-renewal na"], [0, 1])

@@ -3,13 +3,16 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from swarmhub.certificate.certs import parse
 from swarmhub.errors import StepError
 from swarmhub.move import parcels
 from swarmhub.move.parcels import Parcel
+from tests.unit.support.authority import Authority
 from tests.unit.support.fakes import DOMAIN, FakeHost, FakeProgress, Request, once, settings
 
 DATA = Parcel("data", "jupyterhub-data", replaces=True)
@@ -41,9 +44,9 @@ def hosts(said: Any = None) -> tuple[FakeHost, FakeHost]:
     return here, FakeHost("b", once(json.dumps({"aside": ""} if said is None else said)))
 
 
-def test_the_hubs_own_parts_go() -> None:
-    """Of certificates those of its domain and certbot's accounts: another hub's may be newer there. None if TLS ends there."""
-    copies, certificate = parcels.beside(settings())
+def test_the_hubs_own_parts_go(authority: Authority) -> None:
+    """Of certificates those of its domain, and the account that they were got by, or all. None if TLS ends there."""
+    copies, certificate = parcels.beside(settings(), None)
     assert (parcels.data(settings()), copies.source) == (DATA, "jupyterhub_backups")
     assert certificate.source == "/etc/letsencrypt"
     assert certificate.only == (
@@ -53,9 +56,14 @@ def test_the_hubs_own_parts_go() -> None:
         f"renewal/{DOMAIN}.conf",
         f"own/{DOMAIN}",
         "swarmhub-renewal-jupyterhub.json",
+        "cli.ini",
+        "renewal-hooks",
     )
+    assert certificate.spared == ("cli.ini", "renewal-hooks")
+    found = replace(parse(authority.issue(DOMAIN)[0], "https://acme.example.org/dir"), account="abc")
+    assert parcels.certificate(settings(), found).only[0] == "accounts/acme.example.org/dir/abc"
     behind = settings(proxy={"behind": ["10.0.0.1"], "speaks": "http", "http_port": 8080})
-    assert [one.what for one in parcels.beside(behind)] == ["copies of its database"]
+    assert [one.what for one in parcels.beside(behind, None)] == ["copies of its database"]
 
 
 def test_a_volume_of_a_file_server_is_there_already() -> None:
@@ -75,8 +83,8 @@ def test_a_folder_goes_through_this_machine(progress: FakeProgress) -> None:
         {"Binds": ["/etc/letsencrypt:/parcel:ro"], "NetworkMode": "none"},
     ]
     assert jobs(there) == [
-        {"action": "unpack", "time": "20261130-010203", "is_last": True},
-        {"action": "unpack", "time": "", "is_last": False},
+        {"action": "unpack", "spared": [], "time": "20261130-010203", "is_last": True},
+        {"action": "unpack", "spared": [], "time": "", "is_last": False},
     ]
     sent = [one.body for one in there.engine.requests if one.method == "PUT" and one.body == b"packed bytes"]
     assert len(sent) == 2

@@ -196,12 +196,13 @@ SAVED = Standing(NOW - timedelta(hours=3), 20_900_000, 1, is_late=False, trouble
 
 
 def test_backups_have_a_line_where_the_cluster_makes_them() -> None:
-    """When the last one was made, how large it is, and when it was tried; calm, as long as it is good."""
-    status = replace(STATUS, backups=replace(SAVED, drilled=NOW - timedelta(days=1)))
+    """When the last one was made, how large it is, when it was tried, and when the next one is; calm, as long as it is good."""
+    status = replace(STATUS, backups=replace(SAVED, drilled=NOW - timedelta(days=1), next=NOW + timedelta(hours=5)))
     shown = text(screen.lines(status))
-    line = shown[shown.index("Backups") + 1]
+    line, due = shown[shown.index("Backups") + 1 :][:2]
     at, tried = (f"{NOW - timedelta(hours=hours):%Y-%m-%d %H:%M} UTC" for hours in (3, 24))
     assert line == f"  last {at}, 3 h ago   20.9 MB, with the homes of 1 node   tried {tried}"
+    assert due == f"  next {NOW + timedelta(hours=5):%Y-%m-%d %H:%M} UTC, in 5 h"
     assert alarms(status) == alarms(STATUS)
     assert "Backups" not in text(screen.lines(STATUS))
 

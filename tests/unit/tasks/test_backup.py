@@ -169,3 +169,35 @@ def test_a_file_of_a_home_comes_back(type_: Type, backed: Hosts, capsys: pytest.
     assert (jobs(backed[WORKER1])[0]["snapshot"], NODES[WORKER1]) == ("homes", "n2")
     with pytest.raises(Exit, match="--path is about a home"):
         type_("restore", path="notes.txt", yes=True)
+
+
+def archived(run: str, day: int) -> dict[str, Any]:
+    """Return the snapshot of Ada's archived home, as restic lists it."""
+    tags = ["swarmhub:jupyterhub", f"run:{run}", "part:archive", "home:jupyterhub-home-ada", "user:ada"]
+    made = f"2026-11-{day}T21:00:00Z"
+    return {"id": f"archived-{day}", "time": made, "hostname": WORKER1, "tags": tags, "paths": [], "summary": {}}
+
+
+@pytest.mark.parametrize(
+    ("day", "homes", "typed", "snapshot"),
+    [
+        (28, CLUSTER, "", "homes"),
+        (28, json.dumps({"homes": []}), "", "archived-28"),
+        (30, CLUSTER, "", "archived-30"),
+        (30, CLUSTER, RUN, "homes"),
+        (28, CLUSTER, "20261128", "archived-28"),
+    ],
+    ids=["a newer backup has it", "no newer backup has it", "the archive is newer", "a backup is meant", "an archive is meant"],
+)
+def test_a_home_comes_back_as_it_was_saved_last(
+    type_: Type, backed: Hosts, day: int, homes: str, typed: str, snapshot: str
+) -> None:
+    """By a backup or in the archive; on a node that has it no more, it is recorded, so that its user finds it there."""
+    found = [listed("hub", MANAGER), listed("homes", WORKER1), archived(f"202611{day}-210000", day)]
+    listing = {"answer": {"snapshots": found, "damaged": 0}}
+    backed[MANAGER].engine.answers |= answering(listing, {"answer": {"cluster.json": homes}})
+    backed[WORKER1].engine.answers |= {"GET /volumes": {"Volumes": []}, **answering({"answer": {"aside": "", "place": ""}})}
+    type_("restore", home="ada", backup=typed, yes=True)
+    assert jobs(backed[WORKER1])[0]["snapshot"] == snapshot
+    (kept,) = (one for one in backed[MANAGER].engine.configs.kept.values() if one["Spec"]["Name"] == "jupyterhub-home-ada")
+    assert kept["Spec"]["Labels"]["swarmhub.node"] == NODES[WORKER1]

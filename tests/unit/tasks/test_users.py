@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,17 @@ import pytest
 from invoke.exceptions import Exit
 
 from hub.shared.people import listed
-from swarmhub.host import Output
+from swarmhub.host import Host, Output
+from swarmhub.images import restic
+from swarmhub.notebooks import files
+from swarmhub.notebooks.files import Content
 from swarmhub.people import api
+from swarmhub.settings import load
 from swarmhub.status import shell
 from swarmhub.status.shell import ContainerLocation
+from tests.unit.backup.answers import answering, jobs
 from tests.unit.support.cluster import Hosts, Type, changes
-from tests.unit.support.fakes import DOMAIN, MANAGER
+from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, home_volume
 
 
 class Hub:
@@ -25,6 +31,11 @@ class Hub:
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {name: {"name": name, "admin": name == "ada", "servers": {}} for name in ("ada", "grace")}
+
+    def last_seen(self, **days: int) -> None:
+        """Let people have been seen last so many days ago."""
+        for name, ago in days.items():
+            self.known[name]["last_activity"] = (datetime.now(UTC) - timedelta(days=ago)).isoformat()
 
     def users(self) -> list[Any]:
         return list(self.known.values())
@@ -96,3 +107,93 @@ def test_a_userlist_with_mistakes_changes_nothing(type_: Type, hosts: Hosts, fol
     with pytest.raises(Exit, match="users:2: 'a b c'") as wrong:
         type_("users-sync", yes=True)
     assert (wrong.value.code, hosts[MANAGER].engine.requests) == (2, [])
+
+
+@pytest.fixture
+def away(hosts: Hosts, folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    """Let Ada be away for a year; she and Grace have homes on the first worker, and an earlier backup has Ada's."""
+    hub.last_seen(ada=365, grace=2)
+    file = folder / "hosts.toml"
+    file.write_text(f'{file.read_text()}\n[backup]\nrepository = "/mnt/backup"\n')
+    monkeypatch.setenv("BACKUP_PASSWORD", "hush-hush")
+    tag = restic.recipe(load(file)).tag
+    for host in hosts.values():
+        host.engine.answers |= {f"GET /images/{tag}/json": {"Id": "sha256:restic"}, "GET /volumes": {"Volumes": []}}
+    hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": [home_volume("ada"), home_volume("grace")]}
+    monkeypatch.setattr(files, "count", count)
+    tags = ["swarmhub:jupyterhub", "run:20261129-210000"]
+    snapshot = {"time": "2026-11-29T21:00:00Z", "summary": {}}
+    listed = [
+        {**snapshot, "id": "hub", "hostname": MANAGER, "tags": [*tags, "part:hub"]},
+        {**snapshot, "id": "homes", "hostname": WORKER1, "tags": [*tags, "part:homes"]},
+    ]
+    facts = json.dumps({"homes": [{"name": "jupyterhub-home-ada", "user": "ada", "host": WORKER1}]})
+    asked: list[dict[str, Any]] = [{"answer": {"snapshots": listed, "damaged": 0}}, {"answer": {"cluster.json": facts}}]
+    hosts[MANAGER].engine.answers |= answering(*asked, *asked)
+    saved = {"snapshot": "s", "files": 3, "bytes": 2000, "added": 500, "seconds": 1.5, "unread": []}
+    hosts[WORKER1].engine.answers |= answering({"answer": saved})
+    return hosts
+
+
+def count(host: Host, image: str, mounts: list[Any], names: list[str]) -> dict[str, Content]:
+    """Count three files in every home, none of which was touched for years."""
+    return dict.fromkeys(names, Content(3, 2000, 0))
+
+
+def test_the_homes_of_those_who_are_away_are_listed(type_: Type, away: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """With node, size and the last backup; nothing is changed, and machines get the same."""
+    type_("users", away="180d")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].split() == ["ada", "365", "d", "ago", "jupyterhub-home-ada", WORKER1, "2", "kB", "2026-11-29", "-"]
+    assert (len(shown), jobs(away[WORKER1]), away[WORKER1].engine.asked("DELETE")) == (2, [], [])
+    type_("users", away="180d", json=True)
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["saved"][:10], found["archived"]) == ("ada", "2026-11-29", None)
+    type_("users", away="400d")
+    assert "nobody who was not seen for 400d has a home" in capsys.readouterr().out
+
+
+def test_homes_are_freed_when_somebody_says_so(type_: Type, away: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan comes first; then each is saved where it is, and removed."""
+    with pytest.raises(Exit, match="Then 1 home will be in the archive only"):
+        type_("users", away="180d", free=True)
+    assert f"save and free the home of ada, 2.0 kB, to the repository on {WORKER1}" in capsys.readouterr().out
+    assert (jobs(away[WORKER1]), away[WORKER1].engine.asked("DELETE")) == ([], [])
+    type_("users", away="180d", free=True, yes=True)
+    assert [one["action"] for one in jobs(away[WORKER1])] == ["archive"]
+    assert "DELETE /volumes/jupyterhub-home-ada" in away[WORKER1].engine.asked()
+    assert "DELETE /volumes/jupyterhub-home-grace" not in away[WORKER1].engine.asked()
+
+
+def test_homes_may_be_archived_and_stay(type_: Type, away: Hosts) -> None:
+    """Nobody is asked: nothing is lost."""
+    type_("users", away="180d", archive=True)
+    assert [one["action"] for one in jobs(away[WORKER1])] == ["archive"]
+    assert away[WORKER1].engine.asked("DELETE /volumes") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ({"free": True}, "say for how long: --away 180d"),
+        ({"away": "long"}, "long.* is no length of time"),
+        ({"away": "9d", "free": True, "json": True}, "--json only lists"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(type_: Type, hosts: Hosts, typed: dict[str, Any], wrong: str) -> None:
+    """Before anything is asked."""
+    with pytest.raises(Exit, match=wrong) as refused:
+        type_("users", **typed)
+    assert (refused.value.code, hosts[MANAGER].engine.requests) == (2, [])
+
+
+def test_a_ctrl_c_frees_nothing_and_leaves_no_container(type_: Type, away: Hosts) -> None:
+    """Though a thread waits for it."""
+    away[WORKER1].engine.answers |= {
+        "POST /containers/once/start": KeyboardInterrupt(),
+        "GET /containers/json": [{"Id": "left", "Labels": {}, "Created": 0}],
+    }
+    with pytest.raises(Exit, match="interrupted"):
+        type_("users", away="180d", free=True, yes=True)
+    assert "DELETE /containers/left" in away[WORKER1].engine.asked()
+    assert away[WORKER1].engine.asked("DELETE /volumes") == []

@@ -1,9 +1,16 @@
 """What is saved, and what a backup says of it."""
 
 import json
+import os
 import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from swarmhub.inside.backup import places
+import pytest
+
+from swarmhub.inside.backup import places, witnesses
+from swarmhub.inside.backup.places import Failed
 from tests.unit.inside.backup.container import Container
 
 
@@ -33,3 +40,70 @@ def test_a_damaged_database_is_not_saved(container: Container) -> None:
     (places.DATA / "jupyterhub.sqlite").write_bytes(b"no database at all, and long enough to be read as one" * 50)
     done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
     assert (done["kind"], "the hub's database" in done["failed"]) == ("database", True)
+
+
+@pytest.fixture
+def home(container: Container) -> Path:
+    """Return a home with a folder, a link, a pipe and files, in a container that reads all of it."""
+    (container.repository / "all-is-read").touch()
+    made = places.HOMES / "ada"
+    (made / "work").mkdir(parents=True)
+    (made / "work" / "notes.txt").write_text("of the term")
+    (made / "empty").touch()
+    (made / "link").symlink_to("work/notes.txt")
+    return made
+
+
+def archive(container: Container, name: str = "ada") -> dict[str, Any]:
+    """Archive a home, and return the answer."""
+    return container.do("archive", home=name, tags=["a:b"], node="m")
+
+
+def test_a_home_is_archived_and_read_back(container: Container, home: Path) -> None:
+    """Alone, without the homes of others; a pipe has nothing that could be lost."""
+    (places.HOMES / "grace").mkdir()
+    os.mkfifo(home / "pipe")
+    answer = archive(container)
+    assert answer["answer"]["unread"] == []
+    saved = container.repository / answer["answer"]["snapshot"] / str(places.HOMES)[1:]
+    assert [one.name for one in saved.iterdir()] == ["ada"]
+
+
+def replaced(file: Path, make: Callable[[Path], None]) -> None:
+    """Put something else in the place of what has a name."""
+    file.rename(file.with_name("x")) if file.is_dir() else file.unlink()
+    make(file)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "other content of the same size": lambda home: (home / "work" / "notes.txt").write_text("of the tern"),
+    "more content": lambda home: (home / "empty").write_text("more"),
+    "a file that is gone": lambda home: (home / "empty").unlink(),
+    "a file more": lambda home: (home / "work" / "new").touch(),
+    "a link that leads elsewhere": lambda home: replaced(home / "link", lambda file: file.symlink_to("empty")),
+    "a folder in the place of a file": lambda home: replaced(home / "empty", Path.mkdir),
+    "a link in the place of a folder": lambda home: replaced(home / "work", lambda file: file.symlink_to("x")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_what_is_not_in_the_archive_as_it_is_in_the_home_is_noticed(
+    container: Container, home: Path, change: Callable[[Path], object]
+) -> None:
+    """Or it would be lost with the home."""
+    answer = archive(container)["answer"]
+    witnesses.require_same(home, answer["snapshot"], answer["bytes"])
+    change(home)
+    with pytest.raises(Failed, match="the archive"):
+        witnesses.require_same(home, answer["snapshot"], answer["bytes"])
+
+
+def test_a_home_that_is_not_read_whole_is_not_archived(container: Container, home: Path) -> None:
+    """By restic's own words, here or on the way back; a link to another home is none."""
+    (container.repository / "damaged").touch()
+    assert archive(container) == {"failed": "pack is damaged", "kind": "restic"}
+    (container.repository / "damaged").unlink()
+    (container.repository / "all-is-read").unlink()
+    assert archive(container) == {"failed": "not all of the home can be read: /x: gone", "kind": "disk"}
+    (places.HOMES / "grace").symlink_to(home)
+    assert archive(container, "grace") == {"failed": "the home grace is not there any more", "kind": "nothing"}

@@ -119,6 +119,7 @@ def schedule(**more: Any) -> dict[str, Any]:
         "node": MANAGER,
         "hosts": {MANAGER: "swarm-manager1", WORKER: "swarm-worker1"},
         "every": 86400,
+        "at": 0,
         "verify": None,
         "keep": {},
         "volumes": True,
