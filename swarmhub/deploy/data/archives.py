@@ -63,7 +63,7 @@ def _owners(run: Run, people: HubPeople) -> set[str]:
 def _told(run: Run, homes: list[AwayHome]) -> list[AwayHome]:
     """Return homes with when each was last saved and archived."""
     where, manager = backups.repository_of(run, [run.manager]), run.hosts[run.manager]
-    known = snapshots.observe(manager, where)
+    known = snapshots.observe(manager, where).backups
     saved, kept = archives.saved(manager, where, run.settings, known), archives.kept(known)
     told = []
     for one in homes:

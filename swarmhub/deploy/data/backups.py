@@ -167,7 +167,9 @@ def _saved_home(run: Run, where: Repository, typed: str, name: str) -> tuple[Hom
     there = {host: [one.name for one in run.look.homes(host)] for host in present}
     known = snapshots.observe(manager, where)
     archived = snapshots.archived(known, typed, name)
-    newer = [one for one in known if one.hub and one.run.startswith(typed) and archived and one.made > archived.snapshot.made]
+    newer = [
+        one for one in known.backups if one.hub and one.run.startswith(typed) and archived and one.made > archived.snapshot.made
+    ]
     if archived is None or newer:
         wanted = restoring.observe(manager, where, snapshots.choose(known, typed))
         if archived is None or _has(run, wanted, name):

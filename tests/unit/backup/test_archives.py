@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swarmhub.backup import archives, snapshots
-from swarmhub.backup.snapshots import Backup
+from swarmhub.backup.snapshots import Listing
 from swarmhub.errors import StepError, UsageError
 from swarmhub.notebooks.files import Content
 from swarmhub.notebooks.leaving import LeavingHome
@@ -27,9 +27,9 @@ def archived(run: str, name: str, user: str, host: str = WORKER1) -> dict[str, A
     return {**one, "tags": [*one["tags"], f"home:{name}", f"user:{user}"]}
 
 
-def known(*more: dict[str, Any]) -> tuple[Backup, ...]:
+def known(*more: dict[str, Any]) -> Listing:
     """Return what a repository has, with archived homes."""
-    return snapshots.read([*LISTED, *more])
+    return Listing(repository().address, "jupyterhub", snapshots.read([*LISTED, *more]))
 
 
 def test_a_home_is_a_snapshot_of_its_own() -> None:
@@ -80,7 +80,7 @@ def test_the_newest_archive_of_a_home_is_meant() -> None:
     found = known(archived(FIRST, "a", "ada"), archived(SECOND, "a", "ada"), archived(SECOND, "a-lab", "grace"))
     ids = [one.snapshot.id if (one := snapshots.archived(found, typed, "ada")) else "" for typed in ("", FIRST, WHOLE)]
     assert ids == [f"{SECOND}-a", f"{FIRST}-a", ""]
-    assert {name: one.snapshot.id for name, one in archives.kept(found).items()} == {
+    assert {name: one.snapshot.id for name, one in archives.kept(found.backups).items()} == {
         "a": f"{SECOND}-a",
         "a-lab": f"{SECOND}-a-lab",
     }
@@ -93,7 +93,7 @@ def test_when_a_home_was_last_saved_is_told_by_whole_backups() -> None:
     told = [{"name": "a", "user": "ada", "host": WORKER1}, {"name": "g", "user": "grace", "host": "gone"}]
     facts = json.dumps({"homes": told})
     host = FakeHost(MANAGER, answering({"answer": {"cluster.json": facts}}))
-    saved = archives.saved(host, repository(), settings(), known())
+    saved = archives.saved(host, repository(), settings(), known().backups)
     assert {key: f"{at:%Y-%m-%d}" for key, at in saved.items()} == {(WORKER1, "a"): "2026-11-28"}
     shared = settings(home={"type": "path", "path": "/mnt/homes"})
-    assert [*archives.saved(host, repository(), shared, known())] == [(WORKER1, "")]
+    assert [*archives.saved(host, repository(), shared, known().backups)] == [(WORKER1, "")]
