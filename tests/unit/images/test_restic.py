@@ -14,7 +14,7 @@ from tests.unit.support.fakes import settings
 
 def with_ca(folder: Path) -> Settings:
     """Return settings that name an authority."""
-    (folder / "ca.crt").write_text("PEM")
+    (folder / "ca.crt").write_text("-----BEGIN CERTIFICATE-----")
     return settings(hub={"ca": str(folder / "ca.crt")})
 
 
