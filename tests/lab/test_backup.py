@@ -38,6 +38,17 @@ class World:
         """Run `fab` with the password of the backups."""
         return self.lab.fab(*arguments, hosts=hosts or self.hosts, BACKUP_PASSWORD=password)
 
+    def away(self, hosts: Path | None = None) -> list[dict[str, Any]]:
+        """Return the homes of those who were not seen for a second, once there are some."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            found[:] = json.loads(self.fab("users", "--away", "1s", "--json", hosts=hosts).out)
+            return bool(found)
+
+        self.lab.wait(look, 60, "nobody is away")
+        return found
+
 
 @pytest.fixture(scope="module")
 def world(used: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -156,8 +167,7 @@ def test_a_home_is_freed_only_if_all_of_it_can_be_read_back(world: World) -> Non
     assert "nobody who was not seen for 1s has a home" in running.out
     lab.stop_server("grace")
     before = of_homes(lab)
-    shown = world.fab("users", "--away", "1s", "--json")
-    (found,) = json.loads(shown.out)
+    (found,) = world.away()
     assert (found["name"], found["node"], found["bytes"] > 20_000_000, found["archived"]) == ("grace", WORKER, True, None)
     assert found["saved"], found
     damage = f"cp -r {FOLDER} {FOLDER}-damaged && find {FOLDER}-damaged/data -size +1M -exec truncate -s 99 {{}} +"
@@ -355,6 +365,7 @@ def test_a_home_in_a_folder_is_freed_and_comes_back(world: World) -> None:
         lab.stop_server("grace")
         owner = lab.on(WORKER, "stat", "-c", "%u:%g %a", f"{folder}/grace")
         lab.on(WORKER, "mkdir", f"{folder}/somebody-else")
+        assert [one["name"] for one in world.away(hosts)] == ["grace"]
         done = world.fab("users", "--away", "1s", "--free", "--yes", hosts=hosts)
         assert (done.code, "save and free the home of grace" in done.out) == (0, True), done.text
         assert lab.on(WORKER, "ls", folder) == "somebody-else"
