@@ -214,7 +214,7 @@ def test_an_image_that_another_hub_needs_stays(one: Any, goes: bool) -> None:
     assert bool(on_node(MANAGER, [one], others=other).images) is goes
 
 
-BEFORE = "quay.io/jupyter/scipy-notebook:2026-10-01"
+BEFORE = "registry.lab:5000/scipy-notebook:2026-10-01"
 
 
 def test_the_notebook_images_of_the_releases_are_known() -> None:
@@ -254,7 +254,7 @@ def test_an_image_that_only_a_release_names_goes_unless_something_uses_it(
     containers: Any, others: leftovers.Others, goes: bool
 ) -> None:
     """Earlier settings have brought it to the nodes; without such a release it is nobody's."""
-    one = image("i", BEFORE, digests=(f"quay.io/jupyter/scipy-notebook@sha256:{'b' * 64}",))
+    one = image("i", BEFORE, digests=(f"registry.lab:5000/scipy-notebook@sha256:{'b' * 64}",))
     found = on_node(WORKER1, [one], containers, others=others, named=[BEFORE])
     assert ([thing.name for thing in found.images], found.in_use) == (([f"image {BEFORE}"], ()) if goes else ([], (BEFORE,)))
     assert on_node(WORKER1, [one], others=others).images == ()
