@@ -1,11 +1,9 @@
 """Pack this Python, and what of its library a program uses, into a tar: an image of it needs nothing else.
 
 The program's folder and module are the first arguments, the tar is the last one. Its bytes depend on nothing else.
-Their SHA-256 is printed.
 """
 
 import glob
-import hashlib
 import importlib
 import os
 import re
@@ -61,5 +59,3 @@ if __name__ == "__main__":
     # What resolves names is loaded when it is asked first.
     socket.getaddrinfo("localhost", 1)
     write(sys.argv[-1], loaded(), modules(sys.argv[1]))
-    with open(sys.argv[-1], "rb") as packed:
-        print(hashlib.file_digest(packed, "sha256").hexdigest())

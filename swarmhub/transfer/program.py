@@ -37,33 +37,31 @@ def ensure(manager: Host, python: str, hub: str, hosts: Sequence[Host]) -> dict[
         StepError: the manager has no image `python` of the hub, or its Python cannot be packed.
 
     """
-    if manager.engine.find(f"/images/{python}/json") is None:
+    within = manager.engine.find(f"/images/{python}/json")
+    if within is None:
         raise StepError(
             manager.name, f"there is no image {python}, whose Python brings images to nodes", "First: fab build-hub"
         )
-    command = ["python3", "-I", "-S", PACK, FOLDER, f"{MODULE}.__main__", PACKED]
-    body = {"Image": python, "Entrypoint": command, "Cmd": [], "User": "0", "Labels": LABELS}
-    with containers.made(manager, body, {**files(), PACK.lstrip("/"): context.lines(SCRIPTS / "pack.py")}) as container:
-        tag = f"{services.transfer(hub)}:{_pack(manager, container, python)[:12]}"
-        found = dict(zip(hosts, gather([partial(_find, host, tag) for host in hosts]), strict=True))
-        lacking = [host for host, one in found.items() if one is None]
-        if lacking:
-            content = _image(manager, container, tag)
-            found |= dict(zip(lacking, gather([partial(_load, host, tag, content) for host in lacking]), strict=True))
+    sent = {**files(), PACK.lstrip("/"): context.lines(SCRIPTS / "pack.py")}
+    tag = f"{services.transfer(hub)}:{context.digest(sent, within['Id'])}"
+    found = dict(zip(hosts, gather([partial(_find, host, tag) for host in hosts]), strict=True))
+    lacking = [host for host, one in found.items() if one is None]
+    if lacking:
+        content = _image(manager, python, tag, sent)
+        found |= dict(zip(lacking, gather([partial(_load, host, tag, content) for host in lacking]), strict=True))
     return {host.name: one for host, one in found.items() if one is not None}
 
 
-def _pack(manager: Host, container: str, python: str) -> str:
-    """Let the container pack its Python, and return the hash that it prints."""
-    manager.engine.post(f"/containers/{container}/start")
-    said = list(manager.engine.logs(f"/containers/{container}/logs", follow=True))
-    if manager.engine.post(f"/containers/{container}/wait")["StatusCode"] or not said:
-        raise StepError(manager.name, f"Python of {python} cannot be packed: {said[-1:]}", "Build it again: fab build-hub")
-    return said[-1]
-
-
-def _image(manager: Host, container: str, tag: str) -> bytes:
-    content = b"".join(manager.engine.download(f"/containers/{container}/archive", path=PACKED))
+def _image(manager: Host, python: str, tag: str, sent: Mapping[str, bytes]) -> bytes:
+    """Return the image, of the Python that a container of the hub's image packs."""
+    command = ["python3", "-I", "-S", PACK, FOLDER, f"{MODULE}.__main__", PACKED]
+    body = {"Image": python, "Entrypoint": command, "Cmd": [], "User": "0", "Labels": LABELS}
+    with containers.made(manager, body, sent) as container:
+        manager.engine.post(f"/containers/{container}/start")
+        said = list(manager.engine.logs(f"/containers/{container}/logs", follow=True))
+        if manager.engine.post(f"/containers/{container}/wait")["StatusCode"]:
+            raise StepError(manager.name, f"Python of {python} cannot be packed: {said[-1:]}", "Build it again: fab build-hub")
+        content = b"".join(manager.engine.download(f"/containers/{container}/archive", path=PACKED))
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         layer = tar.extractfile(tar.getmembers()[0])
         packed = layer.read() if layer else b""

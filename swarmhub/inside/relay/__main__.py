@@ -6,12 +6,13 @@ import sys
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from swarmhub.inside.relay.blobs import Blob, Life, TransferError
-from swarmhub.inside.relay.engine import SECONDS, archive, collect, is_config, leave, load
+from swarmhub.inside.relay.blobs import Blob, Life, TransferError, in_order
+from swarmhub.inside.relay.engine import SECONDS, archive, collect, leave, load
 from swarmhub.inside.relay.wire import Peer, Server, fetch
 from swarmhub.inside.unix import Unix
 
@@ -45,17 +46,36 @@ class Relay:
             collect(engine, self.job["image"], self.layers, self.blobs)
             say(state="ready")
             return
-        for blob in self.blobs.values():
-            if not blob.is_whole:
-                fetch(blob, self.before, self.job["token"], self.count)
-        config = b"".join(self.blobs[self.job["config"]].unpacked())
-        if not is_config(config, self.layers):
-            raise TransferError("what came is not the configuration of this image")
+        with ThreadPoolExecutor(1) as aside:
+            coming = aside.submit(self._take)
+            try:
+                self._give(engine)
+            finally:
+                coming.result()  # if that has failed, it is why the engine did not get the image
+        say(state="ready", came=self.came)
+
+    def _take(self) -> None:
+        """Take what is lacking from the nodes before; also what this engine does not want: nodes behind ask for it."""
+        try:
+            for blob in in_order(self.blobs.values()):
+                if not blob.is_whole:
+                    fetch(blob, self.before, self.job["token"], self.count)
+            say(state="loading", came=self.came)
+        finally:
+            self._lose()
+
+    def _give(self, engine: Unix) -> None:
+        """Give this node's engine the image, layer by layer while the others still come."""
         if self.own:
             collect(engine, self.job["base"], self.job["base_layers"], self.own)
-        say(state="loading", came=self.came)
-        load(engine, archive(self.job["name"], self.layers, config, self.own | self.blobs))
-        say(state="ready", came=self.came)
+        config = self.blobs[self.job["config"]]
+        layers = {name: blob for name, blob in self.blobs.items() if blob is not config}
+        load(engine, archive(self.job["name"], self.layers, config, self.own | layers))
+
+    def _lose(self) -> None:
+        """Tell all that wait for what is not whole that it does not come."""
+        for blob in self.blobs.values():
+            blob.lose()
 
     def run(self) -> int:
         """Work, give to the others meanwhile, and end when nobody has asked for long."""
@@ -83,8 +103,7 @@ class Relay:
             self.work()
         except (TransferError, OSError, http.client.HTTPException, tarfile.TarError, EOFError) as error:
             failed.append((isinstance(error, OSError) and error.strerror) or str(error))
-            for blob in self.blobs.values():
-                blob.lose()
+            self._lose()
             say(error=failed[0])
 
 

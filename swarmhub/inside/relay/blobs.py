@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -94,6 +94,18 @@ class Blob:
             self.is_lost = not self.is_whole
             self._changed.notify_all()
 
+    def wait(self) -> None:
+        """Return when it is whole.
+
+        Raises:
+            TransferError: no more of it comes.
+
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_whole or self.is_lost)
+        if not self.is_whole:
+            raise TransferError(f"layer {self.name[:12]} does not come")
+
     def more(self, offset: int, seconds: float) -> None:
         """Wait until there is more than `offset`, or it has ended."""
         with self._changed:
@@ -104,6 +116,11 @@ class Blob:
         with gzip.open(self.path) as file:
             while data := file.read(CHUNK):
                 yield data
+
+
+def in_order(blobs: Iterable[Blob]) -> list[Blob]:
+    """Return blobs in the order in which the source has them: an engine saves the files of an image by their digests."""
+    return sorted(blobs, key=lambda blob: blob.name.removeprefix(CONFIG))
 
 
 class Unpacked:

@@ -9,11 +9,11 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from http import HTTPStatus
 from typing import Any
 
-from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, Check, Life, TransferError
+from swarmhub.inside.relay.blobs import CHUNK, CONFIG, Blob, Check, Life, TransferError, in_order
 from swarmhub.inside.unix import Unix, message
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -116,12 +116,26 @@ def _keep(named: Blob | None, packed: Iterator[bytes], wanted: dict[str, Blob]) 
     blob.hand_over(found, check.size)
 
 
-def archive(image: str, layers: list[str], config: bytes, blobs: dict[str, Blob]) -> Iterator[bytes]:
-    """Yield a tar of the image as `docker save` would write it, with those layers that there are.
+def archive(image: str, layers: list[str], config: Blob, blobs: dict[str, Blob]) -> Iterator[bytes]:
+    """Yield a tar of the image as `docker save` would write it, with those layers that there are, each as soon as it is whole.
 
     An engine that keeps layers itself does not read those that it has already. One that has containerd keep them wants them
-    all, and goes by the index.
+    all, and goes by the index. Either reads the tar to its end before it looks for what names the layers.
     """
+    for blob in in_order(blobs.values()):
+        blob.wait()
+        yield _header(_at(blob.name), blob.size)
+        yield from blob.unpacked()
+        yield bytes(-blob.size % tarfile.BLOCKSIZE)
+    config.wait()
+    content = b"".join(config.unpacked())
+    if not is_config(content, layers):
+        raise TransferError("what came is not the configuration of this image")
+    yield from _named(image, layers, content, blobs)
+
+
+def _named(image: str, layers: list[str], config: bytes, blobs: dict[str, Blob]) -> Iterator[bytes]:
+    """Yield what names the layers, and the end of the tar."""
     at = hashlib.sha256(config).hexdigest()
     entries = [_entry("application/vnd.oci.image.layer.v1.tar", name, blobs[name].size) for name in layers if name in blobs]
     manifest = _json(
@@ -140,11 +154,6 @@ def archive(image: str, layers: list[str], config: bytes, blobs: dict[str, Blob]
         yield from _file("index.json", _json(schemaVersion=2, manifests=[index]))
         yield from _file("oci-layout", _json(imageLayoutVersion="1.0.0"))
     yield from _file("manifest.json", json.dumps(saved).encode())
-    for name in dict.fromkeys(layers):
-        if name in blobs:
-            yield _header(_at(name), blobs[name].size)
-            yield from blobs[name].unpacked()
-            yield bytes(-blobs[name].size % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
@@ -181,6 +190,7 @@ def _file(name: str, content: bytes) -> Iterator[bytes]:
 
 def load(engine: Unix, content: Iterator[bytes]) -> None:
     """Give this node's engine the image."""
-    for line in answer(engine, "POST", "/images/load?quiet=1", content):
-        if (said := json.loads(line)) and said.get("error"):
-            raise TransferError(str(said["error"]))
+    with closing(engine):  # where the content ends too early, the engine waits for the rest
+        for line in answer(engine, "POST", "/images/load?quiet=1", content):
+            if (said := json.loads(line)) and said.get("error"):
+                raise TransferError(str(said["error"]))

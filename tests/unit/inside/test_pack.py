@@ -12,17 +12,17 @@ from swarmhub.inside import SCRIPTS, pack
 ROOT = SCRIPTS.parents[1]
 
 
-def packed(file: Path) -> str:
-    """Pack what a transfer's program uses; return what is printed."""
+def packed(file: Path) -> bytes:
+    """Pack what a transfer's program uses."""
     argv = [sys.executable, "-I", "-S", str(SCRIPTS / "pack.py"), str(ROOT), "swarmhub.inside.relay.__main__", str(file)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(argv, check=True)
+    return file.read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it runs in containers")
 def test_what_is_packed_is_the_same_each_time_and_has_all_that_is_used(tmp_path: Path) -> None:
     """The interpreter, its loader and libraries, and the library's modules; nothing of the program."""
     assert packed(tmp_path / "one.tar") == packed(tmp_path / "two.tar")
-    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     with tarfile.open(tmp_path / "one.tar") as tar:
         names = {Path(entry.name).name: entry for entry in tar}
     assert names[pack.PYTHON].linkname.endswith(names[Path(names[pack.PYTHON].linkname).name].name)

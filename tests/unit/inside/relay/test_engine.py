@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import tarfile
 from collections.abc import Iterator
@@ -101,6 +102,14 @@ def blobs(folder: Path, *held: int) -> dict[str, Blob]:
     return made
 
 
+def configuration(folder: Path, content: bytes = SETTINGS) -> Blob:
+    """Return the image's configuration."""
+    blob = Blob(folder, f"{CONFIG}1", Life())
+    blob.append(gzip.compress(content))
+    blob.complete(len(content))
+    return blob
+
+
 def unpacked(content: Iterator[bytes]) -> dict[str, bytes]:
     """Return the files of a tar."""
     with tarfile.open(fileobj=io.BytesIO(b"".join(content))) as tar:
@@ -109,7 +118,7 @@ def unpacked(content: Iterator[bytes]) -> dict[str, bytes]:
 
 def test_an_engine_that_keeps_layers_gets_those_that_it_lacks(tmp_path: Path) -> None:
     """All are named, and it does not read the files of those that it has."""
-    files = unpacked(archive("own:1", NAMES, SETTINGS, blobs(tmp_path, 1)))
+    files = unpacked(archive("own:1", NAMES, configuration(tmp_path), blobs(tmp_path, 1)))
     (manifest,) = json.loads(files["manifest.json"])
     assert manifest["RepoTags"] == ["own:1"]
     assert manifest["Layers"] == [f"blobs/sha256/{one}" for one in NAMES]
@@ -129,7 +138,7 @@ def test_an_engine_that_keeps_layers_gets_those_that_it_lacks(tmp_path: Path) ->
 )
 def test_containerd_goes_by_an_index_of_all_layers(tmp_path: Path, image: str, full: str) -> None:
     """Its digests are those of the files; the name is spelled in full."""
-    files = unpacked(archive(image, NAMES, SETTINGS, blobs(tmp_path, 0, 1)))
+    files = unpacked(archive(image, NAMES, configuration(tmp_path), blobs(tmp_path, 0, 1)))
     (entry,) = json.loads(files["index.json"])["manifests"]
     assert entry["annotations"] == {"io.containerd.image.name": full}
     manifest = json.loads(files[f"blobs/sha256/{entry['digest'][7:]}"])
@@ -138,9 +147,52 @@ def test_containerd_goes_by_an_index_of_all_layers(tmp_path: Path, image: str, f
         assert (one["digest"][7:], one["size"]) == (hashlib.sha256(content).hexdigest(), len(content))
 
 
+def test_the_engine_gets_a_layer_while_the_next_one_still_comes(tmp_path: Path) -> None:
+    """In the order in which the source saves them: by their digests."""
+    first, second = sorted([0, 1], key=lambda number: NAMES[number])
+    there = blobs(tmp_path, first)
+    coming = Blob(tmp_path, NAMES[second], Life())
+    content = archive("own:1", NAMES, configuration(tmp_path), {coming.name: coming, **there})
+    begun = b"".join(itertools.islice(content, 3))
+    assert LAYERS[first] in begun
+    assert not coming.is_whole
+    blobs(tmp_path, second)
+    coming.path, coming.size, coming.is_whole = (
+        tmp_path / f"{coming.name}-{len(LAYERS[second])}.whole",
+        len(LAYERS[second]),
+        True,
+    )
+    assert unpacked(itertools.chain([begun], content))[f"blobs/sha256/{coming.name}"] == LAYERS[second]
+
+
+def test_where_a_layer_does_not_come_the_image_ends(tmp_path: Path) -> None:
+    """The engine gets no image that is not whole."""
+    lost = Blob(tmp_path, NAMES[1], Life())
+    lost.lose()
+    with pytest.raises(TransferError, match=f"layer {NAMES[1][:12]} does not come"):
+        unpacked(archive("own:1", NAMES, configuration(tmp_path), {lost.name: lost}))
+
+
+def test_another_images_configuration_is_refused(tmp_path: Path) -> None:
+    """By the layers that it names."""
+    with pytest.raises(TransferError, match="not the configuration"):
+        unpacked(archive("own:1", NAMES, configuration(tmp_path, b'{"rootfs": {"diff_ids": []}}'), {}))
+
+
+class Closable:
+    """An engine of which nothing is asked."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        """Take note of it."""
+        self.is_closed = True
+
+
 def test_what_the_engine_says_of_a_load_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine answers 200 first, and says in the stream that its disk is full."""
-    said = [b'{"stream": "Loaded"}\n', b'{"error": "no space left on device"}\n']
+    """An engine answers 200 first, and says in the stream that its disk is full; nothing is left open."""
+    said, asked = [b'{"stream": "Loaded"}\n', b'{"error": "no space left on device"}\n'], Closable()
     monkeypatch.setattr(engine, "answer", lambda *_: cast(HTTPResponse, said))
     with pytest.raises(TransferError, match="no space left on device"):
-        load(ENGINE, iter([]))
+        load(cast(Unix, asked), iter([]))
+    assert asked.is_closed
