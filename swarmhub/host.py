@@ -55,8 +55,8 @@ class Engine(Protocol):
     def find(self, path: str, /, **params: Json) -> Json | None:
         """Return the answer to a GET, or None where there is no such thing."""
 
-    def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
-        """Return the answer to a POST."""
+    def post(self, path: str, body: Json = None, /, *, login: str = "", **params: Json) -> Json:
+        """Return the answer to a POST; `login` goes with it, as `registry_login` returns it."""
 
     def put(self, path: str, content: bytes, /, **params: Json) -> None:
         """Send bytes."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from hub.filter import policy
 from swarmhub.engine import configs, converge, specs
 from swarmhub.engine.converge import HOLDING
 from swarmhub.errors import StepError
@@ -179,12 +180,19 @@ def _restarts(path: str) -> bool:
 
 
 def send(spec: Json, found: Json | None, host: Host, _: Progress) -> None:
-    """Make a service, or turn the one that was found into it."""
+    """Make a service, or turn the one that was found into it.
+
+    With it the swarm keeps the operator's login to the registry of its image, by which a node that has lost the image gets it
+    back. Of an operator who has none, it keeps the one from before.
+    """
+    image = str(spec["TaskTemplate"]["ContainerSpec"]["Image"])
+    # What is built here is in no registry.
+    login = host.engine.registry_login(policy.registry(image)) if "/" in image else ""
     if found is None:
-        host.engine.post("/services/create", spec)
+        host.engine.post("/services/create", spec, login=login)
     else:
         # The version it was planned on: somebody else's update in between makes this one fail.
-        host.engine.post(f"/services/{found['ID']}/update", spec, version=found["Version"]["Index"])
+        host.engine.post(f"/services/{found['ID']}/update", spec, login=login, version=found["Version"]["Index"])
 
 
 @dataclass(frozen=True)

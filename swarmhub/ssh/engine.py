@@ -29,6 +29,7 @@ from swarmhub.ssh.connection import Connections
 
 CHUNK = 1 << 20
 BASE_URL = "http://engine:80"
+LOGIN = "X-Registry-Auth"
 # One that asks in a window or a terminal waits for ever where nobody is.
 HELPER_SECONDS = 20
 FIND_DOCKER = (
@@ -61,9 +62,10 @@ class SshEngine:
                 return None
             raise
 
-    def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
-        """Return the decoded answer to a POST."""
-        return _decode(self._call("POST", path, params, json=body))
+    def post(self, path: str, body: Json = None, /, *, login: str = "", **params: Json) -> Json:
+        """Return the decoded answer to a POST; `login` goes with it, as `registry_login` returns it."""
+        headers = {"headers": {LOGIN: login}} if login else {}
+        return _decode(self._call("POST", path, params, json=body, **headers))
 
     def put(self, path: str, content: bytes, /, **params: Json) -> None:
         """Send bytes, such as a tar for a container."""

@@ -502,6 +502,16 @@ def test_a_login_is_told_as_an_engine_takes_it(engine: SshEngine, tmp_path: Path
     assert (told["username"], told["password"], engine.registry_login("ghcr.io")) == ("ada", "hush", "")
 
 
+def test_a_login_goes_in_a_header(engine: SshEngine, wire: Wire) -> None:
+    """Neither in the path, which engines log, nor in the body; without one there is no header."""
+    wire.answers = [answer(200), answer(200)]
+    engine.post("/services/create", {"Name": "x"}, login="hush")
+    engine.post("/services/create", {"Name": "x"})
+    sent, without = wire.sent
+    assert (sent.headers["X-Registry-Auth"], without.headers.get("X-Registry-Auth")) == ("hush", None)
+    assert "hush" not in f"{sent.url}{sent.body!r}"
+
+
 def test_the_architectures_of_an_image_are_those_of_its_list(engine: SshEngine, wire: Wire) -> None:
     """Without what a build has attested."""
     listed = [{"architecture": one, "os": "linux"} for one in ("arm64", "amd64", "unknown")]

@@ -32,6 +32,7 @@ class Request:
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     body: Any = None
+    login: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -129,8 +130,8 @@ class FakeEngine:
                 return None
             raise
 
-    def post(self, path: str, body: Json = None, /, **params: Json) -> Json:
-        return self._answer(Request("POST", path, params, copy.deepcopy(body)))
+    def post(self, path: str, body: Json = None, /, *, login: str = "", **params: Json) -> Json:
+        return self._answer(Request("POST", path, params, copy.deepcopy(body), login))
 
     def put(self, path: str, content: bytes, /, **params: Json) -> None:
         self._answer(Request("PUT", path, params, content))

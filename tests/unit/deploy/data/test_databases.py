@@ -176,7 +176,11 @@ def test_no_plan_shows_the_url(on_server: Hosts, folder: Path) -> None:
 def test_a_hub_that_was_stopped_for_a_move_starts_again_if_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the spec that it had; one that has been replaced meanwhile is left."""
     here = Database("jupyterhub-data", "jupyterhub:1", "jupyterhub")
-    spec = {"Name": "jupyterhub", "Mode": {"Replicated": {"Replicas": 1}}, "TaskTemplate": {"ContainerSpec": {}}}
+    spec = {
+        "Name": "jupyterhub",
+        "Mode": {"Replicated": {"Replicas": 1}},
+        "TaskTemplate": {"ContainerSpec": {"Image": "jupyterhub:1"}},
+    }
     found = {"ID": "s1", "Version": {"Index": 1}, "Spec": spec}
     stop, move = databases.before(Databases(here, replace(here, url=SecretStr(URL)), found), MANAGER)
     assert move.undo is None
