@@ -1,5 +1,9 @@
 """The names of a hub's own services: no user's server is called like one of them."""
 
+# Under this name, with its content as the tag, nodes keep an image that no registry has, where their engines have different ids
+# for it. Nobody listens there: an engine that asks for a newer one before it starts a server is refused at once.
+KEPT = "localhost:1/swarmhub"
+
 
 def proxy(hub: str) -> str:
     """Return the name of the separate proxy."""

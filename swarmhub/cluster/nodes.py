@@ -9,6 +9,7 @@ from hub.shared.servers.nodes import hostname
 from swarmhub.engine import specs
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
+from swarmhub.images import pull
 from swarmhub.parallel import both
 from swarmhub.plan.plans import NO_QUORUM, is_without_quorum
 from swarmhub.settings import Settings
@@ -32,6 +33,7 @@ class Member:
 
     `logs` is the driver that it keeps containers' logs by, `machine` the processor, such as x86_64. `address` is that by which
     other managers reach it, `managers` are the ids of those that it knows, `fault` is what it says of a swarm that is not well.
+    `in_containerd` tells that containerd keeps its images.
     """
 
     node: str
@@ -44,6 +46,7 @@ class Member:
     address: str = ""
     managers: frozenset[str] = frozenset()
     fault: str = ""
+    in_containerd: bool = False
 
     @property
     def has_lost_quorum(self) -> bool:
@@ -128,6 +131,7 @@ def observe(host: Host) -> Member:
         managers.get(swarm["NodeID"], ""),
         frozenset(managers),
         swarm.get("Error", ""),
+        pull.in_containerd(info),
     )
 
 

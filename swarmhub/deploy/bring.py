@@ -1,29 +1,30 @@
 """What is done where a registry does not give an image that another node holds: the node gets it from there."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from swarmhub.deploy import on_nodes
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host
 from swarmhub.images import pull
-from swarmhub.images.pull import Holding
+from swarmhub.images.pull import Held, Holding
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.transfer import layers
 from swarmhub.transfer import plan as transfer
-from swarmhub.transfer.layers import Store
+from swarmhub.transfer.layers import Image, Store
 from swarmhub.transfer.relays import FULL
 
 
 def instead(
     run: Run, failed: StepErrors, wanted: Mapping[str, str], targets: Sequence[str]
 ) -> tuple[list[Plan], dict[str, str]]:
-    """Plan what brings images whose pulls have failed from nodes that hold them; and return by which ids they are wanted now.
+    """Plan what brings images whose pulls have failed from nodes that hold them; and return as what they are wanted now.
 
-    An image that was brought has no registry's digest. Its id tells it: that is the same on nodes whose engines keep images
-    themselves, and of all others only a pull makes the same image.
+    An image that was brought has no registry's digest. Its id tells it, if that is the same on all nodes: where containerd
+    keeps the images of one of them, it is not, and the image is known by its content.
 
     Raises:
         StepErrors: with what has failed that no node can give.
@@ -35,14 +36,19 @@ def instead(
     stores = _stores(run, held) if any(lacking.values()) else {}
     plans, ids, helped = [], {}, set()
     for image, hosts in lacking.items():
-        sources = [host for host, one in held.items() if pull.holds(one.get(image), wanted[image]) and _is_plain(host, stores)]
-        taking = [host for host in hosts if _is_plain(host, stores)]
-        if not sources or not taking:
+        source = _source(image, wanted[image], held, stores)
+        taking = [host for host in hosts if host in stores]
+        if not source or not taking:
             continue
         at = on_nodes.cluster(run)
-        found = transfer.find(at, sources[0], image)
-        plans.append(transfer.plan(at, sources[0], {pull.local(image): found}, {host: stores[host] for host in taking}))
-        ids[image] = found.id
+        found = transfer.find(at, source, image)
+        ids[image] = _known(found, held[source][image], stores)
+        brings = transfer.plan(at, source, {pull.local(image): found}, {host: stores[host] for host in taking})
+        changes = [pull.named(change, image, ids[image]) for change in brings.changes]
+        if pull.is_kept(ids[image]):
+            others = (host for host in _lacking(image, ids[image], there) if host not in hosts)
+            changes += [pull.naming(host, image, ids[image]) for host in others]
+        plans.append(replace(brings, changes=tuple(changes)))
         helped |= {(host, image) for host in taking}
     # What another node brings takes as much room.
     left = [one for one in failed.errors if FULL in one.cause or not any(_is_pull(one, *those) for those in helped)]
@@ -64,8 +70,14 @@ def _store(host: Host) -> Store | None:
         return None
 
 
-def _is_plain(host: str, stores: Mapping[str, Store]) -> bool:
-    return host in stores and not stores[host].in_containerd
+def _source(image: str, wanted: str, held: Mapping[str, Holding], stores: Mapping[str, Store]) -> str:
+    """Return the node that gives an image: one whose engine keeps layers as every engine can read them, if there is one."""
+    sources = [host for host, one in held.items() if pull.holds(one.get(image), wanted) and host in stores]
+    return min(sources, key=lambda host: stores[host].in_containerd, default="")
+
+
+def _known(image: Image, held: Held | None, stores: Mapping[str, Store]) -> str:
+    return pull.kept(held.content) if held and any(one.in_containerd for one in stores.values()) else image.id
 
 
 def _lacking(image: str, digest: str, held: Mapping[str, Holding]) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
+from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import on_nodes, prerequisites, rollout
 from swarmhub.deploy.by_hand import standalone
 from swarmhub.errors import StepError, StepErrors, UsageError
@@ -134,7 +135,9 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     found |= {image: known_after(BUNDLE) for image in _bundled(run)}
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
-    return {image: digest or asked[image] for image, digest in found.items()}
+    wanted = {image: digest or asked[image] for image, digest in found.items()}
+    members = run.look.members().values()
+    return pull.by_content(wanted, held) if any(isinstance(one, Member) and one.in_containerd for one in members) else wanted
 
 
 def _require_machines(run: Run, hosts: Sequence[str], held: Mapping[str, Holding]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
+from hub.shared import services
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import declared
@@ -30,6 +31,7 @@ UNREACHED = re.compile(
 WITH_BUNDLE = "If that network has no way to it, bring the images in a file: fab deploy --bundle FILE"
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
+CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class Held:
     """An image that a node holds: its id there, the digests under which registries know it, its bytes, and what it says.
 
     `architecture` is what it is made for. `content` is a fingerprint that is the same on every engine, however it keeps images;
-    an id is not.
+    an id is not. `is_kept` tells that the node has it by the name of its content, too.
     """
 
     id: str
@@ -48,6 +50,12 @@ class Held:
     declared: Declared = field(default=Declared(), compare=False)
     architecture: str = field(default="", compare=False)
     content: str = field(default="", compare=False)
+    is_kept: bool = field(default=False, compare=False)
+
+    @property
+    def names(self) -> set[str]:
+        """Return by what it can be wanted."""
+        return {self.id, *self.digests, *([kept(self.content)] if self.is_kept else [])}
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,24 @@ def observe(host: Host, image: str) -> Held | None:
     digests = (digest.partition("@") for digest in (not is_built and found.get("RepoDigests")) or [])
     names = same_names(name)
     known = frozenset(digest for name, _, digest in digests if name in names)
-    made_for = str(found.get("Architecture") or "")
-    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found), made_for, fingerprint(found))
+    made_for, content = str(found.get("Architecture") or ""), fingerprint(found)
+    is_kept = kept(content) in (found.get("RepoTags") or [])
+    return Held(found["Id"], known, found.get("Size") or 0, declared.read(found), made_for, content, is_kept)
+
+
+def in_containerd(info: Json) -> bool:
+    """Tell whether containerd keeps an engine's images, by what the engine says of itself: they have other ids there."""
+    return CONTAINERD in (info.get("DriverStatus") or [])
+
+
+def kept(content: str) -> str:
+    """Return the name by which all nodes know an image that no registry has, whatever its ids there."""
+    return f"{services.KEPT}:{content}"
+
+
+def is_kept(wanted: str) -> bool:
+    """Tell whether an image is wanted by its content."""
+    return wanted.startswith(f"{services.KEPT}:")
 
 
 def fingerprint(found: Json) -> str:
@@ -133,13 +157,29 @@ def chosen(image: str, held: Mapping[str, Held | None]) -> str | None:
 
 
 def _known(digest: str, held: Sequence[Held]) -> str:
-    """Return the id instead of a digest, if it is the same on all nodes with the digest, and others have the image without it.
+    """Return by what all nodes know an image that some hold by a digest or id.
 
-    Such a node has got the image from another one, and not from a registry.
+    A node that has got it from another one, and not from a registry, does not know its digest. Then it is the id, and where
+    engines have different ones, the content.
     """
-    ids = {one.id for one in held if digest in one.digests}
-    is_brought = any(one.id in ids and digest not in one.digests for one in held)
-    return ids.pop() if is_brought and len(ids) == 1 else digest
+    holders = [one for one in held if digest in one.names]
+    ids, contents = {one.id for one in holders}, {one.content for one in holders} - {""}
+    same = [one for one in held if one.id in ids or one.content in contents]
+    if all(digest in one.digests for one in same):
+        return digest
+    content = kept(contents.pop()) if len(contents) == 1 else ""
+    if content and all(one.is_kept for one in same):
+        return content
+    ids = {one.id for one in same}
+    return ids.pop() if len(ids) == 1 else content or digest
+
+
+def by_content(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> dict[str, str]:
+    """Return what is wanted where engines have different ids for one image: of those that no registry has, their content."""
+    return {
+        image: next((kept(one.content) for one in of(image, held).values() if _gives(one, id_)), id_)
+        for image, id_ in wanted.items()
+    }
 
 
 def ask_registry(manager: Host, image: str) -> str:
@@ -207,7 +247,7 @@ def lacking(wanted: Mapping[str, str], holding: Holding) -> list[str]:
 
 def holds(held: Held | None, wanted: str) -> bool:
     """Tell whether a node holds the wanted digest or id."""
-    return held is not None and wanted in {held.id, *held.digests}
+    return held is not None and wanted in held.names
 
 
 def sources(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> dict[str, str]:
@@ -216,20 +256,18 @@ def sources(wanted: Mapping[str, str], held: Mapping[str, Holding]) -> dict[str,
     return {image: hosts[0] for image, hosts in giving.items() if hosts}
 
 
-def _gives(held: Held | None, wanted: str) -> bool:
-    return held is not None and held.id == wanted and wanted not in held.digests
+def _gives(held: Held | None, wanted: str) -> TypeGuard[Held]:
+    return held is not None and wanted in {held.id, kept(held.content)} and wanted not in held.digests
 
 
 def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping[str, Giver] = MappingProxyType({})) -> Plan:
     """Return the pulls that the nodes in `held` need, all nodes at once; `givers` give the images that no registry has."""
     changes = tuple(
-        _bring(host, image, wanted[image], one[image], givers[image])
-        if image in givers
-        else _pull(host, image, wanted[image], one[image])
+        _change(host, image, wanted[image], one[image], givers.get(image))
         for host, one in held.items()
         for image in lacking(wanted, one)
         # What is yet to be built is then there.
-        if image not in givers or givers[image].host != host
+        if image not in givers or givers[image].host != host or is_kept(wanted[image])
     )
     same = "; ".join(
         f"{image}: {short(digest)} on {len(of(image, held))} of {len(held)} nodes" for image, digest in wanted.items()
@@ -243,6 +281,29 @@ def apart(plan: Plan) -> tuple[Plan, Plan]:
     return replace(plan, changes=tuple(one for one in plan.changes if one not in brings)), replace(plan, changes=brings)
 
 
+def _change(host: str, image: str, wanted: str, held: Held | None, giver: Giver | None) -> Change:
+    if held and wanted == kept(held.content):
+        return naming(host, image, wanted)
+    return _bring(host, image, wanted, held, giver) if giver else _pull(host, image, wanted, held)
+
+
+def naming(host: str, image: str, wanted: str) -> Change:
+    """Return what lets a node know an image that it has by its content, too."""
+    return Change(
+        "tag", image, host, partial(_name, image, wanted), command=commands.line("tag", local(image), wanted), gist=wanted
+    )
+
+
+def named(change: Change, image: str, wanted: str) -> Change:
+    """Return a change that brings an image, and lets the node know it by what it is wanted as."""
+    return replace(change, apply=_Named(change.apply, image, wanted)) if is_kept(wanted) else change
+
+
+def _name(image: str, wanted: str, host: Host, _: Progress) -> None:
+    name, tag = split(wanted)
+    host.engine.post(f"/images/{local(image)}/tag", repo=name, tag=tag)
+
+
 def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
     command = commands.line("pull", f"{split(image)[0]}@{wanted}")
     gist = "" if held else short(wanted)
@@ -251,7 +312,7 @@ def _pull(host: str, image: str, wanted: str, held: Held | None) -> Change:
 
 def _bring(host: str, image: str, wanted: str, held: Held | None, giver: Giver) -> Change:
     gist = f"{short(wanted)} from {giver.host}"
-    return Change(BRING, f"image {image}", host, giver.bring, (_lack(held, wanted),), gist=gist)
+    return named(Change(BRING, f"image {image}", host, giver.bring, (_lack(held, wanted),), gist=gist), image, wanted)
 
 
 def _lack(held: Held | None, wanted: str) -> Difference:
@@ -260,7 +321,7 @@ def _lack(held: Held | None, wanted: str) -> Difference:
 
 def pinned(image: str, wanted: str, held: Held | None) -> str:
     """Return the reference that names exactly this image on every node, for the hub."""
-    return f"{split(image)[0]}@{wanted}" if held and wanted in held.digests else wanted
+    return f"{split(image)[0]}@{wanted}" if held and wanted in held.digests and not is_kept(wanted) else wanted
 
 
 def digest_of(pinned: str) -> str:
@@ -269,8 +330,19 @@ def digest_of(pinned: str) -> str:
 
 
 def short(digest: str) -> str:
-    """Return a digest as people read it; one that only a later step can know stays as it is."""
-    return digest if digest.startswith(LATER) else digest.removeprefix("sha256:")[:12]
+    """Return a digest, id or content as people read it; one that only a later step can know stays as it is."""
+    return digest if digest.startswith(LATER) else digest.rpartition(":")[2][:12]
+
+
+@dataclass(frozen=True)
+class _Named:
+    apply: Callable[[Host, Progress], object]
+    image: str
+    wanted: str
+
+    def __call__(self, host: Host, progress: Progress) -> None:
+        self.apply(host, progress)
+        _name(self.image, self.wanted, host, progress)
 
 
 @dataclass(frozen=True)

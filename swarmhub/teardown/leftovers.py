@@ -16,7 +16,7 @@ from swarmhub.engine.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import LABEL, short, split
+from swarmhub.images.pull import LABEL, is_kept, short, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
@@ -218,7 +218,7 @@ def _is_our_tool(labels: Mapping[str, str]) -> bool:
 def _is_of(image: Json, theirs: Collection[str]) -> bool:
     """Tell whether an image is one of those that other hubs' servers run."""
     digests = [digest.partition("@")[2] for digest in image.get("RepoDigests") or []]
-    return any(short(one) in theirs for one in (image["Id"], *digests))
+    return any(short(one) in theirs for one in (image["Id"], *digests, *filter(is_kept, tags(image))))
 
 
 def _is_one_of_more_names(image: Json, name: str, settings: Settings) -> bool:
@@ -244,7 +244,7 @@ def _references(image: Json, settings: Settings, others: Others, *, has_had_hub:
     if has_had_hub and not others.hubs:
         named += [settings.certs.certbot, settings.hub.base_image]
     if names := tags(image):
-        return [tag for tag in names if tag in named or built(settings).fullmatch(tag)]
+        return [tag for tag in names if tag in named or built(settings).fullmatch(tag) or is_kept(tag)]
     is_built = LABEL in (image.get("Labels") or {})
     repositories = {split(name)[0] for name in named}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])

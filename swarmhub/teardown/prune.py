@@ -13,7 +13,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import build, restic
-from swarmhub.images.pull import LABEL, digest_of, same_names, short, split
+from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.services.hub import images_of
@@ -76,11 +76,15 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
         *run,
     ]
     handed_out = [digest for spec in specs for digest in images_of(spec)]
-    notebooks = [split(image)[0] for image in (*settings.images, *bases, *pinned) if not image.startswith("sha256:")]
+    notebooks = [
+        split(image)[0]
+        for image in (*settings.images, *bases, *pinned)
+        if not image.startswith("sha256:") and not is_kept(image)
+    ]
     kept = (*specs, *(release.spec for release in releases))
     return Needed(
         tags=frozenset(spelling for image in named for spelling in _spellings(image)),
-        digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if "sha256:" in image), *handed_out]),
+        digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if _is_pinned(image)), *handed_out]),
         repositories=frozenset(spelling for name in notebooks for spelling in same_names(name)),
         files=frozenset(
             [
@@ -116,11 +120,18 @@ def _on_node(settings: Settings, wanted: Needed, host: str, stored: Stored) -> I
 def _is_unneeded(image: Json, settings: Settings, wanted: Needed) -> bool:
     """Tell whether nothing needs an image, and each of its names is one that swarmhub sets or the settings name."""
     tags, digests = leftovers.tags(image), _digests(image)
-    if wanted.digests & {short(image["Id"]), *map(short, digests.values())} or wanted.tags & {*tags}:
+    contents = [tag for tag in tags if is_kept(tag)]
+    if wanted.digests & {short(one) for one in (image["Id"], *digests.values(), *contents)} or wanted.tags & {*tags}:
         return False
     if tags:
-        return all(leftovers.built(settings).fullmatch(tag) or split(tag)[0] in wanted.repositories for tag in tags)
+        return all(
+            leftovers.built(settings).fullmatch(tag) or split(tag)[0] in wanted.repositories or is_kept(tag) for tag in tags
+        )
     return LABEL in (image.get("Labels") or {}) or bool(wanted.repositories & digests.keys())
+
+
+def _is_pinned(image: str) -> bool:
+    return "sha256:" in image or is_kept(image)
 
 
 def _is_old_file(config: Json, hub: str, wanted: Needed) -> bool:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from swarmhub.host import Host, Json
+from swarmhub.images.pull import in_containerd
 from swarmhub.parallel import together
-
-CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,7 @@ def observe(host: Host) -> Store:
     ids = {one["Id"] for one in host.engine.get("/images/json")}
     found = together([partial(find, host, id_) for id_ in sorted(ids)])
     info, version = host.engine.get("/info"), host.engine.get("/version")
-    in_containerd = CONTAINERD in (info.get("DriverStatus") or [])
-    return Store(str(version.get("Arch", "")), in_containerd, tuple(one for one in found if one))
+    return Store(str(version.get("Arch", "")), in_containerd(info), tuple(one for one in found if one))
 
 
 def holds(store: Store, name: str, image: Image) -> bool:

@@ -4,6 +4,7 @@ About fifty seconds: one hub update, a smoke test, and the way back for what com
 """
 
 import json
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from lab import topology
+from swarmhub import settings as settings_file
 from tests.lab.scripts import ROUTES
 from tests.lab.support import HUB, Lab, variant
 
@@ -45,6 +47,19 @@ async def main():
         await server.serve_forever()
 asyncio.run(main())
 """
+# A stand-in for mamba, which has no source of packages here: it asks as the variables say, and writes down what it was told.
+BASE, ASKED = "with-mamba:1", "acme-short.lab:14000"
+MAMBA = f"""#!/usr/bin/env python3
+import pathlib, ssl, sys, urllib.request
+if sys.argv[1] == "env":
+    urllib.request.urlopen("https://{ASKED}/dir", context=ssl._create_unverified_context())
+    pathlib.Path("/opt/mamba").write_text(" ".join(sys.argv[1:]) + "\\n" + pathlib.Path("environment.yml").read_text())
+"""
+WITH_MAMBA = """
+rm -rf /tmp/mamba && mkdir /tmp/mamba && cd /tmp/mamba && printf %s "$2" > mamba && chmod 755 mamba
+printf "FROM $1\\nCOPY mamba /usr/local/bin/mamba\\n" > Dockerfile && docker build --quiet --tag $3 .
+"""
+ENVIRONMENT = "dependencies:\n  - geopandas=1\n"
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +145,31 @@ def test_the_password_is_in_no_specification(company: Lab, hosts: Path) -> None:
     services = company.docker("service", "ls", "-q").split()
     assert PASSWORD not in company.docker("service", "inspect", *services)
     assert PASSWORD not in company.fab("plan", "--json", hosts=hosts).text
+
+
+def test_a_conda_environment_is_built_by_way_of_the_http_proxy_and_the_image_keeps_none_of_it(
+    company: Lab, hosts: Path, tmp_path: Path
+) -> None:
+    """With the proxy's password, which is in no layer, variable or line; the update is of the base environment."""
+    image = settings_file.load(hosts).notebook.image
+    company.on(MANAGER.name, "sh", "-c", WITH_MAMBA, "sh", image, MAMBA, BASE)
+    (tmp_path / "environment").mkdir()
+    (tmp_path / "environment" / "environment.yml").write_text(ENVIRONMENT)
+    own = tmp_path / "hosts.toml"
+    built = f'[notebook]\nbuild = "{tmp_path}/environment"\n'
+    own.write_text(hosts.read_text().replace("[notebook]\n", built).replace(f'image = "{image}"', f'image = "{BASE}"'))
+    done = company.fab("build-notebook", hosts=own)
+    assert done.code == 0, done.text
+    found = re.search(r"build (jupyterhub-notebook:[0-9a-f]{12}) on ", done.out)
+    assert found, done.text
+    try:
+        assert company.docker("run", "--rm", "--entrypoint", "cat", found[1], "/opt/mamba").splitlines() == [
+            "env update --name base --file environment.yml",
+            *ENVIRONMENT.splitlines(),
+        ]
+        assert f"CONNECT {ASKED}" in company.docker("logs", PROXY)
+        kept = company.docker("image", "inspect", found[1]) + company.docker("history", "--no-trunc", found[1])
+        kept += company.docker("run", "--rm", "--entrypoint", "env", found[1])
+        assert [one for one in (PASSWORD, "http_proxy", "https_proxy") if one in kept.lower() or one in done.text] == []
+    finally:
+        company.docker("image", "rm", "--force", found[1], BASE)

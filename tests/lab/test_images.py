@@ -9,12 +9,23 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from lab import keys, topology
+from hub.shared import services
+from lab import containers, keys, topology
 from swarmhub import settings as settings_file
 from tests.lab.support import FILTER, HUB, ROOT, Lab, Settings
 
 IMAGES = settings_file.load(ROOT / "lab" / "hosts.toml").images
 NODES = tuple(node.name for node in topology.NODES)
+# An image of one layer with something that no other has, only in the registry; and a byte of its largest file there is changed.
+LIAR = """
+rm -rf /tmp/liar && mkdir /tmp/liar && cd /tmp/liar && head -c 777777 /dev/urandom > more
+printf "FROM scratch\\nCOPY more /more\\n" > Dockerfile
+docker build --quiet --tag $1 . && docker push --quiet $1 && docker image rm --force $1
+"""
+LIES = """
+file=$(find /var/lib/registry -name data -size +700k -size -900k | xargs ls -t | head -1)
+printf x | dd of="$file" bs=1 seek=1000 conv=notrunc
+"""
 WORKER = topology.WORKERS[0].name
 
 
@@ -167,6 +178,49 @@ def test_a_server_brings_a_private_image_back_to_a_node_that_has_lost_it(
     # A server pulls by digest: the tag comes with the next pull. Who has no login leaves the filter its own.
     assert lab.fab("-H", WORKER, "prepull", hosts=hosts, DOCKER_CONFIG=str(known)).code == 0
     assert lab.fab("plan", "--exit-code", hosts=hosts, DOCKER_CONFIG=str(without)).code == 0
+
+
+def test_the_service_of_the_renewal_brings_a_private_image_back_to_a_manager_that_has_lost_it(
+    private: tuple[Lab, str, Path, Path], settings: Settings
+) -> None:
+    """By the operator's login, which the swarm keeps with the service and shows nobody; no hub update."""
+    lab, _, known, _ = private
+    image, renewal = f"{topology.PRIVATE}/certbot:1", services.renewal(HUB)
+    user, _, password = (topology.STATE / keys.LOGIN).read_text().partition(":")
+    here = f"127.0.0.1:{topology.PRIVATE_PORT}/certbot"
+    lab.client.tag(f"127.0.0.1:{topology.REGISTRY_PORT}/certbot:lab", here, "1")
+    pushed = lab.client.push(here, "1", auth_config={"username": user, "password": password})
+    assert "errorDetail" not in pushed, pushed
+    hosts = settings(('image = "registry.lab:5000/certbot:lab"', f'image = "{image}"'))
+    done = lab.fab("deploy", "--yes", hosts=hosts, DOCKER_CONFIG=str(known))
+    assert done.code == 0, done.text
+    assert f"update service {renewal}" in done.out
+    lab.docker("service", "scale", "--detach", f"{renewal}=0")
+    running = ("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={renewal}")
+    lab.wait(lambda: not lab.docker(*running), 60, "the renewal does not stop")
+    lab.on(topology.MANAGER.name, "sh", "-c", f"docker ps -aq --filter ancestor={image} | xargs -r docker rm -f")
+    lab.docker("image", "rm", "--force", image)
+    lab.docker("service", "scale", "--detach", f"{renewal}=1")
+    lab.wait(lambda: lab.docker(*running), 120, "the renewal does not run again")
+    shown = lab.docker("service", "inspect", renewal) + done.text
+    assert [one for one in (password, "PullOptions", "RegistryAuth") if one in shown] == []
+
+
+def test_a_registry_that_lies_about_a_layer_is_told_and_no_node_is_opened_for_its_image(
+    deployed: Lab, settings: Settings
+) -> None:
+    """In one line with the host, and what helps."""
+    image = f"{topology.REGISTRY}/liar:1"
+    deployed.on(topology.MANAGER.name, "sh", "-c", LIAR, "sh", image)
+    containers.run(deployed.client, "registry", "sh", "-c", LIES)
+    hosts = settings((f'image = "{IMAGES[-1]}"', f'image = "{image}"'))
+    before = labels(deployed, WORKER)
+    done = deployed.fab("-H", WORKER, "prepull", hosts=hosts)
+    assert done.code == 1, done.text
+    (line,) = [one for one in done.err.splitlines() if f"cannot pull {image}" in one]
+    assert line.startswith(f"{WORKER}: ")
+    assert "verification failed" in line
+    assert labels(deployed, WORKER) == before
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 from docker.types import ContainerSpec, Placement, Resources, TaskTemplate
 
 from hub import FOLDER
+from hub.shared import services
 from hub.shared.servers import extras, mounts, nodes
 
 Arguments = Mapping[str, Any]
@@ -23,9 +24,9 @@ CONFIG_FILES = (
 )
 # On every server's service: the hub's service, whose server it is, its profile and its name.
 LABELS = ("swarmhub.notebooks", "swarmhub.user", "swarmhub.profile", "swarmhub.server")
-# swarmhub labels each node that holds an image so, by the first digits of its digest or id.
+# swarmhub labels each node that holds an image so, by the first digits of its digest, id or content.
 IMAGE_LABEL = "swarmhub.image"
-DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*\Z")
+DIGEST = re.compile(rf"(?:sha256|{re.escape(services.KEPT)}):([0-9a-f]{{12}})[0-9a-f]*\Z")
 # What root in a server keeps by drop_capabilities = false: what sudo, apt and docker-stacks' start scripts take. Of Docker's
 # own set, raw packets would pass the firewall between servers, and a notebook has no need of device files, chroot, file
 # capabilities and the audit log.

@@ -12,6 +12,7 @@ from swarmhub.errors import StepError
 from tests.unit.support.fakes import MANAGER, WORKER1, WORKER2, FakeHost, settings
 from tests.unit.support.swarms import MEMBERS, WHOLE, member, node, with_nodes
 
+CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 INFO: dict[str, Any] = {
     "ID": "7TRN:IPZB:QYBB:VPBQ:UMPP:KARE:6ZNR:XE6T:7EWV:PKF4:ZOJD:TPYS",
     "ServerVersion": "29.0.1",
@@ -78,6 +79,10 @@ def test_a_host_is_asked_about_itself() -> None:
         "29.0.1",
         False,
     )
+    assert [nodes.observe(FakeHost(answers={"GET /info": one})).in_containerd for one in (INFO, INFO | CONTAINERD)] == [
+        False,
+        True,
+    ]
 
 
 def test_the_swarm_is_read_off_the_manager() -> None:

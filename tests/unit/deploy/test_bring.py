@@ -1,10 +1,11 @@
 """Where a registry does not give an image that another node holds, the node gets it from there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
+from hub.shared import services
 from swarmhub.deploy import bring, on_nodes
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.images import pull
@@ -12,11 +13,12 @@ from swarmhub.images.pull import Held
 from swarmhub.plan.plans import Plan
 from swarmhub.run.run import Run
 from swarmhub.settings import Settings
-from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, settings
+from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress, settings
 
 DIGEST, ID = f"sha256:{'a' * 64}", f"sha256:{'1' * 64}"
 HAS = Held(ID, frozenset({DIGEST}))
 IMAGE = {"Id": ID, "RootFS": {"Layers": ["sha256:a"]}, "RepoTags": [NOTEBOOK], "Architecture": "amd64"}
+KNOWN, HOLDING = replace(HAS, content="0f3a5f9a8dda"), {MANAGER: [IMAGE], WORKER1: [IMAGE], WORKER2: []}
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 
 
@@ -114,13 +116,26 @@ def test_what_has_failed_besides_stays_an_error() -> None:
     assert [one.cause for one in error.value.errors] == [other.cause, f"cannot pull {EXTRA}: toomanyrequests"]
 
 
-@pytest.mark.parametrize("at", [MANAGER, WORKER1])
-def test_where_containerd_keeps_the_images_only_a_pull_makes_the_same_one(at: str) -> None:
-    """Its ids are the registry's digests, which a layer that has been unpacked does not give back."""
-    hosts = [host(MANAGER, IMAGE, info=CONTAINERD if at == MANAGER else None)]
-    hosts += [host(WORKER1, info=CONTAINERD if at == WORKER1 else None)]
-    with pytest.raises(StepErrors, match="toomanyrequests"):
-        planned(run(*hosts, manager1=HAS, worker1=None), failed(WORKER1))
+@pytest.mark.parametrize("at", [MANAGER, WORKER1, WORKER2])
+def test_where_containerd_keeps_images_of_a_node_all_know_the_image_by_its_content(at: str) -> None:
+    """Its ids are others, for the same image; also a node that has it already learns the name."""
+    hosts = [host(one, *has, info=CONTAINERD if at == one else None) for one, has in HOLDING.items()]
+    plans, ids = planned(run(*hosts, manager1=KNOWN, worker1=KNOWN, worker2=None), failed(WORKER2))
+    assert ids == {NOTEBOOK: pull.kept(KNOWN.content)}
+    changes = [change for plan in plans for change in plan.changes]
+    assert [change.sentence for change in changes] == [
+        f"bring image {NOTEBOOK} on {WORKER2}",
+        *(f"tag {NOTEBOOK} on {one}" for one in (MANAGER, WORKER1)),
+    ]
+    changes[1].apply(hosts[0], FakeProgress())
+    assert hosts[0].engine.sent(f"POST /images/{NOTEBOOK}/tag").params == {"repo": services.KEPT, "tag": KNOWN.content}
+
+
+def test_an_image_is_taken_from_an_engine_that_keeps_its_layers_itself_if_there_is_one() -> None:
+    """Containerd may have them in a form that cannot be read here."""
+    hosts = [host(one, *has, info=CONTAINERD if one == MANAGER else None) for one, has in HOLDING.items()]
+    plans, _ = planned(run(*hosts, manager1=KNOWN, worker1=KNOWN, worker2=None), failed(WORKER2))
+    assert plans[0].changes[0].gist == f"1 of 1 layers from {WORKER1}"
 
 
 def test_a_node_that_cannot_be_asked_now_keeps_its_first_error() -> None:

@@ -1,6 +1,7 @@
 """The notebook images: which ones they shall be, who holds them, and the pulls that are needed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -73,6 +74,75 @@ def test_the_same_content_is_known_on_engines_with_other_ids() -> None:
     assert images.fingerprint(one) == images.fingerprint(one | {"Id": OTHER_ID, "Created": "2026-11-29T12:00:00.12Z"})
     others = ({"Created": "2026-11-29T12:00:01Z"}, {"RootFS": {"Layers": ["a"]}}, {"RootFS": {"Layers": ["ab"]}})
     assert len({images.fingerprint(one | other) for other in ({}, *others)}) == 4
+
+
+def test_an_image_has_the_name_of_its_content_where_a_node_has_given_it_that() -> None:
+    """Whatever its tag is; an image by the same tag with another content has another name."""
+    found = {"Id": ID, "RepoTags": [NOTEBOOK]}
+    host = FakeHost(answers={f"GET /images/{NOTEBOOK}/json": lambda _: found})
+    before = images.observe(host, NOTEBOOK)
+    assert before
+    found["RepoTags"] = [NOTEBOOK, images.kept(before.content)]
+    after = images.observe(host, NOTEBOOK)
+    assert [images.holds(one, images.kept(before.content)) for one in (before, after)] == [False, True]
+
+
+# The same image, as engines keep it differently.
+CONTENT = images.kept("0f3a5f9a8dda")
+PLAIN, OTHERWISE = (replace(one, content="0f3a5f9a8dda") for one in (LOADED, LOADED_OTHER))
+PULLED = replace(HOLDS_OLD, content="0f3a5f9a8dda")
+NAMED, NAMED_OTHERWISE = (replace(one, is_kept=True) for one in (PLAIN, OTHERWISE))
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        ([PLAIN, PLAIN], ID),
+        ([PLAIN, OTHERWISE, OTHERWISE], CONTENT),
+        ([PLAIN, replace(LOADED_OTHER, content="another12345")], ID),
+        # Brought to an engine that makes a digest of its own of it.
+        ([PULLED, replace(OTHERWISE, digests=frozenset({NEW}))], CONTENT),
+        ([PULLED, PULLED, OTHERWISE], CONTENT),
+        ([PULLED, replace(PULLED, id=OTHER_ID)], OLD),
+        # Once all know the name they keep it; not those that a registry has given one digest.
+        ([NAMED], CONTENT),
+        ([NAMED, NAMED_OTHERWISE, None], CONTENT),
+        ([NAMED, OTHERWISE], CONTENT),
+        ([replace(PULLED, is_kept=True)] * 2, OLD),
+    ],
+)
+def test_where_engines_have_different_ids_for_an_image_it_is_known_by_its_content(held: list[Held | None], wanted: str) -> None:
+    """Where one has containerd keep its images."""
+    assert images.chosen(NOTEBOOK, dict(zip((MANAGER, WORKER1, WORKER2), held, strict=False))) == wanted
+
+
+def test_what_no_registry_has_is_wanted_by_its_content() -> None:
+    """Also before another engine holds it; what a registry has keeps its digest."""
+    held = {MANAGER: {NOTEBOOK: PLAIN, EXTRA: PULLED}, WORKER1: {NOTEBOOK: None, EXTRA: None}}
+    assert images.by_content({NOTEBOOK: ID, EXTRA: OLD}, held) == {NOTEBOOK: CONTENT, EXTRA: OLD}
+    assert images.by_content({NOTEBOOK: CONTENT}, {MANAGER: {NOTEBOOK: NAMED}}) == {NOTEBOOK: CONTENT}
+
+
+def test_a_node_learns_the_name_of_what_it_has_and_is_brought_what_it_lacks() -> None:
+    """The node that gives it learns the name, too; the one that gets it when it is there."""
+    brought: list[str] = []
+    giver = Giver(MANAGER, lambda host, _: brought.append(host.name))
+    held = {MANAGER: {NOTEBOOK: PLAIN}, WORKER1: {NOTEBOOK: None}, WORKER2: {NOTEBOOK: NAMED_OTHERWISE}}
+    assert images.sources({NOTEBOOK: CONTENT}, held) == {NOTEBOOK: MANAGER}
+    tag, bring = images.plan({NOTEBOOK: CONTENT}, held, {NOTEBOOK: giver}).changes
+    assert [one.sentence for one in (tag, bring)] == [f"tag {NOTEBOOK} on {MANAGER}", f"bring image {NOTEBOOK} on {WORKER1}"]
+    host = FakeHost(WORKER1)
+    bring.apply(host, FakeProgress())
+    assert brought == [WORKER1]
+    assert host.engine.sent(f"POST /images/{NOTEBOOK}/tag").params == dict(
+        zip(("repo", "tag"), images.split(CONTENT), strict=True)
+    )
+
+
+def test_an_image_that_is_known_by_its_content_is_handed_to_the_hub_by_that_name() -> None:
+    """And is short where people read it, and in labels."""
+    assert images.pinned(NOTEBOOK, CONTENT, NAMED) == CONTENT
+    assert (images.digest_of(CONTENT), images.short(CONTENT), images.short(OLD)) == (CONTENT, "0f3a5f9a8dda", "a" * 12)
 
 
 @pytest.mark.parametrize(

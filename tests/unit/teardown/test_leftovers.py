@@ -8,6 +8,7 @@ from hub.shared.settings import FILE
 from swarmhub.engine import configs
 from swarmhub.engine.removal import Thing
 from swarmhub.host import Output
+from swarmhub.images.pull import kept
 from swarmhub.teardown import leftovers
 from tests.unit.support.fakes import DOMAIN, MANAGER, NOTEBOOK, WORKER1, FakeHost, settings
 
@@ -139,6 +140,7 @@ def on_node(
         (image("i", "debian:trixie-slim"), ["image debian:trixie-slim"], []),
         (image("i", f"{HUB}:0123456789ab", f"{HUB}:mine"), [f"image {HUB}:0123456789ab"], [f"image {HUB}:0123456789ab"]),
         (image("i", f"other-{HUB}:0123456789ab"), [], []),
+        (image("i", kept("0123456789ab")), [f"image {kept('0123456789ab')}"], [f"image {kept('0123456789ab')}"]),
         (image("sha256:" + "b" * 64, labels={"swarmhub.image": "hub"}), [f"image {'b' * 12}"], [f"image {'b' * 12}"]),
         (image("i", "kept:hub", labels={"swarmhub.image": "hub"}), [], []),
         (image("sha256:" + "c" * 64), [], []),
@@ -178,11 +180,21 @@ def test_an_image_that_others_use_stays(user: Any, stays: bool) -> None:
         (image("i", NOTEBOOK, digests=(f"quay.io/jupyter/base-notebook@sha256:{'a' * 64}",)), True),
         (image(f"sha256:{'b' * 64}", NOTEBOOK), False),
         (image(f"sha256:{'b' * 64}", digests=("quay.io/jupyter/base-notebook@sha256:e",)), False),
+        (image("i", NOTEBOOK, kept("b" * 12)), False),
         (image("i", "debian:trixie-slim"), False),
         (image("i", "certbot/certbot:v5.1.0"), False),
         (image("i", f"{HUB}:0123456789ab"), True),
     ],
-    ids=["its servers'", "our servers'", "its servers', by id", "its servers', untagged", "base", "certbot", "our hub's"],
+    ids=[
+        "its servers'",
+        "our servers'",
+        "its servers', by id",
+        "its servers', untagged",
+        "its servers', by content",
+        "base",
+        "certbot",
+        "our hub's",
+    ],
 )
 def test_an_image_that_another_hub_needs_stays(one: Any, goes: bool) -> None:
     """Its servers run it, or it is built on it or asks for its certificate with it, though no container does just now."""

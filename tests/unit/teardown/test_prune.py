@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from swarmhub.host import EngineError
+from swarmhub.images.pull import kept
 from swarmhub.plan.plans import Plan
 from swarmhub.settings import Settings
 from swarmhub.teardown import leftovers, prune
@@ -73,6 +74,9 @@ def removed(*images: Any, containers: Any = (), configs: Any = ()) -> list[str]:
         (image("i", f"{HUB}-two:{OLD}"), ""),
         (image("i", f"{HUB}:mine"), ""),
         (image("sha256:" + OLD), ""),
+        (image("i", kept(OLD)), kept(OLD)),
+        (image("i", kept(HELD)), ""),
+        (image("i", kept(OLD), "theirs:1"), ""),
     ],
     ids=[
         "a hub's",
@@ -91,6 +95,9 @@ def removed(*images: Any, containers: Any = (), configs: Any = ()) -> list[str]:
         "another hub's",
         "a tag that we do not set",
         "somebody's without a tag",
+        "one that was known by its content",
+        "a release's, by its content",
+        "somebody's name for one that was known by its content",
     ],
 )
 def test_images_go_that_are_ours_and_not_needed(one: Any, goes: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hub.shared import services
 from hub.shared.servers import spec
 from hub.shared.servers.choice import server_for
 from hub.shared.servers.spec import Extra
@@ -72,9 +73,11 @@ def test_gpus_are_generic_resources_and_labels() -> None:
     [
         (IMAGE, [HELD]),
         (f"sha256:{'0123456789ab' * 5}0123", ["node.labels.swarmhub.image.0123456789ab==held"]),
+        (f"{services.KEPT}:0123456789ab", ["node.labels.swarmhub.image.0123456789ab==held"]),
         ("quay.io/x:y", []),
+        ("quay.io/x:0123456789ab", []),
     ],
-    ids=["a digest", "an id", "a tag"],
+    ids=["a digest", "an id", "a content", "a tag", "a tag that looks like one"],
 )
 def test_it_is_placed_where_its_image_is(image: str, constraints: list[str]) -> None:
     """By the label that swarmhub gives the nodes; an image that is not pinned has none."""
