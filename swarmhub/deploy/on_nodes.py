@@ -59,7 +59,13 @@ def _givers(run: Run, wanted: Mapping[str, str], held: Mapping[str, Holding], ta
         return {}
     from swarmhub.transfer import plan as transfer  # most images are pulled
 
-    return transfer.givers(cluster(run), sources, targets)
+    found = transfer.givers(cluster(run), sources, targets)
+    return {image: replace(giver, is_named=knows_by_content(run)) for image, giver in found.items()}
+
+
+def knows_by_content(run: Run) -> bool:
+    """Tell whether nodes know an image that no registry has by its content: one of their engines has another id for it."""
+    return any(isinstance(one, Member) and one.in_containerd for one in run.look.members().values())
 
 
 def _loads(run: Run, targets: Sequence[str]) -> list[Change]:

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from swarmhub.certificate import certs
 from swarmhub.certificate import own as own_certs
 from swarmhub.cluster import availability, nodes
-from swarmhub.cluster.nodes import Member
 from swarmhub.deploy import on_nodes, prerequisites, rollout
 from swarmhub.deploy.by_hand import standalone
 from swarmhub.errors import StepError, StepErrors, UsageError
@@ -136,8 +135,7 @@ def wanted_images(run: Run, targets: Sequence[str]) -> dict[str, str]:
     unknown = [image for image, digest in found.items() if digest is None]
     asked = dict(zip(unknown, every([partial(run.look.registry_digest, image) for image in unknown]), strict=True))
     wanted = {image: digest or asked[image] for image, digest in found.items()}
-    members = run.look.members().values()
-    return pull.by_content(wanted, held) if any(isinstance(one, Member) and one.in_containerd for one in members) else wanted
+    return pull.by_content(wanted, held) if on_nodes.knows_by_content(run) else wanted
 
 
 def _require_machines(run: Run, hosts: Sequence[str], held: Mapping[str, Holding]) -> None:

@@ -60,10 +60,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Giver:
-    """A node that gives an image which no registry has, and what brings it from there to others."""
+    """A node that gives an image which no registry has, and what brings it from there to others.
+
+    `is_named` tells that all nodes know the image by its content: so this one has to, when it has the image.
+    """
 
     host: str
     bring: Callable[[Host, Progress], None]
+    is_named: bool = False
 
 
 # What a node holds of each image that servers may run there; of one that it cannot run, it says nothing.
@@ -267,7 +271,7 @@ def plan(wanted: Mapping[str, str], held: Mapping[str, Holding], givers: Mapping
         for host, one in held.items()
         for image in lacking(wanted, one)
         # What is yet to be built is then there.
-        if image not in givers or givers[image].host != host or is_kept(wanted[image])
+        if image not in givers or givers[image].host != host or givers[image].is_named or is_kept(wanted[image])
     )
     same = "; ".join(
         f"{image}: {short(digest)} on {len(of(image, held))} of {len(held)} nodes" for image, digest in wanted.items()
@@ -282,7 +286,7 @@ def apart(plan: Plan) -> tuple[Plan, Plan]:
 
 
 def _change(host: str, image: str, wanted: str, held: Held | None, giver: Giver | None) -> Change:
-    if held and wanted == kept(held.content):
+    if (held and wanted == kept(held.content)) or (giver and giver.host == host):
         return naming(host, image, wanted)
     return _bring(host, image, wanted, held, giver) if giver else _pull(host, image, wanted, held)
 

@@ -22,7 +22,9 @@ IDLE_SECONDS = 60.0
 
 def say(**what: object) -> None:
     """Print a line for the run that follows this."""
-    print(json.dumps(what), flush=True)
+    # In one piece: "print" writes the end of the line apart, and another thread's line may come in between.
+    sys.stdout.write(f"{json.dumps(what)}\n")
+    sys.stdout.flush()
 
 
 class Relay:

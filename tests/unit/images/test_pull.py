@@ -11,6 +11,7 @@ from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.images import pull as images
 from swarmhub.images.pull import Giver, Held
+from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Plan
 from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
 
@@ -137,6 +138,18 @@ def test_a_node_learns_the_name_of_what_it_has_and_is_brought_what_it_lacks() ->
     assert host.engine.sent(f"POST /images/{NOTEBOOK}/tag").params == dict(
         zip(("repo", "tag"), images.split(CONTENT), strict=True)
     )
+
+
+def test_what_is_yet_to_be_built_is_given_the_name_of_its_content_where_it_is_built() -> None:
+    """The plan says so before, or it would be another one then."""
+    later, nobody = known_after("build-notebook"), {MANAGER: {NOTEBOOK: None}, WORKER1: {NOTEBOOK: None}}
+    planned = [
+        [one.sentence for one in images.plan({NOTEBOOK: later}, nobody, {NOTEBOOK: replace(giver, is_named=named)}).changes]
+        for giver in (Giver(MANAGER, lambda host, progress: None),)
+        for named in (False, True)
+    ]
+    brought = f"bring image {NOTEBOOK} on {WORKER1}"
+    assert planned == [[brought], [f"tag {NOTEBOOK} on {MANAGER}", brought]]
 
 
 def test_an_image_that_is_known_by_its_content_is_handed_to_the_hub_by_that_name() -> None:

@@ -104,3 +104,11 @@ def test_where_a_layer_does_not_come_the_error_says_so_and_the_engine_gets_no_en
     with pytest.raises(TransferError, match=f"layer {gone[:12]} came no further than 0 MB: host does not go on"):
         node.work()
     assert not ended
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several threads say something, and the run that follows reads lines."""
+    written: list[str] = []
+    monkeypatch.setattr("sys.stdout.write", written.append)
+    part.say(done=1)
+    assert written == ['{"done": 1}\n']
