@@ -168,7 +168,9 @@ def _known(digest: str, held: Sequence[Held]) -> str:
     """
     holders = [one for one in held if digest in one.names]
     ids, contents = {one.id for one in holders}, {one.content for one in holders} - {""}
-    same = [one for one in held if one.id in ids or one.content in contents]
+    # Of what was brought, containerd's store makes a digest of its own, the id. Of two others, one was pushed again.
+    is_pulled = digest not in ids
+    same = [one for one in held if one.id in ids or (one.content in contents and not (is_pulled and one.digests - {one.id}))]
     if all(digest in one.digests for one in same):
         return digest
     content = kept(contents.pop()) if len(contents) == 1 else ""

@@ -199,4 +199,6 @@ def test_nodes_with_different_image_stores_run_the_same_images(in_containerd: La
 
 def kept_extra(lab: Lab, node: str) -> list[str]:
     """Return the names of the image that is not built here."""
-    return json.loads(lab.docker("image", "inspect", IMAGES[-1], "--format", "{{json .RepoTags}}", node=node))
+    return [
+        str(one) for one in json.loads(lab.docker("image", "inspect", IMAGES[-1], "--format", "{{json .RepoTags}}", node=node))
+    ]

@@ -10,7 +10,7 @@ import pytest
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.host import EngineError
 from swarmhub.images import pull as images
-from swarmhub.images.pull import Giver, Held
+from swarmhub.images.pull import Giver, Held, Holding
 from swarmhub.plan.differences import known_after
 from swarmhub.plan.plans import Plan
 from tests.unit.support.fakes import EXTRA, MANAGER, NOTEBOOK, WORKER1, WORKER2, FakeHost, FakeProgress
@@ -102,7 +102,9 @@ NAMED, NAMED_OTHERWISE = (replace(one, is_kept=True) for one in (PLAIN, OTHERWIS
         ([PLAIN, OTHERWISE, OTHERWISE], CONTENT),
         ([PLAIN, replace(LOADED_OTHER, content="another12345")], ID),
         # Brought to an engine that makes a digest of its own of it.
-        ([PULLED, replace(OTHERWISE, digests=frozenset({NEW}))], CONTENT),
+        ([PULLED, replace(OTHERWISE, digests=frozenset({OTHER_ID}))], CONTENT),
+        # Pushed once more, compressed otherwise.
+        ([PULLED, PULLED, replace(PULLED, digests=frozenset({NEW}), id=OTHER_ID)], OLD),
         ([PULLED, PULLED, OTHERWISE], CONTENT),
         ([PULLED, replace(PULLED, id=OTHER_ID)], OLD),
         # Once all know the name they keep it; not those that a registry has given one digest.
@@ -119,7 +121,7 @@ def test_where_engines_have_different_ids_for_an_image_it_is_known_by_its_conten
 
 def test_what_no_registry_has_is_wanted_by_its_content() -> None:
     """Also before another engine holds it; what a registry has keeps its digest."""
-    held = {MANAGER: {NOTEBOOK: PLAIN, EXTRA: PULLED}, WORKER1: {NOTEBOOK: None, EXTRA: None}}
+    held: dict[str, Holding] = {MANAGER: {NOTEBOOK: PLAIN, EXTRA: PULLED}, WORKER1: {NOTEBOOK: None, EXTRA: None}}
     assert images.by_content({NOTEBOOK: ID, EXTRA: OLD}, held) == {NOTEBOOK: CONTENT, EXTRA: OLD}
     assert images.by_content({NOTEBOOK: CONTENT}, {MANAGER: {NOTEBOOK: NAMED}}) == {NOTEBOOK: CONTENT}
 
@@ -128,7 +130,11 @@ def test_a_node_learns_the_name_of_what_it_has_and_is_brought_what_it_lacks() ->
     """The node that gives it learns the name, too; the one that gets it when it is there."""
     brought: list[str] = []
     giver = Giver(MANAGER, lambda host, _: brought.append(host.name))
-    held = {MANAGER: {NOTEBOOK: PLAIN}, WORKER1: {NOTEBOOK: None}, WORKER2: {NOTEBOOK: NAMED_OTHERWISE}}
+    held: dict[str, Holding] = {
+        MANAGER: {NOTEBOOK: PLAIN},
+        WORKER1: {NOTEBOOK: None},
+        WORKER2: {NOTEBOOK: NAMED_OTHERWISE},
+    }
     assert images.sources({NOTEBOOK: CONTENT}, held) == {NOTEBOOK: MANAGER}
     tag, bring = images.plan({NOTEBOOK: CONTENT}, held, {NOTEBOOK: giver}).changes
     assert [one.sentence for one in (tag, bring)] == [f"tag {NOTEBOOK} on {MANAGER}", f"bring image {NOTEBOOK} on {WORKER1}"]
