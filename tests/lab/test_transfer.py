@@ -34,6 +34,11 @@ printf "FROM $from\\nCOPY more /more-$2\\n" > Dockerfile
 docker build --quiet --tag $1 .
 """
 CONTAINERD = '{"features": {"containerd-snapshotter": true}}'
+# What the test has named by its content, and what it has built.
+UNNAME = f"""
+docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' |
+    grep -E '^({services.KEPT}|{HUB}-notebook):' | xargs -r docker image rm --force
+"""
 # To a port on which nothing listens: a pull fails, and the node still reaches all else.
 NO_REGISTRY = "cp /etc/hosts /tmp/hosts && echo 127.0.0.1 registry.lab >> /etc/hosts"
 # What a transfer keeps on a node is on a disk of that size.
@@ -160,6 +165,10 @@ def in_containerd(deployed: Lab) -> Iterator[Lab]:
         assert "io.containerd.snapshotter" in store(deployed, OTHER)
         yield deployed
     finally:
+        for node in NODES:
+            deployed.on(
+                node, "sh", "-c", UNNAME if node != OTHER else "docker images -q | sort -u | xargs -r docker image rm -f"
+            )
         deployed.on(OTHER, "sh", "-c", "cat /tmp/hosts > /etc/hosts; rm -f /etc/docker/daemon.json")
         restart(deployed, OTHER)
 
