@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from swarmhub.certificate import dns_challenge
 from swarmhub.certificate.dns_challenge import Dns
-from swarmhub.engine import as_root, containers, ports
+from swarmhub.engine import as_root, containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.images.pull import split
@@ -196,6 +196,7 @@ class Certbot:
     def _require_port(self, host: Host) -> None:
         if not self.wanted.is_by_http:
             return
+        from swarmhub.engine import ports  # a certificate that holds needs none
 
         holder = ports.observe(host, HTTP)
         if holder:

@@ -200,7 +200,7 @@ def test_no_hub_starts_with_what_it_has_left_behind(managed: Managed) -> None:
     pins = [f"node.id=={lab.docker('node', 'inspect', node, '--format', '{{.ID}}')}" for node in (SECOND, FIRST)]
     lab.docker("service", "update", "--detach", "--constraint-rm", pins[0], "--constraint-add", pins[1], HUB)
     lab.wait(lambda: update_of_hub(lab) == "rollback_completed", 120, "Swarm does not go back")
-    assert "this hub was moved to swarm-worker1, and its data here are of before" in lab.log_of(tail="50")
+    assert "this hub does not start: it was moved to swarm-worker1, and its data here are of before" in lab.log_of(tail="50")
     # Swarm calls a rollback complete before its task is wanted to run.
     lab.wait(lambda: managed.node_of(HUB) == SECOND, 60, "the hub is not where its data are")
     lab.wait(lambda: '"version"' in answer(managed, SECOND), 60, "no hub answers")

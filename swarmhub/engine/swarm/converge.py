@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.shared import told
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan.plans import Progress
@@ -165,6 +164,8 @@ def _error(task: Json) -> str:
 
 
 def _failure(manager: Host, name: str, state: ServiceState, progress: Progress) -> StepError:
+    from hub.shared import told  # most services run
+
     lines = _last_lines(manager, state.task)
     for line in lines:
         progress.log(manager.name, line)

@@ -74,7 +74,8 @@ def test_a_wrong_word_alone_in_a_list_is_told_once(file: Path) -> None:
 def test_an_address_that_is_refused_is_told_without_its_password(file: Path, table: str) -> None:
     """People's terminals and the logs of their CI show it."""
     said = "\n".join(problems(file, f"{HOSTS_TOML}\n{table}\n".encode()))
-    assert ("hunter2" in said, "(hidden)" in said) == (False, True)
+    assert said
+    assert "hunter2" not in said
 
 
 def test_a_file_that_is_not_there_says_how_to_begin(file: Path, tmp_path: Path) -> None:

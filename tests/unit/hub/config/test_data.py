@@ -115,7 +115,7 @@ def filled(file: Path, script: str) -> SQLite:
     return SQLite(file)
 
 
-OF_JUPYTERHUBS = [file.read_text() for file in (Path(__file__).parents[2] / "inside" / "databases").glob("*.sql")]
+OF_JUPYTERHUBS = [file.read_text() for file in (Path(__file__).parents[2] / "inside" / "database" / "dumps").glob("*.sql")]
 
 
 @pytest.mark.parametrize("script", ["", *OF_JUPYTERHUBS, "create table users (name)"])
