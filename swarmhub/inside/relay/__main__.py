@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import sys
 import tarfile
 import threading
@@ -110,4 +111,6 @@ class Relay:
 
 
 if __name__ == "__main__":
-    sys.exit(Relay(json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])).run())
+    code = Relay(json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])).run()
+    # At once: a thread that wakes while Python ends would abort, for want of libgcc, which the packed Python lacks.
+    os._exit(code)
