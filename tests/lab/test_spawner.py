@@ -25,7 +25,7 @@ TINY = "lab-tiny"
 WAITS = """
 import sys
 sys.path.insert(0, "/srv/jupyterhub")
-from hub.spawner.engine import wait_until_it_answers
+from hub.engine import wait_until_it_answers
 print("asked", flush=True)
 wait_until_it_answers()
 print("answers", flush=True)
