@@ -174,9 +174,9 @@ def archived(known: Listing, typed: str, name: str) -> ArchivedHome | None:
         for home in one.archived
         if name in (home.user, home.name)
     }
-    if len(found) > 1:
+    if len(found) > 1 and name not in found:
         raise UsageError(f"{name} has several homes in the archive: {', '.join(sorted(found))}; name one of them")
-    return next(iter(found.values()), None)
+    return found.get(name) or next(iter(found.values()), None)
 
 
 def completed(chosen: Backup, known: Listing) -> Backup:

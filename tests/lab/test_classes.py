@@ -66,9 +66,8 @@ def test_a_class_is_started_once(deployed: Lab, roster: Path) -> None:
 def test_a_class_that_does_not_fit_is_told_so(deployed: Lab, roster: Path, settings: Settings) -> None:
     """Which resource on which nodes, and what helps; who may not log in is named, and nothing is started."""
     roster.write_text("name,group\nada,\ngrace,\nhopper,\n")
-    done = deployed.fab(
-        "class-prepare", str(roster), "--start", "--yes", hosts=settings((NOTEBOOK, f'{NOTEBOOK}\nmemory_guarantee = "1T"'))
-    )
+    large = settings((NOTEBOOK, f'{NOTEBOOK}\nmemory_guarantee = "1T"'), ('memory_limit = "1G"', 'memory_limit = "1T"'))
+    done = deployed.fab("class-prepare", str(roster), "--start", "--yes", hosts=large)
     assert done.code == 1, done.text
     assert f"not enough: 3 of 3 servers do not fit: memory on {' and '.join(NODES)} (ada, grace, hopper)" in done.out
     assert "lower memory_guarantee" in done.out

@@ -86,6 +86,9 @@ def test_the_newest_archive_of_a_home_is_meant() -> None:
     }
     with pytest.raises(UsageError, match="ada has several homes in the archive: a, a-x; name one of them"):
         snapshots.archived(known(archived(FIRST, "a", "ada"), archived(SECOND, "a-x", "ada")), "", "ada")
+    chosen = snapshots.archived(known(archived(FIRST, "ada", "ada"), archived(SECOND, "a-x", "ada")), "", "ada")
+    assert chosen
+    assert chosen.name == "ada"
 
 
 def test_when_a_home_was_last_saved_is_told_by_whole_backups() -> None:
