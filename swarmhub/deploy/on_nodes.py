@@ -40,7 +40,8 @@ def images_plan(run: Run, targets: Sequence[str], wanted: Mapping[str, str]) -> 
     closed = availability.closing(nodes_of(run, list(there)), _lacking(there, wanted), run.manager)
     pulls = pull.plan(wanted, there, _givers(run, wanted, held, list(there)))
     notes = tuple(one.told for one in run.look.unfit(list(there)))
-    return replace(pulls, changes=(*closed, *pulls.changes, *_loads(run, list(there))), notes=notes)
+    # A pull that fails ends a host's part; what needs no registry comes before.
+    return replace(pulls, changes=(*closed, *_loads(run, list(there)), *pulls.changes), notes=notes)
 
 
 def cluster(run: Run) -> "Cluster":

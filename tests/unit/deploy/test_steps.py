@@ -90,7 +90,7 @@ def test_a_first_deploy_is_planned_whole(run: Run) -> None:
         "network": [f"create network on {MANAGER}"],
         "volume": [f"create volume on {MANAGER}"],
         "certs": [f"issue staging on {MANAGER}"],
-        "images": [f"{what} on {host}" for what in (f"pull {NOTEBOOK}", "load image") for host in (MANAGER, WORKER1, WORKER2)],
+        "images": [f"{what} on {host}" for what in ("load image", f"pull {NOTEBOOK}") for host in (MANAGER, WORKER1, WORKER2)],
         "placement": [f"label {host} on {MANAGER}" for host in (MANAGER, WORKER1, WORKER2)],
         "firewall": [f"create service on {MANAGER}"],
         "build-hub": [f"build {build.desired(run.settings).tag} on {MANAGER}"],
