@@ -110,6 +110,8 @@ def _bring(run: "Run", failed: StepErrors, wanted: dict[str, str], nodes: tuple[
     for plan in plans:
         run.apply(plan)
     run.look.newest = {image: ids.get(image, digest) for image, digest in run.look.newest.items()}
+    if any(ids[image] != wanted[image] for image in ids):  # the hub is told of them by these
+        run.show_again()
     return ids
 
 

@@ -281,6 +281,10 @@ class Run:
             self.look.forget()
         self._shown = {plan.step: plan for plan in steps}
 
+    def show_again(self) -> None:
+        """Show each step that follows when it comes, and ask where it costs people something: this run knows better by now."""
+        self._shown = {}
+
     def confirm(self, plan: Plan, question: str) -> None:
         """Show a plan, ask, and hold the run to it.
 

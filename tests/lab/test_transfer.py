@@ -167,7 +167,7 @@ def in_containerd(deployed: Lab) -> Iterator[Lab]:
     finally:
         for node in NODES:
             deployed.on(
-                node, "sh", "-c", UNNAME if node != OTHER else "docker images -q | sort -u | xargs -r docker image rm -f"
+                node, "sh", "-c", UNNAME if node != OTHER else "docker images -q | sort -u | xargs -r docker image rm -f; true"
             )
         deployed.on(OTHER, "sh", "-c", "cat /tmp/hosts > /etc/hosts; rm -f /etc/docker/daemon.json")
         restart(deployed, OTHER)
