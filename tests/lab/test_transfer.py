@@ -197,6 +197,7 @@ def test_nodes_with_different_image_stores_run_the_same_images(in_containerd: La
     assert "cowsay" in lab.in_server("ada", "/opt/venv/bin/python -c 'import cowsay; print(cowsay.__name__)'")
     for user in ("ada", "grace"):
         lab.stop_server(user)
+    lab.forget_homes()
     told = json.loads(lab.fab("doctor", "--json", hosts=hosts).out)["findings"]
     assert [one for one in told if one["check"] == "image" and one["level"] != "ok"] == []
     lab.fab("prune", "--yes", hosts=hosts)
