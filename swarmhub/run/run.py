@@ -45,6 +45,8 @@ class Run:
         self.changed: Counter[str] = Counter()
         self._agreed = False
         self._shown: dict[str, Plan] = {}
+        # What of a step that was not shown before is asked for: a single task's own restarts are not.
+        self._asks_for = plans.grave
         self._confirmed: Plan | None = None
         self._closers: list[Callable[[], None]] = []
 
@@ -283,7 +285,7 @@ class Run:
 
     def show_again(self) -> None:
         """Show each step that follows when it comes, and ask where it costs people something: this run knows better by now."""
-        self._shown = {}
+        self._shown, self._asks_for = {}, prices
 
     def confirm(self, plan: Plan, question: str) -> None:
         """Show a plan, ask, and hold the run to it.
@@ -321,7 +323,7 @@ class Run:
         if shown is not None and not is_within(plan, shown):
             cause = "the cluster has changed since the plan was shown; nothing of this step was done"
             raise StepError(self.manager, cause, "See what differs now: fab plan; then run this again", plan.step)
-        if shown is None and not self._agreed and plans.grave([plan]):
+        if shown is None and not self._agreed and self._asks_for([plan]):
             self.report.plan(plan)
             self._agree_to([plan])
             self._confirmed = plan

@@ -518,6 +518,19 @@ def test_a_step_for_which_nothing_was_shown_makes_no_change() -> None:
         run.apply(plan)
 
 
+def test_what_a_run_knows_better_by_now_is_shown_again_and_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another change than was shown is made then; one that costs people something, only if somebody agrees."""
+    done: list[int] = []
+    run, shown = fake_run(lambda *_: None)
+    terminal(monkeypatch, False)
+    run.show([shown])
+    run.show_again()
+    run.apply(Plan("step", "", (Change("remove", "it", MANAGER, lambda *_: done.append(1)),)))
+    with pytest.raises(UsageError, match="nothing was changed"):
+        run.apply(Plan("service", "", (COSTS,)))
+    assert done == [1]
+
+
 def test_a_step_that_was_not_shown_is_applied() -> None:
     """A step alone shows its plan as it applies it."""
     done: list[int] = []
