@@ -1,5 +1,6 @@
 """Ask a host's Docker Engine through docker-py, over the run's SSH connection."""
 
+import logging
 import struct
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -214,6 +215,8 @@ class _Client(APIClient):
 
     def __init__(self, adapter: "Adapter", version: str) -> None:
         super().__init__(BASE_URL, version, TIMEOUT_SECONDS)
+        # With --debug it would write down each address, and a build's has its arguments: an HTTP proxy's password.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
         # A proxy of this machine is for the internet, not for an SSH channel.
         self.trust_env = False
         self.mount(BASE_URL, adapter)

@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import logging
 import os
 import socket
 import struct
@@ -200,6 +201,14 @@ def test_a_connection_that_was_lost_is_made_anew(engine: SshEngine, wire: Wire, 
     state["active"] = True
     engine.get("/info")
     assert connections.opened_hosts == [HOST, HOST]
+
+
+def test_with_debug_no_address_is_written_down(engine: SshEngine, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """A build's has its arguments, such as the password of an HTTP proxy; urllib3 would write it."""
+    caplog.set_level(logging.DEBUG)
+    wire.answers = [answer(200, {})]
+    engine.get("/info")
+    assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.DEBUG)
 
 
 def test_an_answer_is_decoded(engine: SshEngine, wire: Wire) -> None:
