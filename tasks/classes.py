@@ -43,7 +43,7 @@ def class_prepare(c: Context, roster: str, start: bool = False, at_once: int = 4
         api, known = _hub(run, is_needed=start)
         for line in people.warnings(run.settings, class_, known if api else None):
             run.report.line(readiness.STEP, line, style="yellow")
-        seen = readiness.observe(run.settings, class_, run.hosts[run.manager], list(_members(run).values()))
+        seen = readiness.observe(run.settings, class_, run.hosts[run.manager], _members(run))
         outlook = readiness.judge(run.settings, class_, known, seen)
         run.report.table(readiness.HEADS, readiness.rows(outlook))
         run.report.line(readiness.STEP, readiness.verdict(outlook), style="bold red" if outlook.shortages else "bold green")
@@ -88,10 +88,10 @@ def class_archive(c: Context, roster: str, to: str = "", keep: bool = False, yes
         archives.apply(run, plan)
 
 
-def _members(run: "Run") -> "dict[str, tuple[Member, Host]]":
-    """Return the hosts that answer, by the ids of their nodes."""
+def _members(run: "Run") -> "list[tuple[Member, Host]]":
+    """Return the hosts that answer."""
     members = run.look.members()
-    return {one.node: (one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)}
+    return [(one, run.hosts[host]) for host, one in members.items() if not isinstance(one, StepError)]
 
 
 def _stopper(run: "Run", nodes: "Sequence[Host]") -> "Callable[[str], Stopper]":

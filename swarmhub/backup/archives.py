@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from swarmhub.backup import contents, repository, restoring, saving
 from swarmhub.backup.repository import Repository
-from swarmhub.backup.snapshots import ArchivedHome, Backup
+from swarmhub.backup.snapshots import Backup
 from swarmhub.host import Host, Json
 from swarmhub.notebooks.leaving import Archive, LeavingHome
 from swarmhub.plan.plans import Progress
@@ -46,11 +46,6 @@ def name_of(home: LeavingHome) -> str:
 
 def _mount(home: LeavingHome) -> Json:
     return saving.volume(home.volume) if home.volume else {**home.mount, "Target": contents.HOMES, "ReadOnly": True}
-
-
-def kept(known: Sequence[Backup]) -> Mapping[str, ArchivedHome]:
-    """Return the homes that are archived, by name, each as it was archived last."""
-    return {home.name: home for one in known for home in one.archived}
 
 
 def saved(host: Host, where: Repository, settings: Settings, known: Sequence[Backup]) -> Mapping[tuple[str, str], datetime]:

@@ -34,7 +34,7 @@ def times(settings: Settings, where: Repository, swarm: Swarm, node: str, manage
         "node": node,
         "hosts": {one.id: one.host for one in swarm.nodes},
         "every": backup.every,
-        "at": backup.at or 0,
+        "at": backup.begins,
         "verify": backup.verify,
         "keep": saving.kinds(settings),
         "volumes": has_volumes,

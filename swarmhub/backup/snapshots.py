@@ -1,6 +1,6 @@
 """The backups that a repository holds: each is a snapshot of the hub, and one for every node with homes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
@@ -160,6 +160,11 @@ def choose(known: Listing, typed: str) -> Backup:
     return found[0]
 
 
+def kept(known: Iterable[Backup]) -> Mapping[str, ArchivedHome]:
+    """Return the homes that are archived, by name, each as it was archived last."""
+    return {home.name: home for one in known for home in one.archived}
+
+
 def archived(known: Listing, typed: str, name: str) -> ArchivedHome | None:
     """Return the newest archived home of a user, or with a name, of the runs that begin as was typed; None if there is none.
 
@@ -167,13 +172,8 @@ def archived(known: Listing, typed: str, name: str) -> ArchivedHome | None:
         UsageError: several homes of the user are archived.
 
     """
-    found = {
-        home.name: home
-        for one in known.backups
-        if one.run.startswith(typed)
-        for home in one.archived
-        if name in (home.user, home.name)
-    }
+    there = kept(one for one in known.backups if one.run.startswith(typed))
+    found = {home.name: home for home in there.values() if name in (home.user, home.name)}
     if len(found) > 1 and name not in found:
         raise UsageError(f"{name} has several homes in the archive: {', '.join(sorted(found))}; name one of them")
     return found.get(name) or next(iter(found.values()), None)

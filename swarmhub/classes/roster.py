@@ -116,7 +116,7 @@ def parse(text: str, provider: str = GITHUB) -> tuple[Roster, list[tuple[int, st
     mistakes: list[tuple[int, str]] = []
     for line, row in rows[1:]:
         person = _person(dict(zip(heads, row, strict=False)), columns)
-        # Canvas has a line of its own that says how grades are posted: without a student, whom its first column has.
+        # Canvas has a line of its own that says how grades are posted: its first column, the student, is empty.
         is_nobody = row[0].lower() == NOBODY or not (row[0] or person.name or heads[0] == columns.name)
         if is_nobody and not columns.is_own:
             continue

@@ -95,7 +95,8 @@ def clock(host: Host) -> float:
 
 def sweep(host: Host) -> None:
     """Remove the containers that killed runs have left."""
-    for one in left(host.engine.get("/containers/json", all=True, filters={"label": [LABEL]}), clock(host)):
+    listed = host.engine.get("/containers/json", all=True, filters={"label": [LABEL]})
+    for one in left(listed, clock(host)) if listed else ():
         host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
 
 

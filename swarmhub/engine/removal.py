@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from swarmhub.engine.swarm.replicated import RENAME
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host
 from swarmhub.plan.plans import remedy
@@ -34,7 +35,7 @@ def remove_ours(host: Host, thing: Thing, label: str, owner: str) -> None:
     found = host.engine.find(thing.path)
     if found and (found.get("Labels") or {}).get(label) != owner:
         cause = f"somebody else has made the {thing.name}, whose name is needed here"
-        raise StepError(host.name, cause, "Rename it, or name the hub otherwise: hub.service")
+        raise StepError(host.name, cause, RENAME)
     remove_soon(host, thing)
 
 

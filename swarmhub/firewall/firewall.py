@@ -10,7 +10,7 @@ from typing import Any
 from hub.shared import services
 from swarmhub.engine.swarm import converge, specs
 from swarmhub.engine.swarm.converge import FAILURES, HOLDING, failed
-from swarmhub.engine.swarm.replicated import LABEL, send
+from swarmhub.engine.swarm.replicated import LABEL, RENAME, send
 from swarmhub.errors import StepError, StepErrors
 from swarmhub.firewall import image as firewall_image
 from swarmhub.firewall import spec
@@ -127,9 +127,7 @@ def plan(wanted: dict[str, Any], found: ExistingFirewall, manager: str) -> Plan:
         return Plan(STEP, "", (Change("create", what, manager, partial(send, wanted, None), flat(wanted), gist=gist),))
     there = copy.deepcopy(found.service["Spec"])
     if LABEL not in (there.get("Labels") or {}):
-        raise StepError(
-            manager, f"service {wanted['Name']} is not this hub's", "Rename it, or name the hub otherwise: hub.service"
-        )
+        raise StepError(manager, f"service {wanted['Name']} is not this hub's", RENAME)
     # The engine keeps the id of the network "host" in the swarm, which it does not list.
     there["TaskTemplate"]["Networks"] = wanted["TaskTemplate"]["Networks"]
     differs = specs.compare(wanted, there)

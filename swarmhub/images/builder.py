@@ -15,6 +15,7 @@ from swarmhub.host import EngineError, Host
 from swarmhub.images import pull
 from swarmhub.plan.differences import flat
 from swarmhub.plan.plans import Change, Plan, Progress
+from swarmhub.settings import Settings, read_ca
 
 # The step that builds notebook images.
 NOTEBOOKS = "build-notebook"
@@ -53,6 +54,16 @@ REMEDIES = {
         WAY_OUT,
     ),
 }
+
+
+def authorities(settings: Settings) -> dict[str, bytes]:
+    """Return what an image gets of the authorities that `hub.ca` names; nothing, where it names none.
+
+    Raises:
+        SettingsError: the file is not there, or holds no certificates alone.
+
+    """
+    return {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 from hub import FOLDER
 from hub.shared import services
 from swarmhub.engine import context
-from swarmhub.images.builder import Recipe
+from swarmhub.images.builder import Recipe, authorities
 from swarmhub.images.hub import build
-from swarmhub.settings import Settings, read_ca
+from swarmhub.settings import Settings
 
 
 def recipe(settings: Settings, folder: Path = FOLDER) -> Recipe:
@@ -17,10 +17,8 @@ def recipe(settings: Settings, folder: Path = FOLDER) -> Recipe:
         SettingsError: a file is missing, or the base's lock is none.
 
     """
-    files = {**context.read(folder / "backup"), "ca/.keep": b""}
-    if settings.hub.ca:
-        files["ca/settings.crt"] = read_ca(settings.hub.ca, "hub.ca").encode()
-    files, on = context.copied(files), build.base(settings)
+    files = context.copied({**context.read(folder / "backup"), "ca/.keep": b"", **authorities(settings)})
+    on = build.base(settings)
     tag = f"{services.restic(settings.hub.service)}:{context.digest(files, *on.inputs)}"
     return Recipe(tag, files, on.reference, gist=f"on {on.shown}", arguments=on.arguments, source="hub/backup/Dockerfile")
 

@@ -31,6 +31,16 @@ TOKEN_SECONDS = 3600
 TIMEOUT_SECONDS = 30
 
 
+def of_user(name: str, *more: str) -> str:
+    """Return the path of a user, or of what `more` names of theirs; whatever letters the name has."""
+    return "/".join(("users", quote(name, safe=""), *more))
+
+
+def of_server(user: str, name: str = "") -> str:
+    """Return the path of a user's server: the one that has no name, or one with a name."""
+    return of_user(user, "servers", quote(name, safe="")) if name else of_user(user, "server")
+
+
 class ApiError(StepError):
     """The hub answered with an error; `status` is HTTP's."""
 
@@ -74,8 +84,8 @@ class HubApi:
 
         The proxy passes every header on: what a server is sent, whoever has a hand in that server can read.
         """
-        token = self.post(f"users/{quote(user, safe='')}/tokens", {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
-        place = urlsplit(urljoin(self.address, self.get(f"users/{quote(user, safe='')}")["servers"][""]["url"]))
+        token = self.post(of_user(user, "tokens"), {"note": "swarmhub", "expires_in": TOKEN_SECONDS})["token"]
+        place = urlsplit(urljoin(self.address, self.get(of_user(user))["servers"][""]["url"]))
         return HubApi(
             address=f"{place.scheme}://{place.netloc}",
             trust=self.trust,

@@ -1,16 +1,15 @@
-"""People who have not been seen for long, and their homes: who that is by the hub, and by their files whom it does not know."""
+"""People who have not been seen for long, and their homes: the hub tells, and of people unknown to it, their files."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from hub.shared.people.listed import Listed
 from swarmhub.errors import StepError
 from swarmhub.host import Json
 from swarmhub.notebooks import leaving
 from swarmhub.notebooks.leaving import Act, Archive, LeavingHome
-from swarmhub.people.api import HubApi
+from swarmhub.people.api import HubApi, of_user
 from swarmhub.people.users import SHOW, HubPeople
 from swarmhub.plan.plans import Plan
 from swarmhub.plan.shown import age, size
@@ -22,7 +21,7 @@ HEADS = ("NAME", "LAST SEEN", "HOME", "NODE", "SIZE", "LAST BACKUP", "ARCHIVED")
 class AwayHome:
     """A home of somebody who is away, and since when; when a backup has last saved it, and when it was last archived.
 
-    Whom the hub does not know was seen when the home was changed last.
+    Somebody unknown to the hub was last seen when the home was last changed.
     """
 
     home: LeavingHome
@@ -33,7 +32,7 @@ class AwayHome:
 
 
 def everybody(found: HubPeople) -> set[str]:
-    """Return whom the hub knows, or has known."""
+    """Return everybody whom the hub knows or has known."""
     listed: Listed = found.listed
     return {*found.known, *listed.let_in.allowed, *listed.current.allowed, *listed.by_provider, *listed.deleted}
 
@@ -124,7 +123,7 @@ class StillAway:
             StepError: the hub has seen them.
 
         """
-        found = self.api.find(f"users/{quote(user)}")
+        found = self.api.find(of_user(user))
         if found and seen(found) >= self.before:
             raise StepError(
                 self.api.host, f"{user} has come back meanwhile; the home is saved, and not freed", "Run this again"

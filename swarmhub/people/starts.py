@@ -4,14 +4,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import quote
 
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.notebooks import servers
 from swarmhub.parallel import gather
-from swarmhub.people.api import ApiError, HubApi
+from swarmhub.people.api import ApiError, HubApi, of_server, of_user
 from swarmhub.plan.plans import Progress
 from swarmhub.wait import until
 
@@ -48,7 +47,7 @@ def start(api: HubApi, name: str, over: threading.Event, options: Json = None) -
         StepError: it does not come; the cause is the hub's own.
 
     """
-    path = f"users/{quote(name, safe='')}/server"
+    path = of_server(name)
     try:
         # Without any, JupyterHub takes those of the last time: a profile that may be gone.
         api.post(path, {"user_options": options or {}})
@@ -83,10 +82,9 @@ class Stopper:
 
         """
         services = [one.service for one in servers.observe(host, self.hub) if one.user == self.user]
-        model = self.api.find(f"users/{quote(self.user, safe='')}") or {}
+        model = self.api.find(of_user(self.user)) or {}
         for server in model.get("servers") or {}:
-            path = f"servers/{quote(server, safe='')}" if server else "server"
-            self.api.delete(f"users/{quote(self.user, safe='')}/{path}")
+            self.api.delete(of_server(self.user, server))
         cause = f"{self.user}'s server still runs after {STOP_SECONDS} s"
         until(
             lambda: not self._runs(host, services),

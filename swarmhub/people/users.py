@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from hub.shared.people import listed
 from hub.shared.people.listed import Listed
@@ -16,7 +16,7 @@ from hub.shared.people.userlist import Users, parse, render
 from swarmhub.engine import containers, context
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
-from swarmhub.people.api import ApiError, HubApi
+from swarmhub.people.api import ApiError, HubApi, of_server, of_user
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.plan.shown import age, named
 from swarmhub.settings import Settings
@@ -267,7 +267,7 @@ def _add(api: HubApi, names: Sequence[str], admin: bool, host: Host, progress: P
 def _set_admin(api: HubApi, name: str, admin: bool, host: Host, progress: Progress) -> None:
     if not admin:
         _tell_of_visits(api, name, host, progress)
-    api.patch(f"users/{quote(name, safe='')}", {"admin": admin})
+    api.patch(of_user(name), {"admin": admin})
 
 
 def _remove(api: HubApi, name: str, host: Host, progress: Progress) -> None:
@@ -290,19 +290,18 @@ def _visited(api: HubApi, name: str) -> list[str]:
     """Return the servers of others for which somebody has a token."""
     tokens: Sequence[Json] = ()
     with suppress(ApiError):  # they are removed, whether this is known or not
-        tokens = (api.find(f"users/{quote(name, safe='')}/tokens") or {}).get("api_tokens", ())
+        tokens = (api.find(of_user(name, "tokens")) or {}).get("api_tokens", ())
     places = {str(one.get("oauth_client")).partition("/user/")[2].strip("/") for one in tokens}
     return sorted(place for place in map(unquote, places) if place and place.partition("/")[0] != name)
 
 
 def _is_out(api: HubApi, name: str) -> bool:
-    path = f"users/{quote(name, safe='')}"
-    user = api.find(path)
+    user = api.find(of_user(name))
     try:
         for server in (user or {}).get("servers") or {}:
-            api.delete(f"{path}/servers/{quote(server, safe='')}" if server else f"{path}/server")
+            api.delete(of_server(name, server))
         if user and not user.get("servers"):
-            api.delete(path)
+            api.delete(of_user(name))
             return True
     except ApiError as error:
         if TURNED_OFF in error.cause:

@@ -167,7 +167,7 @@ def refusal(plans: Sequence[Plan]) -> str:
 
 
 def errors(plans: Sequence[Plan]) -> list[StepError]:
-    """Return why steps could not be planned, each reason with the first step that it bars: later ones may stand on that."""
+    """Return why steps could not be planned, each reason once, with the first step that it bars."""
     found = [plan.error for plan in plans if plan.error]
     first = {(one.host, one.cause, one.remedy): one for one in reversed(found)}
     return [one for one in found if one in first.values()]

@@ -116,7 +116,7 @@ def _backups(settings: Settings, seen: Mapping[str, _Seen]) -> "Standing | None"
 
     nodes = {host: one.member if isinstance(one.member, StepError) else one.backups for host, one in seen.items()}
     told = {host: one for host, one in nodes.items() if one is not None}
-    return state.judge(told, backup.every, backup.at or 0, datetime.now(UTC))
+    return state.judge(told, backup.every, backup.begins, datetime.now(UTC))
 
 
 def _placed(

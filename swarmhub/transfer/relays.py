@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.shared import services
 from swarmhub.engine import containers
-from swarmhub.engine.removal import Thing, remove_ours
+from swarmhub.engine.removal import Thing, remove_ours, remove_soon
 from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
@@ -118,7 +118,7 @@ def _network(cluster: Cluster) -> Iterator[None]:
     try:
         yield
     finally:
-        remove_ours(cluster.manager, thing, replicated.LABEL, cluster.hub)
+        remove_soon(cluster.manager, thing)
 
 
 def _take_part(

@@ -38,10 +38,10 @@ def observe(run: Run, seconds: int) -> Away:
 
     """
     before, people = datetime.now(UTC) - timedelta(seconds=seconds), plans.found(run)
-    gone = away.gone(_owners(run, people), people.known, before)
-    silent = leaving.silent([one for one in run.look.places() if one.user in gone], run.hosts[run.manager], nodes(run))
+    gone, manager, there = away.gone(_owners(run, people), people.known, before), run.hosts[run.manager], nodes(run)
+    silent = leaving.silent([one for one in run.look.places() if one.user in gone], manager, there)
     asked = [one for one in gone if one not in {place.user for place, _ in silent}]
-    found = leaving.observe(run.settings, asked, run.hosts[run.manager], nodes(run)) if asked else LeavingHomes((), (), ())
+    found = leaving.observe(run.settings, asked, manager, there) if asked else LeavingHomes((), (), ())
     homes = away.of(found.homes, people.known, found.working, before)
     hosts = sorted({host for _, host in silent})
     left_out = [
@@ -64,7 +64,7 @@ def _told(run: Run, homes: list[AwayHome]) -> list[AwayHome]:
     """Return homes with when each was last saved and archived."""
     where, manager = backups.repository_of(run, [run.manager]), run.hosts[run.manager]
     known = snapshots.observe(manager, where).backups
-    saved, kept = archives.saved(manager, where, run.settings, known), archives.kept(known)
+    saved, kept = archives.saved(manager, where, run.settings, known), snapshots.kept(known)
     told = []
     for one in homes:
         name = archives.name_of(one.home)
@@ -81,9 +81,10 @@ def plan(run: Run, found: Away, *, is_freed: bool) -> Plan:
 
     """
     to = archive(run)
-    still_away = StillAway(hub_api.connect(run), found.before) if is_freed else None
-    settings, manager = run.settings, run.hosts[run.manager]
-    free = Freeing(settings.notebook.image, settings.hub.service, manager, still_away) if still_away else None
+    free: Freeing | None = None
+    if is_freed:
+        settings, still_away = run.settings, StillAway(hub_api.connect(run), found.before)
+        free = Freeing(settings.notebook.image, settings.hub.service, run.hosts[run.manager], still_away)
     return away.plan(found.homes, to, free)
 
 

@@ -77,7 +77,7 @@ def _backups(cluster: Cluster) -> list[Finding]:
     answers = at_once([partial(state.observe, cluster.hosts[host], settings.hub.service) for host in asked])
     told = dict(zip(asked, answers, strict=True))
     nodes = {host: one if isinstance(one, Mapping | StepError) else _broken(host, one) for host, one in told.items()}
-    return backups.judge(state.judge(nodes, backup.every, backup.at or 0, now), now, cluster.manager)
+    return backups.judge(state.judge(nodes, backup.every, backup.begins, now), now, cluster.manager)
 
 
 def _broken(host: str, error: BaseException) -> StepError:

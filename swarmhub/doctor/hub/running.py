@@ -10,7 +10,7 @@ from swarmhub.doctor.finding import Finding
 from swarmhub.doctor.hub import firewall as firewall_there
 from swarmhub.doctor.hub import others, servers
 from swarmhub.doctor.lanes import Cluster, one_by_one
-from swarmhub.doctor.network import addresses, overlap, starts, vxlan
+from swarmhub.doctor.network import addresses, overlap, vxlan
 from swarmhub.doctor.network.peers import Peer
 from swarmhub.engine.swarm.replicated import LABEL
 from swarmhub.errors import SettingsError
@@ -49,7 +49,7 @@ def examine(cluster: Cluster, found: Swarm, nodes: Sequence[Peer]) -> list[Findi
     def people() -> list[Finding]:
         return servers.judge(settings, head.engine.get("/nodes"), homes.places(head, settings.hub.service), manager)
 
-    of_network = (("addresses", room), ("addresses", overlaps), (starts.CHECK, partial(_left, cluster, found)))
+    of_network = (("addresses", room), ("addresses", overlaps), (vxlan.CHECK, partial(_left, cluster, found)))
     of_servers = (
         (others.CHECK, partial(_names, cluster)),
         (servers.CHECK, people),

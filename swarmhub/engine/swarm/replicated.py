@@ -18,6 +18,8 @@ from swarmhub.wait import until
 Act = Callable[[Host, Progress], object]
 # Its value is the hub's name: on its services, secrets and configs.
 LABEL = "swarmhub.service"
+# What helps where somebody else's service, network or volume has a name that the hub needs.
+RENAME = "Rename it, or name the hub otherwise: hub.service"
 SECOND = 1_000_000_000
 GIB = 2**30
 # Until a task is found to be well, Docker asks as often as this: an update waits for it. Docker before 25 goes by the interval.

@@ -8,8 +8,8 @@ from hub import FOLDER
 from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images.builder import Recipe
-from swarmhub.settings import Settings, read_ca, read_text
+from swarmhub.images.builder import Recipe, authorities
+from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
 # npm's, for JupyterHub's proxy: both images have it.
@@ -77,9 +77,7 @@ def desired(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -
         files = {**_without(files, "conf.d/"), **_conf(settings.hub.conf)}
     if settings.page.logo:
         files |= _logo(settings.page.logo)
-    if settings.hub.ca:
-        files["ca/settings.crt"] = read_ca(settings.hub.ca, "hub.ca").encode()
-    files["packages.lock"] = _packages(settings, folder)
+    files |= {**authorities(settings), "packages.lock": _packages(settings, folder)}
     files = {**context.copied(files), **{f"{name}/.keep": b"" for name in FOLDERS}}
     return _recipe(settings.hub.service, files, on or base(settings))
 
@@ -127,10 +125,7 @@ def of_proxy(settings: Settings, folder: Path = FOLDER, on: Base | None = None) 
 
     """
     shared = {name: context.lines(folder / name) for name in SHARED}
-    files = {**context.read(folder / "proxy"), **shared, "ca/.keep": b""}
-    if settings.hub.ca:
-        files["ca/settings.crt"] = read_ca(settings.hub.ca, "hub.ca").encode()
-    files = context.copied(files)
+    files = context.copied({**context.read(folder / "proxy"), **shared, "ca/.keep": b"", **authorities(settings)})
     return _recipe(f"{settings.hub.service}-proxy", files, on or base(settings))
 
 

@@ -13,9 +13,10 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import EngineError, Host
+from swarmhub.images.builder import authorities
 from swarmhub.images.hub import build
 from swarmhub.plan.plans import Progress
-from swarmhub.settings import Settings, read_ca, read_text
+from swarmhub.settings import Settings, read_text
 
 STEP = "lock-hub"
 REMEDY = "Run: fab lock-hub"
@@ -101,8 +102,7 @@ def keep(settings: Settings, text: str) -> str:
 def _files(settings: Settings) -> dict[str, bytes]:
     own = {name: context.lines(FOLDER / name) for name in (*HUB, "requirements-build.lock")}
     asked = "".join(f"{one}\n" for one in settings.hub.packages).encode()
-    ca = {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
-    return {**context.read(FOLDER / "lock"), **own, "packages.in": asked, "ca/.keep": b"", **ca}
+    return {**context.read(FOLDER / "lock"), **own, "packages.in": asked, "ca/.keep": b"", **authorities(settings)}
 
 
 def _head(settings: Settings, folder: Path) -> tuple[str, str]:

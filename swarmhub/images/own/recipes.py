@@ -6,12 +6,12 @@ from pathlib import Path
 from hub.shared.servers.choice import slug
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images.builder import Recipe
+from swarmhub.images.builder import Recipe, authorities
 from swarmhub.images.own import dockerfile, folder
 from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
 from swarmhub.images.own.folder import DOCKERFILE, Folder
 from swarmhub.images.pull import LABEL
-from swarmhub.settings import Settings, read_ca
+from swarmhub.settings import Settings
 from swarmhub.settings.schema.clashes.volumes import Key
 from swarmhub.settings.schema.notebook import Notebook, Profile
 
@@ -74,8 +74,7 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
         raise SettingsError(_problem(file, (*key, "image"), wrong))
     else:
         gist = f"{_listed(table, read)} on {base}"
-    authorities = {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
-    files = {**authorities, **_normal(table, read, own=own)}
+    files = {**authorities(settings), **_normal(table, read, own=own)}
     # By it an image is known for one that no registry has, and what a build has left is found.
     label = f"{LABEL}={name}"
     if own:

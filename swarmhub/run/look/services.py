@@ -1,4 +1,4 @@
-"""The services that run, and what they stand on: network, volume, certificate, releases."""
+"""The services that run, and what they need: network, volume, certificate, releases."""
 
 import ssl
 from functools import partial
@@ -8,7 +8,7 @@ from hub.shared import services as beside
 from swarmhub.certificate import certs
 from swarmhub.certificate.certs import Certificate
 from swarmhub.engine.swarm import converge
-from swarmhub.engine.swarm.replicated import LABEL
+from swarmhub.engine.swarm.replicated import LABEL, RENAME
 from swarmhub.errors import StepError
 from swarmhub.firewall import firewall
 from swarmhub.firewall.firewall import ExistingFirewall
@@ -185,7 +185,7 @@ class Services(Nodes):
             return found
         if is_wanted:
             cause = f"somebody else has made the service {name}, whose name one of the hub's own services needs"
-            raise StepError(self._manager.name, cause, "Rename it, or name the hub otherwise: hub.service")
+            raise StepError(self._manager.name, cause, RENAME)
         return None
 
     def _require_ours(self, found: Json | None) -> None:

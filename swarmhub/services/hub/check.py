@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hub.shared import services
 from swarmhub.engine.swarm import converge, replicated
 from swarmhub.engine.swarm.converge import HOLDING
-from swarmhub.engine.swarm.replicated import LABEL
+from swarmhub.engine.swarm.replicated import LABEL, RENAME
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
@@ -77,7 +77,7 @@ def _running(host: Host, spec: Json) -> Iterator[str]:
     if left is not None:
         if (left["Spec"].get("Labels") or {}).get(LABEL) != spec["Labels"][LABEL]:
             cause = f"somebody else has made the service {spec['Name']}, whose name the configuration's check needs"
-            raise StepError(host.name, cause, "Rename it, or name the hub otherwise: hub.service")
+            raise StepError(host.name, cause, RENAME)
         host.engine.delete(f"/services/{left['ID']}")
     service = str(host.engine.post("/services/create", replicated.resolved(host, spec))["ID"])
     try:

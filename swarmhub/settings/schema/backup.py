@@ -43,6 +43,11 @@ class Backup(Table):
     ssh_known_hosts: FilePath | None = Field(None, description="The `known_hosts` file with the host key of `sftp:`.")
     ca: FilePath | None = Field(None, description="PEM file with the CAs of a private `s3:` or `rest:` server.")
 
+    @property
+    def begins(self) -> int:
+        """Return the seconds after midnight UTC at which the cluster begins a backup."""
+        return self.at or 0
+
     @model_validator(mode="after")
     def _schedule_fits(self) -> Self:
         if self.every is None:

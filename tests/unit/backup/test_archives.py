@@ -80,7 +80,7 @@ def test_the_newest_archive_of_a_home_is_meant() -> None:
     found = known(archived(FIRST, "a", "ada"), archived(SECOND, "a", "ada"), archived(SECOND, "a-lab", "grace"))
     ids = [one.snapshot.id if (one := snapshots.archived(found, typed, "ada")) else "" for typed in ("", FIRST, WHOLE)]
     assert ids == [f"{SECOND}-a", f"{FIRST}-a", ""]
-    assert {name: one.snapshot.id for name, one in archives.kept(found.backups).items()} == {
+    assert {name: one.snapshot.id for name, one in snapshots.kept(found.backups).items()} == {
         "a": f"{SECOND}-a",
         "a-lab": f"{SECOND}-a-lab",
     }
