@@ -60,14 +60,14 @@ def _start(machine: Machine, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def command(machine: Machine, folder: Path) -> Sequence[str]:
-    """Return the words that start a machine: a processor, two disks that forget, and two network cards."""
+    """Return the words that start a machine: two processors, two disks that forget, and two network cards."""
     forwarded = ",".join(f"hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for inside, outside in machine.node.ports.items())
     ends = [f"127.0.0.1:{machines.CABLE + one.number}" for one in MACHINES]
     here, there = ends if machine == machines.MANAGER else reversed(ends)
     kernel = f"{KERNEL} systemd.hostname={machine.name} systemd.machine_id={machine.number:032d}"
     return (
         "qemu-system-x86_64",
-        *("-nodefaults", "-machine", "pc", "-accel", ACCELERATOR, "-cpu", PROCESSOR, "-smp", "1", "-m", str(machine.memory)),
+        *("-nodefaults", "-machine", "pc", "-accel", ACCELERATOR, "-cpu", PROCESSOR, "-smp", "2", "-m", str(machine.memory)),
         *("-kernel", "vmlinuz", "-initrd", "initrd.img", "-append", kernel),
         *_disk("root"),
         *_disk("docker"),

@@ -83,6 +83,7 @@ class Cluster:
             check=False,
             timeout=FAB_SECONDS,
         )
+        print(done.stdout, done.stderr)  # shown whole where a test fails
         return Done(done.returncode, done.stdout + done.stderr, time.monotonic() - began)
 
     @property

@@ -72,7 +72,7 @@ def healthcheck(script: str) -> dict[str, Any]:
     Each question starts a program in it, which takes seconds where a node is busy: a hub that serves people must not be ended
     for that. What has ended by itself is replaced at once, without a question.
     """
-    times = {"Interval": 10 * SECOND, "Timeout": 30 * SECOND, "StartPeriod": 120 * SECOND, **FIRST}
+    times = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "StartPeriod": 120 * SECOND, **FIRST}
     return {"Test": ["CMD-SHELL", script], **times, "Retries": 3}
 
 

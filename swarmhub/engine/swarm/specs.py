@@ -15,6 +15,8 @@ NAMES = {path: PurePosixPath(path).stem for path in handed.BEFORE.values()}
 # A manager whose engine is older drops these fields of a container's tables.
 YOUNGER = {"Privileges": "NoNewPrivileges", "Healthcheck": "StartInterval"}
 KNOWN_FROM = 25
+# Such an engine asks for the first time after the interval, and people wait for a hub until it has. Nanoseconds.
+OLDER_INTERVAL = 5_000_000_000
 # Before the id of a node, in a constraint.
 PINNED = "node.id=="
 
@@ -22,8 +24,10 @@ PINNED = "node.id=="
 def kept(wanted: dict[str, Any], engine: int) -> dict[str, Any]:
     """Return what a manager keeps of a spec, by its engine's major version."""
     spec = copy.deepcopy(wanted)
+    container = spec["TaskTemplate"]["ContainerSpec"]
     for table, field in YOUNGER.items() if engine < KNOWN_FROM else ():
-        spec["TaskTemplate"]["ContainerSpec"].get(table, {}).pop(field, None)
+        if container.get(table, {}).pop(field, None) and table == "Healthcheck":
+            container[table]["Interval"] = min(container[table]["Interval"], OLDER_INTERVAL)
     return spec
 
 

@@ -102,11 +102,12 @@ NONE: dict[str, Any] = {"CredentialSpec": None, "SELinuxContext": None}
 LOCKED: dict[str, Any] = changed(Privileges={"NoNewPrivileges": True})
 
 
-CHECK: dict[str, Any] = {"Test": ["CMD", "true"], "Interval": 2}
+CHECK: dict[str, Any] = {"Test": ["CMD", "true"], "Interval": 30_000_000_000}
 YOUNG = changed(
     Privileges={"NoNewPrivileges": True, "SELinuxContext": {"Disable": True}}, Healthcheck=CHECK | {"StartInterval": 1}
 )
-OLD = changed(Privileges={"SELinuxContext": {"Disable": True}}, Healthcheck=CHECK)
+# Without an interval for the start the first question comes after the other one: it must not be long.
+OLD = changed(Privileges={"SELinuxContext": {"Disable": True}}, Healthcheck=CHECK | {"Interval": specs.OLDER_INTERVAL})
 
 
 def test_what_an_old_manager_would_drop_is_not_wanted_of_it() -> None:
@@ -121,6 +122,7 @@ def test_what_the_engine_knows_after_an_upgrade_is_a_difference() -> None:
     """What was left out is added by the next deploy."""
     assert [item.path.rpartition("ContainerSpec.")[2] for item in specs.compare(specs.kept(YOUNG, 25), OLD)] == [
         "Privileges.NoNewPrivileges",
+        "Healthcheck.Interval",
         "Healthcheck.StartInterval",
     ]
 
