@@ -123,9 +123,9 @@ class Cluster:
         wait_for(lambda: not self.on(MANAGER, listed), 120, f"{user}'s server does not stop", pause=2)
 
     def in_server(self, user: str, on: str, script: str) -> str:
-        """Run a script in a user's server, as the user."""
+        """Run a script in a user's server, as the user; not in the home, which may not be there."""
         container = f'docker ps -q --filter "label=com.docker.swarm.service.name={HUB}-{user}" | head -n 1'
-        return self.on(on, f"docker exec \"$({container})\" sh -c '{script}'")
+        return self.on(on, f"docker exec --workdir / \"$({container})\" sh -c '{script}'")
 
     def answers(self, name: str) -> bool:
         """Tell whether the hub answers at the public port of a machine."""
