@@ -17,6 +17,12 @@ from swarmhub.inside.backup.witnesses import sum_of
 from swarmhub.inside.database import rights, sqlite
 
 ASIDE, COMING = "before-restore-", "restoring-"
+# A restore's time, as it ends the names of its folders: what else begins like one is somebody's own.
+TIME = f"{'[0-9]' * 8}-{'[0-9]' * 6}"
+# Of a name, in bytes: file systems take no more.
+LONGEST = 255
+# A path that a snapshot does not have, in restic's words: nothing is there, or above it is a link or a file.
+ABSENT = (": not found", ": not a directory")
 
 
 def fetch(source: str, to: Path, *words: str) -> None:
@@ -30,7 +36,7 @@ def fetch(source: str, to: Path, *words: str) -> None:
         restic.run("restore", "--no-lock", source, "--target", str(to), *words, say=say)
     except Failed as error:
         shutil.rmtree(to, ignore_errors=True)
-        if str(error).endswith(": not found"):
+        if str(error).endswith(ABSENT):
             raise Failed("nothing", f"{source.partition(':')[2]} is not in this backup") from None
         raise
 
@@ -66,11 +72,20 @@ def restore_hub(job: Job) -> Found:
     aside = _swap(places.DATA, new, places.DATA / f"{ASIDE}{job['time']}", kept)
     shutil.rmtree(new)
     certificate = job.get("chain", "")
-    is_missing = bool(certificate) and not Path(certificate).exists()
-    if is_missing:
-        source, target = f"{job['snapshot']}:{places.CERTIFICATES}", str(places.CERTIFICATES)
-        restic.run("restore", "--no-lock", source, "--target", target, "--overwrite", "never")
-    return {"aside": aside, "kept": kept, "certificate": is_missing, **_told(manifest)}
+    has_come = bool(certificate) and not Path(certificate).exists() and _bring_certificates(job["snapshot"])
+    return {"aside": aside, "kept": kept, "certificate": has_come, **_told(manifest)}
+
+
+def _bring_certificates(snapshot: str) -> bool:
+    """Restore what is missing of the certificates; tell whether the backup has any: not one of a hub behind a proxy."""
+    target = str(places.CERTIFICATES)
+    try:
+        restic.run("restore", "--no-lock", f"{snapshot}:{target}", "--target", target, "--overwrite", "never")
+    except Failed as error:
+        if str(error).endswith(ABSENT):
+            return False
+        raise
+    return True
 
 
 def _put_back(come: Path, access: Path, url: str) -> None:
@@ -126,7 +141,7 @@ def _check() -> Found:
 
 def _forget_coming(folder: Path) -> None:
     """Remove what a restore that was cut off had brought so far."""
-    for left in folder.glob(f"{COMING}*"):
+    for left in folder.glob(f"{COMING}{TIME}"):
         if left.is_symlink():  # whoever has the folder may have put it there
             left.unlink()
         elif left.is_dir():
@@ -134,8 +149,13 @@ def _forget_coming(folder: Path) -> None:
 
 
 def _swap(folder: Path, new: Path, aside: Path, kept: Sequence[str] = ()) -> str:
-    """Set aside what is in a folder, but for what is kept, and put what is new in its place; return where it was put."""
-    old = [one for one in folder.iterdir() if one.name not in kept and not one.name.startswith((ASIDE, COMING))]
+    """Set aside what is in a folder, but for what is kept, and put what is new in its place; return where it was put.
+
+    What an earlier restore has set aside stays, unless the backup has it, too.
+    """
+    come = {one.name for one in new.iterdir()}
+    there = (one for one in folder.iterdir() if one.name not in kept)
+    old = [one for one in there if one.name in come or not one.name.startswith((ASIDE, COMING))]
     if old:
         _make(aside, folder)
     for one in old:
@@ -163,47 +183,44 @@ def restore_home(job: Job) -> Found:
     _forget_coming(home)
     new, source = home / f"{COMING}{job['time']}", Path(job["path"]) / part
     come = fetch_one(job["snapshot"], source, new)
-    if not os.path.lexists(come):
-        shutil.rmtree(new, ignore_errors=True)
-        raise Failed("nothing", f"{part or 'this home'} is not in this backup")
-    if part or job.get("to"):
-        try:
-            place = _place(home, job.get("to") or str(Path(part).parent))
-        except Failed:
-            shutil.rmtree(new)
-            raise
+    try:
+        if not os.path.lexists(come):
+            raise Failed("nothing", f"{part or 'this home'} is not in this backup")
+        if not part and not job.get("to"):
+            return {"place": "", "aside": _swap(home, come, home / f"{ASIDE}{job['time']}")}
+        place = _place(home, job.get("to") or str(Path(part).parent))
         target = place / (come.name if part else f"home-{job['time']}")
-        aside = _set_aside(target, f"{target.name}.{ASIDE}{job['time']}")
+        aside = _set_aside(target, f".{ASIDE}{job['time']}")
         come.rename(target)
-        told = {"place": str(target.relative_to(home)), "aside": aside and str((place / aside).relative_to(home))}
-    else:
-        told = {"place": "", "aside": _swap(home, come, home / f"{ASIDE}{job['time']}")}
-    shutil.rmtree(new)
-    return told
+        return {"place": str(target.relative_to(home)), "aside": aside and str((place / aside).relative_to(home))}
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _place(home: Path, folder: str) -> Path:
     """Return a folder of a home; what is missing of it is made, and belongs to the owner of the home.
 
     Raises:
-        Failed: its owner has put a link there, which could lead to what else this container has.
+        Failed: its owner has put a file there, or a link, which could lead to what else this container has.
 
     """
     place = home
     for part in Path(folder).parts:
         place = place / part
-        if place.is_symlink():
-            raise Failed("link", f"{place.relative_to(home)} is a link in the home now, and nothing is put where it leads")
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise Failed("link", f"{place.relative_to(home)} is a link or a file in the home now: nothing can be put into it")
         if not place.is_dir():
             _make(place, home)
     return place
 
 
-def _set_aside(target: Path, name: str) -> str:
+def _set_aside(target: Path, ending: str) -> str:
+    """Rename what is there, with an ending that its name may have no room for; return the new name."""
     if not os.path.lexists(target):
         return ""
-    target.rename(target.with_name(name))
-    return name
+    aside = os.fsencode(target.name)[: LONGEST - len(ending)].decode(errors="ignore") + ending
+    target.rename(target.with_name(aside))
+    return aside
 
 
 def open_home(job: Job) -> Found:

@@ -73,7 +73,7 @@ elif act == "restore":
     number, _, path = rest[2].partition(":")
     source, target = root / number / path[1:], Path(after("--target"))
     if not source.is_dir():
-        end(1, f"path {{path[1:]}}: not found")
+        end(1, f"path {{path[1:]}}: not {{'a directory' if source.exists() else 'found'}}")
     if (root / "damaged").exists():
         target.mkdir()
         error = {{"message_type": "error", "error": {{"message": "file is too short"}}, "item": "/big"}}

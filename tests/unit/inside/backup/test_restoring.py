@@ -11,6 +11,9 @@ from swarmhub.inside.backup import places, restoring
 from swarmhub.inside.backup.places import Failed
 from tests.unit.inside.backup.container import Container, names, users
 
+# What a restore that was cut off has left.
+LEFT = "restoring-20261130-120000"
+
 
 def test_a_lost_hub_comes_back_as_it_was(container: Container) -> None:
     """Users, cookies, the userlist in force, and the certificate, as there is none."""
@@ -63,9 +66,18 @@ def test_who_was_removed_since_stays_out(container: Container) -> None:
 def test_a_restore_that_was_cut_off_can_be_run_again(container: Container) -> None:
     """What had come so far goes; nothing was replaced."""
     snapshot = container.save_hub()
-    (places.DATA / "restoring-before").mkdir()
+    (places.DATA / LEFT).mkdir()
     container.do("restore-hub", snapshot=snapshot, time="T")
-    assert "restoring-before" not in names(places.DATA)
+    assert LEFT not in names(places.DATA)
+
+
+def test_a_backup_without_certificates_is_restored_all_the_same(container: Container) -> None:
+    """It was made while a reverse proxy had TLS: a deploy gets the certificate. The data are there, and nothing is damaged."""
+    paths = [str(places.DATA), str(places.STAGE)]
+    snapshot = container.do("save", is_hub=True, paths=paths, excludes=[], tags=["a:b"], node="m")["answer"]["snapshot"]
+    container.lose()
+    answer = container.do("restore-hub", snapshot=snapshot, time="T", chain="/nowhere/chain.pem")["answer"]
+    assert (answer["users"], answer["certificate"]) == (3, False)
 
 
 def test_a_damaged_backup_replaces_nothing(container: Container) -> None:
@@ -123,7 +135,7 @@ def test_nothing_is_put_behind_a_link(container: Container, home: Path, part: st
     elsewhere = container.root / "elsewhere"
     (home / "work").rename(elsewhere)
     (home / "work").symlink_to(elsewhere)
-    (home / "restoring-T").symlink_to(elsewhere)
+    (home / LEFT).symlink_to(elsewhere)
     done = restored(container, home, part, to)
     assert (done["kind"], done["failed"].split(" is ")[0]) == ("link", "work")
     assert (names(home), names(elsewhere), (elsewhere / "notes [1].txt").read_text()) == (["work"], ["notes [1].txt"], "after")
@@ -139,10 +151,54 @@ def test_a_home_comes_back_whole(container: Container, home: Path) -> None:
     assert stat.S_IMODE(home.stat().st_mode) == 0o750
 
 
-def test_what_is_in_no_backup_is_told(container: Container, home: Path) -> None:
-    """And the home is as it was."""
-    done = restored(container, home, "work/other.txt")
-    assert (done["failed"], done["kind"], names(home)) == ("work/other.txt is not in this backup", "nothing", ["work"])
+def test_what_its_user_has_called_like_a_restore_stays(container: Container, home: Path) -> None:
+    """Whatever comes back: nobody's folder is removed for its name."""
+    (home / "restoring-furniture").mkdir()
+    (home / "restoring-furniture" / "oak.txt").write_text("mine")
+    for part in ("work/notes [1].txt", ""):
+        assert "answer" in restored(container, home, part)
+        assert (home / "restoring-furniture" / "oak.txt").read_text() == "mine"
+
+
+def test_a_home_comes_back_a_second_time(container: Container, home: Path) -> None:
+    """The backup has what the first time has set aside, and so has the home: the one takes the place of the other."""
+    restored(container, home)
+    container.do("save", paths=[str(home.parent)], tags=["a:b"], node="w")
+    (home / "before-restore-T" / "since").touch()
+    job = {"snapshot": "2", "path": str(home), "target": str(home)}
+    assert container.do("restore-home", **job, time="U") == {"answer": {"place": "", "aside": "before-restore-U"}}
+    assert names(home) == ["before-restore-T", "before-restore-U", "work"]
+    assert names(home / "before-restore-T") == ["work"]
+    assert names(home / "before-restore-U" / "before-restore-T") == ["since", "work"]
+
+
+def test_a_file_with_the_longest_name_comes_back(container: Container, home: Path) -> None:
+    """What was there gets a name that a file system takes."""
+    name = "é" * 127 + "."
+    (home / name).write_text("before")
+    container.do("save", paths=[str(home.parent)], tags=["a:b"], node="w")
+    (home / name).write_text("after")
+    job = {"snapshot": "2", "path": str(home), "target": str(home), "part": name, "time": "20261130-120000"}
+    aside = container.do("restore-home", **job)["answer"]["aside"]
+    assert ((home / name).read_text(), (home / aside).read_text()) == ("before", "after")
+    assert aside.endswith("é.before-restore-20261130-120000")
+
+
+@pytest.mark.parametrize(("part", "to"), [("work/notes [1].txt", ""), ("work/notes [1].txt", "work/deeper")])
+def test_nothing_can_be_put_into_what_is_a_file_now(container: Container, home: Path, part: str, to: str) -> None:
+    """Its owner has a file where the folder was; the home is as it was, and what helps is told."""
+    (home / "work" / "notes [1].txt").unlink()
+    (home / "work").rmdir()
+    (home / "work").write_text("a file now")
+    done = restored(container, home, part, to)
+    assert (done["kind"], done["failed"].split(" is ")[0], names(home)) == ("link", "work", ["work"])
+
+
+@pytest.mark.parametrize("part", ["work/other.txt", "other/notes.txt", "work/notes [1].txt/more"])
+def test_what_is_in_no_backup_is_told(container: Container, home: Path, part: str) -> None:
+    """And the home is as it was; above it may be a file, or a link."""
+    done = restored(container, home, part)
+    assert (done["failed"].endswith("is not in this backup"), done["kind"], names(home)) == (True, "nothing", ["work"])
 
 
 @pytest.mark.parametrize(
