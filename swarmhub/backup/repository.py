@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ REMEDIES = {
     "password": f"Set {BACKUP} to the password that the repository was made with: without it nobody can read the backups",
     "missing": "Is backup.repository right? The first fab backup makes it; a folder has to be the same on every host",
     "silent": "Is backup.repository right, and is it up? Every host has to reach it",
-    "locked": "Something else works on the repository: wait until that is done, then run this again",
+    "locked": "Something else works on the repository, or was killed less than half an hour ago: wait, then run this again",
     "busy": "The schedule, or somebody else, saves or restores there: wait until that is done, then run this again",
     "nothing": "See what there is: fab backups",
     "link": "Put it into a folder of its own in the home: --to DIR",
@@ -144,7 +145,9 @@ def ask(
 
     job = {**repository.job, "action": action, **job}
     sent = {**program(), JOB: json.dumps(job).encode(), **(files or {})}
-    done = containers.once(host, body(repository, mounts), files=sent, mode=0o600, say=hear)
+    # By their names restic tells whose locks are alive: those of a node's containers are not to be the node's.
+    made = {**body(repository, mounts), "Hostname": token_hex(6)}
+    done = containers.once(host, made, files=sent, mode=0o600, say=hear)
     answer = parsed("".join(parts))
     if "answer" in answer:
         return answer["answer"]

@@ -50,8 +50,7 @@ def forget(job: Job) -> Found:
 
     Each host's snapshots of the hub are counted, and each host's of homes, whatever the folders were that they have.
     """
-    # Of containers that were killed: a lock that is alive stays.
-    restic.run("unlock", seconds=restic.ASK_SECONDS)
+    restic.unlock()
     keeps = [word for kind, number in job["keep"].items() for word in (f"--keep-{kind}", str(number))]
     removed = 0
     for part in ("hub", "homes"):

@@ -89,6 +89,30 @@ def run(*words: str, say: Callable[[Found], None] = lambda _: None, seconds: flo
     return lines + [line for line in errors if '"during"' in line or line.startswith("Ignoring ")]
 
 
+def add(*words: str, say: Callable[[Found], None] = lambda _: None) -> list[str]:
+    """Run restic to add to the repository, whatever lock a container that was killed has left there.
+
+    A killed thinning out leaves one that bars every backup, and no thinning out comes before the next backup.
+    """
+    patient = (words[0], *PATIENT, *words[1:])
+    try:
+        return run(*patient, say=say)
+    except Failed as error:
+        if error.kind != "locked":
+            raise
+    unlock()
+    return run(*patient, say=say)
+
+
+def unlock() -> None:
+    """Remove the locks that nobody has renewed for half an hour.
+
+    restic also removes those of its own host whose process it does not see. It sees none of another container's, live or not:
+    so each of them has a host name of its own.
+    """
+    run("unlock", seconds=ASK_SECONDS)
+
+
 @contextmanager
 def reading(*words: str) -> Iterator[IO[bytes]]:
     """Run restic and give what it writes, as it comes.

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from swarmhub.inside.backup import places, restic, witnesses
 from swarmhub.inside.backup.places import DATABASE, MANIFEST, Failed, Found, Job
-from swarmhub.inside.backup.restic import PATIENT, parsed
+from swarmhub.inside.backup.restic import parsed
 from swarmhub.inside.backup.witnesses import sum_of
 from swarmhub.inside.database import rights, sqlite
 
@@ -53,7 +53,7 @@ def _snapshot(job: Job, paths: Sequence[str]) -> Found:
 
     tags = [word for tag in job["tags"] for word in ("--tag", tag)]
     outs = [word for out in job.get("excludes", ()) for word in ("--exclude", out)]
-    lines = restic.run("backup", *PATIENT, "--host", job["node"], *tags, *outs, "--", *paths, say=say)
+    lines = restic.add("backup", "--host", job["node"], *tags, *outs, "--", *paths, say=say)
     unread = [one for one in map(parsed, lines) if one.get("message_type") == "error"]
     return {
         "snapshot": last["snapshot_id"],

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 
 from swarmhub.inside.backup.places import Failed
@@ -155,6 +156,8 @@ class Node:
         """Let a container do something with the repository, and return its answer."""
         body = copy.deepcopy(self._schedule["body"])
         body["HostConfig"]["Mounts"] += mounts
+        # As swarmhub.backup.repository does it: by it restic tells whose locks are alive.
+        body["Hostname"] = token_hex(6)
         content = json.dumps({**self._secrets, "action": action, **job}).encode()
         pieces: list[str] = []
         last: list[str] = []

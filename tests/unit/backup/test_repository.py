@@ -25,6 +25,15 @@ def test_no_secret_is_in_what_an_engine_shows() -> None:
     assert (jobs(host)[0]["password"], jobs(host)[0]["s3"]) == (PASSWORD, ["id", "hidden-key"])
 
 
+def test_each_container_has_a_host_name_of_its_own() -> None:
+    """By the node's own, restic would take another one's lock for that of a process which has ended, and remove it."""
+    host = FakeHost(MANAGER, answering({"answer": 1}))
+    for _ in range(2):
+        room.ask(host, repository(), "list")
+    names = [one.body["Hostname"] for one in host.engine.requests if str(one) == "POST /containers/create"]
+    assert len(names) == len({*names}) == 2
+
+
 def test_the_container_is_removed_whatever_it_answers() -> None:
     """And how far it is is told."""
     host, progress = FakeHost(MANAGER, answering({"failed": "no", "kind": "disk"})), FakeProgress()

@@ -37,6 +37,8 @@ elif not root.is_dir():
     end(10, "Fatal: repository does not exist: unable to open config file\\nIs there a repository?")
 elif (root / "password").read_text() != password:
     end(12, "Fatal: wrong password or no key found")
+elif act in ("backup", "forget") and (root / "lock").exists():
+    end(11, "unable to create lock in backend: repository is already locked exclusively by PID 9 on host")
 elif act == "backup":
     number = str(len(list(root.iterdir())))
     outs = [word for flag, word in zip(rest, rest[1:]) if flag == "--exclude"]
@@ -55,7 +57,7 @@ elif act == "snapshots":
     kept = [json.loads(one.read_text()) for one in sorted(root.glob("*.json"))]
     print(json.dumps([one for one in kept if "--tag" not in rest or after("--tag") in one["tags"]]))
 elif act == "unlock":
-    sys.exit()
+    (root / "lock").unlink() if (root / "lock").exists() and (root / "lock").read_text() == "stale" else None
 elif act == "forget":
     part = after("--tag").partition("part:")[2]
     print(json.dumps([{{"remove": [1, 2]}}, {{"remove": None}}] if part == "hub" else []))

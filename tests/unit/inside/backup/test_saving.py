@@ -42,6 +42,19 @@ def test_a_damaged_database_is_not_saved(container: Container) -> None:
     assert (done["kind"], "the hub's database" in done["failed"]) == ("database", True)
 
 
+@pytest.mark.parametrize("act", ["save", "forget"])
+def test_the_lock_of_a_container_that_was_killed_bars_no_backup(container: Container, act: str) -> None:
+    """As that of a thinning out, which comes after the next backup only; a lock that is alive stays."""
+    jobs = {
+        "save": {"is_hub": True, "paths": [str(places.STAGE)], "tags": ["a:b"], "node": "m"},
+        "forget": {"tag": "a:b", "keep": {"daily": 7}},
+    }
+    (container.repository / "lock").write_text("alive")
+    assert container.do(act, **jobs[act])["kind"] == "locked"
+    (container.repository / "lock").write_text("stale")
+    assert "answer" in container.do(act, **jobs[act])
+
+
 @pytest.fixture
 def home(container: Container) -> Path:
     """Return a home with a folder, a link, a pipe and files, in a container that reads all of it."""

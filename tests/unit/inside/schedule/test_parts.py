@@ -44,6 +44,13 @@ def test_the_hub_is_saved_as_by_hand() -> None:
     assert [one["action"] for one in engine.jobs] == ["open", "save", "save"]
 
 
+def test_each_container_has_a_host_name_of_its_own() -> None:
+    """By the node's own, restic would take another one's lock for that of a process which has ended, and remove it."""
+    engine = FakeEngine(MANAGER)
+    node(engine).do("hub", SLOT, is_first=True)
+    assert len({one["Hostname"] for one in engine.bodies}) == len(engine.bodies) > 1
+
+
 def test_secrets_are_in_the_job_alone() -> None:
     """Neither in a container's variables nor in its arguments."""
     engine = FakeEngine(MANAGER)
