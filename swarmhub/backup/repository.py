@@ -34,6 +34,7 @@ REMEDIES = {
     "silent": "Is backup.repository right, and is it up? Every host has to reach it",
     "locked": "Something else works on the repository, or was killed less than half an hour ago: wait, then run this again",
     "busy": "The schedule, or somebody else, saves or restores there: wait until that is done, then run this again",
+    "absent": "Put the manager that has the hub first in hosts.toml, then: fab deploy; if that one is lost: fab restore",
     "nothing": "See what there is: fab backups",
     "link": "Put it into a folder of its own in the home: --to DIR",
     "database": "Nothing was changed. Go on from another backup (fab backups), or see: fab releases",

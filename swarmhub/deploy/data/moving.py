@@ -100,6 +100,8 @@ def next_steps(settings: Settings, target: str, address: str) -> list[str]:
     if _by_host(settings):
         where = f"{target} ({address})" if address else target
         told.append(f"let {settings.hub.domain} lead to {where}: its DNS record, or what stands in front")
+    if settings.backup.every:
+        told.append("fab deploy: until then the cluster itself makes no backup of the hub's data")
     return told
 
 

@@ -12,6 +12,7 @@ REMEDIES = {
     "missing": "Is backup.repository right, and mounted where it is a folder? fab backup makes a new one there",
     "silent": "Is the repository up, and does this host reach it? What does not answer is asked again by itself",
     "locked": f"Something else works on the repository: {AGAIN}",
+    "absent": "Put the manager that has the hub first in hosts.toml, then: fab deploy; if that one is lost: fab restore",
     "nothing": "Make a backup: fab backup",
     "database": "See the hub's log (fab logs), and what there is to go back to: fab releases",
     "damaged": "Make a new backup, and try it: fab backup, then fab backup-verify",

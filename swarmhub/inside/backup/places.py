@@ -9,7 +9,9 @@ JOB = Path("/swarmhub-backup.json")
 SECRETS = Path("/dev/shm/swarmhub")  # noqa: S108 - in a container of its own
 STAGE, DATA, CERTIFICATES, CACHE = Path("/backup"), Path("/data"), Path("/etc/letsencrypt"), Path("/cache")
 HOMES, EVIDENCE = Path("/homes"), Path("/evidence")
-DATABASE, MANIFEST = "jupyterhub.sqlite", "manifest.json"
+DATABASE, COOKIES, MANIFEST = "jupyterhub.sqlite", "jupyterhub_cookie_secret", "manifest.json"
+# As swarmhub.inside.parcel leaves them: not all of the hub's data have come here yet; the hub runs on another node now.
+COMING_HERE, MOVED = ".swarmhub-coming", ".swarmhub-moved"
 
 Job = Mapping[str, Any]
 Found = dict[str, Any]

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import subprocess
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -67,6 +67,7 @@ def _snapshot(job: Job, paths: Sequence[str]) -> Found:
 
 def _stage(job: Job) -> None:
     """Copy the database as SQLite does, check the copy, and write down what is saved."""
+    _require_here()
     here, copy = places.DATA / DATABASE, places.STAGE / DATABASE
     places.STAGE.mkdir(mode=0o700, exist_ok=True)
     facts: Found = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **job.get("facts", {})}
@@ -75,6 +76,7 @@ def _stage(job: Job) -> None:
     elif here.exists():
         sqlite.backup(here, copy, sqlite.ROOTS)
     if copy.exists():
+        sqlite.require_hubs(copy)  # what cannot be restored is no backup
         facts["database"] = counted(copy)
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
     facts |= {
@@ -82,6 +84,16 @@ def _stage(job: Job) -> None:
         "files": {**_sums(places.STAGE, places.STAGE), **_sums(places.DATA, places.DATA.parent, job.get("excludes", ()))},
     }
     (places.STAGE / MANIFEST).write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
+def _require_here() -> None:
+    """Make sure that the hub's data are here: a backup without them would be taken for the newest one."""
+    if (places.DATA / places.MOVED).exists():
+        raise Failed("absent", "the hub was moved to another manager, and its data here are of before")
+    if (places.DATA / places.COMING_HERE).exists():
+        raise Failed("absent", "not all of the hub's data have come here: fab move-hub was interrupted, or is at work")
+    if not any((places.DATA / one).exists() for one in (DATABASE, places.COOKIES)):
+        raise Failed("absent", "there are no data of a hub here")
 
 
 def on_server() -> ModuleType:
@@ -116,6 +128,7 @@ def _sums(folder: Path, above: Path, excludes: Sequence[str] = ()) -> dict[str, 
     for file in sorted(folder.rglob("*")):
         first = folder / file.relative_to(folder).parts[0]
         is_out = any(first.match(one) for one in excludes)
-        if file.is_file() and not file.is_symlink() and not is_out:
-            found[str(file.relative_to(above))] = sum_of(file)
+        with suppress(FileNotFoundError):  # a hub that runs has just removed it
+            if file.is_file() and not file.is_symlink() and not is_out:
+                found[str(file.relative_to(above))] = sum_of(file)
     return found

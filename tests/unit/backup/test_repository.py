@@ -55,6 +55,7 @@ def test_the_container_is_removed_whatever_it_answers() -> None:
         ("restic", "unexpected HTTP response (401): 401 Unauthorized", "BACKUP_REST_USER"),
         ("restic", "/big: file is too short; and 3 more like this", "The repository is damaged"),
         ("damaged", "cluster.json is not what was saved", "nothing was changed"),
+        ("absent", "there are no data of a hub here", "if that one is lost: fab restore"),
         ("nothing", "notes.txt is not in this backup", "fab backups"),
         ("database", "the hub's database: it is damaged: a page", "Go on from another backup"),
         ("database", "the hub's database: PostgreSQL: failed: Connection refused", "Is the server up"),

@@ -83,6 +83,12 @@ def test_what_is_left_is_told_with_the_line(run: Run) -> None:
     assert len(moving.next_steps(run.settings, MANAGER, "")) == 1
 
 
+def test_that_the_schedule_has_to_follow_is_told(run: Run) -> None:
+    """It goes by the node that the last deploy has told it: the one before, which has no data of the hub any more."""
+    scheduled = run.settings.model_copy(update={"backup": run.settings.backup.model_copy(update={"every": 86400})})
+    assert moving.next_steps(scheduled, MANAGER, "")[-1].startswith("fab deploy: until then the cluster itself makes no backup")
+
+
 def test_a_worker_gets_no_hub(run: Run) -> None:
     """It has to be a manager in hosts.toml, and in the swarm."""
     with pytest.raises(UsageError, match=f"{WORKER2} is a worker; the hub needs a manager"):

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swarmhub.inside.backup import places, witnesses
+from swarmhub.inside.backup import places, saving, witnesses
 from swarmhub.inside.backup.places import Failed
 from tests.unit.inside.backup.container import Container
 
@@ -40,6 +43,46 @@ def test_a_damaged_database_is_not_saved(container: Container) -> None:
     (places.DATA / "jupyterhub.sqlite").write_bytes(b"no database at all, and long enough to be read as one" * 50)
     done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
     assert (done["kind"], "the hub's database" in done["failed"]) == ("database", True)
+
+
+def test_an_empty_database_is_not_saved(container: Container) -> None:
+    """It could not be restored, and would be taken for the newest backup; so it is with another program's."""
+    for content in (b"", b"create table notes (id int)"):
+        file = places.DATA / "jupyterhub.sqlite"
+        file.unlink()
+        with closing(sqlite3.connect(file)) as opened:
+            opened.executescript(content.decode())
+        file.touch()
+        done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
+        assert (done["kind"], done["failed"].startswith("the hub's database: it is ")) == ("database", True), done
+
+
+ELSEWHERE = {
+    "the hub was moved to another manager": lambda: (places.DATA / ".swarmhub-moved").write_text("worker1\n"),
+    "not all of the hub's data have come here": (lambda: (places.DATA / ".swarmhub-coming").touch()),
+    "there are no data of a hub here": lambda: shutil.rmtree(places.DATA),
+}
+
+
+@pytest.mark.parametrize(("told", "change"), ELSEWHERE.items(), ids=ELSEWHERE)
+def test_a_node_that_has_not_the_hub_saves_none(container: Container, told: str, change: Callable[[], object]) -> None:
+    """As after a move, or on a manager that is to have the hub: a restore would take it for the newest."""
+    change()
+    places.DATA.mkdir(exist_ok=True)
+    done = container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
+    assert (done["kind"], done["failed"].startswith(told)) == ("absent", True), done
+
+
+def test_a_file_that_goes_meanwhile_is_left_out(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub that runs replaces its own; the rest is saved."""
+    (places.DATA / "access" / "userlist.new").touch()
+
+    def sum_of(file: Path) -> str:
+        file.unlink() if file.name == "userlist.new" else None
+        return witnesses.sum_of(file)
+
+    monkeypatch.setattr(saving, "sum_of", sum_of)
+    assert "answer" in container.do("save", is_hub=True, paths=[str(places.STAGE)], tags=["a:b"], node="m")
 
 
 @pytest.mark.parametrize("act", ["save", "forget"])
