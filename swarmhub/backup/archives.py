@@ -53,7 +53,10 @@ def saved(host: Host, where: Repository, settings: Settings, known: Sequence[Bac
     newest = {name: one for one in known if one.hub for name in one.homes}
     if not settings.home.is_on_one_node:
         return {(name, ""): one.homes[name].made for name, one in newest.items()}
-    read = {run: restoring.observe(host, where, one).homes for run, one in {one.run: one for one in newest.values()}.items()}
+    read = {
+        run: restoring.observe(host, where, settings, one).homes
+        for run, one in {one.run: one for one in newest.values()}.items()
+    }
     return {
         (home.host, home.name): one.homes[name].made
         for name, one in newest.items()

@@ -82,18 +82,23 @@ def facts(
     known: Sequence[Release],
     hosts: Mapping[str, str],
 ) -> Json:
-    """Return what a restore has to know; `hosts` are the names of the nodes by their ids."""
+    """Return what a restore has to know; `hosts` are the names of the nodes by their ids.
+
+    The homes of a host that does not answer are in an earlier backup: the records tell which they are.
+    """
     last = known[-1] if known else None
     saved = [SavedHome(one.name, one.user, host) for host, there in found.homes.items() for one in there]
+    places = [SavedHome(one.name, one.user, hosts.get(one.node, one.node)) for one in records]
+    away = [one for one in places if one.host in found.silent and one.user]
     return {
         "run": run,
         "hub": settings.hub.service,
         "domain": settings.hub.domain,
         "release": last.number if last else None,
         "images": {"hub": last.hub_image, "notebooks": list(last.notebook_images)} if last else {},
-        "homes": [asdict(one) for one in saved],
+        "homes": [asdict(one) for one in (*saved, *away)],
         "silent": list(found.silent),
-        "records": [{"name": one.name, "user": one.user, "host": hosts.get(one.node, one.node)} for one in records],
+        "records": [asdict(one) for one in places],
     }
 
 

@@ -59,12 +59,22 @@ class HomePlace:
     folder: str = ""
 
 
-def observe(host: Host, where: Repository, backup: Backup) -> Wanted:
+def observe(host: Host, where: Repository, settings: Settings, backup: Backup) -> Wanted:
     """Ask a backup what it holds."""
     snapshot = backup.hub.id if backup.hub else ""
     facts = repository.ask(host, where, "read", snapshot=snapshot, names=[CLUSTER])[CLUSTER]
     found = repository.parsed(facts)
-    return Wanted(backup, tuple(SavedHome(**configs.known(SavedHome, one)) for one in found["homes"]))
+    homes = (SavedHome(**configs.known(SavedHome, one)) for one in found["homes"])
+    return Wanted(backup, tuple(replace(one, name=_whole_name(settings, one)) for one in homes))
+
+
+def _whole_name(settings: Settings, home: SavedHome) -> str:
+    """Return the name of a home's volume: of one that is elsewhere a backup knows the record, whose name may be cut."""
+    if not (mounts.is_former(home.name) and mounts.is_whole(settings.home.name)):
+        return home.name
+    found = mounts.home(handed.tables(settings), settings.hub.service, Names(home.user))
+    whole = str(found.mount["Source"]) if found else ""
+    return whole if mounts.formerly(whole) == home.name else home.name
 
 
 def plan(
@@ -161,10 +171,14 @@ def place(
         wrong = f"{name} has several homes in it: {several}; name one of them" if found else f"it has no home of {name}"
         raise UsageError(f"backup {wanted.backup.run}: {wrong}")
     (home,) = found
+    snapshot = wanted.backup.homes.get(home.host)
+    if snapshot is None:
+        raise UsageError(f"backup {wanted.backup.run}: neither it nor one before has the homes of {home.host}: fab backups")
     host = next((host for host, names in there.items() if home.name in names), "")
     if host:
-        snapshot = wanted.backup.homes[home.host].id
-        return HomePlace(home.user, snapshot, f"{contents.HOMES}/{home.name}", host, _volume(settings, home))
+        saved = snapshot.made if home.host in wanted.backup.earlier else None
+        path = f"{contents.HOMES}/{home.name}"
+        return HomePlace(home.user, snapshot.id, path, host, _volume(settings, home), saved=saved)
     wanted = replace(wanted, homes=(home,))
     if not (lost := missing(settings, wanted, (), present)):
         remedy = "Bring it back; if it is lost for good, take it out of hosts.toml: the home then goes to another node"
@@ -173,7 +187,8 @@ def place(
 
 
 def _in_folder(settings: Settings, wanted: Wanted, name: str, manager: str) -> HomePlace:
-    snapshot = next(iter(wanted.backup.homes.values()), None)
+    # The manager may have been another one when an earlier backup was made.
+    snapshot = max(wanted.backup.homes.values(), key=lambda one: one.made, default=None)
     if snapshot is None:
         raise UsageError(f"backup {wanted.backup.run}: it has no homes")
     tables, hub = handed.tables(settings), settings.hub.service
@@ -212,8 +227,9 @@ def home_plan(settings: Settings, where: Repository, one: HomePlace, run: str, p
     """Return what puts back a home, or one thing in it, in its place or into the folder `to` of the home."""
     what = f"{part} of the home of {one.user}" if part else f"the home of {one.user}"
     aside = "what is there is set aside" if not to else f"into {to}, which is made in the home"
+    told = [*([] if one.is_new else [aside]), *([f"as it was at {one.saved:%Y-%m-%d %H:%M} UTC"] if one.saved else [])]
     act = _HomeRestorer(settings, where, one, time, part, to)
-    return Plan(STEP, "", (Change("restore", f"{what} of {run}", one.host, act, gist="" if one.is_new else aside),))
+    return Plan(STEP, "", (Change("restore", f"{what} of {run}", one.host, act, gist="; ".join(told)),))
 
 
 @dataclass(frozen=True)

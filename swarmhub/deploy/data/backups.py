@@ -44,7 +44,7 @@ def save(run: Run) -> Outcome:
     where, outcome = repository_of(run, present), Outcome(now())
     run.apply(Plan(saving.STEP, "", (repository.opening(where, run.manager),)))
     found, hub = _contents(run), build.desired(run.settings)
-    names = {node.id: node.hostname for node in run.look.swarm().nodes}
+    names = {node.id: node.host for node in run.look.swarm().nodes}
     facts = contents.facts(run.settings, outcome.run, found, run.look.places(), run.look.releases(), names)
     files = contents.files(settings_file.path(), hub.files, run.look.releases(), facts)
     try:
@@ -115,7 +115,7 @@ def hub_plan(run: Run, typed: str) -> Plan:
     settings, manager, url = run.settings, run.hosts[run.manager], databases.settled(run, "").url
     where = repository_of(run, run.look.present())
     known = snapshots.observe(manager, where)
-    wanted = restoring.observe(manager, where, snapshots.completed(snapshots.choose(known, typed), known))
+    wanted = _observed(run, where, known, typed)
     present = run.look.present()
     there = {one.name for host in present for one in run.look.homes(host)}
     lost = restoring.missing(settings, wanted, there, present) if settings.home.is_on_one_node else []
@@ -171,11 +171,17 @@ def _saved_home(run: Run, where: Repository, typed: str, name: str) -> tuple[Hom
         one for one in known.backups if one.hub and one.run.startswith(typed) and archived and one.made > archived.snapshot.made
     ]
     if archived is None or newer:
-        wanted = restoring.observe(manager, where, snapshots.choose(known, typed))
+        wanted = _observed(run, where, known, typed)
         if archived is None or _has(run, wanted, name):
             return restoring.place(settings, wanted, name, there, present, run.manager), wanted.backup.run
     at = f"the archive, {archived.snapshot.made:%Y-%m-%d %H:%M} UTC"
     return restoring.archived_place(settings, archived, there, present, run.manager), at
+
+
+def _observed(run: Run, where: Repository, known: Listing, typed: str) -> Wanted:
+    """Return the backup that is meant, with the homes of nodes that it does not have from the one before."""
+    chosen = snapshots.completed(snapshots.choose(known, typed), known)
+    return restoring.observe(run.hosts[run.manager], where, run.settings, chosen)
 
 
 def _has(run: Run, wanted: Wanted, name: str) -> bool:

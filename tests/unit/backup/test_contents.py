@@ -54,6 +54,15 @@ def test_the_files_are_the_settings_and_what_the_image_is_made_of(tmp_path: Path
     assert json.loads(found["backup/releases.json"]) == []
 
 
+def test_homes_of_a_host_that_does_not_answer_are_known() -> None:
+    """By their records: an earlier backup has them, and a restore brings them back from there."""
+    records = [HomeRecord("c1", "jupyterhub-home-eve", "eve", "n3"), HomeRecord("c2", ADA.name, "ada", "n2")]
+    told = contents.facts(
+        settings(), "RUN", Contents({WORKER1: (ADA,)}, (WORKER2,)), records, (), {"n2": WORKER1, "n3": WORKER2}
+    )
+    assert [(one["user"], one["host"]) for one in told["homes"]] == [("ada", WORKER1), ("eve", WORKER2)]
+
+
 def test_certificates_are_the_hubs_where_tls_ends_here() -> None:
     """Else a reverse proxy in front has them."""
     mounts = contents.of_hub(settings(), read_only=True)

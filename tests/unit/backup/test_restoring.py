@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hub.shared.people.names import Names
+from hub.shared.servers import mounts
 from swarmhub.backup import restoring
 from swarmhub.backup.contents import SavedHome
 from swarmhub.backup.restoring import Wanted
@@ -14,6 +16,7 @@ from swarmhub.backup.snapshots import ArchivedHome, Backup, Snapshot
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host
 from swarmhub.notebooks import files
+from swarmhub.settings import handed
 from tests.unit.backup.answers import answering, jobs, repository
 from tests.unit.support.fakes import DOMAIN, MANAGER, WORKER1, WORKER2, FakeHost, FakeProgress, settings
 
@@ -41,8 +44,19 @@ def test_a_backup_says_which_homes_it_has() -> None:
     """In a file of the hub's snapshot."""
     text = json.dumps({"homes": [{"name": ADA.name, "user": "ada", "host": WORKER1}]})
     host = FakeHost(MANAGER, answering({"answer": {"cluster.json": text}}))
-    assert restoring.observe(host, repository(), BACKUP).homes == (ADA,)
+    assert restoring.observe(host, repository(), settings(), BACKUP).homes == (ADA,)
     assert jobs(host)[0]["snapshot"] == "hub"
+
+
+def test_a_home_whose_record_has_a_shorter_name_is_found_by_its_volumes() -> None:
+    """A schedule knows the homes of other nodes by their records, which Swarm takes no long name for."""
+    given, user = settings(home={"name": "jupyterhub-user-{username}"}), "someone.with.a.long.name@students.example.org"
+    volume = mounts.home(handed.tables(given), "jupyterhub", Names(user)).mount["Source"]  # type: ignore[union-attr]
+    assert len(volume) > mounts.LONGEST
+    saved = [{"name": mounts.formerly(one), "user": user, "host": WORKER1} for one in (volume, f"{volume}-of-old")]
+    host = FakeHost(MANAGER, answering({"answer": {"cluster.json": json.dumps({"homes": saved})}}))
+    found = restoring.observe(host, repository(), given, BACKUP).homes
+    assert [one.name for one in found] == [volume, saved[1]["name"]]
 
 
 def test_homes_that_are_gone_go_where_they_were() -> None:
@@ -121,6 +135,25 @@ def test_a_home_comes_back_where_it_is_now() -> None:
     plan.changes[0].apply(host, progress)
     assert (jobs(host)[0]["part"], jobs(host)[0]["target"]) == ("notes.txt", "/home")
     assert len(progress.lines) == 2
+
+
+def test_a_home_of_a_node_whose_homes_are_in_an_earlier_backup_says_so() -> None:
+    """They were not saved by the newest one, or not yet; where no backup has them, that is told."""
+    earlier = replace(WANTED, backup=replace(BACKUP, earlier=frozenset({WORKER1})))
+    home = restoring.place(settings(), earlier, "ada", {WORKER1: [ADA.name]}, [WORKER1], MANAGER)
+    plan = restoring.home_plan(settings(), repository(), home, "RUN", "", "", "T")
+    assert plan.changes[0].gist == "what is there is set aside; as it was at 2026-11-29 00:00 UTC"
+    for there in ({WORKER1: [ADA.name]}, {}):
+        with pytest.raises(UsageError, match=f"neither it nor one before has the homes of {WORKER1}"):
+            restoring.place(settings(), Wanted(replace(BACKUP, homes={}), (ADA,)), "ada", there, [WORKER1], MANAGER)
+
+
+def test_of_homes_in_a_folder_the_newest_are_meant() -> None:
+    """An earlier backup may be of another manager."""
+    older = replace(snapshot("older", GONE), made=datetime(2026, 11, 28))
+    backup = Backup("RUN", snapshot("hub", MANAGER), {GONE: older, MANAGER: snapshot("homes", MANAGER)})
+    given = settings(home={"type": "path", "path": "/mnt/homes"})
+    assert restoring.place(given, Wanted(backup, ()), "ada", {}, [MANAGER], MANAGER).snapshot == "homes"
 
 
 def test_of_homes_in_a_folder_only_the_one_is_mounted() -> None:

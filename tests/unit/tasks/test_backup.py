@@ -171,6 +171,21 @@ def test_a_file_of_a_home_comes_back(type_: Type, backed: Hosts, capsys: pytest.
         type_("restore", path="notes.txt", yes=True)
 
 
+def test_a_home_that_the_newest_backup_has_not_comes_from_the_one_before(
+    type_: Type, backed: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its node has failed to save it, or is still at it: the hub's part is there, and says that there is such a home."""
+    newest = {**listed("hub", MANAGER), "time": "2026-11-30T21:00:00Z"}
+    newest["tags"] = ["swarmhub:jupyterhub", "run:20261130-210000", "part:hub"]
+    found = [listed("hub", MANAGER), listed("homes", WORKER1), newest]
+    backed[MANAGER].engine.answers |= answering({"answer": {"snapshots": found, "damaged": 0}}, READ)
+    backed[WORKER1].engine.answers |= answering({"answer": {"aside": "", "place": "notes.txt"}})
+    type_("restore", home="ada", path="notes.txt", yes=True)
+    assert "of 20261130-210000" in (said := capsys.readouterr().out)
+    assert "as it was at 2026-11-29 21:00 UTC" in said
+    assert jobs(backed[WORKER1])[0]["snapshot"] == "homes"
+
+
 def archived(run: str, day: int) -> dict[str, Any]:
     """Return the snapshot of Ada's archived home, as restic lists it."""
     tags = ["swarmhub:jupyterhub", f"run:{run}", "part:archive", "home:jupyterhub-home-ada", "user:ada"]
