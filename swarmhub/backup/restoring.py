@@ -301,6 +301,17 @@ def check(home: str, part: str, to: str) -> None:
             raise UsageError(f"{flag} {path}: that is no path inside a home, such as work/notes.ipynb")
 
 
+def require_there(user: str, *, is_there: bool) -> None:
+    """Make sure that a part of a home does not become all of it: its user would find a home that is root's.
+
+    Raises:
+        UsageError: no node has the home.
+
+    """
+    if not is_there:
+        raise UsageError(f"the home of {user} is gone: bring all of it back, without --path and --to")
+
+
 def require_stopped(users: Collection[str], user: str, manager: str) -> None:
     """Make sure that nobody works in a home that is put back as a whole.
 

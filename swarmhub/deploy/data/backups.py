@@ -147,14 +147,16 @@ def home_plan(run: Run, typed: str, name: str, part: str, to: str) -> Plan:
     """Plan the way back of one home, or of one thing in it.
 
     Raises:
-        UsageError: there is no such backup or home.
+        UsageError: there is no such backup or home, or only a part of one that is gone is wanted.
         StepError: its user works in it.
 
     """
     manager = run.hosts[run.manager]
     where = repository_of(run, run.look.present())
     home, saved_in = _saved_home(run, where, typed, name)
-    if not part and not to:
+    if part or to:
+        restoring.require_there(home.user, is_there=_has_folder(run, home.user) if home.folder else not home.is_new)
+    else:
         working = {one.user for one in servers.running(servers.observe(manager, run.settings.hub.service))}
         restoring.require_stopped(working, home.user, run.manager)
     plan = restoring.home_plan(run.settings, where, home, saved_in, part, to, now())
@@ -188,6 +190,10 @@ def _has(run: Run, wanted: Wanted, name: str) -> bool:
     """Tell whether a backup has a home; one of a folder of all homes has it, if the folder still does."""
     if run.settings.home.is_on_one_node:
         return any(name in (one.user, one.name) for one in wanted.homes)
+    return _has_folder(run, name)
+
+
+def _has_folder(run: Run, name: str) -> bool:
     return bool(leaving.observe(run.settings, [name], run.hosts[run.manager], {}).homes)
 
 

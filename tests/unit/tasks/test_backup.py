@@ -9,7 +9,8 @@ from invoke.exceptions import Exit
 
 from swarmhub.errors import StepError
 from swarmhub.images import restic
-from swarmhub.notebooks import places
+from swarmhub.notebooks import leaving, places
+from swarmhub.notebooks.leaving import LeavingHomes
 from swarmhub.settings import load
 from tests.unit.backup.answers import answering, files, jobs
 from tests.unit.support.cluster import NODES, Hosts, Type
@@ -169,6 +170,23 @@ def test_a_file_of_a_home_comes_back(type_: Type, backed: Hosts, capsys: pytest.
     assert (jobs(backed[WORKER1])[0]["snapshot"], NODES[WORKER1]) == ("homes", "n2")
     with pytest.raises(Exit, match="--path is about a home"):
         type_("restore", path="notes.txt", yes=True)
+
+
+@pytest.mark.parametrize("home", ["", '[home]\ntype = "path"\npath = "/mnt/homes"\n'], ids=["a volume", "a folder"])
+def test_a_part_of_a_home_that_is_gone_does_not_come_alone(
+    type_: Type, backed: Hosts, folder: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """The home would be root's, and its user could not write there: it comes back whole."""
+    file = folder / "hosts.toml"
+    file.write_text(file.read_text().replace("[backup]", f"{home}[backup]"))
+    monkeypatch.setattr(leaving, "observe", lambda *_: LeavingHomes((), (), ()))
+    backed[WORKER1].engine.answers["GET /volumes"] = {"Volumes": []}
+    for more in ({"path": "notes.txt"}, {"to": "found"}):
+        backed[MANAGER].engine.answers |= answering(LISTED, READ)
+        with pytest.raises(Exit, match="the home of ada is gone: bring all of it back, without --path and --to") as wrong:
+            type_("restore", home="ada", yes=True, **more)
+        assert wrong.value.code == 2
+    assert jobs(backed[WORKER1]) == []
 
 
 def test_a_home_that_the_newest_backup_has_not_comes_from_the_one_before(
