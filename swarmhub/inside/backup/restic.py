@@ -192,11 +192,17 @@ def _cause(lines: Sequence[str]) -> str:
     return text.removeprefix("Fatal: ").splitlines()[0]
 
 
+def _user(address: str) -> str:
+    """Return who logs in for a repository by sftp; without a name it is the one who asks."""
+    rest = address.removeprefix("sftp:")
+    named = urlsplit(address).username if rest.startswith("//") else rest.partition(":")[0].rpartition("@")[0]
+    return named or "root"
+
+
 def _said_by_ssh() -> str:
     """Return why ssh makes no connection: restic loses its words."""
     address = (places.SECRETS / "repository").read_text()
     host, port = _address(address) or ("", 22)
-    user = address.removeprefix("sftp:").removeprefix("//").partition("@")[0] if "@" in address else "root"
-    command = ["ssh", "-F", f"{places.SECRETS}/ssh_config", "-p", str(port), "-l", user, host, "-s", "sftp"]
+    command = ["ssh", "-F", f"{places.SECRETS}/ssh_config", "-p", str(port), "-l", _user(address), host, "-s", "sftp"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     return f"ssh: {(done.stderr.strip().splitlines() or ['it makes no connection by sftp'])[-1].strip()}"

@@ -61,11 +61,15 @@ OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}", re.ASCII)
 LARGEST = 2**32 - 2
 # The user of an SSH address is no secret.
 PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
-# What restic takes for a repository, of the kinds that are tried; no user's password.
-REPOSITORY = re.compile(
-    r"sftp:(?://)?[A-Za-z0-9._@:\[\]-]+[:/][A-Za-z0-9_./@+-]*|s3:(?:https?://)?[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]+"
-    r"|rest:https?://[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]*|(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./@+-]+",
-    re.ASCII,
+# What restic takes for a repository, of the kinds that are tried; no user's password. An IPv6 address needs the form with //.
+PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+SERVER = rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[(?P<IPV6>[0-9A-Fa-f:.]+)\])(?::{PORT})?"
+REPOSITORIES = (
+    re.compile(r"sftp:(?:[A-Za-z0-9._@-]+@)?[A-Za-z0-9_][A-Za-z0-9._-]*:[A-Za-z0-9_./@+-]*", re.ASCII),
+    re.compile(rf"sftp://(?:[A-Za-z0-9._-]+@)?{SERVER}/[A-Za-z0-9_./@+-]*", re.ASCII),
+    re.compile(rf"s3:(?:https?://)?{SERVER}/[A-Za-z0-9_./-]+", re.ASCII),
+    re.compile(rf"rest:https?://{SERVER}/[A-Za-z0-9_./-]*", re.ASCII),
+    re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_./@+-]+", re.ASCII),
 )
 KEEP = re.compile(r"[1-9][0-9]{0,3}[hdwmy](?: [1-9][0-9]{0,3}[hdwmy]){0,4}", re.ASCII)
 # A path in a container or on a host, without what would lead out of it, and no space that nobody sees.
@@ -129,11 +133,30 @@ IndexPackage = Annotated[
 ]
 
 
-Repository = Annotated[
-    str,
-    AfterValidator(word(REPOSITORY, "sftp:USER@HOST:/PATH, s3:https://HOST/BUCKET, rest:https://HOST/ or an absolute path")),
-]
-Keep = Annotated[str, AfterValidator(word(KEEP, 'how many to keep, one an hour, day, week, month or year, such as "7d 4w 6m"'))]
+def _repository(value: str) -> str:
+    found = next((match for one in REPOSITORIES if (match := one.fullmatch(value))), None)
+    try:
+        IPv6Address((found and found.groupdict().get("IPV6")) or "::1")
+    except ValueError:
+        found = None
+    if found is None:
+        right = (
+            "sftp:USER@HOST:/PATH, sftp://USER@HOST:PORT//PATH, s3:https://HOST/BUCKET, rest:https://HOST/ or an absolute path"
+        )
+        raise ValueError(f"{value!r} is not {right}")
+    return value
+
+
+def _keep(value: str) -> str:
+    word(KEEP, 'how many to keep, one an hour, day, week, month or year, such as "7d 4w 6m"')(value)
+    kinds = [one[-1] for one in value.split()]
+    if twice := next((one for one in kinds if kinds.count(one) > 1), ""):
+        raise ValueError(f"{value!r} says twice how many to keep of {twice!r}")
+    return value
+
+
+Repository = Annotated[str, AfterValidator(_repository)]
+Keep = Annotated[str, AfterValidator(_keep)]
 
 
 def _network(value: str) -> IPv4Network:

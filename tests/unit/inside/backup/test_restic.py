@@ -24,6 +24,8 @@ def test_what_does_not_answer_is_told_before_restic_tries_for_minutes(container:
         ("/mnt/backup", None),
         ("sftp:backup@nas.example.org:/srv/backup", ("nas.example.org", 22)),
         ("sftp:nas:relative", ("nas", 22)),
+        ("sftp:me@company@nas:/srv/b@ckup", ("nas", 22)),
+        ("sftp://backup@[2001:db8::1]:2222//srv/backup", ("2001:db8::1", 2222)),
         ("sftp://backup@nas.example.org:2222//srv/backup", ("nas.example.org", 2222)),
         ("s3:https://s3.example.org:9000/bucket", ("s3.example.org", 9000)),
         ("s3:s3.example.org/bucket", ("s3.example.org", 443)),
@@ -34,6 +36,21 @@ def test_what_does_not_answer_is_told_before_restic_tries_for_minutes(container:
 def test_the_address_of_a_repository(repository: str, address: tuple[str, int] | None) -> None:
     """As restic reads it; a folder has none."""
     assert restic._address(repository) == address
+
+
+@pytest.mark.parametrize(
+    ("repository", "user"),
+    [
+        ("sftp:backup@nas:/srv", "backup"),
+        ("sftp:me@company@nas:/srv/b@ckup", "me@company"),
+        ("sftp://backup@nas:2222//srv/b@ckup", "backup"),
+        ("sftp:nas:/srv/b@ckup", "root"),
+        ("sftp://nas//srv/b@ckup", "root"),
+    ],
+)
+def test_who_logs_in_by_sftp(repository: str, user: str) -> None:
+    """As restic reads it: why ssh makes no connection is asked by the same name."""
+    assert restic._user(repository) == user
 
 
 def test_a_panic_is_told_by_its_first_line() -> None:

@@ -119,49 +119,6 @@ def test_a_proxy_in_front_is_named_by_its_addresses(table: dict[str, Any], wrong
         settings(proxy=table, certs={})
 
 
-REPOSITORIES = (
-    "sftp:backup@nas.example.org:/srv/backup",
-    "sftp://backup@nas.example.org:2222//srv/backup",
-    "s3:https://s3.example.org:9000/bucket/hub",
-    "s3:s3.example.org/bucket",
-    "rest:https://backup.example.org:8000/hub/",
-    "/mnt/backup",
-)
-
-
-@pytest.mark.parametrize("repository", REPOSITORIES)
-def test_a_repository_is_of_a_kind_that_is_tried(repository: str) -> None:
-    """By SFTP with a key and the host's."""
-    files = {"ssh_key": "key", "ssh_known_hosts": "known_hosts"} if repository.startswith("sftp:") else {}
-    assert settings(backup={"repository": repository, **files}).backup.repository == repository
-
-
-@pytest.mark.parametrize(
-    "repository",
-    [
-        "backup",
-        "rest:https://me:secret@backup.example.org/",
-        "b2:bucket",
-        "/mnt/../etc",
-        "sftp:nas",
-        "s3:https://s3/b; id",
-        "/",
-    ],
-)
-def test_what_is_no_repository_is_refused(repository: str) -> None:
-    """A password belongs to the secrets."""
-    with pytest.raises(ValueError, match="is not sftp:USER@HOST:/PATH, s3:https://HOST/BUCKET"):
-        settings(backup={"repository": repository, "ssh_key": "key", "ssh_known_hosts": "known_hosts"})
-
-
-def test_sftp_takes_its_files_and_no_other_does() -> None:
-    """Without a known host key, anybody in between would get the backups."""
-    with pytest.raises(ValueError, match="is missing: a repository by sftp: needs it"):
-        settings(backup={"repository": "sftp:b@nas:/x", "ssh_key": "key"})
-    with pytest.raises(ValueError, match="is for a repository by sftp: only"):
-        settings(backup={"repository": "/mnt/backup", "ssh_key": "key"})
-
-
 @pytest.mark.parametrize(
     ("table", "wrong"),
     [
