@@ -48,7 +48,7 @@ TOLD = {
     "Access Denied": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
     "InvalidAccessKeyId": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
     "SignatureDoesNotMatch": "Are BACKUP_S3_KEY_ID and BACKUP_S3_KEY those of the bucket?",
-    "401": "Are BACKUP_REST_USER and BACKUP_REST_PASSWORD those of the server?",
+    "(401)": "Are BACKUP_REST_USER and BACKUP_REST_PASSWORD those of the server?",
     "no space left": "Free some space in the repository, or on the host, then run this again",
     "certificate": "Name the CA of the server: backup.ca",
 }
@@ -172,7 +172,9 @@ def remedy(kind: str, cause: str) -> str:
     """Return what helps."""
     if "PostgreSQL: " in cause:
         return shared.help_for(cause) or REMEDIES["database"]
-    told = next((text for said, text in TOLD.items() if said in cause), "")
+    # What is told in our own words may have a file's name in it.
+    is_restics = kind not in REMEDIES or kind == "silent"
+    told = next((text for said, text in TOLD.items() if is_restics and said in cause), "")
     return told or REMEDIES.get(kind) or (DAMAGED if kind == "restic" else "Run this again; with --debug for more")
 
 
