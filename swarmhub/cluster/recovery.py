@@ -49,9 +49,13 @@ def choose(settings: Settings, members: Members, named: Sequence[str], with_hub:
     if not alive:
         raise StepErrors(*_none(settings, members))
     order = sorted(alive, key=lambda host: (host not in named, alive[host].has_lost_quorum, host not in with_hub))
-    chosen = alive[order[0]]
+    # One that is named may be cut off from others of its swarm that are well: alone it would be a second swarm.
+    known = alive[order[0]].managers
+    well = [host for host in order if not alive[host].has_lost_quorum and alive[host].managers & known]
+    survivor = (well or order)[0]
+    chosen = alive[survivor]
     away = tuple(host for host in settings.hosts.managers if isinstance(members[host], StepError))
-    return Recovery(order[0], chosen, chosen.has_lost_quorum, away)
+    return Recovery(survivor, chosen, chosen.has_lost_quorum, away)
 
 
 def _knows(member: Member) -> bool:

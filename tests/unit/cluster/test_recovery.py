@@ -57,10 +57,11 @@ def test_of_several_the_hubs_goes_on_unless_another_is_named() -> None:
 
 
 def test_a_swarm_that_answers_is_left_as_it_is() -> None:
-    """Its manager is taken, though another one has the hub, or says that it has lost the rest."""
+    """Its manager is taken, though another one has the hub, or is named: that one alone would be a second swarm."""
     well = {**LOST, B: manager("nb", fault="")}
-    found = recovery.choose(THREE, well, (), (A,))
-    assert (found.survivor, found.is_lost) == (B, False)
+    for named in ((), (A,)):
+        found = recovery.choose(THREE, well, named, (A,))
+        assert (found.survivor, found.is_lost) == (B, False)
     assert recovery.told(found) == ["the swarm has its quorum: b answers"]
 
 
