@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hub.shared.servers.mounts import above_homes
+from hub.shared.servers.mounts import MARKED, MARKER, above_homes
 from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
 from swarmhub.errors import StepError
 from swarmhub.history.releases import Release
@@ -31,12 +31,12 @@ class SavedHome:
 class Contents:
     """What there is to save: the homes that are volumes, by host, and the hosts that should have some and do not answer.
 
-    `shared` is the mount of the folder above all homes, where they are folders.
+    `shared` are the mounts of the folder above all homes, where they are folders, and of its marker.
     """
 
     homes: Mapping[str, tuple[HomeVolume, ...]]
     silent: tuple[str, ...] = ()
-    shared: Json | None = None
+    shared: tuple[Json, ...] = ()
 
 
 def homes_of(settings: Settings, held: Mapping[str, Sequence[HomeVolume]], silent: Sequence[str], manager: str) -> Contents:
@@ -56,7 +56,20 @@ def homes_of(settings: Settings, held: Mapping[str, Sequence[HomeVolume]], silen
         cause = f"homes are on volumes of the driver {home.driver!r}"
         remedy = "Only local volumes, paths, NFS and CIFS can be saved: set backup.homes = false, and save them by that driver"
         raise StepError(manager, cause, remedy)
-    return Contents({}, shared={**mount, "Target": HOMES, "ReadOnly": True})
+    return Contents({}, shared=({**mount, "Target": HOMES, "ReadOnly": True}, *marker(settings)))
+
+
+def marker(settings: Settings) -> tuple[Json, ...]:
+    """Return the mount of the marker in the folder above all homes: without it the engine starts nothing.
+
+    A host that has lost the folder would save an empty one, or restore into one that nobody sees.
+    """
+    home = settings.home
+    if not home.keep or home.type != "path":
+        return ()
+    return (
+        {"Type": "bind", "Source": f"{str(home.path).rstrip('/')}/{MARKER}", "Target": f"{MARKED}/homes", "ReadOnly": True},
+    )
 
 
 def files(hosts_toml: Path, image: Mapping[str, bytes], known: Sequence[Release], facts: Json) -> dict[str, bytes]:

@@ -270,10 +270,11 @@ class _HomeRestorer:
     def __call__(self, host: Host, progress: Progress) -> None:
         home, image = self.home, self.settings.notebook.image
         is_made = home.above is not None and home_files.make(host, image, home.above, home.folder)
+        mounts = [home.mount, *contents.marker(self.settings)]
         job: dict[str, Any] = {"snapshot": home.snapshot, "path": home.path, "part": self.part, "to": self.to}
         try:
             told = repository.ask(
-                host, self.where, "restore-home", [home.mount], progress=progress, time=self.time, target=TARGET, **job
+                host, self.where, "restore-home", mounts, progress=progress, time=self.time, target=TARGET, **job
             )
         except BaseException:
             if home.is_new:  # half a home would be taken for one

@@ -92,7 +92,7 @@ def plan(
                 )
             )
     if found.shared:
-        part = _Part(HOMES, [found.shared], [contents.HOMES, contents.STAGE])
+        part = _Part(HOMES, found.shared, [contents.HOMES, contents.STAGE])
         changes.append(
             Change("save", "all homes", manager, _Saver(where, outcome, part), gist="the folder that they are in", lane=HOMES)
         )

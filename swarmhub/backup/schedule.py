@@ -27,7 +27,7 @@ def times(settings: Settings, where: Repository, swarm: Swarm, node: str, manage
     """
     hub, backup = settings.hub.service, settings.backup
     shared = contents.homes_of(settings, {}, [], manager).shared
-    has_volumes = backup.homes and settings.home.keep and shared is None
+    has_volumes = backup.homes and settings.home.keep and not shared
     return {
         "hub": hub,
         "domain": settings.hub.domain,
@@ -39,7 +39,7 @@ def times(settings: Settings, where: Repository, swarm: Swarm, node: str, manage
         "keep": saving.kinds(settings),
         "volumes": has_volumes,
         "by_hand": homes.pattern(settings.home.template) if has_volumes else "",
-        "shared": shared,
+        "shared": list(shared),
         "data": contents.of_hub(settings, read_only=True),
         "paths": [contents.DATA, contents.STAGE, *([CERTIFICATES] if settings.proxy.takes_tls else [])],
         "out": [f"{contents.DATA}/{name}" for name in saving.LEFT_OUT],

@@ -278,6 +278,7 @@ def remedy(error: EngineError) -> str:
         "update out of sequence": "Somebody else changed it at the same time: run this again",
         "no space left on device": "Free some disk there: docker system df",
         "no matching manifest": "Name an image in hosts.toml that its registry has for this host's architecture",
+        "bind source path does not exist": "Mount it there (/etc/fstab), as on the other nodes; a missing marker: fab volume",
         "no such host": "Check the name, and that the host's DNS resolves it",
         "not found": "Check the name and the tag",
         "manifest unknown": "Check the name and the tag",

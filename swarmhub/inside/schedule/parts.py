@@ -104,7 +104,7 @@ class Node:
     def _homes(self) -> list[Json]:
         """Return the mounts of the homes that are on this node, or of the folder that all are in."""
         if self._schedule["shared"]:
-            return [self._schedule["shared"]] if self._id == self._schedule["node"] else []
+            return list(self._schedule["shared"]) if self._id == self._schedule["node"] else []
         if not self._schedule["volumes"]:
             return []
         names = sorted(one["Name"] for one in self._engine.get("/volumes").get("Volumes") or [] if self._is_home(one))

@@ -23,10 +23,15 @@ def test_homes_on_nodes_are_saved_where_they_are() -> None:
 
 
 def test_homes_on_a_file_server_are_saved_once() -> None:
-    """From the folder above them, read-only."""
-    found = contents.homes_of(settings(home={"type": "path", "path": "/mnt/homes"}), HELD, [], MANAGER)
-    assert found.shared == {"Type": "bind", "Source": "/mnt/homes", "Target": "/homes", "ReadOnly": True}
+    """From the folder above them, read-only; with its marker, without which an empty folder would be saved for them."""
+    found = contents.homes_of(settings(home={"type": "path", "path": "/mnt/homes/"}), HELD, [], MANAGER)
+    assert [(one["Source"], one["Target"], one["ReadOnly"]) for one in found.shared] == [
+        ("/mnt/homes", "/homes", True),
+        ("/mnt/homes/.swarmhub", "/run/swarmhub/mounted/homes", True),
+    ]
     assert found.homes == {}
+    by_nfs = settings(home={"type": "nfs", "server": "nas", "path": "/homes"})
+    assert len(contents.homes_of(by_nfs, HELD, [], MANAGER).shared) == 1
 
 
 def test_homes_are_left_out_where_nobody_wants_them_saved() -> None:

@@ -164,6 +164,20 @@ def test_of_homes_in_a_folder_only_the_one_is_mounted() -> None:
     assert (home.path, home.mount) == ("/homes/ada", {"Type": "bind", "Source": "/mnt/homes/ada", "Target": "/home"})
 
 
+def test_a_home_in_a_folder_that_is_not_mounted_does_not_come_back() -> None:
+    """The engine finds no marker, and starts nothing: it would be on the host's own disk, where nobody sees it."""
+    backup = Backup("RUN", snapshot("hub", MANAGER), {MANAGER: snapshot("homes", MANAGER)})
+    given, host = (
+        settings(home={"type": "path", "path": "/mnt/homes"}),
+        FakeHost(MANAGER, answering({"answer": {"aside": "", "place": "x"}})),
+    )
+    home = restoring.place(given, Wanted(backup, ()), "ada", {}, [MANAGER], MANAGER)
+    plan = restoring.home_plan(given, repository(), replace(home, above=None), "RUN", "x", "", "T")
+    plan.changes[0].apply(host, FakeProgress())
+    mounts = host.engine.sent("POST /containers/create").body["HostConfig"]["Mounts"]
+    assert [one["Source"] for one in mounts[1:]] == ["/mnt/homes/ada", "/mnt/homes/.swarmhub"]
+
+
 @pytest.mark.parametrize("is_missing", [True, False])
 def test_a_folder_that_is_gone_is_made(monkeypatch: pytest.MonkeyPatch, is_missing: bool) -> None:
     """There is nothing to mount without it; where the restore then fails, it goes again, as nobody has a home there."""

@@ -22,7 +22,7 @@ def test_the_hub_and_the_homes_of_each_node_are_saved_at_once() -> None:
 
 def test_homes_on_a_file_server_are_read_by_the_manager() -> None:
     """Beside the hub, and not after it."""
-    shared = {"Type": "bind", "Source": "/mnt/homes", "Target": "/homes", "ReadOnly": True}
+    shared = ({"Type": "bind", "Source": "/mnt/homes", "Target": "/homes", "ReadOnly": True},)
     plan = saving.plan(settings(), repository(), Contents({}, shared=shared), {}, MANAGER, Outcome("RUN"))
     assert [change.place for change in plan.changes] == [f"{MANAGER} hub", f"{MANAGER} homes"]
 

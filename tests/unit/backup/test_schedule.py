@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from swarmhub.backup import schedule
+from swarmhub.backup import contents, schedule
 from swarmhub.cluster.nodes import Swarm, SwarmNode
 from swarmhub.errors import StepError
 from swarmhub.settings import Settings
@@ -27,7 +27,7 @@ def test_it_says_what_a_backup_by_hand_would_save() -> None:
     found = times(settings(backup=BACKUP))
     assert (found["every"], found["verify"], found["keep"]) == (86400, 604800, {"daily": 7, "weekly": 4})
     assert (found["at"], times(settings(backup={**BACKUP, "at": "03:00"}))["at"]) == (0, 10800)
-    assert (found["node"], found["hosts"], found["volumes"], found["shared"]) == ("n1", {"n1": MANAGER}, True, None)
+    assert (found["node"], found["hosts"], found["volumes"], found["shared"]) == ("n1", {"n1": MANAGER}, True, [])
     assert found["paths"] == ["/data", "/backup", "/etc/letsencrypt"]
     assert PASSWORD not in json.dumps(found)
 
@@ -39,12 +39,10 @@ def test_homes_by_hand_are_known_by_their_names() -> None:
 
 
 def test_homes_on_a_file_server_are_one_mount() -> None:
-    """Which the hub's node reads, and no other."""
-    found = times(settings(backup=BACKUP, home={"type": "path", "path": "/mnt/homes"}))
-    assert (found["volumes"], found["shared"]) == (
-        False,
-        {"Type": "bind", "Source": "/mnt/homes", "Target": "/homes", "ReadOnly": True},
-    )
+    """Which the hub's node reads, and no other; with its marker."""
+    given = settings(backup=BACKUP, home={"type": "path", "path": "/mnt/homes"})
+    found = times(given)
+    assert (found["volumes"], found["shared"]) == (False, [*contents.homes_of(given, {}, [], MANAGER).shared])
 
 
 def test_homes_that_nobody_reaches_are_refused() -> None:
@@ -53,7 +51,7 @@ def test_homes_that_nobody_reaches_are_refused() -> None:
     with pytest.raises(StepError, match="rexray"):
         times(settings(backup=BACKUP, home=home))
     found = times(settings(backup={**BACKUP, "homes": False}, home=home))
-    assert (found["volumes"], found["shared"]) == (False, None)
+    assert (found["volumes"], found["shared"]) == (False, [])
 
 
 def test_its_containers_are_told_from_an_operators() -> None:

@@ -124,7 +124,7 @@ def schedule(**more: Any) -> dict[str, Any]:
         "keep": {},
         "volumes": True,
         "by_hand": "",
-        "shared": None,
+        "shared": [],
         "data": [{"Target": "/data"}],
         "paths": ["/data", "/backup"],
         "out": ["/data/jupyterhub.sqlite"],

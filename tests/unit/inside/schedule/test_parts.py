@@ -25,7 +25,7 @@ def test_each_node_has_its_parts() -> None:
     assert [*node(manager, **everything).periods] == ["hub", "homes", "thin", "verify"]
     assert [*node(manager).periods] == ["hub", "homes"]
     assert node(worker, **everything).periods == {"homes": 86400}
-    assert node(worker, volumes=False, shared={"Target": "/homes"}).periods == {}
+    assert node(worker, volumes=False, shared=[{"Target": "/homes"}]).periods == {}
     assert [*node(manager, volumes=False).periods] == ["hub"]
 
 
@@ -95,9 +95,9 @@ def test_a_node_without_homes_does_nothing() -> None:
 
 def test_homes_on_a_file_server_are_saved_by_the_hubs_node() -> None:
     """All at once, from the folder that they are in."""
-    engine, shared = FakeEngine(MANAGER), {"Type": "bind", "Source": "/srv", "Target": "/homes"}
+    engine, shared = FakeEngine(MANAGER), [{"Type": "bind", "Source": "/srv", "Target": "/homes"}, {"Target": "/marker"}]
     node(engine, volumes=False, shared=shared).do("homes", SLOT, is_first=False)
-    assert engine.bodies[0]["HostConfig"]["Mounts"][1:] == [shared]
+    assert engine.bodies[0]["HostConfig"]["Mounts"][1:] == shared
 
 
 def test_what_a_container_says_is_wrong_is_told() -> None:
