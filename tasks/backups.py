@@ -43,14 +43,22 @@ def backups(c: Context, json: bool = False) -> None:
         "yes": "Do not ask.",
     },
 )
-def restore(c: Context, backup: str = "", home: str = "", path: str = "", to: str = "", yes: bool = False) -> None:
+def restore(
+    c: Context,
+    backup: str | None = None,
+    home: str | None = None,
+    path: str | None = None,
+    to: str | None = None,
+    yes: bool = False,
+) -> None:
     """Restore the hub, and homes that are gone; or with --home one home or a file of it. Existing data is set aside."""
     from swarmhub.backup import restoring
     from swarmhub.deploy.data import backups as room
 
     with step(c, restoring.STEP) as run:
-        restoring.check(home, path, to)
-        plan = room.home_plan(run, backup, home, path, to) if home else room.hub_plan(run, backup)
+        restoring.check(backup, home, path, to)
+        typed, part, folder = backup or "", path or "", to or ""
+        plan = room.home_plan(run, typed, home, part, folder) if home else room.hub_plan(run, typed)
         run.confirm(plan, "Go on?")
         run.apply(plan)
         told = "done" if home else "done. Next: fab deploy, which starts the hub"

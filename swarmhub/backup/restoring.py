@@ -288,13 +288,16 @@ class _HomeRestorer:
             progress.log(host.name, f"it is in {told['place']} in the home")
 
 
-def check(home: str, part: str, to: str) -> None:
+def check(backup: str | None, home: str | None, part: str | None, to: str | None) -> None:
     """Check what was typed.
 
     Raises:
-        UsageError: a path leads out of the home, or there is one without a home.
+        UsageError: a path leads out of the home, there is one without a home, or something is empty.
 
     """
+    for flag, given in (("--backup", backup), ("--home", home), ("--path", part), ("--to", to)):
+        if given == "":  # of --home "$NAME", the hub would be restored
+            raise UsageError(f"{flag} is empty, and without it something else would be restored: is a variable not set?")
     for flag, path in (("--path", part), ("--to", to)):
         if path and not home:
             raise UsageError(f"{flag} is about a home: name its user with --home")

@@ -226,16 +226,26 @@ def test_a_home_that_is_in_no_backup_is_told() -> None:
 @pytest.mark.parametrize(
     ("home", "path", "to", "wrong"),
     [
-        ("", "x", "", "--path is about a home"),
-        ("ada", "/etc/passwd", "", "--path /etc/passwd: that is no path inside a home"),
-        ("ada", "../bob/x", "", "that is no path inside a home"),
+        (None, "x", None, "--path is about a home"),
+        ("ada", "/etc/passwd", None, "--path /etc/passwd: that is no path inside a home"),
+        ("ada", "../bob/x", None, "that is no path inside a home"),
         ("ada", "x", "a/../../b", "--to a/../../b: that is no path"),
     ],
 )
-def test_a_path_leads_nowhere_else(home: str, path: str, to: str, wrong: str) -> None:
+def test_a_path_leads_nowhere_else(home: str | None, path: str, to: str | None, wrong: str) -> None:
     """It is checked before anything is asked."""
     with pytest.raises(UsageError, match=wrong):
-        restoring.check(home, path, to)
+        restoring.check(None, home, path, to)
+
+
+def test_what_is_empty_is_not_taken_for_what_was_not_typed() -> None:
+    """As of a variable of a script that is not set: the hub would be restored for a home, and a home for a file."""
+    for number, flag in enumerate(("--backup", "--home", "--path", "--to")):
+        typed = ["2026", "ada", "x", "y"]
+        typed[number] = ""
+        with pytest.raises(UsageError, match=f"{flag} is empty"):
+            restoring.check(*typed)
+    restoring.check(None, None, None, None)
 
 
 def test_a_home_in_use_is_not_replaced() -> None:

@@ -168,8 +168,9 @@ def test_a_file_of_a_home_comes_back(type_: Type, backed: Hosts, capsys: pytest.
     type_("restore", home="ada", path="notes.txt", to="found", yes=True)
     assert "it is in found/notes.txt in the home" in capsys.readouterr().out
     assert (jobs(backed[WORKER1])[0]["snapshot"], NODES[WORKER1]) == ("homes", "n2")
-    with pytest.raises(Exit, match="--path is about a home"):
-        type_("restore", path="notes.txt", yes=True)
+    for typed, wrong in (({"path": "notes.txt"}, "--path is about a home"), ({"home": ""}, "--home is empty")):
+        with pytest.raises(Exit, match=wrong):
+            type_("restore", yes=True, **typed)
 
 
 @pytest.mark.parametrize("home", ["", '[home]\ntype = "path"\npath = "/mnt/homes"\n'], ids=["a volume", "a folder"])
@@ -230,7 +231,7 @@ def test_a_home_comes_back_as_it_was_saved_last(
     listing = {"answer": {"snapshots": found, "damaged": 0}}
     backed[MANAGER].engine.answers |= answering(listing, {"answer": {"cluster.json": homes}})
     backed[WORKER1].engine.answers |= {"GET /volumes": {"Volumes": []}, **answering({"answer": {"aside": "", "place": ""}})}
-    type_("restore", home="ada", backup=typed, yes=True)
+    type_("restore", home="ada", backup=typed or None, yes=True)
     assert jobs(backed[WORKER1])[0]["snapshot"] == snapshot
     (kept,) = (one for one in backed[MANAGER].engine.configs.kept.values() if one["Spec"]["Name"] == "jupyterhub-home-ada")
     assert kept["Spec"]["Labels"]["swarmhub.node"] == NODES[WORKER1]
