@@ -124,7 +124,7 @@ def _with(backup: Backup, tags: Mapping[str, str], snapshot: Snapshot) -> Backup
         return replace(backup, hub=snapshot)
     if tags["part"] == saving.HOMES:
         return replace(backup, homes={**backup.homes, snapshot.host: snapshot})
-    if tags["part"] == saving.ARCHIVE:
+    if tags["part"] == saving.ARCHIVE and {"home", "user"} <= tags.keys():
         home = ArchivedHome(unquote(tags["home"]), unquote(tags["user"]), snapshot)
         return replace(backup, archived=(*backup.archived, home))
     return backup

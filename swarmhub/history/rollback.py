@@ -129,9 +129,9 @@ def _spec(target: Release, running: Json) -> dict[str, Any]:
 
 
 def _refuse_another_arrangement(target: Release, running: Json, manager: str) -> None:
-    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had servers at other addresses."""
+    """Refuse a hub that stood on other services, a proxy and a filter of its own or none, or had other data or addresses."""
     of_addresses = (("hub.subdomains", subdomains.host), ("hub.base_url", subdomains.path))
-    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), *of_addresses)
+    arrangements = (("proxy.separate", _publishes), ("hub.engine", _has_socket), ("volume.name", _data), *of_addresses)
     for setting, stands in arrangements:
         if stands(target.spec) != stands(running):
             cause = f"release {target.number} ran with another {setting}"
@@ -159,6 +159,12 @@ def _publishes(spec: Json) -> bool:
 def _has_socket(spec: Json) -> bool:
     mounts = spec["TaskTemplate"]["ContainerSpec"].get("Mounts") or []
     return any(mount["Source"] == services.SOCKET for mount in mounts)
+
+
+def _data(spec: Json) -> list[str]:
+    """Return the volume with the hub's data: another one has users of before, and nothing of who was removed since."""
+    mounts = spec["TaskTemplate"]["ContainerSpec"].get("Mounts") or []
+    return [mount["Source"] for mount in mounts if mount["Target"] == services.DATA]
 
 
 def _certificate(container: Json) -> dict[str, str]:

@@ -75,6 +75,12 @@ def test_an_archive_is_listed_and_is_no_backup_of_a_hub() -> None:
         snapshots.choose(found, SECOND)
 
 
+def test_an_archive_that_says_not_whose_it_is_bars_no_way_back() -> None:
+    """Somebody has taken its tags by restic."""
+    odd = {**archived(SECOND, "a", "ada"), "tags": ["swarmhub:jupyterhub", f"run:{SECOND}", "part:archive"]}
+    assert snapshots.choose(known(odd), "").run == WHOLE
+
+
 def test_the_newest_archive_of_a_home_is_meant() -> None:
     """Or that of the run that was typed; of several homes one has to be named."""
     found = known(archived(FIRST, "a", "ada"), archived(SECOND, "a", "ada"), archived(SECOND, "a-lab", "grace"))

@@ -430,10 +430,11 @@ def test_an_image_that_is_gone_is_an_answer() -> None:
         ({"proxy": {"separate": True}}, "proxy.separate"),
         ({"hub": {"domain": DOMAIN, "engine": "filter"}}, "hub.engine"),
         ({"hub": {"domain": DOMAIN, "subdomains": True}}, "hub.subdomains"),
+        ({"volume": {"name": "data-of-before"}}, "volume.name"),
     ],
 )
 def test_a_hub_that_stood_on_other_services_is_refused(table: dict[str, Any], setting: str) -> None:
-    """It would find neither proxy nor engine, or a proxy that routes otherwise: the setting is the way back."""
+    """It would find neither proxy nor engine, a proxy that routes otherwise, or other users: the setting is the way back."""
     other = hub_service.desired(alone(**table), SECRETS, replace(PARTS, images={NOTEBOOK: X}))
     with pytest.raises(StepError, match=f"release 2 ran with another {setting}"):
         plan(release(2, spec=other), found(running(spec(3))))
