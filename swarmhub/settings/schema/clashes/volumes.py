@@ -31,6 +31,7 @@ def taken(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     yield from _ambiguous(data)
     places = areas(data)
     yield from _systems(places)
+    yield from _of_backups(data, places)
     for one, other in nested(places):
         wrong = f"{one.path!r} is in {other.named}, where people write: a link there would lead to any folder of a node; "
         yield one.key, f"{wrong}choose a path outside it"
@@ -186,6 +187,19 @@ def _systems(places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
             if parts[:short] == one.parts[:short]:
                 yield one.key, f"{one.path!r} has the node's own {system} in reach; choose a folder for this alone"
                 break
+
+
+def _of_backups(data: Mapping[str, Any], places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
+    """Yield the repository of backups, if it is in what is mounted into servers: whoever is called so, or gets it, has it."""
+    path = _text(data, "backup", "repository", "")
+    parts = parts_of(path) if path.startswith("/") else ()
+    for one in places:
+        if parts and one.where[0] == "path" and parts[: len(one.parts)] == one.parts:
+            wrong = (
+                f"{path!r} is in {one.named}, which people get, and would be saved into itself; choose a folder for this alone"
+            )
+            yield ("backup", "repository"), wrong
+            break
 
 
 def nested(places: Iterable[Area]) -> Iterator[tuple[Area, Area]]:

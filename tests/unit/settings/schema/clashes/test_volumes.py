@@ -152,6 +152,26 @@ def test_nothing_is_mounted_from_below_what_people_write(data: dict[str, Any], r
 
 
 @pytest.mark.parametrize(
+    ("repository", "refused"),
+    [
+        ("/srv/homes", True),
+        ("/srv/homes/backup", True),
+        ("/srv//homes/./ada/backup", True),
+        ("/mnt/course/backup", True),
+        ("/srv/homes-backup", False),
+        ("/srv", False),
+        ("/mnt/backup", False),
+        ("sftp:nas:/srv/homes/backup", False),
+    ],
+)
+def test_backups_are_in_nothing_that_people_get(repository: str, refused: bool) -> None:
+    """Somebody called backup would have them as a home; and they would be saved into themselves."""
+    found = keys(paths({"path": "/mnt/course"}) | {"backup": {"repository": repository}})
+    assert found == ({"backup.repository"} if refused else set())
+    assert keys({"home": {"type": "nfs", "server": "nas", "path": "/srv"}, "backup": {"repository": "/srv/backup"}}) == set()
+
+
+@pytest.mark.parametrize(
     ("options", "refused"),
     [
         ({"type": "none", "o": "bind", "device": "/srv/homes/ada"}, {"folders.0.path"}),
