@@ -54,7 +54,8 @@ def _snapshot(job: Job, paths: Sequence[str]) -> Found:
     tags = [word for tag in job["tags"] for word in ("--tag", tag)]
     outs = [word for out in job.get("excludes", ()) for word in ("--exclude", out)]
     lines = restic.add("backup", "--host", job["node"], *tags, *outs, "--", *paths, say=say)
-    unread = [one for one in map(parsed, lines) if one.get("message_type") == "error"]
+    # What cannot be counted before cannot be read either, and is told twice.
+    unread = [one for one in map(parsed, lines) if one.get("message_type") == "error" and one.get("during") != "scan"]
     return {
         "snapshot": last["snapshot_id"],
         "files": last["total_files_processed"],

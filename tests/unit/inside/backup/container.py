@@ -50,8 +50,9 @@ elif act == "backup":
         [(root / number / path[1:] / one.name).touch() for one in Path(path).iterdir() if one.is_fifo()]
     print(json.dumps({{"message_type": "status", "bytes_done": 5, "total_bytes": 10}}))
     is_partly = not (root / "all-is-read").exists()
-    error = {{"message_type": "error", "error": {{"message": "gone"}}, "during": "archival", "item": "/x"}}
-    print(json.dumps(error), file=sys.stderr) if is_partly else None
+    error = {{"message_type": "error", "error": {{"message": "gone"}}, "item": "/x"}}
+    for during in ("scan", "archival") if is_partly else ():
+        print(json.dumps(error | {{"during": during}}), file=sys.stderr)
     sums = {{"total_files_processed": 1, "total_bytes_processed": 10, "data_added_packed": 4, "total_duration": 0.5}}
     print(json.dumps({{"message_type": "summary", "snapshot_id": number, **sums}}))
     sys.exit(3 if is_partly else 0)
