@@ -117,9 +117,11 @@ def _cost(is_up: bool) -> Cost:
 def missing(settings: Settings, wanted: Wanted, there: Collection[str], present: Sequence[str]) -> list[HomePlace]:
     """Return the homes that no node has, as `there` are the volumes of those that are.
 
-    Each goes to the host that had it, or to the others in turn if that is gone; none of a host that only does not answer.
+    Each goes to the host that had it, or to the others in turn if that is gone, where these take servers; none of a host that
+    only does not answer.
     """
-    others = cycle(present)
+    managers = settings.hosts.managers if settings.notebook.nodes == "workers" else ()
+    others = cycle([host for host in present if host not in managers] or present)
     return [
         HomePlace(
             one.user,

@@ -66,6 +66,15 @@ def test_homes_that_are_gone_go_where_they_were() -> None:
     assert [one.user for one in restoring.missing(settings(), WANTED, {ADA.name}, [MANAGER, WORKER1])] == ["eve"]
 
 
+def test_a_home_whose_host_is_gone_goes_where_servers_may_run() -> None:
+    """Its user is bound to the node of the home, and would never get a server on a manager that takes none."""
+    given = settings(notebook={"nodes": "workers"})
+    found = restoring.missing(given, WANTED, {ADA.name, BOB.name}, [MANAGER, WORKER2])
+    assert [(one.user, one.host) for one in found] == [("eve", WORKER2)]
+    found = restoring.missing(given, WANTED, {ADA.name, BOB.name}, [MANAGER])
+    assert [one.host for one in found] == [MANAGER]  # there is no other
+
+
 def test_a_home_of_an_earlier_backup_says_so() -> None:
     """Its node was away when the chosen one was made."""
     earlier = replace(WANTED, backup=replace(BACKUP, earlier=frozenset({WORKER1})))
