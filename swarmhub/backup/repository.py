@@ -17,6 +17,7 @@ from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import Host, Json
 from swarmhub.inside import SCRIPTS
+from swarmhub.inside.backup.restic import parsed
 from swarmhub.plan.plans import Change, Progress
 from swarmhub.settings import Settings, read_text
 from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
@@ -194,15 +195,6 @@ def end(host: Host, hub: str) -> None:
     """Remove the containers that still ask for a hub: who has pressed Ctrl-C wants none that goes on."""
     for one in host.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={hub}"]}):
         host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
-
-
-def parsed(line: str) -> dict[str, Any]:
-    """Return a table in JSON; nothing of what is none."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def body(repository: Repository, mounts: Sequence[Json]) -> Json:

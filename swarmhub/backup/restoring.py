@@ -20,6 +20,7 @@ from swarmhub.engine.removal import Thing, remove_soon
 from swarmhub.engine.swarm import configs, replicated
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host, Json
+from swarmhub.inside.backup.restic import parsed
 from swarmhub.notebooks import files as home_files
 from swarmhub.plan.plans import Change, Cost, Plan, Progress
 from swarmhub.settings import Settings, handed
@@ -63,7 +64,7 @@ def observe(host: Host, where: Repository, settings: Settings, backup: Backup) -
     """Ask a backup what it holds."""
     snapshot = backup.hub.id if backup.hub else ""
     facts = repository.ask(host, where, "read", snapshot=snapshot, names=[CLUSTER])[CLUSTER]
-    found = repository.parsed(facts)
+    found = parsed(facts)
     homes = (SavedHome(**configs.known(SavedHome, one)) for one in found["homes"])
     return Wanted(backup, tuple(replace(one, name=_whole_name(settings, one)) for one in homes))
 

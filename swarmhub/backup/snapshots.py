@@ -14,7 +14,6 @@ from swarmhub.host import Host, Json
 from swarmhub.notebooks.homes import names
 
 HEADS = ("BACKUP", "MADE (UTC)", "HUB", "HOMES", "FILES", "SIZE", "NEW", "TRIED")
-SHORTEST = 4
 
 
 @dataclass(frozen=True)

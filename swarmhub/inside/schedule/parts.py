@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import Any
 
 from swarmhub.inside.backup.places import Failed
+from swarmhub.inside.backup.restic import parsed
 from swarmhub.inside.schedule import drill, facts, slots
 from swarmhub.inside.schedule.drill import DrillError
 from swarmhub.inside.schedule.engine import Engine
@@ -163,21 +164,13 @@ class Node:
         last: list[str] = []
 
         def hear(line: str) -> None:
-            told = _parsed(line)
+            told = parsed(line)
             pieces.extend([told["part"]] if "part" in told else [])
             last[:] = [line] if not told and line.strip() else last
 
         self._engine.run(body, {**self._program, JOB: content, **(files or {})}, hear)
-        answer = _parsed("".join(pieces))
+        answer = parsed("".join(pieces))
         if "answer" not in answer:
             raise Failed(answer.get("kind", "restic"), answer.get("failed") or (last or ["it says nothing"])[0])
         found: Json = answer["answer"]
         return found
-
-
-def _parsed(line: str) -> Json:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
