@@ -40,7 +40,9 @@ def require_whole(data: Path, seconds: float = COMING_SECONDS, pause: float = 0.
     give_up = time.monotonic() + seconds
     while (data / COMING).exists():
         if time.monotonic() > give_up:
-            told.refuse(f"its data have not come within {seconds:.0f} s: fab move-hub was interrupted. Run it again")
+            told.refuse(
+                f"its data have not come within {seconds:.0f} s: fab move-hub or fab restore was interrupted. Run it again"
+            )
         time.sleep(pause)
 
 

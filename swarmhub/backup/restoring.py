@@ -94,7 +94,6 @@ def plan(
     The `userlist` comes into force where none is; `url` is the database's, if it is on a server.
     """
     is_up = service is not None and (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1) != 0
-    stop = [replicated.stop(service, manager)] if service and is_up else []
     what = f"the hub's data of {wanted.backup.run}"
     on_server = " and the schema before_… on the PostgreSQL server" if url else ""
     gist = f"what is there is set aside as before-restore-{time} in {settings.volume.name}{on_server}"
@@ -104,7 +103,8 @@ def plan(
         Change("restore", f"the home of {one.user}", one.host, _HomeRestorer(settings, where, one, time), gist=_since(one))
         for one in lost
     ]
-    return Plan(STEP, "", (*stop, hub, *homes))
+    restored = replicated.stopped_for(service, hub, manager) if service and is_up else [hub]
+    return Plan(STEP, "", (*restored, *homes))
 
 
 def _since(home: HomePlace) -> str:

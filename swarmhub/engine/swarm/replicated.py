@@ -1,6 +1,7 @@
 """A service of ours with one task: what all their specs share, and the changes that make, replace, stop and remove one."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from hub.filter import policy
 from swarmhub.engine.swarm import configs, converge, specs
 from swarmhub.engine.swarm.converge import HOLDING
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.plan import commands
 from swarmhub.plan.differences import Difference, flat
 from swarmhub.plan.plans import Change, Cost, Progress
@@ -142,8 +143,14 @@ def while_stopped(found: Json, change: Change, manager: str) -> list[Change]:
     It starts again as it was if one of them is interrupted, or something that comes later fails.
     """
     again, stopping = partial(_start_again, found), stop(found, manager)
-    first, second = (replace(one, apply=_Interruptible(one.apply, again)) for one in (stopping, change))
+    first, second = (replace(one, apply=_OrAgain(one.apply, again)) for one in (stopping, change))
     return [replace(first, undo=again), second]
+
+
+def stopped_for(found: Json, change: Change, manager: str) -> list[Change]:
+    """Return what stops the hub, and what is done then: it starts again if that fails, but not where something later does."""
+    again = partial(_start_again, found)
+    return [replace(one, apply=_OrAgain(one.apply, again, BaseException)) for one in (stop(found, manager), change)]
 
 
 def _start_again(found: Json, host: Host, progress: Progress) -> None:
@@ -224,16 +231,20 @@ class _Tidied:
 
 
 @dataclass(frozen=True)
-class _Interruptible:
+class _OrAgain:
+    """Does something; if it is interrupted, or fails as `on` says, the hub starts again."""
+
     apply: Act
-    undo: Act
+    again: Act
+    on: type[BaseException] = KeyboardInterrupt
 
     def __call__(self, host: Host, progress: Progress) -> None:
         try:
             self.apply(host, progress)
-        except KeyboardInterrupt:
-            progress.log(host.name, "interrupted: the hub starts again as it was")
-            self.undo(host, progress)
+        except self.on:
+            progress.log(host.name, "the hub starts again as it was")
+            with suppress(EngineError, StepError):  # what has failed is what is to be told
+                self.again(host, progress)
             raise
 
 

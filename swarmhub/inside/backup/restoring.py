@@ -69,7 +69,11 @@ def restore_hub(job: Job) -> Found:
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
-    aside = _swap(places.DATA, new, places.DATA / f"{ASIDE}{job['time']}", kept)
+    # With half of it no hub starts: one without its database would make a new one.
+    coming = places.DATA / places.COMING_HERE
+    coming.touch()
+    aside = _swap(places.DATA, new, places.DATA / f"{ASIDE}{job['time']}", [*kept, coming.name])
+    coming.unlink()
     shutil.rmtree(new)
     certificate = job.get("chain", "")
     has_come = bool(certificate) and not Path(certificate).exists() and _bring_certificates(job["snapshot"])

@@ -92,7 +92,7 @@ def _require_here() -> None:
     if (places.DATA / places.MOVED).exists():
         raise Failed("absent", "the hub was moved to another manager, and its data here are of before")
     if (places.DATA / places.COMING_HERE).exists():
-        raise Failed("absent", "not all of the hub's data have come here: fab move-hub was interrupted, or is at work")
+        raise Failed("absent", "not all of the hub's data have come here: fab move-hub or fab restore was interrupted")
     if not any((places.DATA / one).exists() for one in (DATABASE, places.COOKIES)):
         raise Failed("absent", "there are no data of a hub here")
 

@@ -13,6 +13,7 @@ from swarmhub.backup import restoring
 from swarmhub.backup.contents import SavedHome
 from swarmhub.backup.restoring import Wanted
 from swarmhub.backup.snapshots import ArchivedHome, Backup, Snapshot
+from swarmhub.engine.swarm import replicated
 from swarmhub.errors import StepError, UsageError
 from swarmhub.host import Host
 from swarmhub.notebooks import files
@@ -107,6 +108,20 @@ def test_a_hub_that_runs_stops_first() -> None:
     assert [change.price for change in empty.changes] == [""]
     stopped = {**SERVICE, "Spec": {"Name": "jupyterhub", "Mode": {"Replicated": {"Replicas": 0}}}}
     assert len(restoring.plan(settings(), repository(), WANTED, stopped, [], MANAGER, "T", "ada admin\n").changes) == 1
+
+
+def test_a_hub_whose_restore_fails_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its data are as they were. Not where a home fails later: people would start with empty ones."""
+    started: list[str] = []
+    monkeypatch.setattr(replicated, "_start_again", lambda found, host, progress: started.append(host.name))
+    lost = restoring.missing(settings(), WANTED, {ADA.name, BOB.name}, [WORKER1])
+    _, hub, home = restoring.plan(settings(), repository(), WANTED, SERVICE, lost, MANAGER, "T", "ada admin\n").changes
+    assert {hub.undo, home.undo} == {None}
+    for change, on in ((home, WORKER1), (hub, MANAGER)):
+        assert started == []
+        with pytest.raises(StepError, match="damaged"):
+            change.apply(FakeHost(on, answering({"failed": "damaged", "kind": "damaged"})), FakeProgress())
+    assert started == [MANAGER]
 
 
 def test_what_was_restored_is_told() -> None:

@@ -114,7 +114,7 @@ def test_no_hub_starts_before_the_last_of_it_has_come(nodes: tuple[Node, Node]) 
     here, there = nodes
     send(here, there, time=TIME)
     assert there.do("look") == {"data": False}
-    with pytest.raises(SystemExit, match="have not come within 0 s: fab move-hub was interrupted"):
+    with pytest.raises(SystemExit, match="have not come within 0 s: fab move-hub or fab restore was interrupted"):
         of_hub.require_whole(there.folder, seconds=0, pause=0)
     send(here, there, time=TIME, is_last=True)
     of_hub.require_whole(there.folder, seconds=0)

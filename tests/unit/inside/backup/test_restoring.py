@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.config import data
 from swarmhub.inside.backup import places, restoring
 from swarmhub.inside.backup.places import Failed
 from tests.unit.inside.backup.container import Container, names, users
@@ -69,6 +70,26 @@ def test_a_restore_that_was_cut_off_can_be_run_again(container: Container) -> No
     (places.DATA / LEFT).mkdir()
     container.do("restore-hub", snapshot=snapshot, time="T")
     assert LEFT not in names(places.DATA)
+
+
+def test_no_hub_starts_with_half_of_its_data(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the restore is killed while it puts all in place; the next one brings the rest."""
+    snapshot, rename = container.save_hub(), Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name == "jupyterhub.sqlite" and target.parent == places.DATA:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            container.do("restore-hub", snapshot=snapshot, time="20261130-120000")
+    with pytest.raises(SystemExit, match="fab restore was interrupted"):
+        data.require_whole(places.DATA, 0)
+    assert "answer" in container.do("restore-hub", snapshot=snapshot, time="20261130-120001")
+    data.require_whole(places.DATA, 0)
+    assert len(users()) == 3
 
 
 def test_a_backup_without_certificates_is_restored_all_the_same(container: Container) -> None:

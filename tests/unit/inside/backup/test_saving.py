@@ -88,7 +88,7 @@ def test_a_file_that_goes_meanwhile_is_left_out(container: Container, monkeypatc
 @pytest.mark.parametrize("act", ["save", "forget"])
 def test_the_lock_of_a_container_that_was_killed_bars_no_backup(container: Container, act: str) -> None:
     """As that of a thinning out, which comes after the next backup only; a lock that is alive stays."""
-    jobs = {
+    jobs: dict[str, dict[str, Any]] = {
         "save": {"is_hub": True, "paths": [str(places.STAGE)], "tags": ["a:b"], "node": "m"},
         "forget": {"tag": "a:b", "keep": {"daily": 7}},
     }
