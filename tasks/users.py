@@ -46,8 +46,6 @@ def users(c: Context, away: str = "", archive: bool = False, free: bool = False,
 
 
 def _away(run: "Run", typed: str, *, archive: bool, free: bool, json: bool) -> None:
-    from datetime import UTC, datetime
-
     from swarmhub.deploy.data import archives
     from swarmhub.people import away as room
     from swarmhub.people.users import SHOW
@@ -64,7 +62,7 @@ def _away(run: "Run", typed: str, *, archive: bool, free: bool, json: bool) -> N
         run.report.json(room.as_json(found.homes))
         return
     if found.homes:
-        run.report.table(room.HEADS, room.rows(found.homes, datetime.now(UTC)))
+        run.report.table(room.HEADS, room.rows(found.homes, found.now))
     for line in (*found.left_out, *(() if found.homes else (f"nobody who was not seen for {typed} has a home",))):
         run.report.line(SHOW, line)
     if found.homes and (archive or free):

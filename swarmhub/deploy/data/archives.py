@@ -8,6 +8,7 @@ from functools import partial
 from swarmhub.backup import archives, repository, snapshots
 from swarmhub.cluster.nodes import Member
 from swarmhub.deploy.data import backups
+from swarmhub.engine import containers
 from swarmhub.host import Host
 from swarmhub.notebooks import leaving
 from swarmhub.notebooks.homes import names
@@ -23,8 +24,9 @@ from swarmhub.run.run import Run
 
 @dataclass(frozen=True)
 class Away:
-    """The homes of those who were not seen since, and whose are left out, in words."""
+    """The homes of those who were not seen since, and whose are left out, in words; `now` is by the manager's clock."""
 
+    now: datetime
     before: datetime
     homes: tuple[AwayHome, ...]
     left_out: tuple[str, ...]
@@ -37,8 +39,11 @@ def observe(run: Run, seconds: int) -> Away:
         StepError: homes are where swarmhub cannot reach them.
 
     """
-    before, people = datetime.now(UTC) - timedelta(seconds=seconds), plans.found(run)
-    gone, manager, there = away.gone(_owners(run, people), people.known, before), run.hosts[run.manager], nodes(run)
+    manager, there, people = run.hosts[run.manager], nodes(run), plans.found(run)
+    # By a wrong clock here, everybody would be away.
+    now = datetime.fromtimestamp(containers.clock(manager), UTC)
+    before = now - timedelta(seconds=seconds)
+    gone = away.gone(_owners(run, people), people.known, before)
     silent = leaving.silent([one for one in run.look.places() if one.user in gone], manager, there)
     asked = [one for one in gone if one not in {place.user for place, _ in silent}]
     found = leaving.observe(run.settings, asked, manager, there) if asked else LeavingHomes((), (), ())
@@ -48,7 +53,7 @@ def observe(run: Run, seconds: int) -> Away:
         *([f"left out, as their servers run: {names(found.working)}"] if found.working else []),
         *(f"left out, as {one} does not answer: {names(it.user for it, host in silent if host == one)}" for one in hosts),
     ]
-    return Away(before, tuple(_told(run, homes) if homes and run.settings.backup.repository else homes), tuple(left_out))
+    return Away(now, before, tuple(_told(run, homes) if homes and run.settings.backup.repository else homes), tuple(left_out))
 
 
 def _owners(run: Run, people: HubPeople) -> set[str]:

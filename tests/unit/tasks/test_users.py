@@ -113,6 +113,7 @@ def test_a_userlist_with_mistakes_changes_nothing(type_: Type, hosts: Hosts, fol
 def away(hosts: Hosts, folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hosts:
     """Let Ada be away for a year; she and Grace have homes on the first worker, and an earlier backup has Ada's."""
     hub.last_seen(ada=365, grace=2)
+    hosts[MANAGER].engine.answers["GET /info"]["SystemTime"] = datetime.now(UTC).isoformat()
     file = folder / "hosts.toml"
     file.write_text(f'{file.read_text()}\n[backup]\nrepository = "/mnt/backup"\n')
     monkeypatch.setenv("BACKUP_PASSWORD", "hush-hush")
@@ -151,6 +152,14 @@ def test_the_homes_of_those_who_are_away_are_listed(type_: Type, away: Hosts, ca
     assert (found["name"], found["saved"][:10], found["archived"]) == ("ada", "2026-11-29", None)
     type_("users", away="400d")
     assert "nobody who was not seen for 400d has a home" in capsys.readouterr().out
+
+
+def test_who_is_away_goes_by_the_managers_clock(type_: Type, away: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """So does the hub. By that of this machine, which may be a year ahead, everybody would be away."""
+    away[MANAGER].engine.answers["GET /info"]["SystemTime"] = (datetime.now(UTC) - timedelta(days=300)).isoformat()
+    type_("users", away="180d", free=True, yes=True)
+    assert "nobody who was not seen for 180d has a home" in capsys.readouterr().out
+    assert jobs(away[WORKER1]) == []
 
 
 def test_homes_are_freed_when_somebody_says_so(type_: Type, away: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
