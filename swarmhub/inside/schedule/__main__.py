@@ -84,7 +84,9 @@ class Worker:
 
 
 def _say(text: str) -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}", flush=True)
+    """Print a line; people choose the names of files, and could write lines of their own, or to a terminal."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {shown}", flush=True)
 
 
 def main(schedule: str, secrets: str, program: str) -> None:

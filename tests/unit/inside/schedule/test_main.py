@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from swarmhub.inside.schedule import __main__ as main
 from swarmhub.inside.schedule.__main__ import Worker
 from swarmhub.inside.schedule.engine import EngineError
 from swarmhub.inside.schedule.parts import Node
@@ -108,6 +109,14 @@ def test_a_worker_waits_for_what_others_do(tmp_path: Path, clock: Clock, kind: s
     clock.now += 31
     one.turn()
     assert (one.attempts["homes"].told["bytes"], done(engine)) == (2000, ["save", "save"])
+
+
+def test_a_files_name_is_no_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor does it reach a terminal as it is: people choose it."""
+    main._say("homes: not saved: /homes/ada/a\n2026-11-30 all is well\x1b[2J\udcff ü: gone")
+    assert (
+        capsys.readouterr().out.rstrip("\n").endswith(r"not saved: /homes/ada/a\n2026-11-30 all is well\x1b[2J\udcff ü: gone")
+    )
 
 
 def test_an_engine_that_does_not_answer_ends_nothing(tmp_path: Path, clock: Clock) -> None:
