@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ DATA, CONFIG = Path("/data"), Path("/drill/config.py")
 DATABASE, SECRET = "jupyterhub.sqlite", "jupyterhub_cookie_secret"
 COOKIE = "jupyterhub-hub-login"
 PORT, SECONDS = 8081, 180.0
+# A drill that never ends would be the end of the schedule's backups, too.
+END_SECONDS = 30.0
 LAST = 3
 
 
@@ -79,7 +81,9 @@ def main() -> dict[str, Any]:
             return _seen()
         finally:
             hub.terminate()
-            hub.wait()
+            with suppress(subprocess.TimeoutExpired):
+                hub.wait(END_SECONDS)
+            hub.kill()
 
 
 def _answers(hub: "subprocess.Popen[bytes]") -> bool:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from swarmhub.inside.schedule import drill
+from swarmhub.inside.schedule import drill, scratch
 from swarmhub.inside.schedule.drill import DrillError, Place
 
 BACKUP = {"run": "R", "hub": "h", "homes": {"w1": "s1", "w2": "s2"}}
@@ -98,6 +100,18 @@ def test_a_backup_that_is_of_no_use_is_evidence_too(cluster: Cluster, lines: lis
     with pytest.raises(DrillError, match=cause):
         cluster.practise()
     assert (cluster.kept["outcome"], cause in cluster.kept["cause"], cluster.did[-1]) == ("failed", True, "clear")
+
+
+def test_a_hub_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the schedule would wait for it, and make no more backups."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\ntrap '' TERM\necho it hangs\nwhile :; do sleep 0.05; done\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(scratch, "sys", SimpleNamespace(executable=str(program)))
+    for name, value in {"CONFIG": tmp_path / "config.py", "DATA": tmp_path, "SECONDS": 1.0, "END_SECONDS": 0.2}.items():
+        monkeypatch.setattr(scratch, name, value)
+    monkeypatch.setattr(scratch, "PORT", 1)
+    assert scratch.main() == {"failed": "the hub does not boot on the copy: it hangs"}
 
 
 def test_a_damaged_backup_boots_nothing(cluster: Cluster) -> None:
