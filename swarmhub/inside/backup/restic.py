@@ -94,14 +94,13 @@ def add(*words: str, say: Callable[[Found], None] = lambda _: None) -> list[str]
 
     A killed thinning out leaves one that bars every backup, and no thinning out comes before the next backup.
     """
-    patient = (words[0], *PATIENT, *words[1:])
     try:
-        return run(*patient, say=say)
+        return run(words[0], *PATIENT, *words[1:], say=say)
     except Failed as error:
         if error.kind != "locked":
             raise
     unlock()
-    return run(*patient, say=say)
+    return run(*words, say=say)
 
 
 def unlock() -> None:
