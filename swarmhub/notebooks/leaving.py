@@ -22,6 +22,9 @@ from swarmhub.parallel import every
 from swarmhub.plan.plans import Change, Progress
 from swarmhub.settings import Settings, handed
 
+# Of a folder's name, in bytes.
+LONGEST = 255
+
 
 @dataclass(frozen=True)
 class LeavingHome:
@@ -104,9 +107,7 @@ def _on_volumes(
 ) -> list[LeavingHome]:
     hub = settings.hub.service
     here = [one for one in homes.volumes(host, hub, settings.home.name) if one.user in names]
-    homes_of, begins = Counter(one.user for one in here), beginning(settings.home.name, hub)
-    # A user may have one for each named server; of the volume's name only the end tells them apart.
-    folders = {one: one.user if homes_of[one.user] == 1 else one.name.removeprefix(begins) for one in here}
+    folders = _folders(here, beginning(settings.home.name, hub))
     mounts = [_of_volume(one, name) for one, name in folders.items()]
     content = home_files.count(host, settings.notebook.image, mounts, [*folders.values()]) if here else {}
     records = {one.name: one for one in places if one.node == node}
@@ -114,6 +115,15 @@ def _on_volumes(
         LeavingHome(one.user, name, host.name, mount, content[name] or Content(0, 0), one.name, records.get(formerly(one.name)))
         for (one, name), mount in zip(folders.items(), mounts, strict=True)
     ]
+
+
+def _folders(here: Sequence[HomeVolume], begins: str) -> dict[HomeVolume, str]:
+    """Return under which name each home is mounted: its user's, if that is no other's and no longer than file systems take."""
+    homes_of = Counter(one.user for one in here)
+    # A user may have one for each named server; of the volume's name only the end tells them apart.
+    several = {one: one.name.removeprefix(begins) for one in here if homes_of[one.user] > 1}
+    odd = {one.user for one in here if len(one.user.encode()) > LONGEST} | {*several.values()}
+    return {one: several.get(one) or (one.name if one.user in odd else one.user) for one in here}
 
 
 def _in_folders(settings: Settings, names: Sequence[str], manager: Host) -> tuple[LeavingHome, ...]:

@@ -82,6 +82,21 @@ def test_several_homes_of_a_user_are_told_apart() -> None:
     assert [home.name for home in found] == ["ada", "ada-lab", "grace-h"]
 
 
+def test_each_home_has_a_folder_that_no_other_has() -> None:
+    """Somebody may be called as another's second home is, or longer than a folder may be: all homes of the node would fail."""
+    long, cluster = "日" * 100, Cluster({}, {})
+    volumes = [home_volume("ada", name=f"{HUB}-home-ada{end}") for end in ("", "_lab")]
+    volumes += [home_volume("ada_lab", name=f"{HUB}-home-ada-5flab"), home_volume(long, name=f"{HUB}-home-long")]
+    cluster.hosts[WORKER1].engine.answers["GET /volumes"] = {"Volumes": volumes}
+    found = cluster.observe("ada", "ada_lab", long)
+    assert {one.volume.removeprefix(f"{HUB}-home-"): one.name for one in found.homes} == {
+        "ada": "ada",
+        "ada_lab": "ada_lab",
+        "ada-5flab": f"{HUB}-home-ada-5flab",
+        "long": f"{HUB}-home-long",
+    }
+
+
 def test_homes_that_somebody_else_has_made_are_found_by_their_names() -> None:
     """With the records that a takeover has made."""
     cluster = Cluster({}, {})
