@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hub.shared.servers.mounts import MARKED, MARKER, above_homes
+from hub.shared.servers.mounts import MARKED, MARKER, above_homes, formerly
 from swarmhub.certificate.certbot import FOLDER as CERTIFICATES
 from swarmhub.errors import StepError
 from swarmhub.history.releases import Release
@@ -102,7 +102,8 @@ def facts(
     last = known[-1] if known else None
     saved = [SavedHome(one.name, one.user, host) for host, there in found.homes.items() for one in there]
     places = [SavedHome(one.name, one.user, hosts.get(one.node, one.node)) for one in records]
-    away = [one for one in places if one.host in found.silent and one.user]
+    there = {formerly(one.name) for one in saved}
+    away = [one for one in places if one.host in found.silent and one.user and one.name not in there]
     return {
         "run": run,
         "hub": settings.hub.service,

@@ -60,8 +60,8 @@ def test_the_files_are_the_settings_and_what_the_image_is_made_of(tmp_path: Path
 
 
 def test_homes_of_a_host_that_does_not_answer_are_known() -> None:
-    """By their records: an earlier backup has them, and a restore brings them back from there."""
-    records = [HomeRecord("c1", "jupyterhub-home-eve", "eve", "n3"), HomeRecord("c2", ADA.name, "ada", "n2")]
+    """By their records: an earlier backup has them. A home that is elsewhere by now is saved there, and is there once."""
+    records = [HomeRecord("c1", "jupyterhub-home-eve", "eve", "n3"), HomeRecord("c2", ADA.name, "ada", "n3")]
     told = contents.facts(
         settings(), "RUN", Contents({WORKER1: (ADA,)}, (WORKER2,)), records, (), {"n2": WORKER1, "n3": WORKER2}
     )
