@@ -62,7 +62,7 @@ def releases(c: Context, json: bool = False) -> None:
         "yes": "Do not ask.",
     },
 )
-def rollback(c: Context, release: str = "", with_database: bool = False, yes: bool = False) -> None:
+def rollback(c: Context, release: str | None = None, with_database: bool = False, yes: bool = False) -> None:
     """Go back to an earlier release: its hub image, service and notebook images."""
     from swarmhub.deploy import way_back
     from swarmhub.history import rollback as room

@@ -52,14 +52,16 @@ class WayBack:
     givers: Mapping[str, Giver] = field(default_factory=dict)
 
 
-def choose(known: Sequence[Release], number: str) -> Release:
+def choose(known: Sequence[Release], number: str | None) -> Release:
     """Return the release of that number, or the one before the last.
 
     Raises:
-        UsageError: there is no such release.
+        UsageError: there is no such release; a number that is empty is none.
 
     """
-    if not number and len(known) > 1:
+    if number == "":
+        raise UsageError("--release is empty, and without it the way goes back by one: is a variable not set?")
+    if number is None and len(known) > 1:
         return known[-2]
     found = next((one for one in known if str(one.number) == number), None)
     if found is None:

@@ -137,8 +137,8 @@ def sent(made: Plan, now: dict[str, Any] | None = None) -> dict[str, Any]:
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-@pytest.mark.parametrize(("number", "chosen"), [("", 2), ("1", 1), ("2", 2), ("3", 3)])
-def test_a_release_is_chosen_by_its_number_or_is_the_one_before(number: str, chosen: int) -> None:
+@pytest.mark.parametrize(("number", "chosen"), [(None, 2), ("1", 1), ("2", 2), ("3", 3)])
+def test_a_release_is_chosen_by_its_number_or_is_the_one_before(number: str | None, chosen: int) -> None:
     """Without a number the way goes back by one."""
     assert rollback.choose(KNOWN, number).number == chosen
 
@@ -148,12 +148,15 @@ def test_a_release_is_chosen_by_its_number_or_is_the_one_before(number: str, cho
     [
         (KNOWN, "9", "there is no release 9; known: 1, 2, 3 (fab releases)"),
         (KNOWN, "two", "there is no release two; known: 1, 2, 3 (fab releases)"),
-        (KNOWN[:1], "", "there is no release before this one; known: 1 (fab releases)"),
-        ((), "", "there is no release before this one; known: none (fab releases)"),
+        (KNOWN, "", "--release is empty, and without it the way goes back by one: is a variable not set?"),
+        (KNOWN[:1], None, "there is no release before this one; known: 1 (fab releases)"),
+        ((), None, "there is no release before this one; known: none (fab releases)"),
         ((), "1", "there is no release 1; known: none (fab releases)"),
     ],
 )
-def test_a_release_that_is_not_there_is_refused_with_those_that_are(known: tuple[Release, ...], number: str, said: str) -> None:
+def test_a_release_that_is_not_there_is_refused_with_those_that_are(
+    known: tuple[Release, ...], number: str | None, said: str
+) -> None:
     """It is a wrong command line: nothing has been asked for on any host."""
     with pytest.raises(UsageError) as error:
         rollback.choose(known, number)
