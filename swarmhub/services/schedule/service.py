@@ -35,6 +35,8 @@ MODULE, CACHE = "swarmhub.inside.schedule", "/cache"
 # It waits and reads a log; restic runs in containers of its own.
 MEMORY = replicated.GIB // 4
 SECONDS = 90
+# Swarm says so of a config, and how much it takes: that differs.
+TOO_LARGE = "config data must be larger than 0 and less than"
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,22 @@ class _Leaver:
     files: Mapping[str, bytes]
 
     def __call__(self, host: Host, progress: Progress) -> None:
+        """Leave the files; the largest are left out that Swarm has no room for, such as a logo."""
+        files = dict(sorted(self.files.items(), key=lambda one: len(one[1])))
+        while True:
+            try:
+                self._leave(files, host)
+            except EngineError as error:
+                if TOO_LARGE not in error.message or len(files) == 1:
+                    raise
+                name, _ = files.popitem()
+                progress.log(host.name, f"{name} is too large for scheduled backups; fab backup saves it")
+            else:
+                return
+
+    def _leave(self, files: Mapping[str, bytes], host: Host) -> None:
         # A text within: what lists the files of services reads texts.
-        packed = base64.b64encode(lzma.compress(context.archive(self.files)))
+        packed = base64.b64encode(lzma.compress(context.archive(files)))
         data = base64.b64encode(packed).decode()
         labels = {LABEL: self.hub, LEFT: self.hub, configs.FILE: LEFT}
         try:

@@ -1,8 +1,10 @@
 """The service that makes backups on the cluster: made, compared, sent, taken away."""
 
 import base64
+import io
 import json
 import lzma
+import tarfile
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +22,7 @@ from swarmhub.services.schedule import service
 from swarmhub.services.schedule.service import ExistingSchedule, Wanted
 from tests.unit.inside.schedule.cluster import FakeEngine, config
 from tests.unit.support.cluster import as_kept, stored
-from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
+from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, in_turn, settings
 
 SETTINGS = settings(backup={"repository": "/mnt/backup", "every": "1d"})
 LEFT = {"settings/hosts.toml": b"[hub]", "hub/app.py": b"code"}
@@ -181,6 +183,22 @@ def test_a_service_that_is_made_carries_its_secret_and_files(monkeypatch: pytest
     sent = host.engine.sent("POST /services/create").body["TaskTemplate"]["ContainerSpec"]
     assert sent["Secrets"][0]["SecretID"] == "x"
     assert all(one["ConfigID"] for one in sent["Configs"])
+
+
+def test_what_swarm_has_no_room_for_is_left_out() -> None:
+    """A logo may have a megabyte: the deploy goes on, and says what only a backup by hand has."""
+    refused = EngineError(MANAGER, 500, "rpc error: config data must be larger than 0 and less than 1024000 bytes")
+    host, progress = FakeHost(MANAGER, {"POST /configs/create": in_turn(refused, {"ID": "c"})}), FakeProgress()
+    wanted = replace(WANTED, left={"hub/logo/logo.png": b"large" * 99, **LEFT})
+    _, change, *_ = planned(ExistingSchedule(None, {}, {}), wanted).changes
+    change.apply(host, progress)
+    assert [line for _, line in progress.lines] == ["hub/logo/logo.png is too large for scheduled backups; fab backup saves it"]
+    sent = [one.body["Data"] for one in host.engine.requests if one.path == "/configs/create"]
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(base64.b64decode(base64.b64decode(sent[-1]))))) as tar:
+        assert {*tar.getnames()} == {*LEFT}
+    for_good = FakeHost(MANAGER, {"POST /configs/create": refused})
+    with pytest.raises(EngineError):
+        change.apply(for_good, FakeProgress())
 
 
 def test_an_engine_that_refuses_is_told() -> None:
