@@ -23,13 +23,15 @@ from swarmhub.inside.schedule.slots import Attempt, Attempts
 
 STATE = CACHE / "schedule.json"
 LOOK_SECONDS = 30.0
+# By then the hub's node has made the repository, or says itself why it has not.
+MADE_SECONDS = 600.0
 
 
 class Worker:
     """What a node does when; `file` is where it keeps how that stands."""
 
     def __init__(self, node: Node, file: Path = STATE) -> None:
-        self._node, self._file = node, file
+        self._node, self._file, self._began = node, file, time.time()
         self.attempts: Attempts = slots.read(file, time.time(), node.periods)
         # Without the parts that are this node's no longer.
         slots.write(file, self.attempts)
@@ -69,8 +71,8 @@ class Worker:
 
     def _failed(self, part: str, before: Attempt, error: Exception, period: float) -> Attempt:
         kind = error.kind if isinstance(error, Failed) else "deploy" if isinstance(error, Missing) else "engine"
-        # A backup by hand is at work here; or the hub's node has not made the repository yet, and says itself why.
-        if kind == "busy" or (kind == "missing" and part == HOMES):
+        # A backup by hand is at work here; or the hub's node has yet to make the repository.
+        if kind == "busy" or (kind == "missing" and part == HOMES and time.time() - self._began < MADE_SECONDS):
             _say(f"{part}: {error}; again in {slots.BUSY_SECONDS:.0f} s")
             return slots.waiting(before, time.time())
         after = slots.failed(before, "drill" if isinstance(error, DrillError) else kind, str(error), time.time(), period)

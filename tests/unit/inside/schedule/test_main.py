@@ -111,6 +111,17 @@ def test_a_worker_waits_for_what_others_do(tmp_path: Path, clock: Clock, kind: s
     assert (one.attempts["homes"].told["bytes"], done(engine)) == (2000, ["save", "save"])
 
 
+def test_a_worker_without_the_repository_says_so(tmp_path: Path, clock: Clock) -> None:
+    """The others have it: its folder is not mounted there. It would save nothing, for good, and nobody would be told."""
+    engine = FakeEngine(WORKER, {"save": {"failed": "repository does not exist", "kind": "missing"}})
+    engine.volumes = [volume("jupyterhub-home-ada", {"swarmhub.home": "jupyterhub"})]
+    one = worker(tmp_path, engine)
+    one.turn()
+    clock.now += 601
+    one.turn()
+    assert (one.attempts["homes"].failures, one.attempts["homes"].kind) == (1, "missing")
+
+
 def test_a_files_name_is_no_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     """Nor does it reach a terminal as it is: people choose it."""
     main._say("homes: not saved: /homes/ada/a\n2026-11-30 all is well\x1b[2J\udcff ü: gone")
