@@ -10,7 +10,7 @@ import pytest
 from lab import machine
 from lab.machine import LabError
 from lab.vm import disks, qemu
-from tests.kernel.support import MANAGER, WORKER, Cluster, variant
+from tests.kernel.support import CLIENTS, MANAGER, WORKER, Cluster, variant
 from tests.report import Report
 
 # From the moment at which the machines are switched on. Where others use the machine too, more may be given.
@@ -85,7 +85,7 @@ def deployed(booted: Cluster, meshed: Path) -> Cluster:
     """Make the swarm and the file server, and deploy."""
     booted.on(
         WORKER,
-        "mkdir -p /srv/homes && echo '/srv/homes 10.214.0.0/24(rw,no_root_squash,no_subtree_check,sync)' > /etc/exports"
+        f"mkdir -p /srv/homes && echo '/srv/homes {CLIENTS}(rw,no_root_squash,no_subtree_check,sync)' > /etc/exports"
         " && systemctl start nfs-server && exportfs -ra",
     )
     made = booted.fab("swarm-init", hosts=meshed)

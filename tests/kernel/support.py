@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAB = Path(sys.executable).parent / "fab"
 HUB = "jupyterhub"
 STUB = "Without JupyterLab"
+CLIENTS = "10.214.0.0/24"  # the network between the machines, as their file server has it in its exports
 MANAGER, WORKER = machines.MANAGER.name, machines.WORKER.name
 PORTS = {machine.name: machine.node.ports[443] for machine in machines.MACHINES}
 FAB_SECONDS, COMMAND_SECONDS = 1200, 180

@@ -12,7 +12,7 @@ import pytest
 from lab.machine import LabError
 from lab.vm import disks
 from swarmhub.errors import StepError
-from tests.kernel.support import HUB, MANAGER, WORKER, Cluster
+from tests.kernel.support import CLIENTS, HUB, MANAGER, WORKER, Cluster
 from tests.report import Row
 
 pytestmark = pytest.mark.timeout(2400)
@@ -115,7 +115,8 @@ def test_root_squash(deployed: Cluster, seen: Row) -> None:
 def test_stale(deployed: Cluster, seen: Row) -> None:
     """The file server takes the export back while Ada's server runs, and gives it again."""
     look = "ls ~/$(date +%s%N)"  # a name that no cache has
-    deployed.on(WORKER, "exportfs -ua")
+    # Where a server exports nothing else to a client, it does not know it any more, and the client waits without end.
+    deployed.on(WORKER, f"mkdir -p /srv/other && exportfs {CLIENTS}:/srv/other && exportfs -u {CLIENTS}:/srv/homes")
     try:
         said = deployed.wait(lambda: _says(deployed, f"{look} 2>&1 | grep -v such"), 180, "Ada still reads her home")
         seen(f"in her server: {said}")
