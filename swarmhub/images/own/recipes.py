@@ -74,13 +74,14 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
         raise SettingsError(_problem(file, (*key, "image"), wrong))
     else:
         gist = f"{_listed(table, read)} on {base}"
-    files = {**authorities(settings), **_normal(table, read, own=own)}
+    trusted = authorities(settings)
+    files = {**trusted, **_normal(table, read, own=own)}
     # By it an image is known for one that no registry has, and what a build has left is found.
     label = f"{LABEL}={name}"
     if own:
         files[DOCKERFILE] += f"\nLABEL {label}\n".encode()
     else:
-        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(authorities)).encode()
+        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(trusted)).encode()
     arguments = dict(table.build_args)
     more = [base, *(f"{one}={value}" for one, value in sorted(arguments.items()))]
     more += [*sorted(read.executable), *(f"{one}->{to}" for one, to in sorted(read.links.items()))]

@@ -25,10 +25,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "mine"
 
 
-def made(notebook: str = IMAGE, more: str = "") -> dict[Any, Recipe]:
+def made(notebook: str = IMAGE, more: str = "", hub: str = "") -> dict[Any, Recipe]:
     """Return what is built by a hosts.toml with these lines."""
     file = Path("hosts.toml")
-    file.write_text(HOSTS_TOML.replace(IMAGE, notebook) + more)
+    file.write_text(HOSTS_TOML.replace(IMAGE, notebook).replace("[hub]\n", f"[hub]\n{hub}") + more)
     return recipes.wanted(load(file), file)
 
 
@@ -58,6 +58,14 @@ def test_packages_are_installed_on_the_image(folder: Path) -> None:
     assert (one.files["packages.txt"], one.base, one.bases) == (b"numpy>=2\nsix\n", NOTEBOOK, [NOTEBOOK])
     assert (one.gist, one.source) == (f"numpy>=2, six on {NOTEBOOK}", "packages in hosts.toml")
     assert b"numpy" not in one.files["Dockerfile"]
+
+
+def test_a_ca_is_copied_only_where_there_is_one(folder: Path) -> None:
+    """A step that copies a folder which is not sent would end every build."""
+    (folder.parent / "company.pem").write_text("-----BEGIN CERTIFICATE-----")
+    without, trusting = (only(made(f'{IMAGE}\npackages = ["six"]', hub=hub)) for hub in ("", 'ca = "company.pem"\n'))
+    assert (b"COPY ca/" in without.files["Dockerfile"], "ca/settings.crt" in without.files) == (False, False)
+    assert (b"COPY ca/" in trusting.files["Dockerfile"], "ca/settings.crt" in trusting.files) == (True, True)
 
 
 def test_a_folder_with_lists_is_installed_on_the_image(folder: Path) -> None:
