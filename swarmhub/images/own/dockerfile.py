@@ -28,24 +28,57 @@ CONDA_UPDATE = (
 # What the docker-stacks' images have for what root has installed.
 PERMISSIONS = 'if command -v fix-permissions >/dev/null; then fix-permissions "$CONDA_DIR"; fi'
 ARGUMENT = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
+CONTINUED = re.compile(r"\\[ \t]*$")
+# What Docker takes for the beginning of a here-document, and in which instructions.
+HERE_DOCUMENT = re.compile(r"(?:^|\s)\d*<<-?([\"']?)([^\s\"'<]+)\1(?=\s|$)")
+WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
+# An option that names an image: of COPY, or of a mount of RUN.
+FROM_IMAGE = re.compile(r"--(?:from=|mount=(?:.*,)?from=)([^,]+)")
 
 
 def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
-    """Return the images that a Dockerfile begins with, each once: not its own stages, nor what only Docker can tell."""
+    """Return the images that a Dockerfile begins with or takes files from, each once.
+
+    Its own stages are none of them, nor is what only Docker can tell.
+    """
     given: dict[str, str] = {}
     stages: set[str] = {"scratch"}
-    found: dict[str, None] = {}
-    for line in re.sub(r"\\\n", " ", text).splitlines():
-        word, *rest = line.split() or [""]
-        if word.upper() == "ARG" and rest and not found:
-            name, _, default = rest[0].partition("=")
-            given[name] = arguments.get(name, default.strip("\"'"))
-        if word.upper() == "FROM" and (parts := [part for part in rest if not part.startswith("--")]):
-            image = ARGUMENT.sub(lambda one: given.get(one[1] or one[3], "") or one[2] or "", parts[0])
-            if image.lower() not in stages and IMAGE.fullmatch(image):
-                found[full_image(image)] = None
-            stages |= {part.lower() for part in parts[2:3]}
-    return list(found)
+    named: list[str] = []
+    for word, *rest in _instructions(text):
+        options = [one for one in rest if one.startswith("--")]
+        if word == "ARG" and not named:
+            for name, _, default in (one.partition("=") for one in rest):
+                given[name] = arguments.get(name, _told(default.strip("\"'"), given))
+        elif word == "FROM" and (parts := [one for one in rest if one not in options]):
+            image = _told(parts[0].strip("\"'"), given)
+            named.append("" if image.lower() in stages else image)
+            stages |= {one.lower() for one in parts[2:3]}
+        else:
+            taken = (found[1] for one in options if (found := FROM_IMAGE.match(one)))
+            named += [one for one in taken if not (one.isdecimal() or one.lower() in stages)]
+    return list(dict.fromkeys(full_image(one) for one in named if IMAGE.fullmatch(one)))
+
+
+def _instructions(text: str) -> Iterator[list[str]]:
+    """Yield the words of each instruction, the first in capitals: without comments and here-documents."""
+    begun, lines = "", iter(text.splitlines())
+    for line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        begun += CONTINUED.sub(" ", line)
+        if CONTINUED.search(line):
+            continue
+        word, *rest = begun.split()
+        if word.upper() in WITH_DOCUMENTS:
+            for _, end in HERE_DOCUMENT.findall(begun):
+                next((one for one in lines if one.lstrip("\t") == end), "")
+        yield [word.upper(), *rest]
+        begun = ""
+
+
+def _told(value: str, given: Mapping[str, str]) -> str:
+    """Return a value with the arguments of a Dockerfile in it; those that only Docker knows stay as they are."""
+    return ARGUMENT.sub(lambda one: given.get(one[1] or one[3], one[0] if one[2] is None else "") or one[2] or "", value)
 
 
 def made(names: Sequence[str], apt: Sequence[str], label: str, *, trusts: bool) -> str:

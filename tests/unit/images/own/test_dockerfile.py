@@ -15,12 +15,42 @@ from swarmhub.images.own import dockerfile
         ("ARG V\nFROM a:${V:-3}\n", {}, ["a:3"]),
         ("FROM --platform=linux/amd64 a:1 AS build\nFROM b:1\nCOPY --from=build / /\n", {}, ["a:1", "b:1"]),
         ("FROM \\\n a:1\n", {}, ["a:1"]),
+        ("FROM \\  \n# why\n a:1\n", {}, ["a:1"]),
+        ("# C:\\\nFROM a:1\n", {}, ["a:1"]),
+        ("FROM 'a:1'\n", {}, ["a:1"]),
         ("FROM a:$(id)\n", {}, []),
+        ("ARG HOUSE=b.org V=1\nFROM $HOUSE/a:$V\n", {"V": "2"}, ["b.org/a:2"]),
+        ("ARG V=1\nARG BASE=a:${V}\nFROM $BASE\n", {}, ["a:1"]),
+        ("FROM a:1-$TARGETARCH\n", {}, []),
+        ("ARG BASE=a:1-$TARGETARCH\nFROM $BASE\n", {}, []),
     ],
 )
 def test_the_images_that_it_begins_with_are_found(text: str, arguments: dict[str, str], found: list[str]) -> None:
     """Its own stages are none, nor is what only Docker can tell."""
     assert dockerfile.bases(text, arguments) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RUN python3 <<EOF\nfrom os import path\nEOF\n",
+        "RUN <<-'end' cat\nFROM users\n\tend\n",
+        "COPY <<A <<B /x/\nFROM u\nA\nFROM v\nB\n",
+        "RUN echo $((1<<2)) && cat <<< from\n",
+    ],
+)
+def test_a_here_document_is_no_instruction(text: str) -> None:
+    """A program in it may import from somewhere; what comes behind counts again."""
+    assert dockerfile.bases(f"FROM a:1\n{text}FROM b:1\n", {}) == ["a:1", "b:1"]
+
+
+def test_images_that_files_are_taken_from_are_found() -> None:
+    """By COPY, or by a mount of RUN: BuildKit would ask for them without the operator's login, too."""
+    text = (
+        "FROM a:1 AS build\nFROM b:1\nCOPY --chown=1:1 --from=c.org/d:2 /x /\nCOPY --from=Build /x /\nCOPY --from=0 /x /\n"
+        "RUN --mount=type=bind,from=e:3,target=/e --mount=from=f,target=/f --mount=type=cache,target=/from make\n"
+    )
+    assert dockerfile.bases(text, {}) == ["a:1", "b:1", "c.org/d:2", "e:3", "f:latest"]
 
 
 def test_what_is_made_installs_as_root_and_goes_back_to_the_images_user() -> None:
