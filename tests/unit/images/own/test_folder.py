@@ -44,6 +44,23 @@ def test_a_dockerignore_leaves_files_out(tmp_path: Path) -> None:
     assert [*folder.read(tmp_path).files] == ["Dockerfile", "data/b"]
 
 
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        ("**/secrets", ["keep/a", "x/keep/secret"]),
+        ("**/secrets\n!keep/secrets", ["keep/a", "keep/secrets/key", "x/keep/secret"]),
+        ("x/**/secrets\n**/keep\n! keep/a", ["keep/a", "secrets/key"]),
+        (".*", ["keep/a", "keep/secrets/key", "secrets/key", "x/keep/secret", "x/y/secrets/key"]),
+    ],
+)
+def test_a_pattern_leaves_out_what_is_below_it_wherever_it_is(tmp_path: Path, patterns: str, left: list[str]) -> None:
+    """A folder of keys is left out at the top and far below; the last pattern that fits decides."""
+    for name in ("secrets/key", "x/y/secrets/key", "x/keep/secret", "keep/secrets/key", "keep/a"):
+        write(tmp_path, **{name.replace("/", "__"): "x"})
+    write(tmp_path, **{".dockerignore": patterns})
+    assert sorted(folder.read(tmp_path).files) == left
+
+
 def test_a_folder_with_much_data_is_refused_with_the_names_of_the_largest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
