@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from swarmhub.settings.schema.grammar import IMAGE, full_image, package, without_password
 
-APT, CONDA, PIP, PACKAGES = "apt.txt", "environment.yml", "requirements.txt", "packages.txt"
+APT, CONDA, PIP = "apt.txt", "environment.yml", "requirements.txt"
 LISTS = (APT, CONDA, PIP)
+# What hosts.toml names comes beside the operator's own files, which may have a packages.txt.
+PACKAGES = "swarmhub-packages.txt"
 # Debian's rule for a name, with an architecture and a version.
 APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~-]+)?")
 # What pip reads besides packages: options, paths and addresses.
-NO_PACKAGE = re.compile(r"-|\.|/|[A-Za-z0-9+]+://|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
+NO_PACKAGE = re.compile(r"-|\.|\S*/|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
+INCLUDED = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*([^\s#]+)", re.MULTILINE)
 HERE = "/tmp/swarmhub-build"  # noqa: S108 - in the build's container
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # Programs bring authorities of their own: these are told of the system's, for as long as the build takes.
@@ -123,12 +126,17 @@ def wrong_requirements(text: str) -> Iterator[tuple[int, str]]:
         bare = re.sub(r"(?:^|\s)#.*", "", row).strip()
         begins, goes_on = not goes_on, bare.endswith("\\")
         try:
-            without_password(bare)
+            without_password(row)  # a comment is sent, too
             text = re.sub(r"\s+--(?:hash|config-settings|global-option)\b.*", "", bare.rstrip("\\ "))
             if begins and text and not NO_PACKAGE.match(text):
                 package(text)
         except ValueError as error:
             yield number, str(error)
+
+
+def included(text: str) -> list[str]:
+    """Return the other lists that pip reads with a requirements.txt, as it names them."""
+    return INCLUDED.findall(text)
 
 
 def wrong_environment(text: str) -> Iterator[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """The notebook images that the settings let build: what goes into each, and the tag that follows from that."""
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
     """Yield each mistake in the files that are read here, by file and line."""
     looks: dict[str, Callable[[str], Iterable[tuple[int, str]]]] = {
         APT: lambda text: dockerfile.apt_packages(text)[1],
-        PIP: dockerfile.wrong_requirements,
+        **dict.fromkeys(_requirements(read), dockerfile.wrong_requirements),
         CONDA: dockerfile.wrong_environment,
         DOCKERFILE: lambda _: (),
     }
@@ -129,6 +130,19 @@ def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
                 yield from ((name, line, wrong) for line, wrong in look(folder.text(read.files[name])))
             except ValueError as error:
                 yield name, 1, str(error)
+
+
+def _requirements(read: Folder) -> dict[str, None]:
+    """Return the lists that pip reads: requirements.txt, and in turn those that one of them includes."""
+    found: dict[str, None] = {}
+    left = [PIP]
+    while left:
+        name = left.pop()
+        if name in read.files and name not in found:
+            found[name] = None
+            more = dockerfile.included(read.files[name].decode("utf-8-sig", "replace"))
+            left += [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in more]
+    return found
 
 
 def _normal(table: Notebook | Profile, read: Folder, *, own: bool) -> dict[str, bytes]:

@@ -55,10 +55,15 @@ def test_images_that_files_are_taken_from_are_found() -> None:
 
 def test_what_is_made_installs_as_root_and_goes_back_to_the_images_user() -> None:
     """Debian's packages, then conda's, then pip's, all in one."""
-    lines = dockerfile.made(["apt.txt", "environment.yml", "requirements.txt", "packages.txt"], ["tree"], "a=b", trusts=False)
+    lines = dockerfile.made(
+        ["apt.txt", "environment.yml", "requirements.txt", dockerfile.PACKAGES], ["tree"], "a=b", trusts=False
+    )
     found = [line.split()[0] for line in lines.splitlines()]
     assert found == ["ARG", "FROM", "LABEL", "ARG", "USER", "RUN", "COPY", "RUN", "RUN", "RUN", "USER"]
-    order = [lines.index(part) for part in ("USER root", "apt-get", "environment.yml", "-r requirements.txt -r packages.txt")]
+    order = [
+        lines.index(part)
+        for part in ("USER root", "apt-get", "environment.yml", f"-r requirements.txt -r {dockerfile.PACKAGES}")
+    ]
     assert order == sorted(order)
     assert lines.endswith("USER ${BASE_USER}\n")
     assert "SSL_CERT_FILE" not in lines
@@ -66,7 +71,7 @@ def test_what_is_made_installs_as_root_and_goes_back_to_the_images_user() -> Non
 
 def test_a_ca_of_ones_own_is_trusted_before_anything_is_fetched() -> None:
     """By the system, and by pip, which would have a list of its own."""
-    lines = dockerfile.made(["packages.txt"], [], "a=b", trusts=True)
+    lines = dockerfile.made([dockerfile.PACKAGES], [], "a=b", trusts=True)
     assert lines.index("update-ca-certificates") < lines.index("export SSL_CERT_FILE=") < lines.index("pip install")
 
 
@@ -86,6 +91,8 @@ def test_debian_packages_are_names_and_nothing_else() -> None:
         "-r more.txt",
         "--extra-index-url https://example.org/simple",
         "./wheels/x-1-py3-none-any.whl",
+        "libs/mine",
+        "libs/mine[all]; python_version < '4'",
         "x-1-py3-none-any.whl",
         "git+ssh://git@example.org/x.git",
         "x @ https://example.org/x.whl",
@@ -108,6 +115,7 @@ def test_what_is_no_requirement_is_told_with_its_line(row: str) -> None:
 @pytest.mark.parametrize("look", [dockerfile.wrong_requirements, dockerfile.wrong_environment])
 @pytest.mark.parametrize("address", ["https://ada:hush@example.org/", "https://token@example.org/", "ssh://ada:hush@x/"])
 def test_a_password_is_refused_and_not_shown(look: object, address: str) -> None:
-    """It would be in a layer that everybody has who has the image."""
-    ((line, wrong),) = look(f"--index-url {address}\n")  # type: ignore[operator]
-    assert (line, "hush" in wrong, "password" in wrong) == (1, False, True)
+    """It would be in a layer that everybody has who has the image, as a comment, too."""
+    for row in (f"--index-url {address}", f"# --index-url {address}", f"six  # {address}"):
+        ((line, wrong),) = look(f"{row}\n")  # type: ignore[operator]
+        assert (line, "hush" in wrong, "password" in wrong) == (1, False, True)
