@@ -216,8 +216,8 @@ def job(load: Load, order: Sequence[str], host: str, token: str, network: str) -
         "name": load.name,
         "layers": list(load.image.layers),
         "wanted": list(dict.fromkeys(part.missing)),
-        # An engine that has containerd keep its layers wants them all again.
-        "own": list(dict.fromkeys(own)),
+        # An engine that has containerd keep its layers wants them all again; one that an image has twice comes once.
+        "own": [one for one in dict.fromkeys(own) if one not in part.missing],
         "base": part.base.id if part.base else "",
         "base_layers": list(part.held),
     }

@@ -130,6 +130,14 @@ def test_an_engine_with_containerd_takes_what_it_has_from_itself() -> None:
     assert (told["wanted"], told["own"], told["base"], told["base_layers"]) == (["b"], ["a"], "sha256:0", ["a"])
 
 
+def test_a_layer_that_an_image_has_twice_comes_once() -> None:
+    """Steps that change nothing all give the same one: below it is there, above it is lacking, and two would write one file."""
+    image, base = Image("sha256:1", ("a", "e", "b", "e")), Image("sha256:0", ("a", "e"))
+    load = Load("own:1", image, MANAGER, {WORKER1: Part(("b", "e"), base, in_containerd=True)})
+    told = relays.job(load, [MANAGER, WORKER1], WORKER1, "hush", "net")
+    assert (told["wanted"], told["own"]) == (["b", "e"], ["a"])
+
+
 def test_the_token_is_in_a_file_that_only_root_reads() -> None:
     """In no argument, no variable and no label: all of those are listed by the engine."""
     nodes = [node(MANAGER, READY), node(WORKER1, READY)]
