@@ -28,6 +28,7 @@ UNREACHED = re.compile(
     "request canceled|deadline exceeded|temporary failure",
     re.IGNORECASE,
 )
+OF_DOCKER_HUB = re.compile(r"\A(?:index\.)?docker\.io/")
 WITH_BUNDLE = "If that network has no way to it, bring the images in a file: fab deploy --bundle FILE"
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
@@ -381,4 +382,11 @@ def fetch(host: Host, progress: Progress, image: str, wanted: str) -> None:
 
 def same_names(name: str) -> set[str]:
     """Return the spellings of a Docker Hub name that engines use for one another."""
-    return {name, name.removeprefix("docker.io/"), name.removeprefix("docker.io/library/"), name.removeprefix("library/")}
+    short = OF_DOCKER_HUB.sub("", name)
+    return {name, short, short.removeprefix("library/")}
+
+
+def spellings(image: str) -> set[str]:
+    """Return the tags by which engines list an image that a node keeps by its own name, however that is spelled."""
+    repository, tag = split(local(image))
+    return {f"{name}:{tag}" for name in same_names(repository)}

@@ -1,6 +1,6 @@
 """Remove the images, configs and left containers that neither the settings nor a kept release needs, on every node."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import restic
 from swarmhub.images.hub import build
-from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, split
+from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, spellings, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.services.hub.service import images_of
@@ -86,7 +86,8 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     ]
     kept = (*specs, *(release.spec for release in releases))
     return Needed(
-        tags=frozenset(spelling for image in named for spelling in _spellings(image)),
+        # One that is named by a tag and a digest may be there by either.
+        tags=frozenset(tag for image in named for one in (image, image.partition("@")[0]) for tag in spellings(one)),
         digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if _is_pinned(image)), *handed_out]),
         repositories=frozenset(spelling for name in notebooks for spelling in same_names(name)),
         files=frozenset(
@@ -146,12 +147,6 @@ def _digests(image: Json) -> dict[str, str]:
     """Return the digest under which each repository knows an image."""
     parted = (one.partition("@") for one in image.get("RepoDigests") or [])
     return {name: digest for name, _, digest in parted}
-
-
-def _spellings(image: str) -> Iterable[str]:
-    """Return the tags that engines list for a reference, however its name is spelled."""
-    name, tag = split(image.partition("@")[0])
-    return (f"{spelling}:{tag}" for spelling in same_names(name))
 
 
 def _things(image: Json) -> list[Thing]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import in_containerd
+from swarmhub.images.pull import in_containerd, spellings
 from swarmhub.parallel import together
 
 
@@ -66,7 +66,8 @@ def observe(host: Host) -> Store:
 
 def holds(store: Store, name: str, image: Image) -> bool:
     """Tell whether a node has an image, by its tag if it has one."""
-    return any((name in one.tags if name else one.id == image.id) and one.layers == image.layers for one in store.images)
+    tags = spellings(name) if name else set()
+    return any((tags & one.tags if name else one.id == image.id) and one.layers == image.layers for one in store.images)
 
 
 def part(image: Image, store: Store) -> Part:

@@ -50,10 +50,27 @@ def test_digests_of_other_repositories_do_not_count() -> None:
     assert images.observe(node(NOTEBOOK, f"{NAME}@{OLD}", f"registry.lab:5000/copy@{NEW}"), NOTEBOOK) == HOLDS_OLD
 
 
-@pytest.mark.parametrize("image", ["debian:12", "library/debian:12", "docker.io/debian:12", "docker.io/library/debian:12"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "debian:12",
+        "library/debian:12",
+        "docker.io/debian:12",
+        "docker.io/library/debian:12",
+        "index.docker.io/debian:12",
+        "index.docker.io/library/debian:12",
+    ],
+)
 def test_docker_hubs_names_are_one(image: str) -> None:
     """However Docker Hub's image is spelt, the engine's short name for it is understood."""
     assert images.observe(node(image, f"debian@{OLD}"), image) == HOLDS_OLD
+    assert "debian:12" in images.spellings(image)
+
+
+def test_another_registrys_name_is_its_own() -> None:
+    """Whatever it begins with."""
+    for image in ("index.example.org/debian:12", "docker.io.example.org/debian:12", "localhost:5000/library/debian:12"):
+        assert images.spellings(image) == {image}
 
 
 def test_an_image_that_was_never_in_a_registry_has_no_digest() -> None:

@@ -157,6 +157,16 @@ def test_what_the_settings_and_any_service_of_the_swarm_name_is_needed(tmp_path:
     assert ("d" * 12 in found.digests, found.files) == (True, frozenset({"theirs-file", "of-its-backups"}))
 
 
+def test_what_was_brought_of_an_image_that_is_named_by_its_digest_is_needed(tmp_path: Path) -> None:
+    """From a bundle or another node it has a tag that says the digest, and the digest that a registry would tell it has not."""
+    (tmp_path / "userlist").write_text("ada admin\n")
+    named = f"docker.io/jupyter/own:1@sha256:{'d' * 64}"
+    given = settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "userlist")}, notebook={"image": named})
+    stored = Stored((image("i", f"jupyter/own:sha256-{'d' * 64}"), image("j", f"jupyter/own:sha256-{'e' * 64}")), (), NOW)
+    plan = prune.plan(given, prune.needed(given, (), ()), {WORKER1: stored}, (), MANAGER)
+    assert [one.sentence for one in plan.changes] == [f"remove image jupyter/own:sha256-{'e' * 64} (7 MB) on {WORKER1}"]
+
+
 def test_what_is_used_again_meanwhile_stays() -> None:
     """A conflict is told and ends nothing; another error does."""
     path = f"DELETE /images/{OLD_TAG}"

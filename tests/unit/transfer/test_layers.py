@@ -46,6 +46,7 @@ def test_an_image_is_held_by_its_tag_and_layers() -> None:
     """The same layers by another tag are not the image, nor another image by the tag."""
     same = Image("1", IMAGE.layers, tags=frozenset({"own:1"}))
     assert layers.holds(store(same), "own:1", IMAGE)
+    assert layers.holds(store(same), "docker.io/library/own:1", IMAGE)
     assert not layers.holds(store(same), "own:2", IMAGE)
     assert not layers.holds(store(Image("1", ("a",), tags=frozenset({"own:1"}))), "own:1", IMAGE)
 
