@@ -22,10 +22,10 @@ from swarmhub.plan.plans import Change, Plan, Progress, remedy
 STEP, BUNDLE = "images", "bundle"
 # What is done where no registry has an image.
 BRING = "bring"
-# What an engine says where it does not reach a registry at all.
+# What is said where an engine does not reach a registry at all.
 UNREACHED = re.compile(
     "no such host|i/o timeout|connection refused|network is unreachable|no route to host|server misbehaving|"
-    "request canceled|deadline exceeded|temporary failure",
+    "request canceled|deadline exceeded|temporary failure|does not answer",
     re.IGNORECASE,
 )
 OF_DOCKER_HUB = re.compile(r"\A(?:index\.)?docker\.io/")
