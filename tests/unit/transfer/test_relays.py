@@ -221,6 +221,19 @@ def test_a_source_without_the_image_is_an_error() -> None:
     assert layers.find(FakeHost(MANAGER), "own:1") is None
 
 
+def test_a_node_that_goes_before_it_is_looked_at_fails_alone() -> None:
+    """A build takes its time; the others get the image all the same."""
+    there = {"GET /images/json": [], "GET /info": {}, "GET /version": {"Arch": "amd64"}}
+    nodes = [node(MANAGER, READY), node(WORKER1, READY, **there), node(WORKER2, READY, **there)]
+    nodes[2].engine.answers["GET /info"] = StepError(WORKER2, "does not answer", "Is it up?")
+    cluster = Cluster(nodes[0], {one.name: one for one in nodes}, "jupyterhub", "jupyterhub:1", {})
+    giver = plan.givers(cluster, {"own:1": MANAGER}, [WORKER1, WORKER2])["own:1"]
+    with pytest.raises(StepError, match=f"^{WORKER2}: does not answer"):
+        giver.bring(nodes[2], FakeProgress())
+    giver.bring(nodes[1], FakeProgress())
+    assert "POST /containers/part/start" in nodes[1].engine.asked()
+
+
 @pytest.mark.parametrize("asked", ["own:1", "sha256:1"])
 def test_what_nodes_lack_is_looked_at_when_the_first_is_to_get_the_image(asked: str) -> None:
     """Before that it may not have been built; asked for by its id, it comes under its tag."""
