@@ -127,7 +127,7 @@ def _listed(path: Path, file: BinaryIO) -> Bundle:
     """Return what a bundle says of itself."""
     foreign = UsageError(f"{path} is no bundle, which fab bundle writes")
     try:
-        first = tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "strict")
+        first = tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "surrogateescape")
     except tarfile.TarError:
         raise foreign from None
     if first.name != IMAGES:
@@ -154,6 +154,8 @@ def write(path: Path, host: str, architecture: str, made: str, images: Sequence[
         StepError: it cannot be written, or the engine's archive is not whole.
 
     """
+    if path.is_dir():
+        raise _unwritable(path, "is a directory")
     new = path.with_name(f"{path.name}.part")
     try:
         new.unlink(missing_ok=True)
@@ -164,10 +166,13 @@ def write(path: Path, host: str, architecture: str, made: str, images: Sequence[
         with suppress(OSError):
             new.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            cause = f"cannot write {path}: {(error.strerror or str(error)).lower()}"
-            raise StepError("this machine", cause, "Name a file elsewhere: fab bundle --out FILE", STEP) from error
+            raise _unwritable(path, (error.strerror or str(error)).lower()) from error
         raise
     return sha256
+
+
+def _unwritable(path: Path, why: str) -> StepError:
+    return StepError("this machine", f"cannot write {path}: {why}", "Name a file elsewhere: fab bundle --out FILE", STEP)
 
 
 def _written(
