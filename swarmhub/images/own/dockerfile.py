@@ -1,6 +1,7 @@
 """The Dockerfile of an image: which others it is built on, and the one for a folder that has none."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from swarmhub.settings.schema.grammar import IMAGE, full_image, package, without_password
@@ -9,8 +10,8 @@ APT, CONDA, PIP = "apt.txt", "environment.yml", "requirements.txt"
 LISTS = (APT, CONDA, PIP)
 # What hosts.toml names comes beside the operator's own files, which may have a packages.txt.
 PACKAGES = "swarmhub-packages.txt"
-# Debian's rule for a name, with an architecture and a version.
-APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~-]+)?")
+# Debian's rule for a name, with an architecture and a version, whose end may be open.
+APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~*-]+)?")
 # What pip reads besides packages: options, paths and addresses.
 NO_PACKAGE = re.compile(r"-|\.|\S*/|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
 INCLUDED = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*([^\s#]+)", re.MULTILINE)
@@ -88,7 +89,7 @@ def made(names: Sequence[str], apt: Sequence[str], label: str, *, trusts: bool) 
     """Return the Dockerfile that installs what is in the files of a folder; `trusts` tells that ca/ has authorities."""
     lines = ["ARG BASE", "FROM ${BASE}", f"LABEL {label}", "ARG BASE_USER=root", "USER root", *(TRUST if trusts else ())]
     if apt:
-        packages = " ".join(apt)
+        packages = shlex.join(apt)
         lines.append(
             "RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
             f"{packages} && rm -rf /var/lib/apt/lists/*"

@@ -59,8 +59,10 @@ BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}", re.ASCII)
 # What Linux has of a user's or a group's number; the last one means none.
 LARGEST = 2**32 - 2
-# The user of an SSH address is no secret.
-PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
+# The user of an SSH address is no secret; a token of conda's is in the path.
+PASSWORD = re.compile(
+    r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@|/t/[a-z]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/|\s|$)"
+)
 # What restic takes for a repository, of the kinds that are tried; no user's password.
 REPOSITORY = re.compile(
     r"sftp:(?://)?[A-Za-z0-9._@:\[\]-]+[:/][A-Za-z0-9_./@+-]*|s3:(?:https?://)?[A-Za-z0-9.:-]+/[A-Za-z0-9_./-]+"

@@ -77,8 +77,9 @@ def test_a_ca_of_ones_own_is_trusted_before_anything_is_fetched() -> None:
 
 def test_debian_packages_are_names_and_nothing_else() -> None:
     """They are words of a command in the build: what is no name is told with its line."""
-    names, wrong = dockerfile.apt_packages("tree  # a comment\n\nlibpq-dev=15.6-0+deb12u1 g++\n-o=x $(id) a;b\n")
-    assert names[:3] == ["tree", "libpq-dev=15.6-0+deb12u1", "g++"]
+    names, wrong = dockerfile.apt_packages("tree  # a comment\n\nlibpq-dev=15.6-0+deb12u1 g++ nodejs=20.*\n-o=x $(id) a;b\n")
+    assert names[:4] == ["tree", "libpq-dev=15.6-0+deb12u1", "g++", "nodejs=20.*"]
+    assert " tree libpq-dev=15.6-0+deb12u1 g++ 'nodejs=20.*' &&" in dockerfile.made([], names[:4], "a=b", trusts=False)
     assert [(line, text.partition(" is no")[0]) for line, text in wrong] == [(4, "'-o=x'"), (4, "'$(id)'"), (4, "'a;b'")]
 
 
@@ -112,8 +113,13 @@ def test_what_is_no_requirement_is_told_with_its_line(row: str) -> None:
     assert (line, wrong.startswith(f"{row!r} is no Python package")) == (2, True)
 
 
+CONDA_TOKEN = "https://example.org/t/ad-01234567-89ab-cdef-0123-456789abcdef/channel"
+
+
 @pytest.mark.parametrize("look", [dockerfile.wrong_requirements, dockerfile.wrong_environment])
-@pytest.mark.parametrize("address", ["https://ada:hush@example.org/", "https://token@example.org/", "ssh://ada:hush@x/"])
+@pytest.mark.parametrize(
+    "address", ["https://ada:hush@example.org/", "https://token@example.org/", "ssh://ada:hush@x/", CONDA_TOKEN]
+)
 def test_a_password_is_refused_and_not_shown(look: object, address: str) -> None:
     """It would be in a layer that everybody has who has the image, as a comment, too."""
     for row in (f"--index-url {address}", f"# --index-url {address}", f"six  # {address}"):
