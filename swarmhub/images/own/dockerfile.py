@@ -15,6 +15,7 @@ APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~
 # What pip reads besides packages: options, paths and addresses.
 NO_PACKAGE = re.compile(r"-|\.|\S*/|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
 INCLUDED = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*([^\s#]+)", re.MULTILINE)
+WITH_VARIABLE = re.compile(r"\S*\$\S*")
 HERE = "/tmp/swarmhub-build"  # noqa: S108 - in the build's container
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # Programs bring authorities of their own: these are told of the system's, for as long as the build takes.
@@ -140,11 +141,11 @@ def included(text: str) -> list[str]:
     return INCLUDED.findall(text)
 
 
-def wrong_environment(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what must not be in an environment.yml, by line: conda itself says what it cannot read."""
+def passwords(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what must not be in a file that goes into an image, by line; what a variable has is known in the build only."""
     for number, row in enumerate(text.splitlines(), 1):
         try:
-            without_password(row)
+            without_password(WITH_VARIABLE.sub("", row))
         except ValueError as error:
             yield number, str(error)
 

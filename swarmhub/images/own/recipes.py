@@ -121,8 +121,8 @@ def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
     looks: dict[str, Callable[[str], Iterable[tuple[int, str]]]] = {
         APT: lambda text: dockerfile.apt_packages(text)[1],
         **dict.fromkeys(_requirements(read), dockerfile.wrong_requirements),
-        CONDA: dockerfile.wrong_environment,
-        DOCKERFILE: lambda _: (),
+        CONDA: dockerfile.passwords,  # conda itself says what it cannot read
+        DOCKERFILE: dockerfile.passwords,
     }
     for name, look in looks.items():
         if name in read.files and (DOCKERFILE not in read.files or name == DOCKERFILE):

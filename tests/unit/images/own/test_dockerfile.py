@@ -113,10 +113,15 @@ def test_what_is_no_requirement_is_told_with_its_line(row: str) -> None:
     assert (line, wrong.startswith(f"{row!r} is no Python package")) == (2, True)
 
 
+def test_a_password_that_a_variable_has_is_the_builds_own() -> None:
+    """What is in it, no line says."""
+    assert list(dockerfile.passwords("RUN pip install -i https://ada:${TOKEN}@example.org/ six\n")) == []
+
+
 CONDA_TOKEN = "https://example.org/t/ad-01234567-89ab-cdef-0123-456789abcdef/channel"
 
 
-@pytest.mark.parametrize("look", [dockerfile.wrong_requirements, dockerfile.wrong_environment])
+@pytest.mark.parametrize("look", [dockerfile.wrong_requirements, dockerfile.passwords])
 @pytest.mark.parametrize(
     "address", ["https://ada:hush@example.org/", "https://token@example.org/", "ssh://ada:hush@x/", CONDA_TOKEN]
 )

@@ -172,6 +172,7 @@ def test_to_all_else_a_built_image_is_one_like_any_other(folder: Path) -> None:
         (f'{IMAGE}\nbuild = "mine"', {"requirements.txt": "a\n$(id)\n"}, "mine/requirements.txt:2: '$(id)' is no Python"),
         (f'{IMAGE}\nbuild = "mine"', {"apt.txt": "a;b\n"}, "mine/apt.txt:1: 'a;b' is no Debian package"),
         (f'{IMAGE}\nbuild = "mine"', {"environment.yml": "- https://a:b@c/"}, "mine/environment.yml:1: has an address"),
+        ('build = "mine"', {"Dockerfile": "FROM a\nRUN curl https://a:b@c/x"}, "mine/Dockerfile:2: has an address"),
     ],
 )
 def test_mistakes_are_told_with_their_lines(folder: Path, lines: str, files: dict[str, str], said: str) -> None:
