@@ -211,6 +211,8 @@ def without_password(value: str) -> str:
 Subnet = Annotated[str, AfterValidator(_subnet)]
 Pool = Annotated[str, AfterValidator(_pool)]
 Package = Annotated[str, AfterValidator(package)]
+# Of a line that everybody may read.
+OpenText = Annotated[str, AfterValidator(word(TEXT, "a line of text")), AfterValidator(without_password)]
 Peer = Annotated[str, AfterValidator(_peer)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 
