@@ -83,11 +83,15 @@ def split(image: str) -> tuple[str, str]:
     return (repository if has_tag else name), (digest or (tag if has_tag else "latest"))
 
 
+def inspect(host: Host, image: str) -> Json | None:
+    """Return an image as a node's engine shows it, by its name, or by the tag of one that did not come from its registry."""
+    found = host.engine.find(f"/images/{image}/json")
+    return host.engine.find(f"/images/{local(image)}/json") if found is None and "@" in image else found
+
+
 def observe(host: Host, image: str) -> Held | None:
     """Ask a node for an image."""
-    found = host.engine.find(f"/images/{image}/json")
-    if found is None and "@" in image:
-        found = host.engine.find(f"/images/{local(image)}/json")
+    found = inspect(host, image)
     if found is None:
         return None
     name = split(image)[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import in_containerd, spellings
+from swarmhub.images.pull import in_containerd, inspect, spellings
 from swarmhub.parallel import together
 
 
@@ -52,7 +52,7 @@ def read(found: Json) -> Image:
 
 def find(host: Host, image: str) -> Image | None:
     """Ask a node for an image."""
-    found = host.engine.find(f"/images/{image}/json")
+    found = inspect(host, image)
     return read(found) if found else None
 
 

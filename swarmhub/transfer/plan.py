@@ -29,8 +29,7 @@ def find(cluster: Cluster, source: str, image: str) -> Image:
         StepError: it does not hold it.
 
     """
-    at = cluster.hosts[source]
-    found = layers.find(at, image) or (layers.find(at, local(image)) if "@" in image else None)
+    found = layers.find(cluster.hosts[source], image)
     if found is None:
         raise StepError(source, f"holds no {image}, which it was to give to the other nodes", "Run this again")
     return found

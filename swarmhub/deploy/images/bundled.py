@@ -75,7 +75,7 @@ def _tagged(host: Host, names: Collection[str]) -> Iterator[None]:
 
 
 def _inspected(host: Host, name: str) -> Json:
-    found = host.engine.find(f"/images/{name}/json") or host.engine.find(f"/images/{pull.local(name)}/json")
+    found = pull.inspect(host, name)
     if found is None:
         raise StepError(host.name, f"holds no {name}, which goes into the bundle", "Run this again", STEP)
     return found
