@@ -33,14 +33,17 @@ def wanted(settings: Settings, file: Path) -> dict[Key, Recipe]:
     problems: list[Problem] = []
     tables: list[tuple[Key, Notebook | Profile]] = [(NOTEBOOK, settings.notebook)]
     tables += [(("profiles", place), one) for place, one in enumerate(settings.profiles)]
+    below = settings.notebook.image
     for key, table in tables:
         if not table.is_built:
             continue
-        of_notebook = found[NOTEBOOK].tag if NOTEBOOK in found else settings.notebook.image
         try:
-            found[key] = _recipe(settings, table, key, table.image or of_notebook, file)
+            found[key] = _recipe(settings, table, key, table.image or below, file)
         except SettingsError as error:
             problems += error.problems
+        if key == NOTEBOOK:
+            # What is wrong with it is told once, and not of each that is built on it.
+            below = found[key].tag if key in found else "notebook"
     if problems:
         raise SettingsError(*problems)
     return found

@@ -183,6 +183,15 @@ def test_mistakes_are_told_with_their_lines(folder: Path, lines: str, files: dic
     assert found.startswith(said)
 
 
+def test_what_is_wrong_below_is_told_once(folder: Path) -> None:
+    """Profiles that are built on it are told for their own mistakes alone."""
+    (folder / "apt.txt").write_text("tree")
+    more = '\n[[profiles]]\nname = "A"\npackages = ["six"]\n[[profiles]]\nname = "B"\nbuild = "none"\n'
+    first, second = wrong('build = "mine"', more)
+    assert first.startswith("hosts.toml:12: notebook.image: is missing: mine has no Dockerfile")
+    assert second.startswith("hosts.toml:20: profiles.1.build: none: there is no such folder")
+
+
 def test_a_list_that_another_one_includes_is_read_too(folder: Path) -> None:
     """It is sent with the others; two that include each other are read once."""
     (folder / "lists").mkdir()
