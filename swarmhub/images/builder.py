@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -64,6 +65,12 @@ def authorities(settings: Settings) -> dict[str, bytes]:
 
     """
     return {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
+
+
+def shown(file: Path | None) -> str:
+    """Return a path as the operator would type it here."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file and file.is_relative_to(here) else str(file)
 
 
 @dataclass(frozen=True)

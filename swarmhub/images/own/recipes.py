@@ -7,7 +7,7 @@ from pathlib import Path
 from hub.shared.servers.choice import slug
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images.builder import Recipe, authorities
+from swarmhub.images.builder import Recipe, authorities, shown
 from swarmhub.images.own import dockerfile, folder
 from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
 from swarmhub.images.own.folder import DOCKERFILE, Folder
@@ -70,11 +70,11 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
     own = DOCKERFILE in read.files
     if own:
         _refuse_besides_a_dockerfile(table, key, file)
-        base, gist = "", f"from {_shown(table.build)}/{DOCKERFILE}"
+        base, gist = "", f"from {shown(table.build)}/{DOCKERFILE}"
     elif table.build and not {*LISTS} & read.files.keys():
-        raise SettingsError(_problem(file, (*key, "build"), f"{_shown(table.build)} {NO_DOCKERFILE}"))
+        raise SettingsError(_problem(file, (*key, "build"), f"{shown(table.build)} {NO_DOCKERFILE}"))
     elif not base:
-        wrong = f"is missing: {_shown(table.build)} has no {DOCKERFILE}, so it is installed on an image"
+        wrong = f"is missing: {shown(table.build)} has no {DOCKERFILE}, so it is installed on an image"
         raise SettingsError(_problem(file, (*key, "image"), wrong))
     else:
         gist = f"{_listed(table, read)} on {base}"
@@ -109,12 +109,12 @@ def _read(of: Path, key: Key, file: Path) -> Folder:
     except OSError as error:
         raise SettingsError(_problem(file, key, f"{error.filename}: {(error.strerror or str(error)).lower()}")) from None
     except ValueError as error:
-        raise SettingsError(_problem(file, key, f"{_shown(of)}: {error}")) from None
+        raise SettingsError(_problem(file, key, f"{shown(of)}: {error}")) from None
     read_here = () if DOCKERFILE in read.files else (DOCKERFILE, *LISTS)
     if linked := next((name for name in read_here if name in read.links), ""):
-        wrong = f"{_shown(of)}/{linked} is a link to {read.links[linked]}, which no build follows: put the file itself there"
+        wrong = f"{shown(of)}/{linked} is a link to {read.links[linked]}, which no build follows: put the file itself there"
         raise SettingsError(_problem(file, key, wrong))
-    if problems := [Problem(f"{_shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
+    if problems := [Problem(f"{shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
         raise SettingsError(*problems)
     return read
 
@@ -162,21 +162,21 @@ def _apt(read: Folder) -> list[str]:
 
 
 def _refuse_besides_a_dockerfile(table: Notebook | Profile, key: Key, file: Path) -> None:
-    wrong = f"{_shown(table.build)} has a {DOCKERFILE}, which says it: remove one of the two"
+    wrong = f"{shown(table.build)} has a {DOCKERFILE}, which says it: remove one of the two"
     if problems := [_problem(file, (*key, name), wrong) for name in ("image", "packages") if getattr(table, name)]:
         raise SettingsError(*problems)
 
 
 def _listed(table: Notebook | Profile, read: Folder) -> str:
     """Return what is installed, as a line of a plan says it."""
-    lists = [f"{_shown(table.build)}/{name}" for name in LISTS if name in read.files]
+    lists = [f"{shown(table.build)}/{name}" for name in LISTS if name in read.files]
     return ", ".join([*lists, *table.packages])
 
 
 def _source(table: Notebook | Profile, *, own: bool) -> str:
     """Return what an operator changes when the build fails."""
     if table.build:
-        return f"{_shown(table.build)}/{DOCKERFILE}" if own else f"the files in {_shown(table.build)}"
+        return f"{shown(table.build)}/{DOCKERFILE}" if own else f"the files in {shown(table.build)}"
     return "packages in hosts.toml"
 
 
@@ -184,8 +184,3 @@ def _problem(file: Path, key: Key, wrong: str) -> Problem:
     from swarmhub.settings.lines import problem  # only a broken file pays for the parser
 
     return problem(file, key, wrong)
-
-
-def _shown(path: Path | None) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path and path.is_relative_to(here) else str(path)
