@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,27 @@ def test_a_pattern_leaves_out_what_is_below_it_wherever_it_is(tmp_path: Path, pa
         write(tmp_path, **{name.replace("/", "__"): "x"})
     write(tmp_path, **{".dockerignore": patterns})
     assert sorted(folder.read(tmp_path).files) == left
+
+
+@pytest.mark.parametrize(("patterns", "is_read"), [("data", False), ("**/data\n!data/a", True)])
+def test_a_folder_that_is_left_out_is_not_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patterns: str, is_read: bool
+) -> None:
+    """A database's only root may read, and one of data has a million files; an exception may be for one of them."""
+    write(tmp_path, Dockerfile="FROM x", data__a="1", **{".dockerignore": patterns})
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("data"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    if is_read:
+        with pytest.raises(PermissionError):
+            folder.read(tmp_path)
+    else:
+        assert [*folder.read(tmp_path).files] == ["Dockerfile"]
 
 
 def test_a_folder_with_much_data_is_refused_with_the_names_of_the_largest(
