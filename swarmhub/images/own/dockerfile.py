@@ -33,7 +33,7 @@ CONDA_UPDATE = (
 # What the docker-stacks' images have for what root has installed.
 PERMISSIONS = 'if command -v fix-permissions >/dev/null; then fix-permissions "$CONDA_DIR"; fi'
 ARGUMENT = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
-CONTINUED = re.compile(r"\\[ \t]*$")
+CONTINUED = re.compile(r"(?<!\\)\\[ \t]*$")
 # What Docker takes for the beginning of a here-document, and in which instructions.
 HERE_DOCUMENT = re.compile(r"(?:^|\s)\d*<<-?([\"']?)([^\s\"'<]+)\1(?=\s|$)")
 WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
@@ -62,6 +62,11 @@ def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
             taken = (found[1] for one in options if (found := FROM_IMAGE.match(one)))
             named += [one for one in taken if not (one.isdecimal() or one.lower() in stages)]
     return list(dict.fromkeys(full_image(one) for one in named if IMAGE.fullmatch(one)))
+
+
+def labelled(text: str, label: str) -> str:
+    """Return a Dockerfile with one more label; a last line that goes on would take it in."""
+    return f"{CONTINUED.sub('', text.rstrip())}\nLABEL {label}\n"
 
 
 def _instructions(text: str) -> Iterator[list[str]]:

@@ -83,7 +83,7 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
     # By it an image is known for one that no registry has, and what a build has left is found.
     label = f"{LABEL}={name}"
     if own:
-        files[DOCKERFILE] += f"\nLABEL {label}\n".encode()
+        files[DOCKERFILE] = dockerfile.labelled(files[DOCKERFILE].decode(), label).encode()
     else:
         files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(trusted)).encode()
     arguments = dict(table.build_args)

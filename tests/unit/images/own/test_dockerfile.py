@@ -53,6 +53,13 @@ def test_images_that_files_are_taken_from_are_found() -> None:
     assert dockerfile.bases(text, {}) == ["a:1", "b:1", "c.org/d:2", "e:3", "f:latest"]
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", " \\\n", " \\ \n\n"])
+def test_a_label_is_an_instruction_of_its_own(end: str) -> None:
+    """Docker takes a backslash at the very end for none; by the label a build is told from what a registry has."""
+    lines = dockerfile.labelled(f"FROM a:1\nRUN ls{end}", "a=b").splitlines()
+    assert [line.rstrip() for line in lines] == ["FROM a:1", "RUN ls", "LABEL a=b"]
+
+
 def test_what_is_made_installs_as_root_and_goes_back_to_the_images_user() -> None:
     """Debian's packages, then conda's, then pip's, all in one."""
     lines = dockerfile.made(
