@@ -364,6 +364,8 @@ class _Puller:
     def __call__(self, host: Host, progress: Progress) -> None:
         try:
             fetch(host, progress, self.image, self.wanted)
+            if "@" in self.image:
+                _tag(host, self.image, self.wanted)
         except EngineError as error:
             raise StepError(host.name, f"cannot pull {self.image}: {error.message}", helps(error)) from error
 
@@ -379,9 +381,14 @@ def fetch(host: Host, progress: Progress, image: str, wanted: str) -> None:
         elif event.get("status") == "Download complete" and event["id"] in layers:
             layers[event["id"]] = (layers[event["id"]][1],) * 2
         progress.amount(host.name, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
-    if not tag.startswith("sha256:") and tag != wanted:
-        # An image without a tag is what "docker image prune" takes.
-        host.engine.post(f"/images/{name}@{wanted}/tag", repo=name, tag=tag)
+    if "@" not in image and tag != wanted:
+        _tag(host, image, wanted)
+
+
+def _tag(host: Host, image: str, digest: str) -> None:
+    """Let a node keep an image by its own name: one without a tag is what "docker image prune" takes."""
+    name, tag = split(local(image))
+    host.engine.post(f"/images/{name}@{digest}/tag", repo=name, tag=tag)
 
 
 def same_names(name: str) -> set[str]:

@@ -387,10 +387,11 @@ def test_what_is_pulled_is_the_digest() -> None:
     assert host.engine.sent(f"POST /images/{NAME}@{OLD}/tag").params == {"repo": NAME, "tag": "hub-6.1.1"}
 
 
-def test_an_image_that_is_named_by_digest_gets_no_tag() -> None:
-    """Where hosts.toml names a digest there is no tag to set."""
-    host, _ = pull(f"{NAME}@{OLD}", OLD, [])
-    assert host.engine.asked() == ["POST /images/create"]
+@pytest.mark.parametrize("image", [f"{NAME}@{OLD}", f"{NOTEBOOK}@{OLD}"])
+def test_an_image_that_is_named_by_digest_gets_a_tag_that_says_it(image: str) -> None:
+    """The one by which it is known where it came from no registry; a tag of hosts.toml may be another image's."""
+    host, _ = pull(image, OLD, [])
+    assert host.engine.sent(f"POST /images/{NAME}@{OLD}/tag").params == {"repo": NAME, "tag": OLD.replace(":", "-")}
 
 
 def test_progress_is_the_sum_of_the_layers() -> None:
