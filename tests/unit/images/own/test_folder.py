@@ -52,6 +52,7 @@ def test_a_dockerignore_leaves_files_out(tmp_path: Path) -> None:
         ("**/secrets\n!keep/secrets", ["keep/a", "keep/secrets/key", "x/keep/secret"]),
         ("x/**/secrets\n**/keep\n! keep/a", ["keep/a", "secrets/key"]),
         (".*", ["keep/a", "keep/secrets/key", "secrets/key", "x/keep/secret", "x/y/secrets/key"]),
+        ("[^k]*", ["keep/a", "keep/secrets/key"]),
     ],
 )
 def test_a_pattern_leaves_out_what_is_below_it_wherever_it_is(tmp_path: Path, patterns: str, left: list[str]) -> None:
@@ -60,6 +61,13 @@ def test_a_pattern_leaves_out_what_is_below_it_wherever_it_is(tmp_path: Path, pa
         write(tmp_path, **{name.replace("/", "__"): "x"})
     write(tmp_path, **{".dockerignore": patterns})
     assert sorted(folder.read(tmp_path).files) == left
+
+
+def test_a_pattern_that_is_none_is_told(tmp_path: Path) -> None:
+    """As by Docker, before anything is left out or sent."""
+    write(tmp_path, Dockerfile="FROM x", **{".dockerignore": "[z-a]*\n**\n"})
+    with pytest.raises(ValueError, match=r"\.dockerignore has a pattern that cannot be read: bad character range z-a"):
+        folder.read(tmp_path)
 
 
 @pytest.mark.parametrize(("patterns", "is_read"), [("data", False), ("**/data\n!data/a", True)])
