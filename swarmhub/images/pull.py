@@ -30,6 +30,15 @@ UNREACHED = re.compile(
 )
 OF_DOCKER_HUB = re.compile(r"\A(?:index\.)?docker\.io/")
 WITH_BUNDLE = "If that network has no way to it, bring the images in a file: fab deploy --bundle FILE"
+LIMITED = "The registry limits pulls: log in to it on this machine (docker login), or run this again later"
+# What engines of either store say of a registry that refuses, and what helps.
+REFUSED = {
+    "signed by unknown authority": "Give that host the registry's authority: /etc/docker/certs.d/REGISTRY/ca.crt",
+    "http response to https client": "Name it in that host's /etc/docker/daemon.json as one without TLS: insecure-registries",
+    "toomanyrequests": LIMITED,
+    "too many requests": LIMITED,
+    "403 forbidden": "Check the name, and that your login on this machine may pull it: docker login",
+}
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
 CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
@@ -209,7 +218,9 @@ def ask_registry(manager: Host, image: str) -> str:
 
 def helps(error: EngineError) -> str:
     """Return what helps against an error of an engine that asks a registry."""
-    return WITH_BUNDLE if UNREACHED.search(error.message) else remedy(error)
+    said = error.message.lower()
+    refused = next((text for part, text in REFUSED.items() if part in said), "")
+    return WITH_BUNDLE if UNREACHED.search(said) else refused or remedy(error)
 
 
 def reached(seen: Mapping[str, T | StepError], needed: Sequence[str]) -> dict[str, T]:

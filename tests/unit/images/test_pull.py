@@ -273,6 +273,29 @@ def test_a_registry_that_does_not_know_the_image_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "/etc/docker/certs.d/REGISTRY/ca.crt",
+        ),
+        ('Get "https://registry.lab:5000/v2/": http: server gave HTTP response to HTTPS client', "insecure-registries"),
+        ("toomanyrequests: You have reached your pull rate limit", "limits pulls: log in"),
+        ("httpReadSeeker: failed open: unexpected status code: 429 Too Many Requests", "limits pulls: log in"),
+        (
+            "failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden",
+            "your login on this machine may",
+        ),
+        ("dial tcp 10.0.0.9:443: i/o timeout", "fab deploy --bundle FILE"),
+        ("manifest unknown", "Check the name and the tag"),
+    ],
+)
+def test_what_engines_say_of_a_registry_has_a_remedy(said: str, remedy: str) -> None:
+    """Engines with either store say it in words of their own."""
+    assert remedy in images.helps(EngineError(MANAGER, 500, said))
+
+
 LOST = StepError(WORKER1, "cannot reach it", "Is it up?")
 
 
