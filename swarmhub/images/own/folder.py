@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from swarmhub.ssh.docker.ignored import Ignored
 
 DOCKERFILE, IGNORED = "Dockerfile", ".dockerignore"
-# Besides what machines leave: what versions and notebooks are kept in, and where secrets are.
-LEFT = (*context.JUNK, ".DS_Store", "._*", ".#*", ".*.sw[a-p]", ".git", ".svn", ".hg", ".ipynb_checkpoints", ".env")
+# Besides what machines leave: what versions and notebooks are kept in, what tools remember, and where secrets are.
+KEPT = (".git", ".svn", ".hg", ".ipynb_checkpoints", ".idea", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+LEFT = (*context.JUNK, ".DS_Store", "._*", ".#*", ".*.sw[a-p]", *KEPT, ".env")
 # A build is read into memory, and sent to the node; data of this size belong into a shared folder.
 MOST = 256 << 20
 SHOWN = 3

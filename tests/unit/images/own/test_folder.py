@@ -32,7 +32,17 @@ def test_files_come_with_their_modes_and_links(tmp_path: Path) -> None:
 
 def test_what_machines_leave_and_secrets_are_no_part_of_it(tmp_path: Path) -> None:
     """A commit, an editor's copy or a Mac's window makes no other image; a file that begins with a dot may belong to it."""
-    for name in (".DS_Store", ".git/config", "a~", ".env", "x/__pycache__/a.pyc", ".ipynb_checkpoints/a", ".a.swp"):
+    for name in (
+        ".DS_Store",
+        ".git/config",
+        "a~",
+        ".env",
+        "x/__pycache__/a.pyc",
+        ".ipynb_checkpoints/a",
+        ".a.swp",
+        ".idea/a",
+        ".ruff_cache/a",
+    ):
         write(tmp_path, **{name.replace("/", "__"): "x"})
     write(tmp_path, **{".condarc": "x"})
     assert [*folder.read(tmp_path).files] == [".condarc"]
