@@ -1,6 +1,7 @@
 """The notebook images: the same ones on every node, before the hub is told to use them."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +42,8 @@ REFUSED = {
 }
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
+# Of an image's configuration, what both stores show alike.
+SAYING = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
 CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 T = TypeVar("T")
@@ -130,12 +133,14 @@ def is_kept(wanted: str) -> bool:
 
 
 def fingerprint(found: Json) -> str:
-    """Return what tells an image, as an engine answers it, from all others by that name: when it was made, and its layers."""
-    made, layers = (
-        str(found.get("Created") or "")[: len("2026-11-29T12:00:00")],
-        (found.get("RootFS") or {}).get("Layers") or [],
-    )
-    return hashlib.sha256(" ".join([made, *layers]).encode()).hexdigest()[:12]
+    """Return what tells an image, as an engine answers it, from all others: when it was made, its layers, and what it says.
+
+    BuildKit gives one that has no layer of its own the time of the one below.
+    """
+    made, config = str(found.get("Created") or "")[: len("2026-11-29T12:00:00")], found.get("Config") or {}
+    says = {name: config[name] for name in SAYING if config.get(name)}
+    parts = [made, *((found.get("RootFS") or {}).get("Layers") or []), *([json.dumps(says, sort_keys=True)] if says else [])]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]
 
 
 def local(image: str) -> str:

@@ -94,6 +94,17 @@ def test_the_same_content_is_known_on_engines_with_other_ids() -> None:
     assert len({images.fingerprint(one | other) for other in ({}, *others)}) == 4
 
 
+@pytest.mark.parametrize(
+    "says",
+    [{"Cmd": ["x"]}, {"Entrypoint": ["x"]}, {"Env": ["A=2"]}, {"Labels": {"a": "b"}}, {"User": "1"}, {"WorkingDir": "/a"}],
+)
+def test_images_of_the_same_layers_are_told_apart_by_what_they_say(says: dict[str, Any]) -> None:
+    """BuildKit gives one that only sets a variable the time of the image below; engines show what is empty in two ways."""
+    one = {"Id": ID, "Created": "2026-11-29T12:00:00Z", "RootFS": {"Layers": ["a"]}, "Config": {"Env": ["A=1"]}}
+    assert images.fingerprint(one) != images.fingerprint(one | {"Config": {"Env": ["A=1"], **says}})
+    assert images.fingerprint(one) == images.fingerprint(one | {"Config": {"Cmd": None, "Labels": {}, "Env": ["A=1"]}})
+
+
 def test_an_image_has_the_name_of_its_content_where_a_node_has_given_it_that() -> None:
     """Whatever its tag is; an image by the same tag with another content has another name."""
     found = {"Id": ID, "RepoTags": [NOTEBOOK]}
