@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from swarmhub.settings.schema.grammar import IMAGE, full_image, package, without_password
 
@@ -50,11 +51,11 @@ def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
     stages: set[str] = {"scratch"}
     named: list[str] = []
     for word, *rest in _instructions(text):
-        options = [one for one in rest if one.startswith("--")]
+        options = [*takewhile(lambda one: one.startswith("--"), rest)]
         if word == "ARG" and not named:
             for name, _, default in (one.partition("=") for one in rest):
                 given[name] = arguments.get(name, _told(default.strip("\"'"), given))
-        elif word == "FROM" and (parts := [one for one in rest if one not in options]):
+        elif word == "FROM" and (parts := rest[len(options) :]):
             image = _told(parts[0].strip("\"'"), given)
             named.append("" if image.lower() in stages else image)
             stages |= {one.lower() for one in parts[2:3]}
@@ -88,7 +89,12 @@ def _instructions(text: str) -> Iterator[list[str]]:
 
 def _told(value: str, given: Mapping[str, str]) -> str:
     """Return a value with the arguments of a Dockerfile in it; those that only Docker knows stay as they are."""
-    return ARGUMENT.sub(lambda one: given.get(one[1] or one[3], one[0] if one[2] is None else "") or one[2] or "", value)
+
+    def told(one: re.Match[str]) -> str:
+        name, default = one[1] or one[3], one[2]
+        return given.get(name) or default or ("" if name in given else one[0])
+
+    return ARGUMENT.sub(told, value)
 
 
 def made(names: Sequence[str], apt: Sequence[str], label: str, *, trusts: bool) -> str:

@@ -49,6 +49,7 @@ def test_images_that_files_are_taken_from_are_found() -> None:
     text = (
         "FROM a:1 AS build\nFROM b:1\nCOPY --chown=1:1 --from=c.org/d:2 /x /\nCOPY --from=Build /x /\nCOPY --from=0 /x /\n"
         "RUN --mount=type=bind,from=e:3,target=/e --mount=from=f,target=/f --mount=type=cache,target=/from make\n"
+        "RUN uvx --from=g g\n"
     )
     assert dockerfile.bases(text, {}) == ["a:1", "b:1", "c.org/d:2", "e:3", "f:latest"]
 
