@@ -14,6 +14,7 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import restic
+from swarmhub.images.builder import Recipe
 from swarmhub.images.hub import build
 from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, spellings, split
 from swarmhub.parallel import together
@@ -57,10 +58,11 @@ def observe(host: Host) -> Stored:
     return Stored(tuple(images), tuple(listed), now, tuple(ours))
 
 
-def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], bases: Sequence[str] = ()) -> Needed:
+def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], recipes: Sequence[Recipe] = ()) -> Needed:
     """Return what the settings, the kept releases and all services of the swarm need; these have their files' content.
 
-    `bases` are the images on which notebook images are built.
+    `recipes` are those of the notebook images. What they are built on stays; other versions of it may go where hosts.toml
+    names it: what a Dockerfile names, such as Debian, others may have, too.
     """
     specs = [one["Spec"] for one in services if "ContainerSpec" in one["Spec"]["TaskTemplate"]]
     run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
@@ -70,7 +72,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     ours += [one.tag for one in restic.wanted(settings)]
     named = [
         *settings.images,
-        *bases,
+        *(base for recipe in recipes for base in recipe.bases),
         settings.certs.certbot,
         settings.hub.base_image,
         build.base(settings).reference,
@@ -81,7 +83,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     handed_out = [digest for spec in specs for digest in images_of(spec)]
     notebooks = [
         split(image)[0]
-        for image in (*settings.images, *bases, *pinned)
+        for image in (*settings.images, *(recipe.base for recipe in recipes if recipe.base), *pinned)
         if not image.startswith("sha256:") and not is_kept(image)
     ]
     kept = (*specs, *(release.spec for release in releases))
