@@ -25,6 +25,7 @@ BLOBS, JOB = "/blobs", "/job.json"
 # A node says every second that it is there.
 PATIENCE_SECONDS = 60
 FULL = "no space left on device"
+FOREIGN = "exec format error"
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,9 @@ def _verify(host: Host, load: Load) -> None:
 
 
 def _error(host: str, cause: str) -> StepError:
+    if FOREIGN in cause.lower():
+        said = "the program that brings images is the manager's Python, which this processor cannot run"
+        return StepError(host, said, "Bring the image by a registry, or by hand: docker save, docker load")
     remedy = "what has arrived is not sent again"
     if FULL in cause.lower():
         return StepError(

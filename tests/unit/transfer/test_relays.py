@@ -99,10 +99,18 @@ def test_a_program_that_ends_says_why(said: list[str], cause: str) -> None:
 
 def test_an_engine_that_refuses_the_container_is_told() -> None:
     """With the engine's own words."""
-    refusing = node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, "exec format error")})
+    refusing = node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, "could not attach to network")})
     failed, _ = carried(node(MANAGER, READY), refusing)
-    assert failed[WORKER1].cause == "exec format error"
+    assert failed[WORKER1].cause == "could not attach to network"
     assert "DELETE /containers/part" in refusing.engine.asked("DELETE")
+
+
+def test_a_node_of_another_architecture_than_the_managers_is_told() -> None:
+    """The program is the hub's Python, for the manager; another run would not help."""
+    said = "failed to create task: exec /python: exec format error"
+    failed, _ = carried(node(MANAGER, READY), node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, said)}))
+    assert failed[WORKER1].cause.endswith("the manager's Python, which this processor cannot run")
+    assert "docker save" in failed[WORKER1].remedy
 
 
 def test_an_engine_that_has_taken_another_image_is_told() -> None:
