@@ -148,7 +148,7 @@ class SshEngine:
         with self._explained(), suppress(StreamParseError):
             for event in begin(client):
                 if "error" in event:
-                    raise EngineError(self.host, HTTPStatus.INTERNAL_SERVER_ERROR, _in_a_line(event["error"]))
+                    raise EngineError(self.host, HTTPStatus.INTERNAL_SERVER_ERROR, _in_a_line(str(event["error"])))
                 yield event
 
     def _connected(self) -> "_Client":
