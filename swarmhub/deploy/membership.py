@@ -126,6 +126,5 @@ def prune_plan(run: Run) -> Plan:
     listed, services = manager.engine.get("/configs"), manager.engine.get("/services")
     files = configs.read_files(listed)
     filled = [one | {"Spec": configs.filled(one["Spec"], files)} for one in services]
-    bases = [base for recipe in run.recipes for base in recipe.bases]
-    wanted = prune.needed(settings, releases.of_every_hub(listed), filled, bases)
+    wanted = prune.needed(settings, releases.of_every_hub(listed), filled, run.recipes)
     return prune.plan(settings, wanted, nodes, listed, run.manager)

@@ -69,11 +69,16 @@ def digest(files: Files, *more: str) -> str:
     """Return 12 hexadecimal digits that change when a file, a name or one of `more` does."""
     total = hashlib.sha256()
     for part in more:
-        total.update(f"{len(part)}:{part}".encode())
+        total.update(_bytes(f"{len(part)}:{part}"))
     for name, content in sorted(files.items()):
-        total.update(f"{len(name)}:{name}{len(content)}:".encode())
+        total.update(_bytes(f"{len(name)}:{name}{len(content)}:"))
         total.update(content)
     return total.hexdigest()[:12]
+
+
+def _bytes(text: str) -> bytes:
+    # A file's name need not be UTF-8.
+    return text.encode(errors="surrogateescape")
 
 
 def archive(

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -64,6 +65,12 @@ def authorities(settings: Settings) -> dict[str, bytes]:
 
     """
     return {"ca/settings.crt": read_ca(settings.hub.ca, "hub.ca").encode()} if settings.hub.ca else {}
+
+
+def shown(file: Path | None) -> str:
+    """Return a path as the operator would type it here."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file and file.is_relative_to(here) else str(file)
 
 
 @dataclass(frozen=True)
@@ -178,13 +185,14 @@ class _Builder:
             raise StepError(host.name, cause, pull.helps(error)) from error
 
     def _of_base(self, host: Host) -> dict[str, str]:
-        """Return what a Dockerfile asks of the image below.
+        """Return what a Dockerfile asks of the image below, if it is not the operator's own, which names that itself.
 
         Its user: what is made here installs as root, and goes back to that user. Its digest, by which the image knows what it
         is built on; one that no registry has given has an id.
         """
-        asked = [name for name in (USER, DIGEST) if f"ARG {name}".encode() in self.image.files["Dockerfile"]]
-        found = host.engine.find(f"/images/{self.image.base}/json") or {} if asked else {}
+        base, text = self.image.base, self.image.files["Dockerfile"]
+        asked = [name for name in (USER, DIGEST) if base and f"ARG {name}".encode() in text]
+        found = host.engine.find(f"/images/{base}/json") or {} if asked else {}
         digest = next(iter(found.get("RepoDigests") or []), found.get("Id", "")).rpartition("@")[2]
         known = {USER: (found.get("Config") or {}).get("User") or "root", DIGEST: digest}
         return {name: known[name] for name in asked}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from swarmhub.errors import StepError, UsageError
-from swarmhub.images.pull import BUNDLE, Held, local, same_names, split
+from swarmhub.images.pull import BUNDLE, Held, spellings
 
 STEP = BUNDLE
 FILE = "swarmhub-bundle.tar"
@@ -127,7 +127,7 @@ def _listed(path: Path, file: BinaryIO) -> Bundle:
     """Return what a bundle says of itself."""
     foreign = UsageError(f"{path} is no bundle, which fab bundle writes")
     try:
-        first = tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "strict")
+        first = tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "surrogateescape")
     except tarfile.TarError:
         raise foreign from None
     if first.name != IMAGES:
@@ -154,6 +154,8 @@ def write(path: Path, host: str, architecture: str, made: str, images: Sequence[
         StepError: it cannot be written, or the engine's archive is not whole.
 
     """
+    if path.is_dir():
+        raise _unwritable(path, "is a directory")
     new = path.with_name(f"{path.name}.part")
     try:
         new.unlink(missing_ok=True)
@@ -164,10 +166,13 @@ def write(path: Path, host: str, architecture: str, made: str, images: Sequence[
         with suppress(OSError):
             new.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            cause = f"cannot write {path}: {(error.strerror or str(error)).lower()}"
-            raise StepError("this machine", cause, "Name a file elsewhere: fab bundle --out FILE", STEP) from error
+            raise _unwritable(path, (error.strerror or str(error)).lower()) from error
         raise
     return sha256
+
+
+def _unwritable(path: Path, why: str) -> StepError:
+    return StepError("this machine", f"cannot write {path}: {why}", "Name a file elsewhere: fab bundle --out FILE", STEP)
 
 
 def _written(
@@ -177,7 +182,7 @@ def _written(
     packed = _Hashed(file)
     with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=packed, mtime=0) as zipped:
         files = _files(host, _Copied(saved, zipped, say))
-    whole = [replace(one, files=next((files[tag] for tag in _spellings(one.name) if tag in files), ())) for one in images]
+    whole = [replace(one, files=next((files[tag] for tag in spellings(one.name) if tag in files), ())) for one in images]
     if lost := [one.name for one in whole if not one.files]:
         raise StepError(host, f"its engine has not saved {', '.join(lost)}", "Run this again", STEP)
     sha256 = packed.total.hexdigest()
@@ -215,7 +220,7 @@ def _files(host: str, copied: "_Copied") -> dict[str, tuple[str, ...]]:
 
 def _parts(archive: Archive, items: Sequence[Item]) -> Iterator[bytes]:
     """Yield an archive of some images, packed again; engines with either store read the list of its contents."""
-    wanted, tags = {name for one in items for name in one.files}, {tag for one in items for tag in _spellings(one.name)}
+    wanted, tags = {name for one in items for name in one.files}, {tag for one in items for tag in spellings(one.name)}
     out = _Buffer()
     with (
         tarfile.open(fileobj=archive, mode="r|gz", bufsize=CHUNK) as tar,  # type: ignore[call-overload]
@@ -241,11 +246,6 @@ def _contents(listed: Sequence[Any], tags: set[str]) -> list[Any]:
     """Return the list of an archive's contents for those images alone."""
     kept = [{**one, "RepoTags": sorted({*(one.get("RepoTags") or [])} & tags)} for one in listed]
     return [one for one in kept if one["RepoTags"]]
-
-
-def _spellings(name: str) -> set[str]:
-    repository, tag = split(local(name))
-    return {f"{spelling}:{tag}" for spelling in same_names(repository)}
 
 
 def _head(name: str, size: int) -> bytes:

@@ -1,6 +1,7 @@
 """The notebook images: the same ones on every node, before the hub is told to use them."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,15 +23,27 @@ from swarmhub.plan.plans import Change, Plan, Progress, remedy
 STEP, BUNDLE = "images", "bundle"
 # What is done where no registry has an image.
 BRING = "bring"
-# What an engine says where it does not reach a registry at all.
+# What is said where an engine does not reach a registry at all.
 UNREACHED = re.compile(
     "no such host|i/o timeout|connection refused|network is unreachable|no route to host|server misbehaving|"
-    "request canceled|deadline exceeded|temporary failure",
+    "request canceled|deadline exceeded|temporary failure|does not answer",
     re.IGNORECASE,
 )
+OF_DOCKER_HUB = re.compile(r"\A(?:index\.)?docker\.io/")
 WITH_BUNDLE = "If that network has no way to it, bring the images in a file: fab deploy --bundle FILE"
+LIMITED = "The registry limits pulls: log in to it on this machine (docker login), or run this again later"
+# What engines of either store say of a registry that refuses, and what helps.
+REFUSED = {
+    "signed by unknown authority": "Give that host the registry's authority: /etc/docker/certs.d/REGISTRY/ca.crt",
+    "http response to https client": "Name it in that host's /etc/docker/daemon.json as one without TLS: insecure-registries",
+    "toomanyrequests": LIMITED,
+    "too many requests": LIMITED,
+    "403 forbidden": "Check the name, and that your login on this machine may pull it: docker login",
+}
 # What is built has it; of a notebook image, its value is the name.
 LABEL = "swarmhub.image"
+# Of an image's configuration, what both stores show alike.
+SAYING = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
 CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 T = TypeVar("T")
@@ -82,11 +95,15 @@ def split(image: str) -> tuple[str, str]:
     return (repository if has_tag else name), (digest or (tag if has_tag else "latest"))
 
 
+def inspect(host: Host, image: str) -> Json | None:
+    """Return an image as a node's engine shows it, by its name, or by the tag of one that did not come from its registry."""
+    found = host.engine.find(f"/images/{image}/json")
+    return host.engine.find(f"/images/{local(image)}/json") if found is None and "@" in image else found
+
+
 def observe(host: Host, image: str) -> Held | None:
     """Ask a node for an image."""
-    found = host.engine.find(f"/images/{image}/json")
-    if found is None and "@" in image:
-        found = host.engine.find(f"/images/{local(image)}/json")
+    found = inspect(host, image)
     if found is None:
         return None
     name = split(image)[0]
@@ -116,12 +133,14 @@ def is_kept(wanted: str) -> bool:
 
 
 def fingerprint(found: Json) -> str:
-    """Return what tells an image, as an engine answers it, from all others by that name: when it was made, and its layers."""
-    made, layers = (
-        str(found.get("Created") or "")[: len("2026-11-29T12:00:00")],
-        (found.get("RootFS") or {}).get("Layers") or [],
-    )
-    return hashlib.sha256(" ".join([made, *layers]).encode()).hexdigest()[:12]
+    """Return what tells an image, as an engine answers it, from all others: when it was made, its layers, and what it says.
+
+    BuildKit gives one that has no layer of its own the time of the one below.
+    """
+    made, config = str(found.get("Created") or "")[: len("2026-11-29T12:00:00")], found.get("Config") or {}
+    says = {name: config[name] for name in SAYING if config.get(name)}
+    parts = [made, *((found.get("RootFS") or {}).get("Layers") or []), *([json.dumps(says, sort_keys=True)] if says else [])]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]
 
 
 def local(image: str) -> str:
@@ -204,7 +223,9 @@ def ask_registry(manager: Host, image: str) -> str:
 
 def helps(error: EngineError) -> str:
     """Return what helps against an error of an engine that asks a registry."""
-    return WITH_BUNDLE if UNREACHED.search(error.message) else remedy(error)
+    said = error.message.lower()
+    refused = next((text for part, text in REFUSED.items() if part in said), "")
+    return WITH_BUNDLE if UNREACHED.search(said) else refused or remedy(error)
 
 
 def reached(seen: Mapping[str, T | StepError], needed: Sequence[str]) -> dict[str, T]:
@@ -359,6 +380,8 @@ class _Puller:
     def __call__(self, host: Host, progress: Progress) -> None:
         try:
             fetch(host, progress, self.image, self.wanted)
+            if "@" in self.image:
+                _tag(host, self.image, self.wanted)
         except EngineError as error:
             raise StepError(host.name, f"cannot pull {self.image}: {error.message}", helps(error)) from error
 
@@ -374,11 +397,23 @@ def fetch(host: Host, progress: Progress, image: str, wanted: str) -> None:
         elif event.get("status") == "Download complete" and event["id"] in layers:
             layers[event["id"]] = (layers[event["id"]][1],) * 2
         progress.amount(host.name, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
-    if not tag.startswith("sha256:") and tag != wanted:
-        # An image without a tag is what "docker image prune" takes.
-        host.engine.post(f"/images/{name}@{wanted}/tag", repo=name, tag=tag)
+    if "@" not in image and tag != wanted:
+        _tag(host, image, wanted)
+
+
+def _tag(host: Host, image: str, digest: str) -> None:
+    """Let a node keep an image by its own name: one without a tag is what "docker image prune" takes."""
+    name, tag = split(local(image))
+    host.engine.post(f"/images/{name}@{digest}/tag", repo=name, tag=tag)
 
 
 def same_names(name: str) -> set[str]:
     """Return the spellings of a Docker Hub name that engines use for one another."""
-    return {name, name.removeprefix("docker.io/"), name.removeprefix("docker.io/library/"), name.removeprefix("library/")}
+    short = OF_DOCKER_HUB.sub("", name)
+    return {name, short, short.removeprefix("library/")}
+
+
+def spellings(image: str) -> set[str]:
+    """Return the tags by which engines list an image that a node keeps by its own name, however that is spelled."""
+    repository, tag = split(local(image))
+    return {f"{name}:{tag}" for name in same_names(repository)}

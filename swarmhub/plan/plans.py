@@ -287,4 +287,5 @@ def remedy(error: EngineError) -> str:
         "unauthorized": LOG_IN,
         "denied": "Check the name; if it is private, log in on this machine: docker login",
     }
-    return next((text for part, text in known.items() if part in error.message), "Run this again; with --debug for more")
+    said = error.message.lower()
+    return next((text for part, text in known.items() if part in said), "Run this again; with --debug for more")

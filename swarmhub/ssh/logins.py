@@ -97,6 +97,8 @@ def _unless_broken(ask: Callable[..., Any], *arguments: str | None) -> Any:
     except TimeoutError:
         _has_hung.set()
         _note(f"{WITHOUT}: it does not answer within {HELPER_SECONDS} s")
+    except (LookupError, TypeError, AttributeError):  # docker-py takes any JSON for a login
+        _note(f"{WITHOUT}: what it prints is no login")
     except (DockerException, StoreError, ValueError, OSError) as error:
         # docker-py wraps what its store raises in another.
         cause = error.__context__ if type(error) is DockerException and error.__context__ else error

@@ -17,7 +17,7 @@ from swarmhub.engine.swarm.replicated import LABEL as SERVICE
 from swarmhub.history import entries, releases
 from swarmhub.history.lock import LABEL as LOCK
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import LABEL, digest_of, is_kept, short, split
+from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, spellings, split
 from swarmhub.notebooks import homes
 from swarmhub.notebooks.servers import LABEL as NOTEBOOKS
 from swarmhub.services import network, renewal
@@ -130,7 +130,9 @@ def _others(strangers: Sequence[Json], files: Mapping[str, StoredFile]) -> Other
         services=frozenset(one["ID"] for one in strangers),
         hubs=frozenset(spec["Labels"][SERVICE] for spec in of_hubs),
         images=frozenset(image for spec in of_hubs for image in images_of(configs.filled(spec, files))),
-        used=frozenset(short(digest_of(image)) if "@" in image else image for image in run if image),
+        used=frozenset(
+            used for image in run if image for used in ([short(digest_of(image))] if "@" in image else spellings(image))
+        ),
         environments=tuple(specs.environment(spec["TaskTemplate"]["ContainerSpec"]) for spec in of_hubs),
     )
 
@@ -258,9 +260,10 @@ def _of_hub(settings: Settings) -> set[str]:
 def _references(image: Json, settings: Settings, named: Collection[str]) -> list[str]:
     """Return what of an image is ours to remove: the tags that we set or that are `named`, or the id of one without a tag."""
     if names := tags(image):
-        return [tag for tag in names if tag in named or built(settings).fullmatch(tag) or is_kept(tag)]
+        ours = {spelling for name in named for spelling in spellings(name)}
+        return [tag for tag in names if tag in ours or built(settings).fullmatch(tag) or is_kept(tag)]
     is_built = LABEL in (image.get("Labels") or {})
-    repositories = {split(name)[0] for name in named}
+    repositories = {spelling for name in named for spelling in same_names(split(name)[0])}
     is_untagged = any(digest.partition("@")[0] in repositories for digest in image.get("RepoDigests") or [])
     return [image["Id"]] if is_built or is_untagged else []
 

@@ -1,6 +1,6 @@
 """Remove the images, configs and left containers that neither the settings nor a kept release needs, on every node."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -14,8 +14,9 @@ from swarmhub.firewall import image as firewall_image
 from swarmhub.history.releases import Release
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.images import restic
+from swarmhub.images.builder import Recipe
 from swarmhub.images.hub import build
-from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, split
+from swarmhub.images.pull import LABEL, digest_of, is_kept, same_names, short, spellings, split
 from swarmhub.parallel import together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.services.hub.service import images_of
@@ -57,10 +58,11 @@ def observe(host: Host) -> Stored:
     return Stored(tuple(images), tuple(listed), now, tuple(ours))
 
 
-def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], bases: Sequence[str] = ()) -> Needed:
+def needed(settings: Settings, releases: Sequence[Release], services: Sequence[Json], recipes: Sequence[Recipe] = ()) -> Needed:
     """Return what the settings, the kept releases and all services of the swarm need; these have their files' content.
 
-    `bases` are the images on which notebook images are built.
+    `recipes` are those of the notebook images. What they are built on stays; other versions of it may go where hosts.toml
+    names it: what a Dockerfile names, such as Debian, others may have, too.
     """
     specs = [one["Spec"] for one in services if "ContainerSpec" in one["Spec"]["TaskTemplate"]]
     run = [str(spec["TaskTemplate"]["ContainerSpec"]["Image"]) for spec in specs]
@@ -70,7 +72,7 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     ours += [one.tag for one in restic.wanted(settings)]
     named = [
         *settings.images,
-        *bases,
+        *(base for recipe in recipes for base in recipe.bases),
         settings.certs.certbot,
         settings.hub.base_image,
         build.base(settings).reference,
@@ -81,12 +83,13 @@ def needed(settings: Settings, releases: Sequence[Release], services: Sequence[J
     handed_out = [digest for spec in specs for digest in images_of(spec)]
     notebooks = [
         split(image)[0]
-        for image in (*settings.images, *bases, *pinned)
+        for image in (*settings.images, *(recipe.base for recipe in recipes if recipe.base), *pinned)
         if not image.startswith("sha256:") and not is_kept(image)
     ]
     kept = (*specs, *(release.spec for release in releases))
     return Needed(
-        tags=frozenset(spelling for image in named for spelling in _spellings(image)),
+        # One that is named by a tag and a digest may be there by either.
+        tags=frozenset(tag for image in named for one in (image, image.partition("@")[0]) for tag in spellings(one)),
         digests=frozenset([*(short(digest_of(image)) for image in (*named, *pinned) if _is_pinned(image)), *handed_out]),
         repositories=frozenset(spelling for name in notebooks for spelling in same_names(name)),
         files=frozenset(
@@ -146,12 +149,6 @@ def _digests(image: Json) -> dict[str, str]:
     """Return the digest under which each repository knows an image."""
     parted = (one.partition("@") for one in image.get("RepoDigests") or [])
     return {name: digest for name, _, digest in parted}
-
-
-def _spellings(image: str) -> Iterable[str]:
-    """Return the tags that engines list for a reference, however its name is spelled."""
-    name, tag = split(image.partition("@")[0])
-    return (f"{spelling}:{tag}" for spelling in same_names(name))
 
 
 def _things(image: Json) -> list[Thing]:

@@ -1,23 +1,27 @@
 """What each node lacks of an image, and in which order the nodes pass it on."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from swarmhub.host import Host, Json
-from swarmhub.images.pull import in_containerd
+from swarmhub.images.pull import fingerprint, in_containerd, inspect, spellings
 from swarmhub.parallel import together
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image that a node holds, with its id there; the layers are named by what they unpack to, the lowest first."""
+    """An image that a node holds, with its id there; the layers are named by what they unpack to, the lowest first.
+
+    `content` tells it from another one of the same layers, such as one with other variables.
+    """
 
     id: str
     layers: tuple[str, ...]
     size: int = 0
     tags: frozenset[str] = frozenset()
     architecture: str = "amd64"
+    content: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,13 @@ def read(found: Json) -> Image:
     """Read an image as an engine answers it."""
     names = tuple(one.removeprefix("sha256:") for one in found["RootFS"].get("Layers") or [])
     tags = frozenset(found.get("RepoTags") or [])
-    return Image(found["Id"], names, found.get("Size") or 0, tags, str(found.get("Architecture", "amd64")))
+    made_for = str(found.get("Architecture", "amd64"))
+    return Image(found["Id"], names, found.get("Size") or 0, tags, made_for, fingerprint(found))
 
 
 def find(host: Host, image: str) -> Image | None:
     """Ask a node for an image."""
-    found = host.engine.find(f"/images/{image}/json")
+    found = inspect(host, image)
     return read(found) if found else None
 
 
@@ -66,7 +71,9 @@ def observe(host: Host) -> Store:
 
 def holds(store: Store, name: str, image: Image) -> bool:
     """Tell whether a node has an image, by its tag if it has one."""
-    return any((name in one.tags if name else one.id == image.id) and one.layers == image.layers for one in store.images)
+    tags = spellings(name) if name else set()
+    there = [one for one in store.images if (tags & one.tags if name else one.id == image.id)]
+    return any((one.layers, one.content) == (image.layers, image.content) for one in there)
 
 
 def part(image: Image, store: Store) -> Part:

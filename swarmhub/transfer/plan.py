@@ -8,7 +8,7 @@ from threading import Lock
 from swarmhub.errors import StepError
 from swarmhub.host import Host
 from swarmhub.images.pull import BRING, Giver, local
-from swarmhub.parallel import together
+from swarmhub.parallel import at_once, together
 from swarmhub.plan.plans import Change, Plan, Progress
 from swarmhub.transfer import layers, relays
 from swarmhub.transfer.layers import Image, Part, Store
@@ -29,8 +29,7 @@ def find(cluster: Cluster, source: str, image: str) -> Image:
         StepError: it does not hold it.
 
     """
-    at = cluster.hosts[source]
-    found = layers.find(at, image) or (layers.find(at, local(image)) if "@" in image else None)
+    found = layers.find(cluster.hosts[source], image)
     if found is None:
         raise StepError(source, f"holds no {image}, which it was to give to the other nodes", "Run this again")
     return found
@@ -93,7 +92,7 @@ class _Transfer:
 
 @dataclass(frozen=True)
 class _Refusal:
-    error: StepError
+    error: BaseException
 
     def __call__(self, host: Host, progress: Progress) -> None:
         raise self.error
@@ -113,15 +112,21 @@ class _Bringer:
     def __call__(self, host: Host, progress: Progress) -> None:
         with self._lock:
             if self._changes is None:
-                self._changes = {change.host: change for change in self._planned().changes}
+                self._changes = {change.host: change for change in self._planned()}
         if change := self._changes.get(host.name):
             change.apply(host, progress)
 
-    def _planned(self) -> Plan:
+    def _planned(self) -> list[Change]:
         found = find(self.cluster, self.source, self.image)
         # One without a tag is what "docker image prune" takes.
         name = next(iter(sorted(found.tags)), "") if self.image.startswith("sha256:") else local(self.image)
-        return plan(self.cluster, self.source, {name: found}, observe(self.cluster, self.hosts))
+        asked = at_once([partial(layers.observe, self.cluster.hosts[host]) for host in self.hosts])
+        answers = dict(zip(self.hosts, asked, strict=True))
+        # One that has gone meanwhile does not keep the others from getting it.
+        gone = {host: one for host, one in answers.items() if isinstance(one, BaseException)}
+        stores = {host: one for host, one in answers.items() if isinstance(one, Store)}
+        brought = plan(self.cluster, self.source, {name: found}, stores)
+        return [*brought.changes, *(Change(BRING, f"image {name}", host, _Refusal(error)) for host, error in gone.items())]
 
 
 def _without(host: str, load: Load) -> StepError:

@@ -25,6 +25,7 @@ BLOBS, JOB = "/blobs", "/job.json"
 # A node says every second that it is there.
 PATIENCE_SECONDS = 60
 FULL = "no space left on device"
+FOREIGN = "exec format error"
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,9 @@ def _verify(host: Host, load: Load) -> None:
 
 
 def _error(host: str, cause: str) -> StepError:
+    if FOREIGN in cause.lower():
+        said = "the program that brings images is the manager's Python, which this processor cannot run"
+        return StepError(host, said, "Bring the image by a registry, or by hand: docker save, docker load")
     remedy = "what has arrived is not sent again"
     if FULL in cause.lower():
         return StepError(
@@ -216,8 +220,8 @@ def job(load: Load, order: Sequence[str], host: str, token: str, network: str) -
         "name": load.name,
         "layers": list(load.image.layers),
         "wanted": list(dict.fromkeys(part.missing)),
-        # An engine that has containerd keep its layers wants them all again.
-        "own": list(dict.fromkeys(own)),
+        # An engine that has containerd keep its layers wants them all again; one that an image has twice comes once.
+        "own": [one for one in dict.fromkeys(own) if one not in part.missing],
         "base": part.base.id if part.base else "",
         "base_layers": list(part.held),
     }

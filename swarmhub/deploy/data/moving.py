@@ -15,6 +15,7 @@ from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.history import database, releases
 from swarmhub.history.database import Database
 from swarmhub.host import Host, Json
+from swarmhub.images import pull
 from swarmhub.images.hub import build
 from swarmhub.move import cutover, parcels
 from swarmhub.move.cutover import Way
@@ -195,7 +196,7 @@ def _images(run: Run, way: Way, moved: Sequence[Json]) -> tuple[Change, ...]:
     wanted = cutover.images(moved)
     wanted += [one.tag for one in build.grounds(run.look.builds) if way.source.engine.find(f"/images/{one.tag}/json")]
     at = Cluster(way.source, run.hosts, hub, wanted[0], options)
-    images = {image: transfer.find(at, way.source.name, image) for image in wanted}
+    images = {pull.local(image): transfer.find(at, way.source.name, image) for image in wanted}
     return transfer.plan(at, way.source.name, images, transfer.observe(at, [way.target.name])).changes
 
 

@@ -27,8 +27,17 @@ def wanted(run: Run) -> dict[str, bool]:
 
 
 def certbot_plan(run: Run) -> Plan:
-    """Plan the pull of what certificates are asked for with, where the manager lacks it."""
-    lacking = [name for name in wanted(run) if name == run.settings.certs.certbot and not run.look.on_manager(name)]
+    """Plan the pull of what certificates are asked for with, where the manager lacks it.
+
+    Raises:
+        StepError: it is named by a digest, by which no engine knows what it takes from a bundle.
+
+    """
+    names = [name for name in wanted(run) if name == run.settings.certs.certbot]
+    if named := next((name for name in names if "@" in name), ""):
+        cause = f"no engine knows {named} by its digest when it comes from a bundle"
+        raise StepError(run.manager, cause, "Name certs.image by its tag", STEP)
+    lacking = [name for name in names if not run.look.on_manager(name)]
     changes = tuple(Change("pull", name, run.manager, partial(_pull, name)) for name in lacking)
     return Plan(STEP, "the manager holds all that goes into it", changes)
 
@@ -75,7 +84,7 @@ def _tagged(host: Host, names: Collection[str]) -> Iterator[None]:
 
 
 def _inspected(host: Host, name: str) -> Json:
-    found = host.engine.find(f"/images/{name}/json") or host.engine.find(f"/images/{pull.local(name)}/json")
+    found = pull.inspect(host, name)
     if found is None:
         raise StepError(host.name, f"holds no {name}, which goes into the bundle", "Run this again", STEP)
     return found

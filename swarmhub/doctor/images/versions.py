@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from swarmhub.doctor.finding import Finding, failure, ok, warning
 from swarmhub.host import Host
-from swarmhub.images import singleuser
+from swarmhub.images import pull, singleuser
 
 CHECK = "jupyterhub"
 LABEL = "swarmhub.doctor"
@@ -45,9 +45,8 @@ def observe(manager: Host, image: str, trial: str, gate: Gate) -> str | None:
 
 
 def _asked(manager: Host, image: str, trial: str) -> str | None:
-    if manager.engine.find(f"/images/{image}/json") is None:
-        return None
-    return singleuser.version(manager, image, {LABEL: trial}, "doctor")
+    found = pull.inspect(manager, image)
+    return singleuser.version(manager, found["Id"], {LABEL: trial}, "doctor") if found else None
 
 
 def judge(hub: str | None, notebooks: Mapping[str, str | None], manager: str) -> list[Finding]:

@@ -8,7 +8,7 @@ from hub import FOLDER
 from hub.shared.people.userlist import parse
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images.builder import Recipe, authorities
+from swarmhub.images.builder import Recipe, authorities, shown
 from swarmhub.settings import Settings, read_text
 
 STEP = "build-hub"
@@ -114,7 +114,7 @@ def conf(settings: Settings, folder: Path = FOLDER) -> tuple[str, context.Files]
 
     """
     own = settings.hub.conf or folder / "conf.d"
-    return _shown(own), {name.removeprefix("conf.d/"): content for name, content in _conf(own).items()}
+    return shown(own), {name.removeprefix("conf.d/"): content for name, content in _conf(own).items()}
 
 
 def of_proxy(settings: Settings, folder: Path = FOLDER, on: Base | None = None) -> Recipe:
@@ -156,7 +156,7 @@ def userlist(settings: Settings) -> str:
     text = read_text(file, "it lists who may log in: NAME, or NAME admin, a line")
     _, mistakes = parse(text, settings.access.provider)
     if mistakes:
-        raise SettingsError(*(Problem(_shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
+        raise SettingsError(*(Problem(shown(file), mistake.line, "", mistake.wrong) for mistake in mistakes))
     return text
 
 
@@ -166,7 +166,7 @@ def _without(files: context.Files, beginning: str) -> context.Files:
 
 def _conf(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
-        raise SettingsError(Problem(_shown(folder), 1, "", "is no folder; hub.conf names it"))
+        raise SettingsError(Problem(shown(folder), 1, "", "is no folder; hub.conf names it"))
     return {f"conf.d/{name}": content for name, content in context.read(folder).items()}
 
 
@@ -180,10 +180,4 @@ def _logo(file: Path) -> dict[str, bytes]:
         wrong = (error.strerror or str(error)).lower()
     except ValueError as error:
         wrong = str(error)
-    raise SettingsError(Problem(_shown(file), 1, "", f"{wrong}; page.logo names it"))
-
-
-def _shown(file: Path) -> str:
-    """Return a path as the operator would type it here."""
-    here = Path.cwd()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    raise SettingsError(Problem(shown(file), 1, "", f"{wrong}; page.logo names it"))

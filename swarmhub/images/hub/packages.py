@@ -13,7 +13,7 @@ from swarmhub import settings as settings_file
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError, StepError
 from swarmhub.host import EngineError, Host
-from swarmhub.images.builder import authorities
+from swarmhub.images.builder import COLOUR, authorities
 from swarmhub.images.hub import build
 from swarmhub.plan.plans import Progress
 from swarmhub.settings import Settings, read_text
@@ -27,9 +27,6 @@ MARK = "packages.lock:"
 FIRST = "# Written by fab lock-hub for hub.packages. Keep it with hosts.toml, and do not edit it.\n"
 # All that uv writes: no option, no address, and nothing without a hash.
 LINES = re.compile(r"(?P<pin>[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+)(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
-
-# The builder colours what a step says on its standard error.
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def locked(settings: Settings, folder: Path = FOLDER) -> bytes:

@@ -1,16 +1,22 @@
 """The Dockerfile of an image: which others it is built on, and the one for a folder that has none."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from swarmhub.settings.schema.grammar import IMAGE, full_image, package, without_password
 
-APT, CONDA, PIP, PACKAGES = "apt.txt", "environment.yml", "requirements.txt", "packages.txt"
+APT, CONDA, PIP = "apt.txt", "environment.yml", "requirements.txt"
 LISTS = (APT, CONDA, PIP)
-# Debian's rule for a name, with an architecture and a version.
-APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~-]+)?")
+# What hosts.toml names comes beside the operator's own files, which may have a packages.txt.
+PACKAGES = "swarmhub-packages.txt"
+# Debian's rule for a name, with an architecture and a version, whose end may be open.
+APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[A-Za-z0-9.+:~*-]+)?")
 # What pip reads besides packages: options, paths and addresses.
-NO_PACKAGE = re.compile(r"-|\.|/|[A-Za-z0-9+]+://|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
+NO_PACKAGE = re.compile(r"-|\.|\S*/|\S+\.(?:whl|zip|tar\.gz)(?:\s|$)")
+INCLUDED = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*([^\s#]+)", re.MULTILINE)
+WITH_VARIABLE = re.compile(r"\S*\$\S*")
 HERE = "/tmp/swarmhub-build"  # noqa: S108 - in the build's container
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # Programs bring authorities of their own: these are told of the system's, for as long as the build takes.
@@ -28,31 +34,74 @@ CONDA_UPDATE = (
 # What the docker-stacks' images have for what root has installed.
 PERMISSIONS = 'if command -v fix-permissions >/dev/null; then fix-permissions "$CONDA_DIR"; fi'
 ARGUMENT = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
+CONTINUED = re.compile(r"(?<!\\)\\[ \t]*$")
+# What Docker takes for the beginning of a here-document, and in which instructions.
+HERE_DOCUMENT = re.compile(r"(?:^|\s)\d*<<-?([\"']?)([^\s\"'<]+)\1(?=\s|$)")
+WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
+# An option that names an image: of COPY, or of a mount of RUN.
+FROM_IMAGE = re.compile(r"--(?:from=|mount=(?:.*,)?from=)([^,]+)")
 
 
 def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
-    """Return the images that a Dockerfile begins with, each once: not its own stages, nor what only Docker can tell."""
+    """Return the images that a Dockerfile begins with or takes files from, each once.
+
+    Its own stages are none of them, nor is what only Docker can tell.
+    """
     given: dict[str, str] = {}
     stages: set[str] = {"scratch"}
-    found: dict[str, None] = {}
-    for line in re.sub(r"\\\n", " ", text).splitlines():
-        word, *rest = line.split() or [""]
-        if word.upper() == "ARG" and rest and not found:
-            name, _, default = rest[0].partition("=")
-            given[name] = arguments.get(name, default.strip("\"'"))
-        if word.upper() == "FROM" and (parts := [part for part in rest if not part.startswith("--")]):
-            image = ARGUMENT.sub(lambda one: given.get(one[1] or one[3], "") or one[2] or "", parts[0])
-            if image.lower() not in stages and IMAGE.fullmatch(image):
-                found[full_image(image)] = None
-            stages |= {part.lower() for part in parts[2:3]}
-    return list(found)
+    named: list[str] = []
+    for word, *rest in _instructions(text):
+        options = [*takewhile(lambda one: one.startswith("--"), rest)]
+        if word == "ARG" and not named:
+            for name, _, default in (one.partition("=") for one in rest):
+                given[name] = arguments.get(name, _told(default.strip("\"'"), given))
+        elif word == "FROM" and (parts := rest[len(options) :]):
+            image = _told(parts[0].strip("\"'"), given)
+            named.append("" if image.lower() in stages else image)
+            stages |= {one.lower() for one in parts[2:3]}
+        else:
+            taken = (found[1] for one in options if (found := FROM_IMAGE.match(one)))
+            named += [one for one in taken if not (one.isdecimal() or one.lower() in stages)]
+    return list(dict.fromkeys(full_image(one) for one in named if IMAGE.fullmatch(one)))
+
+
+def labelled(text: str, label: str) -> str:
+    """Return a Dockerfile with one more label; a last line that goes on would take it in."""
+    return f"{CONTINUED.sub('', text.rstrip())}\nLABEL {label}\n"
+
+
+def _instructions(text: str) -> Iterator[list[str]]:
+    """Yield the words of each instruction, the first in capitals: without comments and here-documents."""
+    begun, lines = "", iter(text.splitlines())
+    for line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        begun += CONTINUED.sub(" ", line)
+        if CONTINUED.search(line):
+            continue
+        word, *rest = begun.split()
+        if word.upper() in WITH_DOCUMENTS:
+            for _, end in HERE_DOCUMENT.findall(begun):
+                next((one for one in lines if one.lstrip("\t") == end), "")
+        yield [word.upper(), *rest]
+        begun = ""
+
+
+def _told(value: str, given: Mapping[str, str]) -> str:
+    """Return a value with the arguments of a Dockerfile in it; those that only Docker knows stay as they are."""
+
+    def told(one: re.Match[str]) -> str:
+        name, default = one[1] or one[3], one[2]
+        return given.get(name) or default or ("" if name in given else one[0])
+
+    return ARGUMENT.sub(told, value)
 
 
 def made(names: Sequence[str], apt: Sequence[str], label: str, *, trusts: bool) -> str:
     """Return the Dockerfile that installs what is in the files of a folder; `trusts` tells that ca/ has authorities."""
     lines = ["ARG BASE", "FROM ${BASE}", f"LABEL {label}", "ARG BASE_USER=root", "USER root", *(TRUST if trusts else ())]
     if apt:
-        packages = " ".join(apt)
+        packages = shlex.join(apt)
         lines.append(
             "RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
             f"{packages} && rm -rf /var/lib/apt/lists/*"
@@ -90,7 +139,7 @@ def wrong_requirements(text: str) -> Iterator[tuple[int, str]]:
         bare = re.sub(r"(?:^|\s)#.*", "", row).strip()
         begins, goes_on = not goes_on, bare.endswith("\\")
         try:
-            without_password(bare)
+            without_password(row)  # a comment is sent, too
             text = re.sub(r"\s+--(?:hash|config-settings|global-option)\b.*", "", bare.rstrip("\\ "))
             if begins and text and not NO_PACKAGE.match(text):
                 package(text)
@@ -98,11 +147,16 @@ def wrong_requirements(text: str) -> Iterator[tuple[int, str]]:
             yield number, str(error)
 
 
-def wrong_environment(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what must not be in an environment.yml, by line: conda itself says what it cannot read."""
+def included(text: str) -> list[str]:
+    """Return the other lists that pip reads with a requirements.txt, as it names them."""
+    return INCLUDED.findall(text)
+
+
+def passwords(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what must not be in a file that goes into an image, by line; what a variable has is known in the build only."""
     for number, row in enumerate(text.splitlines(), 1):
         try:
-            without_password(row)
+            without_password(WITH_VARIABLE.sub("", row))
         except ValueError as error:
             yield number, str(error)
 

@@ -1,16 +1,21 @@
 """A folder of the operator's with what goes into an image, as Docker sees it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swarmhub.engine import context
 from swarmhub.engine.context import Files
 
+if TYPE_CHECKING:
+    from swarmhub.ssh.docker.ignored import Ignored
+
 DOCKERFILE, IGNORED = "Dockerfile", ".dockerignore"
-# Besides what machines leave: what versions and notebooks are kept in, and where secrets are.
-LEFT = (*context.JUNK, ".DS_Store", "._*", ".#*", ".*.sw[a-p]", ".git", ".svn", ".hg", ".ipynb_checkpoints", ".env")
+# Besides what machines leave: what versions and notebooks are kept in, what tools remember, and where secrets are.
+KEPT = (".git", ".svn", ".hg", ".ipynb_checkpoints", ".idea", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+LEFT = (*context.JUNK, ".DS_Store", "._*", ".#*", ".*.sw[a-p]", *KEPT, ".env")
 # A build is read into memory, and sent to the node; data of this size belong into a shared folder.
 MOST = 256 << 20
 SHOWN = 3
@@ -58,29 +63,31 @@ def text(content: bytes) -> str:
         raise ValueError("is not UTF-8; save it as UTF-8") from None
 
 
-def _ignored(file: Path) -> Callable[[str], bool]:
+def _ignored(file: Path) -> "Ignored | None":
     if not file.is_file():
-        return lambda _: False
-    from swarmhub.ssh.docker import ignored  # imports docker-py, and few folders have such a file
+        return None
+    from swarmhub.ssh.docker.ignored import Ignored  # imports docker-py, and few folders have such a file
 
-    return ignored.matcher(text(file.read_bytes()))
+    return Ignored(text(file.read_bytes()))
 
 
-def _paths(folder: Path, is_ignored: Callable[[str], bool]) -> Iterator[tuple[str, Path]]:
+def _paths(folder: Path, ignored: "Ignored | None") -> Iterator[tuple[str, Path]]:
     """Yield the files and links below a folder, by their names there; what Docker itself reads is never left out."""
 
     def refuse(error: OSError) -> None:
         raise error
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not context.fits(name, LEFT))
+        here = Path(parent).relative_to(folder)
+        # A folder of data, or one that only root may read, is not looked into.
+        left = {name for name in folders if ignored and ignored.has_all_below((here / name).as_posix())}
+        folders[:] = sorted(name for name in folders if name not in left and not context.fits(name, LEFT))
         linked = [name for name in folders if (Path(parent) / name).is_symlink()]
         for name in sorted([*names, *linked]):
-            path = Path(parent) / name
-            relative = path.relative_to(folder).as_posix()
-            is_left = context.fits(name, LEFT) or relative == IGNORED or is_ignored(relative)
+            relative = (here / name).as_posix()
+            is_left = context.fits(name, LEFT) or relative == IGNORED or (ignored is not None and ignored.has(relative))
             if relative == DOCKERFILE or not is_left:
-                yield relative, path
+                yield relative, Path(parent) / name
 
 
 def _refuse_too_large(sizes: dict[str, int]) -> None:

@@ -1,12 +1,13 @@
 """The notebook images that the settings let build: what goes into each, and the tag that follows from that."""
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hub.shared.servers.choice import slug
 from swarmhub.engine import context
 from swarmhub.errors import Problem, SettingsError
-from swarmhub.images.builder import Recipe, authorities
+from swarmhub.images.builder import Recipe, authorities, shown
 from swarmhub.images.own import dockerfile, folder
 from swarmhub.images.own.dockerfile import APT, CONDA, LISTS, PACKAGES, PIP
 from swarmhub.images.own.folder import DOCKERFILE, Folder
@@ -32,14 +33,17 @@ def wanted(settings: Settings, file: Path) -> dict[Key, Recipe]:
     problems: list[Problem] = []
     tables: list[tuple[Key, Notebook | Profile]] = [(NOTEBOOK, settings.notebook)]
     tables += [(("profiles", place), one) for place, one in enumerate(settings.profiles)]
+    below = settings.notebook.image
     for key, table in tables:
         if not table.is_built:
             continue
-        of_notebook = found[NOTEBOOK].tag if NOTEBOOK in found else settings.notebook.image
         try:
-            found[key] = _recipe(settings, table, key, table.image or of_notebook, file)
+            found[key] = _recipe(settings, table, key, table.image or below, file)
         except SettingsError as error:
             problems += error.problems
+        if key == NOTEBOOK:
+            # What is wrong with it is told once, and not of each that is built on it.
+            below = found[key].tag if key in found else "notebook"
     if problems:
         raise SettingsError(*problems)
     return found
@@ -66,21 +70,22 @@ def _recipe(settings: Settings, table: Notebook | Profile, key: Key, base: str, 
     own = DOCKERFILE in read.files
     if own:
         _refuse_besides_a_dockerfile(table, key, file)
-        base, gist = "", f"from {_shown(table.build)}/{DOCKERFILE}"
+        base, gist = "", f"from {shown(table.build)}/{DOCKERFILE}"
     elif table.build and not {*LISTS} & read.files.keys():
-        raise SettingsError(_problem(file, (*key, "build"), f"{_shown(table.build)} {NO_DOCKERFILE}"))
+        raise SettingsError(_problem(file, (*key, "build"), f"{shown(table.build)} {NO_DOCKERFILE}"))
     elif not base:
-        wrong = f"is missing: {_shown(table.build)} has no {DOCKERFILE}, so it is installed on an image"
+        wrong = f"is missing: {shown(table.build)} has no {DOCKERFILE}, so it is installed on an image"
         raise SettingsError(_problem(file, (*key, "image"), wrong))
     else:
         gist = f"{_listed(table, read)} on {base}"
-    files = {**authorities(settings), **_normal(table, read, own=own)}
+    trusted = authorities(settings)
+    files = {**trusted, **_normal(table, read, own=own)}
     # By it an image is known for one that no registry has, and what a build has left is found.
     label = f"{LABEL}={name}"
     if own:
-        files[DOCKERFILE] += f"\nLABEL {label}\n".encode()
+        files[DOCKERFILE] = dockerfile.labelled(files[DOCKERFILE].decode(), label).encode()
     else:
-        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(authorities)).encode()
+        files[DOCKERFILE] = dockerfile.made([*files], _apt(read), label, trusts=bool(trusted)).encode()
     arguments = dict(table.build_args)
     more = [base, *(f"{one}={value}" for one, value in sorted(arguments.items()))]
     more += [*sorted(read.executable), *(f"{one}->{to}" for one, to in sorted(read.links.items()))]
@@ -104,12 +109,12 @@ def _read(of: Path, key: Key, file: Path) -> Folder:
     except OSError as error:
         raise SettingsError(_problem(file, key, f"{error.filename}: {(error.strerror or str(error)).lower()}")) from None
     except ValueError as error:
-        raise SettingsError(_problem(file, key, f"{_shown(of)}: {error}")) from None
+        raise SettingsError(_problem(file, key, f"{shown(of)}: {error}")) from None
     read_here = () if DOCKERFILE in read.files else (DOCKERFILE, *LISTS)
     if linked := next((name for name in read_here if name in read.links), ""):
-        wrong = f"{_shown(of)}/{linked} is a link to {read.links[linked]}, which no build follows: put the file itself there"
+        wrong = f"{shown(of)}/{linked} is a link to {read.links[linked]}, which no build follows: put the file itself there"
         raise SettingsError(_problem(file, key, wrong))
-    if problems := [Problem(f"{_shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
+    if problems := [Problem(f"{shown(of)}/{name}", line, "", wrong) for name, line, wrong in _wrongs(read)]:
         raise SettingsError(*problems)
     return read
 
@@ -118,9 +123,9 @@ def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
     """Yield each mistake in the files that are read here, by file and line."""
     looks: dict[str, Callable[[str], Iterable[tuple[int, str]]]] = {
         APT: lambda text: dockerfile.apt_packages(text)[1],
-        PIP: dockerfile.wrong_requirements,
-        CONDA: dockerfile.wrong_environment,
-        DOCKERFILE: lambda _: (),
+        **dict.fromkeys(_requirements(read), dockerfile.wrong_requirements),
+        CONDA: dockerfile.passwords,  # conda itself says what it cannot read
+        DOCKERFILE: dockerfile.passwords,
     }
     for name, look in looks.items():
         if name in read.files and (DOCKERFILE not in read.files or name == DOCKERFILE):
@@ -128,6 +133,19 @@ def _wrongs(read: Folder) -> Iterator[tuple[str, int, str]]:
                 yield from ((name, line, wrong) for line, wrong in look(folder.text(read.files[name])))
             except ValueError as error:
                 yield name, 1, str(error)
+
+
+def _requirements(read: Folder) -> dict[str, None]:
+    """Return the lists that pip reads: requirements.txt, and in turn those that one of them includes."""
+    found: dict[str, None] = {}
+    left = [PIP]
+    while left:
+        name = left.pop()
+        if name in read.files and name not in found:
+            found[name] = None
+            more = dockerfile.included(read.files[name].decode("utf-8-sig", "replace"))
+            left += [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in more]
+    return found
 
 
 def _normal(table: Notebook | Profile, read: Folder, *, own: bool) -> dict[str, bytes]:
@@ -144,21 +162,21 @@ def _apt(read: Folder) -> list[str]:
 
 
 def _refuse_besides_a_dockerfile(table: Notebook | Profile, key: Key, file: Path) -> None:
-    wrong = f"{_shown(table.build)} has a {DOCKERFILE}, which says it: remove one of the two"
+    wrong = f"{shown(table.build)} has a {DOCKERFILE}, which says it: remove one of the two"
     if problems := [_problem(file, (*key, name), wrong) for name in ("image", "packages") if getattr(table, name)]:
         raise SettingsError(*problems)
 
 
 def _listed(table: Notebook | Profile, read: Folder) -> str:
     """Return what is installed, as a line of a plan says it."""
-    lists = [f"{_shown(table.build)}/{name}" for name in LISTS if name in read.files]
+    lists = [f"{shown(table.build)}/{name}" for name in LISTS if name in read.files]
     return ", ".join([*lists, *table.packages])
 
 
 def _source(table: Notebook | Profile, *, own: bool) -> str:
     """Return what an operator changes when the build fails."""
     if table.build:
-        return f"{_shown(table.build)}/{DOCKERFILE}" if own else f"the files in {_shown(table.build)}"
+        return f"{shown(table.build)}/{DOCKERFILE}" if own else f"the files in {shown(table.build)}"
     return "packages in hosts.toml"
 
 
@@ -166,8 +184,3 @@ def _problem(file: Path, key: Key, wrong: str) -> Problem:
     from swarmhub.settings.lines import problem  # only a broken file pays for the parser
 
     return problem(file, key, wrong)
-
-
-def _shown(path: Path | None) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path and path.is_relative_to(here) else str(path)

@@ -7,18 +7,30 @@ import sys
 import tarfile
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from swarmhub.inside.relay.blobs import Blob, Life, TransferError, in_order
+from swarmhub.inside.relay.blobs import Blob, Life, MismatchError, TransferError, in_order
 from swarmhub.inside.relay.engine import SECONDS, archive, collect, leave, load
 from swarmhub.inside.relay.wire import Peer, Server, fetch
 from swarmhub.inside.unix import Unix
 
 # The run that has started this removes it when all is done. Where that run has ended, this ends by itself.
 IDLE_SECONDS = 60.0
+# What the engine, the disk and the other nodes may do; an answer that is no JSON is a ValueError.
+FAILURES = (
+    TransferError,
+    MismatchError,
+    OSError,
+    http.client.HTTPException,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    ValueError,
+)
 
 
 def say(**what: object) -> None:
@@ -104,7 +116,7 @@ class Relay:
     def _report(self, failed: list[str]) -> None:
         try:
             self.work()
-        except (TransferError, OSError, http.client.HTTPException, tarfile.TarError, EOFError) as error:
+        except FAILURES as error:
             failed.append((isinstance(error, OSError) and error.strerror) or str(error))
             self._lose()
             say(error=failed[0])

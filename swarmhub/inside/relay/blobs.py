@@ -56,7 +56,10 @@ class Blob:
     @property
     def length(self) -> int:
         """Return how many bytes of the file there are."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:  # nothing has come; or another thread is just giving it its other name
+            return 0
 
     def append(self, data: bytes) -> None:
         """Add what has come, and wake those that read it."""

@@ -54,19 +54,25 @@ def collect(engine: Unix, image: str, layers: list[str], wanted: dict[str, Blob]
     """
     if all(blob.is_whole for blob in wanted.values()):
         return
+    is_unread = False
     with tarfile.open(fileobj=answer(engine, "GET", f"/images/{image}/get"), mode="r|", bufsize=CHUNK) as tar:
         for entry in tar:
             name = entry.name.rpartition("/")[2]
             is_other = name in layers and (name not in wanted or wanted[name].is_whole)
             if entry.isfile() and not is_other and (file := tar.extractfile(entry)):
-                _take(name, file, entry.size, layers, wanted)
+                first = file.read(CHUNK)
+                if first[:4] == ZSTD:  # perhaps a layer that nobody wants
+                    is_unread = True
+                else:
+                    _take(name, first, file, entry.size, layers, wanted)
     if lacking := [blob.name for blob in wanted.values() if not blob.is_whole]:
+        if is_unread:
+            raise TransferError("a layer is compressed with zstd, which cannot be read here")
         raise TransferError(f"its engine does not give {len(lacking)} layers of {image}, such as {lacking[0][:12]}")
 
 
-def _take(name: str, file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
-    """Keep a file of a saved image if it is a layer that is wanted, or the configuration."""
-    first = file.read(CHUNK)
+def _take(name: str, first: bytes, file: Any, size: int, layers: list[str], wanted: dict[str, Blob]) -> None:
+    """Keep a file of a saved image if it is a layer that is wanted, or the configuration; its `first` bytes have been read."""
     config = next((blob for blob in wanted.values() if blob.name.startswith(CONFIG) and not blob.is_whole), None)
     if config and first[:1] == b"{" and size <= MOST_CONFIG:
         first += file.read()
@@ -75,8 +81,6 @@ def _take(name: str, file: Any, size: int, layers: list[str], wanted: dict[str, 
             config.append(gzip.compress(first, 1, mtime=0))
             config.complete(len(first))
             return
-    if first[:4] == ZSTD:
-        raise TransferError("a layer is compressed with zstd, which cannot be read here")
     _keep(wanted.get(name), _packed(first, file), wanted)
 
 
@@ -171,6 +175,7 @@ def _entry(kind: str, digest: str, size: int) -> dict[str, Any]:
 
 def _full(image: str) -> str:
     """Return a name as containerd spells it."""
+    image = image.removeprefix("docker.io/")
     first, _, rest = image.partition("/")
     if rest and ("." in first or ":" in first or first == "localhost"):
         return image

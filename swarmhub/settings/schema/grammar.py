@@ -59,8 +59,10 @@ BASE_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*")
 OWNER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}", re.ASCII)
 # What Linux has of a user's or a group's number; the last one means none.
 LARGEST = 2**32 - 2
-# The user of an SSH address is no secret.
-PASSWORD = re.compile(r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@")
+# The user of an SSH address is no secret; a token of conda's is in the path.
+PASSWORD = re.compile(
+    r"(?i)https?://[^/\s@]+@|://[^/\s@:]+:[^/\s@]+@|/t/[a-z]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/|\s|$)"
+)
 # What restic takes for a repository, of the kinds that are tried; no user's password. An IPv6 address needs the form with //.
 PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 SERVER = rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[(?P<IPV6>[0-9A-Fa-f:.]+)\])(?::{PORT})?"
@@ -232,6 +234,8 @@ def without_password(value: str) -> str:
 Subnet = Annotated[str, AfterValidator(_subnet)]
 Pool = Annotated[str, AfterValidator(_pool)]
 Package = Annotated[str, AfterValidator(package)]
+# Of a line that everybody may read.
+OpenText = Annotated[str, AfterValidator(word(TEXT, "a line of text")), AfterValidator(without_password)]
 Peer = Annotated[str, AfterValidator(_peer)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 

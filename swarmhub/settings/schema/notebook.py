@@ -19,6 +19,7 @@ from swarmhub.settings.schema.grammar import (
     Image,
     Memory,
     Name,
+    OpenText,
     Option,
     Owner,
     Package,
@@ -93,7 +94,7 @@ class Own(Table):
         description="A folder with a `Dockerfile`, or with `requirements.txt`, `apt.txt`, `environment.yml` to install on "
         "`image`.",
     )
-    build_args: dict[Variable, Text] = Field({}, description="Build arguments of the `Dockerfile`: no secrets.")
+    build_args: dict[Variable, OpenText] = Field({}, description="Build arguments of the `Dockerfile`: no secrets.")
     packages: tuple[Package, ...] = Field((), description='Python packages to install on `image`, such as `["numpy>=2"]`.')
 
     @property

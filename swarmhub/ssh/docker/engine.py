@@ -25,6 +25,8 @@ from swarmhub.ssh.connection import Connections
 from swarmhub.ssh.docker.channels import BROKEN, TIMEOUT_SECONDS, Adapter
 
 CHUNK = 1 << 20
+# Of an engine's error: why it failed is at the end.
+HEAD, TAIL = 300, 200
 BASE_URL = "http://engine:80"
 LOGIN = "X-Registry-Auth"
 FIND_DOCKER = (
@@ -108,7 +110,11 @@ class SshEngine:
     def _in_registry(self, image: str) -> Json:
         client: Any = self._connected()
         with self._explained():
-            return client.inspect_distribution(image)
+            try:
+                return client.inspect_distribution(image)
+            except requests.ReadTimeout as error:  # the engine waits for it as long as it takes
+                cause = f"the registry does not answer within {TIMEOUT_SECONDS} s"
+                raise EngineError(self.host, HTTPStatus.GATEWAY_TIMEOUT, cause) from error
 
     def logs(self, path: str, /, *, patience: float | None = STREAM_SECONDS, **params: Json) -> Iterator[str]:
         """Yield the lines of a container's or a service's log; `patience` is how many seconds it may be silent."""
@@ -142,7 +148,7 @@ class SshEngine:
         with self._explained(), suppress(StreamParseError):
             for event in begin(client):
                 if "error" in event:
-                    raise EngineError(self.host, HTTPStatus.INTERNAL_SERVER_ERROR, event["error"])
+                    raise EngineError(self.host, HTTPStatus.INTERNAL_SERVER_ERROR, _in_a_line(str(event["error"])))
                 yield event
 
     def _connected(self) -> "_Client":
@@ -241,6 +247,12 @@ def _decode(response: requests.Response) -> Json:
 
 def _message(response: requests.Response) -> str:
     try:
-        return str(response.json()["message"])
-    except (ValueError, KeyError):
-        return response.text.strip() or response.reason
+        return _in_a_line(str(response.json()["message"]))
+    except (ValueError, KeyError, TypeError):
+        return _in_a_line(response.text) or response.reason
+
+
+def _in_a_line(said: str) -> str:
+    """Return what an engine says of an error as it can be told: it may repeat a registry's whole page, or a signed address."""
+    text = " ".join(said.split())
+    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} … {text[-TAIL:]}"

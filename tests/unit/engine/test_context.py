@@ -132,6 +132,14 @@ def test_the_digest_changes_with_whatever_goes_in(files: context.Files, more: tu
     assert context.digest(files, *more) != context.digest(FILES, "debian")
 
 
+def test_names_that_are_not_utf_8_go_in_as_they_are(tmp_path: Path) -> None:
+    """An old archive unpacks to such ones."""
+    name = os.fsdecode(b"\xdcbung")
+    assert context.digest({name: b""}, name) != context.digest({"bung": b""}, "bung")
+    with tarfile.open(fileobj=io.BytesIO(context.archive({name: b""}, {f"{name}2": name}))) as tar:
+        assert sorted(tar.getnames()) == [name, f"{name}2"]
+
+
 def test_the_archive_depends_on_nothing_but_the_files(tmp_path: Path) -> None:
     """Files that were touched or read in another order pack into the same bytes."""
     for name in ("a", "b"):

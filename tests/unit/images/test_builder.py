@@ -94,6 +94,13 @@ def test_the_engines_own_builder_gets_files_modes_and_arguments() -> None:
     assert sent.params["buildargs"] == {"BASE": NOTEBOOK, "BASE_USER": "jovyan", "HTTPS_PROXY": "http://proxy:3128"}
 
 
+def test_a_dockerfile_of_ones_own_keeps_its_arguments() -> None:
+    """Of the image below it is told nothing, whatever it calls its arguments: it names that image itself."""
+    host = FakeHost(answers={**SERVES, "GET /images/a:1/json": {"Id": "sha256:1"}})
+    build(host, Recipe(TAG, {"Dockerfile": b"FROM a:1\nARG BASE_USER=ada\n"}, "", has_command=True))
+    assert host.engine.sent("POST /build").params["buildargs"] == {}
+
+
 def test_buildkit_is_used_where_the_nodes_docker_has_it() -> None:
     """Its lines come without their numbers; the engine's own builder is not asked."""
     host = buildkit(Output(0, "#1 [internal] load\n#2 0.1 Collecting six\n\n", ""))

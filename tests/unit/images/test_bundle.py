@@ -148,6 +148,9 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """With the option that names another place."""
     with pytest.raises(StepError, match=r"cannot write .*: no such file or directory\. Name a file elsewhere: .* --out FILE"):
         write(tmp_path / "none" / "b.tar")
+    for folder in (tmp_path, Path(".")):
+        with pytest.raises(StepError, match=rf"cannot write {folder}: is a directory\. Name a file elsewhere"):
+            write(folder)
 
 
 @pytest.mark.parametrize("left", [0, 400, 513, 700, 200_000, -2000, -1500])
@@ -167,7 +170,14 @@ def test_a_bundle_that_has_changed_is_told(path: Path) -> None:
         bundle.read(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"text" * 400, saved(NOTEBOOK)], ids=["empty", "no tar", "docker save"])
+LATIN = tarfile.TarInfo("\xdcbung").tobuf(tarfile.GNU_FORMAT, "latin-1")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text" * 400, saved(NOTEBOOK), LATIN + bytes(1024)],
+    ids=["empty", "no tar", "docker save", "a tar with a name in Latin-1"],
+)
 def test_another_file_is_no_bundle(path: Path, content: bytes) -> None:
     """Whatever it is."""
     path.write_bytes(content)

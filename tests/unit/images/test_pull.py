@@ -50,10 +50,27 @@ def test_digests_of_other_repositories_do_not_count() -> None:
     assert images.observe(node(NOTEBOOK, f"{NAME}@{OLD}", f"registry.lab:5000/copy@{NEW}"), NOTEBOOK) == HOLDS_OLD
 
 
-@pytest.mark.parametrize("image", ["debian:12", "library/debian:12", "docker.io/debian:12", "docker.io/library/debian:12"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "debian:12",
+        "library/debian:12",
+        "docker.io/debian:12",
+        "docker.io/library/debian:12",
+        "index.docker.io/debian:12",
+        "index.docker.io/library/debian:12",
+    ],
+)
 def test_docker_hubs_names_are_one(image: str) -> None:
     """However Docker Hub's image is spelt, the engine's short name for it is understood."""
     assert images.observe(node(image, f"debian@{OLD}"), image) == HOLDS_OLD
+    assert "debian:12" in images.spellings(image)
+
+
+def test_another_registrys_name_is_its_own() -> None:
+    """Whatever it begins with."""
+    for image in ("index.example.org/debian:12", "docker.io.example.org/debian:12", "localhost:5000/library/debian:12"):
+        assert images.spellings(image) == {image}
 
 
 def test_an_image_that_was_never_in_a_registry_has_no_digest() -> None:
@@ -75,6 +92,17 @@ def test_the_same_content_is_known_on_engines_with_other_ids() -> None:
     assert images.fingerprint(one) == images.fingerprint(one | {"Id": OTHER_ID, "Created": "2026-11-29T12:00:00.12Z"})
     others = ({"Created": "2026-11-29T12:00:01Z"}, {"RootFS": {"Layers": ["a"]}}, {"RootFS": {"Layers": ["ab"]}})
     assert len({images.fingerprint(one | other) for other in ({}, *others)}) == 4
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{"Cmd": ["x"]}, {"Entrypoint": ["x"]}, {"Env": ["A=2"]}, {"Labels": {"a": "b"}}, {"User": "1"}, {"WorkingDir": "/a"}],
+)
+def test_images_of_the_same_layers_are_told_apart_by_what_they_say(says: dict[str, Any]) -> None:
+    """BuildKit gives one that only sets a variable the time of the image below; engines show what is empty in two ways."""
+    one = {"Id": ID, "Created": "2026-11-29T12:00:00Z", "RootFS": {"Layers": ["a"]}, "Config": {"Env": ["A=1"]}}
+    assert images.fingerprint(one) != images.fingerprint(one | {"Config": {"Env": ["A=1"], **says}})
+    assert images.fingerprint(one) == images.fingerprint(one | {"Config": {"Cmd": None, "Labels": {}, "Env": ["A=1"]}})
 
 
 def test_an_image_has_the_name_of_its_content_where_a_node_has_given_it_that() -> None:
@@ -256,6 +284,29 @@ def test_a_registry_that_does_not_know_the_image_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "/etc/docker/certs.d/REGISTRY/ca.crt",
+        ),
+        ('Get "https://registry.lab:5000/v2/": http: server gave HTTP response to HTTPS client', "insecure-registries"),
+        ("toomanyrequests: You have reached your pull rate limit", "limits pulls: log in"),
+        ("httpReadSeeker: failed open: unexpected status code: 429 Too Many Requests", "limits pulls: log in"),
+        (
+            "failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden",
+            "your login on this machine may",
+        ),
+        ("dial tcp 10.0.0.9:443: i/o timeout", "fab deploy --bundle FILE"),
+        ("manifest unknown", "Check the name and the tag"),
+    ],
+)
+def test_what_engines_say_of_a_registry_has_a_remedy(said: str, remedy: str) -> None:
+    """Engines with either store say it in words of their own."""
+    assert remedy in images.helps(EngineError(MANAGER, 500, said))
+
+
 LOST = StepError(WORKER1, "cannot reach it", "Is it up?")
 
 
@@ -370,10 +421,11 @@ def test_what_is_pulled_is_the_digest() -> None:
     assert host.engine.sent(f"POST /images/{NAME}@{OLD}/tag").params == {"repo": NAME, "tag": "hub-6.1.1"}
 
 
-def test_an_image_that_is_named_by_digest_gets_no_tag() -> None:
-    """Where hosts.toml names a digest there is no tag to set."""
-    host, _ = pull(f"{NAME}@{OLD}", OLD, [])
-    assert host.engine.asked() == ["POST /images/create"]
+@pytest.mark.parametrize("image", [f"{NAME}@{OLD}", f"{NOTEBOOK}@{OLD}"])
+def test_an_image_that_is_named_by_digest_gets_a_tag_that_says_it(image: str) -> None:
+    """The one by which it is known where it came from no registry; a tag of hosts.toml may be another image's."""
+    host, _ = pull(image, OLD, [])
+    assert host.engine.sent(f"POST /images/{NAME}@{OLD}/tag").params == {"repo": NAME, "tag": OLD.replace(":", "-")}
 
 
 def test_progress_is_the_sum_of_the_layers() -> None:

@@ -118,6 +118,7 @@ def test_an_engines_error_names_what_was_tried_and_what_helps() -> None:
         ("dial tcp: lookup registry.lab: no such host", "the host's DNS resolves it"),
         ("manifest for quay.io/x:y not found: manifest unknown: manifest unknown", "Check the name and the tag"),
         ("unauthorized: authentication required", "docker login"),
+        ("failed to fetch anonymous token: unexpected status from GET request: 401 Unauthorized", "docker login"),
         ("pull access denied for x, repository does not exist or may require 'docker login'", "docker login"),
         ("something that nobody has seen", "with --debug for more"),
     ],

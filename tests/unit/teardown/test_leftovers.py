@@ -169,6 +169,13 @@ def test_images_are_ours_by_the_tags_that_we_set_or_name(one: Any, on_manager: l
     assert found == [on_manager, on_worker]
 
 
+def test_an_image_is_known_however_it_is_spelled() -> None:
+    """Engines list Docker Hub's by their short names, and one that was brought by a tag that says its digest."""
+    named = (f"index.docker.io/big@sha256:{'d' * 64}", "docker.io/jupyter/own:1")
+    listed = (image("i", f"big:sha256-{'d' * 64}"), image("j", "jupyter/own:1"), image("k", digests=("jupyter/own@sha256:e",)))
+    assert len(on_node(WORKER1, listed, named=named).images) == 3
+
+
 @pytest.mark.parametrize(
     ("user", "stays"),
     [

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from swarmhub.host import EngineError
+from swarmhub.images.builder import Recipe
 from swarmhub.images.pull import kept
 from swarmhub.plan.plans import Plan
 from swarmhub.settings import Settings
@@ -157,6 +158,16 @@ def test_what_the_settings_and_any_service_of_the_swarm_name_is_needed(tmp_path:
     assert ("d" * 12 in found.digests, found.files) == (True, frozenset({"theirs-file", "of-its-backups"}))
 
 
+def test_what_was_brought_of_an_image_that_is_named_by_its_digest_is_needed(tmp_path: Path) -> None:
+    """From a bundle or another node it has a tag that says the digest, and the digest that a registry would tell it has not."""
+    (tmp_path / "userlist").write_text("ada admin\n")
+    named = f"docker.io/jupyter/own:1@sha256:{'d' * 64}"
+    given = settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "userlist")}, notebook={"image": named})
+    stored = Stored((image("i", f"jupyter/own:sha256-{'d' * 64}"), image("j", f"jupyter/own:sha256-{'e' * 64}")), (), NOW)
+    plan = prune.plan(given, prune.needed(given, (), ()), {WORKER1: stored}, (), MANAGER)
+    assert [one.sentence for one in plan.changes] == [f"remove image jupyter/own:sha256-{'e' * 64} (7 MB) on {WORKER1}"]
+
+
 def test_what_is_used_again_meanwhile_stays() -> None:
     """A conflict is told and ends nothing; another error does."""
     path = f"DELETE /images/{OLD_TAG}"
@@ -184,10 +195,16 @@ def test_a_volume_of_that_name_is_ours_by_its_label() -> None:
 
 
 def test_what_images_are_built_on_is_needed(tmp_path: Path) -> None:
-    """A build that nobody needs goes; what the next one stands on stays, and older versions of that go."""
+    """A build that nobody needs goes; what the next one stands on stays, and older versions go of what hosts.toml names.
+
+    What a Dockerfile names others may have pulled, too.
+    """
     (tmp_path / "userlist").write_text("ada admin\n")
     given = settings(hub={"domain": DOMAIN, "userlist": str(tmp_path / "userlist")})
-    found = prune.needed(given, (), (), ["example.org/base:1"])
-    assert ("example.org/base:1" in found.tags, "example.org/base" in found.repositories) == (True, True)
+    on = Recipe(f"{HUB}-notebook:1", {"Dockerfile": b"ARG BASE\nFROM ${BASE}\n"}, "example.org/base:1")
+    own = Recipe(f"{HUB}-notebook-own:1", {"Dockerfile": b"FROM debian:13\n"}, "")
+    found = prune.needed(given, (), (), [on, own])
+    assert {"example.org/base:1", "debian:13"} <= found.tags
+    assert {"example.org/base", "debian"} & found.repositories == {"example.org/base"}
     for name in (f"{HUB}-notebook:{'c' * 12}", f"{HUB}-notebook-deep-learning:{'c' * 12}"):
         assert removed(image("i", name)) == [f"image {name} (7 MB) on {WORKER1}"]

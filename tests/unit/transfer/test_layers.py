@@ -43,11 +43,15 @@ def test_a_node_lacks_what_is_above_the_longest_same_beginning(
 
 
 def test_an_image_is_held_by_its_tag_and_layers() -> None:
-    """The same layers by another tag are not the image, nor another image by the tag."""
+    """The same layers by another tag are not the image, nor another image by the tag, be it only by its variables."""
     same = Image("1", IMAGE.layers, tags=frozenset({"own:1"}))
     assert layers.holds(store(same), "own:1", IMAGE)
+    assert layers.holds(store(same), "docker.io/library/own:1", IMAGE)
     assert not layers.holds(store(same), "own:2", IMAGE)
     assert not layers.holds(store(Image("1", ("a",), tags=frozenset({"own:1"}))), "own:1", IMAGE)
+    found = {"Id": "1", "RootFS": {"Layers": ["sha256:a"]}, "RepoTags": ["own:1"], "Config": {"Env": ["A=1"]}}
+    one, other = layers.read(found), layers.read(found | {"Config": {"Env": ["A=2"]}})
+    assert (layers.holds(store(one), "own:1", one), layers.holds(store(one), "own:1", other)) == (True, False)
 
 
 def test_each_node_lacks_all_that_those_behind_it_lack() -> None:

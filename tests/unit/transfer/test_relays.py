@@ -99,10 +99,18 @@ def test_a_program_that_ends_says_why(said: list[str], cause: str) -> None:
 
 def test_an_engine_that_refuses_the_container_is_told() -> None:
     """With the engine's own words."""
-    refusing = node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, "exec format error")})
+    refusing = node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, "could not attach to network")})
     failed, _ = carried(node(MANAGER, READY), refusing)
-    assert failed[WORKER1].cause == "exec format error"
+    assert failed[WORKER1].cause == "could not attach to network"
     assert "DELETE /containers/part" in refusing.engine.asked("DELETE")
+
+
+def test_a_node_of_another_architecture_than_the_managers_is_told() -> None:
+    """The program is the hub's Python, for the manager; another run would not help."""
+    said = "failed to create task: exec /python: exec format error"
+    failed, _ = carried(node(MANAGER, READY), node(WORKER1, **{"POST /containers/part/start": EngineError(WORKER1, 400, said)}))
+    assert failed[WORKER1].cause.endswith("the manager's Python, which this processor cannot run")
+    assert "docker save" in failed[WORKER1].remedy
 
 
 def test_an_engine_that_has_taken_another_image_is_told() -> None:
@@ -128,6 +136,14 @@ def test_an_engine_with_containerd_takes_what_it_has_from_itself() -> None:
     load = Load("own:1", IMAGE, MANAGER, {WORKER1: Part(("b",), BASE, in_containerd=True)})
     told = relays.job(load, [MANAGER, WORKER1], WORKER1, "hush", "net")
     assert (told["wanted"], told["own"], told["base"], told["base_layers"]) == (["b"], ["a"], "sha256:0", ["a"])
+
+
+def test_a_layer_that_an_image_has_twice_comes_once() -> None:
+    """Steps that change nothing all give the same one: below it is there, above it is lacking, and two would write one file."""
+    image, base = Image("sha256:1", ("a", "e", "b", "e")), Image("sha256:0", ("a", "e"))
+    load = Load("own:1", image, MANAGER, {WORKER1: Part(("b", "e"), base, in_containerd=True)})
+    told = relays.job(load, [MANAGER, WORKER1], WORKER1, "hush", "net")
+    assert (told["wanted"], told["own"]) == (["b", "e"], ["a"])
 
 
 def test_the_token_is_in_a_file_that_only_root_reads() -> None:
@@ -211,6 +227,19 @@ def test_a_source_without_the_image_is_an_error() -> None:
     with pytest.raises(StepError, match="holds no own:1"):
         plan.find(cluster, MANAGER, "own:1")
     assert layers.find(FakeHost(MANAGER), "own:1") is None
+
+
+def test_a_node_that_goes_before_it_is_looked_at_fails_alone() -> None:
+    """A build takes its time; the others get the image all the same."""
+    there = {"GET /images/json": [], "GET /info": {}, "GET /version": {"Arch": "amd64"}}
+    nodes = [node(MANAGER, READY), node(WORKER1, READY, **there), node(WORKER2, READY, **there)]
+    nodes[2].engine.answers["GET /info"] = StepError(WORKER2, "does not answer", "Is it up?")
+    cluster = Cluster(nodes[0], {one.name: one for one in nodes}, "jupyterhub", "jupyterhub:1", {})
+    giver = plan.givers(cluster, {"own:1": MANAGER}, [WORKER1, WORKER2])["own:1"]
+    with pytest.raises(StepError, match=f"^{WORKER2}: does not answer"):
+        giver.bring(nodes[2], FakeProgress())
+    giver.bring(nodes[1], FakeProgress())
+    assert "POST /containers/part/start" in nodes[1].engine.asked()
 
 
 @pytest.mark.parametrize("asked", ["own:1", "sha256:1"])

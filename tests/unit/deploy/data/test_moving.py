@@ -12,6 +12,7 @@ from swarmhub.deploy.data import moving
 from swarmhub.errors import StepError, StepErrors, UsageError
 from swarmhub.host import Output
 from swarmhub.images.hub import build
+from swarmhub.move import cutover
 from swarmhub.plan.plans import Cost, Plan
 from swarmhub.run.run import Run
 from tests.unit.support.cluster import NODES, Hosts
@@ -72,6 +73,17 @@ def test_all_that_can_go_before_the_hub_does(run: Run) -> None:
     assert [change.cost for change in plan.changes if change.cost is not Cost.NOTHING] == [Cost.HUB_RESTART]
     asked = moving.question(run.settings, WORKER1)
     assert f"From then on {DOMAIN} has to lead to {WORKER1}, or nobody gets in." in asked
+
+
+def test_an_image_that_a_service_names_by_its_digest_comes_by_a_tag(run: Run, hosts: Hosts) -> None:
+    """No engine takes a digest for a tag."""
+    image = f"certbot/certbot@sha256:{'d' * 64}"
+    found = {"Id": "sha256:c", "RootFS": {"Layers": ["sha256:2"]}, "Architecture": "amd64"}
+    hosts[MANAGER].engine.answers[f"GET /images/{image}/json"] = found
+    way = cutover.Way(hosts[MANAGER], hosts[WORKER1], NODES[MANAGER], NODES[WORKER1], "now")
+    renewal = {"Spec": {"TaskTemplate": {"ContainerSpec": {"Image": image}}}}
+    _, change = moving._images(run, way, [hub(hosts), renewal])
+    assert change.sentence == f"bring image certbot/certbot:sha256-{'d' * 64} on {WORKER1}"
 
 
 def test_what_is_left_is_told_with_the_line(run: Run) -> None:

@@ -230,6 +230,16 @@ def test_a_bundle_has_all_that_a_deploy_needs_and_is_loaded_as_it_was_saved(
     assert progress.amounts[-1] == (MANAGER, made.size, made.size)
 
 
+def test_certbot_by_a_digest_goes_into_no_bundle(run: Run) -> None:
+    """It would be asked for by that digest where no registry answers; it is told where there is one."""
+    certs = run.settings.certs.model_copy(update={"image": f"certbot/certbot:v5.1.0@{DIGEST}"})
+    run.__dict__["settings"] = run.settings.model_copy(update={"certs": certs})
+    with pytest.raises(
+        StepError, match=r"no engine knows certbot/certbot:v5\.1\.0@sha256:a+ by its digest .* Name certs\.image"
+    ):
+        bundled.certbot_plan(run)
+
+
 def test_an_image_of_a_digest_is_saved_by_a_tag_that_goes_again(
     run: Run, hosts: Hosts, names: tuple[str, ...], tmp_path: Path
 ) -> None:

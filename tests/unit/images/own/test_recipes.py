@@ -9,6 +9,7 @@ import pytest
 from swarmhub.errors import SettingsError
 from swarmhub.images.builder import Recipe
 from swarmhub.images.own import recipes
+from swarmhub.images.own.dockerfile import PACKAGES
 from swarmhub.settings import load
 from tests.unit.support.cluster import HOSTS_TOML
 from tests.unit.support.fakes import EXTRA, NOTEBOOK, settings
@@ -25,10 +26,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "mine"
 
 
-def made(notebook: str = IMAGE, more: str = "") -> dict[Any, Recipe]:
+def made(notebook: str = IMAGE, more: str = "", hub: str = "") -> dict[Any, Recipe]:
     """Return what is built by a hosts.toml with these lines."""
     file = Path("hosts.toml")
-    file.write_text(HOSTS_TOML.replace(IMAGE, notebook) + more)
+    file.write_text(HOSTS_TOML.replace(IMAGE, notebook).replace("[hub]\n", f"[hub]\n{hub}") + more)
     return recipes.wanted(load(file), file)
 
 
@@ -55,9 +56,17 @@ def test_without_a_word_of_it_nothing_is_built() -> None:
 def test_packages_are_installed_on_the_image(folder: Path) -> None:
     """From a file, whose lines no shell reads; the plan says what and upon what."""
     one = only(made(f'{IMAGE}\npackages = ["numpy>=2", "six"]'))
-    assert (one.files["packages.txt"], one.base, one.bases) == (b"numpy>=2\nsix\n", NOTEBOOK, [NOTEBOOK])
+    assert (one.files[PACKAGES], one.base, one.bases) == (b"numpy>=2\nsix\n", NOTEBOOK, [NOTEBOOK])
     assert (one.gist, one.source) == (f"numpy>=2, six on {NOTEBOOK}", "packages in hosts.toml")
     assert b"numpy" not in one.files["Dockerfile"]
+
+
+def test_a_ca_is_copied_only_where_there_is_one(folder: Path) -> None:
+    """A step that copies a folder which is not sent would end every build."""
+    (folder.parent / "company.pem").write_text("-----BEGIN CERTIFICATE-----")
+    without, trusting = (only(made(f'{IMAGE}\npackages = ["six"]', hub=hub)) for hub in ("", 'ca = "company.pem"\n'))
+    assert (b"COPY ca/" in without.files["Dockerfile"], "ca/settings.crt" in without.files) == (False, False)
+    assert (b"COPY ca/" in trusting.files["Dockerfile"], "ca/settings.crt" in trusting.files) == (True, True)
 
 
 def test_a_folder_with_lists_is_installed_on_the_image(folder: Path) -> None:
@@ -67,6 +76,16 @@ def test_a_folder_with_lists_is_installed_on_the_image(folder: Path) -> None:
     one = only(made(f'{IMAGE}\nbuild = "mine"'))
     assert (one.files["requirements.txt"], one.gist) == (b"six\n", f"mine/apt.txt, mine/requirements.txt on {NOTEBOOK}")
     assert b"--no-install-recommends tree " in one.files["Dockerfile"]
+
+
+def test_no_other_list_of_a_folder_is_installed(folder: Path) -> None:
+    """A packages.txt is another tool's, and may name Debian's packages; that of hosts.toml takes the place of none."""
+    (folder / "packages.txt").write_text("libgl1\n")
+    (folder / "requirements.txt").write_text("six\n")
+    one = only(made(f'{IMAGE}\nbuild = "mine"\npackages = ["idna"]'))
+    assert (one.files["packages.txt"], one.files[PACKAGES]) == (b"libgl1\n", b"idna\n")
+    assert f" -r requirements.txt -r {PACKAGES};".encode() in one.files["Dockerfile"]
+    assert b" -r requirements.txt;" in only(made(f'{IMAGE}\nbuild = "mine"')).files["Dockerfile"]
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "requirements.txt", "apt.txt", "environment.yml"])
@@ -153,6 +172,7 @@ def test_to_all_else_a_built_image_is_one_like_any_other(folder: Path) -> None:
         (f'{IMAGE}\nbuild = "mine"', {"requirements.txt": "a\n$(id)\n"}, "mine/requirements.txt:2: '$(id)' is no Python"),
         (f'{IMAGE}\nbuild = "mine"', {"apt.txt": "a;b\n"}, "mine/apt.txt:1: 'a;b' is no Debian package"),
         (f'{IMAGE}\nbuild = "mine"', {"environment.yml": "- https://a:b@c/"}, "mine/environment.yml:1: has an address"),
+        ('build = "mine"', {"Dockerfile": "FROM a\nRUN curl https://a:b@c/x"}, "mine/Dockerfile:2: has an address"),
     ],
 )
 def test_mistakes_are_told_with_their_lines(folder: Path, lines: str, files: dict[str, str], said: str) -> None:
@@ -161,6 +181,26 @@ def test_mistakes_are_told_with_their_lines(folder: Path, lines: str, files: dic
         (folder / name).write_text(text)
     (found,) = wrong(lines)
     assert found.startswith(said)
+
+
+def test_what_is_wrong_below_is_told_once(folder: Path) -> None:
+    """Profiles that are built on it are told for their own mistakes alone."""
+    (folder / "apt.txt").write_text("tree")
+    more = '\n[[profiles]]\nname = "A"\npackages = ["six"]\n[[profiles]]\nname = "B"\nbuild = "none"\n'
+    first, second = wrong('build = "mine"', more)
+    assert first.startswith("hosts.toml:12: notebook.image: is missing: mine has no Dockerfile")
+    assert second.startswith("hosts.toml:20: profiles.1.build: none: there is no such folder")
+
+
+def test_a_list_that_another_one_includes_is_read_too(folder: Path) -> None:
+    """It is sent with the others; two that include each other are read once."""
+    (folder / "lists").mkdir()
+    (folder / "requirements.txt").write_text("-r lists/a.txt\n--constraint=none.txt  # elsewhere\n")
+    (folder / "lists" / "a.txt").write_text("six\n-c b.txt\n")
+    (folder / "lists" / "b.txt").write_text("-r ../requirements.txt\n-i https://ada:hush@example.org/\n")
+    (folder / "notes.txt").write_text("https://ada:hush@example.org/\n")
+    (said,) = wrong(f'{IMAGE}\nbuild = "mine"')
+    assert said.startswith("mine/lists/b.txt:2: has an address with a password")
 
 
 def test_a_text_in_another_code_is_told(folder: Path) -> None:

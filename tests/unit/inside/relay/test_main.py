@@ -5,6 +5,7 @@ import hashlib
 import json
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from swarmhub.inside.relay import __main__ as part
 from swarmhub.inside.relay import wire
 from swarmhub.inside.relay.__main__ import Relay
-from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, TransferError
+from swarmhub.inside.relay.blobs import CONFIG, Blob, Life, MismatchError, TransferError
 from swarmhub.inside.relay.wire import Server
 
 TOKEN, SOURCE = "secret", "127.0.0.2"
@@ -104,6 +105,24 @@ def test_where_a_layer_does_not_come_the_error_says_so_and_the_engine_gets_no_en
     with pytest.raises(TransferError, match=f"layer {gone[:12]} came no further than 0 MB: host does not go on"):
         node.work()
     assert not ended
+
+
+@pytest.mark.parametrize(
+    "error", [zlib.error("invalid block"), ValueError("no JSON"), MismatchError("not gzip"), EOFError("cut")]
+)
+def test_whatever_fails_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    """Who follows this would else wait until nobody has asked for a minute; the nodes behind ask another one."""
+
+    def fail() -> None:
+        raise error
+
+    node, failed = relay(tmp_path / "node"), list[str]()
+    monkeypatch.setattr(node, "work", fail)
+    node._report(failed)
+    assert (failed, json.loads(capsys.readouterr().out)) == ([str(error)], {"error": str(error)})
+    assert all(blob.is_lost for blob in node.blobs.values())
 
 
 def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:

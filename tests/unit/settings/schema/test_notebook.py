@@ -13,6 +13,7 @@ from tests.unit.support.fakes import settings
     [
         ({"build_args": {"A": "1"}}, "is for a Dockerfile: name its folder with 'build'"),
         ({"build": "x", "build_args": {"API_TOKEN": "1"}}, "looks like a secret"),
+        ({"build": "x", "build_args": {"INDEX": "https://ada:hush@example.org/"}}, "has an address with a password"),
         ({"packages": ["$(id)"]}, "is no Python package, such as 'numpy>=2'"),
         ({"packages": ["-r x"]}, "is no Python package"),
         ({"packages": ["a\nb"]}, "is not a line of text"),

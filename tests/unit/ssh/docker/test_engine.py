@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import pytest
@@ -26,6 +26,7 @@ from urllib3.exceptions import ProtocolError
 
 from swarmhub.errors import StepError
 from swarmhub.host import STREAM_SECONDS, EngineError, Output
+from swarmhub.images import platforms, pull
 from swarmhub.images.bundle import Archive
 from swarmhub.ssh import logins
 from swarmhub.ssh.docker import engine as module
@@ -297,10 +298,18 @@ def test_an_engines_error_is_an_error_with_its_host_status_and_words(engine: Ssh
 
 
 @pytest.mark.parametrize(
-    ("body", "message"), [(b"page not found\n", "page not found"), (b"", "Bad Gateway"), ({"error": "x"}, '{"error": "x"}')]
+    ("body", "message"),
+    [
+        (b"page not found\n", "page not found"),
+        (b"", "Bad Gateway"),
+        ({"error": "x"}, '{"error": "x"}'),
+        (b'["x"]', r'\["x"\]'),
+        (b"<html>\r\n<body>\n", "<html> <body>"),
+        ({"message": f"Get <html>\n{'x' * 9999}: i/o timeout"}, f"Get <html> {'x' * 289} … {'x' * 187}: i/o timeout"),
+    ],
 )
 def test_an_error_that_is_not_the_engines_own_is_told_as_it_is(engine: SshEngine, wire: Wire, body: Any, message: str) -> None:
-    """A proxy's page, or nothing at all, is told as far as it goes."""
+    """A proxy's page, or nothing at all, is told in one line, as far as it helps."""
     wire.answers = [answer(502, body, "Bad Gateway")]
     with pytest.raises(EngineError, match=f"^{message}$"):
         engine.get("/x")
@@ -314,8 +323,19 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("call", CALLS)
+def test_a_registry_that_does_not_answer_is_told_as_one(engine: SshEngine, wire: Wire) -> None:
+    """The connection to the host is well: whoever can do without the registry goes on, and else the remedy is a bundle."""
+    wire.answers = [requests.ReadTimeout("timed out")] * 2
+    assert platforms.offered(cast(Any, SimpleNamespace(engine=engine)), "x:1") == ()
+    with pytest.raises(EngineError, match="the registry does not answer within 60 s") as error:
+        engine.registry_digest("x:1")
+    assert pull.helps(error.value) == pull.WITH_BUNDLE
+
+
+BREAKS = [(call, error) for call in CALLS for error in LOST if (call, type(error)) != ("registry_digest", requests.ReadTimeout)]
+
+
+@pytest.mark.parametrize(("call", "error"), BREAKS, ids=[f"{call} {type(error).__name__}" for call, error in BREAKS])
 def test_a_connection_that_breaks_is_an_error_of_the_host(engine: SshEngine, wire: Wire, call: str, error: Exception) -> None:
     """The line says that the connection broke, and that the same command goes on."""
     wire.answers = [error]
@@ -592,6 +612,9 @@ BROKEN_HELPERS = {
     "fails": "echo 'no display'; exit 1",
     "answers something else": "echo hello",
     "answers with bytes": r"printf '\377'",
+    "answers with no login": "echo '{}'",
+    "answers with a list": "echo '[]'",
+    "answers without a password": """echo '{"Username": "ada"}'""",
     "waits for somebody": "sleep 20",
 }
 
@@ -610,9 +633,9 @@ def test_a_helper_that_does_not_work_is_done_without(
     monkeypatch.setattr(logins, "HELPER_SECONDS", 2)
     monkeypatch.setattr(logins, "_has_hung", threading.Event())
     with_helper(tmp_path, monkeypatch, script)
-    wire.answers = [answer(200)] * 2
-    for _ in range(2):
-        list(engine.pull("quay.io/lab/notebook", "1"))
+    wire.answers = [answer(200)] * 3
+    for call in ("pull", "build", "pull"):
+        CALLS[call](engine)
     assert (login(wire), len(caplog.messages)) == (None, 1)
 
 
