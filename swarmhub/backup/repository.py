@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from hub.shared import database as shared
 from hub.shared import services
 from swarmhub.engine import containers
 from swarmhub.errors import StepError
-from swarmhub.host import Host, Json
+from swarmhub.host import EngineError, Host, Json
 from swarmhub.inside import SCRIPTS
 from swarmhub.inside.backup.restic import parsed
 from swarmhub.plan.plans import Change, Progress
@@ -27,6 +28,7 @@ JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
 SENT = (*(f"inside/database/{name}.py" for name in ("postgresql", "rights", "sqlite")), "inside/backup")
 OF_SCHEDULE = ("inside/schedule", "inside/unix.py")
 CACHE = "/cache"
+STOP_SECONDS = 10
 # On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
 REMEDIES = {
@@ -192,8 +194,10 @@ def opening(repository: Repository, manager: str) -> Change:
 
 
 def end(host: Host, hub: str) -> None:
-    """Remove the containers that still ask for a hub: who has pressed Ctrl-C wants none that goes on."""
+    """Remove the containers that still ask for a hub: who has pressed Ctrl-C wants none that goes on, and no lock of theirs."""
     for one in host.engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={hub}"]}):
+        with suppress(EngineError):
+            host.engine.post(f"/containers/{one['Id']}/stop", t=STOP_SECONDS)
         host.engine.delete(f"/containers/{one['Id']}", force=True, v=True)
 
 

@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -75,6 +77,18 @@ def _worked_on(job: Job) -> str:
     return {"restore-hub": HUB, "restore-home": HOMES, "archive": HOMES}.get(job["action"], "")
 
 
+def stop(*_: object) -> None:
+    """End with what restic does: by SIGINT, it removes its lock, which would keep others out for half an hour.
+
+    Raises:
+        Failed: always.
+
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.killpg(0, signal.SIGINT)
+    raise Failed("stopped", "it was told to stop")
+
+
 def load() -> Job:
     """Read the job, and remove it."""
     job: Job = json.loads(places.JOB.read_text())
@@ -84,4 +98,5 @@ def load() -> Job:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, stop)
     main(load())

@@ -6,7 +6,7 @@ import json
 import struct
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,8 @@ from swarmhub.inside.unix import Unix, message
 
 SOCKET = "/var/run/docker.sock"
 SECONDS = 120
+# Less than the schedule's service has to end.
+STOP_SECONDS = 10
 # Of a frame of a container's log: which stream it is of, and its length.
 HEADER = struct.Struct(">BxxxI")
 
@@ -63,7 +65,13 @@ class Engine:
             # A snapshot of many homes takes hours, and says how far it is: so does the log, not this question.
             return int(self.post(f"/containers/{container}/wait", seconds=None)["StatusCode"])
         finally:
-            self.delete(f"/containers/{container}", force=True, v=True)
+            self.remove(container)
+
+    def remove(self, container: str) -> None:
+        """Stop a container, which may have a lock of the repository to give back, and remove it."""
+        with suppress(EngineError):
+            self.post(f"/containers/{container}/stop", t=STOP_SECONDS)
+        self.delete(f"/containers/{container}", force=True, v=True)
 
     def _log(self, container: str) -> Iterator[str]:
         with closing(Unix(self._path, None)) as connection:

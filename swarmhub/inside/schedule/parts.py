@@ -60,7 +60,7 @@ class Node:
     def sweep(self) -> None:
         """Remove the containers that an earlier one of this service has left."""
         for one in self._engine.get("/containers/json", all=True, filters={"label": [f"{LABEL}={self._schedule['hub']}"]}):
-            self._engine.delete(f"/containers/{one['Id']}", force=True, v=True)
+            self._engine.remove(one["Id"])
 
     def do(self, part: str, slot: float, *, is_first: bool) -> Json:
         """Do a part for a period, and return what it came to; `is_first` tells that it was never done before.

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from swarmhub.backup import repository as room
 from swarmhub.errors import StepError
+from swarmhub.host import EngineError
 from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3
 from tests.unit.backup.answers import PASSWORD, answering, jobs, repository
 from tests.unit.support.fakes import MANAGER, FakeHost, FakeProgress, settings
@@ -32,6 +33,16 @@ def test_each_container_has_a_host_name_of_its_own() -> None:
         room.ask(host, repository(), "list")
     names = [one.body["Hostname"] for one in host.engine.requests if str(one) == "POST /containers/create"]
     assert len(names) == len({*names}) == 2
+
+
+def test_what_still_asks_is_stopped_before_it_is_removed() -> None:
+    """So that it can give back its lock; one that has just gone is no error."""
+    gone = EngineError(MANAGER, 404, "no such container")
+    host = FakeHost(MANAGER, {"GET /containers/json": [{"Id": "a"}, {"Id": "b"}], "POST /containers/a/stop": gone})
+    room.end(host, "jupyterhub")
+    assert host.engine.asked()[1:] == [
+        f"{what} /containers/{one}{how}" for one in "ab" for what, how in (("POST", "/stop"), ("DELETE", ""))
+    ]
 
 
 def test_the_container_is_removed_whatever_it_answers() -> None:

@@ -77,6 +77,10 @@ class FakeEngine(Engine):
         self.gone.append(path)
         self.configs = {name: one for name, one in self.configs.items() if f"/configs/{one['ID']}" != path}
 
+    def remove(self, container: str) -> None:
+        """Remember what goes."""
+        self.delete(f"/containers/{container}")
+
     def run(self, body: Mapping[str, Any], files: Mapping[str, bytes], say: Callable[[str], object]) -> int:
         """Answer as a container would, in two pieces."""
         self.bodies.append(dict(body))

@@ -96,6 +96,7 @@ def test_a_container_runs_to_its_end(server: Server) -> None:
         "POST /containers/c1/start": (204, b""),
         "GET /containers/c1/logs": (200, log),
         "POST /containers/c1/wait": (200, b'{"StatusCode": 3}'),
+        "POST /containers/c1/stop": (304, b""),
         "DELETE /containers/c1": (204, b""),
     }
     said: list[str] = []
