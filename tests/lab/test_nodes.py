@@ -77,6 +77,7 @@ def node_id(lab: Lab, node: str) -> str:
 @pytest.fixture
 def home(whole: Lab) -> Iterator[str]:
     """Let Ada have a home on the last node, with a file in it; return its volume."""
+    whole.forget_homes()  # an earlier test may have given her one on another
     whole.start_server("ada", on=LAST)
     whole.in_server("ada", "echo thesis > thesis.txt")
     whole.stop_server("ada")
