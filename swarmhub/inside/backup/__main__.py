@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import signal
 import sqlite3
 import sys
@@ -78,14 +77,12 @@ def _worked_on(job: Job) -> str:
 
 
 def stop(*_: object) -> None:
-    """End with what restic does: by SIGINT, it removes its lock, which would keep others out for half an hour.
+    """End with what restic does, where SIGTERM comes: the first process of a container has no default handler.
 
     Raises:
         Failed: always.
 
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.killpg(0, signal.SIGINT)
     raise Failed("stopped", "it was told to stop")
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +80,12 @@ def run(*words: str, say: Callable[[Found], None] = lambda _: None, seconds: flo
             _command(words), stdout=subprocess.PIPE, stderr=said, text=True, errors="replace", env=_environment()
         )
         with process:
-            lines = list(_told(process, say, seconds))
+            try:
+                lines = list(_told(process, say, seconds))
+            except BaseException:
+                # It removes its lock, which would keep others out for half an hour; its ssh, by which it does that, must go on.
+                process.send_signal(signal.SIGINT)
+                raise
         said.seek(0)
         errors = said.read().splitlines()
     if seconds and process.returncode == CUT:

@@ -1,6 +1,7 @@
 """What a job of backups answers."""
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,10 @@ import pytest
 
 from swarmhub.inside.backup import __main__ as program
 from swarmhub.inside.backup import places
+from swarmhub.wait import until
 from tests.unit.inside.backup.container import Container
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_the_job_is_removed_as_soon_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,23 +46,24 @@ def test_one_backup_at_a_time_is_at_work_on_a_node(container: Container) -> None
 
 
 WORKING = """
-import signal, subprocess
-from swarmhub.inside.backup import __main__ as program
+import pathlib, signal, sys
+from swarmhub.inside.backup import __main__ as program, places, restic
+places.SECRETS = pathlib.Path(sys.argv[1])
+script = "trap 'sleep 0.3; touch gone; exit 130' INT; echo begun > begun; while :; do sleep 0.05; done"
+restic._command = lambda words: ["sh", "-c", script]
+restic._environment = dict
 signal.signal(signal.SIGTERM, program.stop)
-restic = "trap 'sleep 0.3; echo its lock is removed; exit 130' INT; echo begun; while :; do sleep 0.05; done"
-with subprocess.Popen(["sh", "-c", restic]) as process:
-    process.wait()
+restic.run("forget")
 """
 
 
-def test_restic_ends_before_what_has_begun_it() -> None:
+def test_restic_ends_before_what_has_begun_it(tmp_path: Path) -> None:
     """When its container is stopped: a lock that is left keeps others out; a shell stands in for restic."""
-    command = [sys.executable, "-c", WORKING]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as working:
-        assert working.stdout
-        assert working.stdout.readline() == "begun\n"
+    command = [sys.executable, "-c", WORKING, str(tmp_path)]
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=here) as working:
+        until((tmp_path / "begun").exists, 60, lambda: AssertionError("it does not begin"), pause=0.05)
         working.send_signal(signal.SIGTERM)
-        said, failed = working.communicate(timeout=60)
-    assert (said, working.returncode) == ("its lock is removed\n", 1)
+        _, failed = working.communicate(timeout=60)
+    assert ((tmp_path / "gone").exists(), working.returncode) == (True, 1)
     assert failed.strip().endswith("Failed: it was told to stop")
