@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +17,7 @@ from swarmhub.engine import containers
 from swarmhub.errors import StepError
 from swarmhub.host import EngineError, Host, Json
 from swarmhub.inside import SCRIPTS
-from swarmhub.inside.backup.restic import parsed
+from swarmhub.inside.backup.restic import STOP_SECONDS, host_name, parsed
 from swarmhub.plan.plans import Change, Progress
 from swarmhub.settings import Settings, read_text
 from swarmhub.settings.secrets import BACKUP, BACKUP_REST, BACKUP_S3, Secrets
@@ -28,7 +27,6 @@ JOB, MODULE = "swarmhub-backup.json", "swarmhub.inside.backup"
 SENT = (*(f"inside/database/{name}.py" for name in ("postgresql", "rights", "sqlite")), "inside/backup")
 OF_SCHEDULE = ("inside/schedule", "inside/unix.py")
 CACHE = "/cache"
-STOP_SECONDS = 10
 # On the volume of the cache and on containers: it tells whose they are.
 LABEL = "swarmhub.restic"
 REMEDIES = {
@@ -149,8 +147,7 @@ def ask(
 
     job = {**repository.job, "action": action, **job}
     sent = {**program(), JOB: json.dumps(job).encode(), **(files or {})}
-    # By their names restic tells whose locks are alive: those of a node's containers are not to be the node's.
-    made = {**body(repository, mounts), "Hostname": token_hex(6)}
+    made = {**body(repository, mounts), "Hostname": host_name()}
     done = containers.once(host, made, files=sent, mode=0o600, say=hear)
     answer = parsed("".join(parts))
     if "answer" in answer:

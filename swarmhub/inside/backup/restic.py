@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from swarmhub.inside.backup import places
 from swarmhub.inside.backup.places import Failed, Found, Job
 
 REACH_SECONDS, ASK_SECONDS = 10.0, 60.0
+# A container that is stopped has so long to let restic remove its lock; the schedule's own service has longer.
+STOP_SECONDS = 10
 PORTS = {"https": 443, "http": 80, "sftp": 22}
 # restic's exit codes, since 0.17.
 KINDS = {10: "missing", 11: "locked", 12: "password"}
@@ -95,6 +98,11 @@ def run(*words: str, say: Callable[[Found], None] = lambda _: None, seconds: flo
     return lines + [line for line in errors if '"during"' in line or line.startswith("Ignoring ")]
 
 
+def host_name() -> str:
+    """Return a host name for a container: by it restic tells whose locks are alive, so no two on a node have the same."""
+    return token_hex(6)
+
+
 def add(*words: str, say: Callable[[Found], None] = lambda _: None) -> list[str]:
     """Run restic to add to the repository, whatever lock a container that was killed has left there.
 
@@ -112,8 +120,7 @@ def add(*words: str, say: Callable[[Found], None] = lambda _: None) -> list[str]
 def unlock() -> None:
     """Remove the locks that nobody has renewed for half an hour.
 
-    restic also removes those of its own host whose process it does not see. It sees none of another container's, live or not:
-    so each of them has a host name of its own.
+    restic also removes those of its own host whose process it does not see: of another container's it sees none, live or not.
     """
     run("unlock", seconds=ASK_SECONDS)
 

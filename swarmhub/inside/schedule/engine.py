@@ -11,12 +11,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from swarmhub.inside.backup.restic import STOP_SECONDS
 from swarmhub.inside.unix import Unix, message
 
 SOCKET = "/var/run/docker.sock"
 SECONDS = 120
-# Less than the schedule's service has to end.
-STOP_SECONDS = 10
 # Of a frame of a container's log: which stream it is of, and its length.
 HEADER = struct.Struct(">BxxxI")
 

@@ -4,11 +4,10 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from secrets import token_hex
 from typing import Any
 
 from swarmhub.inside.backup.places import Failed
-from swarmhub.inside.backup.restic import parsed
+from swarmhub.inside.backup.restic import host_name, parsed
 from swarmhub.inside.schedule import drill, facts, slots
 from swarmhub.inside.schedule.drill import DrillError
 from swarmhub.inside.schedule.engine import Engine
@@ -157,8 +156,7 @@ class Node:
         """Let a container do something with the repository, and return its answer."""
         body = copy.deepcopy(self._schedule["body"])
         body["HostConfig"]["Mounts"] += mounts
-        # As swarmhub.backup.repository does it: by it restic tells whose locks are alive.
-        body["Hostname"] = token_hex(6)
+        body["Hostname"] = host_name()
         content = json.dumps({**self._secrets, "action": action, **job}).encode()
         pieces: list[str] = []
         last: list[str] = []

@@ -195,7 +195,7 @@ def test_a_volume_of_that_name_is_ours_by_its_label() -> None:
 
 
 def test_what_images_are_built_on_is_needed(tmp_path: Path) -> None:
-    """A build that nobody needs goes; what the next one stands on stays, and older versions go of what hosts.toml names.
+    """A build that nobody needs goes; what the next one is built on stays, and older versions go of what hosts.toml names.
 
     What a Dockerfile names others may have pulled, too.
     """

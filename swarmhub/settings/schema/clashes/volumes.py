@@ -190,7 +190,7 @@ def _systems(places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
 
 
 def _of_backups(data: Mapping[str, Any], places: Iterable[Area]) -> Iterator[tuple[Key, str]]:
-    """Yield the repository of backups, if it is in what is mounted into servers: whoever is called so, or gets it, has it."""
+    """Yield the repository of backups, if it is in what is mounted into servers: people would get it."""
     path = _text(data, "backup", "repository", "")
     parts = parts_of(path) if path.startswith("/") else ()
     for one in places:

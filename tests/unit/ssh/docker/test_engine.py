@@ -324,7 +324,7 @@ LOST = [
 
 
 def test_a_registry_that_does_not_answer_is_told_as_one(engine: SshEngine, wire: Wire) -> None:
-    """The connection to the host is well: whoever can do without the registry goes on, and else the remedy is a bundle."""
+    """The connection to the host is well: what can do without the registry goes on, and else the remedy is a bundle."""
     wire.answers = [requests.ReadTimeout("timed out")] * 2
     assert platforms.offered(cast(Any, SimpleNamespace(engine=engine)), "x:1") == ()
     with pytest.raises(EngineError, match="the registry does not answer within 60 s") as error:
